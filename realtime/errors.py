@@ -1,0 +1,73 @@
+"""Every error this program raises on purpose, as one tree.
+
+RealtimeError
+├── ConfigError         files or environment are wrong; someone must edit something
+├── LinkError           the way to the broker failed; trying again later may help
+│   └── RateLimited     the broker says "not now"
+├── Refused             credentials or permissions; trying again will not help
+├── BrokerError         the broker answered, and the answer is an error
+└── ProtocolViolation   the broker's bytes are not what the protocol allows
+
+aiohttp's and websockets' exceptions do not leave `alpaca/`: they are translated at that seam.
+"""
+
+
+class RealtimeError(Exception):
+    """What went wrong, in a sentence; `remedy` says what a person can do about it, or is empty."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  remedy: {self.remedy}" if self.remedy else self.message
+
+
+class ConfigError(RealtimeError):
+    """A configuration file, the environment or a flag is wrong."""
+
+
+class LinkError(RealtimeError):
+    """The connection failed or went silent: transient.
+
+    `status` is the HTTP status of a refused websocket handshake, `code` a websocket close code.
+    """
+
+    def __init__(
+        self, message: str, *, remedy: str = "", status: int | None = None, code: int | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+        self.code = code
+
+
+class RateLimited(LinkError):
+    """HTTP 429. `retry_after_s` is the broker's own word on when, if it gave one."""
+
+    def __init__(
+        self, message: str, *, remedy: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy, status=429)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(RealtimeError):
+    """Credentials or permissions were refused: fatal for the account until it is changed."""
+
+
+class BrokerError(RealtimeError):
+    """The broker answered with an error.
+
+    `status` is HTTP's, `code` Alpaca's own number or None, `body` the answer as it came.
+    """
+
+    def __init__(self, message: str, *, status: int, code: int | None, body: bytes) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.body = body
+
+
+class ProtocolViolation(RealtimeError):
+    """The broker sent something that cannot be read."""
