@@ -1,0 +1,26 @@
+"""The broker's decimal strings, read to compute and written back."""
+
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+ZERO = Decimal(0)
+
+
+@lru_cache(maxsize=8192)
+def number(text: str | None) -> Decimal:
+    """The decimal a broker's string stands for; zero for a missing or unreadable one."""
+    if not text:
+        return ZERO
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return ZERO
+    return value if value.is_finite() else ZERO
+
+
+def plain(value: Decimal) -> str:
+    """Write a decimal as the broker does: no exponent, no trailing zeros."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text

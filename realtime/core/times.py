@@ -1,0 +1,59 @@
+"""The broker's timestamps, compared without losing what they say.
+
+Frames carry up to nine fractional digits, the same order read back by REST carries six, rounded
+half up. So order versions are compared at microseconds and kept in REST's form; executions, which
+may follow each other within a microsecond, are ordered at nanoseconds.
+"""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+NEVER = 0
+"""Earlier than any time the broker writes; the key of a missing timestamp."""
+
+_MICRO_LENGTH = len("2026-10-06T14:02:11.519102Z")
+
+
+@lru_cache(maxsize=8192)
+def nanoseconds(timestamp: str | None) -> int:
+    """Nanoseconds since the epoch; `NEVER` for a missing or unreadable timestamp.
+
+    Accepts RFC 3339 with any number of fractional digits, `Z` or a numeric offset.
+    """
+    if not timestamp:
+        return NEVER
+    body, offset = _split_zone(timestamp)
+    whole, _, fraction = body.partition(".")
+    try:
+        seconds = int(datetime.fromisoformat(whole + (offset or "+00:00")).timestamp())
+        return seconds * 1_000_000_000 + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
+    except (ValueError, OverflowError):
+        return NEVER
+
+
+def microseconds(timestamp: str | None) -> int:
+    """Microseconds since the epoch, rounded half up as the broker's REST answers are."""
+    return (nanoseconds(timestamp) + 500) // 1000
+
+
+def at_micros(timestamp: str | None) -> str | None:
+    """The timestamp as REST writes it: at most six fractional digits, trailing zeros cut."""
+    if timestamp is None or len(timestamp) <= _MICRO_LENGTH:
+        return timestamp
+    micros = microseconds(timestamp)
+    return timestamp if micros == NEVER else from_micros(micros)
+
+
+def from_micros(micros: int) -> str:
+    """RFC 3339 in UTC with as many of six fractional digits as are needed."""
+    seconds, fraction = divmod(micros, 1_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{fraction:06d}".rstrip("0") + "Z" if fraction else f"{text}Z"
+
+
+def _split_zone(timestamp: str) -> tuple[str, str]:
+    if timestamp[-1] in "Zz":
+        return timestamp[:-1], ""
+    if len(timestamp) > 6 and timestamp[-6] in "+-" and timestamp[-3] == ":":
+        return timestamp[:-6], timestamp[-6:]
+    return timestamp, ""

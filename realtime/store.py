@@ -1,0 +1,117 @@
+"""The only mutable state of the daemon: account label → record, by value.
+
+One writer an account (its task in `live`), any number of readers. Every method is synchronous and
+awaits nothing, so a reader always sees one consistent record and needs no lock. Whoever wants to
+know of changes subscribes; a subscriber is called with the new record and must not block.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct, structs
+
+from realtime.core.link import Link
+from realtime.core.model import AccountLabel
+from realtime.core.state import EMPTY, AccountState
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """What the configuration says of an account; never a secret."""
+
+    label: AccountLabel
+    name: str | None = None
+    tier: str | None = None
+    paper: bool = True
+    initial_balance: str | None = None
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """All that readers may know of one account, at one version."""
+
+    profile: Profile
+    state: AccountState = EMPTY
+    link: Link = Link()
+    version: int = 0
+    """Rises with every change of `state` or `link`; never falls within one run."""
+    as_of: float = 0.0
+    """When this version was made, epoch seconds."""
+    last_message_at: float | None = None
+    """When the broker was last heard on the stream, epoch seconds; changes without a version."""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether a snapshot was ever read: without one, lists are unknown and not empty."""
+        return self.state.account is not None
+
+
+Subscriber = Callable[[Record], None]
+
+
+class Store:
+    """Records of all accounts. `boot` names this run in ETags: versions start anew with it."""
+
+    def __init__(self, *, boot: str) -> None:
+        self.boot = boot
+        self.version = 0
+        """Rises with every change of any account."""
+        self._records: dict[AccountLabel, Record] = {}
+        self._subscribers: list[Subscriber] = []
+
+    @property
+    def records(self) -> Mapping[AccountLabel, Record]:
+        """All records, in the order of the configuration; a live, read-only view."""
+        return MappingProxyType(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records.values())
+
+    def get(self, label: str) -> Record | None:
+        """The record of an account, or None if there is no such account."""
+        return self._records.get(AccountLabel(label))
+
+    def add(self, profile: Profile, *, now: float, link: Link | None = None) -> Record:
+        """Begin an account's record; a second one for the same label is a mistake of ours."""
+        assert profile.label not in self._records, f"{profile.label} is in the store already"
+        first = link or Link(since=now, stale_since=now)
+        return self._assign(Record(profile=profile, link=first, as_of=now), now)
+
+    def remove(self, label: AccountLabel) -> None:
+        """Forget an account."""
+        del self._records[label]
+        self.version += 1
+
+    def update(
+        self,
+        label: AccountLabel,
+        *,
+        now: float,
+        state: AccountState | None = None,
+        link: Link | None = None,
+    ) -> Record:
+        """Take the next state, the next link or both. Without a difference nothing is announced."""
+        old = self._records[label]
+        state = old.state if state is None else state
+        link = old.link if link is None else link
+        if state is old.state and link == old.link:
+            return old
+        return self._assign(structs.replace(old, state=state, link=link), now)
+
+    def heard(self, label: AccountLabel, *, now: float) -> None:
+        """Note that the broker spoke on the stream; no new version."""
+        self._records[label] = structs.replace(self._records[label], last_message_at=now)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Have every change announced; returns what ends it."""
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    def _assign(self, record: Record, now: float) -> Record:
+        record = structs.replace(record, version=record.version + 1, as_of=now)
+        self._records[record.profile.label] = record
+        self.version += 1
+        for subscriber in tuple(self._subscribers):
+            subscriber(record)
+        return record
