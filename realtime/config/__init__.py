@@ -1,0 +1,30 @@
+"""Which accounts, which keys, which port: read once, checked whole, then frozen.
+
+`load` is the door. Files and environment are read nowhere else in the program.
+"""
+
+from realtime.config.loading import load
+from realtime.config.settings import (
+    LIVE_URL,
+    PAPER_URL,
+    AccountSettings,
+    AlpacaSettings,
+    Credentials,
+    ServerSettings,
+    Settings,
+    stream_url,
+)
+from realtime.secret import Secret
+
+__all__ = [
+    "LIVE_URL",
+    "PAPER_URL",
+    "AccountSettings",
+    "AlpacaSettings",
+    "Credentials",
+    "Secret",
+    "ServerSettings",
+    "Settings",
+    "load",
+    "stream_url",
+]

@@ -1,0 +1,72 @@
+"""What the configuration says, as values: the types, their defaults, and nothing that reads a file.
+
+Everything here is frozen. A re-read of the files makes new settings; nobody edits the old ones.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from realtime.secret import Secret
+
+LIVE_URL = "https://api.alpaca.markets"
+PAPER_URL = "https://paper-api.alpaca.markets"
+
+
+class Credentials(Struct, frozen=True):
+    """One pair of keys. `source` names where it was found, for people: a file or `environment`."""
+
+    key_id: Secret
+    secret_key: Secret
+    source: str = ""
+
+
+class AccountSettings(Struct, frozen=True, kw_only=True):
+    """One account. `trading_url` is always set, without a slash at its end.
+
+    `initial_balance` is a decimal string; `credentials` is None only where `enabled` is False.
+    """
+
+    label: str
+    trading_url: str
+    name: str | None = None
+    tier: str | None = None
+    paper: bool = True
+    enabled: bool = True
+    initial_balance: str | None = None
+    account_number: str | None = None
+    max_connections: int = 4
+    credentials: Credentials | None = None
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True):
+    """Where readers connect. `cors_origins` are the web origins whose pages may read."""
+
+    host: str = "127.0.0.1"
+    port: int = 8090
+    cors_origins: tuple[str, ...] = ()
+
+
+class AlpacaSettings(Struct, frozen=True, kw_only=True):
+    """The way to the broker. `startup_concurrency`: accounts that may connect at one time."""
+
+    startup_concurrency: int = 20
+    secrets_file: Path = Path("secrets.toml")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All of it. `path` is the accounts file; `warnings` are sentences worth a log line each."""
+
+    path: Path
+    accounts: tuple[AccountSettings, ...]
+    server: ServerSettings = ServerSettings()
+    alpaca: AlpacaSettings = AlpacaSettings()
+    warnings: tuple[str, ...] = ()
+
+
+def stream_url(trading_url: str) -> str:
+    """Give the address of the trading websocket that belongs to a REST address."""
+    parts = urlsplit(trading_url)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/stream"

@@ -1,0 +1,41 @@
+"""A value that may be used but never shown.
+
+It stands below everything, so that settings may hold secrets and the log may know one when it
+meets one, without either room importing the other.
+"""
+
+import hmac
+from typing import NoReturn, final
+
+
+@final
+class Secret:
+    """A string that prints as `***`; only `reveal()` gives it away, so a search finds every use."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        mine, theirs = (s.encode("utf-8", "surrogatepass") for s in (self._value, other._value))
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: its bytes would outlive the process")
