@@ -1,4 +1,4 @@
-"""The door: files, environment and flags become `Settings`, or one error that names every problem."""
+"""The door: files, environment and flags become `Settings`, or one error naming all problems."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -19,7 +19,7 @@ class Credentials(Struct, frozen=True):
 
     key_id: Secret
     secret_key: Secret
-    source: str = ""
+    source: str | None = None
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
