@@ -7,15 +7,22 @@ meets one, without either room importing the other.
 import hmac
 from typing import NoReturn, final
 
+_values: set[str] = set()
+
 
 @final
 class Secret:
-    """A string that prints as `***`; only `reveal()` gives it away, so a search finds every use."""
+    """A string that prints as `***`; only `reveal()` gives it away, so a search finds every use.
+
+    Making one also makes its value known to `is_secret`: the log conceals it from then on, even
+    where it arrives as a plain string in somebody else's error message.
+    """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
         self._value = value
+        _values.add(value)
 
     def reveal(self) -> str:
         return self._value
@@ -39,3 +46,8 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled: its bytes would outlive the process")
+
+
+def is_secret(text: str) -> bool:
+    """Say whether any Secret of this process holds exactly this text."""
+    return text in _values

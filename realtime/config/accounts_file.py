@@ -1,0 +1,150 @@
+"""`accounts.toml`: which accounts, which port. Never a secret."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from realtime.config import environment, values
+from realtime.config.problems import Problem, WrongValue, dotted, nearest, shown
+from realtime.config.settings import LIVE_URL, PAPER_URL, AccountSettings, ServerSettings
+
+Checks = Mapping[str, Callable[[object], object]]
+
+MOST_ACCOUNTS = 10_000
+
+SERVER: Checks = {"host": values.text, "port": values.port, "cors_origins": values.origins}
+ALPACA: Checks = {"secrets_file": values.text, "startup_concurrency": values.whole(1, 1000)}
+ACCOUNT: Checks = {
+    "name": values.text,
+    "tier": values.text,
+    "paper": values.flag,
+    "enabled": values.flag,
+    "initial_balance": values.money,
+    "account_number": values.account_number,
+    "max_connections": values.whole(1, 100),
+    "trading_url": values.trading_url,
+}
+SECTIONS = ("server", "alpaca", "accounts")
+
+
+class AccountsFile(Struct, frozen=True, kw_only=True):
+    """The file's content; accounts still without keys. `secrets_file` is None where not written."""
+
+    server: ServerSettings
+    accounts: tuple[AccountSettings, ...]
+    secrets_file: Path | None
+    startup_concurrency: int
+
+
+class Reading:
+    """One reading of one file: takes tables apart, keeps every problem met on the way."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def report(self, message: str, remedy: str = "") -> None:
+        self.problems.append(Problem(f"{self.file}: {message}", remedy))
+
+    # Any: the checks have settled each value's type, and the Structs they go into name it again.
+    def take(self, table: object, checks: Checks, *path: str) -> dict[str, Any]:
+        """Give the valid values of a table by key."""
+        taken: dict[str, Any] = {}
+        if not isinstance(table, dict):
+            self.report(f"{dotted(*path)}: expected a table, got {shown(table)}")
+            return taken
+        for key, value in table.items():
+            if key not in checks:
+                self.report(f"{dotted(*path, key)}: unknown key", _meant(key, checks))
+                continue
+            try:
+                taken[key] = checks[key](value)
+            except WrongValue as wrong:
+                self.report(f"{dotted(*path, key)}: {wrong.message}", wrong.remedy)
+        return taken
+
+
+def read_accounts_file(tables: Mapping[str, object], file: Path) -> tuple[AccountsFile, Reading]:
+    """Take the file's tables apart. What could not be used is in the reading's `problems`."""
+    reading = Reading(file)
+    for section in [name for name in tables if name not in SECTIONS]:
+        reading.report(f"{dotted(section)}: unknown key", _meant_section(section, tables[section]))
+    alpaca = reading.take(tables.get("alpaca", {}), ALPACA, "alpaca")
+    secrets_file = alpaca.get("secrets_file")
+    content = AccountsFile(
+        server=ServerSettings(**reading.take(tables.get("server", {}), SERVER, "server")),
+        accounts=_accounts(tables.get("accounts", {}), reading),
+        secrets_file=None if secrets_file is None else Path(secrets_file),
+        startup_concurrency=alpaca.get("startup_concurrency", 20),
+    )
+    return content, reading
+
+
+def _accounts(tables: object, reading: Reading) -> tuple[AccountSettings, ...]:
+    if not isinstance(tables, dict):
+        reading.report(f"accounts: expected tables, got {shown(tables)}")
+        return ()
+    if not tables:
+        reading.report("no account", "add one: [accounts.<label>]")
+    if len(tables) > MOST_ACCOUNTS:
+        reading.report(f"accounts: expected at most {MOST_ACCOUNTS}, got {len(tables)}")
+        return ()
+    _compare_labels(list(tables), reading)
+    return tuple(_account(label, table, reading) for label, table in tables.items())
+
+
+def _account(label: str, table: object, reading: Reading) -> AccountSettings:
+    if not values.LABEL.fullmatch(label):
+        reading.report(
+            f"{dotted('accounts', label)}: not a label",
+            "1–64 letters (A–Z, a–z), digits, _ or -, beginning with a letter or digit",
+        )
+    fields = reading.take(table, ACCOUNT, "accounts", label)
+    paper = fields.get("paper", True)
+    url = fields.setdefault("trading_url", PAPER_URL if paper else LIVE_URL)
+    host = urlsplit(url).hostname
+    if paper and host == urlsplit(LIVE_URL).hostname:
+        reading.report(
+            f"{dotted('accounts', label)}: trading_url is the live broker, but paper is true",
+            "write `paper = false` to trade real money, or leave trading_url out",
+        )
+    if not paper and host == urlsplit(PAPER_URL).hostname:
+        reading.report(
+            f"{dotted('accounts', label)}: trading_url is the paper broker, but paper is false",
+            "leave one of the two out",
+        )
+    return AccountSettings(label=label, **fields)
+
+
+def _compare_labels(labels: list[str], reading: Reading) -> None:
+    by_stem: dict[str, str] = {}
+    for label in labels:
+        stem = environment.stem(label)
+        other = by_stem.setdefault(stem, label)
+        if other == label or not values.LABEL.fullmatch(label):
+            continue
+        if other.lower() == label.lower():
+            problem = Problem(f'labels "{other}" and "{label}" differ only in case', "rename one")
+        else:
+            both = environment.variable(label, "key_id")
+            problem = Problem(f'labels "{other}" and "{label}" both read {both}', "rename one")
+        reading.problems.append(problem)
+
+
+def _meant(key: str, checks: Checks) -> str:
+    if key.lower().removeprefix("api_") in ("key", "key_id", "secret", "secret_key"):
+        return "keys go into secrets.toml or the environment, never here"
+    found = nearest(key, checks)
+    return f"did you mean `{found}`?" if found else f"known here: {', '.join(checks)}"
+
+
+def _meant_section(section: str, value: object) -> str:
+    found = nearest(section, SECTIONS)
+    if found:
+        return f"did you mean `{found}`?"
+    if isinstance(value, dict):
+        return f"an account is written [accounts.{dotted(section)}]"
+    return f"known here: {', '.join(SECTIONS)}"

@@ -1,0 +1,76 @@
+"""What is wrong with a configuration, said so that a person can mend it in one round."""
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from realtime.errors import ConfigError
+
+LONGEST_SHOWN = 40  # letters of a wrong value; enough to find it, and a screen is no dump
+
+
+class Problem(Struct, frozen=True):
+    """One fact and what to do about it."""
+
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  remedy: {self.remedy}" if self.remedy else self.message
+
+
+class InvalidConfig(ConfigError):
+    """Every problem found in one reading; `problems` keeps them apart, `str()` lists them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        if len(self.problems) == 1:
+            super().__init__(problems[0].message, remedy=problems[0].remedy)
+        else:
+            super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class WrongValue(Exception):
+    """A value that will not do. The message goes on after the key's name: `expected …, got …`."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Give the known word that was probably meant, or None."""
+    by_lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[found[0]] if found else None
+
+
+def shown(value: object) -> str:
+    """Spell a wrong value as TOML would, cut to a length that fits a sentence."""
+    match value:
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case bool():
+            return str(value).lower()
+        case int() if value.bit_length() > 8 * LONGEST_SHOWN:
+            return "a number too long to show"  # Python refuses to spell very long ones at all
+        case str():
+            text = json.dumps(value[: LONGEST_SHOWN + 1], ensure_ascii=not value.isprintable())
+        case _:
+            text = str(value)
+    return text if len(text) <= LONGEST_SHOWN + 2 else f"{text[:LONGEST_SHOWN]}…"
+
+
+def dotted(*keys: str) -> str:
+    """Join keys the way TOML does, quoting those that are not bare words."""
+    return ".".join(key if _is_bare(key) else shown(key) for key in keys)
+
+
+def _is_bare(key: str) -> bool:
+    letters = key.replace("_", "").replace("-", "")
+    return letters.isascii() and letters.isalnum() and len(key) <= 2 * LONGEST_SHOWN

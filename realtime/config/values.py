@@ -1,0 +1,140 @@
+"""Which values are allowed: one check a kind. Each gives the value back or raises `WrongValue`.
+
+Bounds are wide enough for any sane use and narrow enough to catch a slip of the hand.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from urllib.parse import SplitResult, urlsplit
+
+from realtime.config.problems import WrongValue, shown
+
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+LONGEST_TEXT = 200
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+_ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9-]{1,40}")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise WrongValue(f"expected text in quotes, got {shown(value)}")
+    if not value or len(value) > LONGEST_TEXT or not value.isprintable():
+        raise WrongValue(f"expected 1–{LONGEST_TEXT} printable letters, got {shown(value)}")
+    return value
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise WrongValue(f"expected true or false, got {shown(value)}")
+    return value
+
+
+def whole(low: int, high: int) -> Callable[[object], int]:
+    """Make the check of a whole number between two bounds, both allowed."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise WrongValue(f"expected {low}–{high}, got {shown(value)}")
+        return value
+
+    return check
+
+
+port = whole(1, 65535)
+
+
+def money(value: object) -> str:
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value) or Decimal(value) == 0:
+        raise WrongValue(f'expected a decimal in quotes such as "100000", got {shown(value)}')
+    return value
+
+
+def account_number(value: object) -> str:
+    if not isinstance(value, str) or not _ACCOUNT_NUMBER.fullmatch(value):
+        raise WrongValue(f"expected the broker's account number in quotes, got {shown(value)}")
+    return value
+
+
+def trading_url(value: object) -> str:
+    """Give the address without a slash at its end. Plain http is for this machine only."""
+    parts = _address(value)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise WrongValue(
+            "plain http would send the keys in clear across the network",
+            "use https; http is for a simulator or proxy on this machine",
+        )
+    if parts.path.rstrip("/").endswith("/v2"):
+        raise WrongValue("ends in /v2", "leave /v2 out: it is added where it belongs")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """Give web origins. `*` is refused: any page in a browser could read the accounts."""
+    if not isinstance(value, list):
+        raise WrongValue(f"expected a list of origins, got {shown(value)}")
+    return tuple(_origin(item) for item in value)
+
+
+def _origin(value: object) -> str:
+    if value == "*":
+        raise WrongValue(
+            '"*" would let every web page read the accounts',
+            'name the pages, such as "https://board.example"',
+        )
+    parts = _address(value)
+    if parts.path not in ("", "/"):
+        raise WrongValue(f"an origin has no path, got {shown(value)}")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _address(value: object) -> SplitResult:
+    expected = 'expected an address such as "https://host:port"'
+    if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value):
+        raise WrongValue(f"{expected}, got {shown(value)}")
+    if "@" in value:
+        raise WrongValue("an address with a name or password in it", "keys go into secrets.toml")
+    try:
+        parts = urlsplit(value)
+        valid_port = parts.port is None or 1 <= parts.port <= 65535
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise WrongValue(f"{expected}, got {shown(value)}") from error
+    if parts.scheme not in ("http", "https") or not valid_port or not _is_host(host):
+        raise WrongValue(f"{expected}, got {shown(value)}")
+    if parts.query or parts.fragment or value.endswith(("?", "#")):
+        raise WrongValue(f"{expected} and nothing after it, got {shown(value)}")
+    return parts
+
+
+def _is_host(host: str) -> bool:
+    return bool(_HOST_NAME.fullmatch(host)) or _as_ip(host) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach the address."""
+    ip = _as_ip(host)
+    return ip.is_loopback if ip else host.lower() == "localhost"
+
+
+def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def key(value: object) -> str:
+    """Give a key as pasted. The message never holds it, whatever is wrong with it."""
+    if not isinstance(value, str):
+        raise WrongValue("expected text in quotes")
+    if not value:
+        raise WrongValue("is empty")
+    if any(letter.isspace() for letter in value):
+        raise WrongValue("has white space in it", "paste it again, without blanks or line breaks")
+    if not _VISIBLE_ASCII.fullmatch(value) or len(value) > LONGEST_TEXT:
+        raise WrongValue("is not what the broker gives out", "paste it again")
+    return value
