@@ -7,6 +7,8 @@ meets one, without either room importing the other.
 import hmac
 from typing import NoReturn, final
 
+from msgspec import Struct
+
 _values: set[str] = set()
 
 
@@ -51,3 +53,11 @@ class Secret:
 def is_secret(text: str) -> bool:
     """Say whether any Secret of this process holds exactly this text."""
     return text in _values
+
+
+class Credentials(Struct, frozen=True):
+    """One pair of keys. `source` names where it was found, for people: a file or `environment`."""
+
+    key_id: Secret
+    secret_key: Secret
+    source: str | None = None

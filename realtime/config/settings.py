@@ -8,18 +8,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from realtime.secret import Secret
+from realtime.secret import Credentials as Credentials
 
 LIVE_URL = "https://api.alpaca.markets"
 PAPER_URL = "https://paper-api.alpaca.markets"
-
-
-class Credentials(Struct, frozen=True):
-    """One pair of keys. `source` names where it was found, for people: a file or `environment`."""
-
-    key_id: Secret
-    secret_key: Secret
-    source: str | None = None
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
