@@ -16,6 +16,8 @@ CLOSED_ORDERS_KEPT = 500
 NOTHING_PROVISIONAL: frozenset[str] = frozenset()
 MONEY = frozenset({"account", "positions"})
 """The parts that a fill makes provisional until REST has confirmed them."""
+ORDERS = frozenset({"orders"})
+"""The part that a doubt makes provisional until REST has answered it."""
 
 
 class Execution(Struct, frozen=True, kw_only=True):
@@ -60,6 +62,8 @@ class AccountState(Struct, frozen=True, kw_only=True):
     """order's id → version (µs) at which an execution of it was last undone"""
     forgotten_before: int = 0
     """Closed orders with no version later than this (µs) may have been dropped: not news."""
+    watermark: str | None = None
+    """The broker's time up to which a full reading has seen everything."""
     provisional: frozenset[str] = NOTHING_PROVISIONAL
     """Parts that the broker has not confirmed yet: of `account`, `positions`, `orders`."""
 

@@ -1,0 +1,126 @@
+"""The readings by REST that make a state right: at a connect, after fills, on a doubt.
+
+The order of the calls matters: positions and account lag the orders, so they are read last; what
+trades meanwhile is buffered by the caller and replayed. Every reading overlaps the one before by
+`OVERLAP_S`: orders are listed by submission time with exclusive bounds, activities come late, and
+what is known already costs nothing to hear again.
+"""
+
+import asyncio
+from collections.abc import Collection
+
+from realtime.alpaca.rest import Rest
+from realtime.core.model import FillActivity, Order, OrderId
+from realtime.core.orders import flatten
+from realtime.core.reconcile import Snapshot
+from realtime.core.state import AccountState
+from realtime.core.times import from_micros, microseconds
+
+OVERLAP_S = 60
+PAGE = 500
+FILLS_PAGE = 100
+PAGES_AT_MOST = 40
+"""Bounds a reading after a very long absence: 20 000 orders."""
+
+
+async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Snapshot:
+    """Read all that changed since the state's watermark; all that matters if it has none."""
+    since = _since(state.watermark)
+    orders = await _orders_since(rest, since)
+    fills = await _fills_since(rest, since)
+    shown = {o.id for top in orders for o, _ in flatten(top)}
+    hidden = [o.id for o in state.orders.values() if not o.is_closed and o.id not in shown]
+    unknown = {f.order_id for f in fills if f.order_id} - shown - state.orders.keys()
+    found, vanished = await _by_id(rest, [*hidden, *sorted(unknown)])
+    money = await read_money(rest, now=now)
+    return Snapshot(
+        requested_at=now,
+        account=money.account,
+        positions=money.positions,
+        orders=(*orders, *found),
+        vanished=vanished,
+        fills=fills,
+        is_full=True,
+    )
+
+
+async def read_money(rest: Rest, *, now: float) -> Snapshot:
+    """Read positions and account at one moment, as near as two requests can be."""
+    async with asyncio.TaskGroup() as reads:
+        account = reads.create_task(rest.account())
+        positions = reads.create_task(rest.positions())
+    return Snapshot(requested_at=now, account=account.result(), positions=positions.result())
+
+
+async def read_orders(rest: Rest, ids: Collection[OrderId], *, now: float) -> Snapshot:
+    """Read some orders by id."""
+    found, vanished = await _by_id(rest, ids)
+    return Snapshot(requested_at=now, orders=found, vanished=vanished)
+
+
+def _since(watermark: str | None) -> int | None:
+    return None if watermark is None else microseconds(watermark) - OVERLAP_S * 1_000_000
+
+
+async def _orders_since(rest: Rest, since: int | None) -> tuple[Order, ...]:
+    """Orders from the newest back to `since`; without it one page, and whatever still works."""
+    page = await rest.orders(status="all", limit=PAGE, direction="desc", nested=True)
+    orders = list(page)
+    if len(page) < PAGE:
+        return tuple(orders)
+    for _ in range(PAGES_AT_MOST):
+        oldest = min(microseconds(o.submitted_at) for o in page)
+        if since is None or oldest < since or len(page) < PAGE:
+            break
+        # `until` is exclusive and several orders may share the border's microsecond.
+        border = from_micros(oldest + 1)
+        page = await rest.orders(
+            status="all", limit=PAGE, direction="desc", nested=True, until=border
+        )
+        orders += page
+    orders += await _working_orders(rest)
+    return tuple(orders)
+
+
+async def _working_orders(rest: Rest) -> list[Order]:
+    orders: list[Order] = []
+    until = None
+    for _ in range(PAGES_AT_MOST):
+        page = await rest.orders(
+            status="open", limit=PAGE, direction="desc", nested=True, until=until
+        )
+        orders += page
+        if len(page) < PAGE:
+            break
+        until = from_micros(min(microseconds(o.submitted_at) for o in page) + 1)
+    return orders
+
+
+async def _fills_since(rest: Rest, since: int | None) -> tuple[FillActivity, ...]:
+    if since is None:
+        return await rest.fills(direction="desc", page_size=FILLS_PAGE)
+    fills: list[FillActivity] = []
+    token = None
+    for _ in range(PAGES_AT_MOST):
+        page = await rest.fills(
+            after=from_micros(since), direction="asc", page_size=FILLS_PAGE, page_token=token
+        )
+        fills += page
+        if len(page) < FILLS_PAGE:
+            break
+        token = page[-1].id
+    return tuple(fills)
+
+
+async def _by_id(
+    rest: Rest, ids: Collection[OrderId]
+) -> tuple[tuple[Order, ...], tuple[OrderId, ...]]:
+    found: list[Order] = []
+    vanished: list[OrderId] = []
+    for order_id in ids:
+        order = await rest.order(order_id, nested=True)
+        if order is None:
+            vanished.append(order_id)
+        else:
+            found.append(order)
+    return tuple(found), tuple(vanished)

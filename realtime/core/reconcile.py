@@ -1,0 +1,269 @@
+"""The next state after a reading by REST, and every difference it brought.
+
+REST is the broker's own record, but its parts do not move together: positions and account may lag
+the orders by up to about ten seconds (Alpaca-API issue 276), FILL activities by a few. So a
+position that disagrees with an execution we heard within that time is not taken yet but reported
+as `unsettled`, and what a fill made provisional stays so until a reading agrees with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from realtime.core.decimals import number
+from realtime.core.model import (
+    Account,
+    FillActivity,
+    Order,
+    OrderId,
+    Position,
+    Symbol,
+    position_symbol,
+)
+from realtime.core.orders import contradicts, evict, flatten, is_current_at_broker, is_forgotten
+from realtime.core.state import MONEY, AccountState, Execution, PositionMark
+from realtime.core.times import microseconds, nanoseconds
+
+LAG_S = 10.0
+"""How long REST positions may be behind the stream."""
+
+DifferenceKind = Literal[
+    "order_missing",
+    "order_differs",
+    "order_vanished",
+    "execution_missing",
+    "position_missing",
+    "position_extra",
+    "position_qty",
+]
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What one reading brought; `None` for a part that was not read."""
+
+    requested_at: float
+    """When the reading began, epoch seconds by our clock."""
+    account: Account | None = None
+    positions: tuple[Position, ...] | None = None
+    orders: tuple[Order, ...] | None = None
+    """Nested as listed or flat; may hold an order more than once."""
+    vanished: tuple[OrderId, ...] = ()
+    """Orders that the broker, asked by id, does not know."""
+    fills: tuple[FillActivity, ...] = ()
+    is_full: bool = False
+    """Whether orders and fills reach back to the state's watermark."""
+
+
+class Difference(Struct, frozen=True):
+    """One thing that was not as the broker has it."""
+
+    kind: DifferenceKind
+    key: str
+    """The order's id, the execution's id or the symbol."""
+    ours: str | None
+    theirs: str | None
+
+
+class Reconciled(Struct, frozen=True, kw_only=True):
+    """The next state; the same object if the reading told nothing new."""
+
+    state: AccountState
+    differences: tuple[Difference, ...] = ()
+    recovered: tuple[Execution, ...] = ()
+    """Executions that the stream had not told."""
+    unsettled: frozenset[Symbol] = frozenset()
+    """Symbols whose REST position does not agree yet with what the stream told."""
+
+
+def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
+    """Take what the broker has. The first reading of an account has no differences."""
+    first = state.account is None
+    next_state, order_differences = _take_orders(state, snapshot)
+    next_state, recovered = _take_fills(next_state, snapshot)
+    next_state, position_differences, unsettled = _take_positions(next_state, snapshot)
+    if snapshot.account is not None and snapshot.account != next_state.account:
+        next_state = structs.replace(next_state, account=snapshot.account)
+    filled_unseen = any(d.kind in ("order_missing", "order_differs") for d in order_differences)
+    behind = bool(unsettled) or (not first and (bool(recovered) or filled_unseen))
+    next_state = _confirm(_advance_watermark(next_state, snapshot), snapshot, behind=behind)
+    if first:
+        return Reconciled(state=evict(next_state), unsettled=unsettled)
+    missed = tuple(
+        Difference("execution_missing", e.execution_id, None, f"{e.side} {e.qty} {e.symbol}")
+        for e in recovered
+    )
+    return Reconciled(
+        state=evict(next_state),
+        differences=order_differences + missed + position_differences,
+        recovered=recovered,
+        unsettled=unsettled,
+    )
+
+
+def snapshot_of(state: AccountState, *, requested_at: float) -> Snapshot:
+    """The reading that a broker with exactly this state would give."""
+    return Snapshot(
+        requested_at=requested_at,
+        account=state.account,
+        positions=tuple(state.positions.values()),
+        orders=tuple(state.orders.values()),
+    )
+
+
+def _take_orders(
+    state: AccountState, snapshot: Snapshot
+) -> tuple[AccountState, tuple[Difference, ...]]:
+    orders, parents, busted = dict(state.orders), dict(state.parents), dict(state.busted)
+    differences: list[Difference] = []
+    for order, parent in _flat(snapshot.orders or ()):
+        if is_forgotten(order, state):
+            continue
+        if parent is not None:
+            parents[order.id] = parent
+        ours = orders.get(order.id)
+        if ours is None:
+            differences.append(Difference("order_missing", order.id, None, _said(order)))
+        elif not is_current_at_broker(order, ours):
+            continue
+        elif contradicts(order, ours):
+            differences.append(Difference("order_differs", order.id, _said(ours), _said(order)))
+            if ours.is_closed and not order.is_closed:
+                busted[order.id] = microseconds(order.updated_at)
+        if ours != order:
+            orders[order.id] = order
+    for vanished in snapshot.vanished:
+        gone = orders.pop(vanished, None)
+        if gone is not None:
+            differences.append(Difference("order_vanished", vanished, _said(gone), None))
+    if orders == state.orders and parents == state.parents:
+        return state, ()
+    next_state = structs.replace(state, orders=orders, parents=parents, busted=busted)
+    return next_state, tuple(differences)
+
+
+def _flat(orders: Iterable[Order]) -> Iterable[tuple[Order, OrderId | None]]:
+    for order in orders:
+        yield from flatten(order)
+
+
+def _said(order: Order) -> str:
+    return f"{order.status} {order.filled_qty or 0}/{order.qty or order.notional or '?'}"
+
+
+def _take_fills(
+    state: AccountState, snapshot: Snapshot
+) -> tuple[AccountState, tuple[Execution, ...]]:
+    """Count executions that only REST told; the newest of a symbol outdates older frames."""
+    book = dict(state.executions)
+    marks = dict(state.marks)
+    recovered: list[Execution] = []
+    for fill in snapshot.fills:
+        if fill.order_id is None or fill.order_id not in state.orders:
+            continue
+        known = book.get(fill.order_id, {})
+        if fill.execution_id in known:
+            continue
+        execution = _execution(fill, fill.order_id)
+        book[fill.order_id] = {**known, execution.execution_id: execution}
+        recovered.append(execution)
+        _outdate(marks, execution)
+    if not recovered:
+        return state, ()
+    return structs.replace(state, executions=book, marks=marks), tuple(recovered)
+
+
+def _execution(fill: FillActivity, order_id: OrderId) -> Execution:
+    return Execution(
+        execution_id=fill.execution_id,
+        order_id=order_id,
+        symbol=fill.symbol or "",
+        side="buy" if fill.side == "buy" else "sell",
+        qty=fill.qty or "0",
+        price=fill.price or "0",
+        at=fill.transaction_time,
+    )
+
+
+def _outdate(marks: dict[Symbol, PositionMark], execution: Execution) -> None:
+    """A frame about an earlier execution must not set the position back.
+
+    The quantity stays empty: an activity does not tell the position, REST positions do.
+    """
+    symbol = position_symbol(execution.symbol)
+    key = (nanoseconds(execution.at), "", str(execution.execution_id))
+    if symbol not in marks or key > marks[symbol].key:
+        marks[symbol] = PositionMark(key=key, qty="", heard_at=0.0)
+
+
+def _take_positions(
+    state: AccountState, snapshot: Snapshot
+) -> tuple[AccountState, tuple[Difference, ...], frozenset[Symbol]]:
+    if snapshot.positions is None:
+        return state, (), frozenset()
+    theirs = {p.symbol: p for p in snapshot.positions if number(p.qty) != 0}
+    unsettled = frozenset(_unsettled(state.marks, theirs, snapshot.requested_at))
+    positions: dict[Symbol, Position] = {}
+    differences: list[Difference] = []
+    for symbol in sorted(theirs.keys() | state.positions.keys()):
+        ours, read = state.positions.get(symbol), theirs.get(symbol)
+        taken = ours if symbol in unsettled else read
+        if taken is not None:
+            positions[symbol] = ours if ours == taken else taken
+        if symbol not in unsettled and _qty(ours) != _qty(read):
+            differences.append(_position_difference(symbol, ours, read))
+    if positions == state.positions:
+        return state, (), unsettled
+    return structs.replace(state, positions=positions), tuple(differences), unsettled
+
+
+def _unsettled(
+    marks: Mapping[Symbol, PositionMark], theirs: Mapping[Symbol, Position], requested_at: float
+) -> Iterable[Symbol]:
+    for symbol, mark in marks.items():
+        young = mark.qty and mark.heard_at > requested_at - LAG_S
+        if young and _qty(theirs.get(symbol)) != number(mark.qty):
+            yield symbol
+
+
+def _qty(position: Position | None) -> object:
+    return number(position.qty) if position is not None else number("0")
+
+
+def _position_difference(
+    symbol: Symbol, ours: Position | None, theirs: Position | None
+) -> Difference:
+    kind: DifferenceKind = (
+        "position_missing"
+        if ours is None
+        else "position_extra"
+        if theirs is None
+        else "position_qty"
+    )
+    return Difference(kind, symbol, ours.qty if ours else None, theirs.qty if theirs else None)
+
+
+def _advance_watermark(state: AccountState, snapshot: Snapshot) -> AccountState:
+    if not snapshot.is_full:
+        return state
+    told = [o.submitted_at for o in snapshot.orders or ()]
+    told += [f.transaction_time for f in snapshot.fills]
+    newest = max((t for t in [*told, state.watermark] if t), key=nanoseconds, default=None)
+    if newest == state.watermark:
+        return state
+    return structs.replace(state, watermark=newest)
+
+
+def _confirm(state: AccountState, snapshot: Snapshot, *, behind: bool) -> AccountState:
+    """What is provisional now: cleared by a reading that agrees and began after the last fill."""
+    heard_since = any(m.heard_at >= snapshot.requested_at for m in state.marks.values())
+    provisional = state.provisional
+    if snapshot.orders is not None:
+        provisional -= {"orders"}
+    if behind:
+        provisional |= MONEY
+    elif snapshot.account is not None and snapshot.positions is not None and not heard_since:
+        provisional -= MONEY
+    if provisional == state.provisional:
+        return state
+    return structs.replace(state, provisional=provisional)
