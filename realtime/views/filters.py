@@ -1,0 +1,39 @@
+"""The words that queries of several documents share."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from realtime.core.link import LinkState
+from realtime.core.model import position_symbol
+
+WHOLE_FARM = 10_000
+"""Default and bound of the lists of accounts: no farm is larger."""
+
+ShortWord = Annotated[str, Meta(min_length=1, max_length=64)]
+
+Symbols = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=32)], ...],
+    Meta(max_length=100, description="Only these symbols; `BTC/USD` and `BTCUSD` are the same."),
+]
+Sides = Annotated[
+    tuple[Literal["buy", "sell"], ...],
+    Meta(max_length=2, description="Only orders of this side."),
+]
+States = Annotated[
+    tuple[LinkState, ...],
+    Meta(max_length=8, description="Only accounts whose link is in one of these states."),
+]
+FarmLimit = Annotated[int, Meta(ge=1, le=WHOLE_FARM, description="At most so many accounts.")]
+Offset = Annotated[int, Meta(ge=0, le=WHOLE_FARM, description="Leave out the first so many.")]
+
+
+def spelled_alike(symbols: Iterable[str]) -> frozenset[str]:
+    """Symbols as they are compared: upper case, without slash."""
+    return frozenset(position_symbol(symbol).upper() for symbol in symbols)
+
+
+def matches(symbol: str | None, wanted: frozenset[str]) -> bool:
+    """Whether a symbol is among the wanted ones; none wanted means all."""
+    return not wanted or (symbol is not None and position_symbol(symbol).upper() in wanted)

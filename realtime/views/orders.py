@@ -1,0 +1,103 @@
+"""Which orders a query shows, in which order: the broker's `GET /v2/orders` from memory.
+
+Flat, as the broker lists by default, a leg is a row of its own. With `nested`, an order whose
+parent is shown stands in that parent's `legs`; a leg that matches while its parent does not keeps
+a row, so that no working order is hidden by a parent that has filled.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, structs
+
+from realtime.core.model import Order, OrderId
+from realtime.core.state import CLOSED_ORDERS_KEPT, AccountState
+from realtime.core.times import microseconds
+from realtime.views.filters import Sides, Symbols, matches, spelled_alike
+
+
+class OrdersQuery(Struct, frozen=True, kw_only=True):
+    """What a reader may ask of an account's orders."""
+
+    status: Annotated[
+        Literal["all", "open", "closed"],
+        Meta(description="`open` leaves out legs that are still held, unless `nested`."),
+    ] = "all"
+    limit: Annotated[
+        int, Meta(ge=1, le=CLOSED_ORDERS_KEPT, description="At most so many orders.")
+    ] = 100
+    symbol: Symbols = ()
+    side: Sides = ()
+    direction: Annotated[
+        Literal["desc", "asc"], Meta(description="`desc`: the newest submitted first.")
+    ] = "desc"
+    nested: Annotated[
+        bool, Meta(description="Roll legs up under their parents' `legs` instead of listing them.")
+    ] = False
+
+
+RECENT = OrdersQuery()
+
+
+def select_orders(state: AccountState, query: OrdersQuery) -> tuple[list[Order], int]:
+    """The orders to show and how many matched before the limit."""
+    found = _matching(state, query)
+    return found[: query.limit], len(found)
+
+
+def recent_orders(state: AccountState) -> list[Order]:
+    """Every order that is not final, with the newest final ones up to the default limit."""
+    orders = _matching(state, RECENT)
+    room_for_closed = RECENT.limit - sum(1 for order in orders if not order.is_closed)
+    shown = []
+    for order in orders:
+        if order.is_closed:
+            room_for_closed -= 1
+            if room_for_closed < 0:
+                continue
+        shown.append(order)
+    return shown
+
+
+def _matching(state: AccountState, query: OrdersQuery) -> list[Order]:
+    wanted = spelled_alike(query.symbol)
+    found = [order for order in state.orders.values() if _matches(order, query, wanted)]
+    if query.nested:
+        found = _rolled_up(state, found)
+    found.sort(key=_age, reverse=query.direction == "desc")
+    return found
+
+
+def _matches(order: Order, query: OrdersQuery, wanted: frozenset[str]) -> bool:
+    if query.status == "open" and (order.is_closed or order.status == "held"):
+        return False
+    if query.status == "closed" and not order.is_closed:
+        return False
+    if query.side and order.side not in query.side:
+        return False
+    return matches(order.symbol, wanted)
+
+
+def _rolled_up(state: AccountState, found: Iterable[Order]) -> list[Order]:
+    shown = {order.id: order for order in found}
+    legs: dict[OrderId, list[Order]] = {}
+    for leg_id, parent_id in state.parents.items():
+        if leg_id in state.orders and parent_id in shown and parent_id not in state.parents:
+            legs.setdefault(parent_id, []).append(state.orders[leg_id])
+    rolled_up = {leg.id for group in legs.values() for leg in group}
+    return [
+        structs.replace(order, legs=tuple(sorted(legs[order.id], key=_created)))
+        if order.id in legs
+        else order
+        for order in shown.values()
+        if order.id not in rolled_up
+    ]
+
+
+def _age(order: Order) -> tuple[int, int, str]:
+    return microseconds(order.submitted_at), _created(order), order.id
+
+
+def _created(order: Order) -> int:
+    # Legs that were created together keep the order in which the broker listed them.
+    return microseconds(order.created_at)

@@ -1,0 +1,106 @@
+"""How the links stand: one row an account, and the counts of the whole farm."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import get_args
+
+from msgspec import Struct, structs
+
+from realtime.core.link import LinkState
+from realtime.core.model import AccountLabel
+from realtime.store import Record
+from realtime.views.filters import WHOLE_FARM, FarmLimit, Offset, States
+from realtime.views.moments import instant, second
+
+STATES: tuple[LinkState, ...] = get_args(LinkState)
+
+
+class StatusQuery(Struct, frozen=True, kw_only=True):
+    """What a reader may ask of the status. The counts are of the whole farm in any case."""
+
+    state: States = ()
+    limit: FarmLimit = WHOLE_FARM
+    offset: Offset = 0
+
+
+class LinkRow(Struct, frozen=True, kw_only=True):
+    """What one version of a record says of its link. Nothing here moves with the clock."""
+
+    connected: bool
+    reconnect_attempts: int
+    last_error: str | None
+    has_data: bool
+    last_error_message: str | None
+    remedy: str | None
+    state: LinkState
+    since: str
+    next_attempt_at: str | None
+    positions: int | None
+    open_orders: int | None
+    stale: bool
+    stale_since: str | None
+    stale_reason: str | None
+    tier: str | None
+
+
+class StatusRow(LinkRow, frozen=True, kw_only=True):
+    """The same with what moves between versions."""
+
+    last_message_at: str | None
+    next_attempt_in_s: float | None
+
+
+class StatusDocument(Struct, frozen=True, kw_only=True):
+    """The whole farm's links."""
+
+    total_accounts: int
+    connected_accounts: int
+    accounts: dict[AccountLabel, StatusRow]
+    as_of: str
+    by_state: dict[LinkState, int]
+
+
+def link_row(record: Record) -> LinkRow:
+    """The row of one version: an account's numbers are unknown while nothing has been read."""
+    link, state, known = record.link, record.state, record.has_data
+    return LinkRow(
+        connected=link.is_live,
+        reconnect_attempts=link.reconnect_attempts,
+        last_error=None if link.last_error_at is None else second(link.last_error_at),
+        has_data=known,
+        last_error_message=link.last_error_message,
+        remedy=link.remedy,
+        state=link.state,
+        since=instant(link.since),
+        next_attempt_at=None if link.next_attempt_at is None else instant(link.next_attempt_at),
+        positions=len(state.positions) if known else None,
+        open_orders=state.open_orders if known else None,
+        stale=link.is_stale,
+        stale_since=None if link.stale_since is None else instant(link.stale_since),
+        stale_reason=link.stale_reason,
+        tier=record.profile.tier,
+    )
+
+
+def status_row(record: Record) -> StatusRow:
+    """The row of one record, not yet counting down to the next attempt."""
+    heard = record.last_message_at
+    return StatusRow(
+        **structs.asdict(link_row(record)),
+        last_message_at=None if heard is None else instant(heard),
+        next_attempt_in_s=None,
+    )
+
+
+def counting_down(row: StatusRow, record: Record, now: float) -> StatusRow:
+    """The row as of `now`, epoch seconds."""
+    due = record.link.next_attempt_at
+    if due is None:
+        return row
+    return structs.replace(row, next_attempt_in_s=round(max(0.0, due - now), 1))
+
+
+def count_states(records: Iterable[Record]) -> dict[LinkState, int]:
+    """How many links stand in each state, every state named."""
+    counts = Counter(record.link.state for record in records)
+    return {state: counts[state] for state in STATES}
