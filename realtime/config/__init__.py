@@ -9,12 +9,11 @@ from realtime.config.settings import (
     PAPER_URL,
     AccountSettings,
     AlpacaSettings,
-    Credentials,
     ServerSettings,
     Settings,
     stream_url,
 )
-from realtime.secret import Secret
+from realtime.secret import Credentials, Secret
 
 __all__ = [
     "LIVE_URL",

@@ -14,9 +14,9 @@ from msgspec import Struct, structs
 from realtime.config import toml_file
 from realtime.config.environment import KEY_NAMES, keys_given, variable
 from realtime.config.problems import Problem, WrongValue, nearest
-from realtime.config.settings import AccountSettings, Credentials
+from realtime.config.settings import AccountSettings
 from realtime.config.values import key
-from realtime.secret import Secret
+from realtime.secret import Credentials, Secret
 
 ENVIRONMENT = "environment"
 KIND = {"PK": "paper", "AK": "live"}  # how Alpaca's keys begin; others (simulators) are not judged
