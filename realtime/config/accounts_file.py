@@ -143,8 +143,7 @@ def _meant(key: str, checks: Checks) -> str:
 
 def _meant_section(section: str, value: object) -> str:
     found = nearest(section, SECTIONS)
-    if found:
-        return f"did you mean `{found}`?"
-    if isinstance(value, dict):
-        return f"an account is written [accounts.{dotted(section)}]"
-    return f"known here: {', '.join(SECTIONS)}"
+    hints = [f"did you mean `{found}`?"] if found else []
+    if isinstance(value, dict) and not any(isinstance(inner, dict) for inner in value.values()):
+        hints.append(f"an account is written [{dotted('accounts', section)}]")
+    return " ".join(hints) or f"known here: {', '.join(SECTIONS)}"

@@ -29,6 +29,7 @@ _LIKELY = {
     "Expected ']": "missing bracket",
     "Unescaped '\\\\'": "a backslash must be doubled",
     "Invalid date": "no such date",
+    "Invalid initial character for a key": "a name of other letters wants quotes",
 }
 
 
