@@ -5,6 +5,7 @@ awaits nothing, so a reader always sees one consistent record and needs no lock.
 know of changes subscribes; a subscriber is called with the new record and must not block.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -13,6 +14,8 @@ from msgspec import Struct, structs
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.core.state import EMPTY, AccountState
+
+NAMES_COUNTED = 500
 
 
 class Profile(Struct, frozen=True, kw_only=True):
@@ -54,6 +57,8 @@ class Store:
         self.boot = boot
         self.version = 0
         """Rises with every change of any account."""
+        self.counts: Counter[str] = Counter()
+        """What happened in this run, by name: `events.fill`, `differences.order_missing`."""
         self._records: dict[AccountLabel, Record] = {}
         self._subscribers: list[Subscriber] = []
 
@@ -102,6 +107,12 @@ class Store:
     def heard(self, label: AccountLabel, *, now: float) -> None:
         """Note that the broker spoke on the stream; no new version."""
         self._records[label] = structs.replace(self._records[label], last_message_at=now)
+
+    def count(self, name: str) -> None:
+        """Count a happening. Names may come from the broker, so their number is bounded."""
+        self.counts[
+            name if name in self.counts or len(self.counts) < NAMES_COUNTED else "other"
+        ] += 1
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have every change announced; returns what ends it."""

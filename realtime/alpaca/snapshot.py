@@ -6,7 +6,6 @@ trades meanwhile is buffered by the caller and replayed. Every reading overlaps 
 what is known already costs nothing to hear again.
 """
 
-import asyncio
 from collections.abc import Collection
 
 from realtime.alpaca.rest import Rest
@@ -31,7 +30,8 @@ async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Sna
     shown = {o.id for top in orders for o, _ in flatten(top)}
     hidden = [o.id for o in state.orders.values() if not o.is_closed and o.id not in shown]
     unknown = {f.order_id for f in fills if f.order_id} - shown - state.orders.keys()
-    found, vanished = await _by_id(rest, [*hidden, *sorted(unknown)])
+    asked = [*hidden, *sorted(unknown)] if since is not None else hidden
+    found, vanished = await _by_id(rest, asked)
     money = await read_money(rest, now=now)
     return Snapshot(
         requested_at=now,
@@ -45,11 +45,9 @@ async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Sna
 
 
 async def read_money(rest: Rest, *, now: float) -> Snapshot:
-    """Read positions and account at one moment, as near as two requests can be."""
-    async with asyncio.TaskGroup() as reads:
-        account = reads.create_task(rest.account())
-        positions = reads.create_task(rest.positions())
-    return Snapshot(requested_at=now, account=account.result(), positions=positions.result())
+    """Read positions, then the account: its money is never older than they are."""
+    positions = await rest.positions()
+    return Snapshot(requested_at=now, positions=positions, account=await rest.account())
 
 
 async def read_orders(rest: Rest, ids: Collection[OrderId], *, now: float) -> Snapshot:

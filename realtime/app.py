@@ -1,0 +1,155 @@
+"""The daemon put together: store, readers' edge, one follower an account; start and stop in order.
+
+Start: listen for readers first, so that they are told "starting" and not refused a connection;
+then follow the accounts. Stop is the mirror image: stop listening, end the followers, close the way
+to the broker; every stage has its limit.
+"""
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+from msgspec import Struct
+
+from realtime import __version__
+from realtime.alpaca.gate import Gate
+from realtime.alpaca.pacing import Farm, Pacer
+from realtime.alpaca.rest import Rest
+from realtime.config.settings import AccountSettings, Settings, stream_url
+from realtime.core.link import Link
+from realtime.core.model import AccountLabel
+from realtime.live.follower import Follower, Target
+from realtime.logs import get_logger
+from realtime.secret import Credentials
+from realtime.server.app import build
+from realtime.server.listen import serve
+from realtime.store import Profile, Store
+
+log = get_logger()
+
+REST_IN_FLIGHT = 64
+"""Requests to the broker under way at once, farm-wide: more only queue inside the event loop."""
+
+KEEPALIVE_S = 60.0
+STOP_S = 3.0
+"""Limit for all followers to close their sockets; the process must end within 5 s of a signal."""
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """Where time and chance come from: the real ones, or those of a test."""
+
+    clock: Callable[[], float]
+    """Epoch seconds."""
+    chance: random.Random
+    make_connector: Callable[[], aiohttp.BaseConnector]
+
+
+class Daemon:
+    """What runs: its store, and the port its readers connect to."""
+
+    def __init__(self, store: Store, port: int) -> None:
+        self.store = store
+        self.port = port
+
+
+@asynccontextmanager
+async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
+    """Run the daemon inside the block. Enabled accounts have credentials (`config` saw to it)."""
+    started_at = world.clock()
+    store = Store(boot=f"{world.chance.getrandbits(48):012x}")
+    for account in settings.accounts:
+        store.add(_profile(account), now=started_at, link=_first_link(account, started_at))
+    log.info("daemon.started", accounts=len(store), config=str(settings.path), version=__version__)
+    app = build(
+        store,
+        clock=world.clock,
+        version=__version__,
+        started_at=started_at,
+        cors_origins=settings.server.cors_origins,
+    )
+    async with (
+        aiohttp.ClientSession(
+            connector=world.make_connector(), cookie_jar=aiohttp.DummyCookieJar()
+        ) as http,
+        _following(settings, store, http, world),
+        serve(app, settings.server.host, settings.server.port) as port,
+    ):
+        log.info("server.started", host=settings.server.host, port=port)
+        yield Daemon(store, port)
+    log.info("daemon.stopped", uptime_s=round(world.clock() - started_at, 1))
+
+
+@asynccontextmanager
+async def _following(
+    settings: Settings, store: Store, http: aiohttp.ClientSession, world: World
+) -> AsyncIterator[None]:
+    """Follow every enabled account while the block runs."""
+    farm = Farm(REST_IN_FLIGHT)
+    gate = Gate(settings.alpaca.startup_concurrency)
+    tls = ssl.create_default_context()
+    async with asyncio.TaskGroup() as tasks:
+        following = [
+            tasks.create_task(
+                _follower(account, credentials, store, http, farm, gate, tls, world).keep_live(),
+                name=f"account:{account.label}",
+            )
+            for account in settings.accounts
+            if account.enabled and (credentials := account.credentials) is not None
+        ]
+        try:
+            yield
+        finally:
+            for task in following:
+                task.cancel()
+            if following:
+                _, unfinished = await asyncio.wait(following, timeout=STOP_S)
+                if unfinished:
+                    names = sorted(task.get_name() for task in unfinished)
+                    log.warning("daemon.stop_slow", tasks=names[:20], count=len(names))
+
+
+def _follower(
+    account: AccountSettings,
+    credentials: Credentials,
+    store: Store,
+    http: aiohttp.ClientSession,
+    farm: Farm,
+    gate: Gate,
+    tls: ssl.SSLContext,
+    world: World,
+) -> Follower:
+    target = Target(
+        label=AccountLabel(account.label),
+        stream_url=stream_url(account.trading_url),
+        credentials=credentials,
+        account_number=account.account_number,
+    )
+    return Follower(
+        target,
+        store=store,
+        rest=Rest(http, account.trading_url, credentials, Pacer(farm)),
+        gate=gate,
+        tls=tls,
+        clock=world.clock,
+        # Its own source of chance: one account's luck does not depend on the others' number.
+        chance=random.Random(f"{world.chance.random()}:{account.label}"),
+    )
+
+
+def _profile(account: AccountSettings) -> Profile:
+    return Profile(
+        label=AccountLabel(account.label),
+        name=account.name,
+        tier=account.tier,
+        paper=account.paper,
+        initial_balance=account.initial_balance,
+    )
+
+
+def _first_link(account: AccountSettings, now: float) -> Link:
+    if account.enabled:
+        return Link(since=now, stale_since=now)
+    return Link(state="disabled", since=now, stale_since=now, stale_reason="disabled")

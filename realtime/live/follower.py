@@ -1,0 +1,220 @@
+"""One account's life, from the first attempt to connect until the daemon stops.
+
+    connect → authorize → listen → buffer events → read everything → replay → live → back off
+
+The only place beside the server's error middleware that catches `Exception`: a fault of one
+account, even a mistake of ours, ends in its own back-off and touches no other.
+"""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from realtime.alpaca.gate import Gate
+from realtime.alpaca.rest import Rest
+from realtime.alpaca.stream import Stream
+from realtime.core.apply import Applied
+from realtime.core.backoff import Backoff
+from realtime.core.model import AccountLabel, TradeUpdate
+from realtime.core.session import Ignored, Unreadable
+from realtime.errors import LinkError, RealtimeError, Refused
+from realtime.live.doubts import Doubts
+from realtime.live.link import LinkJournal
+from realtime.live.money import MoneyRefresh
+from realtime.live.replica import Replica
+from realtime.logs import get_logger
+from realtime.secret import Credentials
+from realtime.store import Store
+
+log = get_logger()
+
+BUFFERED_MOST = 20_000
+"""Events kept while a snapshot is read; more means that the reading cannot win: start again."""
+
+SNAPSHOT_S = 300.0
+"""Limit of a whole reading, paced under the broker's budget and shared with the other accounts."""
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """Where one account is and how to get in."""
+
+    label: AccountLabel
+    stream_url: str
+    credentials: Credentials
+    account_number: str | None = None
+
+
+class Follower:
+    """Follows one account."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        store: Store,
+        rest: Rest,
+        gate: Gate,
+        tls: ssl.SSLContext,
+        clock: Callable[[], float],
+        chance: random.Random,
+    ) -> None:
+        self._target = target
+        self._store = store
+        self._gate = gate
+        self._tls = tls
+        self._clock = clock
+        self._chance = chance
+        self._backoff = Backoff()
+        self._journal = LinkJournal(target.label, store, clock)
+        self._replica = Replica(
+            target.label,
+            store=store,
+            rest=rest,
+            clock=clock,
+            account_number=target.account_number,
+        )
+
+    async def keep_live(self) -> None:
+        """Follow the account until cancelled, or until its credentials are refused."""
+        while True:
+            failure = await self._follow_guarded()
+            if isinstance(failure, Refused):
+                self._journal.refused(failure)
+                return
+            limited = isinstance(failure, LinkError) and failure.status == 429
+            self._backoff, wait_s = self._backoff.failed(
+                rate_limited=limited, chance=self._chance.random
+            )
+            self._journal.waiting(failure, wait_s)
+            await asyncio.sleep(wait_s)
+
+    async def _follow_guarded(self) -> RealtimeError:
+        """Follow for one session; gives what ended it."""
+        try:
+            await self._follow()
+        except RealtimeError as error:
+            return error
+        except Exception as error:
+            log.exception("account.failed", account=self._target.label)
+            return LinkError(f"internal error: {type(error).__name__}")
+        raise AssertionError("a session does not end without a reason")
+
+    async def _follow(self) -> None:
+        stream = await self._open()
+        session = _Session(stream, self._replica, self._store, self._clock)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(session.hear(), name=f"stream:{self._target.label}")
+                await self._synchronize(session)
+                tasks.create_task(session.money.run(), name=f"money:{self._target.label}")
+                tasks.create_task(session.doubts.run(), name=f"doubts:{self._target.label}")
+        except BaseExceptionGroup as group:
+            raise _cause(group) from group
+        finally:
+            await stream.close()
+
+    async def _open(self) -> Stream:
+        """Connect, authorize and listen, through the farm's gate."""
+        async with self._gate.pass_():
+            self._journal.enter("connecting")
+            stream = await Stream.connect(self._target.stream_url, ssl_context=self._tls)
+            try:
+                self._journal.enter("authorizing")
+                await stream.authorize(self._target.credentials)
+                await stream.listen()
+            except BaseException:
+                await stream.close()
+                raise
+            return stream
+
+    async def _synchronize(self, session: "_Session") -> None:
+        self._journal.enter("syncing")
+        before = self._replica.record.link
+        try:
+            async with asyncio.timeout(SNAPSHOT_S):
+                await session.synchronize(self._journal)
+        except TimeoutError:
+            raise LinkError(f"the snapshot was not complete within {SNAPSHOT_S:.0f} s") from None
+        self._backoff = Backoff()
+        self._journal.announce_live(
+            stale_since=before.stale_since, attempts=before.reconnect_attempts
+        )
+
+
+class _Session:
+    """One authorized, listening socket and what it feeds."""
+
+    def __init__(
+        self, stream: Stream, replica: Replica, store: Store, clock: Callable[[], float]
+    ) -> None:
+        self.money = MoneyRefresh(replica)
+        self.doubts = Doubts(replica)
+        self._stream = stream
+        self._replica = replica
+        self._store = store
+        self._clock = clock
+        self._buffer: list[TradeUpdate] | None = []
+
+    async def hear(self) -> None:
+        """Take frames until the socket ends, which raises."""
+        label = self._replica.label
+        while True:
+            message = await self._stream.receive()
+            self._store.heard(label, now=self._clock())
+            match message:
+                case TradeUpdate():
+                    self._take(message)
+                case Unreadable(reason=reason, raw=raw):
+                    self._store.count("frames.unreadable")
+                    log.error(
+                        "frame.unreadable",
+                        account=label,
+                        reason=reason,
+                        start=raw[:120].decode("utf-8", "replace"),
+                    )
+                    self.doubts.add_everything("unreadable frame")
+                case Ignored(reason=reason):
+                    self._store.count("frames.ignored")
+                    log.debug("frame.ignored", account=label, reason=reason)
+                case _:
+                    pass
+
+    async def synchronize(self, journal: LinkJournal) -> None:
+        """Read everything while `hear` buffers; from then on events are applied as they come."""
+        assert self._buffer is not None, "a session synchronizes once"
+        replayed = await self._replica.start(self._buffer, journal.live)
+        self._buffer = None
+        for applied in replayed:
+            self._follow_up(applied)
+
+    def _take(self, update: TradeUpdate) -> None:
+        if self._buffer is None:
+            self._follow_up(self._replica.hear(update))
+        elif len(self._buffer) < BUFFERED_MOST:
+            self._buffer.append(update)
+        else:
+            raise LinkError(f"more than {BUFFERED_MOST} events during a snapshot")
+
+    def _follow_up(self, applied: Applied) -> None:
+        if applied.executions:
+            self.money.ask()
+        if applied.doubts:
+            self.doubts.add(applied.doubts)
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one reason to report of several: a refusal, else a mistake of ours, else the first."""
+    leaves = _leaves(group)
+    refusals = (e for e in leaves if isinstance(e, Refused))
+    mistakes = (e for e in leaves if not isinstance(e, RealtimeError))
+    return next(refusals, None) or next(mistakes, None) or leaves[0]
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves

@@ -1,0 +1,75 @@
+"""Re-reads positions and account after fills: the stream does not tell money.
+
+Coalesced: one reading in flight and at most one waiting, never two within `GAP_S`; so 200 fills in
+a second cost a handful of calls, and the last state is read. Because REST may lag the stream by
+about ten seconds, one more reading follows `LAG_S` after the last fill and after every snapshot.
+"""
+
+import asyncio
+
+from realtime.core.reconcile import LAG_S
+from realtime.core.state import MONEY
+from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
+from realtime.live.replica import Replica
+from realtime.logs import get_logger
+
+log = get_logger()
+
+GAP_S = 2.0
+RETRY_S = 5.0
+"""Wait after a reading that failed; the state says meanwhile that it is provisional."""
+
+
+class MoneyRefresh:
+    """Asked after each fill; reads when it is due. Lives as long as one session."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._asked = asyncio.Event()
+        self._confirm_at = 0.0
+        self._failing = False
+
+    def ask(self) -> None:
+        """A fill moved money: read soon, and once more when REST can no longer lag."""
+        self._asked.set()
+        self._confirm_at = asyncio.get_running_loop().time() + LAG_S
+
+    async def run(self) -> None:
+        """Read whenever it is due, until cancelled."""
+        loop = asyncio.get_running_loop()
+        self._confirm_at = max(self._confirm_at, loop.time() + LAG_S)
+        while True:
+            await self._until_due()
+            self._asked.clear()
+            if loop.time() >= self._confirm_at:
+                self._confirm_at = float("inf")
+            pause_s = await self._read()
+            await asyncio.sleep(pause_s)
+
+    async def _until_due(self) -> None:
+        wait_s = self._confirm_at - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(None if wait_s == float("inf") else max(0.0, wait_s)):
+                await self._asked.wait()
+        except TimeoutError:
+            return
+
+    async def _read(self) -> float:
+        """Read once; gives the seconds to wait before the next."""
+        try:
+            reconciled = await self._replica.read_money()
+        except (LinkError, BrokerError, ProtocolViolation) as error:
+            self._tell_failure(error)
+            self._asked.set()
+            hint = error.retry_after_s if isinstance(error, RateLimited) else None
+            return max(RETRY_S, hint or 0.0)
+        self._failing = False
+        if MONEY & reconciled.state.provisional and self._confirm_at == float("inf"):
+            # The last look did not agree either: go on looking until it does.
+            self._confirm_at = asyncio.get_running_loop().time() + LAG_S
+        return GAP_S
+
+    def _tell_failure(self, error: Exception) -> None:
+        say = log.debug if self._failing else log.warning
+        say("money.refresh_failed", account=self._replica.label, reason=str(error))
+        self._failing = True
