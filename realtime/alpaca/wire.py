@@ -1,0 +1,180 @@
+"""Bytes to messages and back: the envelopes of the trading stream, the bodies of REST.
+
+`decode_frame` never raises and reads by content, for paper sends its JSON in binary frames. What
+fits the structs of `core.model` is decoded at once; what does not gets the second look of
+`lenient`. Orders leave here in REST's form, their times at microseconds, so that an order heard on
+the stream and the same order read by REST are equal values.
+
+Source: Alpaca "Websocket streaming" and Trading API v2 reference.
+"""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.json import Decoder
+from msgspec.structs import replace
+
+from realtime.alpaca.lenient import MISFIT, mend, split_array, split_object, text
+from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
+from realtime.core.session import (
+    STREAM,
+    Authorization,
+    BrokerFault,
+    Ignored,
+    Listening,
+    Message,
+    Unreadable,
+)
+from realtime.core.times import at_micros
+from realtime.errors import ProtocolViolation
+from realtime.secret import Credentials
+
+T = TypeVar("T", bound=Struct)
+
+
+class _TradeFrame(Struct, tag_field="stream", tag=STREAM):
+    data: TradeUpdate | None
+
+
+class _AuthorizationFrame(Struct, tag_field="stream", tag="authorization"):
+    data: Authorization
+
+
+class _ListeningFrame(Struct, tag_field="stream", tag="listening"):
+    data: Listening
+
+
+_FRAME = Decoder(_TradeFrame | _AuthorizationFrame | _ListeningFrame)
+_ACCOUNT = Decoder(Account)
+_ORDER = Decoder(Order)
+_POSITIONS = Decoder(tuple[Position, ...])
+_ORDERS = Decoder(tuple[Order, ...])
+_FILLS = Decoder(tuple[FillActivity, ...])
+
+
+def authorize_frame(credentials: Credentials) -> str:
+    """Give the frame that authorizes. It holds the secret: never log it."""
+    key, secret = credentials.key_id.reveal(), credentials.secret_key.reveal()
+    return msgspec.json.encode({"action": "auth", "key": key, "secret": secret}).decode()
+
+
+def listen_frame() -> str:
+    """Give the frame that asks for `trade_updates` and nothing else."""
+    return f'{{"action":"listen","data":{{"streams":["{STREAM}"]}}}}'
+
+
+def decode_frame(frame: bytes | str) -> Message:
+    """Say what a frame is. Never raises: what cannot be read is `Unreadable`."""
+    try:
+        envelope = _FRAME.decode(frame)
+        if type(envelope) is _TradeFrame:
+            return _told(envelope.data)
+        return _answered(envelope.data)
+    except (*MISFIT, ProtocolViolation):
+        raw = frame if isinstance(frame, bytes) else frame.encode("utf-8", "replace")
+        try:
+            return _second_look(raw)
+        except ProtocolViolation as violation:
+            return Unreadable(violation.message, raw)
+
+
+def decode_account(body: bytes) -> Account:
+    """Read the answer of `GET /v2/account`. This and its kin raise `ProtocolViolation`."""
+    return _one(body, _ACCOUNT, "account")
+
+
+def decode_order(body: bytes) -> Order:
+    """Read one order."""
+    return _in_rest_form(_one(body, _ORDER, "order"), "order")
+
+
+def decode_positions(body: bytes) -> tuple[Position, ...]:
+    """Read a list of positions; one that cannot be read fails the list and is named."""
+    return _all(body, _POSITIONS, Position, "positions")
+
+
+def decode_orders(body: bytes) -> tuple[Order, ...]:
+    """Read a list of orders; one that cannot be read fails the list and is named."""
+    orders = _all(body, _ORDERS, Order, "orders")
+    return tuple(_in_rest_form(order, f"orders[{at}]") for at, order in enumerate(orders))
+
+
+def decode_fills(body: bytes) -> tuple[FillActivity, ...]:
+    """Read a list of FILL activities; one that cannot be read fails the list and is named."""
+    return _all(body, _FILLS, FillActivity, "fills")
+
+
+def _second_look(raw: bytes) -> Message:
+    members = split_object(raw, "frame")
+    match text(members.get("stream")):
+        case "trade_updates":
+            return _told(mend(raw, _TradeFrame, "frame").data)
+        case "authorization":
+            return _answered(mend(raw, _AuthorizationFrame, "frame").data)
+        case "listening":
+            return mend(raw, _ListeningFrame, "frame").data
+        case "" if text(members.get("action")) == "error":
+            return BrokerFault(_error_message(raw))
+        case other:
+            return Ignored(f"stream {other[:64]!r}" if other else "no stream named")
+
+
+def _told(update: TradeUpdate | None) -> Message:
+    if update is None:
+        return Ignored("trade update without data")
+    if not update.event:
+        raise ProtocolViolation("frame.data.event: missing")
+    order = _in_rest_form(update.order, "frame.data.order")
+    return update if order is update.order else replace(update, order=order)
+
+
+def _answered(message: Authorization | Listening) -> Message:
+    if isinstance(message, Authorization) and not message.status:
+        # Taken for a refusal it would end the account; unread, it only times out.
+        raise ProtocolViolation("frame.data.status: missing")
+    return message
+
+
+def _in_rest_form(order: Order, path: str) -> Order:
+    if not (order.id and order.status):
+        raise ProtocolViolation(f"{path}.{'status' if order.id else 'id'}: missing")
+    legs = order.legs and tuple(
+        _in_rest_form(leg, f"{path}.legs[{at}]") for at, leg in enumerate(order.legs)
+    )
+    return replace(
+        order,
+        created_at=at_micros(order.created_at),
+        updated_at=at_micros(order.updated_at),
+        submitted_at=at_micros(order.submitted_at),
+        filled_at=at_micros(order.filled_at),
+        expired_at=at_micros(order.expired_at),
+        cancel_requested_at=at_micros(order.cancel_requested_at),
+        canceled_at=at_micros(order.canceled_at),
+        failed_at=at_micros(order.failed_at),
+        replaced_at=at_micros(order.replaced_at),
+        expires_at=at_micros(order.expires_at),
+        legs=legs,
+    )
+
+
+def _error_message(raw: bytes) -> str:
+    try:
+        return text(split_object(split_object(raw, "frame")["data"], "data").get("error_message"))
+    except (ProtocolViolation, KeyError):
+        return ""
+
+
+def _one(body: bytes, decoder: Decoder[T], path: str) -> T:
+    try:
+        return decoder.decode(body)
+    except MISFIT:
+        return mend(body, decoder.type, path)
+
+
+def _all(body: bytes, decoder: Decoder[tuple[T, ...]], form: type[T], path: str) -> tuple[T, ...]:
+    try:
+        return decoder.decode(body)
+    except MISFIT:
+        items = enumerate(split_array(body, path))
+        return tuple(mend(item, form, f"{path}[{at}]") for at, item in items)
