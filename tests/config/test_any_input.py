@@ -23,7 +23,9 @@ scalars = (
     | st.datetimes()
     | st.sampled_from(["127.0.0.1", "http://localhost:1", "https://[", "1.5", "x" * 5000])
 )
-values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=4
+)
 
 
 def table(known: Checks) -> st.SearchStrategy[dict[str, object]]:
@@ -42,7 +44,7 @@ whole_files = st.fixed_dictionaries(
 
 
 @given(whole_files)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_value_at_any_key_is_read_or_reported(tables: dict[str, object]) -> None:
     content, reading = read_accounts_file(tables, Path("accounts.toml"))
     said = str(InvalidConfig(reading.problems)) if reading.problems else ""
