@@ -87,7 +87,7 @@ async def _following(
     settings: Settings, store: Store, http: aiohttp.ClientSession, world: World
 ) -> AsyncIterator[None]:
     """Follow every enabled account while the block runs."""
-    farm = Farm(REST_IN_FLIGHT)
+    farm = Farm(reads=REST_IN_FLIGHT)
     gate = Gate(settings.alpaca.startup_concurrency)
     tls = ssl.create_default_context()
     async with asyncio.TaskGroup() as tasks:
@@ -130,7 +130,7 @@ def _follower(
     return Follower(
         target,
         store=store,
-        rest=Rest(http, account.trading_url, credentials, Pacer(farm)),
+        rest=Rest(http, account.trading_url, credentials, Pacer(farm), wall=world.clock),
         gate=gate,
         tls=tls,
         clock=world.clock,

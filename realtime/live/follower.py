@@ -20,7 +20,7 @@ from realtime.core.apply import Applied
 from realtime.core.backoff import Backoff
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.session import Ignored, Unreadable
-from realtime.errors import LinkError, RealtimeError, Refused
+from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
 from realtime.live.doubts import Doubts
 from realtime.live.link import LinkJournal
 from realtime.live.money import MoneyRefresh
@@ -119,16 +119,28 @@ class Follower:
     async def _open(self) -> Stream:
         """Connect, authorize and listen, through the farm's gate."""
         async with self._gate.pass_():
-            self._journal.enter("connecting")
-            stream = await Stream.connect(self._target.stream_url, ssl_context=self._tls)
             try:
-                self._journal.enter("authorizing")
-                await stream.authorize(self._target.credentials)
-                await stream.listen()
-            except BaseException:
-                await stream.close()
+                stream = await self._shake_hands()
+            except RateLimited:
+                self._gate.report("rate_limited")
                 raise
+            except LinkError:
+                self._gate.report("failed")
+                raise
+            self._gate.report("ok")
             return stream
+
+    async def _shake_hands(self) -> Stream:
+        self._journal.enter("connecting")
+        stream = await Stream.connect(self._target.stream_url, ssl_context=self._tls)
+        try:
+            self._journal.enter("authorizing")
+            await stream.authorize(self._target.credentials)
+            await stream.listen()
+        except BaseException:
+            await stream.close()
+            raise
+        return stream
 
     async def _synchronize(self, session: "_Session") -> None:
         self._journal.enter("syncing")
