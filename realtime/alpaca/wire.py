@@ -16,6 +16,7 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from realtime.alpaca.lenient import MISFIT, mend, split_array, split_object, text
+from realtime.alpaca.rest_form import in_rest_form
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
 from realtime.core.session import (
     STREAM,
@@ -26,7 +27,6 @@ from realtime.core.session import (
     Message,
     Unreadable,
 )
-from realtime.core.times import at_micros
 from realtime.errors import ProtocolViolation
 from realtime.secret import Credentials
 
@@ -86,7 +86,7 @@ def decode_account(body: bytes) -> Account:
 
 def decode_order(body: bytes) -> Order:
     """Read one order."""
-    return _in_rest_form(_one(body, _ORDER, "order"), "order")
+    return _identified(_one(body, _ORDER, "order"), "order")
 
 
 def decode_positions(body: bytes) -> tuple[Position, ...]:
@@ -97,7 +97,7 @@ def decode_positions(body: bytes) -> tuple[Position, ...]:
 def decode_orders(body: bytes) -> tuple[Order, ...]:
     """Read a list of orders; one that cannot be read fails the list and is named."""
     orders = _all(body, _ORDERS, Order, "orders")
-    return tuple(_in_rest_form(order, f"orders[{at}]") for at, order in enumerate(orders))
+    return tuple(_identified(order, f"orders[{at}]") for at, order in enumerate(orders))
 
 
 def decode_fills(body: bytes) -> tuple[FillActivity, ...]:
@@ -125,7 +125,7 @@ def _told(update: TradeUpdate | None) -> Message:
         return Ignored("trade update without data")
     if not update.event:
         raise ProtocolViolation("frame.data.event: missing")
-    order = _in_rest_form(update.order, "frame.data.order")
+    order = _identified(update.order, "frame.data.order")
     return update if order is update.order else replace(update, order=order)
 
 
@@ -136,26 +136,10 @@ def _answered(message: Authorization | Listening) -> Message:
     return message
 
 
-def _in_rest_form(order: Order, path: str) -> Order:
+def _identified(order: Order, path: str) -> Order:
     if not (order.id and order.status):
         raise ProtocolViolation(f"{path}.{'status' if order.id else 'id'}: missing")
-    legs = order.legs and tuple(
-        _in_rest_form(leg, f"{path}.legs[{at}]") for at, leg in enumerate(order.legs)
-    )
-    return replace(
-        order,
-        created_at=at_micros(order.created_at),
-        updated_at=at_micros(order.updated_at),
-        submitted_at=at_micros(order.submitted_at),
-        filled_at=at_micros(order.filled_at),
-        expired_at=at_micros(order.expired_at),
-        cancel_requested_at=at_micros(order.cancel_requested_at),
-        canceled_at=at_micros(order.canceled_at),
-        failed_at=at_micros(order.failed_at),
-        replaced_at=at_micros(order.replaced_at),
-        expires_at=at_micros(order.expires_at),
-        legs=legs,
-    )
+    return in_rest_form(order)
 
 
 def _error_message(raw: bytes) -> str:
