@@ -1,0 +1,78 @@
+"""HTTP answers in the broker's shapes, and the pages its proxies send in its stead."""
+
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+_encode = msgspec.json.Encoder().encode
+# Error bodies have their keys in alphabetical order.
+_encode_sorted = msgspec.json.Encoder(order="deterministic").encode
+
+# With that space, as recorded.
+_UNAUTHORIZED = b'{"message": "unauthorized."}'
+
+
+def json_answer(body: object, status: int = 200) -> web.Response:
+    """An answer in JSON; a body of None is an empty one."""
+    if body is None:
+        return web.Response(status=status)
+    return _json(_encode(body), status)
+
+
+def json_error(body: object, status: int) -> web.Response:
+    """An error in JSON, keys sorted."""
+    return _json(_encode_sorted(body), status)
+
+
+def unauthorized(*, html: bool = False) -> web.Response:
+    """401 as the broker says it, or as the proxy before it does."""
+    return page(401) if html else _json(_UNAUTHORIZED, 401)
+
+
+def not_found() -> web.Response:
+    """404 for a route that does not exist."""
+    return json_error({"message": "Not Found"}, 404)
+
+
+def too_many_requests() -> web.Response:
+    """429 of the trading API."""
+    return json_error({"code": 42910000, "message": "rate limit exceeded."}, 429)
+
+
+def refusal_page(status: int) -> web.Response:
+    """Whatever the broker or its proxy answers with this status when it has nothing to say."""
+    match status:
+        case 401:
+            return unauthorized()
+        case 404:
+            return not_found()
+        case 429:
+            return too_many_requests()
+        case 500:
+            return json_error({"code": 50010000, "message": "internal server error"}, 500)
+        case _:
+            return page(status)
+
+
+def page(status: int) -> web.Response:
+    """A proxy's page."""
+    title = f"{status} {_phrase(status)}"
+    text = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    )
+    return web.Response(text=text, status=status, content_type="text/html")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def _json(body: bytes, status: int) -> web.Response:
+    return web.Response(
+        body=body, status=status, headers={"Content-Type": "application/json; charset=UTF-8"}
+    )

@@ -1,0 +1,248 @@
+"""The simulator as a whole: one exchange, one HTTP server, one port.
+
+All waiting goes through the event loop's time and all chance through seeded generators, so that the same seed gives
+the same day, in real time and in virtual time alike.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from random import Random
+from types import TracebackType
+from typing import Literal, Self
+
+from aiohttp import web
+
+from realtime.simulator import answers
+from realtime.simulator.control import ControlRoom
+from realtime.simulator.credentials import Credentials
+from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdate
+from realtime.simulator.faults.board import Switchboard
+from realtime.simulator.hub import Hub
+from realtime.simulator.lag import Past
+from realtime.simulator.ratelimit import RateLimit
+from realtime.simulator.rest import RestEdge
+from realtime.simulator.roster import account_specs
+from realtime.simulator.routes import Broker
+from realtime.simulator.stream import StreamEdge
+from realtime.simulator.tally import Tally
+from realtime.simulator.traffic import Traffic
+
+# How often prices move and resting orders are matched.
+STEP_S = 0.1
+# Traffic acts more often than the exchange steps, so that no burst of orders blocks the loop for long.
+TRAFFIC_STEP_S = 0.02
+# Open connections that may wait to be accepted: a farm of 1000 arrives within a second.
+BACKLOG = 2048
+# Stages of stopping: goodbyes to sockets, then requests in flight.
+GOODBYE_LIMIT_S = 2.0
+REQUESTS_LIMIT_S = 1.0
+# No order is longer than a few kilobytes; this is a security limit.
+MAX_BODY = 256 * 1024
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Simulator:
+    """An Alpaca-compatible broker. Use as `async with Simulator(...) as sim:` and then `sim.url`.
+
+    `activity` is how many events a second the accounts make by themselves; `step_s` None leaves every step of the
+    exchange to `step()`. `clock` gives epoch nanoseconds and dates what happens; it never decides how long to wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: int | Sequence[AccountSpec] = 3,
+        seed: int = 7,
+        activity: float = 0.0,
+        market: str = "always",
+        clock: Callable[[], int] = time.time_ns,
+        step_s: float | None = STEP_S,
+        requests_per_minute: int = 200,
+        frames: Literal["binary", "text"] = "binary",
+    ) -> None:
+        specs = account_specs(accounts) if isinstance(accounts, int) else list(accounts)
+        labels = [spec.label for spec in specs]
+        self.seed = seed
+        self.specs = specs
+        self.exchange = Exchange(seed=seed, clock=clock)
+        for spec in specs:
+            self.exchange.open_account(spec)
+        self._market = market
+        self.exchange.set_market(market)
+        self.exchange.on_update = self._publish
+        self.faults = Switchboard(_loop_time)
+        self.tally = Tally(labels)
+        self._hub = Hub(labels, self.faults, Random(f"{seed}:frames"), _loop_time)
+        self._past = Past(self.exchange, self.faults)
+        self._traffic = Traffic(self.exchange, specs, seed=seed, activity=activity)
+        credentials = Credentials(labels)
+        self._stream = StreamEdge(
+            self._hub, self.faults, credentials, self.tally, text=frames == "text"
+        )
+        broker = Broker(self.exchange, self._past, self.faults, clock)
+        limit = RateLimit(requests_per_minute, _loop_time)
+        self._rest = RestEdge(broker, credentials, limit, self.tally, Random(f"{seed}:rest"))
+        self._request_ids = Random(f"{seed}:request-ids")
+        self._step_s = step_s
+        self._life: asyncio.Task[None] | None = None
+        self._runner: web.AppRunner | None = None
+        self.host = ""
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where REST and `/_sim` are; the stream is `stream_url`."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def stream_url(self) -> str:
+        """Where the trading stream is."""
+        return f"ws://{self.host}:{self.port}/stream"
+
+    @property
+    def activity(self) -> float:
+        """Events a second that the accounts make by themselves."""
+        return self._traffic.activity
+
+    async def __aenter__(self) -> Self:
+        if self._runner is None:
+            await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen, and let time run; return the port, which for 0 the system picks.
+
+        Raises OSError if the port is taken.
+        """
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            shutdown_timeout=REQUESTS_LIMIT_S,
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, host, port, backlog=BACKLOG)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self.host = host
+        self.port = port or runner.addresses[0][1]
+        self._traffic.prime(self.step)
+        self._life = asyncio.create_task(self._live(), name="simulator:life")
+        return self.port
+
+    async def stop(self) -> None:
+        """Stop time, say goodbye to sockets (1001), let requests end; within 5 s whatever clients do."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        for site in list(runner.sites):
+            await site.stop()
+        await self._end_life()
+        self._stream.close_all()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_LIMIT_S):
+                await self._stream.wait_empty()
+        self._stream.abort_all()
+        self._hub.close()
+        await runner.cleanup()
+
+    async def wait(self) -> None:
+        """Wait until the simulator is stopped; raise what its inner life failed of, if it did."""
+        if self._life is not None:
+            await asyncio.wait([self._life])
+            if not self._life.cancelled():
+                self._life.result()
+
+    def step(self) -> None:
+        """Do one step of the exchange: prices move, resting orders are matched."""
+        self.exchange.advance()
+        self._past.step()
+
+    def set_activity(self, activity: float) -> None:
+        """Change how many events a second the accounts make by themselves."""
+        self._traffic.activity = activity
+
+    def set_market(self, mode: str) -> None:
+        """Change when the market is open: always, open, closed or nyse."""
+        self.exchange.set_market(mode)
+        self._market = mode
+
+    def status(self) -> dict[str, object]:
+        """Give the figures that `GET /_sim` shows."""
+        return {
+            "accounts": len(self.specs),
+            "seed": self.seed,
+            "market": self._market,
+            "activity": self.activity,
+            "sockets": len(self._stream),
+            "events": self._hub.published,
+            "traffic_refused": self._traffic.refused,
+        }
+
+    def _publish(self, update: TradeUpdate) -> None:
+        self._traffic.note(update)
+        self._past.note(update)
+        self._hub.publish(update)
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[_polite], client_max_size=MAX_BODY)
+        app.router.add_get("/stream", self._stream.handle)
+        self._rest.add_to(app)
+        ControlRoom(self, self.faults, self.tally).add_to(app)
+        app.on_response_prepare.append(self._name_request)
+        return app
+
+    async def _name_request(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["X-Request-ID"] = f"{self._request_ids.getrandbits(128):032x}"
+
+    async def _live(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            if self._step_s is not None:
+                tasks.create_task(_every(self._step_s, self.step), name="simulator:steps")
+            tasks.create_task(_every(TRAFFIC_STEP_S, self._traffic.step), name="simulator:traffic")
+
+    async def _end_life(self) -> None:
+        life, self._life = self._life, None
+        if life is not None and life.cancel():
+            await asyncio.wait([life])
+
+
+@web.middleware
+async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer what no route answers in the broker's words."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        return answers.not_found()
+    except web.HTTPMethodNotAllowed:
+        return answers.json_error({"message": "Method Not Allowed"}, 405)
+
+
+async def _every(seconds: float, act: Callable[[], None]) -> None:
+    """Call `act` at a steady pace; a late call is not made up for."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        due = max(due + seconds, loop.time())
+        await asyncio.sleep(due - loop.time())
+        act()
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,192 @@
+"""What `/_sim/…` can be told: each command is the body it takes and what it does.
+
+`control.py` serves them; nothing here knows of HTTP.
+"""
+
+from dataclasses import fields
+from typing import Annotated, ClassVar, Literal, Protocol
+
+from msgspec import Meta, Struct
+
+from realtime.simulator.exchange.engine import Exchange
+
+
+class Simulated(Protocol):
+    """The running simulator, as its switches see it."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """The broker itself."""
+
+    def set_activity(self, activity: float) -> None:
+        """Change how many events a second the accounts make by themselves."""
+
+    def set_market(self, mode: str) -> None:
+        """Change when the market is open."""
+
+    def step(self) -> None:
+        """Do one step of the exchange."""
+
+    def status(self) -> dict[str, object]:
+        """Give figures of the moment."""
+
+
+class Command(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /_sim/<path>`; `run` returns the answer, None for an empty one."""
+
+    path: ClassVar[str]
+
+    def run(self, sim: Simulated) -> object:
+        """Do it."""
+        raise NotImplementedError
+
+
+class SetTraffic(Command, frozen=True):
+    """Let the accounts make `activity` events a second in total; 0 brings quiet."""
+
+    path: ClassVar[str] = "traffic"
+    activity: Annotated[float, Meta(ge=0, le=100_000)]
+
+    def run(self, sim: Simulated) -> object:
+        sim.set_activity(self.activity)
+        return {"activity": self.activity}
+
+
+class SetMarket(Command, frozen=True):
+    """Open the market `always`, now (`open`), not now (`closed`), or as in New York (`nyse`)."""
+
+    path: ClassVar[str] = "market"
+    mode: Literal["always", "open", "closed", "nyse"]
+
+    def run(self, sim: Simulated) -> object:
+        sim.set_market(self.mode)
+        return {"market": self.mode}
+
+
+class Advance(Command, frozen=True):
+    """Do `steps` steps of the exchange at once: prices move, resting orders are matched."""
+
+    path: ClassVar[str] = "advance"
+    steps: Annotated[int, Meta(ge=1, le=10_000)] = 1
+
+    def run(self, sim: Simulated) -> object:
+        for _ in range(self.steps):
+            sim.step()
+        return {"steps": self.steps}
+
+
+class SetPrice(Command, frozen=True):
+    """Pin a symbol's price; resting orders match it at the next step."""
+
+    path: ClassVar[str] = "set_price"
+    symbol: str
+    price: str
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.set_price(self.symbol, self.price)
+        return {"symbol": self.symbol, "price": sim.exchange.prices()[self.symbol]}
+
+
+class Bust(Command, frozen=True):
+    """Undo an execution: `trade_bust`."""
+
+    path: ClassVar[str] = "bust"
+    account: str
+    execution_id: str
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.bust(self.account, self.execution_id)
+        return None
+
+
+class Correct(Command, frozen=True):
+    """Give an execution another price: `trade_correct`."""
+
+    path: ClassVar[str] = "correct"
+    account: str
+    execution_id: str
+    price: str
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.correct(self.account, self.execution_id, self.price)
+        return None
+
+
+class RejectNext(Command, frozen=True):
+    """Let the venue reject the next order that is accepted: `rejected`."""
+
+    path: ClassVar[str] = "reject_next"
+    account: str
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.reject_next(self.account)
+        return None
+
+
+class Split(Command, frozen=True):
+    """Split a symbol's shares, `ratio` for one, with no event on the stream."""
+
+    path: ClassVar[str] = "split"
+    symbol: str
+    ratio: Annotated[int, Meta(ge=2, le=100)]
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.split(self.symbol, self.ratio)
+        return None
+
+
+class Deposit(Command, frozen=True):
+    """Journal cash in, or out if negative, with no event on the stream."""
+
+    path: ClassVar[str] = "deposit"
+    account: str
+    amount: str
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.deposit(self.account, self.amount)
+        return None
+
+
+class HoldCancels(Command, frozen=True):
+    """Answer cancels with 204 and leave the orders `pending_cancel` until switched off."""
+
+    path: ClassVar[str] = "hold_cancels"
+    account: str
+    on: bool
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.hold_cancels(self.account, self.on)
+        return None
+
+
+class SetQuirks(Command, frozen=True):
+    """Decide facts about the broker that nobody knows for sure; left out ones stay as they are."""
+
+    path: ClassVar[str] = "quirks"
+    bracket_cancel_frame: bool | None = None
+    parent_legs_in_frame: bool | None = None
+    crypto_fee_in_position: bool | None = None
+    pdt_fields: bool | None = None
+    cancel_all_body: bool | None = None
+    execution_id_on_pending_new: bool | None = None
+    legacy_frames: bool | None = None
+    rest_micros: bool | None = None
+
+    def run(self, sim: Simulated) -> object:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is not None:
+                setattr(sim.exchange.quirks, name, value)
+        return quirks(sim)
+
+
+def quirks(sim: Simulated) -> dict[str, object]:
+    """How the uncertain facts are decided now."""
+    now = sim.exchange.quirks
+    return {field.name: getattr(now, field.name) for field in fields(now)}
+
+
+COMMANDS: tuple[type[Command], ...] = (
+    SetTraffic, SetMarket, Advance, SetPrice, Bust, Correct, RejectNext, Split, Deposit,
+    HoldCancels, SetQuirks,
+)  # fmt: skip

@@ -1,0 +1,53 @@
+"""Things to be done later, in the order of their time and, at equal times, in the order they came.
+
+`loop.call_later` alone does not keep that order between equal times.
+"""
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+# Frames held back by faults at one time, all accounts together; beyond it they are sent at once.
+MAX_HELD = 100_000
+
+
+class DelayLine:
+    """One timer for everything that waits."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._counter = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Call `act` in `seconds`; at once if that is zero or too much waits already."""
+        if seconds <= 0 or len(self._heap) >= MAX_HELD:
+            act()
+            return
+        self._counter += 1
+        heappush(self._heap, (self._now() + seconds, self._counter, act))
+        self._arm()
+
+    def close(self) -> None:
+        """Forget everything that waits."""
+        self._heap.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if self._heap:
+            delay = max(0.0, self._heap[0][0] - self._now())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._run)
+
+    def _run(self) -> None:
+        self._timer = None
+        # Half a millisecond early is in time: the loop's clock has a coarse tick.
+        limit = self._now() + 0.0005
+        while self._heap and self._heap[0][0] <= limit:
+            heappop(self._heap)[2]()
+        self._arm()

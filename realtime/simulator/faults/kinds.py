@@ -1,0 +1,53 @@
+"""What every fault has in common, and the parts that the kinds in the files beside this one are made of.
+
+A kind is a frozen Struct whose tag is the word used in `/_sim/faults`; its docstring is the help shown there.
+"""
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta, Struct
+
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Duration = Annotated[float, Meta(gt=0, le=86_400)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Status = Annotated[int, Meta(ge=400, le=599)]
+CloseCode = Annotated[int, Meta(ge=1000, le=4999)]
+Probability = Annotated[float, Meta(gt=0, le=1)]
+
+
+class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """`account` is a label or null for all; active `for_s` seconds, `count` times, or until deleted."""
+
+    # An act strikes at once and is over, unless it is given a time or a count.
+    is_act: ClassVar[bool] = False
+    # Used up, it still holds the sockets it has struck until they close or it is deleted.
+    holds_sockets: ClassVar[bool] = False
+
+    account: str | None = None
+    for_s: Duration | None = None
+    count: Count | None = None
+
+
+class SocketKind(Kind, frozen=True, kw_only=True):
+    """A fault of the websocket as such."""
+
+
+class FrameKind(Kind, frozen=True, kw_only=True):
+    """A fault of single events: every `every`-th one, or by chance, or only those named `event`."""
+
+    every: Count = 1
+    probability: Probability = 1.0
+    event: str | None = None
+
+
+class RequestKind(Kind, frozen=True, kw_only=True):
+    """A fault of REST answers: only for this `method`, only for paths that begin with `path`."""
+
+    method: str | None = None
+    path: str | None = None
+
+    def concerns(self, method: str, path: str) -> bool:
+        """Whether a request is one of those the fault is about."""
+        return (self.method is None or self.method.upper() == method) and (
+            self.path is None or path.startswith(self.path)
+        )

@@ -1,0 +1,82 @@
+"""Faults of the websocket as such: cut, refused, silent, deaf."""
+
+from typing import ClassVar, Literal
+
+from realtime.simulator.faults.kinds import CloseCode, Seconds, SocketKind, Status
+
+
+class Cut(SocketKind, frozen=True, kw_only=True, tag="cut"):
+    """Cut every open socket now: TCP abort (the client sees 1006), or a close frame when `clean`.
+
+    With `for_s` or `count`, sockets that begin to listen later are cut too.
+    """
+
+    is_act: ClassVar[bool] = True
+    clean: bool = False
+    code: CloseCode = 1001
+
+
+class ErrorFrame(SocketKind, frozen=True, kw_only=True, tag="error_frame"):
+    """Send {"action":"error",…} on every open socket now, then close it unless `close` is false."""
+
+    is_act: ClassVar[bool] = True
+    message: str = "internal server error"
+    close: bool = True
+
+
+class SecondConnection(SocketKind, frozen=True, kw_only=True, tag="second_connection"):
+    """What a second socket of an account meets: `refuse-429`, `both`, or `evict-oldest`.
+
+    After an unclean loss the slot stays taken for `release_s` seconds.
+    """
+
+    mode: Literal["refuse-429", "both", "evict-oldest"] = "refuse-429"
+    release_s: Seconds = 3.0
+
+
+class RefuseHandshake(SocketKind, frozen=True, kw_only=True, tag="refuse_handshake"):
+    """Answer the websocket handshake with this HTTP `status` (429, 502, 503, 404 …) in place of 101."""
+
+    status: Status = 429
+
+
+class AuthSilent(SocketKind, frozen=True, kw_only=True, tag="auth_silent"):
+    """Never answer the authorization; the socket stays open and answers pings."""
+
+
+class ListenSilent(SocketKind, frozen=True, kw_only=True, tag="listen_silent"):
+    """Never acknowledge `listen`; with `events` true events come all the same."""
+
+    events: bool = False
+
+
+class Deaf(SocketKind, frozen=True, kw_only=True, tag="deaf"):
+    """Tell no more events once `after_s` seconds and `after_events` events have passed; pings are answered.
+
+    `count` is a number of sockets: with count 1 the next socket hears again.
+    """
+
+    holds_sockets: ClassVar[bool] = True
+    after_s: Seconds = 0.0
+    after_events: int = 0
+
+
+class TextFrames(SocketKind, frozen=True, kw_only=True, tag="text_frames"):
+    """Send text frames, as live accounts are said to get, in place of paper's binary ones."""
+
+
+class Maintenance(SocketKind, frozen=True, kw_only=True, tag="maintenance"):
+    """Everything is down: sockets are cut (1006), handshakes and REST answer 503."""
+
+
+class KeyRevoked(SocketKind, frozen=True, kw_only=True, tag="key_revoked"):
+    """The key is no longer good: REST 401, socket `unauthorized`; open sockets are closed if `cut`."""
+
+    cut: bool = True
+    html: bool = False
+
+
+KINDS: tuple[type[SocketKind], ...] = (
+    Cut, ErrorFrame, SecondConnection, RefuseHandshake, AuthSilent, ListenSilent, Deaf, TextFrames,
+    Maintenance, KeyRevoked,
+)  # fmt: skip

@@ -1,0 +1,57 @@
+"""The accounts a simulator opens when it is only told how many."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from realtime.simulator.exchange.engine import AccountSpec
+
+NATO = (
+    "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett",
+    "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango",
+    "uniform", "victor", "whiskey", "xray", "yankee", "zulu",
+)  # fmt: skip
+
+
+class Tier(NamedTuple):
+    """A size of account; `name` is the word that goes into `accounts.toml`."""
+
+    name: str
+    cash: Decimal
+    multiplier: str
+    shorting_enabled: bool
+
+
+TIERS = (
+    Tier("premium", Decimal(1_000_000), "4", True),
+    Tier("standard", Decimal(100_000), "2", True),
+    Tier("basic", Decimal(50_000), "2", True),
+    Tier("cash", Decimal(50_000), "1", False),
+)
+
+
+def label_of(index: int) -> str:
+    """The label of the account at `index` from 0: alpha … zulu, account_27, account_28 …"""
+    return NATO[index] if index < len(NATO) else f"account_{index + 1}"
+
+
+def account_specs(count: int) -> list[AccountSpec]:
+    """Specifications of `count` accounts, the tiers taking turns."""
+    return [_spec(index, TIERS[index % len(TIERS)]) for index in range(count)]
+
+
+def tier_of(spec: AccountSpec) -> str:
+    """The name of the tier whose cash and multiplier the account has, else `custom`."""
+    for tier in TIERS:
+        if (tier.cash, tier.multiplier) == (spec.cash, spec.multiplier):
+            return tier.name
+    return "custom"
+
+
+def _spec(index: int, tier: Tier) -> AccountSpec:
+    return AccountSpec(
+        label=label_of(index),
+        account_number=f"PA0SIM{index + 1:06d}",
+        cash=tier.cash,
+        multiplier=tier.multiplier,
+        shorting_enabled=tier.shorting_enabled,
+    )

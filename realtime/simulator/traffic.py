@@ -1,0 +1,107 @@
+"""Accounts that trade by themselves, at a rate that can be changed while they do.
+
+The rate is events, not orders: whatever the events come from, so many a second leave the exchange.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from random import Random
+
+from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdate
+from realtime.simulator.exchange.refusal import Refusal
+from realtime.simulator.trader import Market, Tradable, Trader
+
+# Events that were not made in time are made up for, but never more than of the last second.
+MAX_DEBT_S = 1.0
+# A trader may find nothing to do or be refused; then another is asked, so many times a step at most.
+TRIES_PER_EVENT = 4
+# Orders each account enters with before the first event is counted.
+PRIME_POSITIONS = (3, 6)
+PRIME_ORDERS = (5, 10)
+
+
+class Traffic:
+    """All traders, and the rate."""
+
+    def __init__(
+        self, exchange: Exchange, specs: Sequence[AccountSpec], *, seed: int, activity: float
+    ) -> None:
+        self.activity = activity
+        self.refused = 0
+        self._exchange = exchange
+        self._rng = Random(f"{seed}:traffic")
+        self._traders = {
+            spec.label: Trader(
+                spec.label,
+                spec.cash,
+                may_short=spec.shorting_enabled,
+                rng=Random(f"{seed}:traffic:{spec.label}"),
+            )
+            for spec in specs
+        }
+        self._turns = list(self._traders.values())
+        self._tradable = _tradable(exchange)
+        # Events that should have been made and were not yet; negative: too many were.
+        self._debt = 0.0
+        self._stepped_at: float | None = None
+
+    def note(self, update: TradeUpdate) -> None:
+        """Take an event of the exchange, whoever caused it."""
+        self._debt -= 1
+        self._traders[update.label].note(update.data)
+
+    def prime(self, advance: Callable[[], None]) -> None:
+        """Give every account some positions and orders, if there is to be any traffic at all."""
+        if not self.activity:
+            return
+        for act, (low, high) in ((Trader.enter, PRIME_POSITIONS), (Trader.rest, PRIME_ORDERS)):
+            market = self._market()
+            for trader in self._turns:
+                for _ in range(self._rng.randint(low, high)):
+                    self._try(act, trader, market)
+            for _ in range(5):
+                advance()
+
+    def step(self) -> None:
+        """Make the events that are due by now."""
+        now = asyncio.get_running_loop().time()
+        passed = 0.0 if self._stepped_at is None else now - self._stepped_at
+        self._stepped_at = now
+        if not self.activity:
+            self._debt = 0.0
+            return
+        limit = self.activity * MAX_DEBT_S
+        self._debt = max(-limit, min(limit, self._debt + self.activity * passed))
+        if self._debt < 1 or not self._turns:
+            return
+        market = self._market()
+        tries = int(self._debt) * TRIES_PER_EVENT
+        while self._debt >= 1 and tries:
+            trader = self._turns[int(self._rng.random() * len(self._turns))]
+            self._try(Trader.act, trader, market)
+            tries -= 1
+
+    def _try(
+        self, act: Callable[[Trader, Exchange, Market], None], trader: Trader, market: Market
+    ) -> None:
+        try:
+            act(trader, self._exchange, market)
+        except Refusal:
+            self.refused += 1
+
+    def _market(self) -> Market:
+        prices = {symbol: Decimal(price) for symbol, price in self._exchange.prices().items()}
+        is_open = bool(self._exchange.clock()["is_open"])
+        known = {symbol: asset for symbol, asset in self._tradable.items() if symbol in prices}
+        return Market(prices, known, is_open)
+
+
+def _tradable(exchange: Exchange) -> dict[str, Tradable]:
+    return {
+        str(asset["symbol"]): Tradable(
+            str(asset["symbol"]), str(asset["class"]), bool(asset.get("shortable"))
+        )
+        for asset in exchange.assets({"status": "active"})
+        if asset.get("tradable")
+    }

@@ -1,0 +1,141 @@
+"""Frames of the trading socket: what is sent, and how what clients send is read.
+
+Messages leave as JSON bytes, encoded once however many sockets get them. A client that asked for MessagePack
+in its handshake gets the same document transcoded; nobody is known to do that, so it may be slow.
+"""
+
+from typing import Literal
+
+import msgspec
+
+encode_json = msgspec.json.Encoder().encode
+
+NULL_DATA = b'{"stream":"trade_updates","data":null}'
+
+_DEPRECATED = (
+    "this authentication format is being deprecated. "
+    'Please use the format: {"action": "auth", "key": "x", "secret": "x"}'
+)
+
+
+class Authenticate(msgspec.Struct, frozen=True):
+    """Either form of authorization; `is_old_form` is {"action":"authenticate"}."""
+
+    key: str | None
+    secret: str | None
+    is_old_form: bool
+
+
+class Listen(msgspec.Struct, frozen=True):
+    """The whole set of streams the client wants from now on."""
+
+    streams: tuple[str, ...]
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """Something that is neither; `why` goes into the error frame."""
+
+    why: str
+
+
+ClientMessage = Authenticate | Listen | Unreadable
+
+
+def read_message(raw: bytes) -> ClientMessage:
+    """Read one frame from a client, JSON or MessagePack, without ever raising."""
+    message = _decode(raw)
+    if not isinstance(message, dict):
+        return Unreadable("invalid message format")
+    data = message.get("data")
+    data = data if isinstance(data, dict) else {}
+    match message.get("action"):
+        case "auth":
+            return Authenticate(_text(message.get("key")), _text(message.get("secret")), False)
+        case "authenticate":
+            key, secret = data.get("key_id"), data.get("secret_key")
+            return Authenticate(_text(key), _text(secret), True)
+        case "listen" if isinstance(data.get("streams"), list):
+            return Listen(tuple(s for s in data["streams"] if isinstance(s, str)))
+        case "listen":
+            return Unreadable("listen without streams")
+        case _:
+            return Unreadable("invalid action")
+
+
+def authorized(*, is_old_form: bool) -> bytes:
+    """The answer to a good key; the old form is told that it is old."""
+    if is_old_form:
+        return _authorization(action="authenticate", message=_DEPRECATED, status="authorized")
+    return _authorization(status="authorized", action="authenticate")
+
+
+def unauthorized() -> bytes:
+    """The answer to a bad key."""
+    message = "access key verification failed"
+    return _authorization(action="authenticate", message=message, status="unauthorized")
+
+
+def unauthorized_listen() -> bytes:
+    """The answer to `listen` before authorization."""
+    return _authorization(status="unauthorized", action="listen")
+
+
+def listening(streams: tuple[str, ...]) -> bytes:
+    """The acknowledgement of `listen`: the streams that exist."""
+    return encode_json({"stream": "listening", "data": {"streams": streams}})
+
+
+def error(message: str) -> bytes:
+    """The frame that comes before the server closes; it has no `stream`."""
+    return encode_json({"action": "error", "data": {"error_message": message}})
+
+
+def trade_update(data: dict[str, object]) -> bytes:
+    """An event."""
+    return encode_json({"stream": "trade_updates", "data": data})
+
+
+def garbage(
+    form: Literal["noise", "truncated", "array", "number", "empty", "not_utf8"], frame: bytes
+) -> bytes:
+    """A frame that no client can read as an event, made of a good one where that fits."""
+    match form:
+        case "noise":
+            return b"upstream connect error or disconnect/reset before headers"
+        case "truncated":
+            return frame[: len(frame) // 2]
+        case "array":
+            return b"[" + frame + b"]"
+        case "number":
+            return b"42"
+        case "empty":
+            return b""
+        case "not_utf8":
+            return b'{"stream":"trade_updates","data":"\xff\xfe"}'
+
+
+def to_msgpack(frame: bytes) -> bytes:
+    """The same document as MessagePack; what is not JSON stays as it is."""
+    try:
+        return msgspec.msgpack.encode(msgspec.json.decode(frame))
+    except msgspec.DecodeError:
+        return frame
+
+
+def _authorization(**data: str) -> bytes:
+    return encode_json({"stream": "authorization", "data": data})
+
+
+def _decode(raw: bytes) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        return msgspec.msgpack.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
