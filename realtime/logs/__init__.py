@@ -1,0 +1,139 @@
+"""The log: one event a line, JSON for machines, a sentence for a person at a terminal.
+
+Three promises: a secret never reaches a line; a line never waits for its reader; and nothing that
+happens to the stream (closed pipe, full disk) is ever raised into the program.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Literal, TextIO, TypeVar, cast
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from realtime.errors import ConfigError
+from realtime.logs.facts import conceal, plain
+from realtime.logs.output import Output
+from realtime.logs.sentences import printable, sentence
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "text"]
+Word = TypeVar("Word", bound=str)
+
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
+FORMATS: tuple[Format, ...] = ("json", "text")
+
+
+def get_logger() -> FilteringBoundLogger:
+    """Give the logger of a file: `log = get_logger()` at its top."""
+    return cast("FilteringBoundLogger", structlog.get_logger())
+
+
+def configure(
+    level: Level = "info",
+    fmt: Format | None = None,
+    stream: TextIO | None = None,
+    clock: Callable[[], float] = time.time,
+) -> None:
+    """Send the log to a stream (stdout), as sentences if that is a terminal, else as JSON.
+
+    `clock` gives epoch seconds. May be called again; the last call holds.
+    """
+    stream = stream or sys.stdout
+    fmt = fmt or ("text" if stream.isatty() else "json")
+    output = Output(stream)
+    render = _text if fmt == "text" else _json
+
+    def write(_logger: WrappedLogger, level_name: str, event: EventDict) -> str:
+        if output.lost:
+            event["lines_lost"] = output.lost
+        return render(_ordered(event, level_name, clock()))
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            write,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _Lines(output),
+        cache_logger_on_first_use=False,
+    )
+    _adopt_library_logs()
+
+
+def configure_from(environ: Mapping[str, str], stream: TextIO | None = None) -> None:
+    """Configure by `REALTIME_LOG_LEVEL` and `REALTIME_LOG_FORMAT`. Raises `ConfigError`."""
+    level = _choice(environ, "REALTIME_LOG_LEVEL", LEVELS) or "info"
+    configure(level, _choice(environ, "REALTIME_LOG_FORMAT", FORMATS), stream)
+
+
+def _choice(environ: Mapping[str, str], name: str, words: tuple[Word, ...]) -> Word | None:
+    given = environ.get(name, "")
+    for word in words:
+        if given.lower() == word:
+            return word
+    if given:
+        raise ConfigError(f"{name}: expected {', '.join(words)}, got {given[:40]!r}")
+    return None
+
+
+class _Lines:
+    """What structlog calls at the end of its chain: every level writes a line."""
+
+    def __init__(self, output: Output) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = output.write
+
+
+def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]:
+    """Put the four keys that every line has in front, for `grep` and the eye."""
+    facts = {
+        "timestamp": datetime.fromtimestamp(now, UTC).isoformat("T", "milliseconds")[:-6] + "Z",
+        "level": level_name,
+        "event": event.pop("event", None),
+        "account": event.pop("account", None),
+    }
+    for name, value in event.items():
+        facts.setdefault(name, value)
+    return {conceal(name): plain(value) for name, value in facts.items()}
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _json(facts: dict[str, object]) -> str:
+    return _encode(facts).decode()
+
+
+def _text(facts: dict[str, object]) -> str:
+    time_of_day = str(facts.pop("timestamp"))[11:23]
+    facts.pop("level")
+    event, account = facts.pop("event"), facts.pop("account")
+    trace = str(facts.pop("exception", "")).splitlines()
+    said = sentence(str(event), None if account is None else str(account), facts)
+    return "\n".join([f"{time_of_day} {said}", *map(printable, trace)])
+
+
+class _LibraryLogs(logging.Handler):
+    """Takes what libraries say through `logging`, so that the stream holds one kind of line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit the format: still worth a line
+            message = str(record.msg)
+        log = get_logger()
+        say = log.error if record.levelno >= logging.ERROR else log.warning
+        say("library.logged", logger=record.name, message=message, exc_info=record.exc_info)
+
+
+def _adopt_library_logs() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _LibraryLogs):
+            root.removeHandler(handler)
+    root.addHandler(_LibraryLogs(logging.WARNING))

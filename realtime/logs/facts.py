@@ -1,0 +1,43 @@
+"""From what a program hands to its log to what may be written: plain values, no secrets."""
+
+import re
+from collections.abc import Mapping
+
+from realtime.secret import Secret, is_secret
+
+HIDDEN = "***"
+DEEPEST = 6
+_WORD = re.compile(r"[^\s\"'`=:,;()\[\]{}<>&?]{8,}")  # a shorter one in a sentence is no key
+
+
+def plain(value: object, depth: int = 0) -> object:
+    """Give the value as JSON can hold it, every secret in it as `***`."""
+    match value:
+        case str():
+            return conceal(value)
+        case None | bool() | float():
+            return value
+        case int():
+            return value if -(2**63) <= value < 2**64 else hex(value)
+        case Secret():
+            return HIDDEN
+        case Mapping() if depth < DEEPEST:
+            return {conceal(str(key)): plain(item, depth + 1) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset() if depth < DEEPEST:
+            return [plain(item, depth + 1) for item in value]
+        case _:
+            return conceal(str(value))
+
+
+def conceal(text: str) -> str:
+    """Give the text with every secret that is the whole of it, or a word in it, as `***`."""
+    if is_secret(text):
+        return HIDDEN
+    if len(text) > 8:
+        text = _WORD.sub(_without_secret, text)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _without_secret(word: re.Match[str]) -> str:
+    bare = word[0].rstrip(".!")  # the end of a sentence
+    return word[0].replace(bare, HIDDEN) if is_secret(word[0]) or is_secret(bare) else word[0]

@@ -1,0 +1,73 @@
+"""Log events as sentences for people: on a terminal and in `realtime tail`.
+
+Each event has templates, the fullest first; the first whose facts are all there is used. An event
+without one is shown by its name and facts, so nothing is ever hidden for want of a sentence.
+"""
+
+import string
+from collections.abc import Mapping
+
+RETRY = "retry in {wait_s} s (attempt {attempt})"
+
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    "account.failed": ("failed inside",),
+    "config.refused": ("configuration refused: {reason}; {remedy}", "configuration refused"),
+    "config.warning": ("{reason}",),
+    "daemon.ready": ("ready in {took_s} s: {live} live", "ready in {took_s} s"),
+    "daemon.started": ("following {accounts} accounts from {config}", "starting"),
+    "daemon.stopped": ("stopped after {uptime_s} s", "stopped"),
+    "fill.applied": (
+        "fill {symbol} {side} {qty} @ {price} → {status} ({lag_ms} ms)",
+        "fill {symbol} {side} {qty} @ {price} → {status}",
+    ),
+    "library.logged": ("{logger}: {message}",),
+    "link.connected": ("connected ({took_s} s)", "connected"),
+    "link.deaf": ("deaf: {evidence}; reconnecting", "deaf; reconnecting"),
+    "link.lost": (f"lost: {{reason}}, {RETRY}", "lost: {reason} ({code})", "lost: {reason}"),
+    "link.recovered": ("back after {took_s} s", "back"),
+    "link.refused": ("refused: {reason}; {remedy}", "refused: {reason}", "refused: {remedy}"),
+    "link.retry_scheduled": (f"{{reason}}, {RETRY}", RETRY),
+    "order.updated": ("{event_name} {symbol} {side} {qty} → {status}",),
+    "reconcile.difference_found": (
+        "differs from the broker: {kind} {key}: {ours} → {theirs}",
+        "differs from the broker: {kind} {key}",
+    ),
+    "reconcile.finished": ("in step: {positions} positions", "in step"),
+    "server.started": ("open http://{host}:{port}",),
+    "session.authorized": ("authorized ({took_s} s)", "authorized"),
+    "snapshot.applied": ("loaded: {positions} positions, {orders} orders", "loaded"),
+}
+
+_WORDS = {"429": "rate-limited"}
+
+
+def _fields(template: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+_PARSED = {
+    event: tuple((template, _fields(template)) for template in templates)
+    for event, templates in TEMPLATES.items()
+}
+
+
+def sentence(event: str, account: str | None, facts: Mapping[str, object]) -> str:
+    """Say in one line what happened; control characters of foreign text do not reach a terminal."""
+    said = {name: _word(value) for name, value in facts.items() if value not in (None, "")}
+    for template, fields in _PARSED.get(event, ()):
+        if fields <= said.keys():
+            text = template.format_map(said)
+            break
+    else:
+        text = " ".join([event, *(f"{name}={value}" for name, value in said.items())])
+    return f"{account} {text}" if account else text
+
+
+def _word(value: object) -> str:
+    text = str(value)
+    return printable(_WORDS.get(text, text))
+
+
+def printable(text: str) -> str:
+    """Give the text without what could move a terminal's cursor or change its colours."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
