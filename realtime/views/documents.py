@@ -39,10 +39,11 @@ class Views:
 
     def dashboard(self, record: Record) -> Rendered:
         """All of one account."""
+        total = len(record.state.orders) if record.has_data else None
         return self.renderings.get(
             ("dashboard", record.profile.label),
             record.version,
-            lambda: Rendered(ENCODER.encode(dashboard(record)), len(record.state.orders)),
+            lambda: Rendered(ENCODER.encode(dashboard(record)), total),
         )
 
     def account(self, record: Record) -> Rendered:

@@ -1,0 +1,77 @@
+"""One reader's connection: what goes wrong outside of any route is answered as a problem, too.
+
+aiohttp answers bytes that are not HTTP, lines that are too long and unknown expectations before
+the application is asked. This leans on `RequestHandler.handle_error` and `.finish_response`, on
+`Server.__call__` as the place where connections are made, and on `AppRunner._make_server`; the
+tests of malformed requests fail if these move.
+"""
+
+from aiohttp import http_exceptions, web
+
+from realtime.logs import get_logger
+from realtime.server.answers import response
+from realtime.server.endpoints import problem_of
+from realtime.server.problems import Problem
+
+log = get_logger()
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's connection with our words for errors."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never became a request, or broke on its way out; then close."""
+        if status >= 500:
+            log.error("server.failed", path=request.path, exc_info=exc)
+        else:
+            log.debug("request.malformed", reason=str(exc))
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun; only closing can tell the reader now")
+        refused = response(_of_parser(status, exc).answer())
+        refused.force_close()
+        return refused
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write an answer; one that the library raised outside of the routes in our shape."""
+        if isinstance(resp, web.HTTPException) and resp.status >= 400:
+            resp = response(problem_of(resp, request).answer(request.path))
+        return await super().finish_response(request, resp, start_time)
+
+
+class Connections(web.Server):
+    """Makes connections of our kind."""
+
+    def __call__(self) -> web.RequestHandler:
+        """A connection for a socket that was accepted."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """aiohttp's runner with connections of our kind."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return Connections(
+            made.request_handler,
+            request_factory=made.request_factory,
+            loop=made._loop,
+            **made._kwargs,
+        )
+
+
+def _of_parser(status: int, exc: BaseException | None) -> Problem:
+    if status >= 500:
+        return Problem("failed", "unexpected")
+    if isinstance(exc, http_exceptions.LineTooLong):
+        return Problem("uri_too_long", "a line of the request is too long")
+    return Problem("malformed_request", "the request could not be read")

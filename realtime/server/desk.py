@@ -1,0 +1,64 @@
+"""What the routes work with: store, views, clock; and the account a reader asks for."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from realtime.server.nearest import nearest
+from realtime.server.problems import Problem, shown
+from realtime.store import Record, Store
+from realtime.views.documents import Views
+from realtime.views.health import Census, take_census
+
+
+class Desk:
+    """One a server. `clock` gives epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        views: Views,
+        *,
+        clock: Callable[[], float],
+        version: str,
+        started_at: float,
+    ) -> None:
+        self.store = store
+        self.views = views
+        self.clock = clock
+        self.version = version
+        self.started_at = started_at
+        self._is_ready = False
+
+    def record(self, label: str) -> Record:
+        """The record of an account. Raises the problem `unknown_account`."""
+        record = self.store.get(label)
+        if record is None:
+            raise self.unknown_account(label)
+        return record
+
+    def unknown_account(self, label: str) -> Problem:
+        """The problem of a label that no account has, naming the nearest one that exists."""
+        meant = nearest(label, self.store.records)
+        return Problem(
+            "unknown_account",
+            f"no account '{shown(label)}'",
+            remedy=f"did you mean {meant}? Labels match exactly" if meant else None,
+        )
+
+    def census(self) -> tuple[Census, bool]:
+        """The farm counted, and whether it is ready.
+
+        Ready means that every enabled account has been tried once. That stays true when an account
+        is added later: one newcomer must not take the others from their readers.
+        """
+        census = take_census(self.store)
+        self._is_ready = self._is_ready or not census.untried
+        return census, self._is_ready
+
+
+class Call(Struct, frozen=True):
+    """What a reader says beside the query."""
+
+    account_id: str = ""
+    if_none_match: str | None = None

@@ -1,0 +1,87 @@
+"""The route table as the HTTP library's handlers, and every error of theirs as a problem."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from realtime.logs import get_logger
+from realtime.server.answers import response
+from realtime.server.desk import Call, Desk
+from realtime.server.nearest import nearest
+from realtime.server.parameters import Parameters
+from realtime.server.problems import Problem, of_status, shown
+from realtime.server.routes import PREFIXES, ROUTES, Route, all_paths
+
+log = get_logger()
+
+STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths}
+"""Path up to its first parameter → the whole path."""
+
+
+def add_routes(app: web.Application, desk: Desk) -> list[web.AbstractRoute]:
+    """Give the application every route of the table; HEAD comes with each GET."""
+    return app.add_routes(
+        [
+            web.get(path, _endpoint(route, desk), allow_head=True)
+            for route in ROUTES
+            for path in all_paths(route)
+        ]
+    )
+
+
+def _endpoint(
+    route: Route[Any], desk: Desk
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    parameters = Parameters(route.query)
+
+    async def endpoint(request: web.Request) -> web.StreamResponse:
+        asked = (
+            parameters.read(request.query)
+            if request.rel_url.raw_query_string
+            else parameters.defaults
+        )
+        call = Call(request.match_info.get("account_id", ""), _if_none_match(request))
+        return response(route.answer(desk, call, asked))
+
+    return endpoint
+
+
+def _if_none_match(request: web.Request) -> str | None:
+    given = request.headers.getall("If-None-Match", None)
+    return given if given is None else ",".join(given)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The one middleware: whatever goes wrong below it becomes problem+json."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return response(problem.answer(request.path))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return response(problem_of(error, request).answer(request.path))
+    except Exception:  # the edge: told once to the log, and never to the reader
+        log.exception("server.failed", method=request.method, path=shown(request.path))
+        return response(Problem("failed", "unexpected").answer(request.path))
+
+
+def problem_of(error: web.HTTPException, request: web.BaseRequest) -> Problem:
+    """The HTTP library's own error as ours."""
+    asked = f"{request.method} {shown(request.path)}"
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Problem("method_not_allowed", asked, headers={"Allow": allowed})
+    if isinstance(error, web.HTTPNotFound):
+        meant = _meant_route(request.path)
+        return Problem("unknown_route", asked, remedy=f"did you mean {meant}?" if meant else None)
+    return of_status(error.status, error.text or error.reason)
+
+
+def _meant_route(path: str) -> str | None:
+    segments = path.removeprefix(PREFIXES[-1]).rstrip("/").split("/")
+    meant = nearest("/".join(segments[:3]), STEMS)
+    return meant and STEMS[meant]

@@ -1,0 +1,120 @@
+"""Every error a reader can be answered: RFC 9457 with `code` and `remedy`, one shape for all."""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from realtime.server.answers import Answer
+
+CONTENT_TYPE = "application/problem+json"
+SHOWN = 120
+"""Letters of a reader's own words that are repeated to them."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Kind(Struct, frozen=True):
+    """What all problems of one code share. `remedy` is used where there is no better one."""
+
+    status: int
+    title: str
+    remedy: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "bad_parameter": Kind(400, "A query parameter is wrong", "see the route's parameters"),
+    "malformed_request": Kind(400, "This is not HTTP as we understand it", "check the client"),
+    "cors_refused": Kind(
+        403, "This origin may not read from here", "add the origin to server.cors_origins"
+    ),
+    "unknown_account": Kind(
+        404, "There is no account of this label", "GET /realtime/accounts lists the labels"
+    ),
+    "unknown_route": Kind(404, "There is no such route", "GET / lists the routes"),
+    "method_not_allowed": Kind(405, "This route does not know the method", "see the Allow header"),
+    "body_too_large": Kind(413, "The body is too large", "send less"),
+    "uri_too_long": Kind(414, "The request line is too long", "ask for fewer things at once"),
+    "expectation_failed": Kind(
+        417, "The Expect header cannot be met", "leave it out or send 100-continue"
+    ),
+    "headers_too_large": Kind(431, "The header fields are too large", "send less"),
+    "failed": Kind(500, "The daemon made a mistake", "look for server.failed in its log"),
+    "starting": Kind(503, "Accounts are still being read", "ask again after Retry-After"),
+    "account_unreachable": Kind(
+        503, "The account could not be read yet", "the daemon tries again by itself"
+    ),
+    "account_refused": Kind(
+        503, "The broker refused the account's credentials", "correct its keys, then SIGHUP"
+    ),
+    "account_disabled": Kind(
+        503, "The account is disabled", "set enabled = true in accounts.toml, then SIGHUP"
+    ),
+    "degraded": Kind(
+        503, "Some accounts are not live", "GET /realtime/status?state=waiting,refused shows them"
+    ),
+}
+
+
+class Problem(Exception):
+    """An answer that is an error. Handlers raise it; the server's edge turns it into bytes."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        remedy: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy
+        self.headers = headers or {}
+        self.members = members or {}
+        """Further members of the document, as RFC 9457 section 3.2 allows."""
+
+    def answer(self, path: str | None = None) -> Answer:
+        """The problem document; `path` is what was asked, where that is known."""
+        kind = KINDS[self.code]
+        document: dict[str, object] = {
+            "type": f"urn:realtime:problem:{self.code}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail,
+            "code": self.code,
+            "remedy": self.remedy or kind.remedy,
+        }
+        if path is not None:
+            document["instance"] = shown(path)
+        document.update(self.members)
+        return Answer(
+            status=kind.status,
+            body=_encode(document),
+            headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **self.headers},
+        )
+
+
+def shown(text: str) -> str:
+    """A reader's own words, fit to be repeated: short, and encodable whatever they sent."""
+    if len(text) > SHOWN:
+        text = text[:SHOWN] + "…"
+    return text.encode("utf-8", "replace").decode()
+
+
+OF_STATUS: Mapping[int, str] = {
+    403: "cors_refused",
+    413: "body_too_large",
+    414: "uri_too_long",
+    417: "expectation_failed",
+    431: "headers_too_large",
+}
+"""HTTP status → the code of the HTTP library's own errors."""
+
+
+def of_status(status: int, detail: str) -> Problem:
+    """The HTTP library's own error as ours; what we have no word for is the nearest we have."""
+    code = OF_STATUS.get(status, "failed" if status >= 500 else "malformed_request")
+    return Problem(code, shown(detail))

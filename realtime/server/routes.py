@@ -1,0 +1,163 @@
+"""The route table: what can be asked, with which parameters, and who answers.
+
+The router, the checks of parameters and the index are made from it; so will be the OpenAPI
+document. A new route is a new entry.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from realtime.core.model import Account, Order, Position
+from realtime.server.answers import JSON, Answer
+from realtime.server.desk import Call, Desk
+from realtime.server.farm import answer_accounts, answer_status
+from realtime.server.one_account import (
+    answer_account,
+    answer_dashboard,
+    answer_orders,
+    answer_positions,
+)
+from realtime.server.parameters import NoQuery
+from realtime.server.probes import Probe, answer_health, answer_livez, answer_readyz
+from realtime.views.accounts import AccountsDocument, AccountsQuery
+from realtime.views.dashboard import DashboardDocument
+from realtime.views.health import HealthDocument, HealthQuery
+from realtime.views.orders import OrdersQuery
+from realtime.views.positions import PositionsQuery
+from realtime.views.rendering import ENCODER
+from realtime.views.status import StatusDocument, StatusQuery
+
+PREFIXES = ("", "/api/v1")
+"""Every route stands under each of them."""
+
+Query = TypeVar("Query", bound=Struct)
+
+
+class Route(Struct, Generic[Query], frozen=True, kw_only=True):
+    """One thing that can be asked with GET (and HEAD)."""
+
+    paths: tuple[str, ...]
+    """The same route under several names; the first is the one we speak of."""
+    summary: str
+    query: type[Query]
+    """The struct whose fields are the parameters: types, bounds, defaults, descriptions."""
+    answer: Callable[[Desk, Call, Query], Answer]
+    document: object
+    """The type of the JSON answered."""
+    problems: tuple[str, ...] = ()
+    """Codes that this route answers beside `bad_parameter`."""
+
+
+class IndexEntry(Struct, frozen=True):
+    """A route in the index."""
+
+    path: str
+    summary: str
+
+
+class Index(Struct, frozen=True):
+    """What there is."""
+
+    name: str
+    version: str
+    routes: list[IndexEntry]
+
+
+def answer_index(desk: Desk, call: Call, _: NoQuery) -> Answer:
+    """The list of routes."""
+    entries = [IndexEntry(path, route.summary) for route in ROUTES for path in route.paths]
+    body = ENCODER.encode(Index("realtime", desk.version, entries))
+    return Answer(body=body, headers={"Content-Type": JSON, "Cache-Control": "no-cache"})
+
+
+NO_DATA = ("starting", "account_unreachable", "account_refused", "account_disabled")
+
+# One type argument an entry, each checked where it is made; the table holds them all.
+ROUTES: tuple[Route[Any], ...] = (
+    Route(
+        paths=("/realtime/dashboard/{account_id}",),
+        summary="All of one account: figures, positions, recent orders and how its link stands",
+        query=NoQuery,
+        answer=answer_dashboard,
+        document=DashboardDocument,
+        problems=("unknown_account",),
+    ),
+    Route(
+        paths=("/realtime/account/{account_id}",),
+        summary="One account's figures as Alpaca gives them",
+        query=NoQuery,
+        answer=answer_account,
+        document=Account,
+        problems=("unknown_account", *NO_DATA),
+    ),
+    Route(
+        paths=("/realtime/positions/{account_id}",),
+        summary="One account's positions as Alpaca lists them, by symbol",
+        query=PositionsQuery,
+        answer=answer_positions,
+        document=list[Position],
+        problems=("unknown_account", *NO_DATA),
+    ),
+    Route(
+        paths=("/realtime/orders/{account_id}",),
+        summary="One account's orders as Alpaca lists them, newest first",
+        query=OrdersQuery,
+        answer=answer_orders,
+        document=list[Order],
+        problems=("unknown_account", *NO_DATA),
+    ),
+    Route(
+        paths=("/realtime/accounts",),
+        summary="All accounts as a table of figures",
+        query=AccountsQuery,
+        answer=answer_accounts,
+        document=AccountsDocument,
+        problems=("unknown_account",),
+    ),
+    Route(
+        paths=("/realtime/status", "/websocket/status"),
+        summary="How every account's link stands",
+        query=StatusQuery,
+        answer=answer_status,
+        document=StatusDocument,
+    ),
+    Route(
+        paths=("/health",),
+        summary="Whether the farm as a whole is well",
+        query=HealthQuery,
+        answer=answer_health,
+        document=HealthDocument,
+        problems=("starting", "degraded"),
+    ),
+    Route(
+        paths=("/livez",),
+        summary="Whether the process answers",
+        query=NoQuery,
+        answer=answer_livez,
+        document=Probe,
+    ),
+    Route(
+        paths=("/readyz",),
+        summary="Whether every enabled account has been tried once",
+        query=NoQuery,
+        answer=answer_readyz,
+        document=Probe,
+        problems=("starting",),
+    ),
+    Route(
+        paths=("/",),
+        summary="This list",
+        query=NoQuery,
+        answer=answer_index,
+        document=Index,
+    ),
+)
+
+
+def all_paths(route: Route[Any]) -> Iterator[str]:
+    """Every path of a route, under every prefix."""
+    for prefix in PREFIXES:
+        for path in route.paths:
+            yield prefix + path
