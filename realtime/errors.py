@@ -3,7 +3,8 @@
 RealtimeError
 ├── ConfigError         files or environment are wrong; someone must edit something
 ├── LinkError           the way to the broker failed; trying again later may help
-│   └── RateLimited     the broker says "not now"
+│   ├── RateLimited     the broker says "not now"
+│   └── Deaf            the socket lives and does not tell what happens
 ├── Refused             credentials or permissions; trying again will not help
 ├── BrokerError         the broker answered, and the answer is an error
 └── ProtocolViolation   the broker's bytes are not what the protocol allows
@@ -50,6 +51,10 @@ class RateLimited(LinkError):
     ) -> None:
         super().__init__(message, remedy=remedy, status=429)
         self.retry_after_s = retry_after_s
+
+
+class Deaf(LinkError):
+    """REST knows what the stream should have told: only a new socket hears again."""
 
 
 class Refused(RealtimeError):

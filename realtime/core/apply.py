@@ -59,7 +59,9 @@ UNDOING = frozenset({"trade_bust", "trade_correct"})
 CRYPTO_FEE_MOST = number("0.01")
 """A crypto buy credits the position less than it executed: the fee stays in the coin."""
 
-DoubtKind = Literal["fills_gap", "position_gap", "reopened", "successor_unknown", "superseded_open"]
+DoubtKind = Literal[
+    "fills_gap", "position_gap", "reopened", "successor_unknown", "superseded_open", "overdue"
+]
 
 
 class Doubt(Struct, frozen=True):
@@ -104,7 +106,7 @@ def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
 
 def is_open_question(state: AccountState, doubt: Doubt) -> bool:
     """Whether what came since has not answered the doubt by itself."""
-    if doubt.kind == "superseded_open":
+    if doubt.kind in ("superseded_open", "overdue"):
         return (
             not state.orders[doubt.order_id].is_closed if doubt.order_id in state.orders else False
         )

@@ -21,10 +21,12 @@ from realtime.core.backoff import Backoff
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.session import Ignored, Unreadable
 from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
+from realtime.live.compare import Comparison
 from realtime.live.doubts import Doubts
 from realtime.live.link import LinkJournal
 from realtime.live.money import MoneyRefresh
 from realtime.live.replica import Replica
+from realtime.live.watchdog import Watchdog
 from realtime.logs import get_logger
 from realtime.secret import Credentials
 from realtime.store import Store
@@ -104,13 +106,14 @@ class Follower:
 
     async def _follow(self) -> None:
         stream = await self._open()
-        session = _Session(stream, self._replica, self._store, self._clock)
+        session = _Session(stream, self._replica, self._store, self._clock, self._chance)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(session.hear(), name=f"stream:{self._target.label}")
                 await self._synchronize(session)
-                tasks.create_task(session.money.run(), name=f"money:{self._target.label}")
-                tasks.create_task(session.doubts.run(), name=f"doubts:{self._target.label}")
+                for duty in (session.money, session.doubts, session.watchdog, session.comparison):
+                    name = f"{type(duty).__name__.lower()}:{self._target.label}"
+                    tasks.create_task(duty.run(), name=name)
         except BaseExceptionGroup as group:
             raise _cause(group) from group
         finally:
@@ -160,10 +163,17 @@ class _Session:
     """One authorized, listening socket and what it feeds."""
 
     def __init__(
-        self, stream: Stream, replica: Replica, store: Store, clock: Callable[[], float]
+        self,
+        stream: Stream,
+        replica: Replica,
+        store: Store,
+        clock: Callable[[], float],
+        chance: random.Random,
     ) -> None:
         self.money = MoneyRefresh(replica)
         self.doubts = Doubts(replica)
+        self.watchdog = Watchdog(replica, self.doubts)
+        self.comparison = Comparison(replica, chance)
         self._stream = stream
         self._replica = replica
         self._store = store
@@ -199,12 +209,15 @@ class _Session:
         assert self._buffer is not None, "a session synchronizes once"
         replayed = await self._replica.start(self._buffer, journal.live)
         self._buffer = None
+        self.watchdog.watch(self._replica.record.state.orders.values())
         for applied in replayed:
             self._follow_up(applied)
 
     def _take(self, update: TradeUpdate) -> None:
         if self._buffer is None:
+            self.comparison.hear(update)
             self._follow_up(self._replica.hear(update))
+            self.watchdog.watch((update.order,))
         elif len(self._buffer) < BUFFERED_MOST:
             self._buffer.append(update)
         else:
