@@ -1,8 +1,8 @@
 """The daemon put together: store, readers' edge, one follower an account; start and stop in order.
 
-Start: listen for readers first, so that they are told "starting" and not refused a connection;
-then follow the accounts. Stop is the mirror image: stop listening, end the followers, close the way
-to the broker; every stage has its limit.
+Start: the way to the broker, the followers (which only begin to run with the loop), the listening
+socket: readers are told "starting" from the first moment. Stop is the mirror image: close the
+listening socket, end the followers, close the way to the broker; every stage has its limit.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from realtime.secret import Credentials
 from realtime.server.app import build
 from realtime.server.listen import serve
 from realtime.store import Profile, Store
+from realtime.views.documents import Views
 
 log = get_logger()
 
@@ -65,6 +66,7 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
     log.info("daemon.started", accounts=len(store), config=str(settings.path), version=__version__)
     app = build(
         store,
+        Views(),
         clock=world.clock,
         version=__version__,
         started_at=started_at,
@@ -77,7 +79,6 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
         _following(settings, store, http, world),
         serve(app, settings.server.host, settings.server.port) as port,
     ):
-        log.info("server.started", host=settings.server.host, port=port)
         yield Daemon(store, port)
     log.info("daemon.stopped", uptime_s=round(world.clock() - started_at, 1))
 

@@ -1,7 +1,8 @@
 """Watches single orders that should have moved on by now: a stream can lose one frame and be well.
 
 A market order is not final within seconds, a cancel or a replace stays pending: the frame that
-told the end may be lost. The order is read by id, again with doubled patience while nothing changes.
+told the end may be lost. The order is read by id, then again with doubled patience while nothing
+changes.
 """
 
 import asyncio
