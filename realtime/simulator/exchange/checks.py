@@ -1,0 +1,232 @@
+"""What an account may do: shares it has, money it has, orders it must not cross with its own."""
+
+from decimal import Decimal
+
+from realtime.simulator.exchange.accounts import Account
+from realtime.simulator.exchange.assets import Asset
+from realtime.simulator.exchange.decimals import ONE, ZERO, cents, is_whole, plain
+from realtime.simulator.exchange.floor import Floor
+from realtime.simulator.exchange.margin import count_money, reservation
+from realtime.simulator.exchange.orders import BUY, LIMIT, SELL, Order
+from realtime.simulator.exchange.refusal import (
+    Refusal,
+    forbidden,
+    insufficient_buying_power,
+    malformed,
+    unprocessable,
+)
+
+_LEVEL_TO_BUY = 2
+_CONTRACT_SHARES = Decimal(100)
+
+
+def check_may_trade(account: Account) -> None:
+    """Refuse everything while the customer has suspended trading."""
+    if account.configuration.suspend_trade:
+        raise forbidden("new orders are rejected by user request")
+
+
+def check_client_order_id(account: Account, client_order_id: str | None) -> None:
+    """Refuse a client order id that was used before."""
+    if client_order_id is not None and client_order_id in account.by_client_order_id:
+        raise malformed("client_order_id must be unique")
+
+
+def check_order(
+    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+) -> None:
+    """Refuse an order for want of shares, permission or money; `without` is being replaced."""
+    asset = order.asset
+    price = floor.prices.last[asset.symbol]
+    _check_fractions(account, order)
+    held = account.held(asset)
+    if (order.is_buy and held < 0) or (not order.is_buy and held > 0):
+        _check_available(account, order, order.remaining(price), without)
+    elif not order.is_buy:
+        _check_sell_to_open(floor, account, order, price)
+    if asset.is_option and order.is_buy and account.options_level < _LEVEL_TO_BUY:
+        raise forbidden("account not eligible for level 2 options trading")
+    if order.order_class in ("", "simple") and not asset.is_option:
+        check_wash_trade(account, order, without)
+    check_buying_power(floor, account, order, without=without)
+
+
+def position_intent(account: Account, asset: Asset, side: str, wanted: str | None) -> str:
+    """Return what an order would do to the position; refuse if the customer said otherwise."""
+    held = account.held(asset)
+    if side == BUY:
+        inferred = "buy_to_close" if held < 0 else "buy_to_open"
+    else:
+        inferred = "sell_to_close" if held > 0 else "sell_to_open"
+    if asset.is_crypto and side == SELL:
+        inferred = "sell_to_close"
+    if wanted is not None and wanted != inferred:
+        raise unprocessable(f"position intent mismatch, inferred: {inferred}, specified: {wanted}")
+    return inferred
+
+
+def closing_orders(account: Account, asset: Asset, without: Order | None = None) -> list[Order]:
+    """Return the open orders that would reduce the position; a held leg holds no shares."""
+    held = account.held(asset)
+    side = SELL if held > 0 else BUY
+    return [
+        order
+        for order in account.open_orders.values()
+        if order.asset is asset
+        and order.side == side
+        and order.status != "held"
+        and order is not without
+    ]
+
+
+def available_qty(
+    account: Account, asset: Asset, price: Decimal, without: Order | None = None
+) -> Decimal:
+    """Return the unsigned quantity that no open order has claimed."""
+    claimed = sum((o.remaining(price) for o in closing_orders(account, asset, without)), ZERO)
+    return max(abs(account.held(asset)) - claimed, ZERO)
+
+
+def check_buying_power(
+    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+) -> None:
+    """Refuse an order whose cost the account cannot bear."""
+    last = floor.prices.last
+    cost = reservation(order, last[order.asset.symbol])
+    if not cost:
+        return
+    power = count_money(account, last, without=without).power_for(order.asset)
+    if cost <= power:
+        return
+    if order.asset.is_crypto:
+        raise _insufficient_balance("USD", cost, power)
+    raise insufficient_buying_power(power, cost)
+
+
+def check_wash_trade(account: Account, order: Order, without: Order | None = None) -> None:
+    """Refuse an order that could trade with one of the account's own."""
+    for other in account.open_orders.values():
+        if other.asset is not order.asset or other.side == order.side or other is without:
+            continue
+        if other.status == "held" or not _could_meet(order, other):
+            continue
+        kind = "limit" if other.type == LIMIT else "market/stop"
+        raise forbidden(
+            "potential wash trade detected. use complex orders",
+            existing_order_id=other.id,
+            reject_reason=f"opposite side {kind} order exists",
+        )
+
+
+def _could_meet(order: Order, other: Order) -> bool:
+    if order.type != LIMIT or other.type != LIMIT:
+        return True
+    bid, ask = (order, other) if order.is_buy else (other, order)
+    assert bid.limit_price is not None
+    assert ask.limit_price is not None
+    return bid.limit_price >= ask.limit_price
+
+
+def _check_fractions(account: Account, order: Order) -> None:
+    asset = order.asset
+    is_fractional = order.notional is not None or (
+        order.qty is not None and not is_whole(order.qty)
+    )
+    if not is_fractional or not asset.is_equity:
+        return
+    if not asset.fractionable:
+        raise forbidden(f"asset {asset.symbol} is not fractionable")
+    if not account.configuration.fractional_trading:
+        raise forbidden("account is not enabled for fractional trading")
+    if not order.is_buy and account.held(asset) <= 0:
+        raise unprocessable("fractional orders cannot be sold short")
+
+
+def _check_available(
+    account: Account, order: Order, wanted: Decimal, without: Order | None
+) -> None:
+    asset = order.asset
+    price = order.limit_price or ONE
+    available = available_qty(account, asset, price, without)
+    if wanted <= available:
+        return
+    if asset.is_crypto:
+        raise _insufficient_balance(asset.symbol.split("/")[0], wanted, available)
+    held = abs(account.held(asset))
+    raise forbidden(
+        f"insufficient qty available for order (requested: {plain(wanted)}, "
+        f"available: {plain(available)})",
+        available=plain(available),
+        existing_qty=plain(held),
+        held_for_orders=plain(held - available),
+        related_orders=[o.id for o in closing_orders(account, asset, without)],
+        symbol=asset.symbol,
+    )
+
+
+def _check_sell_to_open(floor: Floor, account: Account, order: Order, price: Decimal) -> None:
+    asset = order.asset
+    if asset.is_crypto:
+        raise _insufficient_balance(asset.symbol.split("/")[0], order.remaining(price), ZERO)
+    if asset.is_option:
+        _check_written_option(floor, account, order)
+        return
+    if not account.may_short:
+        raise forbidden("account is not allowed to short")
+    if not asset.shortable:
+        raise unprocessable(f'asset "{asset.symbol}" cannot be sold short')
+
+
+def _check_written_option(floor: Floor, account: Account, order: Order) -> None:
+    """Allow covered calls and cash-secured puts; nothing uncovered."""
+    terms = order.asset.contract
+    assert terms is not None
+    qty = order.qty or ZERO
+    shares = qty * _CONTRACT_SHARES
+    money = count_money(account, floor.prices.last)
+    if terms.is_call:
+        underlying = floor.listing.by_symbol[terms.underlying]
+        written = _written_calls(account, terms.underlying) * _CONTRACT_SHARES
+        is_covered = account.held(underlying) - written >= shares
+    else:
+        is_covered = money.options_buying_power >= terms.strike * shares
+    if account.options_level < 1 or not is_covered:
+        raise forbidden("account not eligible to trade uncovered option contracts")
+
+
+def _written_calls(account: Account, underlying: str) -> Decimal:
+    held = sum(
+        (
+            -p.qty
+            for p in account.holdings()
+            if p.qty < 0
+            and p.asset.contract is not None
+            and p.asset.contract.is_call
+            and p.asset.contract.underlying == underlying
+        ),
+        ZERO,
+    )
+    asked = sum(
+        (
+            o.remaining(ONE)
+            for o in account.open_orders.values()
+            if o.position_intent == "sell_to_open"
+            and o.parent is None
+            and o.asset.contract is not None
+            and o.asset.contract.is_call
+            and o.asset.contract.underlying == underlying
+        ),
+        ZERO,
+    )
+    return held + asked
+
+
+def _insufficient_balance(coin: str, wanted: Decimal, available: Decimal) -> Refusal:
+    wanted = cents(wanted) if coin == "USD" else wanted
+    return forbidden(
+        f"insufficient balance for {coin} (requested: {plain(wanted)}, "
+        f"available: {plain(available)})",
+        available=plain(available),
+        balance=plain(available),
+        symbol=coin,
+    )

@@ -1,0 +1,82 @@
+"""Decimal arithmetic as the broker writes it: strings without trailing zeros, never a float."""
+
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal, InvalidOperation
+
+from realtime.simulator.exchange.refusal import malformed
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+CENT = Decimal("0.01")
+NANO = Decimal("0.000000001")
+PERCENTAGE = Decimal("0.0000000000000001")
+
+# Beyond this a number is an attack, not an order: "1e999999" would print a megabyte of zeros.
+_LARGEST_EXPONENT = 12
+_MOST_DECIMALS = 18
+
+
+def plain(value: Decimal) -> str:
+    """Write a number the way the broker does: fixed point, no trailing zeros, no minus zero."""
+    if not value:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plain_or_none(value: Decimal | None) -> str | None:
+    """Write a number, or null."""
+    return None if value is None else plain(value)
+
+
+def cents(value: Decimal) -> Decimal:
+    """Round to cents, half up."""
+    return value.quantize(CENT, ROUND_HALF_UP)
+
+
+def nano(value: Decimal) -> Decimal:
+    """Round to nine decimals, half up: the precision of average prices."""
+    return value.quantize(NANO, ROUND_HALF_UP)
+
+
+def nano_down(value: Decimal) -> Decimal:
+    """Cut to nine decimals: the precision of quantities."""
+    return value.quantize(NANO, ROUND_DOWN)
+
+
+def nano_up(value: Decimal) -> Decimal:
+    """Round away from zero to nine decimals: fees are never rounded in the customer's favour."""
+    return value.quantize(NANO, ROUND_UP)
+
+
+def fraction(part: Decimal, whole: Decimal) -> Decimal:
+    """Return part / |whole| with sixteen decimals, zero when there is no whole."""
+    if not whole:
+        return ZERO
+    return (part / abs(whole)).quantize(PERCENTAGE, ROUND_HALF_UP)
+
+
+def is_whole(value: Decimal) -> bool:
+    """Tell whether a quantity has no fraction."""
+    return value == value.to_integral_value()
+
+
+def read_number(value: object, name: str) -> Decimal:
+    """Read a JSON string or number; refuse everything else, NaN, and absurd sizes."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise malformed(f"invalid {name}: expected a number")
+    try:
+        number = Decimal(value.strip() if isinstance(value, str) else str(value))
+    except (InvalidOperation, ValueError) as error:
+        raise malformed(f"invalid {name}: {str(value)[:40]}") from error
+    if not number.is_finite() or (number and not _is_sane(number)):
+        raise malformed(f"invalid {name}: {str(value)[:40]}")
+    return number
+
+
+def _is_sane(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return (
+        isinstance(exponent, int)
+        and exponent >= -_MOST_DECIMALS
+        and number.adjusted() <= _LARGEST_EXPONENT
+    )

@@ -1,0 +1,55 @@
+"""Where one account's ids and times come from: its own seeded chance and the injected clock.
+
+Nothing is shared between accounts, so what one account does never changes another's ids.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from realtime.simulator.exchange.timestamps import MICROSECOND, MILLISECOND
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOM_BITS = 80  # a ULID is 48 bits of milliseconds and 80 of chance
+
+# Two stamps differ by at least this much, so that they still differ after REST has rounded them
+# to microseconds.
+_SMALLEST_STEP = 2 * MICROSECOND
+
+
+class Identity:
+    """Ids (UUID, ULID) and strictly rising times of one account."""
+
+    def __init__(self, seed: str, clock: Callable[[], int]) -> None:
+        self._chance = Random(seed)
+        self._clock = clock
+        self._last_stamp = 0
+        self._last_millisecond = -1
+        self._ulid_tail = 0
+
+    def uuid(self) -> str:
+        """Return a random UUID (version 4)."""
+        bits = self._chance.getrandbits(128)
+        bits = bits & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
+        text = f"{bits:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def event_id(self, at: int) -> str:
+        """Return a ULID of this time, greater than the last one of the same millisecond."""
+        millisecond = at // MILLISECOND
+        if millisecond == self._last_millisecond:
+            self._ulid_tail += 1
+        else:
+            self._last_millisecond = millisecond
+            # The top bit stays free: counting up within a millisecond never overflows.
+            self._ulid_tail = self._chance.getrandbits(_RANDOM_BITS - 1)
+        return _base32(millisecond << _RANDOM_BITS | self._ulid_tail)
+
+    def stamp(self) -> int:
+        """Return now, but always later than the last stamp."""
+        self._last_stamp = max(self._clock(), self._last_stamp + _SMALLEST_STEP)
+        return self._last_stamp
+
+
+def _base32(value: int) -> str:
+    characters = [_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5)]
+    return "".join(characters)

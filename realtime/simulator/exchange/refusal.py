@@ -1,0 +1,57 @@
+"""How the broker says no: an HTTP status and a JSON body.
+
+Codes and messages are those that recordings show; where no recording is known the wording is ours.
+Keys are sorted, as on the wire.
+"""
+
+from decimal import Decimal
+
+MALFORMED = 40010001
+UNPROCESSABLE = 42210000
+FORBIDDEN = 40310000
+NOT_FOUND = 40410000
+
+Document = dict[str, object]
+
+
+class Refusal(Exception):
+    """The answer to a request that the broker does not accept; `body` is JSON-ready."""
+
+    def __init__(self, status: int, body: Document) -> None:
+        super().__init__(f"{status} {body.get('message', '')}")
+        self.status = status
+        self.body = body
+
+
+def malformed(message: str) -> Refusal:
+    """Return 422 with the code of a request that cannot be read."""
+    return _refusal(422, MALFORMED, message)
+
+
+def unprocessable(message: str, **facts: str) -> Refusal:
+    """Return 422 with the code of a request that breaks a trading rule."""
+    return _refusal(422, UNPROCESSABLE, message, **facts)
+
+
+def forbidden(message: str, **facts: str | list[str]) -> Refusal:
+    """Return 403: the account may not, or has not enough."""
+    return _refusal(403, FORBIDDEN, message, **facts)
+
+
+def not_found(message: str) -> Refusal:
+    """Return 404."""
+    return _refusal(404, NOT_FOUND, message)
+
+
+def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Refusal:
+    """Return the 403 of an order that costs more than the account may spend."""
+    return forbidden(
+        "insufficient buying power",
+        buying_power=format(buying_power, "f"),
+        cost_basis=format(cost_basis, "f"),
+    )
+
+
+def _refusal(status: int, code: int, message: str, **facts: str | list[str]) -> Refusal:
+    body: Document = {"code": code, "message": message, **facts}
+    return Refusal(status, dict(sorted(body.items())))
