@@ -23,7 +23,15 @@ MISFIT = (msgspec.DecodeError, UnicodeError, RecursionError)
 """All that a msgspec decoder raises at bytes that it cannot read as asked."""
 
 NEEDED = frozenset(
-    {"status", "filled_qty", "execution_id", "position_qty", "position_qtys", "updated_at"}
+    {
+        "status",
+        "filled_qty",
+        "execution_id",
+        "position_qty",
+        "position_qtys",
+        "updated_at",
+        "legs",
+    }
 )
 """Fields that may be absent but, when there, must be readable: they decide what is true."""
 

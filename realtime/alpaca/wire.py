@@ -137,9 +137,16 @@ def _answered(message: Authorization | Listening) -> Message:
 
 
 def _identified(order: Order, path: str) -> Order:
+    _check_identity(order, path)
+    return in_rest_form(order)
+
+
+def _check_identity(order: Order, path: str) -> None:
     if not (order.id and order.status):
         raise ProtocolViolation(f"{path}.{'status' if order.id else 'id'}: missing")
-    return in_rest_form(order)
+    if order.legs:
+        for at, leg in enumerate(order.legs):
+            _check_identity(leg, f"{path}.legs[{at}]")
 
 
 def _error_message(raw: bytes) -> str:
