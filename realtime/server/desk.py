@@ -9,6 +9,8 @@ from realtime.server.problems import Problem, shown
 from realtime.store import Record, Store
 from realtime.views.documents import Views
 from realtime.views.health import Census, take_census
+from realtime.views.moments import http_date, instant
+from realtime.views.rendering import Rows
 
 
 class Desk:
@@ -29,6 +31,8 @@ class Desk:
         self.version = version
         self.started_at = started_at
         self._is_ready = False
+        self._freshness = Rows(self._freshness_of)
+        self._farm_freshness: tuple[int, dict[str, str]] = (-1, {})
 
     def record(self, label: str) -> Record:
         """The record of an account. Raises the problem `unknown_account`."""
@@ -45,6 +49,38 @@ class Desk:
             f"no account '{shown(label)}'",
             remedy=f"did you mean {meant}? Labels match exactly" if meant else None,
         )
+
+    def freshness(self, record: Record) -> dict[str, str]:
+        """The headers that tell which version of a record this is; not to be changed."""
+        self._freshness.forget_strangers(self.store)
+        return self._freshness.of(record)
+
+    def farm_freshness(self) -> dict[str, str]:
+        """The same for an answer over all accounts."""
+        if self._farm_freshness[0] != self.store.version:
+            changed_at = max((record.as_of for record in self.store), default=self.started_at)
+            self._farm_freshness = (
+                self.store.version,
+                {
+                    "ETag": f'"{self.store.boot}-{self.store.version}"',
+                    "Cache-Control": "no-cache",
+                    "Last-Modified": http_date(changed_at),
+                    "X-Realtime-As-Of": instant(changed_at),
+                },
+            )
+        return self._farm_freshness[1]
+
+    def _freshness_of(self, record: Record) -> dict[str, str]:
+        headers = {
+            "ETag": f'"{self.store.boot}-{record.version}"',
+            "Cache-Control": "no-cache",
+            "Last-Modified": http_date(record.as_of),
+            "X-Realtime-As-Of": instant(record.as_of),
+            "X-Realtime-Stale": "true" if record.link.is_stale else "false",
+        }
+        if record.state.provisional:
+            headers["X-Realtime-Provisional"] = ", ".join(sorted(record.state.provisional))
+        return headers
 
     def census(self) -> tuple[Census, bool]:
         """The farm counted, and whether it is ready.

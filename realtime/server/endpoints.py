@@ -37,11 +37,7 @@ def _endpoint(
     parameters = Parameters(route.query)
 
     async def endpoint(request: web.Request) -> web.StreamResponse:
-        asked = (
-            parameters.read(request.query)
-            if request.rel_url.raw_query_string
-            else parameters.defaults
-        )
+        asked = parameters.read(request.rel_url.raw_query_string)
         call = Call(request.match_info.get("account_id", ""), _if_none_match(request))
         return response(route.answer(desk, call, asked))
 

@@ -3,8 +3,7 @@
 from realtime.server.answers import JSON, Answer, is_match
 from realtime.server.desk import Call, Desk
 from realtime.views.accounts import AccountsQuery
-from realtime.views.documents import newest_change
-from realtime.views.moments import http_date, instant
+from realtime.views.moments import instant
 from realtime.views.status import StatusQuery
 
 
@@ -12,21 +11,13 @@ def answer_accounts(desk: Desk, call: Call, query: AccountsQuery) -> Answer:
     """The farm as a table. A label that no account has is a mistake, not an empty answer."""
     for label in query.account_id:
         desk.record(label)
-    store = desk.store
-    headers = {"ETag": f'"{store.boot}-{store.version}"', "Cache-Control": "no-cache"}
+    headers = desk.farm_freshness()
     if is_match(call.if_none_match, headers["ETag"]):
         return Answer(status=304, headers=headers)
-    rendered = desk.views.accounts(store, query)
-    changed_at = newest_change(store)
+    rendered = desk.views.accounts(desk.store, query)
     return Answer(
         body=rendered.body,
-        headers={
-            **headers,
-            "Content-Type": JSON,
-            "Last-Modified": http_date(changed_at),
-            "X-Realtime-As-Of": instant(changed_at),
-            "X-Total-Count": str(rendered.total),
-        },
+        headers={**headers, "Content-Type": JSON, "X-Total-Count": str(rendered.total)},
     )
 
 

@@ -10,7 +10,6 @@ from realtime.server.parameters import NoQuery
 from realtime.server.problems import Problem
 from realtime.store import Record
 from realtime.views.health import take_census
-from realtime.views.moments import http_date, instant
 from realtime.views.orders import OrdersQuery
 from realtime.views.positions import PositionsQuery
 from realtime.views.rendering import Rendered
@@ -80,24 +79,11 @@ def unread(desk: Desk, record: Record) -> Problem:
 
 
 def _conditional(desk: Desk, record: Record, call: Call, render: Callable[[], Rendered]) -> Answer:
-    headers = _freshness(desk.store.boot, record)
+    headers = desk.freshness(record)
     if is_match(call.if_none_match, headers["ETag"]):
         return Answer(status=304, headers=headers)
     rendered = render()
-    headers["Content-Type"] = JSON
+    headers = {**headers, "Content-Type": JSON}
     if rendered.total is not None:
         headers["X-Total-Count"] = str(rendered.total)
     return Answer(body=rendered.body, headers=headers)
-
-
-def _freshness(boot: str, record: Record) -> dict[str, str]:
-    headers = {
-        "ETag": f'"{boot}-{record.version}"',
-        "Cache-Control": "no-cache",
-        "Last-Modified": http_date(record.as_of),
-        "X-Realtime-As-Of": instant(record.as_of),
-        "X-Realtime-Stale": "true" if record.link.is_stale else "false",
-    }
-    if record.state.provisional:
-        headers["X-Realtime-Provisional"] = ", ".join(sorted(record.state.provisional))
-    return headers

@@ -1,11 +1,12 @@
 """Query strings read into a route's query struct; the struct's types are the only rules."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Generic, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Struct, inspect, structs
-from multidict import MultiMapping
 
 from realtime.server.nearest import nearest
 from realtime.server.problems import Problem, shown
@@ -14,6 +15,10 @@ Query = TypeVar("Query", bound=Struct)
 
 _DIGITS = 18
 """More digits than this are no number of ours; int() of a long string is slow on purpose."""
+
+
+REMEMBERED = 256
+"""Query strings a route remembers the meaning of."""
 
 
 class NoQuery(Struct, frozen=True):
@@ -67,19 +72,24 @@ class Parameters(Generic[Query]):
 
     def __init__(self, query: type[Query]) -> None:
         self.query = query
-        self.defaults = query()
         self.known: Mapping[str, Parameter] = {
             field.name: Parameter(field.name, field.type, _bare(inspect.type_info(field.type)))
             for field in structs.fields(query)
         }
+        # What a query string says never changes, and readers ask the same again and again.
+        self.read = lru_cache(maxsize=REMEMBERED)(self._read)
+        """The query of a query string. Raises the problem `bad_parameter` for what is unknown or
+        out of bounds."""
 
-    def read(self, given: MultiMapping[str]) -> Query:
-        """The query. Raises the problem `bad_parameter` for what is unknown or out of bounds."""
+    def _read(self, text: str) -> Query:
+        given: dict[str, list[str]] = {}
+        for name, value in parse_qsl(text, keep_blank_values=True):
+            given.setdefault(name, []).append(value)
         values = {}
-        for name in dict.fromkeys(given):
+        for name, texts in given.items():
             if name not in self.known:
                 raise self._unknown(name)
-            values[name] = self.known[name].read(given.getall(name))
+            values[name] = self.known[name].read(texts)
         return self.query(**values)
 
     def _unknown(self, name: str) -> Problem:

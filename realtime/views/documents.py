@@ -99,14 +99,11 @@ class Views:
         rows = [self._account_rows.of(record) for record in store if is_wanted(record, query)]
         shown = in_order(rows, query)[query.offset : query.offset + query.limit]
         document = AccountsDocument(
-            as_of=instant(newest_change(store)), total=len(rows), accounts=shown
+            as_of=instant(max((record.as_of for record in store), default=0.0)),
+            total=len(rows),
+            accounts=shown,
         )
         return Rendered(ENCODER.encode(document), len(rows))
-
-
-def newest_change(store: Store) -> float:
-    """When any account last changed, epoch seconds; 0 for an empty farm."""
-    return max((record.as_of for record in store), default=0.0)
 
 
 def _list(items: Sequence[object]) -> Rendered:
