@@ -1,0 +1,79 @@
+"""`realtime run` once its settings are read: the daemon, from the first log line to the last."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from realtime.app import Daemon, running
+from realtime.cli.descriptors import make_room
+from realtime.cli.loading import AboveBar, is_terminal, loading_bar
+from realtime.cli.readiness import Readiness, take_stock, until_ready
+from realtime.cli.stopping import told_to_stop
+from realtime.cli.world import real_world, run_in_loop
+from realtime.config.settings import Settings
+from realtime.logs import configure, configure_from, get_logger
+
+log = get_logger()
+
+
+def follow(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C. The log is configured."""
+    for warning in settings.warnings:
+        log.warning("config.warning", reason=warning)
+    room = make_room(len(settings.accounts))
+    if room.is_short:
+        reason = f"only {room.limit} files may be open, {room.needed} may be needed; {room.remedy}"
+        log.warning("config.warning", reason=reason)
+    run_in_loop(_follow(settings, environ))
+
+
+async def _follow(settings: Settings, environ: Mapping[str, str]) -> None:
+    with told_to_stop(_tell_stop) as stop:
+        async with running(settings, real_world()) as daemon, asyncio.TaskGroup() as tasks:
+            announcement = tasks.create_task(_announce_ready(daemon, environ), name="readiness")
+            await stop.wait()
+            announcement.cancel()
+
+
+async def _announce_ready(daemon: Daemon, environ: Mapping[str, str]) -> None:
+    """Say once that every account has been tried."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    enabled = take_stock(daemon.store).enabled
+    with _progress(enabled, environ) as advanced:
+        ready = await until_ready(daemon.store, advanced)
+    _tell_ready(ready, loop.time() - began)
+
+
+@contextmanager
+def _progress(enabled: int, environ: Mapping[str, str]) -> Iterator[Callable[[int], None]]:
+    """Show a bar in place of a line an account, where that is what a person would want."""
+    plain_log = not (environ.get("REALTIME_LOG_LEVEL") or environ.get("REALTIME_LOG_FORMAT"))
+    if not (is_terminal() and plain_log and enabled):
+        yield lambda _: None
+        return
+    console = Console(highlight=False)
+    with loading_bar(console, enabled) as advanced:
+        configure("warning", "text", AboveBar(console))
+        try:
+            yield advanced
+        finally:
+            configure_from(environ)
+
+
+def _tell_ready(ready: Readiness, took_s: float) -> None:
+    others = {"waiting": ready.waiting, "refused": ready.refused}
+    log.info(
+        "daemon.ready",
+        accounts=ready.enabled,
+        took_s=round(took_s, 1),
+        live=ready.live,
+        **{word: count for word, count in others.items() if count},
+    )
+
+
+def _tell_stop(number: signal.Signals) -> None:
+    log.info("daemon.stopping", signal=number.name)

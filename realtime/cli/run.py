@@ -1,0 +1,31 @@
+"""`realtime run`: the daemon for the accounts of `accounts.toml`."""
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The accounts file; accounts.toml, or what REALTIME_CONFIG says.",
+)
+@click.option("--host", help="Address to listen on; 127.0.0.1.")
+@click.option("--port", type=int, help="Port to listen on; 8090.")
+def command(*, config: Path | None, host: str | None, port: int | None) -> None:
+    """Follow the accounts of accounts.toml and serve their state until Ctrl-C or SIGTERM.
+
+    Keys are read from secrets.toml beside it, or from the environment. `realtime check` tries
+    them; `realtime demo` needs none.
+    """
+    # `--help` must not pay for what only the command itself needs.
+    from realtime.cli.daemon import follow  # noqa: PLC0415 - as above
+    from realtime.config import load  # noqa: PLC0415 - as above
+    from realtime.logs import configure_from  # noqa: PLC0415 - as above
+
+    settings = load(config, environ=os.environ, host=host, port=port)
+    configure_from(os.environ)
+    follow(settings, os.environ)

@@ -1,0 +1,98 @@
+"""How the farm stands, on a terminal: one line of counts, a row an account, the remedies."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from realtime.cli.standing import Row, Standing
+from realtime.cli.wording import UNKNOWN, clean, counted, money, span, stopwatch, whole
+
+COLOURS = {"live": "green", "refused": "red", "disabled": "dim"}
+OTHER_COLOUR = "yellow"
+UNWRAPPED = 10_000
+"""Letters a line may have where no terminal bounds it: `grep` wants a row on one line."""
+
+LABELS_NAMED = 5
+
+
+def show(standing: Standing, *, show_all: bool) -> None:
+    """Print it on stdout."""
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = UNWRAPPED
+    status = standing.status
+    rows = {label: row for label, row in status.accounts.items() if show_all or not row.is_well}
+    console.print(Text(headline(standing)))
+    if not rows:
+        return
+    console.print(_table(rows, standing))
+    for line in _remedies(rows):
+        console.print(Text(line))
+    if not show_all and len(rows) < status.total_accounts:
+        console.print(Text("(only accounts that are not live; --all for every one)", style="dim"))
+
+
+def headline(standing: Standing) -> str:
+    """The farm in one line."""
+    status = standing.status
+    disabled = status.by_state.get("disabled", 0)
+    parts = [f"{whole(status.connected_accounts)}/{whole(status.total_accounts - disabled)} live"]
+    parts += [
+        f"{whole(count)} {clean(state)}"
+        for state, count in status.by_state.items()
+        if count and state != "live"
+    ]
+    stale = sum(row.stale and row.state == "live" for row in status.accounts.values())
+    if stale:
+        parts.append(f"{whole(stale)} live but stale")
+    return " · ".join([*parts, f"up {span(standing.health.uptime_s)}"])
+
+
+def _table(rows: dict[str, Row], standing: Standing) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("ACCOUNT", "STATE", "SINCE"):
+        table.add_column(name, no_wrap=True)
+    for name in ("POS", "OPEN", "EQUITY"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("LAST ERROR", overflow="fold")
+    for label, row in rows.items():
+        table.add_row(
+            Text(clean(label)),
+            _state(row),
+            stopwatch((standing.status.as_of - row.since).total_seconds()),
+            whole(row.positions),
+            whole(row.open_orders),
+            money(standing.equity.get(label)),
+            Text(_last_error(row)),
+        )
+    return table
+
+
+def _state(row: Row) -> Text:
+    if row.state == "live" and row.stale:
+        return Text("live, stale", style=OTHER_COLOUR)
+    return Text(clean(row.state), style=COLOURS.get(row.state, OTHER_COLOUR))
+
+
+def _last_error(row: Row) -> str:
+    if row.last_error is None:
+        return UNKNOWN
+    message = clean(row.last_error_message or "no word on why")
+    if row.next_attempt_in_s is not None:
+        message += f", retry in {row.next_attempt_in_s:.0f} s (attempt {row.reconnect_attempts})"
+    return f"{clean(row.last_error)}  {message}"
+
+
+def _remedies(rows: dict[str, Row]) -> list[str]:
+    """Each remedy once, with the accounts that it is for."""
+    labels: dict[str, list[str]] = {}
+    for label, row in rows.items():
+        if row.remedy and not row.is_well:
+            labels.setdefault(row.remedy, []).append(clean(label))
+    return [f"remedy for {_named(found)}: {clean(remedy)}" for remedy, found in labels.items()]
+
+
+def _named(labels: list[str]) -> str:
+    if len(labels) <= LABELS_NAMED:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:LABELS_NAMED])} and {counted(len(labels) - LABELS_NAMED, 'other')}"
