@@ -126,9 +126,12 @@ class _LibraryLogs(logging.Handler):
             message = record.getMessage()
         except (TypeError, ValueError):  # arguments that do not fit the format: still worth a line
             message = str(record.msg)
+        facts = {"logger": record.name, "message": message, "exc_info": record.exc_info}
         log = get_logger()
-        say = log.error if record.levelno >= logging.ERROR else log.warning
-        say("library.logged", logger=record.name, message=message, exc_info=record.exc_info)
+        if record.levelno >= logging.ERROR:
+            log.error("library.logged", **facts)
+        else:
+            log.warning("library.logged", **facts)
 
 
 def _adopt_library_logs() -> None:

@@ -11,18 +11,22 @@ RETRY = "retry in {wait_s} s (attempt {attempt})"
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "account.failed": ("failed inside",),
-    "config.refused": ("configuration refused: {reason}; {remedy}", "configuration refused"),
     "config.warning": ("{reason}",),
-    "daemon.ready": ("ready in {took_s} s: {live} live", "ready in {took_s} s"),
+    "daemon.ready": (
+        "ready in {took_s} s: {live} live, {waiting} waiting, {refused} refused",
+        "ready in {took_s} s: {live} live, {waiting} waiting",
+        "ready in {took_s} s: {live} live, {refused} refused",
+        "ready in {took_s} s: {live} live",
+    ),
     "daemon.started": ("following {accounts} accounts from {config}", "starting"),
     "daemon.stopped": ("stopped after {uptime_s} s", "stopped"),
+    "daemon.stopping": ("stopping ({signal})",),
     "fill.applied": (
         "fill {symbol} {side} {qty} @ {price} → {status} ({lag_ms} ms)",
         "fill {symbol} {side} {qty} @ {price} → {status}",
     ),
     "library.logged": ("{logger}: {message}",),
     "link.connected": ("connected ({took_s} s)", "connected"),
-    "link.deaf": ("deaf: {evidence}; reconnecting", "deaf; reconnecting"),
     "link.lost": (f"lost: {{reason}}, {RETRY}", "lost: {reason} ({code})", "lost: {reason}"),
     "link.recovered": ("back after {took_s} s", "back"),
     "link.refused": ("refused: {reason}; {remedy}", "refused: {reason}", "refused: {remedy}"),
@@ -33,8 +37,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "differs from the broker: {kind} {key}",
     ),
     "reconcile.finished": ("in step: {positions} positions", "in step"),
+    "server.failed": ("{method} {path} failed", "{path} failed"),
     "server.started": ("open http://{host}:{port}",),
-    "session.authorized": ("authorized ({took_s} s)", "authorized"),
+    "stream.lossy": ("heard too little: {evidence}",),
     "snapshot.applied": ("loaded: {positions} positions, {orders} orders", "loaded"),
 }
 

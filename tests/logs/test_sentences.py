@@ -6,7 +6,7 @@ from realtime.logs.sentences import TEMPLATES, sentence
 
 RETRY = {"wait_s": 64, "attempt": 4}
 SENTENCES = [
-    ("daemon.ready", {"took_s": 1.2, "live": 25}, "ready in 1.2 s: 25 live"),
+    ("server.started", {"host": "127.0.0.1", "port": 8090}, "open http://127.0.0.1:8090"),
     ("snapshot.applied", {"positions": 5, "orders": 10}, "loaded: 5 positions, 10 orders"),
     ("link.connected", {"took_s": None}, "connected"),
     ("link.lost", {"reason": "connection closed", "code": 1006}, "lost: connection closed (1006)"),
