@@ -95,12 +95,17 @@ class Simulator:
     @property
     def url(self) -> str:
         """Where REST and `/_sim` are; the stream is `stream_url`."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self._address}"
 
     @property
     def stream_url(self) -> str:
         """Where the trading stream is."""
-        return f"ws://{self.host}:{self.port}/stream"
+        return f"ws://{self._address}/stream"
+
+    @property
+    def _address(self) -> str:
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     @property
     def activity(self) -> float:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from realtime.simulator.answers import json_answer
 from realtime.simulator.commands import COMMANDS, Command, Simulated, quirks
-from realtime.simulator.exchange.refusal import Refusal
+from realtime.simulator.exchange.engine import Refusal
 from realtime.simulator.faults.board import Switchboard, as_json
 from realtime.simulator.faults.catalogue import BadFault, describe, nearest, read_fault
 from realtime.simulator.tally import Tally

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from realtime.simulator import answers
 from realtime.simulator.credentials import Credentials
-from realtime.simulator.exchange.refusal import Refusal
+from realtime.simulator.exchange.engine import Refusal
 from realtime.simulator.faults.board import Switchboard
 from realtime.simulator.faults.kinds import RequestKind
 from realtime.simulator.faults.requests import (

@@ -6,8 +6,7 @@ Faults, credentials and the rate limit are the gate's business (`rest.py`); here
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from realtime.simulator.exchange.engine import Exchange
-from realtime.simulator.exchange.refusal import malformed
+from realtime.simulator.exchange.engine import Exchange, Refusal
 from realtime.simulator.faults.board import Switchboard
 from realtime.simulator.faults.requests import LaggingActivities, LaggingPositions, StaleOrders
 from realtime.simulator.lag import Past, hide_recent
@@ -132,7 +131,7 @@ def activities(call: Call) -> list[Document]:
 def patch_configurations(call: Call) -> Document:
     """Change the account's configuration."""
     if not isinstance(call.body, dict):
-        raise malformed("request body format is invalid")
+        raise _malformed("request body format is invalid")
     return call.exchange.patch_configurations(call.label, call.body)
 
 
@@ -144,7 +143,11 @@ def flag(query: Mapping[str, str], name: str) -> bool:
         case "" | "false" | "f" | "0":
             return False
         case other:
-            raise malformed(f"invalid {name}: {other}")
+            raise _malformed(f"invalid {name}: {other}")
+
+
+def _malformed(message: str) -> Refusal:
+    return Refusal(422, {"code": 40010001, "message": message})
 
 
 ROUTES: tuple[Route, ...] = (

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
 
-from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdate
-from realtime.simulator.exchange.refusal import Refusal
+from realtime.simulator.exchange.engine import AccountSpec, Exchange, Refusal, TradeUpdate
 from realtime.simulator.trader import Market, Tradable, Trader
 
 # Events that were not made in time are made up for, but never more than of the last second.

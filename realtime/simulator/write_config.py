@@ -1,0 +1,81 @@
+"""Writes the `accounts.toml` and `secrets.toml` with which the daemon follows a simulator."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from realtime.errors import ConfigError
+from realtime.simulator.credentials import key_of, secret_of
+from realtime.simulator.exchange.engine import AccountSpec
+from realtime.simulator.roster import tier_of
+
+_HEAD = """\
+# Written by `realtime sim --write-config`: accounts of a simulator, no real money.
+# Use it as it is: realtime run --config {path}
+
+[alpaca]
+secrets_file = "secrets.toml"
+"""
+_ACCOUNT = """
+[accounts.{label}]
+name = "{name}"
+tier = "{tier}"
+initial_balance = "{cash}"
+account_number = "{number}"
+trading_url = "{url}"
+"""
+_SECRETS_HEAD = "# Keys of simulated accounts. They open nothing but the simulator.\n"
+_SECRET = """
+[{label}]
+key_id = "{key}"
+secret_key = "{secret}"
+"""
+
+
+def write_config(directory: Path, specs: Sequence[AccountSpec], url: str) -> Path:
+    """Write both files into a directory, which is made if need be; return the accounts file.
+
+    Files of that name are replaced. Raises ConfigError if they cannot be written.
+    """
+    accounts, secrets = directory / "accounts.toml", directory / "secrets.toml"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _write(accounts, accounts_text(specs, url, accounts), 0o644)
+        _write(secrets, secrets_text(specs), 0o600)
+    except OSError as error:
+        remedy = "give --write-config a directory that you may write to"
+        raise ConfigError(f"{error.filename}: {error.strerror}", remedy=remedy) from error
+    return accounts
+
+
+def accounts_text(specs: Sequence[AccountSpec], url: str, path: Path) -> str:
+    """Give the text of `accounts.toml`."""
+    tables = [
+        _ACCOUNT.format(
+            label=spec.label,
+            name=spec.label.replace("_", " ").capitalize(),
+            tier=tier_of(spec),
+            cash=format(spec.cash, "f"),
+            number=spec.account_number,
+            url=url,
+        )
+        for spec in specs
+    ]
+    return _HEAD.format(path=path) + "".join(tables)
+
+
+def secrets_text(specs: Sequence[AccountSpec]) -> str:
+    """Give the text of `secrets.toml`."""
+    labels = [spec.label for spec in specs]
+    tables = [_SECRET.format(label=x, key=key_of(x), secret=secret_of(x)) for x in labels]
+    return _SECRETS_HEAD + "".join(tables)
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Replace a file in one step, so that a reader sees the old one or the new one whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        file.write(text)
+    draft.chmod(mode)
+    draft.replace(path)
