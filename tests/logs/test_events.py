@@ -80,7 +80,14 @@ def test_an_event_is_named_noun_dot_past(event: str) -> None:
 
 
 def test_the_reading_of_the_source_can_fail() -> None:
-    source = "say = log.info if x else log.debug\nsay('f.g')\nkind = 'a.b' if x else 'a.c'\nlog.info(kind)\nself._log.error('d.e', x=1)\nlog(1)"
+    source = """
+say = log.info if x else log.debug
+say('f.g')
+kind = 'a.b' if x else 'a.c'
+log.info(kind)
+self._log.error('d.e', x=1)
+log(1)
+"""
     assert set(logged_in(source)) == {"a.b", "a.c", "d.e", "f.g"}
     with pytest.raises(AssertionError, match="constant name"):
         list(logged_in("log.info(f'a.{b}')"))
