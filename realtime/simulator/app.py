@@ -12,6 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import Literal, Self
 
+import structlog
 from aiohttp import web
 
 from realtime.simulator import answers
@@ -37,10 +38,11 @@ TRAFFIC_STEP_S = 0.02
 BACKLOG = 2048
 # Stages of stopping: goodbyes to sockets, then requests in flight.
 GOODBYE_LIMIT_S = 2.0
-REQUESTS_LIMIT_S = 1.0
+REQUESTS_LIMIT_S = 0.5
 # No order is longer than a few kilobytes; this is a security limit.
 MAX_BODY = 256 * 1024
 
+log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -237,6 +239,11 @@ async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answers.not_found()
     except web.HTTPMethodNotAllowed:
         return answers.json_error({"message": "Method Not Allowed"}, 405)
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - the one place where a bug becomes an answer
+        log.exception("request.failed", method=request.method, path=request.path)
+        return answers.refusal_page(500)
 
 
 async def _every(seconds: float, act: Callable[[], None]) -> None:

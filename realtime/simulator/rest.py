@@ -88,9 +88,9 @@ class RestEdge:
         return self._with_budget(answer, budget)
 
     def _refuse_credentials(self, request: web.Request, label: str | None) -> web.Response | None:
-        if SECRET_HEADER not in request.headers or KEY_HEADER not in request.headers:
+        key, secret = request.headers.get(KEY_HEADER), request.headers.get(SECRET_HEADER)
+        if not key or not secret:
             return answers.unauthorized(html=True)
-        key, secret = request.headers[KEY_HEADER], request.headers[SECRET_HEADER]
         if self._credentials.check(key, secret) is None:
             return answers.unauthorized()
         if revoked := self._board.active(KeyRevoked, label):

@@ -6,6 +6,7 @@ Faults, credentials and the rate limit are the gate's business (`rest.py`); here
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from realtime.simulator.contracts import list_contracts, one_contract
 from realtime.simulator.exchange.engine import Exchange, Refusal
 from realtime.simulator.faults.board import Switchboard
 from realtime.simulator.faults.requests import LaggingActivities, LaggingPositions, StaleOrders
@@ -178,4 +179,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v2/calendar", lambda call: call.exchange.calendar(call.query)),
     Route("GET", "/v2/assets", lambda call: call.exchange.assets(call.query)),
     Route("GET", "/v2/assets/{symbol}", lambda call: call.exchange.asset(call.parts["symbol"])),
+    Route("GET", "/v2/options/contracts", lambda call: list_contracts(call.exchange, call.query)),
+    Route(
+        "GET",
+        "/v2/options/contracts/{symbol}",
+        lambda call: one_contract(call.exchange, call.parts["symbol"]),
+    ),
 )

@@ -16,8 +16,8 @@ from realtime.simulator.faults.board import Fault
 from realtime.simulator.faults.kinds import Kind
 from realtime.simulator.faults.sockets import Deaf
 
-# Frames that may wait for one client: 2 s of the busiest farm all on one account, about 12 MB.
-MAX_WAITING = 10_000
+# Frames that may wait for one client, about 2.5 MB: more than any burst of one account.
+MAX_WAITING = 2_000
 # A client is given this long to answer a close frame.
 CLOSE_TIMEOUT_S = 2.0
 # A half-open connection is noticed within 1.5 × this, and holds its slot for as long.

@@ -97,10 +97,12 @@ class Traffic:
 
 
 def _tradable(exchange: Exchange) -> dict[str, Tradable]:
+    """Give what can be traded by symbol: everything that has a price and is active."""
+    assets = map(exchange.asset, exchange.prices())
     return {
         str(asset["symbol"]): Tradable(
-            str(asset["symbol"]), str(asset["class"]), bool(asset.get("shortable"))
+            str(asset["symbol"]), str(asset["class"]), bool(asset["shortable"])
         )
-        for asset in exchange.assets({"status": "active"})
-        if asset.get("tradable")
+        for asset in assets
+        if asset["tradable"]
     }

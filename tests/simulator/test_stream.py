@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from realtime.simulator.app import Simulator
+from realtime.simulator.session import MAX_WAITING
 from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, Stream, listening, opened
 
 REFUSED = {
@@ -148,13 +149,11 @@ async def test_stop_closes_sockets_with_going_away() -> None:
 
 async def test_client_that_does_not_read_is_cut_off(sim: Simulator) -> None:
     """Its queue is bounded; others go on."""
-    async with listening(sim) as deaf, listening(sim, "bravo") as bravo:
-        deaf.socket.transport.pause_reading()
-        for _ in range(15_000):
+    async with listening(sim) as idle, listening(sim, "bravo") as bravo:
+        idle.socket.transport.pause_reading()
+        for _ in range(MAX_WAITING // 2 + 1):
             sim.exchange.submit("alpha", RESTING_BUY | {"qty": "0.001", "limit_price": "1"})
-            if sim.status()["sockets"] == 1:
-                break
         sim.exchange.submit("bravo", MARKET_BUY)
         assert (await bravo.event())["event"] == "pending_new"
-        deaf.socket.transport.resume_reading()
-        assert await deaf.lost() == 1006
+        idle.socket.transport.resume_reading()
+        assert await idle.lost() == 1006

@@ -1,0 +1,109 @@
+"""Option contracts, told from their symbols: root, yymmdd, C or P, strike × 1000 in eight digits.
+
+Unlike the real broker's, an unbounded list is not cut at the next weekend: the few contracts here end later.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from realtime.simulator.exchange.engine import Exchange, Refusal
+
+MAX_LIMIT = 10_000
+
+_OCC = re.compile(r"([A-Z.]{1,6})(\d\d)(\d\d)(\d\d)([CP])(\d{8})")
+
+Document = dict[str, object]
+
+
+def list_contracts(exchange: Exchange, query: Mapping[str, str]) -> Document:
+    """Answer GET /v2/options/contracts."""
+    limit, start = (
+        _number(query, "limit", 100, MAX_LIMIT),
+        _number(query, "page_token", 0, MAX_LIMIT),
+    )
+    every = [exchange.asset(symbol) for symbol in exchange.prices() if _OCC.fullmatch(symbol)]
+    found = [each for asset in every if _fits(each := _contract(exchange, asset), query)]
+    more = len(found) > start + limit
+    return {
+        "option_contracts": found[start : start + limit],
+        "next_page_token": str(start + limit) if more else None,
+    }
+
+
+def one_contract(exchange: Exchange, name: str) -> Document:
+    """Answer GET /v2/options/contracts/{symbol or id}."""
+    asset = exchange.asset(name)
+    if not _OCC.fullmatch(str(asset["symbol"])):
+        raise Refusal(404, {"code": 40410000, "message": f"asset not found for {name[:40]}"})
+    return _contract(exchange, asset)
+
+
+def _contract(exchange: Exchange, asset: Document) -> Document:
+    parts = _OCC.fullmatch(str(asset["symbol"]))
+    assert parts is not None
+    root, year, month, day, letter, strike = parts.groups()
+    return {
+        "id": asset["id"],
+        "symbol": asset["symbol"],
+        "name": asset["name"],
+        "status": asset["status"],
+        "tradable": asset["tradable"],
+        "expiration_date": f"20{year}-{month}-{day}",
+        "root_symbol": root,
+        "underlying_symbol": root,
+        "underlying_asset_id": exchange.asset(root)["id"],
+        "type": "call" if letter == "C" else "put",
+        "style": "american",
+        "strike_price": format((Decimal(strike) / 1000).normalize(), "f"),
+        "multiplier": "100",
+        "size": "100",
+        "open_interest": None,
+        "open_interest_date": None,
+        "close_price": None,
+        "close_price_date": None,
+        "ppind": True,
+    }
+
+
+def _fits(contract: Document, query: Mapping[str, str]) -> bool:
+    strike, expires = Decimal(str(contract["strike_price"])), str(contract["expiration_date"])
+    roots = query.get("underlying_symbols", "").upper()
+    return (
+        (not roots or contract["underlying_symbol"] in roots.split(","))
+        and query.get("root_symbol", "") in ("", contract["root_symbol"])
+        and query.get("status", "active") == contract["status"]
+        and query.get("type", "") in ("", contract["type"])
+        and query.get("style", "") in ("", contract["style"])
+        and _day(query, "expiration_date", expires) == expires
+        and _day(query, "expiration_date_gte", expires) <= expires
+        and _day(query, "expiration_date_lte", expires) >= expires
+        and _price(query, "strike_price_gte", strike) <= strike
+        and _price(query, "strike_price_lte", strike) >= strike
+    )
+
+
+def _number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = query.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or int(text) > most:
+        raise _invalid(name, text)
+    return int(text)
+
+
+def _price(query: Mapping[str, str], name: str, default: Decimal) -> Decimal:
+    try:
+        return Decimal(query[name]) if query.get(name) else default
+    except InvalidOperation as error:
+        raise _invalid(name, query[name]) from error
+
+
+def _day(query: Mapping[str, str], name: str, default: str) -> str:
+    try:
+        return date.fromisoformat(query[name]).isoformat() if query.get(name) else default
+    except ValueError as error:
+        raise _invalid(name, query[name]) from error
+
+
+def _invalid(name: str, text: str) -> Refusal:
+    return Refusal(422, {"code": 40010001, "message": f"invalid {name}: {text[:40]}"})
