@@ -47,6 +47,16 @@ class Yesterday(msgspec.Struct, kw_only=True):
     exposure: Decimal = ZERO  # sum of |cost basis|
 
 
+class Flow(msgspec.Struct, frozen=True):
+    """One change of cash or of a quantity held; the history of the account's worth."""
+
+    at: int
+    symbol: str  # empty for cash alone
+    qty: Decimal
+    cash: Decimal
+    is_deposit: bool
+
+
 class Account(msgspec.Struct, kw_only=True, eq=False):
     """Books of one account."""
 
@@ -69,6 +79,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     # execution id → execution, busted ones included
     executions: dict[str, Execution] = msgspec.field(default_factory=dict)
     journal: Journal = msgspec.field(default_factory=Journal)
+    flows: list[Flow] = msgspec.field(default_factory=list)  # oldest first
     # symbol → (coins, cash) taken as fees since the day began
     fees: dict[str, tuple[Decimal, Decimal]] = msgspec.field(default_factory=dict)
     seq: int = 0  # events sent
@@ -111,3 +122,9 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
         if position is None:
             position = self.positions[asset.symbol] = Position(asset=asset)
         return position
+
+    def note_flow(
+        self, at: int, symbol: str, qty: Decimal, *, cash: Decimal = ZERO, is_deposit: bool = False
+    ) -> None:
+        """Remember a change of cash or quantity, for the history."""
+        self.flows.append(Flow(at, symbol, qty, cash, is_deposit))

@@ -1,13 +1,21 @@
-"""Cancel one order or all: usually straight to `canceled`, sometimes by way of `pending_cancel`."""
+"""Cancel one order or all: usually straight to `canceled`, by way of `pending_cancel` if held."""
 
 import re
 
 from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.documents import rest_order
 from realtime.simulator.exchange.floor import Floor
-from realtime.simulator.exchange.orders import Order
-from realtime.simulator.exchange.refusal import Document, malformed, not_found, unprocessable
-from realtime.simulator.exchange.trading import end
+from realtime.simulator.exchange.groups import end_group
+from realtime.simulator.exchange.orders import LEG, Order
+from realtime.simulator.exchange.refusal import (
+    Document,
+    Refusal,
+    malformed,
+    not_found,
+    unprocessable,
+)
+from realtime.simulator.exchange.trading import touch
+from realtime.simulator.exchange.updates import announce
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -34,22 +42,56 @@ def find_by_client_order_id(account: Account, client_order_id: str) -> Order:
 
 
 def cancel(floor: Floor, account: Account, order: Order) -> None:
-    """Cancel an order, or refuse if it has ended or is being replaced."""
-    if order.is_terminal or order.status in ("pending_cancel", "pending_replace"):
-        raise unprocessable(f'order is already in "{order.status}" state')
-    order.cancel_requested_at = account.identity.stamp()
-    end(floor, account, order, "canceled")
+    """Cancel an order and its group, or refuse if it has ended or is being changed."""
+    _request(account, order)
+    _carry_out(floor, account, order)
 
 
 def cancel_all(floor: Floor, account: Account) -> list[Document]:
-    """Cancel every open order that can be; the answer has one item each."""
-    answer: list[Document] = []
+    """Cancel every open order; the answer shows each as `pending_cancel`."""
+    # An order whose group has just gone with another one is no longer open.
+    return [
+        _canceled(floor, account, order)
+        for order in list(account.open_orders.values())
+        if not order.is_terminal and order.status != "held" and order.role != LEG
+    ]
+
+
+def hold_cancels(floor: Floor, account: Account, *, on: bool) -> None:
+    """Let cancels wait in `pending_cancel`; switching off carries them out."""
+    account.holds_cancels = on
+    if on:
+        return
     for order in list(account.open_orders.values()):
-        if order.is_terminal or order.parent is not None:
-            continue
-        cancel(floor, account, order)
-        item: Document = {"id": order.id, "status": 200}
-        if floor.quirks.cancel_all_body:
-            item["body"] = rest_order(order, with_legs=False, micros=floor.quirks.rest_micros)
-        answer.append(item)
-    return answer
+        if order.cancel_requested_at is not None and not order.is_terminal:
+            end_group(floor, account, order, "canceled")
+
+
+def _canceled(floor: Floor, account: Account, order: Order) -> Document:
+    try:
+        _request(account, order)
+    except Refusal as refusal:
+        return {"id": order.id, "status": refusal.status, "body": refusal.body}
+    item: Document = {"id": order.id, "status": 200}
+    if floor.quirks.cancel_all_body:
+        body = rest_order(order, with_legs=False, micros=floor.quirks.rest_micros)
+        item["body"] = {**body, "status": "pending_cancel"}
+    _carry_out(floor, account, order)
+    return item
+
+
+def _request(account: Account, order: Order) -> None:
+    if order.role == LEG:
+        raise unprocessable("cannot cancel individual legs of a mleg order")
+    if order.is_terminal or order.status in ("pending_cancel", "pending_replace"):
+        raise unprocessable(f'order is already in "{order.status}" state')
+    order.cancel_requested_at = account.identity.stamp()
+
+
+def _carry_out(floor: Floor, account: Account, order: Order) -> None:
+    if not account.holds_cancels:
+        end_group(floor, account, order, "canceled")
+        return
+    at = touch(account, order)
+    order.status = "pending_cancel"
+    announce(floor, account, order, "pending_cancel", at)

@@ -15,22 +15,37 @@ from realtime.simulator.exchange.canceling import (
     cancel_all,
     find_by_client_order_id,
     find_order,
+    hold_cancels,
 )
 from realtime.simulator.exchange.checks import available_qty
 from realtime.simulator.exchange.closing import close_all, close_position, find_position
+from realtime.simulator.exchange.corrections import (
+    RARE_STATUSES,
+    bust,
+    correct,
+    give_status,
+    move_cash,
+    split,
+)
+from realtime.simulator.exchange.day import change_hours, ring_bells
+from realtime.simulator.exchange.decimals import plain
 from realtime.simulator.exchange.documents import account_document, position_document, rest_order
 from realtime.simulator.exchange.floor import Floor, Quirks, TradeUpdate
+from realtime.simulator.exchange.history import portfolio_history
 from realtime.simulator.exchange.identity import Identity
 from realtime.simulator.exchange.intake import submit
 from realtime.simulator.exchange.listing import list_orders
 from realtime.simulator.exchange.margin import count_money
 from realtime.simulator.exchange.matching import match_all
-from realtime.simulator.exchange.orders import Order
+from realtime.simulator.exchange.orders import Execution, Order
 from realtime.simulator.exchange.positions import Position
 from realtime.simulator.exchange.refusal import Document, Refusal
+from realtime.simulator.exchange.replacing import hold_replaces, replace
 from realtime.simulator.exchange.sessions import MODES, REGULAR
 from realtime.simulator.exchange.settings import change_configuration, configuration_document
-from realtime.simulator.exchange.timestamps import new_york_date
+from realtime.simulator.exchange.timestamps import new_york_date, rfc3339
+from realtime.simulator.exchange.trading import resume
+from realtime.simulator.exchange.updates import announce
 
 __all__ = ["AccountSpec", "Exchange", "Quirks", "Refusal", "TradeUpdate"]
 
@@ -81,18 +96,26 @@ class Exchange:
                 day=previous_trading_day(new_york_date(created)).isoformat(), equity=spec.cash
             ),
         )
+        account.journal.record(
+            "JNLC",
+            created,
+            identity.uuid(),
+            net_amount=plain(spec.cash),
+            description="opening balance",
+        )
         self._floor.accounts[spec.label] = account
 
     def set_market(self, mode: str) -> None:
         """Set the hours: always, open, closed or nyse (sessions.py says what each means)."""
         if mode not in MODES:
             raise ValueError(f'market mode "{mode}" is not one of {", ".join(MODES)}')
-        self._floor.market.mode = mode
+        change_hours(self._floor, mode)
 
     def advance(self) -> None:
-        """Do one step: prices move, resting orders are matched."""
+        """Do one step: bells ring, orders expire, prices move, resting orders are matched."""
         floor = self._floor
         now = floor.now()
+        ring_bells(floor)
         floor.prices.step(stocks_trade=floor.market.phase(now) == REGULAR)
         floor.prices.remember_minute(now)
         match_all(floor)
@@ -119,6 +142,10 @@ class Exchange:
     ) -> list[Document]:
         """Answer GET /v2/account/activities, or …/{activity_type}."""
         return self._account(label).journal.page(query, activity_type)
+
+    def portfolio_history(self, label: str, query: Mapping[str, str]) -> Document:
+        """Answer GET /v2/account/portfolio/history."""
+        return portfolio_history(self._floor, self._account(label), query)
 
     # ── positions ───────────────────────────────────────────────────────────────────────────
 
@@ -168,7 +195,8 @@ class Exchange:
 
     def replace(self, label: str, order_id: str, body: object) -> Document:
         """Answer PATCH /v2/orders/{id}: the new order."""
-        raise NotImplementedError
+        account = self._account(label)
+        return replace(self._floor, account, find_order(account, order_id), body)
 
     def cancel(self, label: str, order_id: str) -> None:
         """Obey DELETE /v2/orders/{id}; the edge answers 204."""
@@ -207,17 +235,13 @@ class Exchange:
 
     # ── what a venue or a back office can do ────────────────────────────────────────────────
 
-    def portfolio_history(self, label: str, query: Mapping[str, str]) -> Document:
-        """Answer GET /v2/account/portfolio/history."""
-        raise NotImplementedError
-
     def bust(self, label: str, execution_id: str) -> None:
-        """Undo an execution."""
-        raise NotImplementedError
+        """Undo an execution (event `trade_bust`)."""
+        bust(self._floor, self._account(label), execution_id)
 
     def correct(self, label: str, execution_id: str, price: str) -> None:
-        """Change the price of an execution."""
-        raise NotImplementedError
+        """Change the price of an execution (event `trade_correct`)."""
+        correct(self._floor, self._account(label), execution_id, Decimal(price))
 
     def reject_next(self, label: str) -> None:
         """Let the venue reject this account's next order."""
@@ -225,15 +249,29 @@ class Exchange:
 
     def split(self, symbol: str, ratio: int) -> None:
         """Split a stock, without an event on the stream."""
-        raise NotImplementedError
+        split(self._floor, self._floor.listing.tradable(symbol), ratio)
 
     def deposit(self, label: str, amount: str) -> None:
         """Move cash in, or out if negative, without an event on the stream."""
-        raise NotImplementedError
+        move_cash(self._account(label), Decimal(amount))
 
     def hold_cancels(self, label: str, on: bool) -> None:
         """Let cancels wait in `pending_cancel` until switched off."""
-        raise NotImplementedError
+        hold_cancels(self._floor, self._account(label), on=on)
+
+    def hold_replaces(self, label: str, on: bool) -> None:
+        """Let replaces wait in `pending_replace` until switched off."""
+        hold_replaces(self._floor, self._account(label), on=on)
+
+    def give_status(self, label: str, order_id: str, status: str) -> None:
+        """Give an open order a rare status: stopped, suspended, calculated …; `new` ends it."""
+        account = self._account(label)
+        order = find_order(account, order_id)
+        if status == "new" and order.status in RARE_STATUSES:
+            resume(self._floor, account, order)
+            return
+        at = give_status(self._floor, account, order, status)
+        announce(self._floor, account, order, status, at)
 
     def books(self, label: str) -> Document:
         """Return the exchange's own truth about an account."""
@@ -243,8 +281,8 @@ class Exchange:
             "account": self.account(label),
             "positions": self.positions(label),
             "orders": [self._rest_order(o, nested=False) for o in account.orders.values()],
-            "executions": [],
-            "cash": format(account.cash, "f"),
+            "executions": [_execution(e) for e in account.executions.values()],
+            "cash": plain(account.cash),
             "seq": account.seq,
         }
 
@@ -266,3 +304,18 @@ class Exchange:
 
     def _rest_order(self, order: Order, *, nested: bool) -> Document:
         return rest_order(order, with_legs=nested, micros=self.quirks.rest_micros)
+
+
+def _execution(execution: Execution) -> Document:
+    return {
+        "id": execution.id,
+        "order_id": execution.order.id,
+        "symbol": execution.asset.symbol,
+        "side": execution.order.side,
+        "qty": plain(execution.qty),
+        "price": plain(execution.price),
+        "at": rfc3339(execution.at),
+        "position_delta": plain(execution.position_delta),
+        "cash_delta": plain(execution.cash_delta),
+        "is_busted": execution.is_busted,
+    }

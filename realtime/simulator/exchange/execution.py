@@ -52,6 +52,7 @@ def book(
     order.filled_value += qty * price
     account.cash += execution.cash_delta
     account.executions[execution.id] = execution
+    account.note_flow(at, order.asset.symbol, execution.position_delta, cash=execution.cash_delta)
     account.position_of(order.asset).apply(execution)
     if execution.fee_qty or execution.fee_cash:
         coins, cash = account.fees.get(order.asset.symbol, (ZERO, ZERO))

@@ -56,6 +56,10 @@ class Floor:
         self.prices = PriceBoard(self.listing, Random(f"{seed}:prices"))
         self.accounts: dict[str, Account] = {}
         self.books = Books()
+        self.rung_until = self.now()  # bells up to here have rung
+        self.last_phase = ""  # of the session, when the bells were last looked at
+        # (expires at, order number, order), soonest first; finished orders stay until due
+        self.expiries: list[tuple[int, int, Order]] = []
         self.on_update: Callable[[TradeUpdate], None] | None = None
         self._numbers = count(1)
 

@@ -10,7 +10,9 @@ from realtime.simulator.exchange.books import SymbolBook
 from realtime.simulator.exchange.decimals import ONE, is_whole, nano_down
 from realtime.simulator.exchange.execution import execute
 from realtime.simulator.exchange.floor import Floor
+from realtime.simulator.exchange.groups import end_group, fire
 from realtime.simulator.exchange.margin import collar
+from realtime.simulator.exchange.multileg import match_multileg
 from realtime.simulator.exchange.orders import (
     LIMIT,
     SELL,
@@ -20,8 +22,8 @@ from realtime.simulator.exchange.orders import (
     WORKING,
     Order,
 )
-from realtime.simulator.exchange.sessions import CLOSED
-from realtime.simulator.exchange.trading import end
+from realtime.simulator.exchange.sessions import CLOSED, REGULAR
+from realtime.simulator.exchange.trading import end, resume
 
 _IN_PARTS = 0.1
 _GOES_ON_IN_PARTS = 0.5
@@ -38,6 +40,17 @@ def match_all(floor: Floor) -> None:
         if phase == CLOSED and not asset.is_crypto:
             continue
         _match_symbol(floor, book, floor.prices.last[symbol], phase)
+    if phase == REGULAR:
+        match_multileg(floor)
+
+
+def auction(floor: Floor, account: Account, order: Order) -> None:
+    """Let an order trade at the bell, in full or not at all."""
+    resume(floor, account, order)
+    order.in_parts = False
+    _try(floor, account, order, floor.prices.last[order.asset.symbol])
+    if not order.is_terminal:
+        end_group(floor, account, order, "canceled")
 
 
 def _match_symbol(floor: Floor, book: SymbolBook, price: Decimal, phase: str) -> None:
@@ -74,6 +87,8 @@ def trailing_stop_price(order: Order) -> Decimal:
 
 
 def _try(floor: Floor, account: Account, order: Order, price: Decimal) -> None:
+    if order.armed:
+        fire(floor, account, order)
     if order.status not in WORKING:
         return  # stopped or suspended: it keeps its place
     if order.is_unfired_stop:

@@ -8,6 +8,7 @@ oldest lots first. So the average may jump from one day to the next without a tr
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace as with_fields
 
 from realtime.simulator.exchange.assets import Asset
 from realtime.simulator.exchange.decimals import ZERO, nano
@@ -69,6 +70,14 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         """Take a quantity out at its average price: a fee paid in the coin."""
         self.end_day()
         self.lots = _reduce(self.lots, -qty)
+        self._begin_day()
+
+    def reverse_old(self, execution: Execution) -> None:
+        """Undo an execution of an earlier day: its lot is gone, so the books just turn back."""
+        self.end_day()
+        self.lots = compress(
+            self.lots, [with_fields(execution, position_delta=-execution.position_delta)]
+        )
         self._begin_day()
 
     def intraday_base(self, lastday_price: Decimal) -> Decimal:

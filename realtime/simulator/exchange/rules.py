@@ -67,6 +67,13 @@ def check_exits(ticket: Ticket, base: Decimal) -> None:
         raise unprocessable(
             f"take_profit.limit_price must be {relation} stop_loss.stop_price",
         )
+    if limit is not None and ticket.order_class != "oco" and sign * (limit - base) < _CENT:
+        relation, sign_word = (">=", "+") if is_long else ("<=", "-")
+        raise unprocessable(
+            f"take_profit.limit_price must be {relation} base_price {sign_word} 0.01",
+            base_price=plain(base),
+            limit_price=plain(limit),
+        )
     if stop is not None and sign * (base - stop) < _CENT:
         relation, sign_word = ("<=", "-") if is_long else (">=", "+")
         raise unprocessable(

@@ -61,7 +61,7 @@ class Market:
         day = new_york_date(since)
         last = new_york_date(until)
         while day <= last:
-            if self._has_session(day):
+            if self.has_session(day):
                 for at, bell in (
                     (instant(day, OPEN), OPENING),
                     (instant(day, self._close_time(day)), CLOSING),
@@ -73,14 +73,14 @@ class Market:
     def day_end(self, now: int, *, extended: bool = False) -> int:
         """Return when a day order sent now ends: at this session's close, else the next one's."""
         day = new_york_date(now)
-        if not self._has_session(day) or now >= self._end_of(day, extended=extended):
+        if not self.has_session(day) or now >= self._end_of(day, extended=extended):
             day = self._next_session(day)
         return self._end_of(day, extended=extended)
 
     def next_open(self, now: int) -> int:
         """Return the next opening after now."""
         day = new_york_date(now)
-        if not self._has_session(day) or now >= instant(day, OPEN):
+        if not self.has_session(day) or now >= instant(day, OPEN):
             day = self._next_session(day)
         return instant(day, OPEN)
 
@@ -93,7 +93,8 @@ class Market:
             "next_close": rfc3339_new_york(self.day_end(now)),
         }
 
-    def _has_session(self, day: date) -> bool:
+    def has_session(self, day: date) -> bool:
+        """Tell whether this day has a session: every day, where trading never stops."""
         return self.never_closes or is_trading_day(day)
 
     def _next_session(self, day: date) -> date:

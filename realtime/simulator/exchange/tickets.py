@@ -65,7 +65,6 @@ def read_ticket(body: object) -> Ticket:
     take_profit = _section(body, "take_profit")
     stop_loss = _section(body, "stop_loss")
     is_multileg = order_class == "mleg"
-    limit_price = _positive(body, "limit_price") if not is_multileg else _number(body)
     return Ticket(
         symbol="" if is_multileg else _required(body, "symbol"),
         side="" if is_multileg else _side(body),
@@ -74,7 +73,7 @@ def read_ticket(body: object) -> Ticket:
         order_class=order_class,
         qty=_positive(body, "qty"),
         notional=_positive(body, "notional"),
-        limit_price=limit_price,
+        limit_price=read_limit(body, is_net=is_multileg),
         stop_price=_positive(body, "stop_price"),
         trail_price=_positive(body, "trail_price"),
         trail_percent=_positive(body, "trail_percent"),
@@ -105,6 +104,11 @@ def read_client_order_id(body: Mapping[str, object]) -> str | None:
 def read_positive(body: Mapping[str, object], name: str) -> Decimal | None:
     """Return a number above zero, or None when the field is absent."""
     return _positive(body, name)
+
+
+def read_limit(body: Mapping[str, object], *, is_net: bool) -> Decimal | None:
+    """Return a limit price; the net limit of a multi-leg order may be negative, a credit."""
+    return _number(body) if is_net else _positive(body, "limit_price")
 
 
 def read_time_in_force(body: Mapping[str, object]) -> str | None:

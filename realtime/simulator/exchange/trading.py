@@ -1,5 +1,7 @@
 """The life of one order: sent, queued, working, ended. What its group does is in groups.py."""
 
+from heapq import heappush
+
 from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.floor import Floor
 from realtime.simulator.exchange.orders import Order
@@ -9,8 +11,10 @@ from realtime.simulator.exchange.updates import announce, announce_pending_new
 AUCTIONS = ("opg", "cls")
 
 
-def register(account: Account, order: Order) -> None:
-    """Put a new order into the account's books."""
+def register(floor: Floor, account: Account, order: Order) -> None:
+    """Put a new order into the account's books and note when it ends by itself."""
+    if order.expires_at is not None and not (order.ratio_qty and order.parent):
+        heappush(floor.expiries, (order.expires_at, order.number, order))
     account.orders[order.id] = order
     account.by_client_order_id[order.client_order_id] = order
     account.open_orders[order.id] = order
@@ -36,17 +40,8 @@ def goes_to_venue(floor: Floor, order: Order) -> bool:
     return order.time_in_force not in AUCTIONS and floor.may_trade(order, phase)
 
 
-def start_work(floor: Floor, account: Account, order: Order) -> None:
-    """Let the venue take the order: it is `new`, or rejected if that was asked for."""
-    if account.rejects_next:
-        account.rejects_next = False
-        end(floor, account, order, "rejected")
-        return
-    resume(floor, account, order)
-
-
 def resume(floor: Floor, account: Account, order: Order) -> None:
-    """Make the order `new` at the venue and let it trade."""
+    """Make the order `new` at the venue and let it trade. Also after a pause."""
     at = touch(account, order)
     order.status = "new"
     for leg in order.legs or () if order.is_multileg else ():

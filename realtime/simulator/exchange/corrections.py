@@ -1,0 +1,158 @@
+"""What a venue or a back office does after the fact: busts, corrections, splits, cash."""
+
+from decimal import Decimal
+
+from msgspec.structs import replace as with_fields
+
+from realtime.simulator.exchange.accounts import Account
+from realtime.simulator.exchange.assets import Asset
+from realtime.simulator.exchange.decimals import ZERO, plain
+from realtime.simulator.exchange.floor import Floor
+from realtime.simulator.exchange.orders import LEG, Execution, Order
+from realtime.simulator.exchange.trading import end, touch
+from realtime.simulator.exchange.updates import announce_change
+
+# Statuses a venue may give an order on rare occasions; the order keeps its place but does not
+# trade until it is `new` again.
+RARE_STATUSES = ("stopped", "suspended", "calculated", "accepted_for_bidding", "done_for_day")
+
+
+def bust(floor: Floor, account: Account, execution_id: str) -> None:
+    """Undo an execution. A filled order is open again, but the venue works it no more."""
+    execution = _standing(account, execution_id)
+    order = execution.order
+    at = touch(account, order)
+    execution.is_busted = True
+    _reverse(account, execution, at)
+    if order.status == "filled":
+        order.status = "partially_filled" if order.filled_qty else "new"
+        order.filled_at = None
+        account.open_orders[order.id] = order
+    account.journal.remove_fill(execution)
+    announce_change(
+        floor,
+        account,
+        execution,
+        "trade_bust",
+        at,
+        previous_id=execution.id,
+        execution_id=account.identity.uuid(),
+    )
+
+
+def correct(floor: Floor, account: Account, execution_id: str, price: Decimal) -> None:
+    """Change the price of an execution; it goes on under a new id."""
+    old = _standing(account, execution_id)
+    order = old.order
+    at = touch(account, order)
+    gross = order.signed((price - old.price) * old.qty * order.asset.multiplier)
+    new = with_fields(old, id=account.identity.uuid(), price=price, at=at)
+    new.cash_delta = old.cash_delta - gross
+    old.is_busted = True
+    account.executions[new.id] = new
+    account.cash -= gross
+    account.note_flow(at, order.asset.symbol, ZERO, cash=-gross)
+    order.filled_value += (price - old.price) * old.qty
+    position = account.position_of(order.asset)
+    if old in position.today:
+        position.today[position.today.index(old)] = new
+        position.rebuild()
+    account.journal.remove_fill(old)
+    account.journal.record_fill(new)
+    announce_change(
+        floor, account, new, "trade_correct", at, previous_id=old.id, execution_id=new.id
+    )
+
+
+def split(floor: Floor, asset: Asset, ratio: int) -> None:
+    """Split a stock: prices, positions and resting orders follow; the stream says nothing."""
+    if ratio < 2 or not asset.is_equity:
+        raise ValueError(f"cannot split {asset.symbol} {ratio} for 1")
+    floor.prices.split(asset.symbol, Decimal(ratio))
+    for account in floor.accounts.values():
+        for order in [o for o in account.open_orders.values() if o.asset is asset]:
+            _split_order(floor, account, order, Decimal(ratio))
+        if account.held(asset):
+            _split_position(account, asset, ratio)
+
+
+def move_cash(account: Account, amount: Decimal) -> None:
+    """Deposit, or withdraw if negative."""
+    at = account.identity.stamp()
+    account.cash += amount
+    account.note_flow(at, "", ZERO, cash=amount, is_deposit=True)
+    account.journal.record(
+        "CSD" if amount >= 0 else "CSW",
+        at,
+        account.identity.uuid(),
+        net_amount=plain(amount),
+        description="",
+    )
+
+
+def give_status(floor: Floor, account: Account, order: Order, status: str) -> int:
+    """Set one of the rare statuses and return when; the caller announces it."""
+    if status not in RARE_STATUSES or order.is_terminal or order.status == "held":
+        raise ValueError(f'order is "{order.status}", it cannot become "{status}"')
+    at = touch(account, order)
+    order.status = status
+    floor.books.remove(order)
+    return at
+
+
+def _standing(account: Account, execution_id: str) -> Execution:
+    execution = account.executions.get(execution_id)
+    if execution is None or execution.is_busted:
+        raise ValueError(f'no execution "{execution_id}" that stands')
+    if execution.order.role == LEG:
+        raise ValueError("an execution of a multi-leg order cannot be changed alone")
+    return execution
+
+
+def _reverse(account: Account, execution: Execution, at: int) -> None:
+    order = execution.order
+    order.filled_qty -= execution.qty
+    order.filled_value -= execution.qty * execution.price
+    account.cash -= execution.cash_delta
+    account.note_flow(at, order.asset.symbol, -execution.position_delta, cash=-execution.cash_delta)
+    coins, cash = account.fees.get(order.asset.symbol, (ZERO, ZERO))
+    if coins or cash:
+        left = (max(coins - execution.fee_qty, ZERO), max(cash - execution.fee_cash, ZERO))
+        account.fees[order.asset.symbol] = left
+    position = account.position_of(order.asset)
+    if execution in position.today:
+        position.rebuild()
+    else:
+        position.reverse_old(execution)
+
+
+def _split_order(floor: Floor, account: Account, order: Order, ratio: Decimal) -> None:
+    if order.filled_qty or order.notional is not None:
+        end(floor, account, order, "canceled", is_silent=True)
+        return
+    floor.books.remove(order)
+    order.qty = order.qty * ratio if order.qty is not None else None
+    for name in ("limit_price", "stop_price", "trail_price", "hwm"):
+        value = getattr(order, name)
+        if value is not None:
+            setattr(order, name, round(value / ratio, 4 if value / ratio < 1 else 2))
+    touch(account, order)
+    if order.armed or order.status in ("new", "pending_cancel", "pending_replace"):
+        floor.books.enter(order)
+
+
+def _split_position(account: Account, asset: Asset, ratio: int) -> None:
+    at = account.identity.stamp()
+    position = account.positions[asset.symbol]
+    before = position.qty
+    position.split(Decimal(ratio))
+    account.note_flow(at, asset.symbol, position.qty - before)
+    account.journal.record(
+        "SPLIT",
+        at,
+        account.identity.uuid(),
+        net_amount="0",
+        symbol=asset.symbol,
+        qty=plain(position.qty - before),
+        description=f"{ratio} for 1 split",
+    )
