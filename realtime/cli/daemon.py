@@ -31,21 +31,22 @@ def follow(settings: Settings, environ: Mapping[str, str]) -> None:
 
 
 async def _follow(settings: Settings, environ: Mapping[str, str]) -> None:
+    began = asyncio.get_running_loop().time()
     with told_to_stop(_tell_stop) as stop:
         async with running(settings, real_world()) as daemon, asyncio.TaskGroup() as tasks:
-            announcement = tasks.create_task(_announce_ready(daemon, environ), name="readiness")
+            announcement = tasks.create_task(
+                _announce_ready(daemon, environ, began), name="readiness"
+            )
             await stop.wait()
             announcement.cancel()
 
 
-async def _announce_ready(daemon: Daemon, environ: Mapping[str, str]) -> None:
-    """Say once that every account has been tried."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+async def _announce_ready(daemon: Daemon, environ: Mapping[str, str], began: float) -> None:
+    """Say once that every account has been tried. `began` is the loop's time of the start."""
     enabled = take_stock(daemon.store).enabled
     with _progress(enabled, environ) as advanced:
         ready = await until_ready(daemon.store, advanced)
-    _tell_ready(ready, loop.time() - began)
+    _tell_ready(ready, asyncio.get_running_loop().time() - began)
 
 
 @contextmanager

@@ -8,6 +8,10 @@ from contextlib import contextmanager
 
 INTERRUPTED = 130  # as shells have it
 
+ECHO_S = 0.2
+"""One Ctrl-C may arrive twice: from the terminal and from a wrapper (timeout, a container's init).
+No finger is that quick."""
+
 
 @contextmanager
 def told_to_stop(say: Callable[[signal.Signals], None]) -> Iterator[asyncio.Event]:
@@ -17,19 +21,18 @@ def told_to_stop(say: Callable[[signal.Signals], None]) -> Iterator[asyncio.Even
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    told_at = 0.0
 
     def ask(number: signal.Signals) -> None:
+        nonlocal told_at
         if not stop.is_set():
+            told_at = loop.time()
             stop.set()
             say(number)
-        elif number is signal.SIGINT:
+        elif number is signal.SIGINT and loop.time() - told_at > ECHO_S:
             os._exit(INTERRUPTED)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Never taken away: a Ctrl-C during what remains of the stop must not become a traceback.
         loop.add_signal_handler(number, ask, number)
-    try:
-        yield stop
-    finally:
-        # Left in place: a Ctrl-C during what remains of the stop must not become a traceback.
-        stop.set()
+    yield stop
