@@ -32,7 +32,8 @@ class Connection(web.RequestHandler):
         if status >= 500:
             log.error("server.failed", path=request.path, exc_info=exc)
         else:
-            log.debug("request.malformed", reason=str(exc))
+            # Its kind only: the words may hold a token that stood in the address.
+            log.debug("request.malformed", reason=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun; only closing can tell the reader now")
         refused = response(_of_parser(status, exc).answer())
@@ -73,5 +74,7 @@ def _of_parser(status: int, exc: BaseException | None) -> Problem:
     if status >= 500:
         return Problem("failed", "unexpected")
     if isinstance(exc, http_exceptions.LineTooLong):
-        return Problem("uri_too_long", "a line of the request is too long")
+        is_target = bytes(exc.args[0]).startswith((b"/", b"http"))
+        code = "uri_too_long" if is_target else "headers_too_large"
+        return Problem(code, f"no line may be longer than {exc.args[1]} bytes")
     return Problem("malformed_request", "the request could not be read")
