@@ -1,0 +1,93 @@
+"""A reader over a real socket, and the server it talks to."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from realtime.server.app import build
+from realtime.server.listen import serve
+from realtime.store import Store
+from realtime.views.documents import Views
+from tests.views.made import NOW
+
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Server": "realtime",
+}
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Reply(Struct):
+    """What came back."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # documents of every shape
+        """The body read."""
+        return msgspec.json.decode(self.body)
+
+    def problem(self, status: int, code: str) -> Any:  # as `json`
+        """The body of a problem, checked for its shape."""
+        assert (self.status, self.json["code"]) == (status, code), self.body
+        assert self.headers["Content-Type"] == "application/problem+json"
+        assert self.headers["Cache-Control"] == "no-store"
+        assert self.json["status"] == status
+        assert self.json["type"] == f"urn:realtime:problem:{code}"
+        assert all(isinstance(self.json[k], str) for k in ("title", "detail", "remedy"))
+        assert SECURITY.items() <= dict(self.headers).items()
+        return self.json
+
+
+class Reader:
+    """Asks one server."""
+
+    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+        self.session = session
+        self.port = port
+
+    async def get(self, path: str, **headers: str) -> Reply:
+        """GET, with header names written with underscores."""
+        return await self.ask("GET", path, **headers)
+
+    async def ask(self, method: str, path: str, **headers: str) -> Reply:
+        """Any request without a body."""
+        url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session.request(method, url, headers=sent) as answer:
+            return Reply(answer.status, answer.headers, await answer.read())
+
+
+@asynccontextmanager
+async def reading(
+    store: Store, clock: Clock, cors_origins: Sequence[str] = ()
+) -> AsyncIterator[Reader]:
+    """A reader of a server of this store."""
+    app = build(
+        store,
+        Views(),
+        clock=clock,
+        version="1.2.3",
+        started_at=NOW - 60,
+        cors_origins=cors_origins,
+    )
+    async with serve(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
+        yield Reader(session, port)
