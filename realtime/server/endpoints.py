@@ -16,7 +16,7 @@ from realtime.server.routes import PREFIXES, ROUTES, Route, all_paths
 
 log = get_logger()
 
-STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths}
+STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths if path != "/"}
 """Path up to its first parameter → the whole path."""
 
 

@@ -53,7 +53,7 @@ class Reply(Struct):
         assert self.json["status"] == status
         assert self.json["type"] == f"urn:realtime:problem:{code}"
         assert all(isinstance(self.json[k], str) for k in ("title", "detail", "remedy"))
-        assert SECURITY.items() <= dict(self.headers).items()
+        assert {name: self.headers.get(name) for name in SECURITY} == SECURITY
         return self.json
 
 

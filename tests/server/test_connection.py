@@ -22,8 +22,8 @@ OUTSIDE = [
     (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 300 + b"\r\n", 400, "malformed_request"),
     (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "uri_too_long"),
     (b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431, "headers_too_large"),
-    (b"GET / HTTP/1.1\r\nExpect: cake\r\n\r\n", 417, "expectation_failed"),
-    (b"GET /nix HTTP/1.1\r\nExpect: cake\r\n\r\n", 417, "expectation_failed"),
+    (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: cake\r\n\r\n", 417, "expectation_failed"),
+    (b"GET /nix HTTP/1.1\r\nHost: x\r\nExpect: cake\r\n\r\n", 417, "expectation_failed"),
 ]
 
 

@@ -1,14 +1,11 @@
-import re
-from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from realtime.server.problems import KINDS
-from realtime.server.routes import ROUTES, all_paths
+from realtime.server.routes import ROUTES, Route, all_paths
 from tests.server.reader import Reader
-
-API = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
@@ -20,11 +17,16 @@ async def test_the_index_lists_what_answers(reader: Reader, prefix: str) -> None
         assert (await reader.get(prefix + path)).status == 200, path
 
 
+def anything(_: type) -> dict[str, object]:
+    """The schema of `object`: the broker's configurations are passed on unread."""
+    return {"title": "Anything"}
+
+
 def test_every_route_has_words_and_a_described_document() -> None:
     for route in ROUTES:
         assert route.summary
         assert set(route.problems) <= KINDS.keys()
-        assert msgspec.json.schema(route.document)
+        assert msgspec.json.schema(route.document, schema_hook=anything)
         for field in msgspec.json.schema(route.query)["$defs"][route.query.__name__][
             "properties"
         ].values():
@@ -32,16 +34,14 @@ def test_every_route_has_words_and_a_described_document() -> None:
             assert "default" in field
 
 
-def test_every_answer_is_of_the_document_the_table_names() -> None:
+def test_no_path_is_given_twice() -> None:
     assert len({path for route in ROUTES for path in all_paths(route)}) == 22
 
 
-def test_the_page_about_the_interface_names_every_route_parameter_and_code() -> None:
-    text = API.read_text(encoding="utf-8")
-    words = set(re.findall(r"`([^`\n]+)`", text))
-    for route in ROUTES:
-        for path in route.paths:
-            assert f"`GET {path}`" in text, path
-        for name in route.query.__struct_fields__:
-            assert name in words, name
-    assert KINDS.keys() <= words
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: str(route.paths[0]))
+async def test_every_answer_is_of_the_document_the_table_names(
+    reader: Reader, route: Route[Any]
+) -> None:
+    reply = await reader.get(route.paths[0].replace("{account_id}", "alpha"))
+    decoded = msgspec.json.decode(reply.body, type=route.document)
+    assert msgspec.json.encode(decoded) == reply.body
