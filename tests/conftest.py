@@ -1,17 +1,24 @@
 """What every test run needs to know: which tests wait for an extra or for a word.
 
 `compat` tests import alpaca-py at the top of their files, so the files themselves are skipped where
-it is not installed. `slow` tests run when `-m` names them.
+it is not installed. `slow` tests run when `-m` names them. Properties try the same few examples in
+every default run; `HYPOTHESIS_PROFILE=ci` tries many new ones.
 """
 
 import importlib.util
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 COMPAT = Path(__file__).parent / "compat"
 NO_SDK = "alpaca-py is not installed: pip install -c constraints.txt -e '.[dev,compat]'"
+settings.register_profile("default", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("ci", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
 HAS_SDK = importlib.util.find_spec("alpaca") is not None
 
 
