@@ -23,6 +23,7 @@ def is_trading_day(day: date) -> bool:
     return day.weekday() < 5 and day not in _holidays(day.year)
 
 
+@lru_cache(maxsize=512)
 def next_trading_day(day: date) -> date:
     """Return the first trading day after this one; also the settlement day of its trades."""
     day += _ONE_DAY
@@ -44,6 +45,7 @@ def close_time(day: date) -> time:
     return EARLY_CLOSE if day in _early_closes(day.year) else CLOSE
 
 
+@lru_cache(maxsize=4096)
 def instant(day: date, at: time) -> int:
     """Return a New York wall-clock time as epoch nanoseconds."""
     return int(datetime.combine(day, at, NEW_YORK).timestamp()) * SECOND

@@ -6,7 +6,7 @@ from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.assets import Asset
 from realtime.simulator.exchange.decimals import ONE, ZERO, cents, is_whole, plain
 from realtime.simulator.exchange.floor import Floor
-from realtime.simulator.exchange.margin import count_money, reservation
+from realtime.simulator.exchange.margin import count_money, reserve
 from realtime.simulator.exchange.orders import BUY, LIMIT, SELL, Order
 from realtime.simulator.exchange.refusal import (
     Refusal,
@@ -90,9 +90,10 @@ def available_qty(
 def check_buying_power(
     floor: Floor, account: Account, order: Order, *, without: Order | None = None
 ) -> None:
-    """Refuse an order whose cost the account cannot bear."""
+    """Refuse an order whose cost the account cannot bear; note the cost on the order."""
     last = floor.prices.last
-    cost = reservation(order, last[order.asset.symbol])
+    reserve(order, last[order.asset.symbol])
+    cost = order.reserved
     if not cost:
         return
     power = count_money(account, last, without=without).power_for(order.asset)

@@ -8,6 +8,7 @@ from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.assets import Asset
 from realtime.simulator.exchange.decimals import ZERO, plain
 from realtime.simulator.exchange.floor import Floor
+from realtime.simulator.exchange.margin import update_reservation
 from realtime.simulator.exchange.orders import LEG, Execution, Order
 from realtime.simulator.exchange.trading import end, touch
 from realtime.simulator.exchange.updates import announce_change
@@ -113,6 +114,7 @@ def _reverse(account: Account, execution: Execution, at: int) -> None:
     order = execution.order
     order.filled_qty -= execution.qty
     order.filled_value -= execution.qty * execution.price
+    update_reservation(order)
     account.cash -= execution.cash_delta
     account.note_flow(at, order.asset.symbol, -execution.position_delta, cash=-execution.cash_delta)
     coins, cash = account.fees.get(order.asset.symbol, (ZERO, ZERO))
@@ -136,6 +138,8 @@ def _split_order(floor: Floor, account: Account, order: Order, ratio: Decimal) -
         value = getattr(order, name)
         if value is not None:
             setattr(order, name, round(value / ratio, 4 if value / ratio < 1 else 2))
+    order.reserve_price /= ratio
+    order.face = None
     touch(account, order)
     if order.armed or order.status in ("new", "pending_cancel", "pending_replace"):
         floor.books.enter(order)

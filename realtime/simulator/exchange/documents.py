@@ -15,21 +15,35 @@ Write = Callable[[int], str]
 
 
 def frame_order(order: Order, *, with_legs: bool) -> Document:
-    """Return the order as a stream frame shows it: nanoseconds, no `source`."""
-    document = _order(order, rfc3339)
+    """Return the order as a stream frame shows it: nanoseconds, no `source`.
+
+    Most of an order never changes, and rendering it is most of an event's cost: the constant part
+    is kept while the order is open. Who changes a quantity or a price sets `face` to None.
+    """
+    document = _exact(order)
     if order.legs and (with_legs or order.is_multileg):
         document["legs"] = [_order(leg, rfc3339) for leg in order.legs]
+    if order.is_terminal:
+        order.face = None
     return document
 
 
 def rest_order(order: Order, *, with_legs: bool, micros: bool) -> Document:
     """Return the order as REST shows it; `micros` when it is read back later."""
     write = rfc3339_micros if micros else rfc3339
-    document = _with_source(_order(order, write))
+    document = _with_source(_order(order, write) if micros else _exact(order))
     if order.is_multileg:
         document["asset_id"] = document["side"] = ""
     if order.legs and (with_legs or order.is_multileg):
         document["legs"] = [_with_source(_order(leg, write)) for leg in order.legs]
+    return document
+
+
+def _exact(order: Order) -> Document:
+    if order.face is None:
+        order.face = _order(order, rfc3339)
+    document = order.face.copy()
+    _put_changes(document, order, rfc3339)
     return document
 
 
@@ -46,23 +60,23 @@ def _order(order: Order, write: Write) -> Document:
         "id": order.id,
         "client_order_id": order.client_order_id,
         "created_at": write(order.created_at),
-        "updated_at": write(order.updated_at),
+        "updated_at": None,
         "submitted_at": write(order.submitted_at),
-        "filled_at": _time(order.filled_at, write),
-        "expired_at": _time(order.expired_at, write),
-        "cancel_requested_at": _time(order.cancel_requested_at, write),
-        "canceled_at": _time(order.canceled_at, write),
-        "failed_at": _time(order.failed_at, write),
-        "replaced_at": _time(order.replaced_at, write),
-        "replaced_by": order.replaced_by,
+        "filled_at": None,
+        "expired_at": None,
+        "cancel_requested_at": None,
+        "canceled_at": None,
+        "failed_at": None,
+        "replaced_at": None,
+        "replaced_by": None,
         "replaces": order.replaces,
         "asset_id": asset.id,
         "symbol": asset.symbol,
         "asset_class": asset.asset_class,
         "notional": plain_or_none(order.notional),
         "qty": plain_or_none(order.qty),
-        "filled_qty": plain(order.filled_qty),
-        "filled_avg_price": plain_or_none(order.filled_avg_price),
+        "filled_qty": "0",
+        "filled_avg_price": None,
         "order_class": order.order_class,
         "order_type": kind,
         "type": kind,
@@ -71,19 +85,43 @@ def _order(order: Order, write: Write) -> Document:
         "time_in_force": order.time_in_force,
         "limit_price": plain_or_none(order.limit_price),
         "stop_price": plain_or_none(order.stop_price),
-        "status": order.status,
+        "status": "",
         "extended_hours": order.extended_hours,
         "legs": None,
         "trail_percent": plain_or_none(order.trail_percent),
         "trail_price": plain_or_none(order.trail_price),
-        "hwm": plain_or_none(order.hwm),
+        "hwm": None,
         "expires_at": _time(order.expires_at, write),
     }
     if order.is_multileg:
         del document["position_intent"]
     if order.ratio_qty is not None:
         document["ratio_qty"] = plain(order.ratio_qty)
+    _put_changes(document, order, write)
     return document
+
+
+def _put_changes(document: Document, order: Order, write: Write) -> None:
+    """Write what may have changed since the constant part was rendered."""
+    document["updated_at"] = write(order.updated_at)
+    document["status"] = order.status
+    if order.filled_qty:
+        document["filled_qty"] = plain(order.filled_qty)
+        document["filled_avg_price"] = plain_or_none(order.filled_avg_price)
+        document["filled_at"] = _time(order.filled_at, write)
+    else:
+        document["filled_qty"], document["filled_avg_price"] = "0", None
+        document["filled_at"] = None
+    document["cancel_requested_at"] = _time(order.cancel_requested_at, write)
+    if order.hwm is not None:
+        document["hwm"] = plain(order.hwm)
+        document["stop_price"] = plain_or_none(order.stop_price)
+    if order.is_terminal:
+        document["expired_at"] = _time(order.expired_at, write)
+        document["canceled_at"] = _time(order.canceled_at, write)
+        document["failed_at"] = _time(order.failed_at, write)
+        document["replaced_at"] = _time(order.replaced_at, write)
+        document["replaced_by"] = order.replaced_by
 
 
 def _time(at: int | None, write: Write) -> str | None:

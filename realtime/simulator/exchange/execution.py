@@ -6,6 +6,7 @@ from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.decimals import ZERO, nano_up
 from realtime.simulator.exchange.floor import Floor
 from realtime.simulator.exchange.groups import after_fill
+from realtime.simulator.exchange.margin import update_reservation
 from realtime.simulator.exchange.orders import Execution, Order
 from realtime.simulator.exchange.trading import touch
 from realtime.simulator.exchange.updates import announce_fill
@@ -50,6 +51,7 @@ def book(
     execution = _measure(floor, account, order, qty, price, at)
     order.filled_qty += qty
     order.filled_value += qty * price
+    update_reservation(order)
     account.cash += execution.cash_delta
     account.executions[execution.id] = execution
     account.note_flow(at, order.asset.symbol, execution.position_delta, cash=execution.cash_delta)

@@ -90,7 +90,7 @@ def supersede(floor: Floor, account: Account, old: Order, new: Order) -> None:
         for leg in new.legs:
             leg.parent = new
             if leg.filled_qty == 0 and not leg.is_terminal:
-                leg.qty = new.qty
+                leg.qty, leg.face = new.qty, None
 
 
 def shrink(floor: Floor, account: Account, stop: Order, *, to: Order) -> None:
@@ -109,6 +109,7 @@ def shrink(floor: Floor, account: Account, stop: Order, *, to: Order) -> None:
         qty=to.qty - to.filled_qty,
         replaces=stop.id,
         resting_ticket=0,
+        face=None,
     )
     stop.replaced_by = smaller.id
     supersede(floor, account, stop, smaller)

@@ -138,7 +138,9 @@ def _openings(floor: Floor, start: int, end: int) -> Iterator[int]:
     day: date = new_york_date(start)
     while day <= new_york_date(end):
         if floor.market.has_session(day):
-            yield instant(day, OPEN)
+            at = instant(day, OPEN)
+            if at < end:
+                yield at
         day += timedelta(days=1)
 
 

@@ -9,6 +9,9 @@ from random import Random
 from realtime.simulator.exchange.timestamps import MICROSECOND, MILLISECOND
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Ten bits at a time: thirteen look-ups make the 26 letters of a ULID.
+_PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
+_SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80  # a ULID is 48 bits of milliseconds and 80 of chance
 
 # Two stamps differ by at least this much, so that they still differ after REST has rounded them
@@ -51,5 +54,4 @@ class Identity:
 
 
 def _base32(value: int) -> str:
-    characters = [_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5)]
-    return "".join(characters)
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])

@@ -10,7 +10,7 @@ import msgspec
 
 from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.assets import Asset
-from realtime.simulator.exchange.decimals import ONE, ZERO, cents
+from realtime.simulator.exchange.decimals import ZERO, cents
 from realtime.simulator.exchange.orders import LIMIT, STOP_LIMIT, Order
 from realtime.simulator.exchange.positions import Position
 
@@ -53,25 +53,12 @@ def count_money(
     account: Account, last: Mapping[str, Decimal], *, without: Order | None = None
 ) -> Money:
     """Compute the figures; `without` leaves one order's reservation out: it is being replaced."""
-    holdings = account.holdings()
-    values = [p.market_value(last[p.asset.symbol]) for p in holdings]
-    long_value = sum((v for v in values if v > 0), ZERO)
-    short_value = sum((v for v in values if v < 0), ZERO)
-    equity = account.cash + long_value + short_value
     multiplier = account.multiplier
-    initial = cents(sum(_initial(p, last, multiplier) for p in holdings) + _short_options(holdings))
-    maintenance = cents(
-        sum((_maintenance(p, last[p.asset.symbol]) for p in holdings), ZERO)
-        + _short_options(holdings)
-    )
-    on_margin, in_full = _reserved(account, last, without)
+    long_value, short_value, initial, maintenance = _weigh(account, last, multiplier)
+    equity = account.cash + long_value + short_value
+    on_margin, in_full = _reserved(account, without)
     regt = max(equity - initial, ZERO) * min(multiplier, 2)
-    gross = {
-        1: account.cash,
-        2: regt,
-        4: 4 * (account.yesterday.equity - account.yesterday.maintenance_margin)
-        - max(exposure(account) - account.yesterday.exposure, ZERO),
-    }[multiplier]
+    gross = _gross_power(account, regt, multiplier)
     # Paid in full means without the multiplier's help: a dollar costs `multiplier` of power.
     held_back = on_margin + in_full * multiplier
     return Money(
@@ -90,19 +77,47 @@ def count_money(
     )
 
 
+def _gross_power(account: Account, regt: Decimal, multiplier: int) -> Decimal:
+    if multiplier == 1:
+        return account.cash
+    if multiplier == 2:
+        return regt
+    yesterday = account.yesterday
+    opened = max(exposure(account) - yesterday.exposure, ZERO)
+    return 4 * (yesterday.equity - yesterday.maintenance_margin) - opened
+
+
+def _weigh(
+    account: Account, last: Mapping[str, Decimal], multiplier: int
+) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """Return long value, short value, initial and maintenance requirement of the holdings."""
+    long_value = short_value = initial = maintenance = ZERO
+    has_written_options = False
+    for position in account.positions.values():
+        qty, asset = position.qty, position.asset
+        if not qty:
+            continue
+        price = last[asset.symbol]
+        value = qty * price * asset.multiplier
+        if qty > 0:
+            long_value += value
+        else:
+            short_value += value
+        if asset.is_option and qty < 0:
+            has_written_options = True
+            continue
+        is_on_margin = asset.marginable and multiplier > 1
+        initial += abs(value) * _HALF if is_on_margin else abs(value)
+        maintenance += _maintenance(asset, qty, price, value)
+    if has_written_options:
+        written = _written_options(account.holdings())
+        initial, maintenance = initial + written, maintenance + written
+    return long_value, short_value, cents(initial), cents(maintenance)
+
+
 def exposure(account: Account) -> Decimal:
     """Return the sum of |cost basis| of all holdings: it does not move with prices."""
     return sum((abs(p.cost_basis) for p in account.holdings()), ZERO)
-
-
-def reserve_price(order: Order, last: Decimal) -> Decimal:
-    """Return the price at which an open order's cost is held back."""
-    if not order.is_buy:
-        return max(order.limit_price or ZERO, last * _SHORT_COLLAR)
-    if order.type in (LIMIT, STOP_LIMIT) and order.limit_price is not None:
-        return order.limit_price
-    base = max(order.stop_price or ZERO, last)
-    return base * collar(base)
 
 
 def collar(price: Decimal) -> Decimal:
@@ -110,64 +125,63 @@ def collar(price: Decimal) -> Decimal:
     return _WIDE_COLLAR if price < _COLLAR_BELOW else _NARROW_COLLAR
 
 
-def reservation(order: Order, last: Decimal) -> Decimal:
-    """Return the dollars an order holds back: only orders that open something do."""
+def reserve(order: Order, last: Decimal) -> None:
+    """Note what an order holds back while it is open: only orders that open something do."""
+    order.reserve_price = _reserve_price(order, last) * order.asset.multiplier
+    update_reservation(order)
+
+
+def update_reservation(order: Order) -> None:
+    """Compute the dollars held back again, after a fill or a change of quantity."""
+    if not order.reserve_price:
+        return
+    if order.qty is None:
+        order.reserved = max((order.notional or ZERO) - order.filled_value, ZERO)
+    else:
+        order.reserved = cents((order.qty - order.filled_qty) * order.reserve_price)
+
+
+def _reserve_price(order: Order, last: Decimal) -> Decimal:
     if order.position_intent.endswith("_to_close") or order.status == "held":
         return ZERO
-    if order.asset.is_crypto and not order.is_buy:
-        return ZERO
-    if order.notional is not None:
-        return max(order.notional - order.filled_value, ZERO)
-    if order.asset.is_option and not order.is_buy:
-        return ZERO
-    price = reserve_price(order, last)
-    return cents(order.remaining(price) * price * order.asset.multiplier)
+    if not order.is_buy:
+        written = not order.asset.is_equity
+        return ZERO if written else max(order.limit_price or ZERO, last * _SHORT_COLLAR)
+    if order.type in (LIMIT, STOP_LIMIT) and order.limit_price is not None:
+        return order.limit_price
+    base = max(order.stop_price or ZERO, last)
+    return base * collar(base)
 
 
-def _reserved(
-    account: Account, last: Mapping[str, Decimal], without: Order | None
-) -> tuple[Decimal, Decimal]:
-    on_margin, in_full = ZERO, ZERO
+def reserve_net(order: Order, net: Decimal) -> None:
+    """Note what a multi-leg order holds back: its debit; a credit holds nothing back."""
+    order.reserve_price = max(net, ZERO) * order.asset.multiplier
+    update_reservation(order)
+
+
+def _reserved(account: Account, without: Order | None) -> tuple[Decimal, Decimal]:
+    """Return the dollars held back by open orders: on margin, and to be paid in full."""
+    on_margin = in_full = ZERO
     for order in account.open_orders.values():
-        if order is without:
-            continue
-        if order.asset.is_equity:
-            on_margin += reservation(order, last[order.asset.symbol])
-        elif order.is_multileg:
-            in_full += multileg_reservation(order)
-        elif order.parent is None:
-            in_full += reservation(order, last[order.asset.symbol])
+        if order.reserved and order is not without:
+            if order.asset.is_equity:
+                on_margin += order.reserved
+            else:
+                in_full += order.reserved
     return on_margin, in_full
 
 
-def multileg_reservation(order: Order) -> Decimal:
-    """Return the debit of a multi-leg order; a credit holds nothing back."""
-    net = order.limit_price or ZERO
-    return max(net, ZERO) * order.remaining(net) * order.asset.multiplier
-
-
-def _initial(position: Position, last: Mapping[str, Decimal], multiplier: int) -> Decimal:
-    asset = position.asset
-    if asset.is_option and position.qty < 0:
-        return ZERO  # counted with its covering legs
-    value = abs(position.market_value(last[asset.symbol]))
-    rate = _HALF if asset.is_equity and asset.marginable and multiplier > 1 else ONE
-    return value * rate
-
-
-def _maintenance(position: Position, price: Decimal) -> Decimal:
-    asset = position.asset
-    if not (asset.is_equity and asset.marginable):
-        return abs(position.market_value(price)) if position.qty > 0 else ZERO
-    if position.qty > 0:
-        rate = _LONG_RATE if price >= _LONG_FULL_BELOW else ONE
-        return position.market_value(price) * rate
+def _maintenance(asset: Asset, qty: Decimal, price: Decimal, value: Decimal) -> Decimal:
+    if not asset.marginable:
+        return abs(value)
+    if qty > 0:
+        return value * _LONG_RATE if price >= _LONG_FULL_BELOW else value
     if price >= _SHORT_LOW_BELOW:
-        return -position.qty * max(_SHORT_LEAST, price * _SHORT_RATE)
-    return -position.qty * max(_SHORT_LEAST_LOW, price)
+        return -qty * max(_SHORT_LEAST, price * _SHORT_RATE)
+    return -qty * max(_SHORT_LEAST_LOW, price)
 
 
-def _short_options(holdings: Iterable[Position]) -> Decimal:
+def _written_options(holdings: Iterable[Position]) -> Decimal:
     """Return what written options tie up, less what bought ones of the same kind cover."""
     held = [p for p in holdings if p.asset.is_option]
     total = ZERO

@@ -14,7 +14,7 @@ from realtime.simulator.exchange.decimals import ZERO, is_whole, plain
 from realtime.simulator.exchange.execution import book, settle_status
 from realtime.simulator.exchange.floor import Floor
 from realtime.simulator.exchange.groups import after_fill
-from realtime.simulator.exchange.margin import count_money, multileg_reservation
+from realtime.simulator.exchange.margin import count_money, reserve_net, update_reservation
 from realtime.simulator.exchange.orders import LEG, LIMIT, MARKET, Order
 from realtime.simulator.exchange.refusal import (
     forbidden,
@@ -98,7 +98,11 @@ def check_multileg(
             _check_contracts(floor, account, leg)
     if _is_uncovered(order):
         raise forbidden("account not eligible to trade uncovered option contracts")
-    cost = _cost(order, floor.prices.last)
+    net = order.limit_price
+    if net is None:
+        net = net_price(order, floor.prices.last)
+    reserve_net(order, net)
+    cost = _cost(order, net)
     power = count_money(account, floor.prices.last, without=without).options_buying_power
     if cost > power:
         raise insufficient_buying_power(power, cost)
@@ -135,6 +139,7 @@ def _fill(floor: Floor, account: Account, order: Order, net: Decimal) -> None:
         executions.append(execution)
     order.filled_qty += qty
     order.filled_value += qty * net
+    update_reservation(order)
     settle_status(floor, account, order, at, is_done=True)
     announce_multileg_fill(floor, account, order, executions, net)
     after_fill(floor, account, order)
@@ -201,14 +206,13 @@ def _is_uncovered(order: Order) -> bool:
     return any(left < 0 for left in balance.values())
 
 
-def _cost(order: Order, last: Mapping[str, Decimal]) -> Decimal:
+def _cost(order: Order, net: Decimal) -> Decimal:
     """Return the debit, or for a credit the widest gap between strikes less what it brings."""
-    net = order.limit_price if order.limit_price is not None else net_price(order, last)
-    unit = (order.qty or ZERO) * NO_ASSET.multiplier
     if net >= 0:
-        return max(multileg_reservation(order), net * unit)
+        return order.reserved
     opening = [leg for leg in order.legs or () if leg.position_intent.endswith("_to_open")]
     strikes = [leg.asset.contract.strike for leg in opening if leg.asset.contract is not None]
     if not strikes:
         return ZERO
+    unit = (order.qty or ZERO) * NO_ASSET.multiplier
     return max((max(strikes) - min(strikes) + net) * unit, ZERO)

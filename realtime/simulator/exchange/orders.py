@@ -73,6 +73,10 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     parent: "Order | None" = None
     role: str = ENTRY
 
+    # What it costs: dollars held back, of `reserve_price` for each share not yet traded.
+    reserve_price: Decimal = ZERO
+    reserved: Decimal = ZERO
+
     # How it trades.
     triggered: bool = False  # a stop that has been touched
     armed: bool = False  # a held stop-loss whose entry has filled: the exchange watches it
@@ -80,6 +84,8 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     in_parts: bool | None = None  # whether it fills in parts; None until it first can trade
     resting_ticket: int = 0  # valid entry of this order in a price queue
     replacement: "Order | None" = None  # waits for a held-back replace
+    # The part of its stream document that does not change, while it is open; see documents.py.
+    face: dict[str, object] | None = None
 
     @property
     def is_terminal(self) -> bool:

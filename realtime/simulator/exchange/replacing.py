@@ -153,6 +153,7 @@ def _successor(
         resting_ticket=0,
         replacement=None,
         legs=None,
+        face=None,
     )
     _change_trail(new, read_positive(body, "trail"))
     if order.is_multileg:
@@ -179,6 +180,7 @@ def _leg_successor(floor: Floor, account: Account, leg: Order, parent: Order) ->
         qty=(parent.qty or ZERO) * (leg.ratio_qty or ZERO),
         replaces=leg.id,
         parent=parent,
+        face=None,
     )
 
 

@@ -14,7 +14,8 @@ MICROSECOND = 1_000
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
-DAY = 86_400 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 _INSTANT = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9})\d*)?"
@@ -45,7 +46,7 @@ def rfc3339_new_york(at: int) -> str:
 
 def new_york_date(at: int) -> date:
     """Return the calendar day in New York."""
-    return datetime.fromtimestamp(at // SECOND, NEW_YORK).date()
+    return _new_york_day(at // HOUR)
 
 
 def new_york_stamp(at: int) -> str:
@@ -75,6 +76,12 @@ def parse_instant(text: str) -> int | None:
 @lru_cache(maxsize=8192)
 def _utc_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat()[:19]
+
+
+@lru_cache(maxsize=1024)
+def _new_york_day(hour: int) -> date:
+    # New York is always whole hours away from UTC, so a day never changes within an hour.
+    return datetime.fromtimestamp(hour * 3600, NEW_YORK).date()
 
 
 @lru_cache(maxsize=1024)
