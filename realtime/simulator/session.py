@@ -85,11 +85,14 @@ class Session:
     async def run(self) -> web.WebSocketResponse:
         """Shake hands and serve the client until either side ends it."""
         await self._socket.prepare(self._request)
-        async with asyncio.TaskGroup() as tasks:
-            writing = tasks.create_task(self._write(), name="simulator:write")
-            await self._read()
-            if not self.is_clean:
-                writing.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writing = tasks.create_task(self._write(), name="simulator:write")
+                await self._read()
+                if not self.is_clean:
+                    writing.cancel()
+        except* ConnectionError:
+            pass  # the client is gone: nothing is left to say to it
         return self._socket
 
     def send(self, frame: bytes) -> None:
@@ -177,18 +180,12 @@ class Session:
                     self.is_clean = True
                     await self._socket.close(code=item.code)
                     return
-                if not await self._write_frame(item):
-                    return
+                await self._write_frame(item)
             self._wake.clear()
             await self._wake.wait()
 
-    async def _write_frame(self, frame: bytes) -> bool:
-        """Write one frame; False if the connection is gone, which the reader sees as well."""
+    async def _write_frame(self, frame: bytes) -> None:
         opcode = WSMsgType.TEXT if self._desk.is_text(self) else WSMsgType.BINARY
         if self._msgpack:
             frame, opcode = wire.to_msgpack(frame), WSMsgType.BINARY
-        try:
-            await self._socket.send_frame(frame, opcode)
-        except ConnectionError:
-            return False
-        return True
+        await self._socket.send_frame(frame, opcode)

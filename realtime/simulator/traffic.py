@@ -9,7 +9,8 @@ from decimal import Decimal
 from random import Random
 
 from realtime.simulator.exchange.engine import AccountSpec, Exchange, Refusal, TradeUpdate
-from realtime.simulator.trader import Market, Tradable, Trader
+from realtime.simulator.ideas import Tradable
+from realtime.simulator.trader import Market, Trader
 
 # Events that were not made in time are made up for, but never more than of the last second.
 MAX_DEBT_S = 1.0
@@ -17,7 +18,7 @@ MAX_DEBT_S = 1.0
 TRIES_PER_EVENT = 4
 # Orders each account enters with before the first event is counted.
 PRIME_POSITIONS = (3, 6)
-PRIME_ORDERS = (5, 10)
+PRIME_ORDERS = (4, 7)
 
 
 class Traffic:
@@ -91,9 +92,9 @@ class Traffic:
 
     def _market(self) -> Market:
         prices = {symbol: Decimal(price) for symbol, price in self._exchange.prices().items()}
-        is_open = bool(self._exchange.clock()["is_open"])
-        known = {symbol: asset for symbol, asset in self._tradable.items() if symbol in prices}
-        return Market(prices, known, is_open)
+        is_open = self._exchange.clock()["is_open"]
+        now = {name: each for name, each in self._tradable.items() if is_open or each.is_crypto}
+        return Market(prices, now)
 
 
 def _tradable(exchange: Exchange) -> dict[str, Tradable]:

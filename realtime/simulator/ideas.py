@@ -1,0 +1,134 @@
+"""Orders that a trading account comes up with: bodies for POST /v2/orders, by seeded chance.
+
+Amounts are shares of the account's first cash, small enough that no account trades itself out of money.
+"""
+
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from random import Random
+from typing import NamedTuple
+
+CENT = Decimal("0.01")
+Body = dict[str, object]
+
+
+class Tradable(NamedTuple):
+    """A symbol and what may be done with it."""
+
+    symbol: str
+    asset_class: str
+    shortable: bool
+
+    @property
+    def is_crypto(self) -> bool:
+        """Coins trade day and night and are never shorted."""
+        return self.asset_class == "crypto"
+
+    @property
+    def is_option(self) -> bool:
+        """Contracts are for 100 shares."""
+        return self.asset_class == "us_option"
+
+
+class Ideas:
+    """One account's way to trade."""
+
+    def __init__(self, cash: Decimal, *, may_short: bool, rng: Random) -> None:
+        self._cash = cash
+        self._may_short = may_short
+        self._rng = rng
+
+    def entry(self, asset: Tradable, price: Decimal) -> Body:
+        """Open a position: market, marketable limit, bracket, notional, now and then short."""
+        dice = self._rng.random()
+        qty = self._qty(asset, price)
+        if asset.is_option:
+            return _order(asset, "buy", Decimal(1), limit=price * Decimal("1.03"))
+        if asset.is_crypto:
+            return _order(asset, "buy", qty, limit=price * Decimal("1.002") if dice < 0.4 else None)
+        if dice < 0.12 and self._may_short and asset.shortable:
+            return _order(asset, "sell", qty)
+        if dice < 0.24:
+            return self._bracket(asset, qty, price)
+        if dice < 0.34:
+            body = _order(asset, "buy", qty)
+            del body["qty"]
+            return body | {"notional": plain((qty * price).quantize(CENT))}
+        return _order(asset, "buy", qty, limit=price * Decimal("1.004") if dice < 0.6 else None)
+
+    def bid(self, asset: Tradable, price: Decimal) -> Body:
+        """Wait some way below the price."""
+        limit = price * self.away()
+        body = _order(asset, "buy", self._qty(asset, price), limit=limit)
+        is_gtc = asset.is_crypto or self._rng.random() < 0.3
+        return body | {"time_in_force": "gtc" if is_gtc else "day"}
+
+    def exit(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
+        """Wait to close a position: a limit, a stop, a stop-limit or a trailing stop."""
+        side, sign = ("sell", 1) if held > 0 else ("buy", -1)
+        away = sign * self._between("0.01", "0.06")
+        body = _order(asset, side, abs(held), limit=price * (1 + away))
+        is_whole = held == held.to_integral_value()
+        dice = self._rng.random()
+        if asset.asset_class != "us_equity" or not is_whole or dice < 0.55:
+            return body
+        del body["limit_price"]
+        stop = tick(price * (1 - away))
+        if dice < 0.7:
+            return body | {"type": "stop", "stop_price": stop, "time_in_force": "gtc"}
+        if dice < 0.85:
+            limit = tick(price * (1 - away * Decimal("1.1")))
+            return body | {"type": "stop_limit", "stop_price": stop, "limit_price": limit}
+        percent = plain(self._between("1", "5").quantize(Decimal("0.1")))
+        return body | {"type": "trailing_stop", "trail_percent": percent, "time_in_force": "gtc"}
+
+    def close(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
+        """Close a position now."""
+        side = "sell" if held > 0 else "buy"
+        limit = price * Decimal("0.97") if asset.is_option else None
+        return _order(asset, side, abs(held), limit=limit)
+
+    def away(self) -> Decimal:
+        """A factor that leads some way below a price."""
+        return self._between("0.90", "0.985")
+
+    def _bracket(self, asset: Tradable, qty: Decimal, price: Decimal) -> Body:
+        return _order(asset, "buy", qty) | {
+            "order_class": "bracket",
+            "time_in_force": "gtc",
+            "take_profit": {"limit_price": tick(price * self._between("1.01", "1.05"))},
+            "stop_loss": {"stop_price": tick(price * self._between("0.95", "0.985"))},
+        }
+
+    def _qty(self, asset: Tradable, price: Decimal) -> Decimal:
+        """A quantity worth between 0.3 and 1.5 % of the account."""
+        worth = self._cash * self._between("0.003", "0.015")
+        if asset.is_crypto:
+            return (worth / price).quantize(Decimal("0.0001"), ROUND_DOWN) + Decimal("0.001")
+        return max(Decimal(1), (worth / price).to_integral_value(ROUND_DOWN))
+
+    def _between(self, low: str, high: str) -> Decimal:
+        """A number of four decimals between two."""
+        first, last = (int(Decimal(end) * 10_000) for end in (low, high))
+        return Decimal(self._rng.randint(first, last)) / 10_000
+
+
+def tick(price: Decimal) -> str:
+    """A price in whole steps: cents from a dollar up, else a hundredth of that."""
+    step = CENT if price >= 1 else Decimal("0.0001")
+    return plain(max(step, price.quantize(step, ROUND_HALF_UP)))
+
+
+def plain(number: Decimal) -> str:
+    """A number as the wire has it, never with an exponent."""
+    return format(number, "f")
+
+
+def _order(asset: Tradable, side: str, qty: Decimal, limit: Decimal | None = None) -> Body:
+    body: Body = {
+        "symbol": asset.symbol,
+        "qty": plain(qty),
+        "side": side,
+        "type": "market" if limit is None else "limit",
+        "time_in_force": "gtc" if asset.is_crypto else "day",
+    }
+    return body if limit is None else body | {"limit_price": tick(limit)}
