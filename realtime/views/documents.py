@@ -1,6 +1,7 @@
 """Every document about accounts as bytes: what the readers' edge asks for."""
 
 from collections.abc import Sequence
+from operator import is_
 
 from realtime.store import Record, Store
 from realtime.views.accounts import (
@@ -21,6 +22,7 @@ from realtime.views.status import (
     count_states,
     counting_down,
     status_row,
+    with_last_message,
 )
 
 
@@ -35,7 +37,10 @@ class Views:
     def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
         self.renderings = Renderings(max_bytes)
         self._account_rows = Rows(account_row)
-        self._status_rows = Rows(status_row)
+        self._version_rows = Rows(status_row)
+        self._status_rows = Rows(
+            lambda record: with_last_message(self._version_rows.of(record), record), same=is_
+        )
 
     def dashboard(self, record: Record) -> Rendered:
         """All of one account."""
@@ -79,6 +84,7 @@ class Views:
 
     def status(self, store: Store, query: StatusQuery, *, now: float) -> Rendered:
         """The farm's links as of `now`, epoch seconds."""
+        self._version_rows.forget_strangers(store)
         self._status_rows.forget_strangers(store)
         found = [r for r in store if not query.state or r.link.state in query.state]
         by_state = count_states(store)

@@ -65,11 +65,21 @@ class Renderings:
 Row = TypeVar("Row")
 
 
-class Rows(Generic[Row]):
-    """label → the row made of its record, made again when the record is another one."""
+def same_version(one: Record, other: Record) -> bool:
+    """Whether two records differ at most in when the broker was last heard."""
+    return one is other or (one.version == other.version and one.profile is other.profile)
 
-    def __init__(self, make: Callable[[Record], Row]) -> None:
+
+class Rows(Generic[Row]):
+    """label → the row made of its record, made again when the record is not the `same`."""
+
+    def __init__(
+        self,
+        make: Callable[[Record], Row],
+        same: Callable[[Record, Record], bool] = same_version,
+    ) -> None:
         self._make = make
+        self._same = same
         self._rows: dict[AccountLabel, tuple[Record, Row]] = {}
 
     def __len__(self) -> int:
@@ -79,7 +89,7 @@ class Rows(Generic[Row]):
         """The row of a record."""
         label = record.profile.label
         known = self._rows.get(label)
-        if known is not None and known[0] is record:
+        if known is not None and self._same(known[0], record):
             return known[1]
         row = self._make(record)
         self._rows[label] = (record, row)

@@ -83,13 +83,15 @@ def link_row(record: Record) -> LinkRow:
 
 
 def status_row(record: Record) -> StatusRow:
-    """The row of one record, not yet counting down to the next attempt."""
+    """The row of one version, still without what moves."""
+    row = structs.asdict(link_row(record))
+    return StatusRow(**row, last_message_at=None, next_attempt_in_s=None)
+
+
+def with_last_message(row: StatusRow, record: Record) -> StatusRow:
+    """The row with when the broker was last heard."""
     heard = record.last_message_at
-    return StatusRow(
-        **structs.asdict(link_row(record)),
-        last_message_at=None if heard is None else instant(heard),
-        next_attempt_in_s=None,
-    )
+    return row if heard is None else structs.replace(row, last_message_at=instant(heard))
 
 
 def counting_down(row: StatusRow, record: Record, now: float) -> StatusRow:

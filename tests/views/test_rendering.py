@@ -1,10 +1,12 @@
+from operator import is_
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.model import AccountLabel
 from realtime.store import Record, Store
 from realtime.views.rendering import OVERHEAD_BYTES, Rendered, Renderings, Rows
-from tests.views.made import LIVE, NOW, put
+from tests.views.made import LIVE, LOST, NOW, put
 
 
 def test_a_version_is_rendered_once() -> None:
@@ -52,13 +54,30 @@ def test_a_row_is_made_anew_when_its_record_is_another() -> None:
         made.append(record.version)
         return record.version
 
-    rows = Rows(make)
+    by_version, by_record = Rows(make), Rows(make, same=is_)
     put(store, "alpha", LIVE)
     label = AccountLabel("alpha")
-    assert rows.of(store.records[label]) == rows.of(store.records[label]) == 2
-    store.heard(label, now=NOW)
-    rows.of(store.records[label])
-    assert made == [2, 2]
+    for rows, expected in ((by_version, [2, 3]), (by_record, [3, 3, 4])):
+        made.clear()
+        rows.of(store.records[label])
+        rows.of(store.records[label])
+        store.heard(label, now=NOW)
+        rows.of(store.records[label])
+        store.update(label, now=NOW, link=LOST if rows is by_version else LIVE)
+        rows.of(store.records[label])
+        assert made == expected
+
+
+def test_an_account_that_left_and_came_back_is_another_one() -> None:
+    """Even if its versions begin anew."""
+    store = Store(boot="b")
+    rows = Rows(lambda record: record.link.state)
+    put(store, "alpha", LIVE)
+    label = AccountLabel("alpha")
+    assert rows.of(store.records[label]) == "live"
+    store.remove(label)
+    put(store, "alpha", LOST)
+    assert rows.of(store.records[label]) == "waiting"
 
 
 def test_rows_of_accounts_that_left_are_dropped() -> None:

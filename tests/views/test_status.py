@@ -1,7 +1,14 @@
 from msgspec import structs
 
 from realtime.core.state import EMPTY
-from realtime.views.status import STATES, count_states, counting_down, link_row, status_row
+from realtime.views.status import (
+    STATES,
+    count_states,
+    counting_down,
+    link_row,
+    status_row,
+    with_last_message,
+)
 from tests.views.made import BOOKS, LIVE, LOST, NOW, farm, record
 
 
@@ -57,3 +64,12 @@ def test_every_state_is_counted_by_name() -> None:
         "refused": 1,
         "disabled": 1,
     }
+
+
+def test_the_last_message_moves_without_a_version() -> None:
+    heard = record()
+    row = status_row(heard)
+    assert row.last_message_at is None
+    assert with_last_message(row, heard).last_message_at == "2026-10-03T03:59:58.250Z"
+    unheard = structs.replace(heard, last_message_at=None)
+    assert with_last_message(row, unheard).last_message_at is None
