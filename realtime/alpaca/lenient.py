@@ -35,15 +35,20 @@ NEEDED = frozenset(
 )
 """Fields that may be absent but, when there, must be readable: they decide what is true."""
 
+DEPTH_MAX = 8
+"""Objects within objects, each a pass over its bytes; the deepest that the broker sends is 3."""
+
 _OBJECT = Decoder(dict[str, Raw])
 _ARRAY = Decoder(list[Raw])
 
 
-def mend(raw: bytes | Raw, form: type[T], path: str) -> T:
+def mend(raw: bytes | Raw, form: type[T], path: str, depth: int = 0) -> T:
     """Read an object as `form` although it does not quite fit.
 
     `path` names the place in errors. Raises `ProtocolViolation` naming the field that is needed.
     """
+    if depth > DEPTH_MAX:
+        raise ProtocolViolation(f"{path}: nested too deeply")
     members = split_object(raw, path)
     kept: dict[str, object] = {}
     for field in structs.fields(form):
@@ -51,7 +56,7 @@ def mend(raw: bytes | Raw, form: type[T], path: str) -> T:
         where = f"{path}.{field.name}"
         if member is not None:
             try:
-                kept[field.name] = _read(member, field.type, where)
+                kept[field.name] = _read(member, field.type, where, depth + 1)
             except ProtocolViolation:
                 if field.required or field.name in NEEDED:
                     raise
@@ -98,20 +103,20 @@ def _decoder(form: Any) -> Decoder[Any]:  # Any: a type expression, `str | None`
     return Decoder(form, strict=False)
 
 
-def _read(raw: Raw, form: Any, path: str) -> object:
+def _read(raw: Raw, form: Any, path: str, depth: int) -> object:
     try:
         return _decoder(form).decode(raw)
     except MISFIT:
         for option in get_args(form) if isinstance(form, UnionType) else (form,):
             origin, inner = get_origin(option), get_args(option)
             if isinstance(option, type) and issubclass(option, Struct):
-                return mend(raw, option, path)
+                return mend(raw, option, path, depth)
             if origin is tuple:
                 each = enumerate(split_array(raw, path))
-                return tuple(_read(item, inner[0], f"{path}[{at}]") for at, item in each)
+                return tuple(_read(item, inner[0], f"{path}[{at}]", depth) for at, item in each)
             if origin is dict:
                 members = split_object(raw, path).items()
-                return {key: _read(item, inner[1], f"{path}.{key}") for key, item in members}
+                return {key: _read(item, inner[1], f"{path}.{key}", depth) for key, item in members}
             if _is_text(option) and bytes(raw)[:1] in b"-0123456789":
                 return bytes(raw).decode().strip()
     raise _unfit(raw, path, str(form))

@@ -20,11 +20,15 @@ BURST = 5
 BURST_S = 1.6
 """5 in 1.6 s is 187.5 a minute; with the burst never more than 193 in any minute, of 200."""
 
-READ_BURST = 3
-"""Reads may use 3 of 5: 60 % of the budget."""
+READ_BURST = 4
+READ_BURST_S = 2.133
+"""4 in 2.133 s is 112.5 a minute: reads get 60 % of the budget, and a whole snapshot at once."""
 
 SPENT = 10
 """At this many requests left, by the broker's count, reads leave them to orders."""
+
+PATIENCE_S = 10.0
+"""A read gives way to orders for so long, then takes its turn: reads keep the state right."""
 
 REST_S = 15.0
 """Rest after a 429 that does not say when: the minute's window is soon over."""
@@ -50,7 +54,7 @@ class Pacer:
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
         self._budget = AsyncLimiter(BURST, BURST_S)
-        self._reads = AsyncLimiter(READ_BURST, BURST_S)
+        self._reads = AsyncLimiter(READ_BURST, READ_BURST_S)
         self._turn = {"read": asyncio.Lock(), "order": asyncio.Lock()}
         self._rest_until = 0.0
 
@@ -91,13 +95,16 @@ class Pacer:
 
     async def _read_budget(self) -> None:
         await self._reads.acquire()
+        patient_until = asyncio.get_running_loop().time() + PATIENCE_S
         while True:
-            wait_s = self.resting_s or self._yielding_s()
+            wait_s = self.resting_s or self._yielding_s(patient_until)
             if wait_s == 0:
                 break
             await asyncio.sleep(wait_s)
         await self._budget.acquire()
 
-    def _yielding_s(self) -> float:
-        room = self._budget.has_capacity() and not self._turn["order"].locked()
-        return 0.0 if room else BURST_S / BURST
+    def _yielding_s(self, patient_until: float) -> float:
+        order_waits = self._turn["order"].locked()
+        patient = asyncio.get_running_loop().time() < patient_until
+        room = self._budget.has_capacity() and not order_waits
+        return 0.0 if room or not patient else BURST_S / BURST

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from realtime.alpaca.lenient import MISFIT, mend, split_array, split_object, text
+from realtime.alpaca.lenient import DEPTH_MAX, MISFIT, mend, split_array, split_object, text
 from realtime.alpaca.rest_form import in_rest_form
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
 from realtime.core.session import (
@@ -141,12 +141,14 @@ def _identified(order: Order, path: str) -> Order:
     return in_rest_form(order)
 
 
-def _check_identity(order: Order, path: str) -> None:
+def _check_identity(order: Order, path: str, depth: int = 0) -> None:
+    if depth > DEPTH_MAX:
+        raise ProtocolViolation(f"{path}: nested too deeply")
     if not (order.id and order.status):
         raise ProtocolViolation(f"{path}.{'status' if order.id else 'id'}: missing")
     if order.legs:
         for at, leg in enumerate(order.legs):
-            _check_identity(leg, f"{path}.legs[{at}]")
+            _check_identity(leg, f"{path}.legs[{at}]", depth + 1)
 
 
 def _error_message(raw: bytes) -> str:
