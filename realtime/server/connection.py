@@ -74,7 +74,9 @@ def _of_parser(status: int, exc: BaseException | None) -> Problem:
     if status >= 500:
         return Problem("failed", "unexpected")
     if isinstance(exc, http_exceptions.LineTooLong):
-        is_target = bytes(exc.args[0]).startswith((b"/", b"http"))
+        line, limit, *_ = exc.args
+        raw = line.encode() if isinstance(line, str) else bytes(line)
+        is_target = raw.startswith((b"/", b"http"))
         code = "uri_too_long" if is_target else "headers_too_large"
-        return Problem(code, f"no line may be longer than {exc.args[1]} bytes")
+        return Problem(code, f"no line may be longer than {limit} bytes")
     return Problem("malformed_request", "the request could not be read")

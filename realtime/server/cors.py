@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import aiohttp_cors
 from aiohttp import web
 
+from realtime.server.answers import COMMON_HEADERS
+
 EXPOSED = (
     "ETag",
     "Last-Modified",
@@ -40,4 +42,6 @@ def allow_origins(app: web.Application, origins: Sequence[str]) -> None:
 
 async def _vary(_: web.Request, response: web.StreamResponse) -> None:
     # Without it a shared cache would give one origin's permission to another (Fetch standard).
+    # A preflight's answer is made by the library and has our headers from here only.
+    response.headers.update(COMMON_HEADERS)
     response.headers["Vary"] = "Origin"

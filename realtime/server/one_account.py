@@ -25,7 +25,8 @@ WHY_UNREAD: dict[LinkState, str] = {
     "refused": "account_refused",
     "disabled": "account_disabled",
 }
-"""Link state → the problem of an account that was never read; `starting` for all others."""
+"""Link state → the problem of an account that was never read. In any other state it is being
+tried: for the first time, or again."""
 
 
 def answer_dashboard(desk: Desk, call: Call, _: NoQuery) -> Answer:
@@ -62,7 +63,8 @@ def _with_data(desk: Desk, call: Call) -> Record:
 def unread(desk: Desk, record: Record) -> Problem:
     """The problem of an account that was never read: why, and when to ask again."""
     link = record.link
-    code = WHY_UNREAD.get(link.state, "starting")
+    trying = "starting" if link.last_error_at is None else "account_unreachable"
+    code = WHY_UNREAD.get(link.state, trying)
     detail = f"account {record.profile.label} has never been read (link {link.state})"
     wait_s = SOON_S
     if code == "starting":

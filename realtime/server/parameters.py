@@ -16,7 +16,6 @@ Query = TypeVar("Query", bound=Struct)
 _DIGITS = 18
 """More digits than this are no number of ours; int() of a long string is slow on purpose."""
 
-
 REMEMBERED = 256
 """Query strings a route remembers the meaning of."""
 
@@ -39,7 +38,7 @@ class Parameter(Struct, frozen=True):
             parts = [part.strip() for text in texts for part in text.split(",")]
             return self._convert([part for part in parts if part] or [""], ",".join(texts))
         if len(texts) > 1:
-            raise self._wrong("given more than once", "give it once")
+            raise self._wrong(f"{self.name}: given more than once", "give it once")
         return self._convert(self._prepared(texts[0]), texts[0])
 
     def _prepared(self, text: str) -> str:
@@ -54,17 +53,10 @@ class Parameter(Struct, frozen=True):
         try:
             return msgspec.convert(value, self.type, strict=False)
         except msgspec.ValidationError:
-            raise self._wrong(f"{self.name}={shown(text)}", self.expected) from None
+            raise self._wrong(f"{self.name}={shown(text)}", expected(self.kind)) from None
 
     def _wrong(self, detail: str, remedy: str) -> Problem:
-        if not detail.startswith(self.name):
-            detail = f"{self.name}: {detail}"
         return Problem("bad_parameter", detail, remedy=f"{self.name}: {remedy}")
-
-    @property
-    def expected(self) -> str:
-        """In words, what values are good."""
-        return expected(self.kind)
 
 
 class Parameters(Generic[Query]):

@@ -53,6 +53,7 @@ async def test_preflight(shared: Reader) -> None:
         "OPTIONS", path, Origin=PAGE, Access_Control_Request_Headers="if-none-match", **asked
     )
     assert (good.status, good.headers["Access-Control-Allow-Methods"]) == (200, "GET")
+    assert good.headers["Server"] == "realtime"
     bad = await shared.ask("OPTIONS", path, Origin=STRANGER, **asked)
     bad.problem(403, "cors_refused")
     wrong = await shared.ask(

@@ -118,6 +118,7 @@ UNREAD = [
     (Link(state="starting", stale_reason="no snapshot yet"), "starting", "2"),
     (Link(state="syncing"), "starting", "2"),
     (LOST, "account_unreachable", "42"),
+    (Link(state="connecting", last_error_at=NOW), "account_unreachable", "2"),
     (structs.replace(LOST, next_attempt_at=NOW - 5), "account_unreachable", "1"),
     (structs.replace(LOST, next_attempt_at=None), "account_unreachable", "2"),
     (Link(state="refused", last_error_message="key refused"), "account_refused", "60"),

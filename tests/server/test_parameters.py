@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from realtime.server.parameters import Parameters
+from realtime.server.parameters import Parameters, expected
 from realtime.server.problems import Problem
 from realtime.server.routes import ROUTES
 from realtime.views.accounts import AccountsQuery
@@ -86,7 +86,7 @@ async def test_parameters_are_checked_on_routes_that_have_none(reader: Reader) -
 
 def test_every_parameter_of_the_table_can_be_put_into_words() -> None:
     words = [
-        parameter.expected
+        expected(parameter.kind)
         for route in ROUTES
         for parameter in Parameters(route.query).known.values()
     ]
