@@ -1,0 +1,31 @@
+"""The demo's settings, made in memory: no file is written, so none is left behind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from realtime.config.settings import AccountSettings, ServerSettings, Settings
+from realtime.secret import Credentials, Secret
+from realtime.simulator.credentials import key_of, secret_of
+from realtime.simulator.exchange.engine import AccountSpec
+from realtime.simulator.roster import tier_of
+
+
+def settings_for(specs: Sequence[AccountSpec], trading_url: str, port: int) -> Settings:
+    """Follow these accounts of a simulator, and serve readers on a port."""
+    return Settings(
+        path=Path("demo"),
+        server=ServerSettings(port=port),
+        accounts=tuple(_account(spec, trading_url) for spec in specs),
+    )
+
+
+def _account(spec: AccountSpec, trading_url: str) -> AccountSettings:
+    return AccountSettings(
+        label=spec.label,
+        name=spec.label.replace("_", " ").capitalize(),
+        tier=tier_of(spec),
+        initial_balance=format(spec.cash, "f"),
+        account_number=spec.account_number,
+        trading_url=trading_url,
+        credentials=Credentials(Secret(key_of(spec.label)), Secret(secret_of(spec.label)), "demo"),
+    )
