@@ -8,7 +8,7 @@ listening socket, end the followers, close the way to the broker; every stage ha
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -34,7 +34,13 @@ log = get_logger()
 REST_IN_FLIGHT = 64
 """Requests to the broker under way at once, farm-wide: more only queue inside the event loop."""
 
-KEEPALIVE_S = 60.0
+MONEY_EVERY_S = 15.0
+"""How old prices in positions and account may grow without a fill; two requests each time."""
+
+MONEY_FARM_S = 0.05
+"""But an account's turn comes once in this many seconds for each account of the farm: at 1000
+accounts every 50 s, 40 requests a second for all."""
+
 STOP_S = 3.0
 """Limit for all followers to close their sockets; the process must end within 5 s of a signal."""
 
@@ -46,6 +52,15 @@ class World(Struct, frozen=True, kw_only=True):
     """Epoch seconds."""
     chance: random.Random
     make_connector: Callable[[], aiohttp.BaseConnector]
+
+
+class Edge(Struct, frozen=True, kw_only=True):
+    """What all accounts share on their way to the broker."""
+
+    http: aiohttp.ClientSession
+    farm: Farm
+    gate: Gate
+    tls: ssl.SSLContext
 
 
 class Daemon:
@@ -88,39 +103,43 @@ async def _following(
     settings: Settings, store: Store, http: aiohttp.ClientSession, world: World
 ) -> AsyncIterator[None]:
     """Follow every enabled account while the block runs."""
-    farm = Farm(reads=REST_IN_FLIGHT)
-    gate = Gate(settings.alpaca.startup_concurrency)
-    tls = ssl.create_default_context()
-    async with asyncio.TaskGroup() as tasks:
-        following = [
-            tasks.create_task(
-                _follower(account, credentials, store, http, farm, gate, tls, world).keep_live(),
-                name=f"account:{account.label}",
-            )
-            for account in settings.accounts
-            if account.enabled and (credentials := account.credentials) is not None
-        ]
-        try:
-            yield
-        finally:
-            for task in following:
-                task.cancel()
-            if following:
-                _, unfinished = await asyncio.wait(following, timeout=STOP_S)
-                if unfinished:
-                    names = sorted(task.get_name() for task in unfinished)
-                    log.warning("daemon.stop_slow", tasks=names[:20], count=len(names))
+    edge = Edge(
+        http=http,
+        farm=Farm(reads=REST_IN_FLIGHT),
+        gate=Gate(settings.alpaca.startup_concurrency),
+        tls=ssl.create_default_context(),
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            following = [
+                tasks.create_task(
+                    _follower(account, credentials, store, edge, world).keep_live(),
+                    name=f"account:{account.label}",
+                )
+                for account in settings.accounts
+                if account.enabled and (credentials := account.credentials) is not None
+            ]
+            try:
+                yield
+            finally:
+                await _end(following)
+    except BaseExceptionGroup as group:
+        # Followers keep their failures to themselves: what arrives here is the block's own error.
+        raise group.exceptions[0] from None
+
+
+async def _end(following: Sequence[asyncio.Task[None]]) -> None:
+    for task in following:
+        task.cancel()
+    if following:
+        _, unfinished = await asyncio.wait(following, timeout=STOP_S)
+        if unfinished:
+            names = sorted(task.get_name() for task in unfinished)
+            log.warning("daemon.stop_slow", tasks=names[:20], count=len(names))
 
 
 def _follower(
-    account: AccountSettings,
-    credentials: Credentials,
-    store: Store,
-    http: aiohttp.ClientSession,
-    farm: Farm,
-    gate: Gate,
-    tls: ssl.SSLContext,
-    world: World,
+    account: AccountSettings, credentials: Credentials, store: Store, edge: Edge, world: World
 ) -> Follower:
     target = Target(
         label=AccountLabel(account.label),
@@ -131,12 +150,13 @@ def _follower(
     return Follower(
         target,
         store=store,
-        rest=Rest(http, account.trading_url, credentials, Pacer(farm), wall=world.clock),
-        gate=gate,
-        tls=tls,
+        rest=Rest(edge.http, account.trading_url, credentials, Pacer(edge.farm), wall=world.clock),
+        gate=edge.gate,
+        tls=edge.tls,
         clock=world.clock,
         # Its own source of chance: one account's luck does not depend on the others' number.
         chance=random.Random(f"{world.chance.random()}:{account.label}"),
+        money_every_s=max(MONEY_EVERY_S, MONEY_FARM_S * len(store)),
     )
 
 

@@ -45,6 +45,14 @@ class Doubts:
         self._everything = reason
         self._raised.set()
 
+    def reconsider(self) -> None:
+        """An event came: maybe it answered all that is pending."""
+        if self._pending and self._everything is None:
+            state = self._replica.record.state
+            if not any(is_open_question(state, doubt) for doubt in self._pending):
+                self._pending.clear()
+                self._replica.settle_orders()
+
     async def run(self) -> None:
         """Answer doubts as they come, until cancelled."""
         while True:

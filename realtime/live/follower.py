@@ -62,6 +62,7 @@ class Follower:
         tls: ssl.SSLContext,
         clock: Callable[[], float],
         chance: random.Random,
+        money_every_s: float,
     ) -> None:
         self._target = target
         self._store = store
@@ -69,6 +70,7 @@ class Follower:
         self._tls = tls
         self._clock = clock
         self._chance = chance
+        self._money_every_s = money_every_s
         self._backoff = Backoff()
         self._journal = LinkJournal(target.label, store, clock)
         self._replica = Replica(
@@ -106,7 +108,14 @@ class Follower:
 
     async def _follow(self) -> None:
         stream = await self._open()
-        session = _Session(stream, self._replica, self._store, self._clock, self._chance)
+        session = _Session(
+            stream,
+            self._replica,
+            self._store,
+            clock=self._clock,
+            chance=self._chance,
+            money_every_s=self._money_every_s,
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(session.hear(), name=f"stream:{self._target.label}")
@@ -167,10 +176,12 @@ class _Session:
         stream: Stream,
         replica: Replica,
         store: Store,
+        *,
         clock: Callable[[], float],
         chance: random.Random,
+        money_every_s: float,
     ) -> None:
-        self.money = MoneyRefresh(replica)
+        self.money = MoneyRefresh(replica, every_s=money_every_s)
         self.doubts = Doubts(replica)
         self.watchdog = Watchdog(replica, self.doubts)
         self.comparison = Comparison(replica, chance)
@@ -217,6 +228,7 @@ class _Session:
         if self._buffer is None:
             self.comparison.hear(update)
             self._follow_up(self._replica.hear(update))
+            self.doubts.reconsider()
             self.watchdog.watch((update.order,))
         elif len(self._buffer) < BUFFERED_MOST:
             self._buffer.append(update)

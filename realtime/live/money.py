@@ -1,13 +1,16 @@
-"""Re-reads positions and account after fills: the stream does not tell money.
+"""Re-reads positions and account: the stream tells neither money nor prices.
 
-Coalesced: one reading in flight and at most one waiting, never two within `GAP_S`; so 200 fills in
-a second cost a handful of calls, and the last state is read. Because REST may lag the stream by
-about ten seconds, one more reading follows `LAG_S` after the last fill and after every snapshot.
+After fills, coalesced: one reading in flight and at most one waiting, never two within `GAP_S`; so
+200 fills in a second cost a handful of calls, and the last state is read. Because REST may lag the
+stream by about ten seconds, one more reading follows `LAG_S` after the last fill and after every
+snapshot. Without fills prices still move equity: every `every_s` the money is read anyway.
 """
 
 import asyncio
+import math
+from contextlib import suppress
 
-from realtime.core.reconcile import LAG_S
+from realtime.core.state import LAG_S
 from realtime.core.state import MONEY
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
 from realtime.live.replica import Replica
@@ -23,10 +26,11 @@ RETRY_S = 5.0
 class MoneyRefresh:
     """Asked after each fill; reads when it is due. Lives as long as one session."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, *, every_s: float) -> None:
         self._replica = replica
+        self._every_s = every_s
         self._asked = asyncio.Event()
-        self._confirm_at = 0.0
+        self._confirm_at = math.inf
         self._failing = False
 
     def ask(self) -> None:
@@ -37,22 +41,15 @@ class MoneyRefresh:
     async def run(self) -> None:
         """Read whenever it is due, until cancelled."""
         loop = asyncio.get_running_loop()
-        self._confirm_at = max(self._confirm_at, loop.time() + LAG_S)
+        self._confirm_at = loop.time() + LAG_S
         while True:
-            await self._until_due()
+            with suppress(TimeoutError):  # nobody asked: it is due by the clock
+                async with asyncio.timeout_at(min(self._confirm_at, loop.time() + self._every_s)):
+                    await self._asked.wait()
             self._asked.clear()
             if loop.time() >= self._confirm_at:
-                self._confirm_at = float("inf")
-            pause_s = await self._read()
-            await asyncio.sleep(pause_s)
-
-    async def _until_due(self) -> None:
-        wait_s = self._confirm_at - asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(None if wait_s == float("inf") else max(0.0, wait_s)):
-                await self._asked.wait()
-        except TimeoutError:
-            return
+                self._confirm_at = math.inf
+            await asyncio.sleep(await self._read())
 
     async def _read(self) -> float:
         """Read once; gives the seconds to wait before the next."""
@@ -64,7 +61,7 @@ class MoneyRefresh:
             hint = error.retry_after_s if isinstance(error, RateLimited) else None
             return max(RETRY_S, hint or 0.0)
         self._failing = False
-        if MONEY & reconciled.state.provisional and self._confirm_at == float("inf"):
+        if MONEY & reconciled.state.provisional and self._confirm_at == math.inf:
             # The last look did not agree either: go on looking until it does.
             self._confirm_at = asyncio.get_running_loop().time() + LAG_S
         return GAP_S

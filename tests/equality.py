@@ -1,0 +1,46 @@
+"""Whether the daemon's answers equal the broker's, field by field."""
+
+from collections.abc import Mapping, Sequence
+
+from tests.farm import Farm
+
+KEYS = {"positions": "symbol", "orders": "id"}
+
+
+async def unequal(farm: Farm, label: str) -> list[str]:
+    """Every field in which the daemon's answers for an account differ from the broker's books."""
+    exchange = farm.simulator.exchange
+    found = _fields(
+        "account", exchange.account(label), await farm.reader(f"/realtime/account/{label}")
+    )
+    found += _rows(
+        "positions", exchange.positions(label), await farm.reader(f"/realtime/positions/{label}")
+    )
+    found += _rows(
+        "orders",
+        exchange.orders(label, {"status": "all", "limit": "500"}),
+        await farm.reader(f"/realtime/orders/{label}?status=all&limit=500"),
+    )
+    return [f"{label}: {line}" for line in found]
+
+
+def _rows(part: str, theirs: object, ours: object) -> list[str]:
+    assert isinstance(theirs, Sequence)
+    assert isinstance(ours, Sequence)
+    key = KEYS[part]
+    there, here = ({row[key]: row for row in rows} for rows in (theirs, ours))
+    found = [f"{part}: broker has {k}, daemon has not" for k in there.keys() - here.keys()]
+    found += [f"{part}: daemon has {k}, broker has not" for k in here.keys() - there.keys()]
+    for k in there.keys() & here.keys():
+        found += _fields(f"{part} {k}", there[k], here[k])
+    return sorted(found)
+
+
+def _fields(part: str, theirs: object, ours: object) -> list[str]:
+    assert isinstance(theirs, Mapping)
+    assert isinstance(ours, Mapping)
+    return [
+        f"{part}.{name}: broker {theirs.get(name, '(absent)')!r}, daemon {ours.get(name, '(absent)')!r}"
+        for name in sorted(theirs.keys() | ours.keys())
+        if theirs.get(name, "(absent)") != ours.get(name, "(absent)")
+    ]
