@@ -239,7 +239,7 @@ async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answers.not_found()
     except web.HTTPMethodNotAllowed:
         return answers.json_error({"message": "Method Not Allowed"}, 405)
-    except web.HTTPException:
+    except (web.HTTPException, ConnectionError):
         raise
     except Exception:  # noqa: BLE001 - the one place where a bug becomes an answer
         log.exception("request.failed", method=request.method, path=request.path)

@@ -84,8 +84,8 @@ class Session:
 
     async def run(self) -> web.WebSocketResponse:
         """Shake hands and serve the client until either side ends it."""
-        await self._socket.prepare(self._request)
         try:
+            await self._socket.prepare(self._request)
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(self._write(), name="simulator:write")
                 await self._read()

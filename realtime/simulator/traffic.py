@@ -12,8 +12,8 @@ from realtime.simulator.exchange.engine import AccountSpec, Exchange, Refusal, T
 from realtime.simulator.ideas import Tradable
 from realtime.simulator.trader import Market, Trader
 
-# Events that were not made in time are made up for, but never more than of the last second.
-MAX_DEBT_S = 1.0
+# Events not made in time are made up for, but of no longer than this: one step must not block the loop for long.
+MAX_DEBT_S = 0.2
 # A trader may find nothing to do or be refused; then another is asked, so many times a step at most.
 TRIES_PER_EVENT = 4
 # Orders each account enters with before the first event is counted.

@@ -1,6 +1,7 @@
 """The trading stream without faults."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -79,7 +80,7 @@ async def test_events_come_in_order_and_in_binary_frames(sim: Simulator, rest: R
     async with listening(sim) as stream:
         order = await rest.buy()
         sim.step()
-        events = []
+        events: list[Any] = []
         while not events or events[-1]["event"] != "fill":
             frame = await stream.raw()
             assert isinstance(frame, bytes)

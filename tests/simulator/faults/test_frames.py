@@ -38,7 +38,7 @@ async def test_every_third_event_is_dropped(sim: Simulator, rest: Rest) -> None:
 
 
 async def test_events_are_dropped_by_seeded_chance() -> None:
-    heard = []
+    heard: list[list[str]] = []
     for _ in range(2):
         async with Simulator(accounts=1, step_s=None) as sim, Rest(sim) as rest:
             await rest.fault("drop", probability=0.5)
