@@ -1,0 +1,42 @@
+"""What a clone promises before anything is installed: short scripts, pinned versions."""
+
+import re
+import stat
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = [path for path in sorted((ROOT / "scripts").iterdir()) if path.suffix != ".md"]
+PINNED = (ROOT / "constraints.txt").read_text().splitlines()
+
+
+def plain_name(requirement: str) -> str:
+    return re.split(r"[\[<>=!~; ]", requirement)[0].lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_short_and_can_be_run(script: Path) -> None:
+    assert script.stat().st_mode & stat.S_IXUSR
+    assert script.name in (ROOT / "scripts" / "README.md").read_text()
+    source = script.read_text()
+    if source.startswith("#!/bin/sh"):
+        assert len(source.splitlines()) <= 30
+        subprocess.run(["sh", "-n", str(script)], check=True)
+
+
+def test_versions_are_pinned_by_name_alone() -> None:
+    assert [
+        line for line in PINNED if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)
+    ] == []
+    names = [plain_name(line) for line in PINNED]
+    assert names == sorted(set(names))
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["dev"], *extras["compat"]]
+    assert {plain_name(line) for line in wanted} <= {plain_name(line) for line in PINNED}
