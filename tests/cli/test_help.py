@@ -50,7 +50,7 @@ def test_help_imports_nothing_heavy(command: str) -> None:
 
 
 def test_help_is_quick() -> None:
-    """Under 100 ms on top of an empty interpreter; processor time, so that neighbours do not count."""
+    """Under 100 ms on top of an empty interpreter, in processor time: neighbours do not count."""
 
     def best(*args: str) -> float:
         took = []
