@@ -43,11 +43,13 @@ class Gate:
         loop = asyncio.get_running_loop()
         async with self._turn:
             await self._places.acquire()
-            try:
-                await asyncio.sleep(self._next_at - loop.time())
-            except asyncio.CancelledError:
-                self._places.release()
-                raise
+            wait_s = self._next_at - loop.time()
+            if wait_s > SPACING_MIN_S / 2:
+                try:
+                    await asyncio.sleep(wait_s)
+                except asyncio.CancelledError:
+                    self._places.release()
+                    raise
             self._next_at = loop.time() + self._spacing_s
         try:
             yield

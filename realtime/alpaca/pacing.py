@@ -1,9 +1,9 @@
 """How often one account may ask: under 200 requests a minute, orders before reads.
 
 A key's budget is 200 requests a minute, and going over it makes the broker deaf to orders too. So
-everything passes a small leaky bucket, reads pass a smaller one first, and when the broker itself
-says that the budget is spent (another program may use the same key), reads rest until it is reset.
-The farm bounds what all accounts together have in flight, in two lanes, so that a thousand
+everything passes a bucket with a small burst, reads pass a smaller one as well, and when the broker
+itself says that the budget is spent (another program may use the same key), reads rest until it is
+reset. The farm bounds what all accounts together have in flight, in two lanes, so that a thousand
 snapshots never stand before an order.
 """
 
@@ -12,17 +12,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from aiolimiter import AsyncLimiter
-
 Lane = Literal["order", "read"]
 
-BURST = 5
-BURST_S = 1.6
-"""5 in 1.6 s is 187.5 a minute; with the burst never more than 193 in any minute, of 200."""
+BURST, INTERVAL_S = 5, 0.32
+"""5 at once, then 187.5 a minute: never more than 193 in any minute, of 200."""
 
-READ_BURST = 4
-READ_BURST_S = 2.133
-"""4 in 2.133 s is 112.5 a minute: reads get 60 % of the budget, and a whole snapshot at once."""
+READ_BURST, READ_INTERVAL_S = 4, INTERVAL_S / 0.6
+"""Reads get 60 % of that; 4 at once, so that a whole snapshot does not wait."""
 
 SPENT = 10
 """At this many requests left, by the broker's count, reads leave them to orders."""
@@ -35,6 +31,26 @@ REST_S = 15.0
 
 REST_MAX_S = 60.0
 """The longest rest: the budget is one a minute, so any later reset is a mistake."""
+
+TICK_S = 0.001
+"""Less is not worth a sleep, and a clock need not be able to tell it."""
+
+
+class Bucket:
+    """So many at once, then one every so often. Kept as the time when it would be full again."""
+
+    def __init__(self, burst: int, interval_s: float) -> None:
+        self._slack_s = (burst - 1) * interval_s
+        self._interval_s = interval_s
+        self._full_at = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until one may be taken; 0 or less if at once."""
+        return self._full_at - self._slack_s - now
+
+    def take(self, now: float) -> None:
+        """Take one."""
+        self._full_at = max(self._full_at, now) + self._interval_s
 
 
 class Farm:
@@ -53,8 +69,8 @@ class Pacer:
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
-        self._budget = AsyncLimiter(BURST, BURST_S)
-        self._reads = AsyncLimiter(READ_BURST, READ_BURST_S)
+        self._budget = Bucket(BURST, INTERVAL_S)
+        self._reads = Bucket(READ_BURST, READ_INTERVAL_S)
         self._turn = {"read": asyncio.Lock(), "order": asyncio.Lock()}
         self._rest_until = 0.0
 
@@ -65,7 +81,7 @@ class Pacer:
         # The turn is kept until the farm lets us in: of budget that was granted and not yet used
         # there is never more than one request a lane, or it would pile up into a burst.
         async with self._turn[lane]:
-            await (self._order_budget() if lane == "order" else self._read_budget())
+            await self._until_due(lane)
             await places.acquire()
         try:
             yield
@@ -90,21 +106,19 @@ class Pacer:
         wait_s = REST_S if wait_s is None else min(max(wait_s, 0.0), REST_MAX_S)
         self._rest_until = max(self._rest_until, asyncio.get_running_loop().time() + wait_s)
 
-    async def _order_budget(self) -> None:
-        await self._budget.acquire()
-
-    async def _read_budget(self) -> None:
-        await self._reads.acquire()
-        patient_until = asyncio.get_running_loop().time() + PATIENCE_S
+    async def _until_due(self, lane: Lane) -> None:
+        loop = asyncio.get_running_loop()
+        patient_until = loop.time() + PATIENCE_S
         while True:
-            wait_s = self.resting_s or self._yielding_s(patient_until)
-            if wait_s == 0:
+            now = loop.time()
+            wait_s = self._budget.wait_s(now)
+            if lane == "read":
+                gives_way = now < patient_until and self._turn["order"].locked()
+                wait_s += INTERVAL_S if gives_way else 0.0
+                wait_s = max(wait_s, self._reads.wait_s(now), self._rest_until - now)
+            if wait_s < TICK_S:
                 break
             await asyncio.sleep(wait_s)
-        await self._budget.acquire()
-
-    def _yielding_s(self, patient_until: float) -> float:
-        order_waits = self._turn["order"].locked()
-        patient = asyncio.get_running_loop().time() < patient_until
-        room = self._budget.has_capacity() and not order_waits
-        return 0.0 if room or not patient else BURST_S / BURST
+        self._budget.take(now)
+        if lane == "read":
+            self._reads.take(now)

@@ -18,6 +18,8 @@ from realtime.core.times import from_micros, microseconds
 OVERLAP_S = 60
 PAGE = 500
 FILLS_PAGE = 100
+TRAILING = "trailing_stop"
+"""The type of order whose `hwm` and `stop_price` move without an event."""
 PAGES_AT_MOST = 40
 """Bounds a reading after a very long absence: 20 000 orders."""
 
@@ -32,28 +34,43 @@ async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Sna
     unknown = {f.order_id for f in fills if f.order_id} - shown - state.orders.keys()
     asked = [*hidden, *sorted(unknown)] if since is not None else hidden
     found, vanished = await _by_id(rest, asked)
-    money = await read_money(rest, now=now)
+    positions = await rest.positions()
+    account = await rest.account()
     return Snapshot(
         requested_at=now,
-        account=money.account,
-        positions=money.positions,
+        account=account,
+        positions=positions,
         orders=(*orders, *found),
         vanished=vanished,
         fills=fills,
+        answers_doubts=True,
         is_full=True,
     )
 
 
-async def read_money(rest: Rest, *, now: float) -> Snapshot:
-    """Read positions, then the account: its money is never older than they are."""
+async def read_money(rest: Rest, state: AccountState, *, now: float) -> Snapshot:
+    """Read what moves without an event: positions, account, and trailing stops if any work.
+
+    The account comes last: its money is never older than the positions.
+    """
+    trailing = await _trailing_stops(rest) if _has_trailing_stop(state) else None
     positions = await rest.positions()
-    return Snapshot(requested_at=now, positions=positions, account=await rest.account())
+    account = await rest.account()
+    return Snapshot(requested_at=now, orders=trailing, positions=positions, account=account)
+
+
+def _has_trailing_stop(state: AccountState) -> bool:
+    return any(o.type == TRAILING and not o.is_closed for o in state.orders.values())
+
+
+async def _trailing_stops(rest: Rest) -> tuple[Order, ...]:
+    return tuple(o for o in await _working_orders(rest) if o.type == TRAILING)
 
 
 async def read_orders(rest: Rest, ids: Collection[OrderId], *, now: float) -> Snapshot:
     """Read some orders by id."""
     found, vanished = await _by_id(rest, ids)
-    return Snapshot(requested_at=now, orders=found, vanished=vanished)
+    return Snapshot(requested_at=now, orders=found, vanished=vanished, answers_doubts=True)
 
 
 def _since(watermark: str | None) -> int | None:

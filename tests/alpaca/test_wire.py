@@ -169,6 +169,19 @@ def test_what_must_be_readable(data: object, place: str) -> None:
     assert place in unreadable(data)
 
 
+@pytest.mark.parametrize("innermost", [order(), order(id=5), 5])
+@pytest.mark.parametrize("depth", [20, 200])
+def test_legs_of_legs(innermost: object, depth: int) -> None:
+    """Legs have no legs; a frame that nests them without end is refused, in bounded time."""
+    nested = json.dumps(innermost)
+    for _ in range(depth):
+        nested = json.dumps(order(legs=None)).replace('"legs": null', f'"legs": [{nested}]')
+    sent = frame(update(order=None)).replace(b'"order":null', b'"order":' + nested.encode())
+    assert isinstance(decode_frame(sent), Unreadable)
+    with pytest.raises(ProtocolViolation):
+        wire.decode_orders(f"[{nested}]".encode())
+
+
 def test_numbers_become_strings_as_written() -> None:
     """A number where a string is expected keeps every digit that was sent."""
     sent = FILL.replace(b'"price":"188.4"', b'"price":188.40')
