@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from realtime.config import toml_file
 from realtime.config.environment import KEY_NAMES, keys_given, variable
-from realtime.config.problems import Problem, WrongValue, nearest
+from realtime.config.problems import Problem, WrongValue, dotted, nearest
 from realtime.config.settings import AccountSettings
 from realtime.config.values import key
 from realtime.secret import Credentials, Secret
@@ -73,12 +73,13 @@ def _exposed(path: Path) -> Problem | None:
 def _take(tables: dict[str, object], path: Path, labels: list[str]) -> SecretsFile:
     pairs: dict[str, Pair] = {}
     problems: list[Problem] = []
+    known = frozenset(labels)
     for label, table in tables.items():
         if not isinstance(table, dict):
             problems.append(
                 Problem(f"{path}: a value stands outside a section", "put it under [<label>]")
             )
-        elif label not in labels:
+        elif label not in known:
             problems.append(_stranger(label, path, labels))
         else:
             pairs[label] = _pair(table, f"{path}: [{label}]", problems)
@@ -88,7 +89,7 @@ def _take(tables: dict[str, object], path: Path, labels: list[str]) -> SecretsFi
 def _stranger(label: str, path: Path, labels: list[str]) -> Problem:
     found = nearest(label, labels)
     if found:
-        return Problem(f"{path}: [{label}]: no such account", f"did you mean [{found}]?")
+        return Problem(f"{path}: [{dotted(label)}]: no such account", f"did you mean [{found}]?")
     return Problem(
         f"{path}: a section belongs to no account of accounts.toml",
         f"its name must be one of: {', '.join(labels[:10])}{', …' if len(labels) > 10 else ''}",
