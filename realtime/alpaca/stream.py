@@ -8,11 +8,17 @@ before the listen ack are kept and given out first.
 import asyncio
 import ssl
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import (
+    ConcurrencyError,
+    ConnectionClosed,
+    InvalidStatus,
+    WebSocketException,
+)
 
 from realtime.alpaca.wire import authorize_frame, decode_frame, listen_frame
 from realtime.core.model import TradeUpdate
@@ -118,12 +124,19 @@ class Stream:
     async def close(self) -> None:
         """Close, and wait until the socket is gone or `CLOSE_S` is over. Never raises."""
         try:
-            async with asyncio.timeout(CLOSE_S):
+            async with asyncio.timeout(CLOSE_S), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._discard(), name="discard")
                 await self._socket.close()
         except TimeoutError:
-            pass
+            pass  # the broker does not answer: cut
         finally:
             self._socket.transport.abort()
+
+    async def _discard(self) -> None:
+        """Read what nobody will: the broker's answer to the closing handshake is behind it."""
+        with suppress(ConnectionClosed, ConcurrencyError):  # the end, or somebody still receives
+            while True:
+                await self._socket.recv(decode=False)
 
     async def _converse(self, frame: str, until: Stage, limit_s: float, about: str) -> None:
         try:
