@@ -90,8 +90,12 @@ class Replica:
         return replayed
 
     async def read_money(self) -> Reconciled:
-        """Read positions and account, take them, publish."""
-        return await self._read("money", read_money)
+        """Read what moves without an event, take it, publish."""
+
+        async def reading(rest: Rest, *, now: float) -> Snapshot:
+            return await read_money(rest, self.record.state, now=now)
+
+        return await self._read("money", reading)
 
     async def read_everything(self, reason: str) -> Reconciled:
         """Read all that a connect reads, take it, publish."""
