@@ -17,6 +17,7 @@ from realtime.simulator.exchange.timestamps import (
     new_york_date,
     new_york_stamp,
     rfc3339_micros,
+    to_micros,
 )
 
 FILL = "FILL"
@@ -64,7 +65,7 @@ class Journal:
     def add(self, entry: Activity) -> None:
         """Append an entry; entries come in the order of time."""
         self.entries.append(entry)
-        self._created[entry.id] = entry.at
+        self._created[entry.id] = to_micros(entry.at)
 
     def record_fill(self, execution: Execution) -> None:
         """Append the FILL of an execution that has just been booked."""
@@ -132,7 +133,7 @@ class Journal:
     def _same_time_before(self, token: str, edge: int, at: int) -> int:
         count = 0
         for entry in self.entries[edge:]:
-            if entry.at != at or entry.id == token:
+            if _created_at(entry) != at or entry.id == token:
                 break
             count += 1
         return count
@@ -140,7 +141,7 @@ class Journal:
     def _same_time_after(self, token: str, edge: int, at: int) -> int:
         count = 0
         for entry in reversed(self.entries[:edge]):
-            if entry.at != at or entry.id == token:
+            if _created_at(entry) != at or entry.id == token:
                 break
             count += 1
         return count
@@ -152,7 +153,7 @@ def activity_id(at: int, uuid: str) -> str:
 
 
 def _created_at(entry: Activity) -> int:
-    return entry.at
+    return to_micros(entry.at)
 
 
 def _is_on(at: int, wanted: str) -> bool:

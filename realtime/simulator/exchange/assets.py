@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID, uuid5
 
 import msgspec
+from msgspec.structs import replace
 
 from realtime.simulator.exchange.decimals import ONE, ZERO, plain
 from realtime.simulator.exchange.refusal import Document, Refusal, not_found, unprocessable
@@ -93,6 +94,17 @@ class Listing:
     def find(self, name: str) -> Asset | None:
         """Return the asset of this symbol or id, or None."""
         return self._by_any_name.get(name) or self._by_any_name.get(name.upper())
+
+    def retire(self, asset: Asset) -> None:
+        """Take an asset out of trading: an option that has expired."""
+        retired = replace(asset, active=False)
+        self.by_symbol[asset.symbol] = retired
+        for name in (asset.symbol, asset.position_symbol, asset.id):
+            self._by_any_name[name] = retired
+
+    def options(self) -> list[Asset]:
+        """Return the contracts that still trade."""
+        return [a for a in self.by_symbol.values() if a.contract is not None and a.active]
 
     def tradable(self, symbol: str) -> Asset:
         """Return an asset that takes orders, or refuse."""

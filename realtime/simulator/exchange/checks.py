@@ -41,7 +41,7 @@ def check_order(
     _check_fractions(account, order)
     held = account.held(asset)
     if (order.is_buy and held < 0) or (not order.is_buy and held > 0):
-        _check_available(account, order, order.remaining(price), without)
+        _check_available(account, order, price, without)
     elif not order.is_buy:
         _check_sell_to_open(floor, account, order, price)
     if asset.is_option and order.is_buy and account.options_level < _LEVEL_TO_BUY:
@@ -143,11 +143,9 @@ def _check_fractions(account: Account, order: Order) -> None:
         raise unprocessable("fractional orders cannot be sold short")
 
 
-def _check_available(
-    account: Account, order: Order, wanted: Decimal, without: Order | None
-) -> None:
+def _check_available(account: Account, order: Order, price: Decimal, without: Order | None) -> None:
     asset = order.asset
-    price = order.limit_price or ONE
+    wanted = order.remaining(price)
     available = available_qty(account, asset, price, without)
     if wanted <= available:
         return

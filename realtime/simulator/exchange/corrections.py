@@ -125,7 +125,7 @@ def _reverse(account: Account, execution: Execution, at: int) -> None:
     if execution in position.today:
         position.rebuild()
     else:
-        position.reverse_old(execution)
+        position.adjust(-execution.position_delta, execution.price)
 
 
 def _split_order(floor: Floor, account: Account, order: Order, ratio: Decimal) -> None:

@@ -1,9 +1,12 @@
 """The bells: what the opening and the closing do to orders, positions and accounts."""
 
+from decimal import Decimal
 from heapq import heappop
 
 from realtime.simulator.exchange.accounts import Account, Yesterday
-from realtime.simulator.exchange.decimals import plain
+from realtime.simulator.exchange.assets import Asset
+from realtime.simulator.exchange.decimals import ZERO, plain
+from realtime.simulator.exchange.expiry import expire_contracts
 from realtime.simulator.exchange.floor import Floor
 from realtime.simulator.exchange.groups import end_group, start_work
 from realtime.simulator.exchange.margin import count_money, exposure
@@ -70,6 +73,7 @@ def close_session(floor: Floor, at: int, *, stops_trading: bool) -> None:
             happened = touch(account, order)
             order.status = "done_for_day"
             announce(floor, account, order, "done_for_day", happened)
+    expire_contracts(floor, new_york_date(at))
     floor.prices.end_day(at)
     for account in floor.accounts.values():
         _end_account_day(floor, account, at)
@@ -119,20 +123,30 @@ def _end_account_day(floor: Floor, account: Account, at: int) -> None:
 def _charge_fees(floor: Floor, account: Account) -> None:
     """Write the day's crypto fees into the journal; they left the books with each trade."""
     for symbol, (coins, cash) in account.fees.items():
+        asset = floor.listing.by_symbol[symbol]
+        price = floor.prices.last[symbol]
         at = account.identity.stamp()
         if coins and not floor.quirks.crypto_fee_in_position:
-            position = account.position_of(floor.listing.by_symbol[symbol])
-            taken = min(coins, position.qty)
-            position.withdraw(taken)
-            account.note_flow(at, symbol, -taken)
+            cash += _take_coins(account, asset, coins, price, at)
         account.journal.record(
             "CFEE",
             at,
             account.identity.uuid(),
             net_amount=plain(-cash),
-            symbol=symbol,
+            symbol=asset.position_symbol,
             qty=plain(-coins),
-            price=plain(floor.prices.last[symbol]),
+            price=plain(price),
             description="Coin Pair Transaction Fee",
         )
     account.fees.clear()
+
+
+def _take_coins(account: Account, asset: Asset, coins: Decimal, price: Decimal, at: int) -> Decimal:
+    """Take a fee out of the position; return what had to be taken in cash instead."""
+    position = account.position_of(asset)
+    taken = min(coins, max(position.qty, ZERO))
+    position.adjust(-taken, price)
+    cash = (coins - taken) * price
+    account.cash -= cash
+    account.note_flow(at, asset.symbol, -taken, cash=-cash)
+    return cash

@@ -17,6 +17,7 @@ from realtime.simulator.exchange.trading import (
     end,
     goes_to_venue,
     register,
+    reject_replacement,
     resume,
     send,
     touch,
@@ -119,7 +120,7 @@ def shrink(floor: Floor, account: Account, stop: Order, *, to: Order) -> None:
 
 
 def _activate_exits(floor: Floor, account: Account, entry: Order) -> None:
-    legs = entry.legs or []
+    legs = [leg for leg in entry.legs or () if leg.status == "held"]
     if entry.order_class == "oto":
         for leg in legs:
             _send_exit(floor, account, leg)
@@ -169,9 +170,4 @@ def _refuse_late_changes(floor: Floor, account: Account, order: Order) -> None:
         at = touch(account, order)
         reason = "TOO_LATE_TO_CANCEL"
         announce_refusal(floor, account, order, "order_cancel_rejected", at, reason)
-    if order.replacement is not None:
-        refused, order.replacement = order.replacement, None
-        end(floor, account, refused, "rejected", is_silent=True)
-        at = refused.failed_at or refused.updated_at
-        reason = "order has been filled"
-        announce_refusal(floor, account, refused, "order_replace_rejected", at, reason)
+    reject_replacement(floor, account, order)

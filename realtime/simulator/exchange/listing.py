@@ -13,6 +13,7 @@ from realtime.simulator.exchange.queries import (
     read_words,
 )
 from realtime.simulator.exchange.refusal import Document, malformed
+from realtime.simulator.exchange.timestamps import to_micros
 
 _DEFAULT_LIMIT = 50
 _LARGEST_LIMIT = 500
@@ -39,7 +40,7 @@ def _candidates(account: Account, query: Mapping[str, str], status: str) -> Iter
     """Yield orders in the wanted direction, within the wanted times."""
     descending = read_choice(query, "direction", ("desc", "asc")) == "desc"
     source = account.open_orders if status == "open" else account.orders
-    orders = sorted(source.values(), key=_place) if status == "open" else list(source.values())
+    orders = sorted(source.values(), key=_place) if status == "open" else source.values()
     low, high = _bounds(account, query)
     for order in reversed(orders) if descending else orders:
         if low < _place(order) < high:
@@ -47,7 +48,7 @@ def _candidates(account: Account, query: Mapping[str, str], status: str) -> Iter
 
 
 def _place(order: Order) -> tuple[int, int]:
-    return order.submitted_at, order.number
+    return to_micros(order.submitted_at), order.number
 
 
 def _bounds(account: Account, query: Mapping[str, str]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -8,7 +8,6 @@ oldest lots first. So the average may jump from one day to the next without a tr
 from decimal import Decimal
 
 import msgspec
-from msgspec.structs import replace as with_fields
 
 from realtime.simulator.exchange.assets import Asset
 from realtime.simulator.exchange.decimals import ZERO, nano
@@ -56,7 +55,9 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
 
     def end_day(self) -> None:
         """Turn the day's trades into lots."""
-        self.lots = compress(self.lots, [e for e in self.today if not e.is_busted])
+        self.lots = compress(
+            self.lots, [(e.position_delta, e.price) for e in self.today if not e.is_busted]
+        )
         self.today = []
         self._begin_day()
 
@@ -66,18 +67,10 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         self.lots = [Lot(lot.qty * ratio, lot.price / ratio) for lot in self.lots]
         self._begin_day()
 
-    def withdraw(self, qty: Decimal) -> None:
-        """Take a quantity out at its average price: a fee paid in the coin."""
+    def adjust(self, delta: Decimal, price: Decimal) -> None:
+        """Book what is no trade of today: a fee in the coin, an exercise, an old trade undone."""
         self.end_day()
-        self.lots = _reduce(self.lots, -qty)
-        self._begin_day()
-
-    def reverse_old(self, execution: Execution) -> None:
-        """Undo an execution of an earlier day: its lot is gone, so the books just turn back."""
-        self.end_day()
-        self.lots = compress(
-            self.lots, [with_fields(execution, position_delta=-execution.position_delta)]
-        )
+        self.lots = compress(self.lots, [(delta, price)])
         self._begin_day()
 
     def intraday_base(self, lastday_price: Decimal) -> Decimal:
@@ -119,18 +112,21 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
             self.avg_entry_price = ZERO
 
 
-def compress(lots: list[Lot], trades: list[Execution]) -> list[Lot]:
-    """Return tomorrow's lots: today's openings as one lot, closings taken from the oldest."""
+def compress(lots: list[Lot], trades: list[tuple[Decimal, Decimal]]) -> list[Lot]:
+    """Return tomorrow's lots: today's openings as one lot, closings taken from the oldest.
+
+    A trade is its signed quantity and its price.
+    """
     old = list(lots)
     opened = Lot(ZERO, ZERO)
-    for trade in trades:
+    for delta, price in trades:
         held = sum((lot.qty for lot in old), opened.qty)
-        delta = trade.position_delta
         if held and (held > 0) != (delta > 0):
             closing = delta if abs(delta) <= abs(held) else -held
             old, opened = _close(old, opened, closing)
-            delta -= closing
-        opened = _add(opened, delta, trade.price)
+            opened = _add(opened, delta - closing, price)
+        else:
+            opened = _add(opened, delta, price)
     return [*old, opened] if opened.qty else old
 
 

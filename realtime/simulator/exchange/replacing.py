@@ -76,7 +76,12 @@ def hold_replaces(floor: Floor, account: Account, *, on: bool) -> None:
         return
     for order in list(account.open_orders.values()):
         new, order.replacement = order.replacement, None
-        if new is not None and not order.is_terminal:
+        if new is None:
+            continue
+        if new.is_terminal:  # canceled while it waited: the old order goes on
+            order.status = "partially_filled" if order.filled_qty else "new"
+            touch(account, order)
+        else:
             _give_way(floor, account, order, new)
 
 

@@ -33,7 +33,12 @@ def rfc3339(at: int) -> str:
 
 def rfc3339_micros(at: int) -> str:
     """Write a time as REST reads it back: microseconds, rounded half up."""
-    return rfc3339((at + MICROSECOND // 2) // MICROSECOND * MICROSECOND)
+    return rfc3339(to_micros(at))
+
+
+def to_micros(at: int) -> int:
+    """Round nanoseconds to whole microseconds, half up: what REST shows and compares."""
+    return (at + MICROSECOND // 2) // MICROSECOND * MICROSECOND
 
 
 def rfc3339_new_york(at: int) -> str:

@@ -5,7 +5,11 @@ from heapq import heappush
 from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.floor import Floor
 from realtime.simulator.exchange.orders import Order
-from realtime.simulator.exchange.updates import announce, announce_pending_new
+from realtime.simulator.exchange.updates import (
+    announce,
+    announce_pending_new,
+    announce_refusal,
+)
 
 # Time in force of the auctions: such orders wait for a bell, not for a price.
 AUCTIONS = ("opg", "cls")
@@ -43,7 +47,7 @@ def goes_to_venue(floor: Floor, order: Order) -> bool:
 def resume(floor: Floor, account: Account, order: Order) -> None:
     """Make the order `new` at the venue and let it trade. Also after a pause."""
     at = touch(account, order)
-    order.status = "new"
+    order.status = "partially_filled" if order.filled_qty else "new"
     for leg in order.legs or () if order.is_multileg else ():
         leg.status, leg.updated_at = "new", order.updated_at
     floor.books.enter(order)
@@ -63,6 +67,18 @@ def end(
     floor.books.remove(order)
     if not is_silent:
         announce(floor, account, order, status, at)
+    reject_replacement(floor, account, order)
+
+
+def reject_replacement(floor: Floor, account: Account, order: Order) -> None:
+    """Refuse the order that was waiting to replace this one: there is nothing to replace."""
+    refused, order.replacement = order.replacement, None
+    if refused is None or refused.is_terminal:
+        return
+    end(floor, account, refused, "rejected", is_silent=True)
+    at = refused.failed_at or refused.updated_at
+    reason = f'order is already in "{order.status}" state'
+    announce_refusal(floor, account, refused, "order_replace_rejected", at, reason)
 
 
 def touch(account: Account, order: Order) -> int:
