@@ -17,6 +17,7 @@ class Tradable(NamedTuple):
     symbol: str
     asset_class: str
     shortable: bool
+    fractionable: bool
 
     @property
     def is_crypto(self) -> bool:
@@ -49,7 +50,7 @@ class Ideas:
             return _order(asset, "sell", qty)
         if dice < 0.24:
             return self._bracket(asset, qty, price)
-        if dice < 0.34:
+        if dice < 0.34 and asset.fractionable:
             body = _order(asset, "buy", qty)
             del body["qty"]
             return body | {"notional": plain((qty * price).quantize(CENT))}

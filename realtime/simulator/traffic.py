@@ -12,8 +12,12 @@ from realtime.simulator.exchange.engine import AccountSpec, Exchange, Refusal, T
 from realtime.simulator.ideas import Tradable
 from realtime.simulator.trader import Market, Trader
 
-# Events not made in time are made up for, but of no longer than this: one step must not block the loop for long.
-MAX_DEBT_S = 0.2
+# Events not made in time are made up for, if they were due within this time …
+MAX_DEBT_S = 1.0
+# (but at any rate so many, for one order alone makes three or four)
+MIN_DEBT = 10.0
+# … but of no longer a time in one step, which would block the loop.
+MAX_STEP_S = 0.06
 # A trader may find nothing to do or be refused; then another is asked, so many times a step at most.
 TRIES_PER_EVENT = 4
 # Orders each account enters with before the first event is counted.
@@ -71,16 +75,20 @@ class Traffic:
         if not self.activity:
             self._debt = 0.0
             return
-        limit = self.activity * MAX_DEBT_S
+        limit = max(MIN_DEBT, self.activity * MAX_DEBT_S)
         self._debt = max(-limit, min(limit, self._debt + self.activity * passed))
-        if self._debt < 1 or not self._turns:
-            return
+        if self._debt >= 1 and self._turns:
+            self._make(min(self._debt, max(1.0, self.activity * MAX_STEP_S)))
+
+    def _make(self, events: float) -> None:
+        """Let traders act until so many events came of it."""
         market = self._market()
-        tries = int(self._debt) * TRIES_PER_EVENT
-        while self._debt >= 1 and tries:
+        goal = self._debt - events
+        for _ in range(int(events) * TRIES_PER_EVENT):
             trader = self._turns[int(self._rng.random() * len(self._turns))]
             self._try(Trader.act, trader, market)
-            tries -= 1
+            if self._debt <= goal:
+                break
 
     def _try(
         self, act: Callable[[Trader, Exchange, Market], None], trader: Trader, market: Market
@@ -102,7 +110,10 @@ def _tradable(exchange: Exchange) -> dict[str, Tradable]:
     assets = map(exchange.asset, exchange.prices())
     return {
         str(asset["symbol"]): Tradable(
-            str(asset["symbol"]), str(asset["class"]), bool(asset["shortable"])
+            symbol=str(asset["symbol"]),
+            asset_class=str(asset["class"]),
+            shortable=bool(asset["shortable"]),
+            fractionable=bool(asset["fractionable"]),
         )
         for asset in assets
         if asset["tradable"]
