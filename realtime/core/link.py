@@ -30,6 +30,8 @@ class Link(Struct, frozen=True, kw_only=True):
     """What a person can do about the last error, when there is something."""
     next_attempt_at: float | None = None
     """When the next attempt is due, in state `waiting`."""
+    polled_at: float | None = None
+    """When the state was last read by REST because the link is down; `None` while it is not."""
     stale_since: float | None = None
     """Since when the state may be behind the broker; `None` while it is current."""
     stale_reason: str | None = "no snapshot yet"

@@ -43,6 +43,7 @@ class LinkJournal:
             reconnect_attempts=0,
             next_attempt_at=None,
             remedy=None,
+            polled_at=None,
             stale_since=None,
             stale_reason=None,
         )
@@ -78,6 +79,11 @@ class LinkJournal:
             now,
         )
         self._tell(error, wait_s, attempts, rate_limited=rate_limited)
+
+    def polled(self) -> None:
+        """A reading by REST landed while the link is down."""
+        now = self._clock()
+        self._put(structs.replace(self._link, polled_at=now), now)
 
     def refused(self, error: Refused) -> None:
         """The credentials do not work: no further attempt until the configuration changes."""
