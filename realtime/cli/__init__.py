@@ -73,9 +73,7 @@ def group() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", no traceback
+    _prepare_streams()
     try:
         code = _run(args)
         sys.stdout.flush()
@@ -84,6 +82,15 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller; a socket must not be given its number
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open as long as we run
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", no traceback
 
 
 def _run(args: Sequence[str] | None) -> int:

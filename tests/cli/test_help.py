@@ -115,3 +115,9 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         ["sh", "-c", program], capture_output=True, text=True, timeout=20, check=False
     )
     assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(closed: str) -> None:
+    program = f"{shlex.quote(sys.executable)} -m realtime --version {closed}"
+    assert subprocess.run(["sh", "-c", program], timeout=20, check=False).returncode == cli.FINE
