@@ -9,7 +9,7 @@ from msgspec.json import Decoder
 from realtime.alpaca.lenient import MISFIT, is_json
 from realtime.errors import BrokerError, LinkError, RateLimited, Refused
 
-REMEDY = "put a valid key into secrets.toml or the environment, then send SIGHUP"
+NEW_KEY = "put a valid key into secrets.toml or the environment, then send SIGHUP"
 
 
 class _Problem(Struct):
@@ -31,7 +31,7 @@ def check(status: int, headers: Mapping[str, str], body: bytes, what: str) -> No
     if status == 429:
         raise RateLimited(said, retry_after_s=retry_after_s(headers))
     if status == 401 or (status == 403 and not is_refusal_of_order(problem.code)):
-        raise Refused(said, remedy=REMEDY)
+        raise Refused(said, remedy=NEW_KEY)
     if status >= 500 or status < 400 or not is_json(body):
         raise LinkError(said, status=status)
     raise BrokerError(said, status=status, code=problem.code, body=body)

@@ -143,7 +143,7 @@ class Rest:
             method,
             URL(self._base + path, encoded=True),
             params=params,
-            headers=self._headers(),
+            headers=wire.authorize_headers(self._credentials),
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=CALL_S),
         ) as response:
@@ -151,12 +151,6 @@ class Rest:
             body = await _bounded(response.content)
             answers.check(response.status, response.headers, body, f"{method} {path}")
             return body
-
-    def _headers(self) -> dict[str, str]:
-        return {
-            "APCA-API-KEY-ID": self._credentials.key_id.reveal(),
-            "APCA-API-SECRET-KEY": self._credentials.secret_key.reveal(),
-        }
 
     def _learn(self, headers: Mapping[str, str], sent_at: float) -> None:
         self.last_request_id = headers.get("X-Request-ID")

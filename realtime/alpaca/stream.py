@@ -11,6 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
+from multidict import CIMultiDict
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import (
@@ -20,6 +21,7 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
+from realtime.alpaca.answers import NEW_KEY, retry_after_s
 from realtime.alpaca.wire import authorize_frame, decode_frame, listen_frame
 from realtime.core.model import TradeUpdate
 from realtime.core.session import Message, Stage, advance, begin
@@ -52,6 +54,8 @@ EARLY_MAX = 1000
 """Events kept before the listen ack; there should be none."""
 
 RETRY_LATER = frozenset({406, 429})
+
+ONE_SOCKET = "another program may hold this key's only socket; stop it"
 
 
 class _Connect(websocket_connect):
@@ -167,17 +171,14 @@ class Stream:
             raise LinkError(step.failed)
 
 
-NEW_KEY = "put a valid key into secrets.toml or the environment, then send SIGHUP"
-ONE_SOCKET = "another program may hold this key's only socket; stop it"
-
-
 def _turned_away(error: InvalidStatus) -> RealtimeError:
     status = error.response.status_code
     if status in RETRY_LATER:
         return RateLimited(
             f"the broker answered {status} to the connection attempt",
             remedy=ONE_SOCKET,
-            retry_after_s=_seconds(error.response.headers.get("Retry-After")),
+            # websockets' own mapping raises when a header comes twice
+            retry_after_s=retry_after_s(CIMultiDict(error.response.headers.raw_items())),
         )
     if status in (401, 403):
         return Refused(f"the broker answered {status} to the connection attempt", remedy=NEW_KEY)
@@ -196,7 +197,3 @@ def _gone(closed: ConnectionClosed) -> LinkError:
 
 def _said(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.isascii() and header.isdigit() else None

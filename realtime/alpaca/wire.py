@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
+from realtime.alpaca.answers import NEW_KEY
 from realtime.alpaca.lenient import DEPTH_MAX, MISFIT, mend, split_array, split_object, text
 from realtime.alpaca.rest_form import in_rest_form
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
@@ -27,7 +28,7 @@ from realtime.core.session import (
     Message,
     Unreadable,
 )
-from realtime.errors import ProtocolViolation
+from realtime.errors import ProtocolViolation, Refused
 from realtime.secret import Credentials
 
 T = TypeVar("T", bound=Struct)
@@ -55,8 +56,14 @@ _FILLS = Decoder(tuple[FillActivity, ...])
 
 def authorize_frame(credentials: Credentials) -> str:
     """Give the frame that authorizes. It holds the secret: never log it."""
-    key, secret = credentials.key_id.reveal(), credentials.secret_key.reveal()
-    return msgspec.json.encode({"action": "auth", "key": key, "secret": secret}).decode()
+    key_id, secret_key = _revealed(credentials)
+    return msgspec.json.encode({"action": "auth", "key": key_id, "secret": secret_key}).decode()
+
+
+def authorize_headers(credentials: Credentials) -> dict[str, str]:
+    """Give the headers that authorize a REST request. They hold the secret: never log them."""
+    key_id, secret_key = _revealed(credentials)
+    return {"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret_key}
 
 
 def listen_frame() -> str:
@@ -103,6 +110,14 @@ def decode_orders(body: bytes) -> tuple[Order, ...]:
 def decode_fills(body: bytes) -> tuple[FillActivity, ...]:
     """Read a list of FILL activities; one that cannot be read fails the list and is named."""
     return _all(body, _FILLS, FillActivity, "fills")
+
+
+def _revealed(credentials: Credentials) -> tuple[str, str]:
+    pair = credentials.key_id.reveal(), credentials.secret_key.reveal()
+    for value in pair:
+        if not (value.isascii() and value.isprintable() and value.strip()):
+            raise Refused("this cannot be a key: it is empty or not plain text", remedy=NEW_KEY)
+    return pair
 
 
 def _second_look(raw: bytes) -> Message:

@@ -167,9 +167,9 @@ async def test_turned_away(status: int, expected: type[RealtimeError]) -> None:
 
     def turn_away(_: ServerConnection, request: Request) -> Response:
         asked.append(request.path)
-        headers = Headers(Location="/elsewhere", Retry_After="1")
-        headers["Retry-After"] = "7"
-        headers["Content-Length"] = "0"
+        headers = Headers({"Location": "/elsewhere", "Content-Length": "0"})
+        headers["retry-after"] = "7"
+        headers["Retry-After"] = "9"
         return Response(status, http.HTTPStatus(status).phrase, headers)
 
     async with stream_broker(tells(), gatekeeper=turn_away) as url:
