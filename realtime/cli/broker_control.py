@@ -1,4 +1,4 @@
-"""The demo's hand on its simulator's switches and its eye on the daemon, both over HTTP."""
+"""The demo's hands: on its simulator's switches, in one account's orders, on the daemon's door."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,8 +8,11 @@ from itertools import cycle
 import aiohttp
 
 from realtime.cli.figures import Figures
+from realtime.simulator.credentials import key_of, secret_of
 
 QUERY_EVERY_S = 0.05
+
+ORDER = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 
 
 class BrokerControl:
@@ -21,18 +24,25 @@ class BrokerControl:
 
     async def switch(self, fault: Mapping[str, object]) -> bool:
         """Put a fault on; says whether it was taken."""
-        return await self._post("faults", fault)
+        return await self._post("/_sim/faults", fault)
+
+    async def buy(self, label: str) -> bool:
+        """Place an order in an account's name, as any other program with its key may."""
+        keys = {"APCA-API-KEY-ID": key_of(label), "APCA-API-SECRET-KEY": secret_of(label)}
+        return await self._post("/v2/orders", ORDER, keys)
 
     @asynccontextmanager
     async def quiet(self, activity: float) -> AsyncIterator[None]:
         """Let nobody trade while the block runs, then `activity` events a second again."""
-        await self._post("traffic", {"activity": 0})
+        await self._post("/_sim/traffic", {"activity": 0})
         yield
-        await self._post("traffic", {"activity": activity})
+        await self._post("/_sim/traffic", {"activity": activity})
 
-    async def _post(self, path: str, body: Mapping[str, object]) -> bool:
+    async def _post(
+        self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None
+    ) -> bool:
         try:
-            async with self._http.post(f"{self._url}/_sim/{path}", json=body) as answer:
+            async with self._http.post(self._url + path, json=body, headers=headers) as answer:
                 return answer.ok
         except (aiohttp.ClientError, TimeoutError):
             return False

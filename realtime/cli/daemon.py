@@ -12,7 +12,7 @@ from realtime.cli.descriptors import make_room
 from realtime.cli.loading import AboveBar, is_terminal, loading_bar
 from realtime.cli.readiness import Readiness, take_stock, until_ready
 from realtime.cli.stopping import told_to_stop
-from realtime.cli.world import real_world, run_in_loop
+from realtime.cli.world import real_world, run_in_loop, settle_memory
 from realtime.config.settings import Settings
 from realtime.logs import configure, configure_from, get_logger
 
@@ -46,6 +46,7 @@ async def _announce_ready(daemon: Daemon, environ: Mapping[str, str], began: flo
     enabled = take_stock(daemon.store).enabled
     with _progress(enabled, environ) as advanced:
         ready = await until_ready(daemon.store, advanced)
+    settle_memory()
     _tell_ready(ready, asyncio.get_running_loop().time() - began)
 
 

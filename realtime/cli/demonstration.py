@@ -23,7 +23,7 @@ from realtime.cli.readiness import Readiness, until_ready
 from realtime.cli.show import Show, Stage
 from realtime.cli.stopping import told_to_stop
 from realtime.cli.wording import counted
-from realtime.cli.world import real_world, run_in_loop
+from realtime.cli.world import real_world, run_in_loop, settle_memory
 from realtime.simulator.roster import account_specs
 
 
@@ -90,6 +90,7 @@ class Demonstration:
         world = real_world(Random(f"{self._wishes.seed}:daemon"))
         async with running(settings, world) as daemon:
             ready = await self._until_ready(daemon)
+            settle_memory()
             url = f"http://{LOOPBACK}:{daemon.port}"
             self._tell_ready(ready, loop.time() - began, url)
             await self._show.play(daemon.store, simulator.url, url)

@@ -24,7 +24,7 @@ SILENT = frozenset(
 
 
 class Narrator:
-    """Takes every log event of this process. Nothing is said before `begin`."""
+    """Takes every log event of this process. Nothing is said or measured before `begin`."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.tells_fills = True
@@ -73,11 +73,13 @@ class Narrator:
         raise structlog.DropEvent
 
     def _take_fill(self, account: object, facts: MutableMapping[str, Any]) -> None:
+        if self._began is None:
+            return
         lag_ms = facts.get("lag_ms")
         if isinstance(lag_ms, float):
             self.lags.add(lag_ms)
         now = time.monotonic()
-        if self._began is None or not self.tells_fills or now - self._last_fill < FILL_EVERY_S:
+        if not self.tells_fills or now - self._last_fill < FILL_EVERY_S:
             return
         self._last_fill = now
         self.tell(sentence("fill.applied", str(account), facts))

@@ -1,7 +1,8 @@
 """The demo from the moment that all accounts are ready: trouble, queries, comparison, figures."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import aiohttp
 from msgspec import Struct
@@ -50,19 +51,27 @@ class Show:
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout) as http, asyncio.TaskGroup() as tasks:
             control = BrokerControl(http, broker_url)
-            querying = tasks.create_task(
-                query_for_ever(http, daemon_url, self._stage.labels, self.figures), name="queries"
-            )
             if self._stage.has_chaos:
                 tasks.create_task(self._make_trouble(control, mark_s / SHOW_S), name="chaos")
-            await asyncio.sleep(mark_s - min(COMPARING_S, mark_s / 4))
+            async with self._querying(http, daemon_url):
+                await asyncio.sleep(mark_s - min(COMPARING_S, mark_s / 4))
+            # Not measured: asking for everything at once is no reader's way.
             async with control.quiet(self._stage.activity):
                 await self._compare(http, broker_url, daemon_url)
-            self.tell_figures()
-            self._narrator.tells_fills = False
-            if duration_s is None or duration_s > mark_s:
-                self._summary_is_due = True
-                await _sleep_until_stopped(duration_s, self._narrator)
+            async with self._querying(http, daemon_url):
+                await asyncio.sleep(mark_s - self._narrator.elapsed_s)
+                self.tell_figures()
+                self._narrator.tells_fills = False
+                if duration_s is None or duration_s > mark_s:
+                    self._summary_is_due = True
+                    await _sleep_until_stopped(duration_s, self._narrator)
+
+    @asynccontextmanager
+    async def _querying(self, http: aiohttp.ClientSession, daemon_url: str) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            asking = query_for_ever(http, daemon_url, self._stage.labels, self.figures)
+            querying = tasks.create_task(asking, name="queries")
+            yield
             querying.cancel()
 
     def tell_figures(self) -> None:
@@ -78,12 +87,12 @@ class Show:
         async for act in acts(self._stage.labels, pace):
             label = self._stage.labels[act.account]
             self._narrator.tell(act.sentence.format(label))
-            for fault in act.faults:
-                if not await control.switch({**fault, "account": label}):
-                    self._narrator.tell(f"the simulator did not take the fault {fault['kind']}")
-                    break
-            else:
+            if all([await control.switch({**fault, "account": label}) for fault in act.faults]):
                 self.figures.faults += 1
+            else:
+                self._narrator.tell("the simulator did not take the fault")
+            for _ in range(act.trades):
+                await control.buy(label)
 
     async def _compare(self, http: aiohttp.ClientSession, broker_url: str, daemon_url: str) -> None:
         """Count what the daemon has not right, and say which accounts cannot be judged."""
