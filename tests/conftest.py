@@ -16,7 +16,7 @@ from hypothesis import settings
 COMPAT = Path(__file__).parent / "compat"
 NO_SDK = "alpaca-py is not installed: pip install -c constraints.txt -e '.[dev,compat]'"
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=40)
-settings.register_profile("ci", deadline=None, max_examples=2000)
+settings.register_profile("ci", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 HAS_SDK = importlib.util.find_spec("alpaca") is not None

@@ -6,15 +6,21 @@ to. So any order and any duplication of the same events gives the same state. Wh
 doubtful is returned as `doubts`: each asks for a look at REST, none is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct, structs
 
 from realtime.core.decimals import ZERO, number
+from realtime.core.executions import (
+    UNDOING,
+    count,
+    executions_told,
+    is_news,
+    is_spread,
+    unexplained,
+)
 from realtime.core.model import (
-    ExecutionId,
-    LegFill,
     Order,
     OrderId,
     Position,
@@ -22,10 +28,10 @@ from realtime.core.model import (
     TradeUpdate,
     position_symbol,
 )
-from realtime.core.orders import evict, flatten, is_forgotten, outranks
+from realtime.core.orders import evict, flatten, is_late, is_later, outranks
 from realtime.core.positions import after_execution
-from realtime.core.state import MONEY, ORDERS, AccountState, Execution, PositionMark
-from realtime.core.times import microseconds, nanoseconds
+from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution, PositionKey, marked
+from realtime.core.times import NEVER, microseconds, nanoseconds
 
 KNOWN_EVENTS = frozenset(
     {
@@ -53,14 +59,18 @@ KNOWN_EVENTS = frozenset(
 )
 """Events with a documented meaning; any other is applied by its order and counted."""
 
-UNDOING = frozenset({"trade_bust", "trade_correct"})
-"""Events that take back the execution named by `previous_execution_id`."""
-
 CRYPTO_FEE_MOST = number("0.01")
 """A crypto buy credits the position less than it executed: the fee stays in the coin."""
 
 DoubtKind = Literal[
-    "fills_gap", "position_gap", "reopened", "successor_unknown", "superseded_open", "overdue"
+    "fills_gap",
+    "position_gap",
+    "reopened",
+    "contradicted",
+    "successor_unknown",
+    "superseded_open",
+    "late_news",
+    "overdue",
 ]
 
 
@@ -84,63 +94,95 @@ class Applied(Struct, frozen=True, kw_only=True):
 def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
     """The next state. `now` is our clock, epoch seconds; the state is the same object if nothing
     changed."""
-    if is_forgotten(update.order, state):
-        return Applied(state=state)
-    before = state.orders.get(update.order.id)
-    state, took = _take_orders(state, update)
-    if update.event in UNDOING:
-        return _undo(state, update, now)
-    doubts = _order_doubts(state, update.order, before)
-    executions = tuple(e for e in _executions_of(update) if _is_news(state, e))
+    if is_late(update.order, state):
+        return _doubted(state, (), _late_doubts(state, update), now)
+    before = state
+    state = _take_orders(state, update)
+    told = executions_told(update, state.orders)
+    executions = tuple(e for e in told if is_news(state, e))
+    doubts = _order_doubts(before, state, update.order)
     if executions:
-        if took:
-            doubts += _fill_doubts(update.order, before, executions)
-        state = _count(state, executions)
+        state = count(state, executions)
         state, position_doubts = _move_positions(state, update, executions, now)
         doubts += position_doubts
-    provisional = (MONEY if executions else frozenset()) | (ORDERS if doubts else frozenset())
-    if not provisional <= state.provisional:
-        state = structs.replace(state, provisional=state.provisional | provisional)
-    return Applied(state=evict(state), executions=executions, doubts=doubts)
+        if not state.provisional >= MONEY:
+            state = structs.replace(state, provisional=state.provisional | MONEY)
+    doubts += _fill_doubts(before, state, update, executions)
+    return _doubted(state, executions, doubts, now)
 
 
 def is_open_question(state: AccountState, doubt: Doubt) -> bool:
     """Whether what came since has not answered the doubt by itself."""
+    order = state.orders.get(doubt.order_id)
     if doubt.kind in ("superseded_open", "overdue"):
-        return (
-            not state.orders[doubt.order_id].is_closed if doubt.order_id in state.orders else False
-        )
+        return order is not None and not order.is_closed
     if doubt.kind == "successor_unknown":
-        order = state.orders.get(doubt.order_id)
         return order is None or order.replaced_by not in state.orders
+    if doubt.kind == "fills_gap":
+        return order is None or is_spread(order) or unexplained(state, order.id) != 0
     return True
 
 
-def _take_orders(state: AccountState, update: TradeUpdate) -> tuple[AccountState, bool]:
-    """Merge the event's order and its legs; also whether the order itself was news."""
+def _doubted(
+    state: AccountState,
+    executions: tuple[Execution, ...],
+    doubts: tuple[Doubt, ...],
+    now: float,
+) -> Applied:
+    if doubts:
+        provisional = state.provisional | ORDERS
+        state = structs.replace(state, provisional=provisional, doubted_at=now)
+    return Applied(state=evict(state), executions=executions, doubts=doubts)
+
+
+def _take_orders(state: AccountState, update: TradeUpdate) -> AccountState:
+    """Merge the event's order and its legs."""
     busted = state.busted
     if update.event in UNDOING:
         at = microseconds(update.order.updated_at)
-        busted = {**busted, update.order.id: max(at, busted.get(update.order.id, 0))}
+        if at > busted.get(update.order.id, 0):
+            busted = {**busted, update.order.id: at}
     orders, parents = state.orders, state.parents
     for order, parent in flatten(update.order):
         current = orders.get(order.id)
+        if current is None:
+            # Unknown legs of an old frame may be old, too, and dropped long ago.
+            old_frame = parent is not None and orders[parent] is state.orders.get(parent)
+            if old_frame and is_late(order, state):
+                continue
         if current is None or outranks(order, current, busted.get(order.id, 0)):
             orders = {**orders, order.id: order}
         if parent is not None and parents.get(order.id) != parent:
             parents = {**parents, order.id: parent}
-    took = orders.get(update.order.id) is not state.orders.get(update.order.id)
     if orders is state.orders and parents is state.parents and busted is state.busted:
-        return state, False
-    return structs.replace(state, orders=orders, parents=parents, busted=busted), took
+        return state
+    return structs.replace(state, orders=orders, parents=parents, busted=busted)
 
 
-def _order_doubts(state: AccountState, order: Order, before: Order | None) -> tuple[Doubt, ...]:
+def _late_doubts(state: AccountState, update: TradeUpdate) -> tuple[Doubt, ...]:
+    """News of an order that is unknown although newer ones were finished and dropped already.
+
+    Nearly always it is a repetition, and the order was dropped, too. So it is not taken; but one
+    that still works, or an execution newer than all of its symbol, is worth a look.
+    """
+    order = update.order
+    if not order.is_closed:
+        return (Doubt("late_news", order.id, f"{order.status}, {order.updated_at}"),)
+    for execution in executions_told(update, state.orders):
+        symbol = position_symbol(execution.symbol)
+        mark = state.marks.get(symbol)
+        newer = mark is None or _key(update, execution) > mark.key
+        if newer and not _is_in_last_reading(state, execution):
+            return (Doubt("position_gap", order.id, f"{symbol} executed {execution.at}"),)
+    return ()
+
+
+def _order_doubts(before: AccountState, state: AccountState, order: Order) -> tuple[Doubt, ...]:
     doubts: list[Doubt] = []
-    if before is not None and before.is_closed and not order.is_closed:
-        later = microseconds(order.updated_at) > microseconds(before.updated_at)
-        if later and microseconds(order.updated_at) > state.busted.get(order.id, 0):
-            doubts.append(Doubt("reopened", order.id, f"{before.status} → {order.status}"))
+    known = before.orders.get(order.id)
+    if known is not None and _contradict(known, order, state):
+        kind: DoubtKind = "reopened" if known.is_closed > order.is_closed else "contradicted"
+        doubts.append(Doubt(kind, order.id, f"{_said(known)} → {_said(order)}"))
     if order.replaced_by is not None and order.replaced_by not in state.orders:
         doubts.append(Doubt("successor_unknown", order.id, f"replaced by {order.replaced_by}"))
     if order.replaces is not None:
@@ -150,94 +192,82 @@ def _order_doubts(state: AccountState, order: Order, before: Order | None) -> tu
     return tuple(doubts)
 
 
+def _contradict(known: Order, order: Order, state: AccountState) -> bool:
+    """Whether time says that the other of two versions is the newer than their contents say."""
+    if state.orders[order.id] is known:
+        return is_later(order, known, state.busted.get(order.id, NEVER))
+    return is_later(known, order, state.busted.get(order.id, NEVER))
+
+
+def _said(order: Order) -> str:
+    return f"{order.status} {order.filled_qty or 0}"
+
+
 def _fill_doubts(
-    order: Order, before: Order | None, executions: tuple[Execution, ...]
+    before: AccountState,
+    state: AccountState,
+    update: TradeUpdate,
+    executions: tuple[Execution, ...],
 ) -> tuple[Doubt, ...]:
-    """`filled_qty` must grow by exactly what was executed, else an execution was missed."""
-    own = [e for e in executions if e.order_id == order.id]
-    if not own:
-        return ()
-    grown = number(order.filled_qty) - (number(before.filled_qty) if before else ZERO)
-    executed = sum((number(e.qty) for e in own), ZERO)
-    if grown == executed:
-        return ()
-    return (Doubt("fills_gap", order.id, f"filled grew by {grown}, executed {executed}"),)
+    """`filled_qty` must grow by exactly what was executed, else an execution was missed.
+
+    What an order lacked before, because its history was never read, it may go on lacking.
+    """
+    doubts: list[Doubt] = []
+    for told, _ in flatten(update.order):
+        own = any(e.order_id == told.id for e in executions)
+        if not own and state.orders.get(told.id) is before.orders.get(told.id):
+            continue
+        if _grown(before, state, told.id) == _executed(before, executions, told.id):
+            continue
+        lacked, lacks = unexplained(before, told.id), unexplained(state, told.id)
+        if lacks > max(lacked, ZERO) or lacks < min(lacked, ZERO):
+            doubts.append(Doubt("fills_gap", told.id, f"filled is off its executions by {lacks}"))
+    if is_spread(update.order) and update.qty and update.price and not update.legs:
+        doubts.append(Doubt("fills_gap", update.order.id, "filled without its legs' executions"))
+    doubts += [
+        Doubt("fills_gap", e.order_id, "executed while unknown")
+        for e in executions
+        if e.order_id not in state.orders
+    ]
+    return tuple(doubts)
 
 
-def _executions_of(update: TradeUpdate) -> tuple[Execution, ...]:
-    """What was executed, judged by the fields and not by the event's name."""
-    if update.legs:
-        by_id = {leg.id: leg for leg in update.order.legs or ()}
-        return tuple(
-            _leg_execution(leg, by_id[leg.order_id], update)
-            for leg in update.legs
-            if leg.order_id in by_id and leg.qty and leg.price
-        )
-    if not update.qty or not update.price or update.event in UNDOING:
-        return ()
-    order = update.order
-    identity = update.execution_id or update.event_id or f"{order.id}@{order.filled_qty}"
-    return (
-        Execution(
-            execution_id=ExecutionId(identity),
-            order_id=order.id,
-            symbol=order.symbol or "",
-            side=order.side or "",
-            qty=update.qty,
-            price=update.price,
-            at=update.timestamp or update.at,
+def _grown(before: AccountState, state: AccountState, order_id: OrderId) -> object:
+    old, new = before.orders.get(order_id), state.orders.get(order_id)
+    return number(new.filled_qty if new else None) - number(old.filled_qty if old else None)
+
+
+def _executed(before: AccountState, executions: Iterable[Execution], order_id: OrderId) -> object:
+    known = before.executions.get(order_id, {})
+    return sum(
+        (
+            number(e.qty) - (number(known[e.execution_id].qty) if e.execution_id in known else ZERO)
+            for e in executions
+            if e.order_id == order_id
         ),
+        ZERO,
     )
 
 
-def _leg_execution(leg: LegFill, order: Order, update: TradeUpdate) -> Execution:
-    return Execution(
-        execution_id=leg.execution_id or ExecutionId(f"{order.id}@{order.filled_qty}"),
-        order_id=order.id,
-        symbol=leg.symbol or order.symbol or "",
-        side=order.side or "",
-        qty=leg.qty or "0",
-        price=leg.price or "0",
-        at=leg.timestamp or update.timestamp or update.at,
+def _key(update: TradeUpdate, execution: Execution) -> PositionKey:
+    """Orders the executions of a symbol as the broker booked them: as it published them.
+
+    Venues' clocks differ, so the time of execution decides only where nothing else was told.
+    """
+    return (
+        nanoseconds(update.at or update.order.updated_at or execution.at),
+        update.event_id or "",
+        microseconds(update.order.updated_at),
+        number(update.order.filled_qty),
+        str(execution.execution_id),
     )
 
 
-def _is_news(state: AccountState, execution: Execution) -> bool:
-    return execution.execution_id not in state.executions.get(execution.order_id, {})
-
-
-def _count(state: AccountState, executions: tuple[Execution, ...]) -> AccountState:
-    book = dict(state.executions)
-    for execution in executions:
-        known = book.get(execution.order_id, {})
-        book[execution.order_id] = {**known, execution.execution_id: execution}
-    return structs.replace(state, executions=book)
-
-
-def _undo(state: AccountState, update: TradeUpdate, now: float) -> Applied:
-    """An execution was taken back or corrected. It stays known, with nothing executed."""
-    if update.execution_id in state.executions.get(update.order.id, {}):
-        return Applied(state=state)
-    replacement = update.qty or "0" if update.event == "trade_correct" else "0"
-    order, at = update.order, update.timestamp or update.at
-    told = [(update.previous_execution_id, "0"), (update.execution_id, replacement)]
-    entries = tuple(
-        Execution(
-            execution_id=identity,
-            order_id=order.id,
-            symbol=order.symbol or "",
-            side=order.side or "",
-            qty=qty,
-            price=update.price or "0",
-            at=at,
-        )
-        for identity, qty in told
-        if identity is not None
-    )
-    state = _count(state, entries)
-    state, _ = _move_positions(state, update, entries[-1:], now)
-    state = structs.replace(state, provisional=state.provisional | MONEY)
-    return Applied(state=state, executions=entries[-1:])
+def _is_in_last_reading(state: AccountState, execution: Execution) -> bool:
+    """Whether the last full reading's positions contain it, however much they lagged."""
+    at, seen = nanoseconds(execution.at), nanoseconds(state.watermark)
+    return NEVER < at < seen - int(LAG_S * 1_000_000_000)
 
 
 def _move_positions(
@@ -245,29 +275,35 @@ def _move_positions(
 ) -> tuple[AccountState, tuple[Doubt, ...]]:
     told = _told_positions(update)
     positions, marks, doubts = dict(state.positions), dict(state.marks), []
-    for execution in executions:
-        symbol = position_symbol(execution.symbol)
-        if symbol not in told:
+    for execution in _moving(update, executions):
+        symbol, key = position_symbol(execution.symbol), _key(update, execution)
+        mark = marks.get(symbol)
+        if (mark and key <= mark.key) or _is_in_last_reading(state, execution):
             continue
-        key = (nanoseconds(execution.at), update.event_id or "", str(execution.execution_id))
-        if symbol in marks and key <= marks[symbol].key:
+        qty = told.get(symbol)
+        marks[symbol] = marked(mark, key=key, qty=qty or "", side=execution.side, now=now)
+        if qty is None:
             continue
         old = positions.pop(symbol, None)
-        if update.event not in UNDOING and not _follows(old, execution, told[symbol]):
-            detail = f"{symbol} was {old.qty if old else 0}, is {told[symbol]}"
+        if update.event not in UNDOING and not _follows(old, execution, qty):
+            detail = f"{symbol} was {old.qty if old else 0}, is {qty}"
             doubts.append(Doubt("position_gap", execution.order_id, detail))
         position = after_execution(
             old,
-            update.order if not update.legs else _leg_order(update, execution),
+            state.orders.get(execution.order_id, update.order),
             symbol,
-            position_qty=told[symbol],
+            position_qty=qty,
             qty=execution.qty,
             price=execution.price,
         )
         if position is not None:
             positions[symbol] = position
-        marks[symbol] = PositionMark(key=key, qty=told[symbol], heard_at=now)
     return structs.replace(state, positions=positions, marks=marks), tuple(doubts)
+
+
+def _moving(update: TradeUpdate, executions: tuple[Execution, ...]) -> tuple[Execution, ...]:
+    """An event that undoes tells the position once, after both of its executions."""
+    return executions[-1:] if update.event in UNDOING else executions
 
 
 def _told_positions(update: TradeUpdate) -> Mapping[Symbol, str]:
@@ -279,14 +315,10 @@ def _told_positions(update: TradeUpdate) -> Mapping[Symbol, str]:
     return {position_symbol(update.order.symbol): update.position_qty}
 
 
-def _leg_order(update: TradeUpdate, execution: Execution) -> Order:
-    legs = update.order.legs or ()
-    return next((leg for leg in legs if leg.id == execution.order_id), update.order)
-
-
 def _follows(old: Position | None, execution: Execution, told: str) -> bool:
     """Whether the position told is ours plus or minus the execution (less a fee in the coin)."""
-    qty = number(execution.qty)
-    expected = (number(old.qty) if old else ZERO) + (qty if execution.side == "buy" else -qty)
-    off = abs(number(told) - expected)
-    return off == 0 or ("/" in execution.symbol and off <= qty * CRYPTO_FEE_MOST)
+    qty, step = number(execution.qty), number(told) - (number(old.qty) if old else ZERO)
+    if execution.side == "buy":
+        fee = qty - step
+        return fee == 0 or ("/" in execution.symbol and 0 < fee <= qty * CRYPTO_FEE_MOST)
+    return step == -qty or (not execution.side and step == qty)

@@ -6,8 +6,9 @@ heard on the stream wins only by a higher rank: closed over open, more filled ov
 `updated_at` (at microseconds), further along by status; ties keep what is there. An execution that
 was undone starts a new era of its order: versions from before it never win again.
 
-REST is the broker's own record: it wins when its `updated_at` is not older than ours, whatever it
-says. On a tie its form is taken (trailing stops move there without an event).
+REST is the broker's own record: it wins when its `updated_at` is newer than ours, whatever it says;
+if it sets an order back, that starts a new era, too. Within a microsecond the higher rank is the
+newer again; of two equals REST's form is taken (trailing stops move there without an event).
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,9 +52,16 @@ def outranks(candidate: Order, current: Order, busted_at: int) -> bool:
     return _rank(candidate, busted_at) > _rank(current, busted_at)
 
 
+def is_later(candidate: Order, current: Order, busted_at: int) -> bool:
+    """Whether a version says that it is younger than ours, of the present era."""
+    at = microseconds(candidate.updated_at)
+    return at > microseconds(current.updated_at) and at >= busted_at
+
+
 def is_current_at_broker(candidate: Order, current: Order) -> bool:
     """Whether a version read by REST is at least as new as the one we have."""
-    return microseconds(candidate.updated_at) >= microseconds(current.updated_at)
+    theirs, ours = microseconds(candidate.updated_at), microseconds(current.updated_at)
+    return theirs > ours or (theirs == ours and not outranks(current, candidate, NEVER))
 
 
 def contradicts(candidate: Order, current: Order) -> bool:
@@ -93,6 +101,17 @@ def is_forgotten(order: Order, state: AccountState) -> bool:
     return (
         order.is_closed
         and order.id not in state.orders
+        and NEVER < microseconds(order.updated_at) < state.forgotten_before
+    )
+
+
+def is_late(order: Order, state: AccountState) -> bool:
+    """Whether a version heard on the stream is of an unknown order and older than what was dropped.
+
+    Also if it is open: who repeats an order's end hours later repeats its beginning, too.
+    """
+    return (
+        order.id not in state.orders
         and NEVER < microseconds(order.updated_at) < state.forgotten_before
     )
 

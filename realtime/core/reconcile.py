@@ -11,7 +11,8 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from realtime.core.decimals import number
+from realtime.core.decimals import ZERO, number
+from realtime.core.executions import identity_by_quantity
 from realtime.core.model import (
     Account,
     FillActivity,
@@ -21,12 +22,16 @@ from realtime.core.model import (
     Symbol,
     position_symbol,
 )
-from realtime.core.orders import contradicts, evict, flatten, is_current_at_broker, is_forgotten
-from realtime.core.state import MONEY, AccountState, Execution, PositionMark
-from realtime.core.times import microseconds, nanoseconds
-
-LAG_S = 10.0
-"""How long REST positions may be behind the stream."""
+from realtime.core.orders import (
+    contradicts,
+    evict,
+    flatten,
+    is_current_at_broker,
+    is_forgotten,
+    outranks,
+)
+from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution, PositionMark, marked
+from realtime.core.times import NEVER, microseconds, nanoseconds
 
 DifferenceKind = Literal[
     "order_missing",
@@ -51,6 +56,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     vanished: tuple[OrderId, ...] = ()
     """Orders that the broker, asked by id, does not know."""
     fills: tuple[FillActivity, ...] = ()
+    answers_doubts: bool = False
+    """Whether the orders in doubt were among those asked for."""
     is_full: bool = False
     """Whether orders and fills reach back to the state's watermark."""
 
@@ -86,6 +93,7 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
         next_state = structs.replace(next_state, account=snapshot.account)
     filled_unseen = any(d.kind in ("order_missing", "order_differs") for d in order_differences)
     behind = bool(unsettled) or (not first and (bool(recovered) or filled_unseen))
+    behind = behind or _is_unproven(next_state.marks, snapshot.requested_at)
     next_state = _confirm(_advance_watermark(next_state, snapshot), snapshot, behind=behind)
     if first:
         return Reconciled(state=evict(next_state), unsettled=unsettled)
@@ -108,6 +116,7 @@ def snapshot_of(state: AccountState, *, requested_at: float) -> Snapshot:
         account=state.account,
         positions=tuple(state.positions.values()),
         orders=tuple(state.orders.values()),
+        answers_doubts=True,
     )
 
 
@@ -115,6 +124,7 @@ def _take_orders(
     state: AccountState, snapshot: Snapshot
 ) -> tuple[AccountState, tuple[Difference, ...]]:
     orders, parents, busted = dict(state.orders), dict(state.parents), dict(state.busted)
+    executions = state.executions
     differences: list[Difference] = []
     for order, parent in _flat(snapshot.orders or ()):
         if is_forgotten(order, state):
@@ -128,7 +138,7 @@ def _take_orders(
             continue
         elif contradicts(order, ours):
             differences.append(Difference("order_differs", order.id, _said(ours), _said(order)))
-            if ours.is_closed and not order.is_closed:
+            if outranks(ours, order, NEVER):
                 busted[order.id] = microseconds(order.updated_at)
         if ours != order:
             orders[order.id] = order
@@ -136,9 +146,14 @@ def _take_orders(
         gone = orders.pop(vanished, None)
         if gone is not None:
             differences.append(Difference("order_vanished", vanished, _said(gone), None))
+            parents.pop(vanished, None)
+            busted.pop(vanished, None)
+            executions = {i: e for i, e in executions.items() if i != vanished}
     if orders == state.orders and parents == state.parents:
         return state, ()
-    next_state = structs.replace(state, orders=orders, parents=parents, busted=busted)
+    next_state = structs.replace(
+        state, orders=orders, parents=parents, busted=busted, executions=executions
+    )
     return next_state, tuple(differences)
 
 
@@ -157,17 +172,20 @@ def _take_fills(
     """Count executions that only REST told; the newest of a symbol outdates older frames."""
     book = dict(state.executions)
     marks = dict(state.marks)
+    counted = {identity for known in book.values() for identity in known}
+    # Positions may lag an execution that only now we heard of; but not what is history to us.
+    heard_at = snapshot.requested_at if state.account is not None else float("-inf")
     recovered: list[Execution] = []
     for fill in snapshot.fills:
         if fill.order_id is None or fill.order_id not in state.orders:
             continue
-        known = book.get(fill.order_id, {})
-        if fill.execution_id in known:
+        if {fill.execution_id, identity_by_quantity(fill.order_id, fill.cum_qty)} & counted:
             continue
         execution = _execution(fill, fill.order_id)
-        book[fill.order_id] = {**known, execution.execution_id: execution}
+        book[fill.order_id] = {**book.get(fill.order_id, {}), execution.execution_id: execution}
+        counted.add(execution.execution_id)
         recovered.append(execution)
-        _outdate(marks, execution)
+        _outdate(marks, execution, heard_at)
     if not recovered:
         return state, ()
     return structs.replace(state, executions=book, marks=marks), tuple(recovered)
@@ -185,15 +203,16 @@ def _execution(fill: FillActivity, order_id: OrderId) -> Execution:
     )
 
 
-def _outdate(marks: dict[Symbol, PositionMark], execution: Execution) -> None:
+def _outdate(marks: dict[Symbol, PositionMark], execution: Execution, heard_at: float) -> None:
     """A frame about an earlier execution must not set the position back.
 
     The quantity stays empty: an activity does not tell the position, REST positions do.
     """
     symbol = position_symbol(execution.symbol)
-    key = (nanoseconds(execution.at), "", str(execution.execution_id))
-    if symbol not in marks or key > marks[symbol].key:
-        marks[symbol] = PositionMark(key=key, qty="", heard_at=0.0)
+    key = (nanoseconds(execution.at), "", NEVER, ZERO, str(execution.execution_id))
+    mark = marks.get(symbol)
+    if mark is None or key > mark.key:
+        marks[symbol] = marked(mark, key=key, qty="", side=execution.side, now=heard_at)
 
 
 def _take_positions(
@@ -226,6 +245,17 @@ def _unsettled(
             yield symbol
 
 
+def _is_unproven(marks: Mapping[Symbol, PositionMark], requested_at: float) -> bool:
+    """Whether agreement proves nothing yet: an execution of which the position was not told, or a
+    purchase and a sale so close that old positions look like the new ones."""
+    since = requested_at - LAG_S
+    return any(
+        (not mark.qty and mark.heard_at > since)
+        or (mark.turned_at is not None and mark.turned_at > since)
+        for mark in marks.values()
+    )
+
+
 def _qty(position: Position | None) -> object:
     return number(position.qty) if position is not None else number("0")
 
@@ -255,11 +285,13 @@ def _advance_watermark(state: AccountState, snapshot: Snapshot) -> AccountState:
 
 
 def _confirm(state: AccountState, snapshot: Snapshot, *, behind: bool) -> AccountState:
-    """What is provisional now: cleared by a reading that agrees and began after the last fill."""
+    """What is provisional now: cleared by a reading that agrees and began after the last fill or
+    doubt."""
     heard_since = any(m.heard_at >= snapshot.requested_at for m in state.marks.values())
+    doubted_since = state.doubted_at is not None and state.doubted_at >= snapshot.requested_at
     provisional = state.provisional
-    if snapshot.orders is not None:
-        provisional -= {"orders"}
+    if snapshot.answers_doubts and not doubted_since:
+        provisional -= ORDERS
     if behind:
         provisional |= MONEY
     elif snapshot.account is not None and snapshot.positions is not None and not heard_since:

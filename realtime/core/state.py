@@ -5,6 +5,7 @@ mappings are never changed in place: a reader may keep a state for as long as it
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -12,6 +13,9 @@ from realtime.core.model import Account, ExecutionId, Order, OrderId, Position, 
 
 CLOSED_ORDERS_KEPT = 500
 """Closed orders an account keeps: the most that one `GET /v2/orders` of the broker can answer."""
+
+LAG_S = 10.0
+"""How long REST positions and account may be behind the stream (Alpaca-API issue 276)."""
 
 NOTHING_PROVISIONAL: frozenset[str] = frozenset()
 MONEY = frozenset({"account", "positions"})
@@ -33,15 +37,32 @@ class Execution(Struct, frozen=True, kw_only=True):
     """The broker's time of the execution."""
 
 
-class PositionMark(Struct, frozen=True, kw_only=True):
-    """The newest execution that told a symbol's whole position."""
+PositionKey = tuple[int, str, int, Decimal, str]
+"""Orders a symbol's executions: published at (ns), event id, order's version (µs) and filled
+quantity, execution id."""
 
-    key: tuple[int, str, str]
-    """Broker's time in ns, event id, execution id: orders the executions of a symbol."""
+
+class PositionMark(Struct, frozen=True, kw_only=True):
+    """The newest execution of a symbol, and what it told of the symbol's whole position."""
+
+    key: PositionKey
     qty: str
-    """Signed position after it."""
+    """Signed position after it; empty if that was not told."""
+    side: str
     heard_at: float
     """When we heard it, epoch seconds by our clock: REST positions may lag this by seconds."""
+    turned_at: float | None = None
+    """When a purchase last followed a sale or a sale a purchase, by our clock. Until REST can no
+    longer lag this, a position read may be an old one that happens to agree."""
+
+
+def marked(
+    old: PositionMark | None, *, key: PositionKey, qty: str, side: str, now: float
+) -> PositionMark:
+    """The mark after a newer execution."""
+    turned = old is not None and side != old.side
+    turned_at = now if turned else old.turned_at if old is not None else None
+    return PositionMark(key=key, qty=qty, side=side, heard_at=now, turned_at=turned_at)
 
 
 class AccountState(Struct, frozen=True, kw_only=True):
@@ -57,7 +78,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     executions: Mapping[OrderId, Mapping[ExecutionId, Execution]] = {}
     """order's id → its executions; kept and dropped together with the order"""
     marks: Mapping[Symbol, PositionMark] = {}
-    """symbol → the newest execution that told its position"""
+    """symbol → its newest execution"""
     busted: Mapping[OrderId, int] = {}
     """order's id → version (µs) at which an execution of it was last undone"""
     forgotten_before: int = 0
@@ -66,6 +87,8 @@ class AccountState(Struct, frozen=True, kw_only=True):
     """The broker's time up to which a full reading has seen everything."""
     provisional: frozenset[str] = NOTHING_PROVISIONAL
     """Parts that the broker has not confirmed yet: of `account`, `positions`, `orders`."""
+    doubted_at: float | None = None
+    """When the last doubt was raised, by our clock: only a later reading can answer it."""
 
     @property
     def open_orders(self) -> int:

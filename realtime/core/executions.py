@@ -1,0 +1,105 @@
+"""What an event executed or undid, and whether an order's filled quantity is explained by it.
+
+Judged by the fields and not by the event's name: what tells a price and a quantity executed. An
+execution counts by its id, the same in the stream and in FILL activities; one that was undone stays
+known with nothing executed, so that its own late frame cannot count it again.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import structs
+
+from realtime.core.decimals import ZERO, number, plain
+from realtime.core.model import ExecutionId, LegFill, Order, OrderId, TradeUpdate
+from realtime.core.state import AccountState, Execution
+
+UNDOING = frozenset({"trade_bust", "trade_correct"})
+"""Events that take back the execution named by `previous_execution_id`."""
+
+
+def executions_told(update: TradeUpdate, orders: Mapping[OrderId, Order]) -> tuple[Execution, ...]:
+    """The executions of an event; an execution taken back comes with a quantity of zero."""
+    if update.legs:
+        nested = {leg.id: leg for leg in update.order.legs or ()}
+        return tuple(
+            _leg_execution(leg, nested.get(leg.order_id) or orders.get(leg.order_id), update)
+            for leg in update.legs
+            if leg.order_id is not None and leg.qty and leg.price
+        )
+    if update.event in UNDOING:
+        qty = update.qty or "0" if update.event == "trade_correct" else "0"
+        own = _own_execution(update, qty)
+        if update.previous_execution_id is None:
+            return (own,)
+        undone = structs.replace(own, execution_id=update.previous_execution_id, qty="0")
+        return (undone, own)
+    if not update.qty or not update.price or is_spread(update.order):
+        return ()
+    return (_own_execution(update, update.qty),)
+
+
+def is_spread(order: Order) -> bool:
+    """Whether it is the parent of a multi-leg order: it fills, but only its legs execute."""
+    return order.order_class == "mleg" and not order.symbol
+
+
+def is_news(state: AccountState, execution: Execution) -> bool:
+    """Whether counting the execution changes anything."""
+    known = state.executions.get(execution.order_id, {}).get(execution.execution_id)
+    return known is None or (number(execution.qty) == 0 and number(known.qty) != 0)
+
+
+def count(state: AccountState, executions: tuple[Execution, ...]) -> AccountState:
+    """Count executions that are news."""
+    book = dict(state.executions)
+    for execution in executions:
+        known = book.get(execution.order_id, {})
+        book[execution.order_id] = {**known, execution.execution_id: execution}
+    return structs.replace(state, executions=book)
+
+
+def unexplained(state: AccountState, order_id: OrderId) -> Decimal:
+    """The filled quantity of an order less its known executions."""
+    order = state.orders.get(order_id)
+    if order is None or is_spread(order):
+        return ZERO
+    executed = (number(e.qty) for e in state.executions.get(order_id, {}).values())
+    return number(order.filled_qty) - sum(executed, ZERO)
+
+
+def identity_by_quantity(order_id: OrderId, cumulative: str | None) -> ExecutionId:
+    """What stands in for an execution's id that was not told: stream and activities agree on it."""
+    return ExecutionId(f"{order_id}@{plain(number(cumulative))}")
+
+
+def _own_execution(update: TradeUpdate, qty: str) -> Execution:
+    order = update.order
+    fallback = (
+        ExecutionId(f"{update.event}:{update.previous_execution_id}")
+        if update.event in UNDOING
+        else identity_by_quantity(order.id, order.filled_qty)
+    )
+    return Execution(
+        execution_id=update.execution_id or fallback,
+        order_id=order.id,
+        symbol=order.symbol or "",
+        side=order.side or "",
+        qty=qty,
+        price=update.price or "0",
+        at=update.timestamp or update.at,
+    )
+
+
+def _leg_execution(leg: LegFill, order: Order | None, update: TradeUpdate) -> Execution:
+    order_id = leg.order_id or update.order.id
+    filled = order.filled_qty if order is not None else leg.qty
+    return Execution(
+        execution_id=leg.execution_id or identity_by_quantity(order_id, filled),
+        order_id=order_id,
+        symbol=leg.symbol or (order.symbol if order is not None else "") or "",
+        side=(order.side if order is not None else "") or "",
+        qty=leg.qty or "0",
+        price=leg.price or "0",
+        at=leg.timestamp or update.timestamp or update.at,
+    )
