@@ -40,6 +40,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """When this version was made, epoch seconds."""
     last_message_at: float | None = None
     """When the broker was last heard on the stream, epoch seconds; changes without a version."""
+    confirmed_at: float | None = None
+    """When positions and money were last read, epoch seconds; changes without a version."""
 
     @property
     def has_data(self) -> bool:
@@ -107,6 +109,10 @@ class Store:
     def heard(self, label: AccountLabel, *, now: float) -> None:
         """Note that the broker spoke on the stream; no new version."""
         self._records[label] = structs.replace(self._records[label], last_message_at=now)
+
+    def confirmed(self, label: AccountLabel, *, now: float) -> None:
+        """Note that positions and money are as REST said at `now`; no new version."""
+        self._records[label] = structs.replace(self._records[label], confirmed_at=now)
 
     def count(self, name: str) -> None:
         """Count a happening. Names may come from the broker, so their number is bounded."""

@@ -77,6 +77,7 @@ class Replica:
             for update in heard:
                 replayed.append(self._apply(state, update, now))
                 state = replayed[-1].state
+            self._store.confirmed(self.label, now=requested_at)
             self._store.update(self.label, now=now, state=state, link=make_link(now))
         log.info(
             "snapshot.applied",
@@ -124,6 +125,8 @@ class Replica:
         async with self._reading:
             snapshot = await reading(self._rest, now=self._clock())
             reconciled = self._reconcile(self.record.state, snapshot, reason)
+            if snapshot.account is not None:
+                self._store.confirmed(self.label, now=snapshot.requested_at)
             self._store.update(self.label, now=self._clock(), state=reconciled.state)
         return reconciled
 

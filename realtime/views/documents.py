@@ -22,7 +22,7 @@ from realtime.views.status import (
     count_states,
     counting_down,
     status_row,
-    with_last_message,
+    with_moments,
 )
 
 
@@ -39,7 +39,7 @@ class Views:
         self._account_rows = Rows(account_row)
         self._version_rows = Rows(status_row)
         self._status_rows = Rows(
-            lambda record: with_last_message(self._version_rows.of(record), record), same=is_
+            lambda record: with_moments(self._version_rows.of(record), record), same=is_
         )
 
     def dashboard(self, record: Record) -> Rendered:

@@ -40,6 +40,7 @@ class LinkRow(Struct, frozen=True, kw_only=True):
     stale: bool
     stale_since: str | None
     stale_reason: str | None
+    polled_at: str | None
     tier: str | None
 
 
@@ -47,6 +48,7 @@ class StatusRow(LinkRow, frozen=True, kw_only=True):
     """The same with what moves between versions."""
 
     last_message_at: str | None
+    confirmed_at: str | None
     next_attempt_in_s: float | None
 
 
@@ -78,6 +80,7 @@ def link_row(record: Record) -> LinkRow:
         stale=link.is_stale,
         stale_since=None if link.stale_since is None else instant(link.stale_since),
         stale_reason=link.stale_reason,
+        polled_at=None if link.polled_at is None else instant(link.polled_at),
         tier=record.profile.tier,
     )
 
@@ -85,13 +88,19 @@ def link_row(record: Record) -> LinkRow:
 def status_row(record: Record) -> StatusRow:
     """The row of one version, still without what moves."""
     row = structs.asdict(link_row(record))
-    return StatusRow(**row, last_message_at=None, next_attempt_in_s=None)
+    return StatusRow(**row, last_message_at=None, confirmed_at=None, next_attempt_in_s=None)
 
 
-def with_last_message(row: StatusRow, record: Record) -> StatusRow:
-    """The row with when the broker was last heard."""
-    heard = record.last_message_at
-    return row if heard is None else structs.replace(row, last_message_at=instant(heard))
+def with_moments(row: StatusRow, record: Record) -> StatusRow:
+    """The row with when the broker was last heard, and when it last confirmed the money."""
+    heard, confirmed = record.last_message_at, record.confirmed_at
+    if heard is None and confirmed is None:
+        return row
+    return structs.replace(
+        row,
+        last_message_at=None if heard is None else instant(heard),
+        confirmed_at=None if confirmed is None else instant(confirmed),
+    )
 
 
 def counting_down(row: StatusRow, record: Record, now: float) -> StatusRow:

@@ -7,7 +7,7 @@ from realtime.views.status import (
     counting_down,
     link_row,
     status_row,
-    with_last_message,
+    with_moments,
 )
 from tests.views.made import BOOKS, LIVE, LOST, NOW, farm, record
 
@@ -29,6 +29,7 @@ def test_a_live_row() -> None:
         "stale": False,
         "stale_since": None,
         "stale_reason": None,
+        "polled_at": None,
         "tier": "premium",
     }
 
@@ -70,6 +71,6 @@ def test_the_last_message_moves_without_a_version() -> None:
     heard = record()
     row = status_row(heard)
     assert row.last_message_at is None
-    assert with_last_message(row, heard).last_message_at == "2026-10-03T03:59:58.250Z"
+    assert with_moments(row, heard).last_message_at == "2026-10-03T03:59:58.250Z"
     unheard = structs.replace(heard, last_message_at=None)
-    assert with_last_message(row, unheard).last_message_at is None
+    assert with_moments(row, unheard).last_message_at is None
