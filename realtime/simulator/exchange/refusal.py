@@ -52,6 +52,11 @@ def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Ref
     )
 
 
+def shown(value: object) -> str:
+    """Return what a message may repeat of a customer's input: a short text, else its type."""
+    return value[:40] if isinstance(value, str) else type(value).__name__
+
+
 def _refusal(status: int, code: int, message: str, **facts: str | list[str]) -> Refusal:
     body: Document = {"code": code, "message": message, **facts}
     return Refusal(status, dict(sorted(body.items())))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from realtime.simulator.exchange.accounts import Account, Configuration
-from realtime.simulator.exchange.refusal import Document, malformed
+from realtime.simulator.exchange.refusal import Document, malformed, shown
 
 _IsValid = Callable[[object], bool]
 
@@ -48,7 +48,7 @@ def change_configuration(account: Account, body: object) -> None:
     changes = {name: value for name, value in body.items() if value is not None}
     for name, check in _CHECKS.items():
         if name in changes and not check(changes[name]):
-            raise malformed(f"invalid {name}: {str(changes[name])[:40]}")
+            raise malformed(f"invalid {name}: {shown(changes[name])}")
     known = {name: value for name, value in changes.items() if name in _CHECKS}
     current = msgspec.to_builtins(account.configuration)
     account.configuration = msgspec.convert({**current, **known}, Configuration)

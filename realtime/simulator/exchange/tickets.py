@@ -10,7 +10,7 @@ import msgspec
 
 from realtime.simulator.exchange.decimals import ONE, read_number
 from realtime.simulator.exchange.orders import LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP
-from realtime.simulator.exchange.refusal import malformed, unprocessable
+from realtime.simulator.exchange.refusal import malformed, shown, unprocessable
 
 TYPES = (MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING_STOP)
 TIMES_IN_FORCE = ("day", "gtc", "opg", "cls", "ioc", "fok")
@@ -188,7 +188,7 @@ def _word(body: Mapping[str, object], name: str, words: tuple[str, ...]) -> str 
     if value is None:
         return None
     if not isinstance(value, str) or (value not in words and value != ""):
-        raise malformed(f"invalid {name}: {str(value)[:40]}")
+        raise malformed(f"invalid {name}: {shown(value)}")
     return value or None
 
 
