@@ -1,7 +1,7 @@
 """The simulator as a whole: one exchange, one HTTP server, one port.
 
-All waiting goes through the event loop's time and all chance through seeded generators, so that the same seed gives
-the same day, in real time and in virtual time alike.
+All waiting goes through the event loop's time and all chance through seeded generators, so that the
+same seed gives the same day, in real time and in virtual time alike.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from realtime.simulator.traffic import Traffic
 
 # How often prices move and resting orders are matched.
 STEP_S = 0.1
-# Traffic acts more often than the exchange steps, so that no burst of orders blocks the loop for long.
+# Traffic acts more often, so that no burst of orders blocks the loop for long.
 TRAFFIC_STEP_S = 0.02
 # Open connections that may wait to be accepted: a farm of 1000 arrives within a second.
 BACKLOG = 2048
@@ -49,8 +49,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Simulator:
     """An Alpaca-compatible broker. Use as `async with Simulator(...) as sim:` and then `sim.url`.
 
-    `activity` is how many events a second the accounts make by themselves; `step_s` None leaves every step of the
-    exchange to `step()`. `clock` gives epoch nanoseconds and dates what happens; it never decides how long to wait.
+    `activity` is how many events a second the accounts make by themselves; `step_s` None leaves
+    every step of the exchange to `step()`. `clock` gives epoch nanoseconds and dates what happens;
+    it never decides how long to wait.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Simulator:
         self.tally = Tally(labels)
         self._hub = Hub(labels, self.faults, Random(f"{seed}:frames"), _loop_time)
         self._past = Past(self.exchange, self.faults)
-        self._traffic = Traffic(self.exchange, specs, seed=seed, activity=activity)
+        self.traffic = Traffic(self.exchange, specs, seed=seed, activity=activity)
         credentials = Credentials(labels)
         self._stream = StreamEdge(
             self._hub, self.faults, credentials, self.tally, text=frames == "text"
@@ -112,7 +113,7 @@ class Simulator:
     @property
     def activity(self) -> float:
         """Events a second that the accounts make by themselves."""
-        return self._traffic.activity
+        return self.traffic.activity
 
     async def __aenter__(self) -> Self:
         if self._runner is None:
@@ -149,12 +150,12 @@ class Simulator:
         self._runner = runner
         self.host = host
         self.port = port or runner.addresses[0][1]
-        self._traffic.prime(self.step)
+        self.traffic.prime(self.step)
         self._life = asyncio.create_task(self._live(), name="simulator:life")
         return self.port
 
     async def stop(self) -> None:
-        """Stop time, say goodbye to sockets (1001), let requests end; within 5 s whatever clients do."""
+        """Stop time, say goodbye to sockets (1001), let requests end; within 5 s in any case."""
         runner, self._runner = self._runner, None
         if runner is None:
             return
@@ -172,9 +173,11 @@ class Simulator:
     async def wait(self) -> None:
         """Wait until the simulator is stopped; raise what its inner life failed of, if it did."""
         if self._life is not None:
-            await asyncio.wait([self._life])
-            if not self._life.cancelled():
-                self._life.result()
+            life = self._life
+            await asyncio.wait([life])
+            error = None if life.cancelled() else life.exception()
+            if isinstance(error, BaseExceptionGroup):
+                raise error.exceptions[0]
 
     def step(self) -> None:
         """Do one step of the exchange: prices move, resting orders are matched."""
@@ -183,7 +186,7 @@ class Simulator:
 
     def set_activity(self, activity: float) -> None:
         """Change how many events a second the accounts make by themselves."""
-        self._traffic.activity = activity
+        self.traffic.activity = activity
 
     def set_market(self, mode: str) -> None:
         """Change when the market is open: always, open, closed or nyse."""
@@ -199,11 +202,14 @@ class Simulator:
             "activity": self.activity,
             "sockets": len(self._stream),
             "events": self._hub.published,
-            "traffic_refused": self._traffic.refused,
+            "traffic_refused": self.traffic.refused,
         }
 
+    def _make_traffic(self) -> None:
+        self.traffic.step(_loop_time())
+
     def _publish(self, update: TradeUpdate) -> None:
-        self._traffic.note(update)
+        self.traffic.note(update)
         self._past.note(update)
         self._hub.publish(update)
 
@@ -222,7 +228,7 @@ class Simulator:
         async with asyncio.TaskGroup() as tasks:
             if self._step_s is not None:
                 tasks.create_task(_every(self._step_s, self.step), name="simulator:steps")
-            tasks.create_task(_every(TRAFFIC_STEP_S, self._traffic.step), name="simulator:traffic")
+            tasks.create_task(_every(TRAFFIC_STEP_S, self._make_traffic), name="simulator:traffic")
 
     async def _end_life(self) -> None:
         life, self._life = self._life, None
@@ -241,7 +247,7 @@ async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answers.json_error({"message": "Method Not Allowed"}, 405)
     except (web.HTTPException, ConnectionError):
         raise
-    except Exception:  # noqa: BLE001 - the one place where a bug becomes an answer
+    except Exception:
         log.exception("request.failed", method=request.method, path=request.path)
         return answers.refusal_page(500)
 

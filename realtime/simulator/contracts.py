@@ -1,6 +1,7 @@
 """Option contracts, told from their symbols: root, yymmdd, C or P, strike × 1000 in eight digits.
 
-Unlike the real broker's, an unbounded list is not cut at the next weekend: the few contracts here end later.
+Unlike the real broker's, an unbounded list is not cut at the next weekend: the few contracts here
+end later.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Which key belongs to which account.
 
-Keys are deterministic and public, so that a person can type them: `demo-alpha` / `demo-secret-alpha`.
+Keys are deterministic and public, so that a person can type them: `demo-alpha` /
+`demo-secret-alpha`.
 """
 
 from collections.abc import Iterable

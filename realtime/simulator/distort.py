@@ -1,7 +1,7 @@
 """Faults of single events: one event in, the frames that leave because of it out.
 
-Which frames, and how late each: the hub does the sending. Events are distorted once an account, so that all its
-sockets see the same disorder.
+Which frames, and how late each: the hub does the sending. Events are distorted once an account, so
+that all its sockets see the same disorder.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
-"""Who listens to which account: the way of an event from the exchange to the sockets, and the slots.
+"""Who listens to which account: the way of an event to the sockets, and the slots.
 
-A slot is an account's right to one socket. It is taken from authorization until the socket closes, and after an
-unclean loss for some seconds longer, as the real broker is seen to do.
+A slot is an account's right to one socket. It is taken from authorization until the socket closes,
+and after an unclean loss for some seconds longer, as the real broker is seen to do.
 """
 
 from collections import deque

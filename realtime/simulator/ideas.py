@@ -1,6 +1,7 @@
 """Orders that a trading account comes up with: bodies for POST /v2/orders, by seeded chance.
 
-Amounts are shares of the account's first cash, small enough that no account trades itself out of money.
+Amounts are shares of the account's first cash, small enough that no account trades itself out of
+money.
 """
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal

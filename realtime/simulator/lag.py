@@ -1,7 +1,8 @@
 """REST answers that lag: positions, activities and order lists as they were some seconds ago.
 
-While such a fault is on, what changes is kept with the loop's time; without one nothing is kept and nothing costs.
-Positions are looked at after every step of the exchange, so they lag to the nearest step.
+While such a fault is on, what changes is kept with the loop's time; without one nothing is kept and
+nothing costs. Positions are looked at after every step of the exchange, so they lag to the nearest
+step.
 """
 
 from bisect import bisect_right
@@ -62,7 +63,7 @@ class Past:
             self._keep_order(update)
 
     def step(self) -> None:
-        """Keep the positions of whoever traded since the last step, and forget what no fault needs."""
+        """Keep the positions of whoever traded since the last step; forget what no fault needs."""
         now = self._board.now()
         for label in self._changed:
             if label in self._positions:

@@ -1,7 +1,7 @@
 """The broker's budget: so many requests a minute an account, all routes together.
 
-A window opens with an account's first request and lasts a minute. How the real broker counts is not published;
-a client that paces itself below the rate passes under any way of counting.
+A window opens with an account's first request and lasts a minute. How the real broker counts is not
+published; a client that paces itself below the rate passes under any way of counting.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """The gate of the REST edge: what a request meets before and after the exchange.
 
-maintenance → latency → credentials → rate limit → faults that refuse → the exchange → faults that lose the answer
+maintenance → latency → credentials → rate limit → faults that refuse → the exchange → faults that
+lose the answer
 """
 
 import asyncio

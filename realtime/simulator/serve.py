@@ -57,11 +57,14 @@ async def _serve(
 
 async def _first_of(told: asyncio.Event, sim: Simulator, duration_s: float | None) -> None:
     """Wait until a signal, the end of the time, or a failure of the simulator, which is raised."""
-    async with asyncio.TaskGroup() as tasks:
-        ends = [tasks.create_task(told.wait()), tasks.create_task(sim.wait())]
-        await asyncio.wait(ends, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
-        for each in ends:
-            each.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            ends = [tasks.create_task(told.wait()), tasks.create_task(sim.wait())]
+            await asyncio.wait(ends, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+            for each in ends:
+                each.cancel()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 def _collect_rarely() -> None:

@@ -1,7 +1,7 @@
 """One client's socket: authorization, listening, and the frames on their way out.
 
-Everything sent goes through one bounded queue, so that answers and events keep their order; a client that does
-not read is cut off instead of filling the memory.
+Everything sent goes through one bounded queue, so that answers and events keep their order; a
+client that does not read is cut off instead of filling the memory.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Close(NamedTuple):
 
 
 class Hearing(NamedTuple):
-    """A `deaf` fault that holds this socket: since when, and how many events it had heard by then."""
+    """A `deaf` fault that holds this socket: since when, and after how many events."""
 
     what: Deaf
     fault: Fault[Kind]

@@ -1,4 +1,4 @@
-"""What was asked of the simulator, counted: tests and oracles hold clients to their budgets with it."""
+"""What was asked of the simulator, counted: tests hold clients to their budgets with it."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """One account that trades by itself: what it holds, what it has working, and what it does next.
 
-It knows its account from the events it is told, as any client would, and keeps about 3 to 8 positions and 5 to 15
-open orders.
+It knows its account from the events it is told, as any client would, and keeps about 3 to 8
+positions and 5 to 15 open orders.
 """
 
 from decimal import Decimal

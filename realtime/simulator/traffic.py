@@ -3,7 +3,6 @@
 The rate is events, not orders: whatever the events come from, so many a second leave the exchange.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
@@ -18,7 +17,7 @@ MAX_DEBT_S = 1.0
 MIN_DEBT = 10.0
 # … but of no longer a time in one step, which would block the loop.
 MAX_STEP_S = 0.06
-# A trader may find nothing to do or be refused; then another is asked, so many times a step at most.
+# A trader may find nothing to do or be refused; then another is asked, so often at most.
 TRIES_PER_EVENT = 4
 # Orders each account enters with before the first event is counted.
 PRIME_POSITIONS = (3, 6)
@@ -66,10 +65,10 @@ class Traffic:
                     self._try(act, trader, market)
             for _ in range(5):
                 advance()
+        self._debt = 0.0
 
-    def step(self) -> None:
-        """Make the events that are due by now."""
-        now = asyncio.get_running_loop().time()
+    def step(self, now: float) -> None:
+        """Make the events that are due by `now`, seconds on any clock that does not jump."""
         passed = 0.0 if self._stepped_at is None else now - self._stepped_at
         self._stepped_at = now
         if not self.activity:

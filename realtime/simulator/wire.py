@@ -1,7 +1,8 @@
 """Frames of the trading socket: what is sent, and how what clients send is read.
 
-Messages leave as JSON bytes, encoded once however many sockets get them. A client that asked for MessagePack
-in its handshake gets the same document transcoded; nobody is known to do that, so it may be slow.
+Messages leave as JSON bytes, encoded once however many sockets get them. A client that asked for
+MessagePack in its handshake gets the same document transcoded; nobody is known to do that, so it
+may be slow.
 """
 
 from typing import Literal

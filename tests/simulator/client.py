@@ -1,4 +1,4 @@
-"""Raw clients of the simulator: aiohttp for REST, websockets for the stream. They know nothing of its code."""
+"""Raw clients of the simulator: aiohttp for REST, websockets for the stream."""
 
 import asyncio
 import json

@@ -47,18 +47,16 @@ async def test_every_answer_carries_its_request_id_and_budget(rest: Rest) -> Non
 
 
 async def test_requests_beyond_the_budget_are_refused_for_that_account_alone() -> None:
-    async with Simulator(accounts=2, step_s=None, requests_per_minute=2) as sim:
-        async with Rest(sim) as alpha, Rest(sim, "bravo") as bravo:
-            await alpha.get("/v2/account")
-            await alpha.get("/v2/clock")
-            async with alpha.http.get("/v2/account") as response:
-                assert response.status == 429
-                assert response.headers["X-RateLimit-Remaining"] == "0"
-                assert await response.json() == {
-                    "code": 42910000,
-                    "message": "rate limit exceeded.",
-                }
-            await bravo.get("/v2/account")
+    limited = {"code": 42910000, "message": "rate limit exceeded."}
+    sim = Simulator(accounts=2, step_s=None, requests_per_minute=2)
+    async with sim, Rest(sim) as alpha, Rest(sim, "bravo") as bravo:
+        await alpha.get("/v2/account")
+        await alpha.get("/v2/clock")
+        async with alpha.http.get("/v2/account") as response:
+            assert response.status == 429
+            assert response.headers["X-RateLimit-Remaining"] == "0"
+            assert await response.json() == limited
+        await bravo.get("/v2/account")
 
 
 async def test_bad_key_is_401_with_that_space(sim: Simulator, rest: Rest) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.simulator.app import Simulator
 from realtime.simulator.session import MAX_WAITING
-from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, Stream, listening, opened
+from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, listening, opened
 
 REFUSED = {
     "action": "authenticate",

@@ -32,7 +32,7 @@ class Reorder(FrameKind, frozen=True, kw_only=True, tag="reorder"):
 
 
 class DuplicateOnReconnect(SocketKind, frozen=True, kw_only=True, tag="duplicate_on_reconnect"):
-    """When a socket begins to listen, send the account's last `events` events again (at most 20)."""
+    """When a socket begins to listen, send the account's last `events` events once more."""
 
     events: Annotated[int, Meta(ge=1, le=20)] = 5
 

@@ -1,6 +1,7 @@
-"""What every fault has in common, and the parts that the kinds in the files beside this one are made of.
+"""What every fault has in common: the parts that the kinds in the files beside are made of.
 
-A kind is a frozen Struct whose tag is the word used in `/_sim/faults`; its docstring is the help shown there.
+A kind is a frozen Struct whose tag is the word used in `/_sim/faults`; its docstring is the help
+shown there.
 """
 
 from typing import Annotated, ClassVar
@@ -16,7 +17,7 @@ Probability = Annotated[float, Meta(gt=0, le=1)]
 
 
 class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """`account` is a label or null for all; active `for_s` seconds, `count` times, or until deleted."""
+    """On for `account` (null: all), for `for_s` seconds or `count` times or until deleted."""
 
     # An act strikes at once and is over, unless it is given a time or a count.
     is_act: ClassVar[bool] = False

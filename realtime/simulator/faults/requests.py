@@ -16,7 +16,7 @@ class Unauthorized(RequestKind, frozen=True, kw_only=True, tag="unauthorized"):
 
 
 class ServerError(RequestKind, frozen=True, kw_only=True, tag="server_error"):
-    """Answer with this `status`: 500 is JSON, 502, 503 and 504 are a proxy's pages. Nothing is done."""
+    """Answer with this `status`, and do nothing: 500 is JSON, 502 to 504 are a proxy's pages."""
 
     status: Status = 503
 

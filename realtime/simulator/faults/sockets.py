@@ -35,7 +35,7 @@ class SecondConnection(SocketKind, frozen=True, kw_only=True, tag="second_connec
 
 
 class RefuseHandshake(SocketKind, frozen=True, kw_only=True, tag="refuse_handshake"):
-    """Answer the websocket handshake with this HTTP `status` (429, 502, 503, 404 …) in place of 101."""
+    """Answer the handshake with this HTTP `status` (429, 502, 503, 404 …) in place of 101."""
 
     status: Status = 429
 
@@ -51,7 +51,7 @@ class ListenSilent(SocketKind, frozen=True, kw_only=True, tag="listen_silent"):
 
 
 class Deaf(SocketKind, frozen=True, kw_only=True, tag="deaf"):
-    """Tell no more events once `after_s` seconds and `after_events` events have passed; pings are answered.
+    """Tell no more events after `after_s` seconds and `after_events` events; answer pings.
 
     `count` is a number of sockets: with count 1 the next socket hears again.
     """
@@ -70,7 +70,7 @@ class Maintenance(SocketKind, frozen=True, kw_only=True, tag="maintenance"):
 
 
 class KeyRevoked(SocketKind, frozen=True, kw_only=True, tag="key_revoked"):
-    """The key is no longer good: REST 401, socket `unauthorized`; open sockets are closed if `cut`."""
+    """The key is no longer good: REST 401, socket `unauthorized`; if `cut`, close open sockets."""
 
     cut: bool = True
     html: bool = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -157,8 +158,6 @@ async def test_frame_is_garbage(sim: Simulator, rest: Rest, form: str) -> None:
     async with listening(sim) as stream:
         await rest.buy(RESTING_BUY)
         frame = await stream.raw()
-        try:
+        with suppress(ValueError):  # what can be parsed at all is no object
             assert not isinstance(json.loads(frame), dict)
-        except ValueError:
-            pass
         assert (await stream.event())["event"] == "pending_new"

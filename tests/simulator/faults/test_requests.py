@@ -75,8 +75,9 @@ async def test_stop_does_not_wait_for_the_unanswered() -> None:
         await rest.fault("no_answer")
         async with asyncio.TaskGroup() as tasks:
             asking = tasks.create_task(_lost(rest))
-            while not sim.tally.of("alpha"):
-                await asyncio.sleep(0)
+            async with Rest(sim) as other:
+                while not (await other.get("/_sim"))["counts"]:
+                    pass
             async with asyncio.timeout(4):
                 await sim.stop()
         assert asking.result()
