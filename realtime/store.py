@@ -83,7 +83,10 @@ class Store:
         """Begin an account's record; a second one for the same label is a mistake of ours."""
         assert profile.label not in self._records, f"{profile.label} is in the store already"
         first = link or Link(since=now, stale_since=now)
-        return self._assign(Record(profile=profile, link=first, as_of=now), now)
+        # From the farm's version on: an account that left and came back never repeats a version, so
+        # a reader's old ETag never matches.
+        begun = Record(profile=profile, link=first, version=self.version, as_of=now)
+        return self._assign(begun, now)
 
     def remove(self, label: AccountLabel) -> None:
         """Forget an account."""
