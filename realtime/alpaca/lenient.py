@@ -90,9 +90,11 @@ def text(raw: Raw | None) -> str:
 
 
 def is_json(raw: bytes) -> bool:
-    """Whether the bytes are JSON at all."""
+    """Whether the bytes are JSON at all, be it nested too deeply to be read."""
     try:
         _decoder(Raw).decode(raw)
+    except RecursionError:
+        return True
     except MISFIT:
         return False
     return True

@@ -43,7 +43,7 @@ def in_rest_form(order: Order) -> Order:
 
 
 def rounded(time: str) -> str:
-    """Do as `at_micros` does, 20 times quicker for what the broker really sends: `….123456789Z`.
+    """Do as `at_micros` does, nine times quicker for what the broker sends: `….123456789Z`.
 
     `time` is longer than microseconds are; one that cannot be read stays as it is.
     """

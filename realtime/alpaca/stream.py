@@ -168,6 +168,8 @@ class Stream:
         if step.refused is not None:
             raise Refused(f"the broker refused the key: {step.refused}", remedy=NEW_KEY)
         if step.failed is not None:
+            if CONNECTION_LIMIT in step.failed.lower():
+                raise RateLimited(step.failed, remedy=ONE_SOCKET)
             raise LinkError(step.failed)
 
 
