@@ -60,7 +60,7 @@ class Edge(Struct, frozen=True, kw_only=True):
     http: aiohttp.ClientSession
     farm: Farm
     gate: Gate
-    tls: ssl.SSLContext
+    tls: ssl.SSLContext | None
 
 
 class Daemon:
@@ -107,7 +107,7 @@ async def _following(
         http=http,
         farm=Farm(reads=REST_IN_FLIGHT),
         gate=Gate(settings.alpaca.startup_concurrency),
-        tls=ssl.create_default_context(),
+        tls=_tls(settings),
     )
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -126,6 +126,12 @@ async def _following(
     except BaseExceptionGroup as group:
         # Followers keep their failures to themselves: what arrives here is the block's own error.
         raise group.exceptions[0] from None
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """What all encrypted streams share; None if there are none, for it takes 40 ms to make."""
+    wanted = any(account.trading_url.startswith("https:") for account in settings.accounts)
+    return ssl.create_default_context() if wanted else None
 
 
 async def _end(following: Sequence[asyncio.Task[None]]) -> None:

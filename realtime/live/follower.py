@@ -70,7 +70,7 @@ class Follower:
         store: Store,
         rest: Rest,
         gate: Gate,
-        tls: ssl.SSLContext,
+        tls: ssl.SSLContext | None,
         clock: Callable[[], float],
         chance: random.Random,
         money_every_s: float,
