@@ -1,6 +1,7 @@
 """Simulator and daemon together, as their users meet them: over HTTP and websockets only."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from realtime.config.settings import (
     ServerSettings,
     Settings,
 )
+from realtime.core.link import Link
 from realtime.secret import Secret
 from realtime.simulator.app import Simulator
 from realtime.store import Record
@@ -44,17 +46,53 @@ class Farm(Struct, frozen=True):
         async with self.http.post(f"{self.simulator.url}/_sim/faults", json=fault) as answer:
             assert answer.status < 300, await answer.text()
 
-    async def until(self, settled: object) -> None:
-        raise NotImplementedError
+    async def until(self, holds: Callable[[], bool], *, within_s: float = 60.0) -> float:
+        """Let virtual time pass until `holds()`; give the seconds it took."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        while not holds():
+            assert loop.time() - start < within_s, f"not so within {within_s} s: {self.links}"
+            await asyncio.sleep(0.01)
+        return loop.time() - start
+
+    def record(self, label: str) -> Record:
+        """What the daemon knows of an account."""
+        record = self.daemon.store.get(label)
+        assert record is not None
+        return record
 
     @property
-    def records(self) -> Sequence[Record]:
-        """The daemon's records of all accounts."""
-        return tuple(self.daemon.store)
+    def links(self) -> dict[str, Link]:
+        """label → link"""
+        return {record.profile.label: record.link for record in self.daemon.store}
+
+    def all_live(self) -> bool:
+        """Whether every account is live."""
+        return all(record.link.is_live for record in self.daemon.store)
+
+    def settled(self) -> bool:
+        """Whether every account is live and has everything confirmed."""
+        return self.all_live() and not any(r.state.provisional for r in self.daemon.store)
+
+    def requests(self, label: str) -> int:
+        """REST requests that the simulator has counted for an account."""
+        return self.simulator.tally.of(label).get("requests", 0)
+
+    def handshakes(self, label: str) -> int:
+        """Websocket handshakes that the simulator has counted for an account."""
+        return self.simulator.tally.of(label).get("handshakes", 0)
+
+    def buy(self, label: str, symbol: str = "AAPL", qty: str = "1", **more: object) -> str:
+        """Place an order at the exchange, as another program would; give its id."""
+        body = {"symbol": symbol, "qty": qty, "side": "buy", "type": "market"}
+        order = self.simulator.exchange.submit(label, {**body, "time_in_force": "day", **more})
+        return str(order["id"])
 
 
-def settings_for(simulator: Simulator, labels: Sequence[str]) -> Settings:
-    """What `realtime sim --write-config` would write."""
+def settings_for(
+    simulator: Simulator, labels: Sequence[str], numbers: Mapping[str, str]
+) -> Settings:
+    """What `realtime sim --write-config` would write; `numbers`: label → account number."""
     return Settings(
         path=Path("accounts.toml"),
         server=ServerSettings(port=0),
@@ -63,6 +101,7 @@ def settings_for(simulator: Simulator, labels: Sequence[str]) -> Settings:
             AccountSettings(
                 label=label,
                 trading_url=simulator.url,
+                account_number=numbers.get(label),
                 credentials=Credentials(
                     key_id=Secret(f"demo-{label}"), secret_key=Secret(f"demo-secret-{label}")
                 ),
@@ -73,9 +112,11 @@ def settings_for(simulator: Simulator, labels: Sequence[str]) -> Settings:
 
 
 @asynccontextmanager
-async def farm(simulator: Simulator, world: World) -> AsyncIterator[Farm]:
+async def farm(
+    simulator: Simulator, world: World, *, numbers: Mapping[str, str] | None = None
+) -> AsyncIterator[Farm]:
     """Run the daemon against a simulator that has been started."""
-    settings = settings_for(simulator, list(simulator.exchange.labels))
+    settings = settings_for(simulator, list(simulator.exchange.labels), numbers or {})
     async with (
         running(settings, world) as daemon,
         aiohttp.ClientSession(connector=world.make_connector()) as http,

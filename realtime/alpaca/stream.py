@@ -53,6 +53,9 @@ QUEUE_MAX = 256
 EARLY_MAX = 1000
 """Events kept before the listen ack; there should be none."""
 
+CONNECTION_LIMIT = "connection limit"
+"""In an error's text: the broker still counts another socket of this account."""
+
 RETRY_LATER = frozenset({406, 429})
 
 ONE_SOCKET = "another program may hold this key's only socket; stop it"

@@ -26,6 +26,9 @@ from realtime.simulator.tally import Tally
 
 # Streams that exist. `account_updates` did until 2020 and is left out of the ack.
 STREAMS = frozenset({"trade_updates"})
+# What a socket hears that named no account in its handshake, where 429 would have been the answer.
+LIMIT_EXCEEDED = "connection limit exceeded"
+LIMITED = frozenset({406, 429})
 # Kinds that act on sockets: on the open ones when switched on, on others when they begin to listen.
 ACTS: tuple[type[Kind], ...] = (Cut, ErrorFrame, KeyRevoked, Deaf, Maintenance)
 
@@ -161,9 +164,10 @@ class StreamEdge:
             return "already authenticated"
         if self._board.active(Maintenance, label):
             return "internal server error"
-        if self._board.strike(RefuseHandshake, label):
-            return "connection refused"
-        return "connection limit exceeded" if self._hub.is_taken(label) else None
+        if refuse := self._board.strike(RefuseHandshake, label):
+            limited = refuse.status in LIMITED
+            return LIMIT_EXCEEDED if limited else f"connection refused ({refuse.status})"
+        return LIMIT_EXCEEDED if self._hub.is_taken(label) else None
 
     def _strike_open(self, fault: Fault[Kind]) -> None:
         """Let a fault that was just switched on act on the sockets that are open."""
