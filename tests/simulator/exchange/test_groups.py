@@ -14,7 +14,7 @@ BRACKET: dict[str, Any] = {
 }
 
 
-def world_with_bracket(qty: int = 1, **more: object) -> tuple[World, Json]:
+def world_with_bracket(qty: int = 1, **more: Any) -> tuple[World, Json]:
     world = World()
     world.exchange.set_price("F", "10")
     return world, world.buy("F", qty, **{**BRACKET, **more})
@@ -196,7 +196,7 @@ def test_a_rejected_entry_takes_its_children_along() -> None:
         ({"order_class": "oto"}, "either take_profit or stop_loss"),
     ],
 )
-def test_bad_groups(change: dict[str, object], message: str) -> None:
+def test_bad_groups(change: dict[str, Any], message: str) -> None:
     """Each with its reason."""
     with pytest.raises(Refusal, match=message):
         world_with_bracket(**change)
