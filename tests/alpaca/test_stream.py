@@ -104,6 +104,7 @@ def answers(*frames: bytes) -> Callable[[ServerConnection], Awaitable[None]]:
     return script
 
 
+LIMIT = b'{"action":"error","data":{"error_message":"connection limit exceeded"}}'
 REFUSED_LISTEN = frame({"status": "unauthorized", "action": "listen"}, "authorization")
 
 
@@ -116,6 +117,7 @@ REFUSED_LISTEN = frame({"status": "unauthorized", "action": "listen"}, "authoriz
         (answers(AUTHORIZED, FAULT), LinkError, "internal server error"),
         (answers(AUTHORIZED, frame({"streams": []}, "listening")), LinkError, "trade_updates"),
         (answers(AUTHORIZED, frame({"error": "taken"}, "listening")), LinkError, "taken"),
+        (answers(LIMIT), RateLimited, "connection limit exceeded"),
     ],
 )
 async def test_not_let_in(
@@ -127,7 +129,8 @@ async def test_not_let_in(
     async with stream_broker(script) as url, open_stream(url) as stream:
         with pytest.raises(expected, match=word) as caught:
             await enter(stream)
-    assert bool(caught.value.remedy) == (expected is Refused)
+    assert type(caught.value) is expected
+    assert bool(caught.value.remedy) == (expected is not LinkError)
     assert "s3cr3t" not in str(caught.value)
 
 
