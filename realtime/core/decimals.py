@@ -5,6 +5,9 @@ from functools import lru_cache
 
 ZERO = Decimal(0)
 
+EXPONENT_MOST = 30
+"""No price or quantity has more digits before or after its point; the hostile ones overflow."""
+
 
 @lru_cache(maxsize=8192)
 def number(text: str | None) -> Decimal:
@@ -15,7 +18,7 @@ def number(text: str | None) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         return ZERO
-    return value if value.is_finite() else ZERO
+    return value if value.is_finite() and abs(value.adjusted()) <= EXPONENT_MOST else ZERO
 
 
 def plain(value: Decimal) -> str:

@@ -17,6 +17,8 @@ from realtime.core.model import Order, Position, Symbol
 
 OPTION_MULTIPLIER = 100
 RATIO_PLACES = Decimal("1e-16")
+RATIO_EXPONENT_MOST = 10
+"""Above it, sixteen decimals do not fit into a decimal's 28 digits."""
 
 
 def after_execution(
@@ -71,5 +73,10 @@ def _valued(position: Position) -> Position:
         market_value=plain(value),
         cost_basis=plain(cost),
         unrealized_pl=plain(gain),
-        unrealized_plpc=plain((gain / abs(cost)).quantize(RATIO_PLACES)) if cost else None,
+        unrealized_plpc=plain(_ratio(gain, cost)) if cost else None,
     )
+
+
+def _ratio(gain: Decimal, cost: Decimal) -> Decimal:
+    ratio = gain / abs(cost)
+    return ratio.quantize(RATIO_PLACES) if ratio.adjusted() <= RATIO_EXPONENT_MOST else ratio
