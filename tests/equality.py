@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.farm import Farm
 
+ABSENT = "(absent)"
 KEYS = {"positions": "symbol", "orders": "id"}
 
 
@@ -40,7 +41,7 @@ def _fields(part: str, theirs: object, ours: object) -> list[str]:
     assert isinstance(theirs, Mapping)
     assert isinstance(ours, Mapping)
     return [
-        f"{part}.{name}: broker {theirs.get(name, '(absent)')!r}, daemon {ours.get(name, '(absent)')!r}"
+        f"{part}.{name}: broker {theirs.get(name, ABSENT)!r}, daemon {ours.get(name, ABSENT)!r}"
         for name in sorted(theirs.keys() | ours.keys())
-        if theirs.get(name, "(absent)") != ours.get(name, "(absent)")
+        if theirs.get(name, ABSENT) != ours.get(name, ABSENT)
     ]

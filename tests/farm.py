@@ -12,12 +12,11 @@ from realtime.app import Daemon, World, running
 from realtime.config.settings import (
     AccountSettings,
     AlpacaSettings,
-    Credentials,
     ServerSettings,
     Settings,
 )
 from realtime.core.link import Link
-from realtime.secret import Secret
+from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.store import Record
 

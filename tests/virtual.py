@@ -26,19 +26,22 @@ class VirtualLoop(async_solipsism.EventLoop):  # type: ignore[misc]  # it has no
 
     def call_at(self, when: float, callback: Any, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
         soonest = self.time() + self._clock_resolution
-        return super().call_at(max(when, soonest), callback, *args, **kwargs)  # type: ignore[no-any-return]
+        handle: asyncio.TimerHandle = super().call_at(max(when, soonest), callback, *args, **kwargs)
+        return handle
 
 
 class VirtualConnector(aiohttp.TCPConnector):
     """Connects through the loop; happy eyeballs would want real sockets."""
 
-    async def _wrap_create_connection(  # type: ignore[override]  # aiohttp's own is narrower
+    async def _wrap_create_connection(
         self, *args: Any, addr_infos: Any, req: Any, timeout: Any, **kwargs: Any
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         host, port = addr_infos[0][4][:2]
         kwargs.pop("client_error", None)
+        connect: Any = self._loop.create_connection
         try:
-            return await self._loop.create_connection(*args, host, port, **_plain(kwargs))
+            transport, protocol = await connect(*args, host, port, **_plain(kwargs))
+            return transport, protocol
         except OSError as error:
             raise aiohttp.ClientConnectorError(req.connection_key, error) from error
 
