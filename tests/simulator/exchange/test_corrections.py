@@ -1,0 +1,125 @@
+"""Busts, corrections and splits: the books turn, and turn right."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.simulator.exchange.world import World, nested
+
+
+def filled_world() -> tuple[World, str, str]:
+    """A world that bought 12 and then 18; the second order and its execution."""
+    world = World()
+    world.own("F", 12, price="10")
+    world.exchange.set_price("F", "11")
+    order = world.buy("F", 18, time_in_force="fok")
+    world.step()
+    execution_id = str(world.frames()[-1]["execution_id"])
+    world.updates.clear()
+    return world, str(order["id"]), execution_id
+
+
+def test_a_bust_undoes_the_fill() -> None:
+    """Order, position, average, cash and activity."""
+    world, order_id, execution_id = filled_world()
+    world.exchange.bust("alpha", execution_id)
+    frame = world.frames()[0]
+    assert (frame["event"], frame["reason"]) == ("trade_bust", "TRADE_BUST")
+    assert frame["previous_execution_id"] == execution_id != frame["execution_id"]
+    assert (frame["price"], frame["qty"], frame["position_qty"]) == ("11", "18", "12")
+    order = world.order(order_id)
+    assert (order["status"], order["filled_qty"], order["filled_at"]) == ("new", "0", None)
+    assert world.exchange.position("alpha", "F")["avg_entry_price"] == "10"
+    assert world.cash() == 100_000 - 120
+    assert len(world.exchange.activities("alpha", {}, "FILL")) == 1
+
+
+def test_a_busted_order_is_open_but_does_not_trade_again() -> None:
+    """It can be canceled."""
+    world, order_id, execution_id = filled_world()
+    world.exchange.bust("alpha", execution_id)
+    world.settle()
+    assert world.status(order_id) == "new"
+    assert [o["id"] for o in world.exchange.orders("alpha", {})] == [order_id]
+    world.exchange.cancel("alpha", order_id)
+    assert world.status(order_id) == "canceled"
+
+
+def test_an_execution_is_busted_once() -> None:
+    """And must exist."""
+    world, _, execution_id = filled_world()
+    world.exchange.bust("alpha", execution_id)
+    with pytest.raises(ValueError, match=execution_id):
+        world.exchange.bust("alpha", execution_id)
+    with pytest.raises(ValueError, match="nope"):
+        world.exchange.correct("alpha", "nope", "1")
+
+
+def test_a_bust_of_yesterday() -> None:
+    """The lot is gone from the day's trades, the books still turn back."""
+    world, _, execution_id = filled_world()
+    world.pass_time(24 * 3600)
+    world.exchange.bust("alpha", execution_id)
+    assert world.qty("F") == 12
+    assert world.cash() == 100_000 - 120
+
+
+def test_a_correction_changes_the_price() -> None:
+    """The execution goes on under a new id; the quantity stays."""
+    world, order_id, execution_id = filled_world()
+    world.exchange.correct("alpha", execution_id, "10.5")
+    frame = world.frames()[0]
+    assert (frame["event"], frame["price"], frame["position_qty"]) == (
+        "trade_correct",
+        "10.5",
+        "30",
+    )
+    assert "reason" not in frame
+    assert world.order(order_id)["filled_avg_price"] == "10.5"
+    assert world.exchange.position("alpha", "F")["avg_entry_price"] == "10.3"
+    assert world.cash() == 100_000 - 120 - 189
+    fills = world.exchange.activities("alpha", {}, "FILL")
+    assert str(fills[0]["id"]).endswith(str(frame["execution_id"]))
+    assert len(fills) == 2
+
+
+def test_a_split_keeps_the_value() -> None:
+    """Position, resting order, prices; no event; a SPLIT activity."""
+    world, _, _ = filled_world()
+    order = world.sell("F", 10, type="limit", limit_price="12.4")
+    world.updates.clear()
+    before = world.account()
+    world.exchange.split("F", 2)
+    assert world.events() == []
+    assert world.qty("F") == 60
+    assert world.account()["equity"] == before["equity"]
+    changed = world.order(order["id"])
+    assert (changed["qty"], changed["limit_price"]) == ("20", "6.2")
+    assert str(changed["updated_at"]) > str(order["updated_at"])
+    entry = world.exchange.activities("alpha", {}, "SPLIT")[0]
+    assert (entry["symbol"], entry["qty"]) == ("F", "30")
+    world.exchange.set_price("F", "6.2")
+    world.settle()
+    assert world.qty("F") == 40
+    assert nested(world.frames()[-1], "order", "limit_price") == "6.2"
+
+
+def test_what_cannot_be_split() -> None:
+    """Coins, and by less than two."""
+    world = World()
+    for symbol, ratio in (("ETH/USD", 2), ("F", 1)):
+        with pytest.raises(ValueError, match=symbol):
+            world.exchange.split(symbol, ratio)
+
+
+def test_books_show_the_executions() -> None:
+    """Busted ones are marked; the rest add up."""
+    world, _, execution_id = filled_world()
+    world.exchange.bust("alpha", execution_id)
+    books = world.exchange.books("alpha")
+    executions = books["executions"]
+    assert isinstance(executions, list)
+    assert [e["is_busted"] for e in executions] == [False, True]
+    deltas = sum(Decimal(e["cash_delta"]) for e in executions if not e["is_busted"])
+    assert Decimal(str(books["cash"])) == 100_000 + deltas
+    assert books["seq"] == 7

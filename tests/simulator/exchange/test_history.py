@@ -1,0 +1,101 @@
+"""What the account was worth: parallel arrays of JSON numbers."""
+
+import pytest
+
+from realtime.simulator.exchange.refusal import Refusal
+from tests.simulator.exchange.world import World
+
+MINUTE = 60
+
+
+def arrays(history: dict[str, object], *names: str) -> list[list[float]]:
+    found = []
+    for name in names:
+        values = history[name]
+        assert isinstance(values, list)
+        found.append(values)
+    return found
+
+
+def test_equity_follows_the_prices_of_each_minute() -> None:
+    """One point a minute, its equity as of the minute's end, its profit since the base."""
+    world = World()
+    world.own("F", 100, price="10")
+    for price in ("11", "12", "13"):
+        world.exchange.set_price("F", price)
+        world.pass_time(MINUTE)
+    history = world.exchange.portfolio_history("alpha", {"period": "1D", "timeframe": "1Min"})
+    times, equity, profit = arrays(history, "timestamp", "equity", "profit_loss")
+    assert len(times) == len(equity) == len(profit) == 4
+    assert times == [times[0] + MINUTE * n for n in range(4)]
+    assert equity == [100_100.0, 100_200.0, 100_300.0, 100_300.0]
+    assert profit == [100.0, 200.0, 300.0, 300.0]
+    assert (history["base_value"], history["timeframe"]) == (100_000.0, "1Min")
+
+
+def test_a_deposit_is_no_profit() -> None:
+    """It shows in the equity, and in the cash flow if asked for."""
+    world = World()
+    world.pass_time(MINUTE + 1)
+    world.exchange.deposit("alpha", "500")
+    world.pass_time(MINUTE)
+    query = {"period": "1D", "timeframe": "1Min", "cashflow_types": "CSD"}
+    history = world.exchange.portfolio_history("alpha", query)
+    equity, profit = arrays(history, "equity", "profit_loss")
+    assert equity[-1] == 100_500.0
+    assert set(profit) == {0.0}
+    assert history["cashflow"] == {"CSD": [0.0, 500.0, 500.0]}
+
+
+def test_the_last_point_is_the_accounts_equity() -> None:
+    """Whatever was traded, the split included."""
+    world = World()
+    world.own("F", 100, price="10")
+    world.own("ETH/USD", "1", time_in_force="gtc")
+    world.exchange.split("F", 2)
+    world.exchange.close_position("alpha", "F", qty="50", percentage=None)
+    world.settle()
+    history = world.exchange.portfolio_history("alpha", {"period": "1D"})
+    assert arrays(history, "equity")[0][-1] == float(str(world.account()["equity"]))
+
+
+def test_days() -> None:
+    """One point a session since the account was opened."""
+    world = World(mode="nyse")
+    world.own("F", 100, price="10")
+    for _ in range(6):
+        world.pass_time(24 * 60 * MINUTE)
+    history = world.exchange.portfolio_history("alpha", {})
+    assert history["timeframe"] == "1D"
+    assert len(arrays(history, "timestamp")[0]) == 5
+
+
+def test_default_timeframes() -> None:
+    """Finer for shorter spans."""
+    world = World()
+    frames = [
+        world.exchange.portfolio_history("alpha", {"period": period})["timeframe"]
+        for period in ("1D", "2W", "1M", "1A")
+    ]
+    assert frames == ["1Min", "15Min", "1D", "1D"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"period": "1X"},
+        {"period": "0D"},
+        {"timeframe": "2Min"},
+        {"period": "1A", "timeframe": "1Min"},
+        {"start": "2026-10-06", "end": "2026-10-07", "period": "1D"},
+        {"start": "2027-10-06"},
+        {"start": "soon"},
+        {"intraday_reporting": "never"},
+        {"pnl_reset": "never"},
+    ],
+)
+def test_bad_queries(query: dict[str, str]) -> None:
+    """422 with the parameter's name."""
+    with pytest.raises(Refusal) as caught:
+        World().exchange.portfolio_history("alpha", query)
+    assert caught.value.status == 422
