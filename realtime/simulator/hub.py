@@ -48,6 +48,7 @@ class Hub:
         self._held_until: dict[str, float] = {}
         # label → its last frames, oldest first
         self._kept: dict[str, deque[bytes]] = {label: deque(maxlen=KEPT_FRAMES) for label in labels}
+        self._joined = 0
         self.published = 0
 
     def publish(self, update: TradeUpdate) -> None:
@@ -74,6 +75,8 @@ class Hub:
 
     def is_full(self) -> bool:
         """Whether every account's slot is taken: then nobody new can be welcome."""
+        if self._joined + len(self._held_until) < len(self._sockets):
+            return False
         return all(map(self.is_taken, self._sockets))
 
     def join(self, label: str, socket: Listener) -> None:
@@ -83,10 +86,12 @@ class Hub:
             for other in list(others):
                 other.evict()
         others.append(socket)
+        self._joined += 1
 
     def leave(self, label: str, socket: Listener, *, is_clean: bool) -> None:
         """Take a socket out; an unclean loss keeps the slot for a while."""
         self._sockets[label].remove(socket)
+        self._joined -= 1
         if not is_clean:
             self._held_until[label] = self._now() + self._mode(label).release_s
 

@@ -73,6 +73,7 @@ class Session:
         self._request = request
         self._queue: deque[bytes | Close] = deque()
         self._wake = asyncio.Event()
+        self._closing: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._socket = web.WebSocketResponse(
             timeout=CLOSE_TIMEOUT_S,
@@ -93,6 +94,8 @@ class Session:
                     writing.cancel()
         except* ConnectionError:
             pass  # the client is gone: nothing is left to say to it
+        finally:
+            self.stay()
         return self._socket
 
     def send(self, frame: bytes) -> None:
@@ -115,8 +118,15 @@ class Session:
         self._put(Close(code))
 
     def close_soon(self, code: int, seconds: float) -> None:
-        """Close in a while, unless the client was quicker."""
-        self._loop.call_later(seconds, self.close, code)
+        """Close in a while, unless the client is gone by then or `stay` is called."""
+        if self._closing is None:
+            self._closing = self._loop.call_later(seconds, self.close, code)
+
+    def stay(self) -> None:
+        """Take `close_soon` back."""
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
 
     def abort(self) -> None:
         """Cut the TCP connection at once: the client sees 1006."""

@@ -138,6 +138,7 @@ class StreamEdge:
     def _admit(self, session: Session, label: str, message: wire.Authenticate) -> None:
         self._tally.count(label, "authorized")
         self._hub.join(label, session)
+        session.stay()
         session.label = label
         session.send(wire.authorized(is_old_form=message.is_old_form))
 
@@ -147,7 +148,8 @@ class StreamEdge:
         for kind in ACTS:
             if fault := self._board.active(kind, label):
                 _act(session, fault)
-                self._board.spend(fault)
+                if not fault.what.is_state:
+                    self._board.spend(fault)
 
     def _refused_handshake(self, label: str | None) -> int | None:
         """The HTTP status to refuse with. The account is only known if the client names its key."""
@@ -176,7 +178,8 @@ class StreamEdge:
         for session in list(self._sessions):
             if fault.what.account in (None, session.label) and not fault.is_spent:
                 _act(session, fault)
-                fault.spend()
+                if not fault.what.is_state:
+                    fault.spend()
 
 
 def _act(session: Session, fault: Fault[Kind]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from realtime.simulator import stream as stream_module
 from realtime.simulator.app import Simulator
 from realtime.simulator.session import MAX_WAITING
 from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, listening, opened
@@ -54,6 +55,19 @@ async def test_bad_key_is_unauthorized_and_the_socket_stays(
         await stream.say(message)
         assert (await stream.hear())["data"] == REFUSED
         assert (await stream.authenticate())["status"] == "authorized"
+
+
+async def test_socket_that_never_gets_it_right_is_closed(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "UNAUTHORIZED_CLOSE_S", 0.05)
+    async with opened(sim) as wrong, opened(sim) as corrected:
+        for stream in (wrong, corrected):
+            await stream.say({"action": "auth", "key": "demo-alpha", "secret": "wrong"})
+            await stream.hear()
+        assert (await corrected.authenticate())["status"] == "authorized"
+        assert await wrong.lost() == 1000
+        assert await corrected.silent(0.1)
 
 
 async def test_listen_before_authorization_is_unauthorized(sim: Simulator) -> None:

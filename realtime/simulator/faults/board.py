@@ -88,6 +88,9 @@ class Switchboard:
 
     def has(self, kind: type[Kind]) -> bool:
         """Whether any fault of a kind is on, for anyone: the cheap question."""
+        if kind not in self._faults:
+            return False
+        self._expire(kind)
         return kind in self._faults
 
     def active(self, kind: type[K], label: str | None) -> Fault[K] | None:

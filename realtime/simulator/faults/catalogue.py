@@ -29,6 +29,8 @@ def read_fault(body: object) -> Kind:
     for name in body:
         if name not in allowed:
             raise BadFault(f"{word} has no parameter {name!r}{nearest(str(name), allowed)}")
+    if kind.is_state and body.get("count") is not None:
+        raise BadFault(f"{word} is a state and has no count: give `for_s`, or delete it later")
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:

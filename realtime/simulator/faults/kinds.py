@@ -21,6 +21,8 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
 
     # An act strikes at once and is over, unless it is given a time or a count.
     is_act: ClassVar[bool] = False
+    # A state of things is on or off; it strikes nothing that could be counted.
+    is_state: ClassVar[bool] = False
     # Used up, it still holds the sockets it has struck until they close or it is deleted.
     holds_sockets: ClassVar[bool] = False
 

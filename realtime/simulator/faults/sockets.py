@@ -1,6 +1,8 @@
 """Faults of the websocket as such: cut, refused, silent, deaf."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
 
 from realtime.simulator.faults.kinds import CloseCode, Seconds, SocketKind, Status
 
@@ -30,6 +32,7 @@ class SecondConnection(SocketKind, frozen=True, kw_only=True, tag="second_connec
     After an unclean loss the slot stays taken for `release_s` seconds.
     """
 
+    is_state: ClassVar[bool] = True
     mode: Literal["refuse-429", "both", "evict-oldest"] = "refuse-429"
     release_s: Seconds = 3.0
 
@@ -58,20 +61,25 @@ class Deaf(SocketKind, frozen=True, kw_only=True, tag="deaf"):
 
     holds_sockets: ClassVar[bool] = True
     after_s: Seconds = 0.0
-    after_events: int = 0
+    after_events: Annotated[int, Meta(ge=0)] = 0
 
 
 class TextFrames(SocketKind, frozen=True, kw_only=True, tag="text_frames"):
     """Send text frames, as live accounts are said to get, in place of paper's binary ones."""
 
+    is_state: ClassVar[bool] = True
+
 
 class Maintenance(SocketKind, frozen=True, kw_only=True, tag="maintenance"):
     """Everything is down: sockets are cut (1006), handshakes and REST answer 503."""
+
+    is_state: ClassVar[bool] = True
 
 
 class KeyRevoked(SocketKind, frozen=True, kw_only=True, tag="key_revoked"):
     """The key is no longer good: REST 401, socket `unauthorized`; if `cut`, close open sockets."""
 
+    is_state: ClassVar[bool] = True
     cut: bool = True
     html: bool = False
 

@@ -95,9 +95,15 @@ def test_used_up_deafness_holds_its_sockets_until_removed(board: Switchboard) ->
 
 @pytest.mark.parametrize("word", sorted(KINDS))
 def test_every_kind_can_be_switched_on_with_its_defaults(board: Switchboard, word: str) -> None:
-    fault = board.add(read_fault({"kind": word, "count": 1}))
+    fault = board.add(read_fault({"kind": word, "for_s": 1}))
     assert describe()[word]
-    assert fault.what.count == 1
+    assert fault.what.for_s == 1
+    assert board.has(type(fault.what))
+
+
+def test_state_has_no_count() -> None:
+    with pytest.raises(BadFault, match="give `for_s`"):
+        read_fault({"kind": "maintenance", "count": 1})
 
 
 def test_catalogue_refuses_what_it_does_not_know() -> None:
