@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from realtime.core.model import Order, OrderId, Position, Symbol
 from realtime.core.positions import after_execution
@@ -13,7 +14,7 @@ NVDA = Symbol("NVDA")
 ORDER = Order(id=OrderId("o"), symbol="NVDA", asset_class="us_equity", asset_id="a1")
 
 
-def held(qty: str, average: str, available: str | None = None, **more: str) -> Position:
+def held(qty: str, average: str, available: str | None = None) -> Position:
     side = "short" if qty.startswith("-") else "long"
     return Position(
         symbol=NVDA,
@@ -22,7 +23,6 @@ def held(qty: str, average: str, available: str | None = None, **more: str) -> P
         side=side,
         qty_available=available or qty,
         current_price="20",
-        **more,
     )
 
 
@@ -93,7 +93,7 @@ def test_available(old: Position, qty: str, becomes: str, available: str) -> Non
 
 def test_an_option_is_worth_a_hundred_times_its_price() -> None:
     """Cost and value are per contract of 100 shares."""
-    old = held("2", "6.3", asset_class="us_option")
+    old = structs.replace(held("2", "6.3"), asset_class="us_option")
     position = after_execution(old, ORDER, NVDA, position_qty="4", qty="2", price="6.3")
     assert position is not None
     assert (position.cost_basis, position.market_value) == ("2520", "8000")
