@@ -7,6 +7,8 @@ from aiohttp import web
 from realtime.server.cors import allow_origins
 from realtime.server.desk import Desk
 from realtime.server.endpoints import add_routes, problems
+from realtime.server.plans import Plans
+from realtime.server.runner import PLANS
 from realtime.store import Store
 from realtime.views.documents import Views
 
@@ -25,6 +27,7 @@ def build(
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
+    app[PLANS] = Plans(clock)
     add_routes(app, Desk(store, views, clock=clock, version=version, started_at=started_at))
     allow_origins(app, cors_origins)
     return app

@@ -1,8 +1,7 @@
 """One reader's connection: what goes wrong outside of any route is answered as a problem, too.
 
 aiohttp answers bytes that are not HTTP, lines that are too long and unknown expectations before
-the application is asked. This leans on `RequestHandler.handle_error` and `.finish_response`, on
-`Server.__call__` as the place where connections are made, and on `AppRunner._make_server`; the
+the application is asked. This leans on `RequestHandler.handle_error` and `.finish_response`; the
 tests of malformed requests fail if these move.
 """
 
@@ -47,27 +46,6 @@ class Connection(web.RequestHandler):
         if isinstance(resp, web.HTTPException) and resp.status >= 400:
             resp = response(problem_of(resp, request).answer(request.path))
         return await super().finish_response(request, resp, start_time)
-
-
-class Connections(web.Server):
-    """Makes connections of our kind."""
-
-    def __call__(self) -> web.RequestHandler:
-        """A connection for a socket that was accepted."""
-        return Connection(self, loop=self._loop, **self._kwargs)
-
-
-class Runner(web.AppRunner):
-    """aiohttp's runner with connections of our kind."""
-
-    async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return Connections(
-            made.request_handler,
-            request_factory=made.request_factory,
-            loop=made._loop,
-            **made._kwargs,
-        )
 
 
 def _of_parser(status: int, exc: BaseException | None) -> Problem:

@@ -1,6 +1,7 @@
 """What the routes work with: store, views, clock; and the account a reader asks for."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec import Struct
 
@@ -11,6 +12,9 @@ from realtime.views.documents import Views
 from realtime.views.health import Census, take_census
 from realtime.views.moments import http_date, instant
 from realtime.views.rendering import Rows
+
+ChangesWith = Literal["account", "farm", "clock"]
+"""What an answer depends on: the version of the account asked for, of the farm, or the moment."""
 
 
 class Desk:
@@ -69,6 +73,12 @@ class Desk:
                 },
             )
         return self._farm_freshness[1]
+
+    def mark(self, changes_with: ChangesWith, call: "Call") -> Callable[[], object] | None:
+        """What gives equal values as long as the answer to a call is the same; None: never."""
+        if changes_with == "account":
+            return lambda: record.version if (record := self.store.get(call.account_id)) else None
+        return (lambda: self.store.version) if changes_with == "farm" else None
 
     def _freshness_of(self, record: Record) -> dict[str, str]:
         headers = {

@@ -1,6 +1,7 @@
 """The route table as the HTTP library's handlers, and every error of theirs as a problem."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from realtime.server.answers import response
 from realtime.server.desk import Call, Desk
 from realtime.server.nearest import nearest
 from realtime.server.parameters import Parameters
+from realtime.server.plans import MEANING, Meaning
 from realtime.server.problems import Problem, of_status, shown
 from realtime.server.routes import PREFIXES, ROUTES, Route, all_paths
 
@@ -39,7 +41,14 @@ def _endpoint(
     async def endpoint(request: web.Request) -> web.StreamResponse:
         asked = parameters.read(request.rel_url.raw_query_string)
         call = Call(request.match_info.get("account_id", ""), _if_none_match(request))
-        return response(route.answer(desk, call, asked))
+        given = route.answer(desk, call, asked)
+        if route.changes_with is not None:
+            request[MEANING] = Meaning(
+                given=given,
+                answer=partial(route.answer, desk, call, asked),
+                mark=desk.mark(route.changes_with, call),
+            )
+        return response(given)
 
     return endpoint
 

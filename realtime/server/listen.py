@@ -10,7 +10,7 @@ from aiohttp import web
 
 from realtime.errors import ConfigError
 from realtime.logs import get_logger
-from realtime.server.connection import Runner
+from realtime.server.runner import Runner
 
 log = get_logger()
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from realtime.core.model import Account, Order, Position
 from realtime.server.answers import JSON, Answer
-from realtime.server.desk import Call, Desk
+from realtime.server.desk import Call, ChangesWith, Desk
 from realtime.server.farm import answer_accounts, answer_status
 from realtime.server.one_account import (
     answer_account,
@@ -46,6 +46,8 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     answer: Callable[[Desk, Call, Query], Answer]
     document: object
     """The type of the JSON answered."""
+    changes_with: ChangesWith | None = None
+    """On what the answer depends beside the request; None: what a request meant is not kept."""
     problems: tuple[str, ...] = ()
     """Codes that this route answers beside `bad_parameter`."""
 
@@ -82,6 +84,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=NoQuery,
         answer=answer_dashboard,
         document=DashboardDocument,
+        changes_with="account",
         problems=("unknown_account",),
     ),
     Route(
@@ -90,6 +93,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=NoQuery,
         answer=answer_account,
         document=Account,
+        changes_with="account",
         problems=("unknown_account", *NO_DATA),
     ),
     Route(
@@ -98,6 +102,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=PositionsQuery,
         answer=answer_positions,
         document=list[Position],
+        changes_with="account",
         problems=("unknown_account", *NO_DATA),
     ),
     Route(
@@ -106,6 +111,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=OrdersQuery,
         answer=answer_orders,
         document=list[Order],
+        changes_with="account",
         problems=("unknown_account", *NO_DATA),
     ),
     Route(
@@ -114,6 +120,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=AccountsQuery,
         answer=answer_accounts,
         document=AccountsDocument,
+        changes_with="farm",
         problems=("unknown_account",),
     ),
     Route(
@@ -122,6 +129,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=StatusQuery,
         answer=answer_status,
         document=StatusDocument,
+        changes_with="clock",
     ),
     Route(
         paths=("/health",),

@@ -1,0 +1,47 @@
+"""aiohttp's runner with connections of our kind.
+
+This leans on `Server.__call__` as the place where connections are made, and on
+`AppRunner._make_server`; the tests of malformed requests fail if these move.
+"""
+
+from aiohttp import web
+
+from realtime.logs import get_logger
+from realtime.server.connection import Connection
+from realtime.server.plans import Plans
+from realtime.server.shortcut import Shortcut, missing
+
+log = get_logger()
+
+PLANS = web.AppKey("plans", Plans)
+"""Where an application keeps what its connections share."""
+
+
+class Connections(web.Server):
+    """Makes connections: with a shortcut if there are plans."""
+
+    plans: Plans | None = None
+
+    def __call__(self) -> web.RequestHandler:
+        """A connection for a socket that was accepted."""
+        if self.plans is not None:
+            return Shortcut(self.plans, self, loop=self._loop, **self._kwargs)
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """Runs an application; without the shortcut if aiohttp is not as that expects it."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        server = Connections(
+            made.request_handler,
+            request_factory=made.request_factory,
+            loop=made._loop,
+            **made._kwargs,
+        )
+        if unmet := missing(server):
+            log.error("server.shortcut_off", missing=unmet)
+        else:
+            server.plans = self.app.get(PLANS)
+        return server
