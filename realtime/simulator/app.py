@@ -179,10 +179,14 @@ class Simulator:
             if isinstance(error, BaseExceptionGroup):
                 raise error.exceptions[0]
 
-    def step(self) -> None:
+    def step(self, *, prices_move: bool = True) -> None:
         """Do one step of the exchange: prices move, resting orders are matched."""
-        self.exchange.advance()
+        self.exchange.advance(prices_move=prices_move)
         self._past.step()
+
+    def _step_by_itself(self) -> None:
+        """Quiet means quiet: without traffic prices rest, so that what nobody touches stays."""
+        self.step(prices_move=self.activity > 0)
 
     def set_activity(self, activity: float) -> None:
         """Change how many events a second the accounts make by themselves."""
@@ -227,7 +231,8 @@ class Simulator:
     async def _live(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             if self._step_s is not None:
-                tasks.create_task(_every(self._step_s, self.step), name="simulator:steps")
+                steps = _every(self._step_s, self._step_by_itself)
+                tasks.create_task(steps, name="simulator:steps")
             tasks.create_task(_every(TRAFFIC_STEP_S, self._make_traffic), name="simulator:traffic")
 
     async def _end_life(self) -> None:

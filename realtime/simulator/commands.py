@@ -10,6 +10,10 @@ from msgspec import Meta, Struct
 
 from realtime.simulator.exchange.engine import Exchange
 
+# Decimal strings as the broker writes them: no exponent, no NaN. A price is above zero.
+Price = Annotated[str, Meta(pattern=r"^(?=.*[1-9])\d{1,9}(\.\d{1,9})?$")]
+Amount = Annotated[str, Meta(pattern=r"^-?\d{1,12}(\.\d{1,9})?$")]
+
 
 class Simulated(Protocol):
     """The running simulator, as its switches see it."""
@@ -80,7 +84,7 @@ class SetPrice(Command, frozen=True):
 
     path: ClassVar[str] = "set_price"
     symbol: str
-    price: str
+    price: Price
 
     def run(self, sim: Simulated) -> object:
         sim.exchange.set_price(self.symbol, self.price)
@@ -105,7 +109,7 @@ class Correct(Command, frozen=True):
     path: ClassVar[str] = "correct"
     account: str
     execution_id: str
-    price: str
+    price: Price
 
     def run(self, sim: Simulated) -> object:
         sim.exchange.correct(self.account, self.execution_id, self.price)
@@ -140,7 +144,7 @@ class Deposit(Command, frozen=True):
 
     path: ClassVar[str] = "deposit"
     account: str
-    amount: str
+    amount: Amount
 
     def run(self, sim: Simulated) -> object:
         sim.exchange.deposit(self.account, self.amount)

@@ -93,10 +93,16 @@ def _number(query: Mapping[str, str], name: str, default: int, most: int) -> int
 
 
 def _price(query: Mapping[str, str], name: str, default: Decimal) -> Decimal:
+    text = query.get(name)
+    if not text:
+        return default
     try:
-        return Decimal(query[name]) if query.get(name) else default
+        price = Decimal(text)
     except InvalidOperation as error:
-        raise _invalid(name, query[name]) from error
+        raise _invalid(name, text) from error
+    if not price.is_finite():
+        raise _invalid(name, text)
+    return price
 
 
 def _day(query: Mapping[str, str], name: str, default: str) -> str:

@@ -127,7 +127,7 @@ class ControlRoom:
             except Refusal as refusal:
                 raise BadRequest(str(refusal.body.get("message"))) from refusal
             except (KeyError, ValueError, ArithmeticError) as error:
-                raise BadRequest(f"{command.path}: {error!r}") from error
+                raise BadRequest(f"{command.path}: {error}") from error
 
         return handle
 
@@ -152,7 +152,7 @@ async def _json(request: web.Request) -> object:
     raw = await request.read()
     try:
         return msgspec.json.decode(raw) if raw.strip() else {}
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
 
 

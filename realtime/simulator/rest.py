@@ -146,7 +146,7 @@ class RestEdge:
 async def _body(request: web.Request) -> object:
     try:
         return msgspec.json.decode(await request.read())
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         # No recording shows what the broker says to a body that is not JSON.
         body: dict[str, object] = {"code": 40010000, "message": "request body format is invalid"}
         raise Refusal(400, body) from error

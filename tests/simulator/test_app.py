@@ -59,7 +59,7 @@ async def test_steps_go_on_by_themselves() -> None:
 
 
 async def test_failure_inside_is_told_to_who_waits() -> None:
-    def broken() -> int:
+    def broken(*, prices_move: bool) -> None:
         raise ArithmeticError("the clock is broken")
 
     async with Simulator(accounts=1) as sim:
@@ -73,3 +73,14 @@ async def test_bug_in_a_route_is_a_500_in_json(sim: Simulator, rest: Rest) -> No
     del sim.exchange._floor  # a bug, on purpose
     status, body = await rest.ask("GET", "/v2/account")
     assert (status, body["code"]) == (500, 50010000)
+
+
+async def test_prices_rest_without_traffic_and_orders_fill_all_the_same() -> None:
+    async with Simulator(accounts=1, activity=0, step_s=0.001) as sim:
+        before = sim.exchange.prices()
+        body = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market"}
+        sim.exchange.submit("alpha", {**body, "time_in_force": "day"})
+        async with asyncio.timeout(5):
+            while not sim.exchange.positions("alpha"):
+                await asyncio.sleep(0)
+        assert sim.exchange.prices() == before

@@ -66,7 +66,7 @@ async def test_unknown_account_is_404_and_names_the_nearest(rest: Rest) -> None:
     assert (await rest.ask("GET", "/_sim/books/alhpa"))[0] == 404
 
 
-@pytest.mark.parametrize("body", ["{", "nonsense", b"\xff"])
+@pytest.mark.parametrize("body", ["{", "nonsense", b"\xff", "[" * 100_000])
 async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> None:
     for path in ("faults", "traffic"):
         status, answer = await rest.ask("POST", f"/_sim/{path}", data=body)
@@ -81,7 +81,13 @@ async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> No
         ("traffic", {"activity": -1}, "$.activity"),
         ("traffic", {}, "activity"),
         ("market", {"mode": "sometimes"}, "$.mode"),
-        ("set_price", {"symbol": "AAPL", "price": "much"}, ""),
+        ("set_price", {"symbol": "AAPL", "price": "much"}, "$.price"),
+        ("set_price", {"symbol": "AAPL", "price": "NaN"}, "$.price"),
+        ("set_price", {"symbol": "AAPL", "price": "-5"}, "$.price"),
+        ("set_price", {"symbol": "AAPL", "price": "0.00"}, "$.price"),
+        ("set_price", {"symbol": "AAPL", "price": "1e99"}, "$.price"),
+        ("set_price", {"symbol": "AAPL", "price": 5}, "$.price"),
+        ("deposit", {"account": "alpha", "amount": "Infinity"}, "$.amount"),
         ("set_price", {"symbol": "NONE", "price": "1"}, ""),
         ("split", {"symbol": "NONE", "ratio": 2}, ""),
         ("deposit", {"account": "alpha", "amount": "much"}, ""),

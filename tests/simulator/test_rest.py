@@ -80,7 +80,9 @@ async def test_unknown_method_is_405(rest: Rest) -> None:
     assert (await rest.ask("PUT", "/v2/orders"))[0] == 405
 
 
-@pytest.mark.parametrize("body", ["{", "", "nonsense", '{"symbol": "AAPL"', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", ["{", "", "nonsense", '{"symbol": "AAPL"', b"\xff\xfe", "[" * 100_000]
+)
 async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> None:
     status, answer = await rest.ask("POST", "/v2/orders", data=body)
     assert status == 400

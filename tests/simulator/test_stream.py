@@ -134,7 +134,9 @@ async def test_messagepack_is_spoken_with_who_asks_for_it(sim: Simulator, rest: 
         assert msgspec.msgpack.decode(answer)["data"]["status"] == "authorized"
 
 
-@pytest.mark.parametrize("nonsense", ["hello", "[]", "42", '{"action":"dance"}', "{", "", "\x00"])
+@pytest.mark.parametrize(
+    "nonsense", ["hello", "[]", "42", '{"action":"dance"}', "{", "", "\x00", "[" * 60_000]
+)
 async def test_nonsense_is_answered_with_an_error_and_closed(sim: Simulator, nonsense: str) -> None:
     async with opened(sim) as stream:
         await stream.socket.send(nonsense)
