@@ -19,7 +19,6 @@ from realtime.simulator.exchange.canceling import (
 )
 from realtime.simulator.exchange.checks import available_qty
 from realtime.simulator.exchange.closing import close_all, close_position, find_position
-from realtime.simulator.exchange.contracts import list_contracts, one_contract
 from realtime.simulator.exchange.corrections import (
     RARE_STATUSES,
     bust,
@@ -112,12 +111,13 @@ class Exchange:
             raise ValueError(f'market mode "{mode}" is not one of {", ".join(MODES)}')
         change_hours(self._floor, mode)
 
-    def advance(self) -> None:
+    def advance(self, *, prices_move: bool = True) -> None:
         """Do one step: bells ring, orders expire, prices move, resting orders are matched."""
         floor = self._floor
         now = floor.now()
         ring_bells(floor)
-        floor.prices.step(stocks_trade=floor.market.phase(now) == REGULAR)
+        if prices_move:
+            floor.prices.step(stocks_trade=floor.market.phase(now) == REGULAR)
         floor.prices.remember_minute(now)
         match_all(floor)
 
@@ -225,14 +225,6 @@ class Exchange:
     def asset(self, symbol_or_id: str) -> Document:
         """Answer GET /v2/assets/{symbol or id}."""
         return self._floor.listing.one(symbol_or_id)
-
-    def option_contracts(self, query: Mapping[str, str]) -> Document:
-        """Answer GET /v2/options/contracts."""
-        return list_contracts(self._floor, query)
-
-    def option_contract(self, symbol_or_id: str) -> Document:
-        """Answer GET /v2/options/contracts/{symbol or id}."""
-        return one_contract(self._floor, symbol_or_id)
 
     def prices(self) -> dict[str, str]:
         """Return symbol → last price."""
