@@ -43,6 +43,7 @@ class SymbolBook:
         """Let an order wait for its price."""
         self.active.pop(order.id, None)
         order.resting_ticket += 1
+        order.face = None
         if order.is_unfired_stop and order.type == TRAILING_STOP:
             self.trailing[order.id] = order
             return

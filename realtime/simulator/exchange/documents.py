@@ -15,16 +15,10 @@ Write = Callable[[int], str]
 
 
 def frame_order(order: Order, *, with_legs: bool) -> Document:
-    """Return the order as a stream frame shows it: nanoseconds, no `source`.
-
-    Most of an order never changes, and rendering it is most of an event's cost: the constant part
-    is kept while the order is open. Who changes a quantity or a price sets `face` to None.
-    """
+    """Return the order as a stream frame shows it: nanoseconds, no `source`."""
     document = _exact(order)
     if order.legs and (with_legs or order.is_multileg):
-        document["legs"] = [_order(leg, rfc3339) for leg in order.legs]
-    if order.is_terminal:
-        order.face = None
+        document["legs"] = [_exact(leg) for leg in order.legs]
     return document
 
 
@@ -40,9 +34,15 @@ def rest_order(order: Order, *, with_legs: bool, micros: bool) -> Document:
 
 
 def _exact(order: Order) -> Document:
-    if order.face is None:
-        order.face = _order(order, rfc3339)
-    document = order.face.copy()
+    """Render with nanoseconds.
+
+    Most of an order never changes, and rendering it is most of an event's cost: the constant part
+    is kept while events follow fast. It goes when the order ends or comes to rest, for it weighs
+    two kilobytes; and who changes a quantity or a price sets `face` to None.
+    """
+    face = order.face or _order(order, rfc3339)
+    order.face = None if order.is_terminal else face
+    document = face.copy()
     _put_changes(document, order, rfc3339)
     return document
 

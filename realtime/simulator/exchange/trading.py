@@ -50,8 +50,8 @@ def resume(floor: Floor, account: Account, order: Order) -> None:
     order.status = "partially_filled" if order.filled_qty else "new"
     for leg in order.legs or () if order.is_multileg else ():
         leg.status, leg.updated_at = "new", order.updated_at
-    floor.books.enter(order)
     announce(floor, account, order, "new", at)
+    floor.books.enter(order)
 
 
 def end(

@@ -41,24 +41,3 @@ def test_filters() -> None:
     assert {a["exchange"] for a in exchange.assets({"exchange": "ARCA"})} == {"ARCA"}
     optioned = exchange.assets({"attributes": "has_options,ipo"})
     assert [a["symbol"] for a in optioned] == ["NVDA", "SPY"]
-
-
-def test_contracts_can_be_searched() -> None:
-    """By underlying, type and strike; paged."""
-    exchange = World().exchange
-    query = {"underlying_symbols": "NVDA", "type": "call", "limit": "2"}
-    first = exchange.option_contracts(query)
-    token = str(first["next_page_token"])
-    second = exchange.option_contracts({**query, "page_token": token})
-    strikes = [c["strike_price"] for page in (first, second) for c in _contracts(page)]
-    assert strikes == ["180", "200", "210"]
-    assert second["next_page_token"] is None
-    assert exchange.option_contract("NVDA261120C00200000")["underlying_symbol"] == "NVDA"
-    with pytest.raises(Refusal):
-        exchange.option_contract("NVDA")
-
-
-def _contracts(page: dict[str, object]) -> list[dict[str, object]]:
-    contracts = page["option_contracts"]
-    assert isinstance(contracts, list)
-    return contracts

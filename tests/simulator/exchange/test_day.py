@@ -168,3 +168,11 @@ def test_options_in_the_money_turn_into_shares() -> None:
     assert world.cash() == cash - Decimal(20_000)
     kinds = {e["activity_type"] for e in world.exchange.activities("alpha", {})}
     assert {"OPEXC", "OPEXP", "OPTRD"} <= kinds
+
+
+def test_hours_may_be_set_before_anything_has_happened() -> None:
+    """No bell rings then: yesterday stays yesterday."""
+    world = World(mode="always")
+    world.exchange.set_market("closed")
+    world.exchange.set_market("nyse")
+    assert world.account()["balance_asof"] == "2026-10-05"
