@@ -37,12 +37,12 @@ def ring_bells(floor: Floor) -> None:
 def change_hours(floor: Floor, mode: str) -> None:
     """Change the market's mode; if that opens or closes the session, the bell rings.
 
-    Before the first step and the first order nothing has happened yet that a bell could end.
+    Before the first step there is no day yet that a bell could end.
     """
     before = floor.market.phase(floor.now())
     floor.market.mode = mode
     after = floor.market.phase(floor.now())
-    if before == after or _is_untouched(floor):
+    if before == after or not floor.prices.minutes:
         return
     if after == REGULAR:
         open_session(floor)
@@ -80,10 +80,6 @@ def close_session(floor: Floor, at: int, *, stops_trading: bool) -> None:
     floor.prices.end_day(at)
     for account in floor.accounts.values():
         _end_account_day(floor, account, at)
-
-
-def _is_untouched(floor: Floor) -> bool:
-    return not floor.prices.minutes and not any(a.orders for a in floor.accounts.values())
 
 
 def _send_extended(floor: Floor) -> None:

@@ -99,6 +99,7 @@ def test_switching_hours_rings_the_bells() -> None:
     """A test closes and opens the market without moving the clock."""
     world = World()
     day, gtc = waiting(world), waiting(world, time_in_force="gtc")
+    world.step()
     world.exchange.set_market("closed")
     assert world.status(day) == "expired"
     assert world.status(gtc) == "new"
@@ -170,7 +171,7 @@ def test_options_in_the_money_turn_into_shares() -> None:
     assert {"OPEXC", "OPEXP", "OPTRD"} <= kinds
 
 
-def test_hours_may_be_set_before_anything_has_happened() -> None:
+def test_hours_may_be_set_before_the_first_step() -> None:
     """No bell rings then: yesterday stays yesterday."""
     world = World(mode="always")
     world.exchange.set_market("closed")
