@@ -6,7 +6,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.simulator.app import Simulator
-from tests.simulator.client import RESTING_BUY, Rest, listening
+from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, listening
 
 
 async def test_port_is_picked_and_told() -> None:
@@ -76,11 +76,9 @@ async def test_bug_in_a_route_is_a_500_in_json(sim: Simulator, rest: Rest) -> No
 
 
 async def test_prices_rest_without_traffic_and_orders_fill_all_the_same() -> None:
-    async with Simulator(accounts=1, activity=0, step_s=0.001) as sim:
+    async with Simulator(accounts=1, step_s=0.001) as sim, listening(sim) as stream:
         before = sim.exchange.prices()
-        body = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market"}
-        sim.exchange.submit("alpha", {**body, "time_in_force": "day"})
-        async with asyncio.timeout(5):
-            while not sim.exchange.positions("alpha"):
-                await asyncio.sleep(0)
+        sim.exchange.submit("alpha", MARKET_BUY)
+        while (await stream.event())["event"] != "fill":
+            pass
         assert sim.exchange.prices() == before
