@@ -101,14 +101,15 @@ def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
     told = executions_told(update, state.orders)
     executions = tuple(e for e in told if is_news(state, e))
     doubts = _order_doubts(before, state, update.order)
+    counted = executions[-1:] if update.event in UNDOING else executions
     if executions:
         state = count(state, executions)
-        state, position_doubts = _move_positions(state, update, executions, now)
+        state, position_doubts = _move_positions(state, update, counted, now)
         doubts += position_doubts
         if not state.provisional >= MONEY:
             state = structs.replace(state, provisional=state.provisional | MONEY)
     doubts += _fill_doubts(before, state, update, executions)
-    return _doubted(state, executions, doubts, now)
+    return _doubted(state, counted, doubts, now)
 
 
 def is_open_question(state: AccountState, doubt: Doubt) -> bool:
@@ -275,7 +276,7 @@ def _move_positions(
 ) -> tuple[AccountState, tuple[Doubt, ...]]:
     told = _told_positions(update)
     positions, marks, doubts = dict(state.positions), dict(state.marks), []
-    for execution in _moving(update, executions):
+    for execution in executions:
         symbol, key = position_symbol(execution.symbol), _key(update, execution)
         mark = marks.get(symbol)
         if (mark and key <= mark.key) or _is_in_last_reading(state, execution):
@@ -299,11 +300,6 @@ def _move_positions(
         if position is not None:
             positions[symbol] = position
     return structs.replace(state, positions=positions, marks=marks), tuple(doubts)
-
-
-def _moving(update: TradeUpdate, executions: tuple[Execution, ...]) -> tuple[Execution, ...]:
-    """An event that undoes tells the position once, after both of its executions."""
-    return executions[-1:] if update.event in UNDOING else executions
 
 
 def _told_positions(update: TradeUpdate) -> Mapping[Symbol, str]:

@@ -10,6 +10,7 @@ LinkState = Literal[
     "authorizing",
     "syncing",
     "live",
+    "deaf",
     "waiting",
     "refused",
     "disabled",

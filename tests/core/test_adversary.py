@@ -100,6 +100,19 @@ def test_legs_of_a_dropped_bracket_do_not_come_back_as_held() -> None:
     assert not [o.id for o in state.orders.values() if not o.is_closed]
 
 
+def test_legs_that_were_dropped_before_their_parent_do_not_come_back_as_held() -> None:
+    """The parent had news since, so it is known; its old frame is not news, nor are its legs."""
+    books = Books()
+    entry = books.place_bracket("BBB")
+    old = books.frames[0]
+    books.fill(entry)
+    books.wait(MILLISECOND)
+    books.fill(books.legs(entry)[0])
+    state = traded_for_long(books)
+    state = structs.replace(state, orders={**state.orders, entry: books.orders[entry]})
+    assert apply(state, old, NOW).state is state
+
+
 def test_news_of_a_dropped_order_that_moved_a_position_is_doubted() -> None:
     """A fill that was held up for very long, of a symbol that nothing else told of."""
     books = Books()
@@ -305,6 +318,8 @@ def test_an_undoing_without_an_id_counts_once(event: str) -> None:
     books.undo(order_id, Decimal(4) if event == "trade_correct" else None)
     frames = [*books.frames[:-1], structs.replace(books.frames[-1], execution_id=None)]
     state = follow(frames)
+    (told,) = apply(follow(books.frames[:-1]), frames[-1], NOW).executions
+    assert told.qty == ("4" if event == "trade_correct" else "0")
     total = sum(Decimal(e.qty) for e in state.executions[order_id].values())
     assert total == Decimal(books.orders[order_id].filled_qty or 0)
     assert apply(state, frames[-1], NOW).state is state
