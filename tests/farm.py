@@ -16,6 +16,7 @@ from realtime.config.settings import (
     Settings,
 )
 from realtime.core.link import Link
+from realtime.core.state import LAG_S
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.store import Record
@@ -72,6 +73,17 @@ class Farm(Struct, frozen=True):
     def settled(self) -> bool:
         """Whether every account is live and has everything confirmed."""
         return self.all_live() and not any(r.state.provisional for r in self.daemon.store)
+
+    def working(self, label: str) -> list[str]:
+        """Orders that the exchange has not finished."""
+        rows = self.simulator.exchange.orders(label, {"status": "open", "limit": "500"})
+        return [str(row["id"]) for row in rows]
+
+    async def until_done(self, label: str) -> None:
+        """Let the exchange finish an account's orders, and the daemon confirm what it knows."""
+        await self.until(lambda: not self.working(label))
+        await asyncio.sleep(LAG_S)
+        await self.until(self.settled)
 
     def requests(self, label: str) -> int:
         """REST requests that the simulator has counted for an account."""

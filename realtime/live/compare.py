@@ -11,6 +11,7 @@ an account has, at the suspicious pace about 6 %.
 
 import asyncio
 import random
+from contextlib import suppress
 
 from realtime.core.model import TradeUpdate
 from realtime.core.reconcile import Difference
@@ -24,6 +25,8 @@ EVERY_S = 300.0
 SUSPICIOUS_EVERY_S = 30.0
 SUSPICIOUS_TIMES = 10
 """Comparisons at the faster pace after a loss."""
+LEAST_S = 10.0
+"""Between two comparisons, however often somebody asks."""
 SPREAD = 0.25
 """Each wait is drawn from ±25 %: the accounts of a farm do not compare in step."""
 GRACE_S = 5.0
@@ -42,6 +45,11 @@ class Comparison:
         self._suspicious = 0
         self._events_heard = 0
         self._awaited: dict[str, Difference] = {}
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Something does not fit: compare now."""
+        self._asked.set()
 
     def hear(self, update: TradeUpdate) -> None:
         """The stream told an event, maybe one that REST knew of before."""
@@ -54,13 +62,17 @@ class Comparison:
         """Compare until cancelled. Raises `Deaf`."""
         while True:
             every_s = SUSPICIOUS_EVERY_S if self._suspicious else EVERY_S
-            await asyncio.sleep(every_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD))
+            with suppress(TimeoutError):  # nobody asked: it is due by the schedule
+                async with asyncio.timeout(every_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD)):
+                    await self._asked.wait()
+            self._asked.clear()
             try:
                 await self.compare()
             except Deaf:
                 raise
             except (LinkError, BrokerError, ProtocolViolation) as error:
                 log.debug("compare.failed", account=self._replica.label, reason=str(error))
+            await asyncio.sleep(LEAST_S)
 
     async def compare(self) -> None:
         """Compare once. Raises `Deaf` if the stream kept silent about what it should have told."""

@@ -22,6 +22,7 @@ from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.session import Ignored, Unreadable
 from realtime.errors import (
     BrokerError,
+    Deaf,
     LinkError,
     ProtocolViolation,
     RateLimited,
@@ -46,6 +47,10 @@ BUFFERED_MOST = 20_000
 SNAPSHOT_S = 300.0
 """Limit of a whole reading, paced under the broker's budget and shared with the other accounts."""
 
+
+DEAF_WAIT_S = 1.0
+"""Before the next socket after a deaf one. It was closed in order and the broker is well, so there
+is nothing to back off from; comparisons find deafness twice a minute at the most."""
 
 POLL_EVERY_S = 30.0
 """Readings while the link is down: at four to six requests each, 6 % of the account's budget."""
@@ -99,6 +104,10 @@ class Follower:
             if isinstance(failure, Refused):
                 self._journal.refused(failure)
                 return
+            if isinstance(failure, Deaf):
+                self._journal.deaf(failure)
+                await asyncio.sleep(DEAF_WAIT_S)
+                continue
             limited = isinstance(failure, LinkError) and failure.status == 429
             self._backoff, wait_s = self._backoff.failed(
                 rate_limited=limited, chance=self._chance.random
@@ -213,10 +222,10 @@ class _Session:
         chance: random.Random,
         money_every_s: float,
     ) -> None:
-        self.money = MoneyRefresh(replica, every_s=money_every_s)
         self.doubts = Doubts(replica)
         self.watchdog = Watchdog(replica, self.doubts)
         self.comparison = Comparison(replica, chance)
+        self.money = MoneyRefresh(replica, every_s=money_every_s, suspect=self.comparison.ask)
         self._stream = stream
         self._replica = replica
         self._store = store

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from realtime.core.link import Link, LinkState
 from realtime.core.model import AccountLabel
-from realtime.errors import LinkError, RealtimeError, Refused
+from realtime.errors import Deaf, LinkError, RealtimeError, Refused
 from realtime.logs import get_logger
 from realtime.store import Store
 
@@ -79,6 +79,26 @@ class LinkJournal:
             now,
         )
         self._tell(error, wait_s, attempts, rate_limited=rate_limited)
+
+    def deaf(self, error: Deaf) -> None:
+        """The socket lives and tells nothing: it is left for a new one at once."""
+        now, link = self._clock(), self._link
+        self._put(
+            structs.replace(
+                link,
+                state="deaf",
+                since=now,
+                reconnect_attempts=link.reconnect_attempts + 1,
+                last_error_at=now,
+                last_error_message=error.message,
+                stale_since=link.stale_since or now,
+                stale_reason=f"deaf: {error.message}",
+            ),
+            now,
+        )
+        self._store.count("link_lost.deaf")
+        self._outage_told, self._last_reason = True, error.message
+        log.warning("link.deaf", account=self._label, evidence=error.message)
 
     def polled(self) -> None:
         """A reading by REST landed while the link is down."""

@@ -8,10 +8,10 @@ snapshot. Without fills prices still move equity: every `every_s` the money is r
 
 import asyncio
 import math
+from collections.abc import Callable
 from contextlib import suppress
 
-from realtime.core.state import LAG_S
-from realtime.core.state import MONEY
+from realtime.core.state import LAG_S, MONEY
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
 from realtime.live.replica import Replica
 from realtime.logs import get_logger
@@ -26,8 +26,10 @@ RETRY_S = 5.0
 class MoneyRefresh:
     """Asked after each fill; reads when it is due. Lives as long as one session."""
 
-    def __init__(self, replica: Replica, *, every_s: float) -> None:
+    def __init__(self, replica: Replica, *, every_s: float, suspect: Callable[[], None]) -> None:
+        """`suspect` is called when REST has a position that the stream did not tell."""
         self._replica = replica
+        self._suspect = suspect
         self._every_s = every_s
         self._asked = asyncio.Event()
         self._confirm_at = math.inf
@@ -61,6 +63,8 @@ class MoneyRefresh:
             hint = error.retry_after_s if isinstance(error, RateLimited) else None
             return max(RETRY_S, hint or 0.0)
         self._failing = False
+        if reconciled.differences:
+            self._suspect()
         if MONEY & reconciled.state.provisional and self._confirm_at == math.inf:
             # The last look did not agree either: go on looking until it does.
             self._confirm_at = asyncio.get_running_loop().time() + LAG_S

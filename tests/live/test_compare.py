@@ -1,0 +1,69 @@
+"""Comparison with REST: what the stream lost is repaired, and a deaf socket is left."""
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from realtime.live.compare import EVERY_S, SPREAD
+from tests.equality import unequal
+from tests.farm import Farm
+from tests.live.scene import play
+
+LONGEST_S = EVERY_S * (1 + SPREAD) + 20
+
+
+def test_a_deaf_socket_is_found_by_rest_and_replaced() -> None:
+    async def act(farm: Farm) -> None:
+        with capture_logs() as lines:
+            await farm.fault(kind="deaf", account="alpha", count=1)
+            order_id = farm.buy("alpha", qty="4")
+            await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=LONGEST_S)
+            await farm.until(lambda: not farm.links["alpha"].is_live)
+            assert "did not tell" in str(farm.links["alpha"].last_error_message)
+            await farm.until_done("alpha")
+        assert any(line["event"] == "link.deaf" for line in lines)
+        assert await unequal(farm, "alpha") == []
+        assert farm.links["bravo"].reconnect_attempts == 0
+        order_id = farm.buy("alpha", qty="1")
+        await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=1)
+
+    play(act)
+
+
+def test_a_quiet_market_is_not_taken_for_a_deaf_socket() -> None:
+    async def act(farm: Farm) -> None:
+        before = farm.handshakes("alpha")
+        await asyncio.sleep(3000)
+        assert farm.handshakes("alpha") == before
+
+    play(act, accounts=1)
+
+
+def test_one_lost_frame_is_repaired_without_a_reconnect() -> None:
+    async def act(farm: Farm) -> None:
+        before = farm.handshakes("alpha")
+        await farm.fault(kind="drop", account="alpha", count=1)
+        farm.simulator.exchange.deposit("alpha", "1")  # no event: nothing to drop
+        order_id = farm.buy("alpha", qty="2")
+        await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=5)
+        await farm.until_done("alpha")
+        assert await unequal(farm, "alpha") == []
+        assert farm.handshakes("alpha") == before
+
+    play(act, accounts=1)
+
+
+def test_a_lost_end_of_a_market_order_is_asked_for() -> None:
+    async def act(farm: Farm) -> None:
+        order_id = farm.buy("alpha", qty="2")
+        await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=5)
+        await farm.fault(kind="drop", account="alpha", for_s=3)
+        await farm.until(lambda: _orders(farm, "alpha")[order_id] == "filled", within_s=10)
+        await farm.until_done("alpha")
+        assert await unequal(farm, "alpha") == []
+
+    play(act, accounts=1)
+
+
+def _orders(farm: Farm, label: str) -> dict[str, str]:
+    return {str(key): order.status for key, order in farm.record(label).state.orders.items()}
