@@ -95,7 +95,8 @@ def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
     """The next state. `now` is our clock, epoch seconds; the state is the same object if nothing
     changed."""
     if is_late(update.order, state):
-        return _doubted(state, (), _late_doubts(state, update), now)
+        doubts = _late_doubts(state, update)
+        return Applied(state=_doubted(state, doubts, now), doubts=doubts)
     before = state
     state = _take_orders(state, update)
     told = executions_told(update, state.orders)
@@ -109,7 +110,10 @@ def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
         if not state.provisional >= MONEY:
             state = structs.replace(state, provisional=state.provisional | MONEY)
     doubts += _fill_doubts(before, state, update, executions)
-    return _doubted(state, counted, doubts, now)
+    state = _doubted(state, doubts, now)
+    if len(state.orders) > len(before.orders):
+        state = evict(state)
+    return Applied(state=state, executions=counted, doubts=doubts)
 
 
 def is_open_question(state: AccountState, doubt: Doubt) -> bool:
@@ -124,16 +128,10 @@ def is_open_question(state: AccountState, doubt: Doubt) -> bool:
     return True
 
 
-def _doubted(
-    state: AccountState,
-    executions: tuple[Execution, ...],
-    doubts: tuple[Doubt, ...],
-    now: float,
-) -> Applied:
-    if doubts:
-        provisional = state.provisional | ORDERS
-        state = structs.replace(state, provisional=provisional, doubted_at=now)
-    return Applied(state=evict(state), executions=executions, doubts=doubts)
+def _doubted(state: AccountState, doubts: tuple[Doubt, ...], now: float) -> AccountState:
+    if not doubts:
+        return state
+    return structs.replace(state, provisional=state.provisional | ORDERS, doubted_at=now)
 
 
 def _take_orders(state: AccountState, update: TradeUpdate) -> AccountState:

@@ -174,6 +174,16 @@ def test_two_fills_equal_in_price_size_and_second() -> None:
         assert len(state.executions[order_id]) == 2
 
 
+def test_two_orders_fill_within_a_microsecond() -> None:
+    """Only the event ids tell which position was the later."""
+    books = Books()
+    first, second = books.place(), books.place(side="sell")
+    books.fill(first)
+    books.fill(second, 3)
+    for frames in (books.frames, books.frames[::-1]):
+        assert essence(follow(frames)) == truth(books)
+
+
 def test_a_broker_two_minutes_ahead_changes_nothing() -> None:
     """The broker's time is compared with the broker's time, ours with ours."""
     books = Books()
