@@ -11,7 +11,6 @@ from realtime.simulator.exchange.orders import BUY, LIMIT, SELL, Order
 from realtime.simulator.exchange.refusal import (
     Refusal,
     forbidden,
-    insufficient_buying_power,
     malformed,
     unprocessable,
 )
@@ -102,6 +101,15 @@ def check_buying_power(
     if order.asset.is_crypto:
         raise _insufficient_balance("USD", cost, power)
     raise insufficient_buying_power(power, cost)
+
+
+def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Refusal:
+    """Return the 403 of an order that costs more than the account may spend."""
+    return forbidden(
+        "insufficient buying power",
+        buying_power=plain(buying_power),
+        cost_basis=plain(cost_basis),
+    )
 
 
 def check_wash_trade(account: Account, order: Order, without: Order | None = None) -> None:

@@ -6,11 +6,11 @@ from heapq import heappop
 from realtime.simulator.exchange.accounts import Account, Yesterday
 from realtime.simulator.exchange.assets import Asset
 from realtime.simulator.exchange.decimals import ZERO, plain
-from realtime.simulator.exchange.expiry import expire_contracts
 from realtime.simulator.exchange.floor import Floor
 from realtime.simulator.exchange.groups import end_group, start_work
 from realtime.simulator.exchange.margin import count_money, exposure
 from realtime.simulator.exchange.matching import auction
+from realtime.simulator.exchange.option_expiry import expire_contracts
 from realtime.simulator.exchange.orders import Order
 from realtime.simulator.exchange.sessions import EXTENDED, OPENING, REGULAR
 from realtime.simulator.exchange.timestamps import new_york_date

@@ -12,12 +12,11 @@ from random import Random
 import msgspec
 
 from realtime.simulator.exchange.accounts import Account
-from realtime.simulator.exchange.assets import Asset
 from realtime.simulator.exchange.books import Books
 from realtime.simulator.exchange.orders import Order
 from realtime.simulator.exchange.prices import PriceBoard
 from realtime.simulator.exchange.refusal import Document
-from realtime.simulator.exchange.sessions import CLOSED, EXTENDED, REGULAR, Market
+from realtime.simulator.exchange.sessions import EXTENDED, REGULAR, Market
 from realtime.simulator.exchange.timestamps import new_york_date
 from realtime.simulator.exchange.universe import build_listing
 
@@ -72,12 +71,8 @@ class Floor:
         """Return the next order number."""
         return next(self._numbers)
 
-    def trades_now(self, asset: Asset) -> bool:
-        """Tell whether an order without extended hours could trade now."""
-        return asset.is_crypto or self.market.phase(self.now()) == REGULAR
-
     def may_trade(self, order: Order, phase: str) -> bool:
         """Tell whether this order can trade in this session."""
         if order.asset.is_crypto or phase == REGULAR:
             return True
-        return phase == EXTENDED and order.extended_hours and phase != CLOSED
+        return phase == EXTENDED and order.extended_hours

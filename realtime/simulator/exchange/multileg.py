@@ -9,7 +9,11 @@ from decimal import Decimal
 
 from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.assets import NO_ASSET, Asset
-from realtime.simulator.exchange.checks import available_qty, position_intent
+from realtime.simulator.exchange.checks import (
+    available_qty,
+    insufficient_buying_power,
+    position_intent,
+)
 from realtime.simulator.exchange.decimals import ZERO, is_whole, plain
 from realtime.simulator.exchange.execution import book, settle_status
 from realtime.simulator.exchange.floor import Floor
@@ -18,7 +22,6 @@ from realtime.simulator.exchange.margin import count_money, reserve_net, update_
 from realtime.simulator.exchange.orders import LEG, LIMIT, MARKET, Order
 from realtime.simulator.exchange.refusal import (
     forbidden,
-    insufficient_buying_power,
     malformed,
     unprocessable,
 )

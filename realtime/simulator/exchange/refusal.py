@@ -4,8 +4,6 @@ Codes and messages are those that recordings show; where no recording is known t
 Keys are sorted, as on the wire.
 """
 
-from decimal import Decimal
-
 MALFORMED = 40010001
 UNPROCESSABLE = 42210000
 FORBIDDEN = 40310000
@@ -41,15 +39,6 @@ def forbidden(message: str, **facts: str | list[str]) -> Refusal:
 def not_found(message: str) -> Refusal:
     """Return 404."""
     return _refusal(404, NOT_FOUND, message)
-
-
-def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Refusal:
-    """Return the 403 of an order that costs more than the account may spend."""
-    return forbidden(
-        "insufficient buying power",
-        buying_power=format(buying_power, "f"),
-        cost_basis=format(cost_basis, "f"),
-    )
 
 
 def shown(value: object) -> str:

@@ -60,6 +60,8 @@ def replace(floor: Floor, account: Account, order: Order, body: object) -> Docum
     check_client_order_id(account, client_order_id)
     new = _successor(floor, account, order, body, client_order_id)
     _check_new(floor, account, order, new)
+    if new.status == "pending_new" and not goes_to_venue(floor, new):
+        new.status = "accepted"
     if account.holds_replaces and order.status != "held":
         return _wait(floor, account, order, new)
     for member in (new, *(new.legs or ())):
@@ -107,7 +109,7 @@ def _give_way(floor: Floor, account: Account, order: Order, new: Order) -> None:
     elif goes_to_venue(floor, new):
         start_work(floor, account, new)
     else:
-        new.status = "accepted"
+        new.status = "accepted"  # the market may have closed while it waited
         announce(floor, account, new, "accepted", touch(account, new))
 
 

@@ -55,9 +55,9 @@ def test_too_expensive_names_power_and_cost() -> None:
         world.buy("F", 100000, type="limit", limit_price="9")
     assert caught.value.status == 403
     assert caught.value.body == {
-        "buying_power": "200000.00",
+        "buying_power": "200000",
         "code": 40310000,
-        "cost_basis": "900000.00",
+        "cost_basis": "900000",
         "message": "insufficient buying power",
     }
 

@@ -136,3 +136,16 @@ def test_a_used_client_order_id_is_refused() -> None:
     old = waiting(world, client_order_id="rt-1")
     with pytest.raises(Refusal, match="unique"):
         world.exchange.replace("alpha", old, {"qty": 2, "client_order_id": "rt-1"})
+
+
+def test_replacing_at_night_queues_the_new_order() -> None:
+    """A gtc order is at the venue over night; its successor waits for the bell."""
+    world = World()
+    old = waiting(world, time_in_force="gtc")
+    world.step()
+    world.exchange.set_market("closed")
+    new = world.exchange.replace("alpha", old, {"qty": "3"})
+    assert new["status"] == "accepted"
+    assert world.events()[-2:] == ["replaced", "accepted"]
+    world.exchange.set_market("open")
+    assert world.status(new["id"]) == "new"
