@@ -20,6 +20,7 @@ from realtime.simulator.control import ControlRoom
 from realtime.simulator.credentials import Credentials
 from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdate
 from realtime.simulator.faults.board import Switchboard
+from realtime.simulator.faults.catalogue import read_fault
 from realtime.simulator.hub import Hub
 from realtime.simulator.lag import Past
 from realtime.simulator.ratelimit import RateLimit
@@ -187,6 +188,10 @@ class Simulator:
     def _step_by_itself(self) -> None:
         """Quiet means quiet: without traffic prices rest, so that what nobody touches stays."""
         self.step(prices_move=self.activity > 0)
+
+    def switch(self, fault: object) -> str:
+        """Switch a fault on, given as `POST /_sim/faults` takes it; return its id."""
+        return self.faults.add(read_fault(fault)).id
 
     def set_activity(self, activity: float) -> None:
         """Change how many events a second the accounts make by themselves."""
