@@ -41,7 +41,7 @@ class Runner(web.AppRunner):
             **made._kwargs,
         )
         if unmet := missing(server):
-            log.error("server.shortcut_off", missing=unmet)
+            log.error("server.shortcut_disabled", missing=unmet)
         else:
             server.plans = self.app.get(PLANS)
         return server

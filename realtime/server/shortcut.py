@@ -144,6 +144,7 @@ class Shortcut(Connection):
             and response.keep_alive
             and not response.compression
             and not self._upgraded
+            and "Expect" not in request.headers  # it was answered with two heads
         )
         if meaning is not None and is_plain:
             lines = [f"HTTP/1.1 {response.status} {response.reason}"]
