@@ -74,6 +74,10 @@ DoubtKind = Literal[
 ]
 
 
+GAPS = frozenset({"fills_gap", "position_gap"})
+"""Doubts that mean an execution nobody told us of: positions and money are behind, too."""
+
+
 class Doubt(Struct, frozen=True):
     """Why the state may not be what the broker has."""
 
@@ -131,7 +135,9 @@ def is_open_question(state: AccountState, doubt: Doubt) -> bool:
 def _doubted(state: AccountState, doubts: tuple[Doubt, ...], now: float) -> AccountState:
     if not doubts:
         return state
-    return structs.replace(state, provisional=state.provisional | ORDERS, doubted_at=now)
+    unheard = any(doubt.kind in GAPS for doubt in doubts)
+    provisional = state.provisional | ORDERS | (MONEY if unheard else frozenset())
+    return structs.replace(state, provisional=provisional, doubted_at=now)
 
 
 def _take_orders(state: AccountState, update: TradeUpdate) -> AccountState:

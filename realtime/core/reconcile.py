@@ -287,8 +287,10 @@ def _advance_watermark(state: AccountState, snapshot: Snapshot) -> AccountState:
 def _confirm(state: AccountState, snapshot: Snapshot, *, behind: bool) -> AccountState:
     """What is provisional now: cleared by a reading that agrees and began after the last fill or
     doubt."""
-    heard_since = any(m.heard_at >= snapshot.requested_at for m in state.marks.values())
     doubted_since = state.doubted_at is not None and state.doubted_at >= snapshot.requested_at
+    heard_since = doubted_since or any(
+        m.heard_at >= snapshot.requested_at for m in state.marks.values()
+    )
     provisional = state.provisional
     if snapshot.answers_doubts and not doubted_since:
         provisional -= ORDERS
