@@ -1,0 +1,51 @@
+"""After disorder the daemon's answers equal the broker's, field by field, for every account."""
+
+import asyncio
+import random
+
+from structlog.testing import capture_logs
+
+from realtime.core.state import LAG_S
+from realtime.simulator.app import Simulator
+from tests import virtual
+from tests.equality import unequal
+from tests.farm import farm
+
+ACCOUNTS = 50
+EVENTS_A_SECOND = 120.0
+DISORDER_S = 40.0
+TRAILING_S = 20.0
+"""Longer than the schedule on which prices and trailing stops are read."""
+
+CUTS = ({"clean": True}, {"clean": False}, {"clean": False, "code": 1011})
+
+
+def test_fifty_accounts_cut_at_random_end_equal() -> None:
+    """Thousands of operations of every kind, a socket cut every half second."""
+
+    async def scene() -> None:
+        chance = random.Random(11)
+        loop = asyncio.get_running_loop()
+        simulator = Simulator(
+            accounts=ACCOUNTS, seed=11, activity=EVENTS_A_SECOND, clock=virtual.nanosecond_clock
+        )
+        async with simulator, farm(simulator, virtual.world(11)) as running:
+            labels = list(simulator.exchange.labels)
+            await running.until(running.all_live)
+            while loop.time() < DISORDER_S:
+                await asyncio.sleep(chance.uniform(0.1, 0.9))
+                cut = {"kind": "cut", "account": chance.choice(labels), **chance.choice(CUTS)}
+                await running.fault(**cut)
+            simulator.set_activity(0)
+            await running.until(running.all_live, within_s=200)
+            await asyncio.sleep(LAG_S + TRAILING_S)
+            await running.until(running.settled)
+            told = sum(n for name, n in running.daemon.store.counts.items() if "events." in name)
+            lost = sum(n for name, n in running.daemon.store.counts.items() if "link_lost" in name)
+            assert told > 3000
+            assert lost > 40
+            for label in labels:
+                assert await unequal(running, label) == []
+
+    with capture_logs():
+        virtual.run(scene)
