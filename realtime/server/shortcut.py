@@ -123,7 +123,9 @@ class Shortcut(Connection):
         count = self._request_count
         self._feed(data)
         is_one = self._request_count == count + 1 and len(self._messages) == 1
-        if is_one and self._is_parser_empty and self._messages[0][1] is EMPTY_PAYLOAD:
+        # Behind an upgrade everything waits, unparsed: it may be more than one head.
+        is_whole = self._is_parser_empty and not self._upgraded
+        if is_one and is_whole and self._messages[0][1] is EMPTY_PAYLOAD:
             self._head = data
 
     def _say(self, reply: bytes) -> None:
@@ -143,7 +145,6 @@ class Shortcut(Connection):
             and response.status in (200, 304)
             and response.keep_alive
             and not response.compression
-            and not self._upgraded
             and "Expect" not in request.headers  # it was answered with two heads
         )
         if meaning is not None and is_plain:

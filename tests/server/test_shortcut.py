@@ -22,7 +22,7 @@ from tests.views.made import LOST, NOW
 LIMIT_S = 5
 ALPHA = AccountLabel("alpha")
 TURNS = 12
-"""Turns of the event loop in which a server surely has taken up what was sent."""
+"""Turns of the event loop in which a server surely has taken up and answered a request."""
 DATE = re.compile(rb"\r\nDate: [^\r]*")
 
 
@@ -65,7 +65,7 @@ async def talk(port: int, pieces: Iterable[bytes]) -> bytes:
             if answer.done():
                 break
             sink.write(piece)
-            for _ in range(TURNS):
+            for _ in range(TURNS * (1 + piece.count(b"HTTP/"))):
                 await asyncio.sleep(0)
         try:
             return DATE.sub(b"", await answer)
@@ -118,6 +118,7 @@ UNUSUAL = {
     "empty chunks": get(PATHS[0], "Transfer-Encoding: chunked") + b"0\r\n\r\n",
     "chunks": get(PATHS[0], "Transfer-Encoding: chunked") + b"2\r\nab\r\n0\r\n\r\n",
     "upgrade": get(PATHS[0], "Connection: Upgrade", "Upgrade: websocket"),
+    "upgrade and more": get(PATHS[0], "Connection: Upgrade", "Upgrade: websocket") + get(PATHS[1]),
     "expects": get(PATHS[0], "Expect: 100-continue"),
     "expects a body": get(PATHS[0], "Expect: 100-continue", "Content-Length: 1") + b"a",
     "expects cake": get(PATHS[0], "Expect: cake"),
