@@ -286,7 +286,8 @@ def _move_positions(
         if (mark and key <= mark.key) or _is_in_last_reading(state, execution):
             continue
         qty = told.get(symbol)
-        marks[symbol] = marked(mark, key=key, qty=qty or "", side=execution.side, now=now)
+        side = "" if update.event in UNDOING else execution.side
+        marks[symbol] = marked(mark, key=key, qty=qty or "", side=side, now=now)
         if qty is None:
             continue
         old = positions.pop(symbol, None)

@@ -52,15 +52,16 @@ class PositionMark(Struct, frozen=True, kw_only=True):
     heard_at: float
     """When we heard it, epoch seconds by our clock: REST positions may lag this by seconds."""
     turned_at: float | None = None
-    """When a purchase last followed a sale or a sale a purchase, by our clock. Until REST can no
-    longer lag this, a position read may be an old one that happens to agree."""
+    """When the position last turned, by our clock: a purchase after a sale, a sale after a
+    purchase, an execution undone. Until REST can no longer lag this, a position read may be an old
+    one that happens to agree."""
 
 
 def marked(
     old: PositionMark | None, *, key: PositionKey, qty: str, side: str, now: float
 ) -> PositionMark:
-    """The mark after a newer execution."""
-    turned = old is not None and side != old.side
+    """The mark after a newer execution; `side` is empty where it says nothing of the direction."""
+    turned = not side or (old is not None and side != old.side)
     turned_at = now if turned else old.turned_at if old is not None else None
     return PositionMark(key=key, qty=qty, side=side, heard_at=now, turned_at=turned_at)
 

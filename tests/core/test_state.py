@@ -29,3 +29,4 @@ def test_a_mark_remembers_the_last_turn() -> None:
         3.0,
         3.0,
     ]
+    assert mark(None, "", 5.0).turned_at == 5.0
