@@ -1,0 +1,185 @@
+"""What users, venues and the back office do to an account, chosen by seeded chance."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from random import Random
+
+from realtime.simulator.exchange.accounts import Account
+from realtime.simulator.exchange.engine import Refusal
+from realtime.simulator.exchange.execution import execute
+from realtime.simulator.exchange.orders import LEG, Execution, Order
+from tests.world.broker import Broker
+from tests.world.kinds import Details
+from tests.world.ledger import Ledger
+
+STOCKS = ("AAPL", "MSFT", "NVDA", "SPY", "XLF")
+ECHO_AFTER = 3
+"""Of the last events some are left out: who repeats, repeats what is old."""
+
+
+class Deeds:
+    """The hands of everybody who is not the daemon."""
+
+    def __init__(self, broker: Broker, ledger: Ledger, chance: Random) -> None:
+        self._broker = broker
+        self._exchange = broker.exchange
+        self._ledger = ledger
+        self._chance = chance
+        self._deeds: dict[str, Callable[[str, Details], None]] = {
+            "deed.bust": self._bust,
+            "deed.correct": self._correct,
+            "deed.split": self._split,
+            "deed.deposit": self._deposit,
+            "deed.reject_next": self._reject_next,
+            "deed.hold_cancels": self._hold_cancels,
+            "deed.hold_replaces": self._hold_replaces,
+            "deed.status": self._status,
+            "deed.twins": self._twins,
+            "deed.burst": self._burst,
+            "deed.bracket": self._bracket,
+            "deed.round_trip": self._round_trip,
+            "deed.understate": self._understate,
+            "deed.echo": self._echo,
+            "deed.cancel_all": self._cancel_all,
+        }
+
+    def do(self, what: str, label: str | None, details: Details) -> None:
+        """Do one; nothing happens where it is refused or finds nothing to do."""
+        deed = self._deeds[what]
+        labels = [label] if label is not None else self._exchange.labels[:1]
+        for each in labels:
+            with suppress(Refusal, ValueError):  # the exchange may say no, as to anyone
+                deed(each, details)
+        for each in self._exchange.labels if label is None else labels:
+            self._ledger.note_books(each, self._broker.faults.now())
+
+    def release(self, label: str) -> None:
+        """End what was held back."""
+        self._exchange.hold_cancels(label, False)
+        self._exchange.hold_replaces(label, False)
+        self._ledger.note_books(label, self._broker.faults.now())
+
+    def _bust(self, label: str, _: Details) -> None:
+        if standing := self._standing(label):
+            self._exchange.bust(label, self._chance.choice(standing).id)
+
+    def _correct(self, label: str, _: Details) -> None:
+        if standing := self._standing(label):
+            execution = self._chance.choice(standing)
+            price = (execution.price * Decimal("0.99")).quantize(Decimal("0.01"))
+            self._exchange.correct(label, execution.id, format(price, "f"))
+
+    def _split(self, label: str, _: Details) -> None:
+        held = [str(p["symbol"]) for p in self._exchange.positions(label)]
+        stocks = [symbol for symbol in held if symbol.isalpha() and not symbol.endswith("USD")]
+        if stocks:
+            self._exchange.split(self._chance.choice(stocks), 2)
+
+    def _deposit(self, label: str, details: Details) -> None:
+        self._exchange.deposit(label, str(details["amount"]))
+
+    def _reject_next(self, label: str, _: Details) -> None:
+        self._exchange.reject_next(label)
+        self._order(label)
+
+    def _hold_cancels(self, label: str, _: Details) -> None:
+        self._exchange.hold_cancels(label, True)
+        if working := self._working(label):
+            self._exchange.cancel(label, self._chance.choice(working).id)
+
+    def _hold_replaces(self, label: str, _: Details) -> None:
+        self._exchange.hold_replaces(label, True)
+        self._move(label, self._working(label))
+
+    def _status(self, label: str, details: Details) -> None:
+        if working := self._working(label):
+            order = self._chance.choice(working)
+            self._exchange.give_status(label, order.id, str(details["status"]))
+
+    def _twins(self, label: str, _: Details) -> None:
+        """Two partial fills equal in price, size and moment."""
+        order = self._rest(label, qty="5")
+        for _ in range(2):
+            execute(self._exchange._floor, self._account(label), order, Decimal(1), Decimal("9.5"))
+
+    def _burst(self, label: str, details: Details) -> None:
+        for _ in range(int(details["orders"] or 0)):
+            self._order(label)
+
+    def _bracket(self, label: str, _: Details) -> None:
+        symbol = self._chance.choice(STOCKS)
+        price = Decimal(self._exchange.prices()[symbol])
+        cent = Decimal("0.01")
+        self._exchange.submit(
+            label,
+            {
+                "symbol": symbol,
+                "qty": "3",
+                "side": "buy",
+                "type": "market",
+                "time_in_force": "day",
+                "order_class": "bracket",
+                "take_profit": {"limit_price": str((price * Decimal("1.002")).quantize(cent))},
+                "stop_loss": {"stop_price": str((price * Decimal("0.998")).quantize(cent))},
+            },
+        )
+
+    def _round_trip(self, label: str, _: Details) -> None:
+        """Buy and sell the same at once: a position read late looks right for a wrong reason."""
+        symbol = self._chance.choice(STOCKS)
+        for side in ("buy", "sell"):
+            self._order(label, symbol=symbol, side=side)
+            self._broker.step()
+
+    def _understate(self, label: str, _: Details) -> None:
+        """A replaced order that had filled in part is told as if it had not."""
+        order = self._rest(label, qty="5")
+        execute(self._exchange._floor, self._account(label), order, Decimal(2), Decimal("9.5"))
+        self._broker.understated.add(label)
+        try:
+            self._move(label, [order])
+        finally:
+            self._broker.understated.discard(label)
+
+    def _echo(self, label: str, details: Details) -> None:
+        """The whole life of some orders told again, as it was, several times."""
+        told = self._ledger.told[label][:-ECHO_AFTER]
+        ids = sorted({each.order_id for each in told})
+        chosen = self._chance.sample(ids, min(len(ids), int(details["orders"] or 0)))
+        updates = [each.update for each in told if each.order_id in chosen]
+        self._broker.echo(updates * int(details["times"] or 1))
+
+    def _cancel_all(self, label: str, _: Details) -> None:
+        self._exchange.cancel_all(label)
+
+    def _order(self, label: str, symbol: str | None = None, side: str = "buy") -> None:
+        symbol = symbol or self._chance.choice(STOCKS)
+        body = {"symbol": symbol, "qty": "1", "side": side, "type": "market"}
+        self._exchange.submit(label, body | {"time_in_force": "day"})
+
+    def _rest(self, label: str, qty: str) -> Order:
+        """An order far from the market."""
+        body = {"symbol": "XLF", "qty": qty, "side": "buy", "type": "limit", "limit_price": "9.5"}
+        placed = self._exchange.submit(label, body | {"time_in_force": "gtc"})
+        self._broker.step()
+        return self._account(label).orders[str(placed["id"])]
+
+    def _move(self, label: str, orders: list[Order]) -> None:
+        if movable := [o for o in orders if o.type == "limit" and o.limit_price is not None]:
+            order = self._chance.choice(movable)
+            price = (order.limit_price or Decimal(1)) * Decimal("0.99")
+            body = {"limit_price": str(price.quantize(Decimal("0.01")))}
+            self._exchange.replace(label, order.id, body)
+
+    def _standing(self, label: str) -> list[Execution]:
+        executions = self._account(label).executions.values()
+        return [e for e in executions if not e.is_busted and e.order.role != LEG]
+
+    def _working(self, label: str) -> list[Order]:
+        open_orders = self._account(label).open_orders.values()
+        return [order for order in open_orders if order.status in ("new", "partially_filled")]
+
+    def _account(self, label: str) -> Account:
+        # The venue's side of the books: `exchange` itself offers only what a customer can do.
+        return self._exchange._account(label)

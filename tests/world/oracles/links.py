@@ -1,0 +1,142 @@
+"""What the status says of the links, against who is truly connected; and the manners of connecting."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from realtime.store import Record
+from tests.world.broker import Broker
+from tests.world.daemon import Start
+from tests.world.oracles.patience import Patience
+from tests.world.oracles.violation import Violation
+from tests.world.schedule import Schedule
+
+FIRST_S, LONGEST_S, LEAST_SHARE = 5.0, 300.0, 0.8
+"""The promised pauses between attempts: 5, 10, 20 … 300 s, each less a fifth at the most."""
+
+SLACK_S = 0.05
+"""A dial and the pause before it are not at one instant."""
+
+CLOSE_S = 5.1
+"""A socket that the broker has closed is noticed at once; closing it takes so long at the most."""
+
+REFUSING = frozenset({"key_revoked", "unauthorized"})
+
+
+class Row(Struct):
+    """One account's row."""
+
+    connected: bool
+    reconnect_attempts: int
+    last_error: str | None
+    last_error_message: str | None
+    has_data: bool
+    state: str
+    stale: bool
+    next_attempt_in_s: float | None
+
+
+class Status(Struct):
+    """The status document."""
+
+    total_accounts: int
+    connected_accounts: int
+    by_state: dict[str, int]
+    accounts: dict[str, Row]
+
+
+_STATUS = Decoder(Status)
+
+
+class Links:
+    """Follows every link from both ends."""
+
+    def __init__(self, schedule: Schedule, broker: Broker, patience: Patience) -> None:
+        self._schedule = schedule
+        self._broker = broker
+        self._patience = patience
+        self._socket_until: dict[str, float] = {}
+        """label → when the broker last had a socket of it; absent if it has one now"""
+        self._states: dict[str, str] = {}
+        self._failures: dict[str, int] = {}
+        self._dialed_at: dict[str, float] = {}
+        self.attempts = 0
+
+    def watch(self, at: float) -> None:
+        """Look at the broker's end of every link."""
+        for label in self._schedule.labels:
+            if self._broker.sockets(label):
+                self._socket_until.pop(label, None)
+            else:
+                self._socket_until.setdefault(label, at)
+
+    def started(self, start: Start) -> None:
+        """A new run of the daemon knows nothing of the pauses of the one before."""
+        self._failures.clear()
+        self._dialed_at.clear()
+        self._states.clear()
+
+    def changed(self, record: Record, at: float) -> None:
+        """The daemon changed an account's record."""
+        label, state = record.profile.label, record.link.state
+        before = self._states.get(label)
+        self._states[label] = state
+        if state == "live" and before != "live":
+            self._failures[label] = 0
+        if before == "live" and state != "live" and label == self._schedule.spared:
+            reason = record.link.last_error_message
+            raise Violation("isolation", f"{label} is spared, but {state}: {reason}")
+        if before == "refused" and state != "refused":
+            raise Violation("refused", f"{label} tries again although its key was refused")
+
+    def dialed(self, label: str, at: float) -> None:
+        """The daemon connects to an account's stream."""
+        self.attempts += 1
+        last, failures = self._dialed_at.get(label), self._failures.get(label, 0)
+        if last is not None:
+            least_s = LEAST_SHARE * min(LONGEST_S, FIRST_S * 2 ** max(0, failures - 1))
+            if at - last < least_s - SLACK_S:
+                said = f"{label}: {at - last:.2f} s after the last, failure {failures}"
+                raise Violation("attempts", f"{said}, promised {least_s:.2f} s at least")
+        self._dialed_at[label] = at
+        self._failures[label] = failures + 1
+
+    def look(self, body: bytes, at: float) -> None:
+        """Judge a status document that was read at a loop time."""
+        status = _STATUS.decode(body)
+        rows = status.accounts
+        if list(rows) != self._schedule.labels or status.total_accounts != len(rows):
+            raise Violation("status", f"{list(rows)} of {self._schedule.labels}")
+        if status.connected_accounts != sum(row.connected for row in rows.values()):
+            raise Violation("status", f"{status.connected_accounts} connected, by rows another")
+        for state, count in status.by_state.items():
+            if count != sum(row.state == state for row in rows.values()):
+                raise Violation("status", f"{count} {state}, by rows another number")
+        for label, row in rows.items():
+            self._check_row(label, row, at)
+
+    def _check_row(self, label: str, row: Row, at: float) -> None:
+        told = f"{label}: {row}"
+        if row.connected != (row.state == "live") or row.stale == row.connected:
+            raise Violation("status", told)
+        if row.state == "live" and (row.reconnect_attempts or not row.has_data):
+            raise Violation("status", told)
+        if row.state == "waiting" and (row.next_attempt_in_s is None or row.last_error is None):
+            raise Violation("status", told)
+        if row.state == "refused" and not self._may_be_refused(label):
+            raise Violation("refused", f"{label}: {row.last_error_message}, but the key is good")
+        gone_at = self._socket_until.get(label)
+        if row.connected and gone_at is not None:
+            bound_s = CLOSE_S + self._patience.for_event(label, gone_at)
+            if at - gone_at > bound_s:
+                said = f"{label}: connected, but the broker has no socket since {gone_at:.3f}"
+                raise Violation("status", f"{said}; bound {bound_s:.1f} s")
+
+    def _may_be_refused(self, label: str) -> bool:
+        acts: Sequence[object] = [
+            act
+            for act in self._schedule.acts
+            if act.what in REFUSING and act.account in (None, label)
+        ]
+        return bool(acts)

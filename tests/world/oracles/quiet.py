@@ -1,0 +1,46 @@
+"""When all is quiet: the daemon has exactly what the broker has, each execution once."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from realtime.store import Record, Store
+from tests.world.broker import Broker
+from tests.world.oracles.violation import Violation
+
+
+def is_settled(store: Store) -> bool:
+    """Whether every account is current and confirmed, or refused for good."""
+    return all(
+        record.link.state == "refused" or (record.link.is_live and not record.state.provisional)
+        for record in store
+    )
+
+
+def check_executions(broker: Broker, record: Record) -> None:
+    """Each execution is counted exactly once, and an undone one not at all.
+
+    The daemon asks for no executions from before its first connect beyond a page, so what it
+    counts of an order is either everything or, for an order from before, less.
+    """
+    label = record.profile.label
+    truly = {
+        e.id: e for e in broker.exchange._account(label).executions.values() if not e.is_busted
+    }
+    for order_id, known in record.state.executions.items():
+        counted = {i: Decimal(e.qty) for i, e in known.items() if Decimal(e.qty)}
+        real = {i: e.qty for i, e in truly.items() if e.order.id == order_id}
+        if counted != real:
+            raise Violation("executions", f"{label} {order_id}: counted {counted}, truly {real}")
+    missing = {e.order.id for e in truly.values()} - record.state.executions.keys()
+    if missing & record.state.orders.keys():
+        raise Violation("executions", f"{label}: none counted of {sorted(missing)}")
+
+
+def unconfirmed(store: Store) -> Sequence[str]:
+    """Who is not settled, and why, for a person."""
+    return [
+        f"{r.profile.label}: {r.link.state}, provisional {sorted(r.state.provisional)},"
+        f" {r.link.stale_reason}"
+        for r in store
+        if r.link.state != "refused" and (not r.link.is_live or r.state.provisional)
+    ]
