@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-import time
 
 import pytest
 from websockets.asyncio.client import connect
@@ -19,12 +18,10 @@ FAULTS = (
 )
 
 
-def test_same_seed_sends_the_same_bytes_in_no_time() -> None:
-    began = time.monotonic()
+def test_same_seed_sends_the_same_bytes() -> None:
     first, again, other = day(seed=7), day(seed=7), day(seed=8)
     assert first == again
     assert first != other
-    assert time.monotonic() - began < 10
 
 
 def day(seed: int) -> str:
