@@ -2,8 +2,11 @@
 
 Idempotent and monotone: an execution counts once, older news of an order changes nothing, a
 closed order stays closed, a position is replaced by what the newest execution said and never added
-to. So any order and any duplication of the same events gives the same state. What the event makes
-doubtful is returned as `doubts`: each asks for a look at REST, none is an error.
+to. So any order and any duplication of the same events gives the same state, with one exception: a
+version that overtakes the bust it builds on looks like an old one, and is doubted. Also not the
+same, and provisional until REST has spoken, are a position's average price and what follows of it.
+What the event makes doubtful is returned as `doubts`: each asks for a look at REST, none is an
+error.
 """
 
 from collections.abc import Iterable, Mapping

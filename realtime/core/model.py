@@ -12,7 +12,7 @@ Source: Alpaca Trading API v2 reference (orders, positions, account, account act
 
 from typing import NewType
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 AccountLabel = NewType("AccountLabel", str)
 """The name of an account in `accounts.toml`; our `account_id`."""
@@ -200,6 +200,8 @@ class TradeUpdate(Struct, frozen=True, kw_only=True):
     swap_rate: str | None = None
     settle_date: str | None = None
     reason: str | None = None
+    frame: bytes = field(default=b"", name="realtime:frame")
+    """The frame that told it, as it came; empty if none did. Never a member of the broker's."""
 
 
 class FillActivity(Struct, frozen=True, kw_only=True):

@@ -4,8 +4,6 @@ Written from the protocol, not from `realtime.core`: what these books say is the
 must reach, whatever happened to the frames on their way.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec import Struct, structs
@@ -21,29 +19,13 @@ from realtime.core.model import (
     Symbol,
     TradeUpdate,
 )
+from tests.core.writing import MICROSECOND, MILLISECOND, SECOND, Style, rfc3339, text
 
 START_NS = 1_791_295_331_000_000_000
 ACCOUNT = Account(id="7", account_number="PA7", status="ACTIVE", cash="1000", equity="1000")
 
-MICROSECOND = 1_000
-MILLISECOND = 1_000_000
-SECOND = 1_000_000_000
-PAUSES_NS = (0, 300, 2 * MICROSECOND, 40 * MILLISECOND, 3 * SECOND)
-"""How long after the act before: within a microsecond, within a millisecond, like people."""
-
 CLOSED = {"filled", "canceled", "expired", "rejected", "replaced"}
 COIN_FEE = Decimal("0.0025")
-
-
-class Style(Struct, frozen=True):
-    """How the broker of the year writes its frames."""
-
-    published: bool = True
-    """With `at` and `event_id`, as in 2026; without them as in 2022."""
-    coarse: bool = False
-    """Times of execution in whole seconds."""
-    parent_legs: bool = True
-    """Parents' frames carry the legs; otherwise each leg is told by a frame of its own."""
 
 
 class Lists(Struct, frozen=True):
@@ -86,11 +68,11 @@ class Books:
             positions=tuple(
                 Position(
                     symbol=Symbol(symbol),
-                    qty=_text(qty),
+                    qty=text(qty),
                     side="long" if qty > 0 else "short",
                     avg_entry_price="10",
                     current_price="10",
-                    qty_available=_text(qty),
+                    qty_available=text(qty),
                 )
                 for symbol, qty in sorted(self.held.items())
                 if qty
@@ -191,14 +173,14 @@ class Books:
         filled = Decimal(order.filled_qty or "0") + change
         closed = order.status in CLOSED and not (order.status == "filled" and change < 0)
         back = order.status if closed else "partially_filled" if filled else "new"
-        self._change(order_id, filled_qty=_text(filled), status=back)
+        self._change(order_id, filled_qty=text(filled), status=back)
         self._move(order, change)
         self._tell(
             "trade_correct" if corrected is not None else "trade_bust",
             order_id,
             price="10",
-            qty=_text(corrected if corrected is not None else -change),
-            position_qty=_text(self._position(order)),
+            qty=text(corrected if corrected is not None else -change),
+            position_qty=text(self._position(order)),
             execution_id=undoing,
             previous_execution_id=previous,
         )
@@ -285,7 +267,7 @@ class Books:
         done = qty == self._left(order_id)
         self._change(
             order_id,
-            filled_qty=_text(filled),
+            filled_qty=text(filled),
             filled_avg_price="10",
             filled_at=self._now() if done else None,
             status="filled" if done else "partially_filled",
@@ -320,7 +302,7 @@ class Books:
                 id=f"20261006140213926::{identity}",
                 transaction_time=at,
                 price=price,
-                qty=_text(qty),
+                qty=text(qty),
                 side=order.side,
                 symbol=order.symbol,
                 order_id=order_id,
@@ -336,8 +318,8 @@ class Books:
             order_id,
             timestamp=at,
             price=price,
-            qty=_text(qty),
-            position_qty=_text(self._position(order)),
+            qty=text(qty),
+            position_qty=text(self._position(order)),
             execution_id=self._book(order_id, qty, price, at),
         )
 
@@ -358,7 +340,7 @@ class Books:
                     execution_id=self._book(leg_id, executed, "6.3", at),
                     order_id=leg_id,
                     symbol=leg.symbol,
-                    qty=_text(executed),
+                    qty=text(executed),
                     price="6.3",
                     timestamp=at,
                 )
@@ -370,9 +352,9 @@ class Books:
             order_id,
             timestamp=at,
             price="3.2",
-            qty=_text(qty),
+            qty=text(qty),
             position_qtys={
-                f.symbol: _text(self.held[f.symbol]) for f in told if f.symbol is not None
+                f.symbol: text(self.held[f.symbol]) for f in told if f.symbol is not None
             },
             legs=tuple(told),
         )
@@ -410,20 +392,3 @@ class Books:
         self.frames.append(TradeUpdate(event=event, order=order, **fields))  # type: ignore[arg-type]  # named above
         self.history += [self.lists()] * (len(self.frames) + 1 - len(self.history))
         self.history[-1] = self.lists()
-
-
-def rfc3339(ns: int) -> str:
-    """Up to nine decimals, trailing zeros cut."""
-    seconds, fraction = divmod(ns, SECOND)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{fraction:09d}".rstrip("0").rstrip(".") + "Z"
-
-
-def _text(value: Decimal) -> str:
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def quantities(held: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Without those that are flat."""
-    return {symbol: qty for symbol, qty in held.items() if qty}

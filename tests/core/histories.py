@@ -10,7 +10,8 @@ from realtime.core.apply import Applied, Doubt, apply
 from realtime.core.model import ExecutionId, OrderId, TradeUpdate
 from realtime.core.reconcile import Snapshot
 from realtime.core.state import AccountState
-from tests.core.books import ACCOUNT, PAUSES_NS, Books, Lists, Style, quantities
+from tests.core.books import ACCOUNT, Books, Lists
+from tests.core.writing import PAUSES_NS, Style, quantities
 
 NOW = 1_000_000.0
 """Our clock; far from the broker's on purpose."""

@@ -11,7 +11,7 @@ from realtime.core.orders import EVICTION_SLACK
 from realtime.core.reconcile import Snapshot, reconcile
 from realtime.core.state import CLOSED_ORDERS_KEPT, MONEY, ORDERS, AccountState
 from realtime.core.times import nanoseconds
-from tests.core.books import ACCOUNT, MILLISECOND, SECOND, Books, Style, rfc3339
+from tests.core.books import ACCOUNT, Books
 from tests.core.histories import (
     NOW,
     START,
@@ -22,6 +22,7 @@ from tests.core.histories import (
     snapshot,
     truth,
 )
+from tests.core.writing import MILLISECOND, SECOND, Style, rfc3339
 
 
 def filled(books: Books, symbol: str = "AAA", side: str = "buy", qty: int = 10) -> OrderId:

@@ -13,8 +13,9 @@ from realtime.core.model import (
 )
 from realtime.core.reconcile import Difference, Snapshot, reconcile
 from realtime.core.state import EMPTY, LAG_S, MONEY, AccountState
-from tests.core.books import ACCOUNT, MILLISECOND, Books
+from tests.core.books import ACCOUNT, Books
 from tests.core.histories import NOW, START, essence, follow, snapshot, truth
+from tests.core.writing import MILLISECOND
 
 T0, T1, T2 = (f"2026-10-06T14:02:1{n}.519102Z" for n in range(3))
 ID = OrderId("o1")

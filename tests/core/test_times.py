@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.times import NEVER, at_micros, from_micros, microseconds, nanoseconds
-from tests.core.books import rfc3339
+from tests.core.writing import rfc3339
 
 SECOND = 1_791_295_331
 
