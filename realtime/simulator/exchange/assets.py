@@ -63,6 +63,9 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
         return self.asset_class == OPTION
 
 
+# attribute in a query → what it is called now; the official examples still use the old names
+_RENAMED = {"options_enabled": "has_options"}
+
 # What a multi-leg order's parent carries where others carry their asset.
 NO_ASSET = Asset(
     id="00000000-0000-0000-0000-000000000000",
@@ -118,7 +121,8 @@ class Listing:
     def select(self, query: Mapping[str, str]) -> list[Document]:
         """Answer GET /v2/assets: options are never in this list."""
         wanted_class = query.get("asset_class") or EQUITY
-        attributes = {word for word in query.get("attributes", "").split(",") if word}
+        words = [word for word in query.get("attributes", "").split(",") if word]
+        attributes = {_RENAMED.get(word, word) for word in words}
         return [
             asset_document(asset)
             for asset in self.by_symbol.values()

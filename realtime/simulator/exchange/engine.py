@@ -230,6 +230,14 @@ class Exchange:
         """Return symbol → last price."""
         return {symbol: format(price, "f") for symbol, price in self._floor.prices.last.items()}
 
+    def closes(self) -> dict[str, str]:
+        """Return symbol → price at the close of the trading day before."""
+        return {symbol: format(price, "f") for symbol, price in self._floor.prices.lastday.items()}
+
+    def last_trading_day(self) -> str:
+        """Return the trading day before this one, in New York."""
+        return previous_trading_day(new_york_date(self._floor.now())).isoformat()
+
     def set_price(self, symbol: str, price: str) -> None:
         """Pin a symbol's price; orders meet it at the next `advance`."""
         self._floor.prices.pin(self._floor.listing.tradable(symbol).symbol, Decimal(price))

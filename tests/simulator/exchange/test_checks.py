@@ -158,3 +158,14 @@ def test_suspended_trading_refuses_all_orders() -> None:
     assert refused(world, "buy", "F", 1).status == 403
     assert world.account()["trade_suspended_by_user"] is True
     world.exchange.cancel("alpha", str(order["id"]))
+
+
+def test_level_one_may_write_covered_calls() -> None:
+    """Level zero may not."""
+    for level, may in ((1, True), (0, False)):
+        world = World(options_level=level)
+        world.own("NVDA", 100)
+        if may:
+            world.sell(CALL, 1)
+        else:
+            refused(world, "sell", CALL, 1)

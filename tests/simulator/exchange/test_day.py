@@ -177,3 +177,13 @@ def test_hours_may_be_set_before_the_first_step() -> None:
     world.exchange.set_market("closed")
     world.exchange.set_market("nyse")
     assert world.account()["balance_asof"] == "2026-10-05"
+
+
+def test_days_end_also_while_the_market_stays_closed() -> None:
+    """Nothing opens, but yesterday moves on."""
+    world = World(mode="closed")
+    order = world.buy("F", 1)
+    world.step()
+    world.pass_time(24 * HOUR)
+    assert world.account()["balance_asof"] == "2026-10-06"
+    assert world.events(order["id"]) == ["accepted", "expired"]

@@ -99,3 +99,20 @@ def test_bad_queries(query: dict[str, str]) -> None:
     with pytest.raises(Refusal) as caught:
         World().exchange.portfolio_history("alpha", query)
     assert caught.value.status == 422
+
+
+def test_a_span_may_be_given_by_its_start() -> None:
+    """With a length, or up to a day; never beyond now."""
+    world = World()
+    world.own("F", 100, price="10")
+    for price in ("11", "12", "13"):
+        world.exchange.set_price("F", price)
+        world.pass_time(24 * 60 * MINUTE)
+
+    def last_equity(**query: str) -> float:
+        history = world.exchange.portfolio_history("alpha", {"timeframe": "1H", **query})
+        return arrays(history, "equity")[0][-1]
+
+    assert last_equity(start="2026-10-06T12:00:00Z", period="2D") == 100_100.0
+    assert last_equity(start="2026-10-06T12:00:00Z", period="9D") == 100_300.0
+    assert last_equity(start="2026-10-06T12:00:00Z", date_end="2026-10-08") == 100_200.0

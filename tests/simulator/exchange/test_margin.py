@@ -97,3 +97,26 @@ def test_a_lower_multiplier_can_be_wished_for() -> None:
     world.exchange.patch_configurations("alpha", {"max_margin_multiplier": "1"})
     assert money(world, "buying_power") == [100000]
     assert world.account()["multiplier"] == "1"
+
+
+def test_coins_and_contracts_reserve_twice() -> None:
+    """A dollar paid in full costs two of margin power, one of cash."""
+    world = World()
+    coin = {"type": "limit", "limit_price": "1000", "time_in_force": "gtc"}
+    world.buy("ETH/USD", "1", **coin)
+    assert money(world, "buying_power", "non_marginable_buying_power") == [198000, 99000]
+    world.buy("NVDA261120C00200000", 1, type="limit", limit_price="1")
+    assert money(world, "options_buying_power", "non_marginable_buying_power") == [98900, 98900]
+
+
+@pytest.mark.parametrize(
+    ("price", "side", "maintenance"),
+    [("2.4", "buy", 240), ("2.5", "buy", 75), ("4", "sell", 400), ("2", "sell", 250)],
+)
+def test_cheap_stocks_need_more(price: str, side: str, maintenance: int) -> None:
+    """Long below 2.50: all; short below 5: the price, but at least 2.50."""
+    world = World()
+    world.exchange.set_price("F", price)
+    world.submit(symbol="F", qty=100, side=side)
+    world.settle()
+    assert money(world, "maintenance_margin") == [maintenance]

@@ -146,3 +146,17 @@ def test_level_three_is_needed() -> None:
     world.exchange.patch_configurations("alpha", {"max_options_trading_level": 2})
     with pytest.raises(Refusal, match="level 3"):
         spread(world, DEBIT)
+
+
+def test_legs_end_with_their_parent() -> None:
+    """Filled together, expired together: once each."""
+    world = world_with_prices()
+    filled = spread(world, DEBIT)
+    waiting = spread(world, DEBIT, type="limit", limit_price="1")
+    world.step()
+    world.pass_time(6 * 3600)
+    for order, status in ((filled, "filled"), (waiting, "expired")):
+        ids = [order["id"], nested(order, "legs", 0, "id"), nested(order, "legs", 1, "id")]
+        assert {world.status(order_id) for order_id in ids} == {status}
+    assert world.events(waiting["id"]) == ["pending_new", "new", "expired"]
+    assert world.events(nested(waiting, "legs", 0, "id")) == []

@@ -149,3 +149,26 @@ def test_replacing_at_night_queues_the_new_order() -> None:
     assert world.events()[-2:] == ["replaced", "accepted"]
     world.exchange.set_market("open")
     assert world.status(new["id"]) == "new"
+
+
+def test_a_replacement_canceled_while_it_waits() -> None:
+    """The old order goes on as it was."""
+    world = World()
+    world.exchange.hold_replaces("alpha", True)
+    old = waiting(world)
+    new = world.exchange.replace("alpha", old, {"qty": "4"})
+    world.exchange.cancel("alpha", str(new["id"]))
+    world.exchange.hold_replaces("alpha", False)
+    assert (world.status(old), world.status(new["id"])) == ("new", "canceled")
+
+
+def test_an_order_that_ends_takes_its_replacement_along() -> None:
+    """Expired while the replace was on its way."""
+    world = World()
+    world.exchange.hold_replaces("alpha", True)
+    old = waiting(world)
+    new = world.exchange.replace("alpha", old, {"qty": "4", "time_in_force": "gtc"})
+    world.pass_time(6 * 3600)
+    assert world.status(old) == "expired"
+    assert world.status(new["id"]) == "rejected"
+    assert world.events(new["id"]) == ["order_replace_rejected"]
