@@ -2,7 +2,7 @@
 
 One writer an account (its task in `live`), any number of readers. Every method is synchronous and
 awaits nothing, so a reader always sees one consistent record and needs no lock. Whoever wants to
-know of changes subscribes; a subscriber is called with the new record and must not block.
+know of changes subscribes; a subscriber is called with the change and must not block.
 """
 
 from collections import Counter
@@ -12,8 +12,8 @@ from types import MappingProxyType
 from msgspec import Struct, structs
 
 from realtime.core.link import Link
-from realtime.core.model import AccountLabel
-from realtime.core.state import EMPTY, AccountState
+from realtime.core.model import AccountLabel, TradeUpdate
+from realtime.core.state import EMPTY, AccountState, Execution
 
 NAMES_COUNTED = 500
 
@@ -49,7 +49,22 @@ class Record(Struct, frozen=True, kw_only=True):
         return self.state.account is not None
 
 
-Subscriber = Callable[[Record], None]
+class Change(Struct, frozen=True, kw_only=True):
+    """What became of one account, and what led to it."""
+
+    label: AccountLabel
+    before: Record | None
+    """`None` if the account was added."""
+    after: Record | None
+    """`None` if it was removed. Of the same version as `before` if an event changed nothing, or if
+    only the time of confirmation moved."""
+    updates: tuple[TradeUpdate, ...] = ()
+    """The events that were applied, in their order."""
+    recovered: tuple[Execution, ...] | None = None
+    """Executions that a reading found and no event had told; `None` if nothing was read."""
+
+
+Subscriber = Callable[[Change], None]
 
 
 class Store:
@@ -86,12 +101,13 @@ class Store:
         # From the farm's version on: an account that left and came back never repeats a version, so
         # a reader's old ETag never matches.
         begun = Record(profile=profile, link=first, version=self.version, as_of=now)
-        return self._assign(begun, now)
+        return self._assign(None, begun, now)
 
     def remove(self, label: AccountLabel) -> None:
         """Forget an account."""
-        del self._records[label]
+        gone = self._records.pop(label)
         self.version += 1
+        self._announce(Change(label=label, before=gone, after=None))
 
     def update(
         self,
@@ -100,14 +116,22 @@ class Store:
         now: float,
         state: AccountState | None = None,
         link: Link | None = None,
+        updates: tuple[TradeUpdate, ...] = (),
+        recovered: tuple[Execution, ...] | None = None,
     ) -> Record:
-        """Take the next state, the next link or both. Without a difference nothing is announced."""
+        """Take the next state, the next link or both, and what led to them.
+
+        Without a difference and without an event nothing is announced.
+        """
         old = self._records[label]
         state = old.state if state is None else state
         link = old.link if link is None else link
-        if state is old.state and link == old.link:
-            return old
-        return self._assign(structs.replace(old, state=state, link=link), now)
+        if state is not old.state or link != old.link:
+            new = structs.replace(old, state=state, link=link)
+            return self._assign(old, new, now, updates=updates, recovered=recovered)
+        if updates:
+            self._announce(Change(label=label, before=old, after=old, updates=updates))
+        return old
 
     def heard(self, label: AccountLabel, *, now: float) -> None:
         """Note that the broker spoke on the stream; no new version."""
@@ -115,7 +139,9 @@ class Store:
 
     def confirmed(self, label: AccountLabel, *, now: float) -> None:
         """Note that positions and money are as REST said at `now`; no new version."""
-        self._records[label] = structs.replace(self._records[label], confirmed_at=now)
+        old = self._records[label]
+        self._records[label] = new = structs.replace(old, confirmed_at=now)
+        self._announce(Change(label=label, before=old, after=new))
 
     def count(self, name: str) -> None:
         """Count a happening. Names may come from the broker, so their number is bounded."""
@@ -128,10 +154,24 @@ class Store:
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
-    def _assign(self, record: Record, now: float) -> Record:
-        record = structs.replace(record, version=record.version + 1, as_of=now)
-        self._records[record.profile.label] = record
+    def _assign(
+        self,
+        old: Record | None,
+        new: Record,
+        now: float,
+        *,
+        updates: tuple[TradeUpdate, ...] = (),
+        recovered: tuple[Execution, ...] | None = None,
+    ) -> Record:
+        record = structs.replace(new, version=new.version + 1, as_of=now)
+        label = record.profile.label
+        self._records[label] = record
         self.version += 1
-        for subscriber in tuple(self._subscribers):
-            subscriber(record)
+        self._announce(
+            Change(label=label, before=old, after=record, updates=updates, recovered=recovered)
+        )
         return record
+
+    def _announce(self, change: Change) -> None:
+        for subscriber in tuple(self._subscribers):
+            subscriber(change)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from realtime.core.link import Link
-from realtime.core.model import Account, AccountLabel
+from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
 from realtime.core.state import AccountState
-from realtime.store import NAMES_COUNTED, Profile, Record, Store
+from realtime.store import NAMES_COUNTED, Change, Profile, Store
 
 A, B = AccountLabel("account_1"), AccountLabel("account_2")
 FULL = AccountState(account=Account(id="1", account_number="PA1"))
@@ -54,7 +54,7 @@ def test_an_update_is_a_new_record(store: Store) -> None:
 def test_without_a_difference_nothing_is_announced(store: Store) -> None:
     """Neither the same state nor an equal link is a change."""
     store.update(A, now=2.0, state=FULL, link=Link(state="live"))
-    heard: list[Record] = []
+    heard: list[Change] = []
     store.subscribe(heard.append)
     before = store.records[A], store.version
     assert store.update(A, now=3.0) is before[0]
@@ -65,20 +65,46 @@ def test_without_a_difference_nothing_is_announced(store: Store) -> None:
 
 def test_subscribers_are_told_each_change_until_they_leave(store: Store) -> None:
     """State and link in one update are one change."""
-    heard: list[Record] = []
+    heard: list[Change] = []
     leave = store.subscribe(heard.append)
+    before = store.records[A]
     both = store.update(A, now=2.0, state=FULL, link=Link(state="live"))
-    assert heard == [both]
+    assert heard == [Change(label=A, before=before, after=both)]
     leave()
     store.update(A, now=3.0, link=Link(state="waiting"))
-    assert heard == [both]
+    assert len(heard) == 1
+
+
+def test_what_led_to_a_change_is_told_with_it(store: Store) -> None:
+    """Also an event that changed nothing: a refused cancel leaves the order as it was."""
+    heard: list[Change] = []
+    store.subscribe(heard.append)
+    update = TradeUpdate(event="order_cancel_rejected", order=Order(id=OrderId("o")))
+    before = store.records[A]
+    assert store.update(A, now=2.0, updates=(update,)) is before
+    assert heard == [Change(label=A, before=before, after=before, updates=(update,))]
+
+
+def test_coming_going_and_confirmation_are_told(store: Store) -> None:
+    """The first has no record before, the second none after, the third no new version."""
+    heard: list[Change] = []
+    store.subscribe(heard.append)
+    last = store.records[B]
+    store.remove(B)
+    first = store.add(Profile(label=B), now=3.0)
+    store.confirmed(B, now=4.0)
+    assert [(c.before, c.after) for c in heard] == [
+        (last, None),
+        (None, first),
+        (first, structs.replace(first, confirmed_at=4.0)),
+    ]
 
 
 def test_a_subscriber_may_leave_while_it_is_told(store: Store) -> None:
     """The others are told all the same."""
     heard: list[str] = []
 
-    def once(_: Record) -> None:
+    def once(_: Change) -> None:
         heard.append("first")
         leave()
 

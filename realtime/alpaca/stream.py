@@ -11,6 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
+from msgspec.structs import force_setattr
 from multidict import CIMultiDict
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
@@ -121,9 +122,10 @@ class Stream:
         if self._early:
             return self._early.popleft()
         try:
-            message = decode_frame(await self._socket.recv(decode=False))
+            frame = await self._socket.recv(decode=False)
         except ConnectionClosed as closed:
             raise _gone(closed) from closed
+        message = _decoded(frame)
         if type(message) is not TradeUpdate:
             self._follow(message)
         return message
@@ -157,7 +159,7 @@ class Stream:
             raise _gone(closed) from closed
 
     async def _hear(self) -> None:
-        message = decode_frame(await self._socket.recv(decode=False))
+        message = _decoded(await self._socket.recv(decode=False))
         before = self._stage
         self._follow(message)
         if self._stage == before:
@@ -174,6 +176,14 @@ class Stream:
             if CONNECTION_LIMIT in step.failed.lower():
                 raise RateLimited(step.failed, remedy=ONE_SOCKET)
             raise LinkError(step.failed)
+
+
+def _decoded(frame: bytes) -> Message:
+    message = decode_frame(frame)
+    if type(message) is TradeUpdate:
+        # It was made in this moment and nobody else holds it: a copy would cost six times as much.
+        force_setattr(message, "frame", frame)
+    return message
 
 
 def _turned_away(error: InvalidStatus) -> RealtimeError:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from realtime.store import Record, Store
+from realtime.store import Change, Record, Store
 from realtime.views.health import is_tried
 
 
@@ -32,9 +32,9 @@ async def until_ready(store: Store, advanced: Callable[[int], None]) -> Readines
     enabled = sum(1 for record in store if record.link.state != "disabled")
     ready = asyncio.Event()
 
-    def take(record: Record) -> None:
-        if record.profile.label in untried and _is_settled(record):
-            untried.discard(record.profile.label)
+    def take(change: Change) -> None:
+        if change.label in untried and (change.after is None or _is_settled(change.after)):
+            untried.discard(change.label)
             advanced(enabled - len(untried))
             if not untried:
                 ready.set()

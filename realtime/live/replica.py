@@ -57,7 +57,7 @@ class Replica:
         """Apply an event and publish the state it makes."""
         now = self._clock()
         applied = self._apply(self.record.state, update, now)
-        self._store.update(self.label, now=now, state=applied.state)
+        self._store.update(self.label, now=now, state=applied.state, updates=(update,))
         return applied
 
     async def start(
@@ -78,7 +78,14 @@ class Replica:
                 replayed.append(self._apply(state, update, now))
                 state = replayed[-1].state
             self._store.confirmed(self.label, now=requested_at)
-            self._store.update(self.label, now=now, state=state, link=make_link(now))
+            self._store.update(
+                self.label,
+                now=now,
+                state=state,
+                link=make_link(now),
+                updates=tuple(heard),
+                recovered=reconciled.recovered,
+            )
         log.info(
             "snapshot.applied",
             account=self.label,
@@ -127,7 +134,12 @@ class Replica:
             reconciled = self._reconcile(self.record.state, snapshot, reason)
             if snapshot.account is not None:
                 self._store.confirmed(self.label, now=snapshot.requested_at)
-            self._store.update(self.label, now=self._clock(), state=reconciled.state)
+            self._store.update(
+                self.label,
+                now=self._clock(),
+                state=reconciled.state,
+                recovered=reconciled.recovered,
+            )
         return reconciled
 
     def _apply(self, state: AccountState, update: TradeUpdate, now: float) -> Applied:
