@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from uuid import UUID
 
 from realtime.simulator.exchange.engine import Exchange, Refusal
 
@@ -60,12 +61,17 @@ def _contract(exchange: Exchange, asset: Document) -> Document:
         "strike_price": format((Decimal(strike) / 1000).normalize(), "f"),
         "multiplier": "100",
         "size": "100",
-        "open_interest": None,
-        "open_interest_date": None,
-        "close_price": None,
-        "close_price_date": None,
+        "open_interest": str(_open_interest(str(asset["id"]))),
+        "open_interest_date": exchange.last_trading_day(),
+        "close_price": exchange.last_close(str(asset["symbol"])),
+        "close_price_date": exchange.last_trading_day(),
         "ppind": True,
     }
+
+
+def _open_interest(asset_id: str) -> int:
+    """An invented figure, different for each contract and always the same: people choose by it."""
+    return 100 + UUID(asset_id).int % 10_000
 
 
 def _fits(contract: Document, query: Mapping[str, str]) -> bool:

@@ -144,6 +144,7 @@ class StreamEdge:
 
     def _begin(self, session: Session, label: str) -> None:
         """Start telling events; faults that wait for a listening socket take it."""
+        self._tally.count(label, "listening")
         self._hub.replay(label, session)
         for kind in ACTS:
             if fault := self._board.active(kind, label):

@@ -30,6 +30,14 @@ def test_contract_says_what_its_symbol_says(exchange: Exchange) -> None:
         assert contract["underlying_asset_id"] == underlying["id"]
 
 
+def test_contract_has_figures_of_the_last_trading_day(exchange: Exchange) -> None:
+    """People choose contracts by open interest; NIGHT_NS is a Wednesday."""
+    for contract in listed(exchange):
+        assert int(str(contract["open_interest"])) > 0
+        assert contract["close_price"] == exchange.last_close(str(contract["symbol"]))
+        assert contract["open_interest_date"] == contract["close_price_date"] == "2026-11-17"
+
+
 @pytest.mark.parametrize(
     ("query", "fits"),
     [

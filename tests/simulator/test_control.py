@@ -129,7 +129,7 @@ async def test_books_count_what_was_asked(sim: Simulator, rest: Rest) -> None:
         pass
     counts = {each["label"]: each["counts"] for each in await rest.get("/_sim/books")}
     assert counts["alpha"] == {"requests": 1}
-    assert counts["bravo"] == {"authorized": 1}
+    assert counts["bravo"] == {"authorized": 1, "listening": 1}
 
 
 async def test_price_is_pinned_and_resting_orders_match(rest: Rest) -> None:

@@ -230,9 +230,9 @@ class Exchange:
         """Return symbol → last price."""
         return {symbol: format(price, "f") for symbol, price in self._floor.prices.last.items()}
 
-    def closes(self) -> dict[str, str]:
-        """Return symbol → price at the close of the trading day before."""
-        return {symbol: format(price, "f") for symbol, price in self._floor.prices.lastday.items()}
+    def last_close(self, symbol: str) -> str:
+        """Return a symbol's price at the close of the trading day before."""
+        return plain(self._floor.prices.lastday[symbol])
 
     def last_trading_day(self) -> str:
         """Return the trading day before this one, in New York."""

@@ -41,3 +41,4 @@ def test_filters() -> None:
     assert {a["exchange"] for a in exchange.assets({"exchange": "ARCA"})} == {"ARCA"}
     optioned = exchange.assets({"attributes": "has_options,ipo"})
     assert [a["symbol"] for a in optioned] == ["NVDA", "SPY"]
+    assert exchange.assets({"attributes": "options_enabled"}) == optioned

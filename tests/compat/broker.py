@@ -1,0 +1,118 @@
+"""A simulator on a thread of its own, on a real socket: alpaca-py's REST client blocks its caller.
+
+Nothing here imports alpaca-py.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from realtime.simulator.app import Simulator
+from realtime.simulator.faults.catalogue import read_fault
+
+LIMIT_S = 5.0
+# Tuesday, 2026-10-06, 10:00 in New York: the session is open, and history has a day before it.
+TUESDAY_10_00 = 1_791_295_200_000_000_000
+# Steps after which even an order in many parts is filled.
+ENOUGH_STEPS = 20
+
+T = TypeVar("T")
+
+
+class Broker:
+    """The simulator as tests move it: its prices rest and its orders wait until `step`."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._ready: Future[None] = Future()
+        self._thread = Thread(target=self._serve, name="broker", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._leave: asyncio.Event
+        self._sim: Simulator
+        self.url = ""
+        self.stream_url = ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.result(LIMIT_S)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._leave.set)
+        self._thread.join(LIMIT_S)
+
+    def call(self, act: Callable[[Simulator], T]) -> T:
+        """Do something with the simulator on its own thread; return what it returns."""
+
+        async def acting() -> T:
+            return act(self._sim)
+
+        return asyncio.run_coroutine_threadsafe(acting(), self._loop).result(LIMIT_S)
+
+    def until(self, is_so: Callable[[Simulator], bool]) -> None:
+        """Wait for something that a client brings about; raises TimeoutError."""
+
+        async def waiting() -> None:
+            async with asyncio.timeout(LIMIT_S):
+                while not is_so(self._sim):  # noqa: ASYNC110 -- no event of ours tells it
+                    await asyncio.sleep(0.002)
+
+        asyncio.run_coroutine_threadsafe(waiting(), self._loop).result(2 * LIMIT_S)
+
+    def step(self, times: int = 1) -> None:
+        """Let resting orders be matched; prices stay where they are."""
+
+        def stepping(sim: Simulator) -> None:
+            for _ in range(times):
+                sim.step(prices_move=False)
+
+        self.call(stepping)
+
+    def settle(self) -> None:
+        """Let everything trade that can."""
+        self.step(ENOUGH_STEPS)
+
+    def price(self, symbol: str) -> str:
+        """The last price of a symbol."""
+        return self.call(lambda sim: sim.exchange.prices()[symbol])
+
+    def pin(self, symbol: str, price: str) -> None:
+        """Move a price, and let the market see it."""
+        self.call(lambda sim: sim.exchange.set_price(symbol, price))
+        self.settle()
+
+    def fault(self, kind: str, **parameters: object) -> None:
+        """Switch a fault on."""
+        self.call(lambda sim: sim.faults.add(read_fault({"kind": kind, **parameters})))
+
+    def _serve(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._leave = asyncio.Event()
+        self._sim = Simulator(**self._options)
+        async with self._sim:
+            self.url, self.stream_url = self._sim.url, self._sim.stream_url
+            self._ready.set_result(None)
+            await self._leave.wait()
+
+
+def tuesday() -> Callable[[], int]:
+    """A clock that starts on a Tuesday morning and goes as fast as any other."""
+    started = time.monotonic_ns()
+    return lambda: TUESDAY_10_00 + time.monotonic_ns() - started
