@@ -5,6 +5,7 @@ import sys
 import click
 
 from realtime.cli import FAILED, FINE
+from realtime.cli.flags import Amount
 
 MOST_EVENTS = 200.0
 """Events a second where nobody says how many: one an account, but no more than this."""
@@ -23,12 +24,12 @@ PORT = click.IntRange(0, 65_535)
     "--sim-port", type=PORT, default=8091, show_default=True, help="The simulator's port."
 )
 @click.option(
-    "--activity", type=click.FloatRange(0, 100_000),
+    "--activity", type=Amount(0, 100_000),
     help="Events a second of all accounts together; one an account, at most 200.",
 )  # fmt: skip
 @click.option("--no-chaos", is_flag=True, help="No faults.")
 @click.option(
-    "--duration", type=click.FloatRange(1, 1_000_000), metavar="SECONDS",
+    "--duration", type=Amount(1, 1_000_000), metavar="SECONDS",
     help="End by itself; a minute's programme is squeezed into less. Otherwise until Ctrl-C.",
 )  # fmt: skip
 def command(
@@ -51,7 +52,7 @@ def command(
         raise click.UsageError("--port and --sim-port must differ")
     # `--help` must not pay for what only the command itself needs.
     from realtime.cli.demonstration import Wishes, demonstrate  # noqa: PLC0415 - as above
-    from realtime.logs.output import Output  # noqa: PLC0415 - as above
+    from realtime.cli.voice import Voice  # noqa: PLC0415 - as above
 
     wishes = Wishes(
         accounts=accounts,
@@ -62,6 +63,4 @@ def command(
         has_chaos=not no_chaos,
         duration_s=duration,
     )
-    # Never waits for its reader: a sleeping `| less` must not stop the daemon in this process.
-    say = Output(sys.stdout).write
-    return FINE if demonstrate(wishes, say) else FAILED
+    return FINE if demonstrate(wishes, Voice(sys.stdout).say) else FAILED

@@ -14,6 +14,9 @@ from realtime.logs.sentences import sentence
 
 FILL_EVERY_S = 1.0
 
+ALIKE_A_SECOND = 5
+"""Sentences on one kind of event; a thousand accounts may lose their sockets together."""
+
 SILENT = frozenset(
     {
         "daemon.started", "daemon.stopped", "server.started", "server.stopped",
@@ -32,6 +35,8 @@ class Narrator:
         self._say = say
         self._began: float | None = None
         self._last_fill = float("-inf")
+        # event → the second it last happened in, and how often in that second
+        self._alike: dict[str, tuple[int, int]] = {}
         # account → fills of its last snapshot that the stream had not told
         self._recovered: dict[object, int] = {}
 
@@ -63,14 +68,29 @@ class Narrator:
             self._take_fill(account, facts)
         elif name == "snapshot.applied":
             self._recovered[account] = int(facts.get("recovered", 0))
-        elif name == "link.recovered":
-            self.tell(f"{account} back, {self._missed(account)}")
         elif name not in SILENT and self._began is not None:
-            trace = facts.pop("exception", None)
-            self.tell(conceal(sentence(name, account, facts)))
-            if trace:
-                self._say(conceal(str(trace)))
+            self._take_other(name, account, facts)
         raise structlog.DropEvent
+
+    def _take_other(self, name: str, account: object, facts: MutableMapping[str, Any]) -> None:
+        trace = facts.pop("exception", None)
+        text = sentence(name, None if account is None else str(account), facts)
+        if name == "link.recovered":
+            text = f"{account} back, {self._missed(account)}"
+        count = self._alike_now(name)
+        if count <= ALIKE_A_SECOND:
+            self.tell(conceal(text))
+        elif count == ALIKE_A_SECOND + 1:
+            self.tell(f"… {name} of more accounts")
+        if trace:
+            self._say(conceal(str(trace)))
+
+    def _alike_now(self, name: str) -> int:
+        second, count = self._alike.get(name, (-1, 0))
+        now = int(self.elapsed_s)
+        count = count + 1 if second == now else 1
+        self._alike[name] = (now, count)
+        return count
 
     def _take_fill(self, account: object, facts: MutableMapping[str, Any]) -> None:
         if self._began is None:

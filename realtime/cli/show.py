@@ -103,6 +103,10 @@ class Show:
             for record in self._store
             if not record.link.is_live
         ]
+        if others:
+            self._narrator.tell(f"not live, so not compared: {', '.join(others[:LABELS_SHOWN])}")
+        if not live:
+            return
         try:
             found = await compare(http, broker_url, daemon_url, live)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -111,8 +115,6 @@ class Show:
         self.figures.lost, self.figures.lost_at_s = len(found), self._narrator.elapsed_s
         for difference in found[:DIFFERENCES_SHOWN]:
             self._narrator.tell(f"lost: {difference}")
-        if others:
-            self._narrator.tell(f"not live, so not compared: {', '.join(others[:LABELS_SHOWN])}")
 
 
 async def _sleep_until_stopped(duration_s: float | None, narrator: Narrator) -> None:
