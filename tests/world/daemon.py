@@ -16,7 +16,7 @@ from realtime.config.settings import (
     Settings,
 )
 from realtime.secret import Secret
-from realtime.store import Record
+from realtime.store import Change, Record
 from tests.world.broker import Broker
 from tests.world.loop import WorldConnector
 from tests.world.network import Network
@@ -84,11 +84,15 @@ class Keeper:
             make_connector=lambda: WorldConnector(limit=0),
         )
         async with running(self._settings(), world) as daemon:
-            for tell in self.on_record:
-                daemon.store.subscribe(tell)
+            daemon.store.subscribe(self._changed)
             self.daemon = daemon
             ready.set()
             await self._stop.wait()
+
+    def _changed(self, change: Change) -> None:
+        if change.after is not None:
+            for tell in self.on_record:
+                tell(change.after)
 
     def _settings(self) -> Settings:
         return Settings(

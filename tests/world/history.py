@@ -223,7 +223,6 @@ class _History:
         if any(record.link.state == "refused" for record in self._store):
             await self._keeper.stop(kill=False)  # the operator has put new keys in
             await self._start()
-            await self._until_settled()
         await self._until_equal()
         for record in self._store:
             check_executions(self._broker, record)
@@ -243,19 +242,23 @@ class _History:
         """Equal at once; or, where something was lost without a trace, after a comparison."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLED_WITHIN_S
-        await asyncio.sleep(CONFIRMED_S)
-        while differences := await self._differences():
-            healthy = all(
-                self._patience_is_over(line.partition(":")[0], loop.time()) for line in differences
-            )
-            if healthy or loop.time() > deadline:
+        while True:
+            await self._until_settled()
+            await asyncio.sleep(CONFIRMED_S)
+            if not is_settled(self._store):
+                continue  # a path that was dead already has only now been found to be
+            differences = await self._differences()
+            if not differences:
+                break
+            told = loop.time()
+            if told > deadline or all(self._is_overdue(line, told) for line in differences):
                 raise Violation("equal", "\n".join(differences[:12]))
-            await asyncio.sleep(LOOK_S * 4)
         self.figures["equal_ms"] = round(1000 * (loop.time() - self._schedule.seconds))
 
-    def _patience_is_over(self, label: str, now: float) -> bool:
-        quiet_s = now - self._schedule.seconds
-        return quiet_s > self._patience.for_event(label, self._schedule.seconds)
+    def _is_overdue(self, difference: str, now: float) -> bool:
+        """Whether nothing that happened to the account explains that it is still different."""
+        label, healed_at = difference.partition(":")[0], self._schedule.seconds
+        return now - healed_at > CONFIRMED_S + self._patience.for_event(label, healed_at)
 
     async def _differences(self) -> list[str]:
         daemon = self._keeper.daemon
