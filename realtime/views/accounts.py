@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from realtime.core.decimals import number, plain
 from realtime.core.model import AccountLabel
@@ -73,12 +73,21 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     as_of: str
 
 
-class AccountsDocument(Struct, frozen=True, kw_only=True):
-    """The table; `total` rows matched before `limit` and `offset`."""
-
+class _Beside(Struct, frozen=True, kw_only=True):
     as_of: str
     total: int
+
+
+class AccountsDocument(_Beside, frozen=True, kw_only=True):
+    """The table; `total` rows matched before `limit` and `offset`."""
+
     accounts: list[AccountRow]
+
+
+class AccountsJson(_Beside, frozen=True, kw_only=True):
+    """The same, its rows encoded already."""
+
+    accounts: list[Raw]
 
 
 def account_row(record: Record) -> AccountRow:

@@ -1,17 +1,20 @@
 """All of one account in one document: what a page about it shows."""
 
-from msgspec import Struct
+from typing import Any
+
+from msgspec import Raw, Struct
 
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.store import Record
 from realtime.views.moments import instant
 from realtime.views.orders import recent_orders
+from realtime.views.parts import Parts
 from realtime.views.positions import ALL, select_positions
 from realtime.views.status import LinkRow, link_row
 
 
-class DashboardDocument(Struct, frozen=True, kw_only=True):
-    """One version of a record. Its last three are `None` while nothing was ever read."""
+class _Beside(Struct, frozen=True, kw_only=True):
+    """What one version of a record says beside the broker's own objects."""
 
     account_id: AccountLabel
     as_of: str
@@ -21,24 +24,57 @@ class DashboardDocument(Struct, frozen=True, kw_only=True):
     stale_reason: str | None
     provisional: list[str]
     link: LinkRow
+
+
+class DashboardDocument(_Beside, frozen=True, kw_only=True):
+    """One version of a record. Its last three are `None` while nothing was ever read."""
+
     account: Account | None
     positions: list[Position] | None
     orders: list[Order] | None
 
 
+class DashboardJson(_Beside, frozen=True, kw_only=True):
+    """The same, its parts encoded already."""
+
+    account: Raw | None
+    positions: list[Raw] | None
+    orders: list[Raw] | None
+
+
 def dashboard(record: Record) -> DashboardDocument:
     """The document of a record."""
-    link, state = link_row(record), record.state
+    state, has_data = record.state, record.has_data
     return DashboardDocument(
-        account_id=record.profile.label,
-        as_of=instant(record.as_of),
-        version=record.version,
-        stale=link.stale,
-        stale_since=link.stale_since,
-        stale_reason=link.stale_reason,
-        provisional=sorted(state.provisional),
-        link=link,
+        **_beside(record),
         account=state.account,
-        positions=select_positions(state, ALL) if record.has_data else None,
-        orders=recent_orders(state) if record.has_data else None,
+        positions=select_positions(state, ALL) if has_data else None,
+        orders=recent_orders(state) if has_data else None,
     )
+
+
+def dashboard_json(record: Record, parts: Parts) -> DashboardJson:
+    """The document of a record, put together from parts."""
+    state, account = record.state, record.state.account
+    if account is None:
+        return DashboardJson(**_beside(record), account=None, positions=None, orders=None)
+    return DashboardJson(
+        **_beside(record),
+        account=parts.account(account),
+        positions=[parts.position(each) for each in select_positions(state, ALL)],
+        orders=[parts.order(each) for each in recent_orders(state, parts.age)],
+    )
+
+
+def _beside(record: Record) -> dict[str, Any]:  # Any: the fields of `_Beside`
+    link = link_row(record)
+    return {
+        "account_id": record.profile.label,
+        "as_of": instant(record.as_of),
+        "version": record.version,
+        "stale": link.stale,
+        "stale_since": link.stale_since,
+        "stale_reason": link.stale_reason,
+        "provisional": sorted(record.state.provisional),
+        "link": link,
+    }

@@ -1,23 +1,26 @@
 """Every document about accounts as bytes: what the readers' edge asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable
 from operator import is_
+
+from msgspec import Raw, Struct
 
 from realtime.store import Record, Store
 from realtime.views.accounts import (
-    AccountsDocument,
+    AccountsJson,
     AccountsQuery,
     account_row,
     in_order,
     is_wanted,
 )
-from realtime.views.dashboard import dashboard
+from realtime.views.dashboard import dashboard_json
 from realtime.views.moments import instant
 from realtime.views.orders import OrdersQuery, select_orders
+from realtime.views.parts import Parts, Shelf
 from realtime.views.positions import PositionsQuery, select_positions
 from realtime.views.rendering import ENCODER, MAX_BYTES, Rendered, Renderings, Rows
 from realtime.views.status import (
-    StatusDocument,
+    StatusJson,
     StatusQuery,
     count_states,
     counting_down,
@@ -36,45 +39,51 @@ class Views:
 
     def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
         self.renderings = Renderings(max_bytes)
+        self.shelf = Shelf()
         self._account_rows = Rows(account_row)
+        self._account_json = Rows(lambda record: _json(self._account_rows.of(record)))
         self._version_rows = Rows(status_row)
         self._status_rows = Rows(
             lambda record: with_moments(self._version_rows.of(record), record), same=is_
         )
+        self._status_json = Rows(lambda record: _json(self._status_rows.of(record)), same=is_)
 
     def dashboard(self, record: Record) -> Rendered:
         """All of one account."""
-        total = len(record.state.orders) if record.has_data else None
-        return self.renderings.get(
-            ("dashboard", record.profile.label),
-            record.version,
-            lambda: Rendered(ENCODER.encode(dashboard(record)), total),
-        )
+
+        def render(parts: Parts) -> Rendered:
+            total = len(record.state.orders) if record.has_data else None
+            return Rendered(ENCODER.encode(dashboard_json(record, parts)), total)
+
+        return self._rendered(("dashboard", record.profile.label), record, render)
 
     def account(self, record: Record) -> Rendered:
         """The broker's account object."""
-        return self.renderings.get(
+        account = record.state.account
+        assert account is not None, "only what was read can be shown"
+        return self._rendered(
             ("account", record.profile.label),
-            record.version,
-            lambda: Rendered(ENCODER.encode(record.state.account)),
+            record,
+            lambda parts: Rendered(bytes(parts.account(account))),
         )
 
     def positions(self, record: Record, query: PositionsQuery) -> Rendered:
         """The broker's list of positions."""
-        return self.renderings.get(
-            ("positions", record.profile.label, query),
-            record.version,
-            lambda: _list(select_positions(record.state, query)),
-        )
+
+        def render(parts: Parts) -> Rendered:
+            shown = [parts.position(each) for each in select_positions(record.state, query)]
+            return Rendered(ENCODER.encode(shown), len(shown))
+
+        return self._rendered(("positions", record.profile.label, query), record, render)
 
     def orders(self, record: Record, query: OrdersQuery) -> Rendered:
         """The broker's list of orders."""
 
-        def render() -> Rendered:
-            shown, total = select_orders(record.state, query)
-            return Rendered(ENCODER.encode(shown), total)
+        def render(parts: Parts) -> Rendered:
+            shown, total = select_orders(record.state, query, parts.age)
+            return Rendered(ENCODER.encode([parts.order(each) for each in shown]), total)
 
-        return self.renderings.get(("orders", record.profile.label, query), record.version, render)
+        return self._rendered(("orders", record.profile.label, query), record, render)
 
     def accounts(self, store: Store, query: AccountsQuery) -> Rendered:
         """The farm as a table."""
@@ -84,15 +93,15 @@ class Views:
 
     def status(self, store: Store, query: StatusQuery, *, now: float) -> Rendered:
         """The farm's links as of `now`, epoch seconds."""
-        self._version_rows.forget_strangers(store)
-        self._status_rows.forget_strangers(store)
+        for rows in (self._version_rows, self._status_rows, self._status_json):
+            rows.forget_strangers(store)
         found = [r for r in store if not query.state or r.link.state in query.state]
         by_state = count_states(store)
-        document = StatusDocument(
+        document = StatusJson(
             total_accounts=len(store),
             connected_accounts=by_state["live"],
             accounts={
-                record.profile.label: counting_down(self._status_rows.of(record), record, now)
+                record.profile.label: self._status_now(record, now)
                 for record in found[query.offset : query.offset + query.limit]
             },
             as_of=instant(now),
@@ -100,17 +109,29 @@ class Views:
         )
         return Rendered(ENCODER.encode(document), len(found))
 
+    def _status_now(self, record: Record, now: float) -> Raw:
+        if record.link.next_attempt_at is None:
+            return self._status_json.of(record)
+        return _json(counting_down(self._status_rows.of(record), record, now))
+
+    def _rendered(
+        self, key: Hashable, record: Record, render: Callable[[Parts], Rendered]
+    ) -> Rendered:
+        return self.renderings.get(key, record.version, lambda: self.shelf.use(record, render))
+
     def _accounts(self, store: Store, query: AccountsQuery) -> Rendered:
-        self._account_rows.forget_strangers(store)
-        rows = [self._account_rows.of(record) for record in store if is_wanted(record, query)]
-        shown = in_order(rows, query)[query.offset : query.offset + query.limit]
-        document = AccountsDocument(
+        for rows in (self._account_rows, self._account_json):
+            rows.forget_strangers(store)
+        found = [self._account_rows.of(record) for record in store if is_wanted(record, query)]
+        records = store.records
+        shown = in_order(found, query)[query.offset : query.offset + query.limit]
+        document = AccountsJson(
             as_of=instant(max((record.as_of for record in store), default=0.0)),
-            total=len(rows),
-            accounts=shown,
+            total=len(found),
+            accounts=[self._account_json.of(records[row.account_id]) for row in shown],
         )
-        return Rendered(ENCODER.encode(document), len(rows))
+        return Rendered(ENCODER.encode(document), len(found))
 
 
-def _list(items: Sequence[object]) -> Rendered:
-    return Rendered(ENCODER.encode(items), len(items))
+def _json(row: Struct) -> Raw:
+    return Raw(ENCODER.encode(row))

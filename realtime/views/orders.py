@@ -5,7 +5,7 @@ parent is shown stands in that parent's `legs`; a leg that matches while its par
 a row, so that no working order is hidden by a parent that has filled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
@@ -38,33 +38,42 @@ class OrdersQuery(Struct, frozen=True, kw_only=True):
 
 RECENT = OrdersQuery()
 
+Age = tuple[int, int, str]
+"""When an order was submitted and created (µs), and its id: what lists are sorted by."""
 
-def select_orders(state: AccountState, query: OrdersQuery) -> tuple[list[Order], int]:
-    """The orders to show and how many matched before the limit."""
-    found = _matching(state, query)
+
+def age(order: Order) -> Age:
+    """What an order is sorted by."""
+    return microseconds(order.submitted_at), _created(order), order.id
+
+
+def select_orders(
+    state: AccountState, query: OrdersQuery, by: Callable[[Order], Age] = age
+) -> tuple[list[Order], int]:
+    """The orders to show and how many matched before the limit. `by` may know their ages already."""
+    found = _matching(state, query, by)
     return found[: query.limit], len(found)
 
 
-def recent_orders(state: AccountState) -> list[Order]:
+def recent_orders(state: AccountState, by: Callable[[Order], Age] = age) -> list[Order]:
     """Every order that is not final, with the newest final ones up to the default limit."""
-    orders = _matching(state, RECENT)
-    room_for_closed = RECENT.limit - sum(1 for order in orders if not order.is_closed)
-    shown = []
-    for order in orders:
-        if order.is_closed:
-            room_for_closed -= 1
-            if room_for_closed < 0:
-                continue
-        shown.append(order)
-    return shown
+    orders = _matching(state, RECENT, by)
+    if len(orders) <= RECENT.limit:
+        return orders
+    closed = [order for order in orders if order.is_closed]
+    room_for_closed = max(0, RECENT.limit - (len(orders) - len(closed)))
+    left_out = {order.id for order in closed[room_for_closed:]}
+    return [order for order in orders if order.id not in left_out]
 
 
-def _matching(state: AccountState, query: OrdersQuery) -> list[Order]:
-    wanted = spelled_alike(query.symbol)
-    found = [order for order in state.orders.values() if _matches(order, query, wanted)]
+def _matching(state: AccountState, query: OrdersQuery, by: Callable[[Order], Age]) -> list[Order]:
+    found = list(state.orders.values())
+    if query.symbol or query.side or query.status != "all":
+        wanted = spelled_alike(query.symbol)
+        found = [order for order in found if _matches(order, query, wanted)]
     if query.nested:
         found = _rolled_up(state, found)
-    found.sort(key=_age, reverse=query.direction == "desc")
+    found.sort(key=by, reverse=query.direction == "desc")
     return found
 
 
@@ -92,10 +101,6 @@ def _rolled_up(state: AccountState, found: Iterable[Order]) -> list[Order]:
         for order in shown.values()
         if order.id not in rolled_up
     ]
-
-
-def _age(order: Order) -> tuple[int, int, str]:
-    return microseconds(order.submitted_at), _created(order), order.id
 
 
 def _created(order: Order) -> int:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import get_args
 
-from msgspec import Struct, structs
+from msgspec import Raw, Struct, structs
 
 from realtime.core.link import LinkState
 from realtime.core.model import AccountLabel
@@ -58,6 +58,16 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     total_accounts: int
     connected_accounts: int
     accounts: dict[AccountLabel, StatusRow]
+    as_of: str
+    by_state: dict[LinkState, int]
+
+
+class StatusJson(Struct, frozen=True, kw_only=True):
+    """The same, its rows encoded already."""
+
+    total_accounts: int
+    connected_accounts: int
+    accounts: dict[AccountLabel, Raw]
     as_of: str
     by_state: dict[LinkState, int]
 
