@@ -50,7 +50,7 @@ def age(order: Order) -> Age:
 def select_orders(
     state: AccountState, query: OrdersQuery, by: Callable[[Order], Age] = age
 ) -> tuple[list[Order], int]:
-    """The orders to show and how many matched before the limit. `by` may know their ages already."""
+    """The orders to show and how many matched before the limit. `by` may know the ages."""
     found = _matching(state, query, by)
     return found[: query.limit], len(found)
 
