@@ -11,18 +11,30 @@ KEYS = {"positions": "symbol", "orders": "id"}
 async def unequal(farm: Farm, label: str) -> list[str]:
     """Every field in which the daemon's answers for an account differ from the broker's books."""
     exchange = farm.simulator.exchange
-    found = _fields(
-        "account", exchange.account(label), await farm.reader(f"/realtime/account/{label}")
-    )
-    found += _rows(
-        "positions", exchange.positions(label), await farm.reader(f"/realtime/positions/{label}")
-    )
-    found += _rows(
-        "orders",
-        exchange.orders(label, {"status": "all", "limit": "500"}),
-        await farm.reader(f"/realtime/orders/{label}?status=all&limit=500"),
-    )
+    theirs = {
+        "account": exchange.account(label),
+        "positions": exchange.positions(label),
+        "orders": exchange.orders(label, {"status": "all", "limit": "500"}),
+    }
+    ours = {
+        "account": await farm.reader(f"/realtime/account/{label}"),
+        "positions": await farm.reader(f"/realtime/positions/{label}"),
+        "orders": await farm.reader(f"/realtime/orders/{label}?status=all&limit=500"),
+    }
+    return compare(label, theirs, ours)
+
+
+def compare(label: str, theirs: Mapping[str, object], ours: Mapping[str, object]) -> list[str]:
+    """Every field in which two tellings of an account differ; of orders the newest 500."""
+    found = _fields("account", theirs["account"], ours["account"])
+    found += _rows("positions", theirs["positions"], ours["positions"])
+    found += _rows("orders", _newest(theirs["orders"]), ours["orders"])
     return [f"{label}: {line}" for line in found]
+
+
+def _newest(orders: object) -> object:
+    assert isinstance(orders, Sequence)
+    return sorted(orders, key=lambda order: str(order["submitted_at"]), reverse=True)[:500]
 
 
 def _rows(part: str, theirs: object, ours: object) -> list[str]:
