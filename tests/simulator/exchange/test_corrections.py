@@ -123,3 +123,25 @@ def test_books_show_the_executions() -> None:
     deltas = sum(Decimal(e["cash_delta"]) for e in executions if not e["is_busted"])
     assert Decimal(str(books["cash"])) == 100_000 + deltas
     assert books["seq"] == 7
+
+
+def test_a_bust_of_one_part_leaves_the_others_average() -> None:
+    """Of an order that filled at two prices."""
+    for seed in range(60):
+        world = World(seed=seed)
+        world.exchange.set_price("F", "10")
+        order = world.buy("F", 50)
+        world.step()
+        if "partial_fill" in world.events():
+            break
+    world.exchange.set_price("F", "12")
+    world.settle()
+    fills = [data for data in world.frames() if "fill" in str(data["event"])]
+    world.exchange.bust("alpha", str(fills[-1]["execution_id"]))
+    busted = world.order(order["id"])
+    assert busted["status"] == "partially_filled"
+    standing = fills[:-1]
+    shares = sum(int(str(data["qty"])) for data in standing)
+    paid = sum(Decimal(str(d["qty"])) * Decimal(str(d["price"])) for d in standing)
+    assert busted["filled_qty"] == str(shares)
+    assert abs(Decimal(str(busted["filled_avg_price"])) - paid / shares) < Decimal("1e-8")

@@ -173,3 +173,14 @@ def test_other_switches() -> None:
     assert last["position_qty"] == "1"
     world.pass_time(6 * 3600)
     assert world.qty("ETH/USD") == Decimal("0.9975")
+
+
+def test_market_values_keep_their_signs() -> None:
+    """Long and short apart, and their sum."""
+    world = World()
+    world.exchange.set_price("F", "10")
+    world.own("AAPL", 1, price="200")
+    world.sell("F", 5)
+    world.settle()
+    names = ("long_market_value", "short_market_value", "position_market_value")
+    assert [world.account()[name] for name in names] == ["200", "-50", "150"]

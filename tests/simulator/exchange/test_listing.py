@@ -130,3 +130,12 @@ def test_one_order_by_either_id() -> None:
         with pytest.raises(Refusal) as caught:
             call()
         assert caught.value.status == 404
+
+
+def test_options_are_found_by_their_underlying() -> None:
+    """When the query asks for options."""
+    world = World()
+    order = world.buy("NVDA261120C00200000", 1)
+    query = {"symbols": "NVDA", "asset_class": "us_option"}
+    assert [o["id"] for o in world.exchange.orders("alpha", query)] == [order["id"]]
+    assert world.exchange.orders("alpha", {"symbols": "NVDA"}) == []

@@ -223,3 +223,22 @@ def test_the_venue_may_reject() -> None:
     assert world.events()[-1] == "new"
     with pytest.raises(Refusal, match="rejected"):
         world.exchange.cancel("alpha", str(order["id"]))
+
+
+def test_a_fired_stop_limit_stays_fired() -> None:
+    """Gapped through its limit, it sells when the price comes back above both."""
+    world = world_at("10")
+    world.own("F", 5)
+    order = world.sell("F", 1, type="stop_limit", stop_price="9", limit_price="8.9")
+    world.exchange.set_price("F", "8")
+    world.step(2)
+    world.exchange.set_price("F", "9.5")
+    world.step()
+    assert world.order(order["id"])["filled_avg_price"] == "9.5"
+
+
+def test_crypto_tiers() -> None:
+    """Who trades much pays less."""
+    world = World(crypto_tier=3)
+    world.own("ETH/USD", "1", time_in_force="gtc")
+    assert world.qty("ETH/USD") == Decimal("0.998")
