@@ -13,7 +13,7 @@ from tests.compat.broker import Broker, tuesday
 with suppress(ModuleNotFoundError):
     from tests.compat.trader import Trader
 
-ACCOUNTS = 400
+ACCOUNTS = 1000
 
 
 @pytest.fixture(scope="session")

@@ -48,20 +48,20 @@ class Trader:
         """The status of an order now."""
         return str(self.client.get_order_by_id(order.id).status.value)
 
-    def listen(self, *, raw_data: bool = False) -> "Listener":
+    def listen(self, *, raw_data: bool = False, secret: str | None = None) -> "Listener":
         """The account's stream."""
-        return Listener(self, raw_data=raw_data)
+        return Listener(self, secret or f"demo-secret-{self.label}", raw_data=raw_data)
 
 
 class Listener:
     """A `TradingStream` that runs in a thread; `with` it, and take its updates one by one."""
 
-    def __init__(self, trader: Trader, *, raw_data: bool) -> None:
+    def __init__(self, trader: Trader, secret: str, *, raw_data: bool) -> None:
         self._trader = trader
         self.updates: Queue[Any] = Queue()
         self.stream: Any = TradingStream(
             f"demo-{trader.label}",
-            f"demo-secret-{trader.label}",
+            secret,
             raw_data=raw_data,
             url_override=trader.broker.stream_url,
         )
@@ -69,7 +69,7 @@ class Listener:
         self._thread = Thread(target=self.stream.run, name="listener", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         self.wait_listening()
         return self
 
@@ -82,7 +82,16 @@ class Listener:
         self.stream.stop()
         # The SDK looks at its orders when something comes, or every five seconds.
         self._trader.broker.fault("cut", account=self._trader.label, clean=True)
-        self._thread.join(2 * LIMIT_S)
+        self._join()
+
+    def start(self) -> None:
+        """Let it run, whether or not it gets anywhere."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End one that never listened."""
+        self.stream.stop()
+        self._join()
 
     def wait_listening(self, times: int = 1) -> None:
         """Wait until the account has begun to listen so many times."""
@@ -99,6 +108,10 @@ class Listener:
         while heard[-1].event != event:
             heard.append(self.next())
         return heard
+
+    def _join(self) -> None:
+        self._thread.join(2 * LIMIT_S)
+        assert not self._thread.is_alive()
 
     async def _take(self, update: Any) -> None:
         self.updates.put(update)
