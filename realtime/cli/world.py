@@ -12,6 +12,7 @@ import aiohttp
 import uvloop
 
 from realtime.app import World
+from realtime.cli.steady import SteadyClock
 from realtime.errors import RealtimeError
 
 KEEP_ALIVE_S = 60.0
@@ -23,7 +24,7 @@ T = TypeVar("T")
 def real_world(chance: Random | None = None) -> World:
     """The world as it is. `chance` is seeded for a demo, the system's own otherwise."""
     return World(
-        clock=time.time,
+        clock=SteadyClock(time.time, time.monotonic),
         chance=chance or Random(os.urandom(32)),
         make_connector=make_connector,
     )

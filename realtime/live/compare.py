@@ -14,6 +14,7 @@ import random
 from contextlib import suppress
 
 from realtime.core.model import TradeUpdate
+from realtime.core.orders import flatten
 from realtime.core.reconcile import Difference
 from realtime.errors import BrokerError, Deaf, LinkError, ProtocolViolation
 from realtime.live.replica import Replica
@@ -55,8 +56,10 @@ class Comparison:
         """The stream told an event, maybe one that REST knew of before."""
         self._events_heard += 1
         if self._awaited:
-            self._awaited.pop(update.order.id, None)
-            self._awaited.pop(update.execution_id or "", None)
+            told = [order.id for order, _ in flatten(update.order)]
+            executed = [update.execution_id, *(leg.execution_id for leg in update.legs or ())]
+            for key in (*told, *executed):
+                self._awaited.pop(key or "", None)
 
     async def run(self) -> None:
         """Compare until cancelled. Raises `Deaf`."""

@@ -16,10 +16,12 @@ from msgspec import Struct
 from realtime.alpaca.gate import Gate
 from realtime.alpaca.rest import Rest
 from realtime.alpaca.stream import Stream
-from realtime.core.apply import Applied
+from realtime.core.apply import GAPS, Applied
 from realtime.core.backoff import Backoff
 from realtime.core.model import AccountLabel, TradeUpdate
+from realtime.core.reconcile import Reconciled
 from realtime.core.session import Ignored, Unreadable
+from realtime.core.state import MONEY
 from realtime.errors import (
     BrokerError,
     Deaf,
@@ -225,7 +227,8 @@ class _Session:
         self.doubts = Doubts(replica)
         self.watchdog = Watchdog(replica, self.doubts)
         self.comparison = Comparison(replica, chance)
-        self.money = MoneyRefresh(replica, every_s=money_every_s, suspect=self.comparison.ask)
+        self.money = MoneyRefresh(replica, every_s=money_every_s)
+        replica.on_reading = self._weigh
         self._stream = stream
         self._replica = replica
         self._store = store
@@ -276,8 +279,15 @@ class _Session:
         else:
             raise LinkError(f"more than {BUFFERED_MOST} events during a snapshot")
 
+    def _weigh(self, reason: str, reconciled: Reconciled) -> None:
+        """A reading was taken: what it could not confirm, or found alone, is looked at again."""
+        if reason != "money" and MONEY & reconciled.state.provisional:
+            self.money.ask()
+        if reason == "money" and reconciled.differences:
+            self.comparison.ask()
+
     def _follow_up(self, applied: Applied) -> None:
-        if applied.executions:
+        if applied.executions or any(doubt.kind in GAPS for doubt in applied.doubts):
             self.money.ask()
         if applied.doubts:
             self.doubts.add(applied.doubts)

@@ -8,7 +8,6 @@ snapshot. Without fills prices still move equity: every `every_s` the money is r
 
 import asyncio
 import math
-from collections.abc import Callable
 from contextlib import suppress
 
 from realtime.core.state import LAG_S, MONEY
@@ -26,17 +25,15 @@ RETRY_S = 5.0
 class MoneyRefresh:
     """Asked after each fill; reads when it is due. Lives as long as one session."""
 
-    def __init__(self, replica: Replica, *, every_s: float, suspect: Callable[[], None]) -> None:
-        """`suspect` is called when REST has a position that the stream did not tell."""
+    def __init__(self, replica: Replica, *, every_s: float) -> None:
         self._replica = replica
-        self._suspect = suspect
         self._every_s = every_s
         self._asked = asyncio.Event()
         self._confirm_at = math.inf
         self._failing = False
 
     def ask(self) -> None:
-        """A fill moved money: read soon, and once more when REST can no longer lag."""
+        """Money moved or is in doubt: read soon, and once more when REST can no longer lag."""
         self._asked.set()
         self._confirm_at = asyncio.get_running_loop().time() + LAG_S
 
@@ -63,8 +60,6 @@ class MoneyRefresh:
             hint = error.retry_after_s if isinstance(error, RateLimited) else None
             return max(RETRY_S, hint or 0.0)
         self._failing = False
-        if reconciled.differences:
-            self._suspect()
         if MONEY & reconciled.state.provisional and self._confirm_at == math.inf:
             # The last look did not agree either: go on looking until it does.
             self._confirm_at = asyncio.get_running_loop().time() + LAG_S

@@ -45,6 +45,8 @@ class Replica:
         self._clock = clock
         self._account_number = account_number
         self._reading = asyncio.Lock()
+        self.on_reading: Callable[[str, Reconciled], None] = lambda reason, reconciled: None
+        """Called with every reading that was taken while live: why it was made, what it brought."""
 
     @property
     def record(self) -> Record:

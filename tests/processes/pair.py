@@ -110,6 +110,12 @@ class Pair:
         assert isinstance(health, Mapping)
         return health
 
+    async def labels(self) -> list[str]:
+        """The simulator's accounts."""
+        rows = await self.get(f"{self.simulator}/_sim/books")
+        assert isinstance(rows, list)
+        return [str(row["label"]) for row in rows]
+
     async def until_live(self, within_s: float = START_S) -> float:
         """Wait until every account is live; the seconds it took."""
         loop = asyncio.get_running_loop()
