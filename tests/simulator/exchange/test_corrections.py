@@ -142,6 +142,7 @@ def test_a_bust_of_one_part_leaves_the_others_average() -> None:
     assert busted["status"] == "partially_filled"
     standing = fills[:-1]
     shares = sum(int(str(data["qty"])) for data in standing)
-    paid = sum(Decimal(str(d["qty"])) * Decimal(str(d["price"])) for d in standing)
+    amounts = [Decimal(str(d["qty"])) * Decimal(str(d["price"])) for d in standing]
+    paid = sum(amounts, Decimal(0))
     assert busted["filled_qty"] == str(shares)
     assert abs(Decimal(str(busted["filled_avg_price"])) - paid / shares) < Decimal("1e-8")
