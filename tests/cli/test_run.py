@@ -1,0 +1,108 @@
+"""`realtime run` as a program, against the simulator."""
+
+import json
+import signal
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from realtime.cli import FINE, MISUSED
+from realtime.simulator.app import Simulator
+from tests.cli.conftest import edit, fault
+from tests.cli.programs import free_port, line_with, run, started, stop
+
+
+@asynccontextmanager
+async def daemon(config: Path, port: int = 0) -> AsyncIterator[tuple[Process, str]]:
+    """The daemon, ready, and its address."""
+    port = port or free_port()
+    async with started("run", "--config", str(config), "--port", str(port)) as process:
+        yield process, f"http://127.0.0.1:{port}"
+
+
+async def ready(process: Process) -> dict[str, object]:
+    """The facts of `daemon.ready`."""
+    facts: dict[str, object] = json.loads(await line_with(process, "daemon.ready"))
+    return facts
+
+
+async def get(url: str) -> object:
+    async with aiohttp.ClientSession() as http, http.get(url) as answer:
+        return await answer.json()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_serves_until_told_to_stop(sim: Simulator, config: Path, how: signal.Signals) -> None:
+    async with daemon(config) as (process, url):
+        facts = await ready(process)
+        assert (facts["accounts"], facts["live"]) == (3, 3)
+        assert "refused" not in facts
+        status = await get(f"{url}/websocket/status")
+        assert isinstance(status, dict)
+        assert status["connected_accounts"] == 3
+        answer = await stop(process, how)
+    assert (answer.code, answer.err) == (FINE, "")
+    events = [json.loads(line)["event"] for line in answer.out.splitlines()]
+    assert events[0] == "daemon.stopping"
+    assert events[-1] == "daemon.stopped"
+    assert events.count("daemon.ready") == 0
+
+
+async def test_ready_counts_who_is_not_live(sim: Simulator, config: Path) -> None:
+    """Tried is enough: an account that cannot connect does not hold the word back for ever."""
+    fault(sim, kind="key_revoked", account="alpha")
+    fault(sim, kind="server_error", account="bravo")
+    async with daemon(config) as (process, _):
+        facts = await ready(process)
+    assert (facts["live"], facts["waiting"], facts["refused"]) == (1, 1, 1)
+
+
+async def test_disabled_accounts_are_not_waited_for(sim: Simulator, config: Path) -> None:
+    for label in ("alpha", "bravo", "charlie"):
+        edit(config, f"[accounts.{label}]", f"[accounts.{label}]\nenabled = false")
+    async with daemon(config) as (process, _):
+        facts = await ready(process)
+    assert (facts["accounts"], facts["live"]) == (0, 0)
+
+
+async def test_a_port_in_use_is_exit_code_2(sim: Simulator, config: Path) -> None:
+    """Said with the remedy, and before any account could be disturbed."""
+    answer = await run("run", "--config", str(config), "--port", str(sim.port))
+    assert answer.code == MISUSED
+    assert answer.err == (
+        f"127.0.0.1:{sim.port} is in use\n"
+        "  remedy: `--port`, or `realtime status` – is a daemon running?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--port", "99999"], "--port: expected 1–65535, got 99999"),
+        (["--host", "0.0.0.0"], "refusing to listen on 0.0.0.0 without authentication"),
+        (["--port", "x"], "Invalid value for '--port'"),
+    ],
+)
+async def test_misuse_is_exit_code_2(
+    sim: Simulator, config: Path, args: list[str], said: str
+) -> None:
+    answer = await run("run", "--config", str(config), *args)
+    assert (answer.code, answer.out) == (MISUSED, "")
+    assert said in answer.err
+    assert "Traceback" not in answer.err
+
+
+async def test_files_that_are_missing(tmp_path: Path) -> None:
+    answer = await run("run", "--config", str(tmp_path / "accounts.toml"))
+    assert answer.code == MISUSED
+    assert answer.err.startswith(f"accounts.toml not found in {tmp_path}\n  remedy: ")
+
+
+async def test_a_log_level_that_does_not_exist(sim: Simulator, config: Path) -> None:
+    answer = await run("run", "--config", str(config), REALTIME_LOG_LEVEL="loud")
+    assert (answer.code, answer.out) == (MISUSED, "")
+    assert answer.err.startswith("REALTIME_LOG_LEVEL: expected debug, info")
