@@ -23,6 +23,7 @@ from realtime.core.executions import (
     is_spread,
     unexplained,
 )
+from realtime.core.groups import lacks_legs
 from realtime.core.model import (
     Order,
     OrderId,
@@ -71,6 +72,7 @@ DoubtKind = Literal[
     "reopened",
     "contradicted",
     "successor_unknown",
+    "legs_unknown",
     "superseded_open",
     "late_news",
     "overdue",
@@ -130,6 +132,8 @@ def is_open_question(state: AccountState, doubt: Doubt) -> bool:
         return order is not None and not order.is_closed
     if doubt.kind == "successor_unknown":
         return order is None or order.replaced_by not in state.orders
+    if doubt.kind == "legs_unknown":
+        return order is not None and lacks_legs(state, order)
     if doubt.kind == "fills_gap":
         return order is None or is_spread(order) or unexplained(state, order.id) != 0
     return True

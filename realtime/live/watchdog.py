@@ -1,15 +1,19 @@
 """Watches single orders that should have moved on by now: a stream can lose one frame and be well.
 
-A market order is not final within seconds, a cancel or a replace stays pending: the frame that
-told the end may be lost. The order is read by id, then again with doubled patience while nothing
-changes.
+A market order is not final within seconds, a cancel or a replace stays pending, a leg stays open
+though its group has ended: the frame that told the end may be lost, or never be sent. The order is
+read by id, then again with doubled patience while nothing changes.
 """
 
 import asyncio
 from collections.abc import Iterable
 
-from realtime.core.apply import Doubt
+from msgspec import Struct
+
+from realtime.core.apply import Doubt, DoubtKind
+from realtime.core.groups import group, has_outlived, lacks_legs
 from realtime.core.model import Order, OrderId
+from realtime.core.state import AccountState
 from realtime.live.doubts import Doubts
 from realtime.live.replica import Replica
 
@@ -20,14 +24,31 @@ MARKET_S = 5.0
 """How long a routed market order may stay open."""
 
 MARKET_ROUTED = frozenset({"new", "partially_filled"})
+
+GROUP_S = 5.0
+"""How long the members of a group may contradict each other."""
+
 LONGEST_S = 300.0
 
 
-def patience_s(order: Order) -> float | None:
-    """Seconds that an order may stay as it is; None if it may rest for ever."""
+class Reason(Struct, frozen=True):
+    """Why an order may not stay as it is, and how long it may."""
+
+    patience_s: float
+    kind: DoubtKind
+    detail: str
+
+
+def impatience(state: AccountState, order: Order) -> Reason | None:
+    """Why an order may not rest for ever as it is; None if it may."""
     if order.type == "market" and order.status in MARKET_ROUTED:
-        return MARKET_S
-    return PATIENCE_S.get(order.status)
+        return Reason(MARKET_S, "overdue", order.status)
+    if has_outlived(state, order):
+        return Reason(GROUP_S, "overdue", f"{order.status}, but its group has ended")
+    if lacks_legs(state, order):
+        return Reason(GROUP_S, "legs_unknown", f"{order.order_class} without legs")
+    patience = PATIENCE_S.get(order.status)
+    return None if patience is None else Reason(patience, "overdue", order.status)
 
 
 class Watchdog:
@@ -36,21 +57,25 @@ class Watchdog:
     def __init__(self, replica: Replica, doubts: Doubts) -> None:
         self._replica = replica
         self._doubts = doubts
-        self._due: dict[OrderId, tuple[float, float, str]] = {}
-        """order's id → when it is due (loop time), patience then, status watched"""
+        self._due: dict[OrderId, tuple[float, float, Reason]] = {}
+        """order's id → when it is due (loop time), patience then, reason watched"""
         self._changed = asyncio.Event()
 
     def watch(self, orders: Iterable[Order]) -> None:
-        """Begin, go on with, or end the watch over each order, as its status asks."""
+        """Begin, go on with, or end the watch over each order and its group."""
+        state = self._replica.record.state
         for order in orders:
-            patience = patience_s(order)
-            known = self._due.get(order.id)
-            if patience is None:
-                self._due.pop(order.id, None)
-            elif known is None or known[2] != order.status:
-                due = asyncio.get_running_loop().time() + patience
-                self._due[order.id] = (due, patience, order.status)
-                self._changed.set()
+            for member in group(state, order):
+                self._watch(state, member)
+
+    def _watch(self, state: AccountState, order: Order) -> None:
+        reason, known = impatience(state, order), self._due.get(order.id)
+        if reason is None:
+            self._due.pop(order.id, None)
+        elif known is None or known[2] != reason:
+            due = asyncio.get_running_loop().time() + reason.patience_s
+            self._due[order.id] = (due, reason.patience_s, reason)
+            self._changed.set()
 
     async def run(self) -> None:
         """Doubt orders when they are due, until cancelled."""
@@ -65,11 +90,20 @@ class Watchdog:
                 self._doubt_due(loop.time())
 
     def _doubt_due(self, now: float) -> None:
-        orders = self._replica.record.state.orders
-        for order_id, (due, patience, status) in list(self._due.items()):
-            if order_id not in orders or orders[order_id].status != status:
+        state = self._replica.record.state
+        for order_id, (due, patience, reason) in list(self._due.items()):
+            order = state.orders.get(order_id)
+            if order is None or impatience(state, order) != reason:
                 del self._due[order_id]
             elif due <= now:
-                longer = min(2 * patience, LONGEST_S)
-                self._due[order_id] = (now + longer, longer, status)
-                self._doubts.add([Doubt("overdue", order_id, f"{status} for {patience:.0f} s")])
+                self._doubts.add(
+                    [Doubt(reason.kind, order_id, f"{reason.detail}, {patience:.0f} s")]
+                )
+                self._later(order_id, now, patience, reason)
+
+    def _later(self, order_id: OrderId, now: float, patience: float, reason: Reason) -> None:
+        if reason.kind == "legs_unknown" and patience >= LONGEST_S:
+            del self._due[order_id]  # a leg of an order that nobody shows: there is no more to know
+            return
+        longer = min(2 * patience, LONGEST_S)
+        self._due[order_id] = (now + longer, longer, reason)

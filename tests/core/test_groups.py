@@ -1,0 +1,69 @@
+"""Orders that stand and fall together."""
+
+import pytest
+from msgspec import structs
+
+from realtime.core.groups import group, has_outlived, lacks_legs
+from realtime.core.model import Order, OrderId
+from realtime.core.state import EMPTY, AccountState
+
+
+def order(name: str, status: str, order_class: str = "bracket") -> Order:
+    return Order(id=OrderId(name), status=status, order_class=order_class)
+
+
+def state_of(*orders: Order, legs_of: str | None = "entry") -> AccountState:
+    parents = {o.id: OrderId(legs_of) for o in orders if legs_of is not None and o.id != legs_of}
+    return structs.replace(EMPTY, orders={o.id: o for o in orders}, parents=parents)
+
+
+def test_a_group_is_the_parent_and_its_legs_whoever_asks() -> None:
+    entry, profit, stop = (order(name, "new") for name in ("entry", "profit", "stop"))
+    state = state_of(entry, profit, stop)
+    assert group(state, entry) == group(state, stop) == (entry, profit, stop)
+
+
+def test_a_simple_order_is_a_group_of_its_own() -> None:
+    alone = order("alone", "new", "")
+    assert group(state_of(alone, legs_of=None), alone) == (alone,)
+
+
+def test_a_group_order_without_relatives_lacks_them() -> None:
+    entry, profit = order("entry", "new"), order("profit", "held")
+    assert lacks_legs(state_of(entry, legs_of=None), entry)
+    assert not lacks_legs(state_of(entry, profit), entry)
+    assert not lacks_legs(state_of(entry, profit), profit)
+    assert not lacks_legs(EMPTY, order("spread", "new", "mleg"))
+    assert not lacks_legs(EMPTY, order("alone", "new", ""))
+
+
+@pytest.mark.parametrize(
+    ("order_class", "parent", "sibling", "outlived"),
+    [
+        ("bracket", "new", "held", False),
+        ("bracket", "filled", "new", False),  # the entry has filled: the exits begin
+        ("bracket", "filled", "filled", True),
+        ("bracket", "filled", "canceled", True),
+        ("bracket", "canceled", "held", True),
+        ("bracket", "filled", "replaced", False),  # goes on under another id
+        ("bracket", "replaced", "held", False),
+        ("oco", "new", None, False),
+        ("oco", "filled", None, True),
+        ("oto", "filled", None, False),
+        ("oto", "expired", None, True),
+    ],
+)
+def test_a_held_leg_ends_with_its_group(
+    order_class: str, parent: str, sibling: str | None, outlived: bool
+) -> None:
+    orders = [order("entry", parent, order_class), order("stop", "held", order_class)]
+    if sibling is not None:
+        orders.append(order("profit", sibling, order_class))
+    assert has_outlived(state_of(*orders), orders[1]) == outlived
+
+
+def test_a_leg_that_works_tells_its_own_end() -> None:
+    """A stop that fired has canceled the take-profit, and works."""
+    fired = order("stop", "new")
+    orders = (order("entry", "filled"), order("profit", "canceled"), fired)
+    assert not has_outlived(state_of(*orders), fired)
