@@ -38,8 +38,9 @@ AUTHORIZE_S = 10.0
 LISTEN_S = 10.0
 """Limit of the listen ack."""
 
-CLOSE_S = 5.0
-"""Limit of the closing handshake; then the socket is cut."""
+CLOSE_S = 2.0
+"""Limit of the closing handshake; then the socket is cut. A stop must be over within 5 s, and who
+has not answered in two will not."""
 
 PING_INTERVAL_S = 10.0
 PING_TIMEOUT_S = 20.0
