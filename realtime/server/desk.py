@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from realtime.server.nearest import nearest
 from realtime.server.problems import Problem, shown
+from realtime.server.push.broadcast import Broadcast
 from realtime.store import Record, Store
 from realtime.views.documents import Views
 from realtime.views.health import Census, take_census
@@ -28,12 +29,14 @@ class Desk:
         clock: Callable[[], float],
         version: str,
         started_at: float,
+        broadcast: Broadcast,
     ) -> None:
         self.store = store
         self.views = views
         self.clock = clock
         self.version = version
         self.started_at = started_at
+        self.broadcast = broadcast
         self._is_ready = False
         self._freshness = Rows(self._freshness_of)
         self._farm_freshness: tuple[int, dict[str, str]] = (-1, {})
@@ -108,3 +111,4 @@ class Call(Struct, frozen=True):
 
     account_id: str = ""
     if_none_match: str | None = None
+    last_event_id: str | None = None

@@ -2,18 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from realtime.logs import get_logger
-from realtime.server.answers import response
+from realtime.server.answers import Answer, response
 from realtime.server.desk import Call, Desk
 from realtime.server.nearest import nearest
 from realtime.server.parameters import Parameters
 from realtime.server.plans import MEANING, Meaning
 from realtime.server.problems import Problem, of_status, shown
+from realtime.server.push.broadcast import Subscription
 from realtime.server.routes import PREFIXES, ROUTES, Route, all_paths
 
 log = get_logger()
@@ -40,12 +41,20 @@ def _endpoint(
 
     async def endpoint(request: web.Request) -> web.StreamResponse:
         asked = parameters.read(request.rel_url.raw_query_string)
-        call = Call(request.match_info.get("account_id", ""), _if_none_match(request))
-        given = route.answer(desk, call, asked)
+        call = Call(
+            request.match_info.get("account_id", ""),
+            _if_none_match(request),
+            request.headers.get("Last-Event-ID"),
+        )
+        answer = partial(route.answer, desk, call, asked)
+        given = answer()
+        if isinstance(given, Subscription):
+            return await desk.broadcast.serve(request, given)
         if route.changes_with is not None:
             request[MEANING] = Meaning(
                 given=given,
-                answer=partial(route.answer, desk, call, asked),
+                # No subscription this time, so none the next: a route gives one or the other.
+                answer=cast(Callable[[], Answer], answer),
                 mark=desk.mark(route.changes_with, call),
             )
         return response(given)

@@ -50,6 +50,9 @@ KINDS: Mapping[str, Kind] = {
     "account_disabled": Kind(
         503, "The account is disabled", "set enabled = true in accounts.toml, then SIGHUP"
     ),
+    "too_many_readers": Kind(
+        503, "Too many readers are listening", "ask again after Retry-After, or poll"
+    ),
     "degraded": Kind(
         503, "Some accounts are not live", "GET /realtime/status?state=waiting,refused shows them"
     ),

@@ -4,7 +4,7 @@ The router, the checks of parameters and the index are made from it; so will be 
 document. A new route is a new entry.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -21,6 +21,8 @@ from realtime.server.one_account import (
 )
 from realtime.server.parameters import NoQuery
 from realtime.server.probes import Probe, answer_health, answer_livez, answer_readyz
+from realtime.server.push.broadcast import Subscription
+from realtime.server.push.subscribing import EVENTS, EventsQuery, answer_events
 from realtime.views.accounts import AccountsDocument, AccountsQuery
 from realtime.views.dashboard import DashboardDocument
 from realtime.views.health import HealthDocument, HealthQuery
@@ -43,9 +45,12 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     summary: str
     query: type[Query]
     """The struct whose fields are the parameters: types, bounds, defaults, descriptions."""
-    answer: Callable[[Desk, Call, Query], Answer]
+    answer: Callable[[Desk, Call, Query], Answer | Subscription]
+    """A subscription is pushed to until its reader leaves."""
     document: object
-    """The type of the JSON answered."""
+    """The type of the JSON answered; None if it is none."""
+    events: Mapping[str, type[Struct]] = {}
+    """Event → its document, where the answer is a stream of events."""
     changes_with: ChangesWith | None = None
     """On what the answer depends beside the request; None: what a request meant is not kept."""
     problems: tuple[str, ...] = ()
@@ -130,6 +135,15 @@ ROUTES: tuple[Route[Any], ...] = (
         answer=answer_status,
         document=StatusDocument,
         changes_with="clock",
+    ),
+    Route(
+        paths=("/realtime/events",),
+        summary="What happens, as it happens: a snapshot, then server-sent events",
+        query=EventsQuery,
+        answer=answer_events,
+        document=None,
+        events=EVENTS,
+        problems=("unknown_account", "too_many_readers"),
     ),
     Route(
         paths=("/health",),

@@ -1,0 +1,86 @@
+"""Events on their way to many readers: chosen once, put together once for each kind of reader."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from realtime.core.model import AccountLabel
+from realtime.server.push.frames import Frames
+from realtime.server.push.kinds import STATES, Kind
+from realtime.server.push.log import Entry
+
+CHUNK_BYTES = 64 * 1024
+"""Bytes written in one go: between two chunks a reader's buffer is looked at."""
+
+
+class Choice(Struct, frozen=True):
+    """What a reader wants to hear; `labels` `None` means all accounts."""
+
+    labels: frozenset[AccountLabel] | None
+    kinds: frozenset[Kind]
+
+    def wants(self, label: AccountLabel) -> bool:
+        """Whether an account is chosen."""
+        return self.labels is None or label in self.labels
+
+
+class Chunk(Struct, frozen=True):
+    """Some events in a row; `seq` is the position of the last."""
+
+    seq: int
+    data: bytes
+    framed: bytes
+    """The same as a chunk of HTTP/1.1 (RFC 9112 section 7.1)."""
+
+
+def chunk(seq: int, data: bytes) -> Chunk:
+    """Bytes up to a position."""
+    return Chunk(seq, data, b"%x\r\n%b\r\n" % (len(data), data))
+
+
+class Batch:
+    """Entries of the log in a row, each state only where it was last touched.
+
+    A reader who was cut in the middle has been told, up to any id it holds, every event, and every
+    state that is not told again behind that id.
+    """
+
+    def __init__(self, entries: Sequence[Entry], frames: Frames) -> None:
+        last = {(e.label, e.kind): e.seq for e in entries if e.kind in STATES}
+        self._entries = [
+            e for e in entries if e.kind not in STATES or last[e.label, e.kind] == e.seq
+        ]
+        self._frames = frames
+        self._by_label: dict[AccountLabel, list[Entry]] | None = None
+
+    def chunks(self, choice: Choice, *, with_ids: bool = True) -> Iterator[Chunk]:
+        """What a choice lets through, in chunks of about `CHUNK_BYTES`."""
+        parts: list[bytes] = []
+        size = 0
+        for entry in self._chosen(choice):
+            body = self._frames.body(entry)
+            if not body:
+                continue
+            if with_ids:
+                parts.append(self._frames.id_of(entry.seq))
+            parts.append(body)
+            size += len(body)
+            if size >= CHUNK_BYTES:
+                yield chunk(entry.seq, b"".join(parts))
+                parts.clear()
+                size = 0
+        if parts:
+            yield chunk(entry.seq, b"".join(parts))
+
+    def _chosen(self, choice: Choice) -> Iterator[Entry]:
+        entries = self._entries if choice.labels is None else self._of(choice.labels)
+        return (entry for entry in entries if entry.kind in choice.kinds)
+
+    def _of(self, labels: frozenset[AccountLabel]) -> list[Entry]:
+        if self._by_label is None:
+            self._by_label = {}
+            for entry in self._entries:
+                self._by_label.setdefault(entry.label, []).append(entry)
+        by_label = self._by_label
+        found = [entry for label in labels & by_label.keys() for entry in by_label[label]]
+        return found if len(labels) == 1 else sorted(found, key=lambda entry: entry.seq)

@@ -1,0 +1,362 @@
+"""Everything that happens, to everybody who listens, without ever making the writer wait.
+
+The store's writer only notes a change in the log. One task, `run`, takes what is new, puts it
+together once for each kind of reader and writes it to all that are live; then it rests for as long
+as it worked, so that at least half of the loop's time is left for the writer however many listen.
+What happens meanwhile is one batch, and states that changed twice are told once.
+
+A reader begins with a snapshot, or where it left off; so does one that fell behind. That work is
+done by the reader's own task, one chunk at a time and one reader at a time.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+from aiohttp import web
+from msgspec import Struct
+
+from realtime.core.model import AccountLabel
+from realtime.logs import get_logger
+from realtime.server.answers import COMMON_HEADERS
+from realtime.server.problems import Problem
+from realtime.server.push.batch import CHUNK_BYTES, Batch, Choice, Chunk, chunk
+from realtime.server.push.frames import Frames, Heartbeat, Ready, Resync, event
+from realtime.server.push.kinds import SNAPSHOT
+from realtime.server.push.log import Log
+from realtime.server.push.reader import READ_WITHIN_S, Deaf, Left, Reader
+from realtime.store import Store
+from realtime.views.moments import instant
+
+log = get_logger()
+
+READERS_MOST = 1000
+"""Connections that are pushed to; one more is told to come back."""
+
+RETRY_MS = 2000
+"""How long a browser waits before it connects again."""
+
+HEARTBEAT_S = 15.0
+"""A reader hears something at least so often, and learns by it how far it is."""
+
+REST_S = 0.002
+"""The shortest rest between two batches."""
+
+SLICE_S = 0.002
+"""The longest the loop is kept at a stretch."""
+
+ENTRIES_AT_ONCE = 1000
+"""Entries that a reader who is behind takes in one step."""
+
+RESYNCS_MOST = 3
+"""Snapshots in a row that a reader may fail to keep up with before it is cut."""
+
+ID_DIGITS = 18
+"""A longer number is none of ours."""
+
+LATER_S = 30
+"""Retry-After where there are too many."""
+
+HEADERS = {
+    **COMMON_HEADERS,
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
+
+
+class Subscription(Struct, frozen=True, kw_only=True):
+    """What a reader asked for."""
+
+    choice: Choice
+    last_event_id: str | None = None
+
+
+class Broadcast:
+    """One a server. `clock` gives epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        *,
+        ring: Log | None = None,
+        readers_most: int = READERS_MOST,
+        read_within_s: float = READ_WITHIN_S,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._log = ring or Log()
+        self._frames = Frames(store, self._log)
+        self._readers_most = readers_most
+        self._read_within_s = read_within_s
+        self._heartbeat_s = heartbeat_s
+        self._readers: set[Reader] = set()
+        self._live: dict[Choice, set[Reader]] = {}
+        self._joining: list[Reader] = []
+        self._position = 0
+        """Up to where the live readers have been told."""
+        self._woken = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._is_closing = False
+        store.subscribe(self._log.take)
+        self._log.on_news(self._woken.set)
+
+    @property
+    def readers(self) -> int:
+        """How many listen."""
+        return len(self._readers)
+
+    async def run(self) -> None:
+        """Tell the live readers what happens, and that nothing does, until cancelled."""
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time() + self._heartbeat_s
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(beat_at):
+                    await self._woken.wait()
+            began = loop.time()
+            if self._woken.is_set():
+                self._woken.clear()
+                await self._tell()
+            if loop.time() >= beat_at:
+                await self._beat()
+                beat_at = loop.time() + self._heartbeat_s
+            await asyncio.sleep(max(REST_S, loop.time() - began))
+
+    async def serve(self, request: web.Request, subscription: Subscription) -> web.StreamResponse:
+        """Push to a reader until it leaves. Raises the problem `too_many_readers`."""
+        if len(self._readers) >= self._readers_most:
+            raise Problem(
+                "too_many_readers",
+                f"{self._readers_most} readers are listening",
+                headers={"Retry-After": str(LATER_S)},
+            )
+        response = web.StreamResponse(headers=HEADERS)
+        response.force_close()
+        reader = Reader(subscription.choice, request, read_within_s=self._read_within_s)
+        self._readers.add(reader)
+        try:
+            await response.prepare(request)
+            if request.method == "GET" and not self._is_closing:
+                await response.write(b"retry: %d\n\n" % RETRY_MS)
+                await self._attend(reader, subscription.last_event_id)
+        except (Left, ConnectionError):
+            pass  # the usual end
+        except Deaf:
+            self._store.count("readers.cut")
+            log.info("reader.cut", readers=len(self._readers) - 1)
+            reader.cut()
+        finally:
+            self._readers.discard(reader)
+            self._forget(reader)
+        return response
+
+    def close(self) -> None:
+        """End every response. Those who do not keep up are cut: the end would not reach them."""
+        self._is_closing = True
+        for reader in self._readers:
+            if not reader.is_live:
+                reader.cut()
+            reader.close()
+
+    async def _tell(self) -> None:
+        """Write what is new to all who are live, and let those in who have caught up."""
+        head, begin = self._log.head, self._position
+        joining, self._joining = self._joining, []
+        self._position = head
+        if not self._log.holds(begin):
+            for reader in self._all_live():
+                self._leave(reader)
+        elif self._live and begin < head:
+            batch = Batch(self._log.after(begin), self._frames)
+            for choice, readers in list(self._live.items()):
+                chunks = list(batch.chunks(choice))
+                await self._write_all(list(readers), chunks, begin, head)
+        for reader in joining:
+            self._let_in(reader)
+
+    async def _beat(self) -> None:
+        """Tell all who are live up to where they have heard everything."""
+        beat = event("heartbeat", Heartbeat(as_of=instant(self._clock())))
+        at = self._position
+        chunks = [chunk(at, self._frames.id_of(at) + beat)]
+        readers = self._all_live()
+        for reader in readers:
+            if reader.is_behind:  # for a whole heartbeat, or just now: its task will see
+                reader.position = at
+                self._leave(reader)
+        await self._write_all(readers, chunks, at, at)
+
+    async def _write_all(
+        self, readers: Sequence[Reader], chunks: Sequence[Chunk], begin: int, end: int
+    ) -> None:
+        """Write what happened between two positions, without keeping the loop for long."""
+        if not chunks:
+            return
+        loop = asyncio.get_running_loop()
+        slice_ends = loop.time() + SLICE_S
+        for reader in readers:
+            if reader.is_live:
+                reader.position = begin
+                self._write(reader, chunks, end)
+            if loop.time() > slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = loop.time() + SLICE_S
+
+    def _write(self, reader: Reader, chunks: Sequence[Chunk], end: int) -> None:
+        for each in chunks:
+            if not (reader.is_connected and reader.has_room()):
+                self._leave(reader)
+                return
+            reader.write(each)
+        reader.position = end
+
+    def _join(self, reader: Reader) -> None:
+        """Let a reader who has caught up with the log be live."""
+        if reader.position == self._position:
+            self._enter(reader)
+        else:
+            self._joining.append(reader)
+            self._woken.set()
+
+    def _let_in(self, reader: Reader) -> None:
+        """The same for one that was ahead of the others until now, or is behind by a batch."""
+        if not self._log.holds(reader.position) or not reader.is_connected:
+            reader.fall_behind()
+            return
+        missed = self._log.after(reader.position, self._position - reader.position)
+        self._enter(reader)
+        self._write(reader, list(Batch(missed, self._frames).chunks(reader.choice)), self._position)
+
+    def _enter(self, reader: Reader) -> None:
+        reader.is_live = True
+        self._live.setdefault(reader.choice, set()).add(reader)
+
+    def _leave(self, reader: Reader) -> None:
+        self._forget(reader)
+        reader.fall_behind()
+
+    def _forget(self, reader: Reader) -> None:
+        reader.is_live = False
+        readers = self._live.get(reader.choice)
+        if readers is not None:
+            readers.discard(reader)
+            if not readers:
+                del self._live[reader.choice]
+
+    def _all_live(self) -> list[Reader]:
+        return [reader for readers in self._live.values() for reader in readers]
+
+    async def _attend(self, reader: Reader, last_event_id: str | None) -> None:
+        """Lead a reader to where it is live, again and again. Raises `Left` or `Deaf`."""
+        reason = self._place(reader, last_event_id)
+        is_resumed, failed = reason is None, 0
+        while True:
+            if reason is not None:
+                await self._snapshot(reader, reason)
+            if await self._catch_up(reader):
+                if is_resumed:
+                    self._tell_ready(reader, is_resumed=True)
+                is_resumed, failed = False, 0
+                self._join(reader)
+                await reader.lived()
+                await reader.drained()
+            reason = None
+            if not self._log.holds(reader.position):
+                reason, failed = "slow", failed + 1
+                self._store.count("readers.resynced")
+                if failed > RESYNCS_MOST:
+                    raise Deaf
+
+    def _place(self, reader: Reader, last_event_id: str | None) -> str | None:
+        """Place a reader where it left off. Gives why it cannot be; empty if it begins."""
+        if not last_event_id:
+            return ""
+        boot, _, number = last_event_id.rpartition("-")
+        if boot != self._store.boot:
+            return "other_run"
+        if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
+            return "unknown_id"
+        reader.position = int(number)
+        if reader.position > self._log.head:
+            return "unknown_id"
+        return None if self._log.holds(reader.position) else "too_old"
+
+    async def _catch_up(self, reader: Reader) -> bool:
+        """Write all that happened since; whether it was still there."""
+        while reader.position < self._log.head:
+            if not self._log.holds(reader.position):
+                return False
+            missed = self._log.after(reader.position, ENTRIES_AT_ONCE)
+            await self._send(reader, Batch(missed, self._frames).chunks(reader.choice))
+            reader.position = missed[-1].seq
+        return True
+
+    async def _snapshot(self, reader: Reader, reason: str) -> None:
+        """Write how everything stands, what happened meanwhile, and that this is all.
+
+        Nothing of it has an id: who is cut in the middle begins anew.
+        """
+        if reason:
+            resync = Resync(as_of=instant(self._clock()), reason=reason)
+            reader.write(chunk(reader.position, b"id:\n" + event("resync", resync)))
+        position, seen = self._log.head, dict[AccountLabel, int]()
+        await self._send(reader, self._stands(reader.choice, position, seen))
+        while position < self._log.head:
+            if not self._log.holds(position):
+                reader.position = position
+                return
+            entries = self._log.after(position, ENTRIES_AT_ONCE)
+            position = entries[-1].seq
+            news = [entry for entry in entries if entry.seq > seen.get(entry.label, 0)]
+            await self._send(
+                reader, Batch(news, self._frames).chunks(reader.choice, with_ids=False)
+            )
+        reader.position = position
+        self._tell_ready(reader, is_resumed=False)
+
+    def _stands(
+        self, choice: Choice, position: int, seen: dict[AccountLabel, int]
+    ) -> Iterator[Chunk]:
+        """How every chosen account stands; notes in `seen` as of which position."""
+        kinds = [kind for kind in SNAPSHOT if kind in choice.kinds]
+        parts: list[bytes] = []
+        size = 0
+        for label in [label for label in self._store.records if choice.wants(label)]:
+            seen[label] = self._log.head
+            bodies = [self._frames.state(label, kind) for kind in kinds]
+            parts += bodies
+            size += sum(map(len, bodies))
+            if size >= CHUNK_BYTES:
+                yield chunk(position, b"".join(parts))
+                parts.clear()
+                size = 0
+        if size:
+            yield chunk(position, b"".join(parts))
+
+    def _tell_ready(self, reader: Reader, *, is_resumed: bool) -> None:
+        accounts = sum(1 for label in self._store.records if reader.choice.wants(label))
+        ready = Ready(
+            as_of=instant(self._clock()),
+            boot=self._store.boot,
+            accounts=accounts,
+            resumed=is_resumed,
+        )
+        position = reader.position
+        reader.write(chunk(position, self._frames.id_of(position) + event("ready", ready)))
+
+    async def _send(self, reader: Reader, chunks: Iterator[Chunk]) -> None:
+        """Write chunk by chunk, each when the last was read, and one reader's at a time."""
+        loop = asyncio.get_running_loop()
+        while True:
+            async with self._turn:
+                began = loop.time()
+                each = next(chunks, None)
+                if each is None:
+                    return
+                reader.check()
+                reader.write(each)
+                await asyncio.sleep(2 * (loop.time() - began))
+            await reader.drained()
