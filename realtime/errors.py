@@ -4,6 +4,7 @@ RealtimeError
 ├── ConfigError         files or environment are wrong; someone must edit something
 ├── LinkError           the way to the broker failed; trying again later may help
 │   ├── RateLimited     the broker says "not now"
+│   ├── NotSent         the request did not leave this process
 │   └── Deaf            the socket lives and does not tell what happens
 ├── Refused             credentials or permissions; trying again will not help
 ├── BrokerError         the broker answered, and the answer is an error
@@ -50,6 +51,19 @@ class RateLimited(LinkError):
         self, message: str, *, remedy: str = "", retry_after_s: float | None = None
     ) -> None:
         super().__init__(message, remedy=remedy, status=429)
+        self.retry_after_s = retry_after_s
+
+
+class NotSent(LinkError):
+    """The request did not leave this process: it cannot have happened.
+
+    `retry_after_s` is set where the account's budget is spent, or its places are taken.
+    """
+
+    def __init__(
+        self, message: str, *, remedy: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
         self.retry_after_s = retry_after_s
 
 

@@ -11,23 +11,14 @@ from typing import Literal, TypeVar
 from urllib.parse import quote
 
 import aiohttp
-from yarl import URL
 
-from realtime.alpaca import answers, wire
+from realtime.alpaca import wire
+from realtime.alpaca.channel import Channel
 from realtime.alpaca.lenient import is_json
-from realtime.alpaca.offset import Offset
-from realtime.alpaca.pacing import Lane, Pacer
+from realtime.alpaca.pacing import Pacer
 from realtime.core.model import Account, FillActivity, Order, Position
-from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
+from realtime.errors import BrokerError, LinkError, ProtocolViolation
 from realtime.secret import Credentials
-
-CALL_S = 15.0
-"""Limit of one call once it may go out; the broker answers in 0.1 s, a full page in under 2 s."""
-
-BODY_MAX = 64 * 2**20
-"""Security limit in bytes, unpacked; 500 orders with legs are 2 MB."""
-
-CHUNK = 2**16
 
 T = TypeVar("T")
 Direction = Literal["asc", "desc"]
@@ -45,19 +36,17 @@ class Rest:
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._http = http
-        self._base = url.rstrip("/")
-        self._credentials = credentials
-        self._pacer = pacer
-        self._wall = wall
-        self._offset = Offset()
-        self.last_request_id: str | None = None
+        self.channel = Channel(http, url, credentials, pacer, wall=wall)
+
+    @property
+    def last_request_id(self) -> str | None:
         """The broker's name for the last answered request; its support asks for it."""
+        return self.channel.last_request_id
 
     @property
     def offset_s(self) -> float | None:
         """The broker's clock less ours in seconds, learned from answers; None before the first."""
-        return self._offset.seconds
+        return self.channel.offset_s
 
     async def account(self) -> Account:
         """Read the account."""
@@ -122,59 +111,17 @@ class Rest:
 
     async def _get(self, path: str, query: Mapping[str, str | None]) -> bytes:
         params = {name: value for name, value in query.items() if value is not None}
-        return await self._call("GET", path, params, lane="read")
-
-    async def _call(self, method: str, path: str, params: Mapping[str, str], lane: Lane) -> bytes:
-        async with self._pacer.slot(lane):
-            try:
-                return await self._exchange(method, path, params)
-            except RateLimited as limited:
-                self._pacer.refused(limited.retry_after_s)
-                raise
-            except TimeoutError as error:
-                raise LinkError(f"no answer to {method} {path} within {CALL_S:.0f} s") from error
-            except (aiohttp.ClientError, OSError) as error:
-                reason = str(error) or type(error).__name__
-                raise LinkError(f"{method} {path} failed: {reason}") from error
-
-    async def _exchange(self, method: str, path: str, params: Mapping[str, str]) -> bytes:
-        sent_at = self._wall()
-        async with self._http.request(
-            method,
-            URL(self._base + path, encoded=True),
-            params=params,
-            headers=wire.authorize_headers(self._credentials),
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=CALL_S),
-        ) as response:
-            self._learn(response.headers, sent_at)
-            body = await _bounded(response.content)
-            answers.check(response.status, response.headers, body, f"{method} {path}")
-            return body
-
-    def _learn(self, headers: Mapping[str, str], sent_at: float) -> None:
-        self.last_request_id = headers.get("X-Request-ID")
-        date = answers.epoch(headers.get("Date"))
-        if date is not None:
-            self._offset.learn(date, sent_at, self._wall())
-        self._pacer.heard(
-            remaining=answers.whole(headers.get("X-RateLimit-Remaining")),
-            reset_in_s=answers.reset_in_s(headers),
-        )
+        return (await self.channel.ask("GET", path, params, "read")).body
 
     def _read(self, decode: Callable[[bytes], T], body: bytes) -> T:
-        try:
-            return decode(body)
-        except ProtocolViolation as violation:
-            if is_json(body):
-                raise
-            raise LinkError("the broker's answer is not JSON") from violation
+        return read(decode, body)
 
 
-async def _bounded(content: aiohttp.StreamReader) -> bytes:
-    body = bytearray()
-    async for chunk in content.iter_chunked(CHUNK):
-        body += chunk
-        if len(body) > BODY_MAX:
-            raise LinkError(f"the broker's answer is longer than {BODY_MAX >> 20} MiB")
-    return bytes(body)
+def read(decode: Callable[[bytes], T], body: bytes) -> T:
+    """Decode an answer; one that is no JSON at all is a proxy's, and may be cured by time."""
+    try:
+        return decode(body)
+    except ProtocolViolation as violation:
+        if is_json(body):
+            raise
+        raise LinkError("the broker's answer is not JSON") from violation

@@ -5,7 +5,18 @@ from collections import Counter
 
 import pytest
 
-from realtime.alpaca.pacing import REST_MAX_S, REST_S, Farm, Lane, Pacer
+from realtime.alpaca.pacing import (
+    MINUTE_S,
+    MOST,
+    PLACE_S,
+    RESERVED,
+    REST_MAX_S,
+    REST_S,
+    Farm,
+    Lane,
+    Pacer,
+)
+from realtime.errors import NotSent
 from tests.virtual import run
 
 Log = list[tuple[float, Lane]]
@@ -33,11 +44,87 @@ def busiest_minute(times: list[float]) -> int:
     return max(sum(start <= at < start + 60 for at in times) for start in times)
 
 
+async def insist(pacer: Pacer, lane: Lane, log: Log) -> None:
+    """Come back whenever we are told to."""
+    while True:
+        try:
+            return await ask(pacer, lane, log)
+        except NotSent as full:
+            await asyncio.sleep(full.retry_after_s or 0)
+
+
 def test_never_200_a_minute() -> None:
     """However many ask, no minute sees 200 requests, and the budget is used."""
-    log = run(lambda: all_of(Pacer(Farm()), *(["order", "read"] * 400)))
-    assert 185 <= busiest_minute([at for at, _ in log]) < 200
-    assert len(log) == 800
+
+    async def main() -> Log:
+        pacer, log = Pacer(Farm()), Log()
+        lanes: tuple[Lane, ...] = ("order", "read", "urgent")
+        async with asyncio.TaskGroup() as tasks:
+            for lane in lanes * 250:
+                tasks.create_task(insist(pacer, lane, log))
+        return log
+
+    log = run(main)
+    assert MOST - RESERVED <= busiest_minute([at for at, _ in log]) <= MOST
+    assert len(log) == 750
+
+
+def test_a_full_budget_says_when_to_come_back() -> None:
+    """Orders go at once as long as there is room, and then they do not hang; cancels find room."""
+
+    async def main() -> tuple[int, float, float]:
+        pacer, log = Pacer(Farm()), Log()
+        loop = asyncio.get_running_loop()
+        for _ in range(MOST - RESERVED):
+            await ask(pacer, "order", log, takes_s=0)
+        began = loop.time()
+        with pytest.raises(NotSent, match="budget is spent") as full:
+            await ask(pacer, "order", log)
+        assert loop.time() == began
+        await ask(pacer, "urgent", log, takes_s=0)
+        budget = pacer.budget
+        assert (budget.orders, budget.reads, budget.others) == (MOST - RESERVED + 1, 0, None)
+        return len(log), log[-1][0] - log[0][0], full.value.retry_after_s or 0
+
+    count, took_s, retry_after_s = run(main)
+    assert (count, took_s) == (MOST - RESERVED + 1, 0)
+    assert retry_after_s == pytest.approx(MINUTE_S)
+
+
+def test_places_that_hang_hold_up_no_other_account() -> None:
+    """An account's own places are few: whoever finds none is told, and others have theirs."""
+
+    async def main() -> tuple[float, float]:
+        farm, log = Farm(orders=4), Log()
+        hanging, other = Pacer(farm, orders_at_once=2), Pacer(farm, orders_at_once=2)
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(2):
+                tasks.create_task(ask(hanging, "order", log, takes_s=60))
+            await asyncio.sleep(1)
+            began = loop.time()
+            await ask(other, "order", log, takes_s=0)
+            took_s = loop.time() - began
+            with pytest.raises(NotSent, match="no place"):
+                await ask(hanging, "order", log)
+        return took_s, loop.time() - began
+
+    waited_s, took_s = run(main)
+    assert waited_s == 0
+    assert took_s >= PLACE_S
+
+
+def test_others_spend_too() -> None:
+    """What the broker counts and we did not ask was another program's."""
+
+    async def main() -> tuple[int, int | None, float | None]:
+        pacer = Pacer(Farm())
+        await ask(pacer, "read", [], takes_s=0)
+        pacer.heard(remaining=150, reset_in_s=30, limit=200)
+        budget = pacer.budget
+        return budget.remaining, budget.others, budget.resets_in_s
+
+    assert run(main) == (150, 49, 30)
 
 
 def test_reads_alone_leave_room() -> None:
@@ -62,8 +149,18 @@ def test_orders_before_reads() -> None:
 
 def test_reads_do_not_starve() -> None:
     """Orders without end hold up a read for a while, not for ever."""
-    log = run(lambda: all_of(Pacer(Farm()), *["order"] * 200, *["read"] * 10))
-    assert min(at for at, lane in log if lane == "read") < 12
+
+    async def main() -> Log:
+        pacer, log = Pacer(Farm()), Log()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(300):
+                tasks.create_task(insist(pacer, "order", log))
+            for _ in range(5):
+                tasks.create_task(insist(pacer, "read", log))
+        return log
+
+    log = run(main)
+    assert min(at for at, lane in log if lane == "read") < 62
 
 
 def test_spent_budget() -> None:

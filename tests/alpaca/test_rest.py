@@ -11,9 +11,10 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from realtime.alpaca import rest as rest_module
+from realtime.alpaca import channel as channel_module
+from realtime.alpaca.channel import CALL_S
 from realtime.alpaca.pacing import Farm, Pacer
-from realtime.alpaca.rest import CALL_S, Rest
+from realtime.alpaca.rest import Rest
 from realtime.errors import (
     BrokerError,
     LinkError,
@@ -242,7 +243,7 @@ async def test_gzip() -> None:
 
 async def test_body_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body is bounded as it is unpacked, not as it is sent."""
-    monkeypatch.setattr(rest_module, "BODY_MAX", 10_000)
+    monkeypatch.setattr(channel_module, "BODY_MAX", 10_000)
     bomb = gzip.compress(b" " * 50_000_000)
     async with broker(fixed(200, bomb, Content_Encoding="gzip")) as rest:
         with pytest.raises(LinkError, match="longer than"):
