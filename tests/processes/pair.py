@@ -99,6 +99,12 @@ class Pair:
         async with self.http.get(url) as answer:
             return await answer.json(content_type=None)
 
+    async def total(self, path: str) -> int:
+        """How many things the daemon has of which it was asked for some."""
+        async with self.http.get(self.daemon + path) as answer:
+            await answer.read()
+            return int(answer.headers["X-Total-Count"])
+
     async def post(self, path: str, **body: object) -> None:
         """Tell the simulator something under `/_sim`."""
         async with self.http.post(f"{self.simulator}/_sim{path}", json=body) as answer:
