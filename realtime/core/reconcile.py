@@ -32,6 +32,7 @@ from realtime.core.orders import (
 )
 from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution, PositionMark, marked
 from realtime.core.times import NEVER, microseconds, nanoseconds
+from realtime.core.undone import take_back
 
 DifferenceKind = Literal[
     "order_missing",
@@ -88,6 +89,8 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     first = state.account is None
     next_state, order_differences = _take_orders(state, snapshot)
     next_state, recovered = _take_fills(next_state, snapshot)
+    if snapshot.is_full:
+        next_state = take_back(next_state, snapshot.orders or (), snapshot.fills)
     next_state, position_differences, unsettled = _take_positions(next_state, snapshot)
     if snapshot.account is not None and snapshot.account != next_state.account:
         next_state = structs.replace(next_state, account=snapshot.account)
