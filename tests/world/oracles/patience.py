@@ -1,7 +1,8 @@
 """How long an event may be missing from answers that carry no mark: the promise, by cause.
 
 On a healthy path an event is visible when it arrives. What may delay it, by how much, stands with
-each kind of act; an act counts from a moment before it until its effect is over.
+each kind of act; an act counts from a moment before it, for what was on its way, until its effect is
+over.
 """
 
 from collections.abc import Iterable
@@ -12,8 +13,8 @@ from tests.world.schedule import Act, Schedule
 HEALTHY_S = 0.5
 """Frames on their way, over a net that is as slow as the schedule's slowest."""
 
-BEFORE_S = 0.5
-"""What was on its way already when the act came."""
+LATE = frozenset({"net.slow", "net.stall", "delay", "reorder"})
+"""Kinds that keep events on their way, where a later act may still lose them."""
 
 
 class Patience:
@@ -23,6 +24,10 @@ class Patience:
         self._acts = {
             label: [a for a in schedule.acts if a.account in (None, label) and blind_s(a) > 0]
             for label in schedule.labels
+        }
+        self._on_its_way_s = {
+            label: HEALTHY_S + sum(blind_s(act) for act in acts if act.what in LATE)
+            for label, acts in self._acts.items()
         }
 
     def for_event(self, label: str, at: float) -> float:
@@ -34,8 +39,9 @@ class Patience:
         return not any(self._during(label, at))
 
     def _during(self, label: str, at: float) -> Iterable[Act]:
+        before_s = self._on_its_way_s[label]
         for act in self._acts[label]:
-            if act.at - BEFORE_S <= at <= act.at + lasts_s(act) + blind_s(act):
+            if act.at - before_s <= at <= act.at + lasts_s(act) + blind_s(act):
                 yield act
 
 
