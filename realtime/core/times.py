@@ -25,12 +25,13 @@ def nanoseconds(timestamp: str | None) -> int:
     body, offset = _split_zone(timestamp)
     whole, _, fraction = body.partition(".")
     try:
-        seconds = int(datetime.fromisoformat(whole + (offset or "+00:00")).timestamp())
+        seconds = _whole_seconds(whole + (offset or "+00:00"))
         return seconds * 1_000_000_000 + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
     except (ValueError, OverflowError):
         return NEVER
 
 
+@lru_cache(maxsize=8192)
 def microseconds(timestamp: str | None) -> int:
     """Microseconds since the epoch, rounded half up as the broker's REST answers are."""
     return (nanoseconds(timestamp) + 500) // 1000
@@ -49,6 +50,12 @@ def from_micros(micros: int) -> str:
     seconds, fraction = divmod(micros, 1_000_000)
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{fraction:06d}".rstrip("0") + "Z" if fraction else f"{text}Z"
+
+
+@lru_cache(maxsize=1024)
+def _whole_seconds(text: str) -> int:
+    # Few of the stamps of a farm are the same, but many are of the same second.
+    return int(datetime.fromisoformat(text).timestamp())
 
 
 def _split_zone(timestamp: str) -> tuple[str, str]:
