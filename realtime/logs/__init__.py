@@ -91,15 +91,15 @@ class _Lines:
 
 def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]:
     """Put the four keys that every line has in front, for `grep` and the eye."""
-    facts = {
+    facts: dict[str, object] = {
         "timestamp": datetime.fromtimestamp(now, UTC).isoformat("T", "milliseconds")[:-6] + "Z",
         "level": level_name,
-        "event": event.pop("event", None),
-        "account": event.pop("account", None),
+        "event": plain(event.pop("event", None)),
+        "account": plain(event.pop("account", None)),
     }
     for name, value in event.items():
-        facts.setdefault(name, value)
-    return {conceal(name): plain(value) for name, value in facts.items()}
+        facts.setdefault(conceal(name), plain(value))
+    return facts
 
 
 _encode = msgspec.json.Encoder().encode

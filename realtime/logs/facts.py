@@ -12,6 +12,8 @@ _WORD = re.compile(r"[^\s\"'`=:,;()\[\]{}<>&?]{8,}")  # a shorter one in a sente
 
 def plain(value: object, depth: int = 0) -> object:
     """Give the value as JSON can hold it, every secret in it as `***`."""
+    if type(value) is str:  # nearly every value of nearly every line
+        return conceal(value)
     match value:
         case str():
             return conceal(value)
@@ -33,7 +35,7 @@ def conceal(text: str) -> str:
     """Give the text with every secret that is the whole of it, or a word in it, as `***`."""
     if is_secret(text):
         return HIDDEN
-    if len(text) > 8:
+    if len(text) > 8 and not text.isidentifier():  # which is one word, and was looked at
         text = _WORD.sub(_without_secret, text)
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
