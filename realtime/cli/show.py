@@ -54,7 +54,7 @@ class Show:
             if self._stage.has_chaos:
                 tasks.create_task(self._make_trouble(control, mark_s / SHOW_S), name="chaos")
             async with self._querying(http, daemon_url):
-                await asyncio.sleep(mark_s - min(COMPARING_S, mark_s / 4))
+                await asyncio.sleep(mark_s - min(COMPARING_S, mark_s / 6))
             # Not measured: asking for everything at once is no reader's way.
             async with control.quiet(self._stage.activity):
                 await self._compare(http, broker_url, daemon_url)
