@@ -38,6 +38,7 @@ async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Sna
     account = await rest.account()
     return Snapshot(
         requested_at=now,
+        broker_time=None if rest.offset_s is None else round((now + rest.offset_s) * 1_000_000),
         account=account,
         positions=positions,
         orders=(*orders, *found),

@@ -50,6 +50,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     requested_at: float
     """When the reading began, epoch seconds by our clock."""
+    broker_time: int | None = None
+    """The broker's clock at that moment, in µs, as far as it is known."""
     account: Account | None = None
     positions: tuple[Position, ...] | None = None
     orders: tuple[Order, ...] | None = None
@@ -95,7 +97,8 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     if snapshot.account is not None and snapshot.account != next_state.account:
         next_state = structs.replace(next_state, account=snapshot.account)
     filled_unseen = any(d.kind in ("order_missing", "order_differs") for d in order_differences)
-    behind = bool(unsettled) or (not first and (bool(recovered) or filled_unseen))
+    unseen = _has_filled_lately(snapshot) if first else bool(recovered) or filled_unseen
+    behind = bool(unsettled) or unseen
     behind = behind or _is_unproven(next_state.marks, snapshot.requested_at)
     next_state = _confirm(_advance_watermark(next_state, snapshot), snapshot, behind=behind)
     if first:
@@ -110,6 +113,15 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
         recovered=recovered,
         unsettled=unsettled,
     )
+
+
+def _has_filled_lately(snapshot: Snapshot) -> bool:
+    """Whether something was executed so short before that positions and money may lag it."""
+    if snapshot.broker_time is None:
+        return False
+    times = [microseconds(f.transaction_time) for f in snapshot.fills]
+    times += [microseconds(o.updated_at) for o in snapshot.orders or () if number(o.filled_qty)]
+    return max(times, default=NEVER) > snapshot.broker_time - LAG_S * 1_000_000
 
 
 def snapshot_of(state: AccountState, *, requested_at: float) -> Snapshot:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from email.utils import formatdate
 from random import Random
 from types import TracebackType
 from typing import Literal, Self
@@ -70,6 +71,7 @@ class Simulator:
         specs = account_specs(accounts) if isinstance(accounts, int) else list(accounts)
         labels = [spec.label for spec in specs]
         self.seed = seed
+        self._clock = clock
         self.specs = specs
         self.exchange = Exchange(seed=seed, clock=clock)
         for spec in specs:
@@ -231,6 +233,8 @@ class Simulator:
         return app
 
     async def _name_request(self, request: web.Request, response: web.StreamResponse) -> None:
+        # The broker's own clock, which clients measure theirs against.
+        response.headers["Date"] = formatdate(self._clock() / 1e9, usegmt=True)
         response.headers["X-Request-ID"] = f"{self._request_ids.getrandbits(128):032x}"
 
     async def _live(self) -> None:

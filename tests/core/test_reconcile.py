@@ -13,6 +13,7 @@ from realtime.core.model import (
 )
 from realtime.core.reconcile import Difference, Snapshot, reconcile
 from realtime.core.state import EMPTY, LAG_S, MONEY, AccountState
+from realtime.core.times import microseconds
 from tests.core.books import ACCOUNT, Books
 from tests.core.histories import NOW, START, essence, follow, snapshot, truth
 from tests.core.writing import MILLISECOND
@@ -93,6 +94,21 @@ def test_a_first_reading_has_no_differences() -> None:
     assert not reconciled.recovered
     assert not reconciled.state.provisional
     assert essence(reconciled.state) == truth(books)
+
+
+@pytest.mark.parametrize(("seconds_later", "lags"), [(LAG_S - 1, True), (LAG_S + 1, False)])
+def test_a_first_reading_right_after_a_fill_may_lag_it(seconds_later: float, lags: bool) -> None:
+    """By the broker's own clock: ours may be minutes off."""
+    at = microseconds(T1)
+    reading = Snapshot(
+        requested_at=NOW,
+        broker_time=at + round(seconds_later * 1_000_000),
+        account=ACCOUNT,
+        positions=(),
+        orders=(FILLED,),
+        is_full=True,
+    )
+    assert (reconcile(EMPTY, reading).state.provisional >= MONEY) is lags
 
 
 def test_an_unread_part_is_left_alone() -> None:
