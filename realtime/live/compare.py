@@ -5,6 +5,9 @@ repaired at once; then the stream has a moment of grace to tell it, too. If it s
 deaf, and the session ends with `Deaf` (a new socket hears again); if it tells other things but not
 this, it is lossy: no reconnect, but comparisons at a faster pace for a while.
 
+A reading right after a connect may lag what happened just before, and no frame will tell that: so a
+first comparison follows soon. What happened before the stream listened is not held against it.
+
 Cost: a reading is four to six requests; one every `EVERY_S` is about 1 % of the 200 a minute that
 an account has, at the suspicious pace about 6 %.
 """
@@ -13,9 +16,10 @@ import asyncio
 import random
 from contextlib import suppress
 
-from realtime.core.model import TradeUpdate
+from realtime.core.model import OrderId, TradeUpdate
 from realtime.core.orders import flatten
-from realtime.core.reconcile import Difference
+from realtime.core.reconcile import Difference, Reconciled
+from realtime.core.times import microseconds
 from realtime.errors import BrokerError, Deaf, LinkError, ProtocolViolation
 from realtime.live.replica import Replica
 from realtime.logs import get_logger
@@ -26,10 +30,14 @@ EVERY_S = 300.0
 SUSPICIOUS_EVERY_S = 30.0
 SUSPICIOUS_TIMES = 10
 """Comparisons at the faster pace after a loss."""
+SOON_S = (12.0, 36.0)
+"""When, after a connect, all is read once more: REST may lag by ten seconds. Not in step."""
 LEAST_S = 10.0
 """Between two comparisons, however often somebody asks."""
 SPREAD = 0.25
 """Each wait is drawn from ±25 %: the accounts of a farm do not compare in step."""
+UNSURE_S = 1.0
+"""How far off what we know of the broker's clock may be: it is dated in whole seconds."""
 GRACE_S = 5.0
 """How long a frame may be on its way after REST knows; healthy delivery takes about 50 ms."""
 
@@ -38,11 +46,12 @@ STREAM_TELLS = frozenset({"order_missing", "order_differs", "execution_missing"}
 
 
 class Comparison:
-    """The schedule of one account's session."""
+    """The schedule of one account's session, which begins when the stream listens."""
 
     def __init__(self, replica: Replica, chance: random.Random) -> None:
         self._replica = replica
         self._chance = chance
+        self._listening_since = replica.now
         self._suspicious = 0
         self._events_heard = 0
         self._awaited: dict[str, Difference] = {}
@@ -63,10 +72,10 @@ class Comparison:
 
     async def run(self) -> None:
         """Compare until cancelled. Raises `Deaf`."""
+        wait_s = self._chance.uniform(*SOON_S)
         while True:
-            every_s = SUSPICIOUS_EVERY_S if self._suspicious else EVERY_S
             with suppress(TimeoutError):  # nobody asked: it is due by the schedule
-                async with asyncio.timeout(every_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD)):
+                async with asyncio.timeout(wait_s):
                     await self._asked.wait()
             self._asked.clear()
             try:
@@ -75,14 +84,22 @@ class Comparison:
                 raise
             except (LinkError, BrokerError, ProtocolViolation) as error:
                 log.debug("compare.failed", account=self._replica.label, reason=str(error))
+                self._asked.set()  # it is still due
             await asyncio.sleep(LEAST_S)
+            every_s = SUSPICIOUS_EVERY_S if self._suspicious else EVERY_S
+            wait_s = every_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD)
 
     async def compare(self) -> None:
         """Compare once. Raises `Deaf` if the stream kept silent about what it should have told."""
         heard_before = self._events_heard
         self._suspicious = max(0, self._suspicious - 1)
         reconciled = await self._replica.read_everything("schedule")
-        self._awaited = {d.key: d for d in reconciled.differences if d.kind in STREAM_TELLS}
+        since = self._replica.broker_time(self._listening_since - UNSURE_S)
+        self._awaited = {
+            d.key: d
+            for d in reconciled.differences
+            if d.kind in STREAM_TELLS and _happened_at(reconciled, d) > since
+        }
         if not self._awaited:
             return
         await asyncio.sleep(GRACE_S)
@@ -98,6 +115,15 @@ class Comparison:
             untold=len(untold),
             evidence=_said(untold[0]),
         )
+
+
+def _happened_at(reconciled: Reconciled, difference: Difference) -> int:
+    """When what differed came to be, in µs by the broker's clock."""
+    order = reconciled.state.orders.get(OrderId(difference.key))
+    if order is not None:
+        return microseconds(order.updated_at)
+    times = (e.at for e in reconciled.recovered if e.execution_id == difference.key)
+    return microseconds(next(times, None))
 
 
 def _said(difference: Difference) -> str:

@@ -19,7 +19,8 @@ log = get_logger()
 
 GAP_S = 2.0
 RETRY_S = 5.0
-"""Wait after a reading that failed; the state says meanwhile that it is provisional."""
+"""Wait after a reading that failed; the state says meanwhile that it is provisional, for prices and
+what no event tells have moved on."""
 
 
 class MoneyRefresh:
@@ -56,6 +57,7 @@ class MoneyRefresh:
             reconciled = await self._replica.read_money()
         except (LinkError, BrokerError, ProtocolViolation) as error:
             self._tell_failure(error)
+            self._replica.doubt_money()
             self._asked.set()
             hint = error.retry_after_s if isinstance(error, RateLimited) else None
             return max(RETRY_S, hint or 0.0)

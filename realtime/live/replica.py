@@ -15,7 +15,7 @@ from realtime.core.apply import KNOWN_EVENTS, Applied, apply
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, OrderId, TradeUpdate
 from realtime.core.reconcile import Reconciled, Snapshot, reconcile
-from realtime.core.state import ORDERS, AccountState, Execution
+from realtime.core.state import MONEY, ORDERS, AccountState, Execution
 from realtime.core.times import nanoseconds
 from realtime.errors import Refused
 from realtime.logs import get_logger
@@ -54,6 +54,15 @@ class Replica:
         record = self._store.get(self.label)
         assert record is not None, f"{self.label} is followed but not in the store"
         return record
+
+    @property
+    def now(self) -> float:
+        """Our clock, epoch seconds."""
+        return self._clock()
+
+    def broker_time(self, at: float) -> int:
+        """What the broker's clock showed at `at` by ours, in µs, as far as is known."""
+        return round((at + (self._rest.offset_s or 0.0)) * 1_000_000)
 
     def hear(self, update: TradeUpdate) -> Applied:
         """Apply an event and publish the state it makes."""
@@ -122,6 +131,13 @@ class Replica:
             return await read_orders(rest, ids, now=now)
 
         return await self._read(reason, reading)
+
+    def doubt_money(self) -> None:
+        """Positions and account could not be read when they were due: they are provisional."""
+        state = self.record.state
+        if not state.provisional >= MONEY:
+            doubted = structs.replace(state, provisional=state.provisional | MONEY)
+            self._store.update(self.label, now=self._clock(), state=doubted)
 
     def settle_orders(self) -> None:
         """The doubts about orders answered themselves: nothing about orders is provisional."""

@@ -1,0 +1,47 @@
+"""What the first reading after a connect could not show is found soon, and not held against it."""
+
+import pytest
+
+from tests.equality import unequal
+from tests.farm import Farm
+from tests.live.scene import play
+
+
+@pytest.mark.parametrize("lag", ["stale_orders", "lagging_activities"])
+def test_what_lagged_at_a_connect_is_read_soon_after(lag: str) -> None:
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind=lag, account="alpha", seconds=9, for_s=12)
+        farm.buy("alpha", qty="3")
+        await farm.fault(kind="cut", account="alpha")
+        await farm.until(lambda: not farm.links["alpha"].is_live)
+        await farm.until(lambda: farm.links["alpha"].is_live)
+        connects = farm.handshakes("alpha")
+        await farm.until(lambda: len(farm.record("alpha").state.executions) == 1, within_s=40)
+        await farm.until_done("alpha")
+        assert await unequal(farm, "alpha") == []
+        assert farm.handshakes("alpha") == connects, "the new socket is not to blame"
+
+    play(act, accounts=1)
+
+
+def test_a_comparison_that_fails_is_still_due() -> None:
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind="drop", account="alpha", for_s=5)
+        order_id = farm.buy("alpha", qty="2", type="limit", limit_price="300")
+        await farm.fault(kind="server_error", account="alpha", path="/v2/orders", for_s=40)
+        await farm.until(
+            lambda: order_id in map(str, farm.record("alpha").state.orders), within_s=60
+        )
+
+    play(act, accounts=1)
+
+
+def test_money_that_cannot_be_read_is_marked() -> None:
+    """Nothing was filled, but prices move: after a while without an answer they may be old."""
+
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind="server_error", account="alpha", status=503, for_s=60)
+        await farm.until(lambda: "account" in farm.record("alpha").state.provisional, within_s=20)
+        await farm.until(farm.settled, within_s=80)
+
+    play(act, accounts=1)
