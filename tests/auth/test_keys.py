@@ -1,0 +1,153 @@
+"""Key files. The tests of public keys want the extra `crypto`, and skip with a word without it."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+
+import jwt
+import pytest
+from jwt.algorithms import get_default_algorithms
+
+from realtime.auth.keys import KEYS_MOST, key_set_of, public_keys_of, secrets_of
+from realtime.auth.refusals import TokenRefused
+from realtime.auth.tokens import Rules, believe
+from realtime.errors import ConfigError
+from tests.auth.made import NOW, SECRET, claims, signed
+
+HAS_CRYPTO = importlib.util.find_spec("cryptography") is not None
+crypto = pytest.mark.skipif(not HAS_CRYPTO, reason="cryptography is not installed: extra `crypto`")
+
+KINDS = ("RS256", "ES256", "EdDSA")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"short", "secret of 5 bytes"),
+        (SECRET + b"\nshort", "secret of 5 bytes"),
+        (b"-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----", "PEM key"),
+        (b"\n".join([SECRET] * (KEYS_MOST + 1)), "at the most"),
+    ],
+)
+def test_a_secret_file_that_will_not_do(content: bytes, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as error:
+        secrets_of(content)
+    assert "short" not in str(error.value)
+
+
+def test_a_key_does_not_show_itself() -> None:
+    assert SECRET.decode() not in repr(secrets_of(SECRET))
+
+
+@pytest.mark.skipif(HAS_CRYPTO, reason="cryptography is installed: nothing to name")
+@pytest.mark.parametrize("read", [public_keys_of, key_set_of])
+def test_without_the_extra_it_is_named(read: Callable[[bytes], object]) -> None:
+    with pytest.raises(ConfigError, match="extra `crypto`"):
+        read(b"")
+
+
+class Issuer:
+    """A pair of keys of one kind."""
+
+    def __init__(self, algorithm: str) -> None:
+        from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - an extra
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415
+
+        self.algorithm = algorithm
+        self.private = {
+            "RS256": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+            "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+            "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
+            "EdDSA": ed25519.Ed25519PrivateKey.generate,
+        }[algorithm]()
+        public = self.private.public_key()
+        self.pem: bytes = public.public_bytes(
+            form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.private_pem: bytes = self.private.private_bytes(
+            form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
+        )
+        shown = get_default_algorithms()[algorithm].to_jwk(public)
+        self.jwk: dict[str, object] = json.loads(shown) if isinstance(shown, str) else shown
+
+    def token(self, **headers: object) -> str:
+        return jwt.encode(claims(), self.private, self.algorithm, headers=dict(headers))
+
+
+@crypto
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_public_key_verifies_its_own(kind: str) -> None:
+    issuer, other = Issuer(kind), Issuer(kind)
+    keys = public_keys_of(issuer.pem)
+    assert [key.algorithm for key in keys] == [kind]
+    assert believe(issuer.token(), keys, Rules(), NOW).user_id == "ann"
+    with pytest.raises(TokenRefused):
+        believe(other.token(), keys, Rules(), NOW)
+
+
+@crypto
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("said", ["HS256", *KINDS, "none"])
+def test_a_public_key_is_never_a_shared_secret(kind: str, said: str) -> None:
+    """Who knows the public key, and everybody does, must not be able to sign with it."""
+    issuer = Issuer(kind)
+    keys = public_keys_of(issuer.pem)
+    for secret in (issuer.pem, issuer.pem.strip(), json.dumps(issuer.jwk).encode()):
+        with pytest.raises(TokenRefused):
+            believe(signed(claims(), secret, {"alg": said}), keys, Rules(), NOW)
+
+
+@crypto
+def test_a_file_of_several_keys_is_for_a_change_of_keys() -> None:
+    issuers = [Issuer(kind) for kind in KINDS]
+    keys = public_keys_of(b"\n".join(issuer.pem for issuer in issuers))
+    for issuer in issuers:
+        assert believe(issuer.token(), keys, Rules(), NOW).user_id == "ann"
+
+
+@crypto
+def test_a_private_key_is_sent_back() -> None:
+    with pytest.raises(ConfigError, match="private key"):
+        public_keys_of(Issuer("EdDSA").private_pem)
+
+
+@crypto
+def test_other_curves_are_not_used() -> None:
+    with pytest.raises(ConfigError, match="neither RSA"):
+        public_keys_of(Issuer("ES384").pem)
+    with pytest.raises(ConfigError, match="no PEM key"):
+        public_keys_of(b"nothing")
+
+
+@crypto
+def test_a_key_set_is_chosen_from_by_key_id() -> None:
+    issuers = {kind: Issuer(kind) for kind in KINDS}
+    document = {"keys": [{**issuer.jwk, "kid": kind} for kind, issuer in issuers.items()]}
+    keys = key_set_of(json.dumps(document).encode())
+    for kind, issuer in issuers.items():
+        assert believe(issuer.token(kid=kind), keys, Rules(), NOW).user_id == "ann"
+        assert believe(issuer.token(), keys, Rules(), NOW).user_id == "ann"
+        with pytest.raises(TokenRefused):
+            believe(issuer.token(kid="another"), keys, Rules(), NOW)
+
+
+@crypto
+def test_a_key_set_gives_no_secret_and_nothing_foreign() -> None:
+    good = Issuer("ES256")
+    foreign: list[object] = [
+        {"kty": "oct", "k": "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg"},
+        {**good.jwk, "use": "enc"},
+        {**good.jwk, "alg": "HS256"},
+        {**good.jwk, "x": "AAAA"},
+        Issuer("ES384").jwk,
+        {},
+    ]
+    keys = key_set_of(json.dumps({"keys": [*foreign, good.jwk]}).encode())
+    assert [key.algorithm for key in keys] == ["ES256"]
+    for content in (b"", b"[]", b'{"keys": 7}', b'{"keys": [7]}', b'{"keys": []}', b"[" * 5000):
+        with pytest.raises(ConfigError):
+            key_set_of(content)
+    with pytest.raises(ConfigError, match="no key that verifies"):
+        key_set_of(json.dumps({"keys": foreign}).encode())
