@@ -22,6 +22,7 @@ from realtime.simulator.credentials import Credentials
 from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdate
 from realtime.simulator.faults.board import Switchboard
 from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.http_log import http_log
 from realtime.simulator.hub import Hub
 from realtime.simulator.lag import Past
 from realtime.simulator.ratelimit import RateLimit
@@ -139,6 +140,7 @@ class Simulator:
         runner = web.AppRunner(
             self._application(),
             access_log=None,
+            logger=http_log,
             handle_signals=False,
             handler_cancellation=True,
             shutdown_timeout=REQUESTS_LIMIT_S,
@@ -259,7 +261,9 @@ async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answers.not_found()
     except web.HTTPMethodNotAllowed:
         return answers.json_error({"message": "Method Not Allowed"}, 405)
-    except (web.HTTPException, ConnectionError):
+    except web.HTTPException as error:  # the library's own words are no broker's
+        return answers.page(error.status)
+    except ConnectionError:
         raise
     except Exception:
         log.exception("request.failed", method=request.method, path=request.path)

@@ -144,7 +144,7 @@ def flag(query: Mapping[str, str], name: str) -> bool:
         case "" | "false" | "f" | "0":
             return False
         case other:
-            raise _malformed(f"invalid {name}: {other}")
+            raise _malformed(f"invalid {name}: {other[:40]}")
 
 
 def _malformed(message: str) -> Refusal:

@@ -58,11 +58,12 @@ def calendar_documents(query: Mapping[str, str]) -> list[Document]:
     key = "settlement_date" if query.get("date_type", "").upper() == "SETTLEMENT" else "date"
     first_year = max(first.year - 1, _FIRST_DAY.year)
     last_year = min(last.year, _LAST_DAY.year)
+    low, high = first.isoformat(), last.isoformat()
     return [
         dict(document)
         for year in range(first_year, last_year + 1)
         for document in _year_documents(year)
-        if first.isoformat() <= str(document[key]) <= last.isoformat()
+        if low <= document[key] <= high
     ]
 
 
@@ -77,18 +78,21 @@ def _read_day(query: Mapping[str, str], name: str, default: date) -> date:
 
 
 @lru_cache(maxsize=64)
-def _year_documents(year: int) -> tuple[Document, ...]:
-    return tuple(_day_document(day) for day in _days_of(year) if is_trading_day(day))
+def _year_documents(year: int) -> tuple[dict[str, str], ...]:
+    days = [day for day in _days_of(year) if is_trading_day(day)]
+    following = [*days[1:], next_trading_day(days[-1])]
+    return tuple(map(_day_document, days, following))
 
 
-def _day_document(day: date) -> Document:
+def _day_document(day: date, settled: date) -> dict[str, str]:
+    # Every day of sixty years is often asked for at once, hence no formatting of times.
     return {
         "date": day.isoformat(),
-        "open": f"{OPEN:%H:%M}",
-        "close": f"{close_time(day):%H:%M}",
-        "session_open": f"{EXTENDED_OPEN:%H%M}",
-        "session_close": f"{EXTENDED_CLOSE:%H%M}",
-        "settlement_date": next_trading_day(day).isoformat(),
+        "open": "09:30",
+        "close": "13:00" if close_time(day) == EARLY_CLOSE else "16:00",
+        "session_open": "0400",
+        "session_close": "2000",
+        "settlement_date": settled.isoformat(),
     }
 
 
