@@ -74,8 +74,7 @@ class Acts:
             case "net.stall":
                 path.stalled_until = until
             case "net.slow":
-                usual, path.delay_s = path.delay_s, float(act.details["delay_s"] or 0)
-                self._later(until, lambda: setattr(path, "delay_s", usual))
+                path.slow_s, path.slow_until = float(act.details["delay_s"] or 0), until
             case "net.dribble":
                 path.dribbling_until = until
             case "net.refuse":

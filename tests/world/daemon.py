@@ -33,7 +33,8 @@ class Start(Struct, frozen=True):
 
 
 class Keeper:
-    """Whoever starts the daemon. `on_record` is told of every change of its store."""
+    """Whoever starts the daemon. `on_record` is told of every change of its store,
+    `on_start` before each run."""
 
     def __init__(self, broker: Broker, network: Network, seed: int) -> None:
         self._broker = broker
@@ -44,6 +45,7 @@ class Keeper:
         self.daemon: Daemon | None = None
         self.starts: list[Start] = []
         self.on_record: list[Callable[[Record], None]] = []
+        self.on_start: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         """Start the daemon; returns when it listens."""
@@ -52,6 +54,8 @@ class Keeper:
         self._stop = asyncio.Event()
         ready = asyncio.Event()
         self.starts.append(Start(len(self.starts) + 1, loop.time()))
+        for tell in self.on_start:
+            tell()
         self._task = asyncio.create_task(self._run(ready), name="daemon")
         await asyncio.wait(
             [self._task, waiting := asyncio.create_task(ready.wait())],

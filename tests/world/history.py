@@ -126,7 +126,7 @@ class _History:
         self._network = loop.network = Network(schedule.labels, Random(f"net:{schedule.seed}"))
         for path in self._network.paths.values():
             most_s = 0.02 if path.kind == "stream" else 0.08
-            path.delay_s = round(self._chance.uniform(0.001, most_s), 4)
+            path.usual_s = round(self._chance.uniform(0.001, most_s), 4)
         for name, on in schedule.quirks.items():
             setattr(self._broker.exchange.quirks, name, on)
         self._http = aiohttp.ClientSession(connector=VirtualConnector(limit=0))
@@ -141,6 +141,7 @@ class _History:
         self._budget = Budget(self._broker)
         self._broker.on_event.append(self._happened)
         self._keeper.on_record.append(self._changed)
+        self._keeper.on_start += [self._links.forget, self._reads.forget]
         self._network.on_dial.append(self._dialed)
 
     async def _live(self) -> None:
@@ -148,7 +149,7 @@ class _History:
         for label in self._schedule.labels:
             self._ledger.note_books(label, loop.time())
         before = tasks_now()
-        await self._start()
+        await self._keeper.start()
         for act in self._schedule.acts:
             self._agenda.add(act.at, lambda act=act: self._act(act))  # type: ignore[misc]
         for doing, pause in ((self._step, STEP_S), (self._watch, WATCH_S), (self._read, READ_S[0])):
@@ -158,20 +159,12 @@ class _History:
         await self._keeper.stop(kill=False)
         check_stopped(self._network, before)
 
-    async def _start(self) -> None:
-        await self._keeper.start()
-        self._links.started(self._keeper.starts[-1])
-        self._reads.forget()
-
     # what goes on
 
     async def _act(self, act: Act) -> None:
         self.trace.add(f"act {act}")
         self.figures["acts"] += 1
-        runs = len(self._keeper.starts)
         await self._acts.carry_out(act)
-        if len(self._keeper.starts) > runs or self._keeper.daemon is None:
-            self._reads.forget()
 
     def _step(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -218,11 +211,11 @@ class _History:
         for label in self._schedule.labels:
             self._ledger.note_books(label, loop.time())
         if self._keeper.daemon is None:
-            await self._start()
+            await self._keeper.start()
         await self._until_settled()
         if any(record.link.state == "refused" for record in self._store):
             await self._keeper.stop(kill=False)  # the operator has put new keys in
-            await self._start()
+            await self._keeper.start()
         await self._until_equal()
         for record in self._store:
             check_executions(self._broker, record)

@@ -31,8 +31,11 @@ class Path:
         self.label = label
         self.kind = kind
         self.chance = chance
-        self.delay_s = 0.0
-        """One way; each write is spread by up to as much again."""
+        self.usual_s = 0.0
+        """How long it takes, one way; each write is spread by up to as much again."""
+        self.slow_s = 0.0
+        self.slow_until = 0.0
+        """How long it takes until a loop time."""
         self.stalled_until = 0.0
         """Loop time before which nothing arrives."""
         self.dark_until = 0.0
@@ -44,8 +47,8 @@ class Path:
 
     def due(self, now: float) -> float:
         """When something sent now arrives."""
-        delay_s = self.delay_s * (1 + self.chance.random()) if self.delay_s else 0.0
-        return max(now + delay_s, self.stalled_until)
+        delay_s = self.slow_s if now < self.slow_until else self.usual_s
+        return max(now + delay_s * (1 + self.chance.random()), self.stalled_until)
 
 
 class Wire:
@@ -79,7 +82,8 @@ class Wire:
         for piece in self._pieces(taken):
             self._send(piece)
         if self.cut_after is not None and self.cut_after <= 0:
-            self._loop.call_later(self._connection.path.delay_s * 2 + 1e-3, self._connection.cut)
+            due = self._connection.path.due(self._loop.time())
+            self._loop.call_at(due + 1e-3, self._connection.cut)
         return len(data)
 
     def write_eof(self) -> None:
@@ -273,4 +277,5 @@ class Network:
     def heal(self) -> None:
         """End every fault of the net; holes stay holes until their sockets are given up."""
         for path in self.paths.values():
-            path.stalled_until = path.dark_until = path.refusing_until = path.dribbling_until = 0.0
+            path.stalled_until = path.slow_until = path.dribbling_until = 0.0
+            path.dark_until = path.refusing_until = 0.0

@@ -7,7 +7,6 @@ from msgspec.json import Decoder
 
 from realtime.store import Record
 from tests.world.broker import Broker
-from tests.world.daemon import Start
 from tests.world.oracles.patience import Patience
 from tests.world.oracles.violation import Violation
 from tests.world.schedule import Schedule
@@ -71,8 +70,8 @@ class Links:
             else:
                 self._socket_until.setdefault(label, at)
 
-    def started(self, start: Start) -> None:
-        """A new run of the daemon knows nothing of the pauses of the one before."""
+    def forget(self) -> None:
+        """The daemon starts anew: it knows nothing of the pauses of the run before."""
         self._failures.clear()
         self._dialed_at.clear()
         self._states.clear()
