@@ -10,6 +10,9 @@ from realtime.cli.asking import Daemon
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
+ON_THE_WAY = frozenset({"starting", "connecting", "authorizing", "syncing"})
+
+
 class Health(Struct, frozen=True):
     """What is used of `/health`."""
 
@@ -34,8 +37,11 @@ class Row(Struct, frozen=True):
 
     @property
     def is_well(self) -> bool:
-        """Whether there is nothing to tell. A disabled account is as it is meant to be."""
-        return (self.state == "live" and not self.stale) or self.state == "disabled"
+        """Whether there is nothing to tell. A disabled account is as it is meant to be, and one
+        on its first way up is only counted: a thousand of them would hide the others."""
+        if self.state == "live":
+            return not self.stale
+        return self.state == "disabled" or (self.state in ON_THE_WAY and self.last_error is None)
 
 
 class Status(Struct, frozen=True):

@@ -12,6 +12,12 @@ OTHER_COLOUR = "yellow"
 UNWRAPPED = 10_000
 """Letters a line may have where no terminal bounds it: `grep` wants a row on one line."""
 
+ERRORS_BESIDE = 90
+"""Columns from which a row has room for its error; on narrower terminals it stands below."""
+
+FIGURES_BESIDE = 60
+"""Columns from which it has room for figures."""
+
 LABELS_NAMED = 5
 
 
@@ -25,8 +31,9 @@ def show(standing: Standing, *, show_all: bool) -> None:
     console.print(Text(headline(standing)))
     if not rows:
         return
-    console.print(_table(rows, standing))
-    for line in _remedies(rows):
+    console.print(_table(rows, standing, console.width))
+    below = [] if console.width >= ERRORS_BESIDE else _errors(rows)
+    for line in [*below, *_remedies(rows)]:
         console.print(Text(line))
     if not show_all and len(rows) < status.total_accounts:
         console.print(Text("(only accounts that are not live; --all for every one)", style="dim"))
@@ -48,15 +55,17 @@ def headline(standing: Standing) -> str:
     return " · ".join([*parts, f"up {span(standing.health.uptime_s)}"])
 
 
-def _table(rows: dict[str, Row], standing: Standing) -> Table:
+def _table(rows: dict[str, Row], standing: Standing, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("ACCOUNT", "STATE", "SINCE"):
         table.add_column(name, no_wrap=True)
-    for name in ("POS", "OPEN", "EQUITY"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("LAST ERROR", overflow="fold")
+    if width >= FIGURES_BESIDE:
+        for name in ("POS", "OPEN", "EQUITY"):
+            table.add_column(name, justify="right", no_wrap=True)
+    if width >= ERRORS_BESIDE:
+        table.add_column("LAST ERROR", overflow="fold")
     for label, row in rows.items():
-        table.add_row(
+        cells = (
             Text(clean(label)),
             _state(row),
             stopwatch((standing.status.as_of - row.since).total_seconds()),
@@ -65,7 +74,12 @@ def _table(rows: dict[str, Row], standing: Standing) -> Table:
             money(standing.equity.get(label)),
             Text(_last_error(row)),
         )
+        table.add_row(*cells[: len(table.columns)])
     return table
+
+
+def _errors(rows: dict[str, Row]) -> list[str]:
+    return [f"{clean(label)}: {_last_error(row)}" for label, row in rows.items() if row.last_error]
 
 
 def _state(row: Row) -> Text:

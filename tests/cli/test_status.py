@@ -228,3 +228,27 @@ async def test_foreign_words_do_not_reach_the_terminal_raw() -> None:
         answer = await status(url)
     assert "\x1b" not in answer.out
     assert "[2Jgone [red]x[/red]  !" in answer.out
+
+
+@pytest.mark.parametrize(("columns", "has_figures"), [("80", True), ("40", False)])
+async def test_a_narrow_terminal(columns: str, has_figures: bool) -> None:
+    """The error goes below the row, then the figures go; nothing is squeezed into a column."""
+    row = {**ROW, "last_error": SINCE, "last_error_message": "gone"}
+    terminal = {"TTY_COMPATIBLE": "1", "COLUMNS": columns, "NO_COLOR": "1", "TERM": "xterm"}
+    async with listening(documents({**STATUS, "accounts": {"bravo": row}})) as url:
+        answer = await status(url, **terminal)
+    lines = [line.rstrip() for line in answer.out.splitlines()]
+    assert ("EQUITY" in lines[1]) == has_figures
+    assert "LAST ERROR" not in lines[1]
+    assert f"bravo: {SINCE}  gone" in lines
+    assert max(map(len, lines)) <= int(columns)
+
+
+async def test_accounts_on_their_first_way_up_are_only_counted() -> None:
+    rows = {f"a{n}": {**ROW, "state": "starting"} for n in range(300)}
+    answers = documents(
+        {**STATUS, "total_accounts": 300, "accounts": rows, "by_state": {"starting": 300}}
+    )
+    async with listening(answers) as url:
+        answer = await status(url)
+    assert answer == Answer(FAILED, "0/300 live · 300 starting · up 3 d 4 h\n", "")
