@@ -71,7 +71,7 @@ def secrets_of(content: bytes) -> tuple[Key, ...]:
 
 def public_keys_of(content: bytes) -> tuple[Key, ...]:
     """The public keys of a PEM file: RSA, EC P-256 or Ed25519. Raises ConfigError."""
-    _want_crypto()
+    want_crypto()
     found = list(_PEM.finditer(content))
     if not found:
         raise ConfigError("holds no PEM key", remedy="-----BEGIN PUBLIC KEY----- is expected")
@@ -89,7 +89,7 @@ def key_set_of(content: bytes) -> tuple[Key, ...]:
     Keys of other kinds are left out: an issuer may have them for others. Shared secrets (`oct`)
     are, too: a set of keys is public.
     """
-    _want_crypto()
+    want_crypto()
     try:
         document = json.loads(content)
         given = document["keys"]
@@ -140,7 +140,8 @@ def _public(pem: bytes) -> Key:
     )
 
 
-def _want_crypto() -> None:
+def want_crypto() -> None:
+    """Raise ConfigError where public keys cannot be used."""
     if not has_crypto:
         raise ConfigError("needs the extra `crypto`", remedy=_WITH_CRYPTO)
 

@@ -8,14 +8,37 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from realtime.config import environment, values
+from realtime.config.auth_section import AUTH, SOURCES, AuthSection
 from realtime.config.problems import Problem, WrongValue, dotted, nearest, shown
-from realtime.config.settings import LIVE_URL, PAPER_URL, AccountSettings, ServerSettings
+from realtime.config.settings import (
+    LIVE_URL,
+    PAPER_URL,
+    AccountSettings,
+    LimitsSettings,
+    LogSettings,
+    ServerSettings,
+)
 
 Checks = Mapping[str, Callable[[object], object]]
 
 MOST_ACCOUNTS = 10_000
 
-SERVER: Checks = {"host": values.text, "port": values.port, "cors_origins": values.origins}
+SERVER: Checks = {
+    "host": values.text,
+    "port": values.port,
+    "cors_origins": values.origins,
+    "hosts": values.host_names,
+    "account_metrics": values.flag,
+}
+LIMITS: Checks = {
+    "requests_per_s": values.whole(1, 1_000_000),
+    "connections_per_address": values.whole(1, 1_000_000),
+}
+LOG: Checks = {
+    "level": values.one_of("debug", "info", "warning", "error"),
+    "format": values.one_of("json", "text"),
+    "file": values.text,
+}
 ALPACA: Checks = {"secrets_file": values.text, "startup_concurrency": values.whole(1, 1000)}
 ACCOUNT: Checks = {
     "name": values.text,
@@ -27,13 +50,17 @@ ACCOUNT: Checks = {
     "max_connections": values.whole(1, 100),
     "trading_url": values.trading_url,
 }
-SECTIONS = ("server", "alpaca", "accounts")
+SECTIONS = ("server", "auth", "limits", "log", "alpaca", "accounts")
 
 
 class AccountsFile(Struct, frozen=True, kw_only=True):
-    """The file's content; accounts still without keys. `secrets_file` is None where not written."""
+    """The file's content; accounts still without keys. `secrets_file` is None where not written,
+    `auth` where there is no such section."""
 
     server: ServerSettings
+    auth: AuthSection | None
+    limits: LimitsSettings
+    log: LogSettings
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
     startup_concurrency: int
@@ -76,11 +103,31 @@ def read_accounts_file(tables: Mapping[str, object], file: Path) -> tuple[Accoun
     secrets_file = alpaca.get("secrets_file")
     content = AccountsFile(
         server=ServerSettings(**reading.take(tables.get("server", {}), SERVER, "server")),
+        auth=_auth(tables, reading),
+        limits=LimitsSettings(**reading.take(tables.get("limits", {}), LIMITS, "limits")),
+        log=_log(tables, reading, file),
         accounts=_accounts(tables.get("accounts", {}), reading),
         secrets_file=None if secrets_file is None else Path(secrets_file),
         startup_concurrency=alpaca.get("startup_concurrency", 20),
     )
     return content, reading
+
+
+def _auth(tables: Mapping[str, object], reading: Reading) -> AuthSection | None:
+    if "auth" not in tables:
+        return None
+    section = AuthSection(**reading.take(tables["auth"], AUTH, "auth"))
+    if len(section.sources) != 1:
+        named = ", ".join(section.sources) or "none of them"
+        reading.report(f"auth: one of {', '.join(SOURCES)} is expected, found {named}")
+    return section
+
+
+def _log(tables: Mapping[str, object], reading: Reading, file: Path) -> LogSettings:
+    written = reading.take(tables.get("log", {}), LOG, "log")
+    if "file" in written:
+        written["file"] = file.parent / written["file"]
+    return LogSettings(**written)
 
 
 def _accounts(tables: object, reading: Reading) -> tuple[AccountSettings, ...]:

@@ -3,9 +3,6 @@
 No message of this file ever holds a key, nor a word of `secrets.toml` that might be one.
 """
 
-import os
-import shlex
-import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from msgspec import Struct, structs
 
 from realtime.config import toml_file
 from realtime.config.environment import KEY_NAMES, keys_given, variable
+from realtime.config.privacy import exposed
 from realtime.config.problems import Problem, WrongValue, dotted, nearest
 from realtime.config.settings import AccountSettings
 from realtime.config.values import key
@@ -46,28 +44,15 @@ def read_secrets(path: Path, labels: Iterable[str], environ: Mapping[str, str]) 
     systemd = environ.get("CREDENTIALS_DIRECTORY")
     from_systemd = bool(systemd) and path.parent == Path(systemd or "")
     try:
-        exposed = None if from_systemd else _exposed(path)
-        if exposed:
-            return SecretsFile(path=path, problems=(exposed,), usable=False)
+        problem = None if from_systemd else exposed(path)
+        if problem:
+            return SecretsFile(path=path, problems=(problem,), usable=False)
         tables = toml_file.parse(toml_file.read_bytes(path), path)
     except FileNotFoundError:
         return SecretsFile(path=path)
     except toml_file.Unreadable as error:
         return SecretsFile(path=path, problems=(error.problem,), usable=False)
     return _take(tables, path, list(labels))
-
-
-def _exposed(path: Path) -> Problem | None:
-    try:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return None  # reading it will say what is wrong
-    if not mode & 0o077:
-        return None
-    who = "readable" if mode & 0o044 else "open"
-    return Problem(
-        f"{path} is {who} by others (mode {mode:o})", f"chmod 600 {shlex.quote(str(path))}"
-    )
 
 
 def _take(tables: dict[str, object], path: Path, labels: list[str]) -> SecretsFile:

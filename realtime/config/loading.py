@@ -7,6 +7,7 @@ from msgspec import structs
 
 from realtime.config import toml_file, values
 from realtime.config.accounts_file import read_accounts_file
+from realtime.config.auth_section import read_auth
 from realtime.config.environment import strangers
 from realtime.config.keys import find_secrets_file, read_secrets, with_keys
 from realtime.config.problems import InvalidConfig, Problem, WrongValue, shown
@@ -30,11 +31,15 @@ def load(
     content, reading = read_accounts_file(_tables(path), path)
     problems = reading.problems
     server = _server(content.server, environ, host, port, problems)
+    if content.auth is None:
+        auth, auth_problems = None, _unguarded(server.host)
+    else:
+        auth, auth_problems = read_auth(content.auth, path, environ)
     secrets_path = find_secrets_file(content.secrets_file, path, environ)
     labels = [account.label for account in content.accounts]
     secrets = read_secrets(secrets_path, labels, environ)
     accounts, key_problems = with_keys(content.accounts, secrets, environ)
-    problems += [*secrets.problems, *key_problems]
+    problems += [*auth_problems, *secrets.problems, *key_problems]
     used = {a.credentials.key_id.reveal() for a in accounts if a.credentials}
     warnings = strangers(labels, used, environ)
     if problems:
@@ -42,6 +47,9 @@ def load(
     return Settings(
         path=path,
         server=server,
+        auth=auth,
+        limits=content.limits,
+        log=content.log,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path
         ),
@@ -80,15 +88,20 @@ def _server(
         server = structs.replace(server, port=values.port(wanted))
     except WrongValue as wrong:
         problems.append(Problem(f"{source}: {wrong.message}"))
-    if not values.is_loopback(host):
-        name = host if host.isprintable() else shown(host)
-        problems.append(
-            Problem(
-                f"refusing to listen on {name} without authentication",
-                "bind 127.0.0.1 behind a proxy that asks who is there",
-            )
-        )
     return structs.replace(server, host=host)
+
+
+def _unguarded(host: str) -> list[Problem]:
+    """Whoever can reach the address could read the accounts and send orders."""
+    if values.is_loopback(host):
+        return []
+    name = host if host.isprintable() else shown(host)
+    return [
+        Problem(
+            f"refusing to listen on {name} without authentication",
+            "set `[auth] secret_file`, or bind 127.0.0.1 behind a proxy",
+        )
+    ]
 
 
 def _as_number(text: str) -> object:

@@ -4,10 +4,13 @@ Everything here is frozen. A re-read of the files makes new settings; nobody edi
 """
 
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from realtime.auth.keys import Key
+from realtime.auth.tokens import Rules
 from realtime.secret import Credentials
 
 LIVE_URL = "https://api.alpaca.markets"
@@ -33,11 +36,46 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
-    """Where readers connect. `cors_origins` are the web origins whose pages may read."""
+    """Where readers connect.
+
+    `cors_origins` are the web origins whose pages may read, `hosts` further names by which readers
+    may call the daemon, `account_metrics` whether `/metrics` has lines for each account.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8090
     cors_origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    account_metrics: bool = False
+
+
+class AuthSettings(Struct, frozen=True, kw_only=True):
+    """Which tokens are believed. `keys` are empty where they are fetched from `jwks_url`.
+
+    `open_ops`: whether operations (metrics, documents about the interface) want no token.
+    """
+
+    rules: Rules = Rules()
+    keys: tuple[Key, ...] = ()
+    jwks_url: str | None = None
+    open_ops: bool = False
+
+
+class LimitsSettings(Struct, frozen=True, kw_only=True):
+    """How much one reader may ask. Both are bursts as well: what is allowed in one second."""
+
+    requests_per_s: int = 200
+    """Of one token."""
+    connections_per_address: int = 256
+    """Open at one time; this machine's own addresses are not counted."""
+
+
+class LogSettings(Struct, frozen=True, kw_only=True):
+    """Where the log goes and how. `file` is None for stdout."""
+
+    level: Literal["debug", "info", "warning", "error"] | None = None
+    format: Literal["json", "text"] | None = None
+    file: Path | None = None
 
 
 class AlpacaSettings(Struct, frozen=True, kw_only=True):
@@ -54,6 +92,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     accounts: tuple[AccountSettings, ...]
     server: ServerSettings = ServerSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
+    auth: AuthSettings | None = None
+    limits: LimitsSettings = LimitsSettings()
+    log: LogSettings = LogSettings()
     warnings: tuple[str, ...] = ()
 
 

@@ -27,6 +27,17 @@ def text(value: object) -> str:
     return value
 
 
+def one_of(*words: str) -> Callable[[object], str]:
+    """Make the check of a word among few."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise WrongValue(f"expected {', '.join(words)}, got {shown(value)}")
+        return value
+
+    return check
+
+
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise WrongValue(f"expected true or false, got {shown(value)}")
@@ -70,6 +81,26 @@ def trading_url(value: object) -> str:
     if parts.path.rstrip("/").endswith("/v2"):
         raise WrongValue("ends in /v2", "leave /v2 out: it is added where it belongs")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def jwks_url(value: object) -> str:
+    """Give the address of a key set. Whoever can change it on its way could issue tokens."""
+    if isinstance(value, str) and "?" in value:
+        raise WrongValue("an address with a query in it", "leave the query out")
+    parts = _address(value)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise WrongValue("keys that come over plain http could be anybody's", "use https")
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def host_names(value: object) -> tuple[str, ...]:
+    """Give names by which readers may call the daemon: host names or addresses, without a port."""
+    if not isinstance(value, list):
+        raise WrongValue(f"expected a list of names, got {shown(value)}")
+    for item in value:
+        if not isinstance(item, str) or not _is_host(item):
+            raise WrongValue(f'expected a name such as "board.example", got {shown(item)}')
+    return tuple(item.lower() for item in value)
 
 
 def origins(value: object) -> tuple[str, ...]:

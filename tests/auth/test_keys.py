@@ -69,8 +69,7 @@ class Issuer:
         self.private_pem: bytes = self.private.private_bytes(
             form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
         )
-        shown = get_default_algorithms()[algorithm].to_jwk(public)
-        self.jwk: dict[str, object] = json.loads(shown) if isinstance(shown, str) else shown
+        self.jwk: dict[str, object] = json.loads(get_default_algorithms()[algorithm].to_jwk(public))
 
     def token(self, **headers: object) -> str:
         return jwt.encode(claims(), self.private, self.algorithm, headers=dict(headers))

@@ -19,7 +19,7 @@ def test_a_minted_token_is_believed() -> None:
     )
     holder = believe(token, KEYS[:1], rules, NOW)
     assert (holder.user_id, holder.until) == ("ann", NOW + 60)
-    assert holder.accounts == {"alpha"}
+    assert holder.accounts == frozenset({"alpha"})
     assert holder.permissions == {"trading"}
 
 

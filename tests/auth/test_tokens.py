@@ -22,7 +22,7 @@ def refusal(token: str, rules: Rules = PLAIN, now: float = NOW) -> str:
 def test_a_good_token_is_its_holder() -> None:
     holder = believe(signed(claims()), KEYS, Rules(leeway_s=5), NOW)
     assert holder.user_id == "ann"
-    assert holder.accounts == {"alpha", "bravo"}
+    assert holder.accounts == frozenset({"alpha", "bravo"})
     assert holder.permissions == {"account_access"}
     assert holder.until == NOW + 605
     assert holder.sees("alpha")

@@ -122,7 +122,9 @@ def test_a_bad_port_flag_is_named(folder: Folder) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])
 def test_a_wide_host_is_refused(folder: Folder, host: str) -> None:
     said = folder.complaint(f'[server]\nhost = "{host}"\n{ONE}')
-    assert said.startswith(f"refusing to listen on {host} without authentication\n  remedy: bind ")
+    assert said.startswith(
+        f"refusing to listen on {host} without authentication\n  remedy: set `[auth]"
+    )
     folder.write("accounts.toml", ONE)
     with pytest.raises(ConfigError, match="refusing to listen"):
         load(None, environ=KEYS, host=host)

@@ -1,0 +1,100 @@
+"""`[auth]`: who issues the tokens that are believed, and with which keys they are verified."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from realtime.auth.keys import Key, key_set_of, public_keys_of, secrets_of, want_crypto
+from realtime.auth.tokens import Rules
+from realtime.config import toml_file, values
+from realtime.config.privacy import exposed
+from realtime.config.problems import Problem
+from realtime.config.settings import AuthSettings
+from realtime.errors import ConfigError
+
+SOURCES = ("secret_file", "public_key_file", "jwks_file", "jwks_url")
+
+AUTH: Mapping[str, Callable[[object], object]] = {
+    "secret_file": values.text,
+    "public_key_file": values.text,
+    "jwks_file": values.text,
+    "jwks_url": values.jwks_url,
+    "audience": values.text,
+    "issuer": values.text,
+    "leeway_s": values.whole(0, 300),
+    "open_ops": values.flag,
+}
+
+READERS: Mapping[str, Callable[[bytes], tuple[Key, ...]]] = {
+    "secret_file": secrets_of,
+    "public_key_file": public_keys_of,
+    "jwks_file": key_set_of,
+}
+
+
+class AuthSection(Struct, frozen=True, kw_only=True):
+    """The section as it is written; exactly one of the four sources is given."""
+
+    secret_file: str | None = None
+    public_key_file: str | None = None
+    jwks_file: str | None = None
+    jwks_url: str | None = None
+    audience: str | None = None
+    issuer: str | None = None
+    leeway_s: int = 30
+    open_ops: bool = False
+
+    @property
+    def sources(self) -> list[str]:
+        """Which of them are given."""
+        return [name for name in SOURCES if getattr(self, name) is not None]
+
+
+def read_auth(
+    section: AuthSection, beside: Path, environ: Mapping[str, str]
+) -> tuple[AuthSettings, list[Problem]]:
+    """Read the keys. Files stand beside the accounts file, or among systemd's credentials."""
+    problems: list[Problem] = []
+    keys: tuple[Key, ...] = ()
+    for source in section.sources:
+        if source in READERS:
+            keys = _keys(source, getattr(section, source), beside, environ, problems)
+    if section.jwks_url is not None:
+        try:
+            want_crypto()
+        except ConfigError as error:
+            problems.append(Problem(f"auth.jwks_url {error.message}", error.remedy))
+    rules = Rules(
+        audience=section.audience, issuer=section.issuer, leeway_s=float(section.leeway_s)
+    )
+    settings = AuthSettings(
+        rules=rules, keys=keys, jwks_url=section.jwks_url, open_ops=section.open_ops
+    )
+    return settings, problems
+
+
+def _keys(
+    source: str, name: str, beside: Path, environ: Mapping[str, str], problems: list[Problem]
+) -> tuple[Key, ...]:
+    path, is_from_systemd = _find(name, beside, environ)
+    if source == "secret_file" and not is_from_systemd and (problem := exposed(path)):
+        problems.append(problem)
+        return ()
+    try:
+        return READERS[source](toml_file.read_bytes(path))
+    except FileNotFoundError:
+        remedy = "openssl rand -hex 32 makes a secret; chmod 600" if "secret" in source else ""
+        problems.append(Problem(f"{path} not found (auth.{source})", remedy))
+    except toml_file.Unreadable as error:
+        problems.append(error.problem)
+    except ConfigError as error:
+        problems.append(Problem(f"{path} {error.message} (auth.{source})", error.remedy))
+    return ()
+
+
+def _find(name: str, beside: Path, environ: Mapping[str, str]) -> tuple[Path, bool]:
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (given := Path(credentials) / Path(name).name).exists():
+        return given, True
+    return beside.parent / name, False
