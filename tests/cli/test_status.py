@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -237,7 +238,7 @@ async def test_a_narrow_terminal(columns: str, has_figures: bool) -> None:
     terminal = {"TTY_COMPATIBLE": "1", "COLUMNS": columns, "NO_COLOR": "1", "TERM": "xterm"}
     async with listening(documents({**STATUS, "accounts": {"bravo": row}})) as url:
         answer = await status(url, **terminal)
-    lines = [line.rstrip() for line in answer.out.splitlines()]
+    lines = [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in answer.out.splitlines()]
     assert ("EQUITY" in lines[1]) == has_figures
     assert "LAST ERROR" not in lines[1]
     assert f"bravo: {SINCE}  gone" in lines
