@@ -34,7 +34,7 @@ from tests.world.oracles.violation import Violation
 from tests.world.schedule import Act, Schedule
 from tests.world.trace import Trace
 
-STEP_S = 0.5
+STEP_S = 0.6
 """How often accounts trade and prices move."""
 
 READ_S = (0.2, 2.0)

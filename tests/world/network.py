@@ -172,6 +172,10 @@ class End(Socket):  # type: ignore[misc]  # it has no type hints
         self._read_queue = None
         self._write_queue = None
 
+    def read_ready(self) -> bool:
+        wire = self._read_queue
+        return wire is None or wire.read_ready()
+
     @property
     def is_open(self) -> bool:
         """Whether the program still has it."""

@@ -12,10 +12,10 @@ from tests.world.kinds import KINDS, Details, Kind
 
 Size = Literal["small", "large"]
 
-SECONDS: dict[Size, tuple[int, int]] = {"small": (20, 40), "large": (60, 400)}
+SECONDS: dict[Size, tuple[int, int]] = {"small": (15, 32), "large": (60, 400)}
 ACCOUNTS: dict[Size, tuple[int, ...]] = {"small": (1, 1, 2, 2, 3, 4), "large": (5, 10, 20, 50)}
 ACTS: dict[Size, tuple[int, int]] = {"small": (5, 14), "large": (15, 60)}
-RATES: dict[Size, tuple[float, float]] = {"small": (0.6, 2.0), "large": (0.3, 1.0)}
+RATES: dict[Size, tuple[float, float]] = {"small": (0.5, 1.6), "large": (0.3, 1.0)}
 """Events a second that each account makes by itself."""
 
 EVEN_S = 0.001

@@ -1,0 +1,83 @@
+"""Commands over the world: `python -m tests.world simulate|mutants …`; `scripts/` calls them."""
+
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+import msgspec
+
+from tests.world.history import Outcome, live_through
+from tests.world.many import Summary, survey
+from tests.world.report import describe
+from tests.world.schedule import Size, decode, draw, encode
+from tests.world.shrink import shrink
+
+
+def _seeds(_: object, __: object, text: str) -> range:
+    first, _, end = text.partition("..")
+    try:
+        return range(int(first), int(end) if end else int(first) + 1)
+    except ValueError:
+        raise click.BadParameter("a seed or a range without its end, as 0..200") from None
+
+
+@click.group()
+def main() -> None:
+    """Simulator and daemon together in virtual time, under seeded faults."""
+
+
+@main.command()
+@click.option("--seeds", default="0..200", callback=_seeds, help="A..B, without B.")
+@click.option("--size", type=click.Choice(get_args(Size)), default="small", show_default=True)
+@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--stop", default=10, show_default=True, help="End after so many failures.")
+@click.option("--schedule", type=click.Path(exists=True, path_type=Path), help="A schedule's JSON.")
+@click.option("--trace", is_flag=True, help="Print everything that happens, for one seed.")
+@click.option("--print-schedule", is_flag=True, help="Print the schedule's JSON and end.")
+def simulate(
+    seeds: range,
+    size: Size,
+    jobs: int,
+    stop: int,
+    schedule: Path | None,
+    trace: bool,
+    print_schedule: bool,
+) -> None:
+    """Live through histories; exit 1 if one breaks a promise."""
+    if print_schedule:
+        click.echo(encode(draw(seeds[0], size)))
+    elif schedule is not None or trace:
+        drawn = draw(seeds[0], size) if schedule is None else decode(schedule.read_bytes())
+        _tell_one(live_through(drawn, keep=None if trace else 60), size, trace=trace)
+    else:
+        summary = survey(seeds, size, jobs, click.echo, stop=stop)
+        _tell_summary(summary)
+        sys.exit(1 if summary.failed else 0)
+
+
+def _tell_one(outcome: Outcome, size: Size, *, trace: bool) -> None:
+    if trace:
+        click.echo("\n".join(outcome.last_lines))
+    if outcome.broken is None:
+        click.echo(f"kept every promise, trace {outcome.digest}")
+        click.echo(msgspec.json.encode(outcome.figures))
+    else:
+        click.echo(describe(outcome, None if trace else shrink(outcome), size))
+        sys.exit(1)
+
+
+def _tell_summary(summary: Summary) -> None:
+    figures = summary.figures
+    each_ms = 1000 * summary.took_s / max(1, summary.seeds)
+    click.echo(
+        f"{summary.seeds} histories in {summary.took_s:.0f} s ({each_ms:.0f} ms each):"
+        f" {figures['acts']} faults, {figures['events']} events, {figures['reads']} reads,"
+        f" {len(summary.failed)} broken {dict(summary.broken) or ''}".rstrip()
+    )
+    if summary.failed:
+        click.echo(f"broken seeds: {' '.join(map(str, summary.failed))}")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.world")
