@@ -70,7 +70,7 @@ async def test_disabled_accounts_are_not_waited_for(sim: Simulator, config: Path
 
 
 async def test_a_port_in_use_is_exit_code_2(sim: Simulator, config: Path) -> None:
-    """Said with the remedy, and before any account could be disturbed."""
+    """Said with the remedy: mostly it is another daemon."""
     answer = await run("run", "--config", str(config), "--port", str(sim.port))
     assert answer.code == MISUSED
     assert answer.err == (
