@@ -1,0 +1,1 @@
+"""Measures: what `scripts/bench` runs. Not part of the package."""

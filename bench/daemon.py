@@ -1,0 +1,119 @@
+"""The daemon as `realtime run` runs it, with one subscriber that takes the time.
+
+Prints a line of JSON for each word that it reads: `reset` begins counting anew, `wait N` answers
+once N events were applied since, `stats` at once.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from bench.machine import pin
+from realtime.app import running
+from realtime.cli.world import real_world, run_in_loop, settle_memory
+from realtime.config import load
+from realtime.logs import configure
+from realtime.store import Change
+
+LIMIT_S = 120
+
+
+class Counting:
+    """What the subscriber saw: how many events, how late, how long from the first to the last."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.latencies_ns: list[int] = []
+        self.first = self.last = 0
+        self.cpu = time.process_time()
+        self.collections = 0
+        self.paused_ns = self.pause_most_ns = 0
+
+    def __call__(self, change: Change) -> None:
+        for update in change.updates:
+            if update.order.subtag:
+                self.last = time.monotonic_ns()
+                self.first = self.first or self.last
+                self.latencies_ns.append(self.last - int(update.order.subtag))
+
+    def collecting(self, phase: str, _: object) -> None:
+        """Take the processor time that the garbage collector stops everything else."""
+        if phase == "start":
+            self._stopped_at = time.thread_time_ns()
+            return
+        pause = time.thread_time_ns() - self._stopped_at
+        self.collections += 1
+        self.paused_ns += pause
+        self.pause_most_ns = max(self.pause_most_ns, pause)
+
+    def stats(self) -> dict[str, float]:
+        """What was counted, in events and milliseconds."""
+        found = sorted(self.latencies_ns) or [0]
+        spent_s = max(1, self.last - self.first) / 1e9
+        usage = Path(f"/proc/{os.getpid()}/status").read_text().split("VmRSS:")[1].split()[0]
+        return {
+            "events": len(self.latencies_ns),
+            "per_s": len(self.latencies_ns) / spent_s,
+            "p50_ms": found[len(found) // 2] / 1e6,
+            "p99_ms": found[int(len(found) * 0.99)] / 1e6,
+            "max_ms": found[-1] / 1e6,
+            "cpu_s": time.process_time() - self.cpu,
+            "rss_mb": int(usage) / 1024,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "tracked": len(gc.get_objects()),
+            "collections": self.collections,
+            "paused_ms": self.paused_ns / 1e6,
+            "pause_most_ms": self.pause_most_ns / 1e6,
+        }
+
+
+async def follow(config: Path, port: int, *, settles: bool) -> None:
+    """Run until standard input ends."""
+    settings = load(config, environ={}, host="127.0.0.1", port=port)
+    counting = Counting()
+    gc.callbacks.append(counting.collecting)
+    loop = asyncio.get_running_loop()
+    began = time.monotonic()
+    async with running(settings, real_world()) as daemon:
+        daemon.store.subscribe(counting)
+        while not all(record.link.is_live for record in daemon.store):
+            await asyncio.sleep(0.01)
+        live_s = time.monotonic() - began
+        if settles:
+            settle_memory()
+        print(json.dumps({"live_s": live_s}), flush=True)
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            word, *rest = line.split()
+            if word == "reset":
+                counting.reset()
+            elif word == "wait":
+                async with asyncio.timeout(LIMIT_S):
+                    while len(counting.latencies_ns) < int(rest[0]):
+                        await asyncio.sleep(0.01)
+            print(json.dumps(counting.stats()), flush=True)
+
+
+def main() -> None:
+    """Run as a process of its own."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--config", type=Path, required=True)
+    options.add_argument("--port", type=int, default=0)
+    options.add_argument("--core", type=int, default=0)
+    options.add_argument("--unsettled", action="store_true", help="leave the collector as it is")
+    given = options.parse_args()
+    pin(given.core)
+    configure("info", "json", open("/dev/null", "w"))  # noqa: SIM115 - for as long as this lives
+    run_in_loop(follow(given.config, given.port, settles=not given.unsettled))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The event path: frames a second on one core, how late a fill is visible, queries meanwhile."""
+
+import contextlib
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct, convert
+
+from bench.children import Child, farm_config, free_port, module, post
+from bench.load import Load
+
+FRAMES = 40_000
+
+
+class Pour(Struct):
+    """Frames as fast as they are taken: by the wall's clock, and by the processor time spent."""
+
+    per_s: float
+    cpu_us: float
+
+
+class Drip(Struct):
+    """Events at a fixed rate: how late they were applied, and what readers saw meanwhile."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    queries: Load
+    busy: float
+    """Share of the core that the daemon used."""
+    pause_most_ms: float
+    rss_mb: float
+
+
+@contextlib.contextmanager
+def broker(*, positions: int = 5, orders: int = 10) -> Iterator[int]:
+    """A playing broker; gives its port."""
+    port = free_port()
+    options = {"port": port, "positions": positions, "orders": orders}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    with module("broker", *words) as child:
+        child.line()
+        yield port
+
+
+@contextlib.contextmanager
+def daemon(config: Path, *, port: int = 0, unsettled: bool = False) -> Iterator[Child]:
+    """The daemon, all its accounts live."""
+    more = ["--unsettled"] if unsettled else []
+    with module("daemon", "--config", str(config), "--port", str(port), *more) as child:
+        child.live_s = json.loads(child.line())["live_s"]
+        yield child
+
+
+def pour(sockets: int, frames: int = FRAMES) -> Pour:
+    """Frames to the daemon over so many sockets, one account each."""
+    with broker() as port, farm_config(sockets, port) as config, daemon(config) as child:
+        return _poured(child, port, sockets, frames)
+
+
+def pour_peer(sockets: int, frames: int = FRAMES) -> Pour | None:
+    """The same to alpaca-py's `TradingStream`, one an account; None if it is not installed."""
+    if importlib.util.find_spec("alpaca") is None:
+        return None
+    with broker() as port:
+        url = f"ws://127.0.0.1:{port}/stream"
+        with module("peer_stream", "--url", url, "--sockets", str(sockets)) as child:
+            child.line()
+            return _poured(child, port, sockets, frames)
+
+
+def drip(accounts: int, rate: float, seconds: float, *, unsettled: bool = False) -> Drip:
+    """Events at a rate over all accounts, while readers ask for dashboards 500 times a second."""
+    http = free_port()
+    with (
+        broker(positions=10, orders=100) as port,
+        farm_config(accounts, port) as config,
+        daemon(config, port=http, unsettled=unsettled) as child,
+    ):
+        child.say("reset")
+        paths = [f"/realtime/dashboard/a{number}" for number in range(accounts)]
+        words = ["--port", str(http), "--rate", "500", "--seconds", str(seconds)]
+        with module("load", *words, *paths) as readers:
+            sent = post(f"http://127.0.0.1:{port}/_play", {"rate": rate, "seconds": seconds})
+            seen = child.say(f"wait {sent['sent']}")
+            queries = convert(json.loads(readers.line()), Load)
+        return Drip(
+            rate=sent["sent"] / seconds,
+            p50_ms=seen["p50_ms"],
+            p99_ms=seen["p99_ms"],
+            queries=queries,
+            busy=seen["cpu_s"] / seconds,
+            pause_most_ms=seen["pause_most_ms"],
+            rss_mb=seen["rss_mb"],
+        )
+
+
+def _poured(child: Child, port: int, sockets: int, frames: int) -> Pour:
+    child.say("reset")
+    sent = post(f"http://127.0.0.1:{port}/_play", {"count": frames // sockets})["sent"]
+    seen = child.say(f"wait {sent}")
+    return Pour(per_s=seen["per_s"], cpu_us=seen["cpu_s"] / sent * 1e6)

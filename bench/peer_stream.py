@@ -1,0 +1,80 @@
+"""alpaca-py's `TradingStream` doing nothing with what it hears: the peer of our event path.
+
+Takes the same words on standard input as `bench.daemon` and answers in the same form.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import threading
+import time
+
+from alpaca.trading.stream import TradingStream
+
+from bench.machine import pin
+
+LIMIT_S = 120
+
+
+class Counting:
+    """How many updates came, and when the first and the last."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.events = self.first = self.last = 0
+        self.cpu = time.process_time()
+
+    async def hear(self, update: object) -> None:
+        self.last = time.monotonic_ns()
+        self.first = self.first or self.last
+        self.events += 1
+
+    def stats(self) -> dict[str, float]:
+        """What was counted."""
+        return {
+            "events": self.events,
+            "per_s": self.events / (max(1, self.last - self.first) / 1e9),
+            "cpu_s": time.process_time() - self.cpu,
+        }
+
+
+def main() -> None:
+    """Run as a process of its own."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--url", required=True)
+    options.add_argument("--sockets", type=int, default=1)
+    options.add_argument("--core", type=int, default=0)
+    given = options.parse_args()
+    pin(given.core)
+    counting = Counting()
+    streams = [
+        TradingStream(f"k{number}", "secret", url_override=given.url)
+        for number in range(given.sockets)
+    ]
+    for stream in streams:
+        stream.subscribe_trade_updates(counting.hear)
+
+    async def follow() -> None:
+        await asyncio.gather(*(stream._run_forever() for stream in streams))
+
+    threading.Thread(target=lambda: asyncio.run(follow()), daemon=True).start()
+    while not all(stream._running for stream in streams):
+        time.sleep(0.01)
+    print(json.dumps({"live_s": 0}), flush=True)
+    for line in sys.stdin:
+        word, *rest = line.split()
+        if word == "reset":
+            counting.reset()
+        elif word == "wait":
+            until = time.monotonic() + LIMIT_S
+            while counting.events < int(rest[0]) and time.monotonic() < until:
+                time.sleep(0.01)
+        print(json.dumps(counting.stats()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Requests a second and latency of one dashboard, against peers, round by round."""
+
+import contextlib
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.children import ended, free_port, module, wait_for
+from bench.load import Load, flood
+from bench.query_servers import PATH, rendered
+
+NGINX = """
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/errors;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  default_type application/json;
+  sendfile on;
+  tcp_nodelay on;
+  keepalive_requests 1000000000;
+  open_file_cache max=100 inactive=60s;
+  open_file_cache_valid 60s;
+  client_body_temp_path {folder};
+  proxy_temp_path {folder};
+  fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder};
+  scgi_temp_path {folder};
+  server {{ listen 127.0.0.1:{port}; root {folder}/www; }}
+}}
+"""
+
+OURS = ("realtime", "no_shortcut", "aiohttp", "fastapi")
+
+
+@contextlib.contextmanager
+def nginx(core: int) -> Iterator[int]:
+    """nginx with the same bytes as a static file under the same path."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), free_port()
+        folder.chmod(0o755)
+        file = folder / "www" / PATH.removeprefix("/")
+        file.parent.mkdir(parents=True)
+        file.write_bytes(rendered())
+        config = folder / "nginx.conf"
+        config.write_text(NGINX.format(folder=folder, port=port))
+        pinned = ["taskset", "-c", str(core)] if shutil.which("taskset") else []
+        process = subprocess.Popen(
+            [*pinned, "nginx", "-e", str(folder / "errors"), "-c", str(config)],
+            stderr=subprocess.DEVNULL,
+        )
+        with ended(process):
+            yield port
+
+
+def absent() -> dict[str, str]:
+    """Peers that cannot be measured here, and why."""
+    missing = {}
+    if shutil.which("nginx") is None:
+        missing["nginx"] = "nginx is not installed (apt-get install nginx-light)"
+    if not all(map(importlib.util.find_spec, ("fastapi", "uvicorn"))):
+        missing["fastapi"] = "fastapi and uvicorn are not installed (extra `bench`)"
+    return missing
+
+
+def measure(rounds: int, seconds: float) -> dict[str, list[tuple[Load, Load]]]:
+    """server → of each round what 32 connections and what one connection saw."""
+    with contextlib.ExitStack() as running:
+        ports = {}
+        for kind in OURS:
+            if kind not in absent():
+                ports[kind] = free_port()
+                child = running.enter_context(
+                    module("query_servers", kind, "--port", str(ports[kind]))
+                )
+                child.line()
+        if "nginx" not in absent():
+            ports["nginx"] = running.enter_context(nginx(0))
+        for port in ports.values():
+            wait_for(f"http://127.0.0.1:{port}{PATH}")
+        seen: dict[str, list[tuple[Load, Load]]] = {kind: [] for kind in ports}
+        for _ in range(rounds):
+            for kind, port in ports.items():
+                many = flood(port, PATH, connections=32, seconds=seconds)
+                one = flood(port, PATH, connections=1, seconds=seconds / 2)
+                seen[kind].append((many, one))
+        return seen
