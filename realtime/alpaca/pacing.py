@@ -144,7 +144,11 @@ class Pacer:
         self._window = Window()
         self._reads = Bucket(READ_BURST, READ_INTERVAL_S)
         self._turn = asyncio.Lock()
-        self._own_places = asyncio.Semaphore(orders_at_once)
+        # Two rows of places: what asks for lost orders does not queue behind those that get lost.
+        self._own_places: dict[Lane, asyncio.Semaphore] = {
+            "order": asyncio.Semaphore(orders_at_once),
+            "urgent": asyncio.Semaphore(orders_at_once),
+        }
         self._orders_waiting = 0
         self._rest_until = 0.0
         self._orders_rest_until = 0.0
@@ -179,7 +183,7 @@ class Pacer:
             async with AsyncExitStack() as held:
                 try:
                     async with asyncio.timeout(PLACE_S):
-                        await held.enter_async_context(self._own_places)
+                        await held.enter_async_context(self._own_places[lane])
                         await held.enter_async_context(self._farm.lane(lane))
                 except TimeoutError:
                     fact = f"no place among the orders under way within {PLACE_S:.0f} s"

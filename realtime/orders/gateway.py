@@ -1,0 +1,401 @@
+"""The one way to move money: route, guard, write down, send once, tell the truth.
+
+place ─▶ known already? ─▶ route ─▶ guards ─▶ journal: intended ─▶ dealer ─▶ journal: placed
+             │                                                       │
+             └── the same order again: join it, or ask for it        └── refused · unknown
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from msgspec import structs
+
+from realtime.core.model import Order, Position
+from realtime.errors import (
+    BrokerError,
+    LinkError,
+    NotSent,
+    RateLimited,
+    RealtimeError,
+    Refused,
+)
+from realtime.logs import get_logger
+from realtime.orders import rules
+from realtime.orders.dealer import CANCELS_AT_MOST, Dealer, declined
+from realtime.orders.derived import changed, closing_order
+from realtime.orders.guards import Guards
+from realtime.orders.halts import Halts
+from realtime.orders.journal import Journal
+from realtime.orders.memory import Known, Memory, derived_id, fingerprint, read_journal
+from realtime.orders.once import REMEMBERED, Once
+from realtime.orders.principal import ANYONE, Principal
+from realtime.orders.refusal import Declined, Unresolved, malformed
+from realtime.orders.results import CanceledOrder, Origin, Placed
+from realtime.orders.routing import Candidate, Route, choose
+from realtime.orders.ticket import Changes, Placement, Ticket, wire_body
+
+log = get_logger()
+
+KEY_MOST = 200
+
+Standing = Callable[[], Sequence[Candidate]]
+"""How all accounts stand now, in the order of the configuration."""
+
+
+class Gateway:
+    """All accounts. Use as `async with`."""
+
+    def __init__(
+        self,
+        dealers: Mapping[str, Dealer],
+        *,
+        guards: Guards,
+        journal: Journal,
+        standing: Standing,
+        clock: Callable[[], float],
+        chance: random.Random,
+    ) -> None:
+        self.dealers = dealers
+        self.guards = guards
+        self.journal = journal
+        self.halts = Halts(journal, clock)
+        self.memory = Memory()
+        self.latched: set[str] = set()
+        """Accounts that are being closed: nothing new may come in between."""
+        self._standing = standing
+        self._clock = clock
+        self._chance = chance
+        self._turn = 0
+        self.once = Once(dealers, memory=self.memory, journal=journal, clock=clock)
+        self.restored = read_journal(self.memory, journal)
+        """Lines of the journal that are about something else than orders."""
+        self.halts.load(self.restored)
+
+    async def __aenter__(self) -> Self:
+        await self.once.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.once.__aexit__(kind, error, trace)
+        self.journal.close()
+
+    def dealer(self, label: str, who: Principal) -> Dealer:
+        """The dealer of an account that they may use. Raises `Declined`."""
+        found = self.dealers.get(label)
+        if found is None or not who.may_use(label):
+            raise Declined("unknown_account", f"no account '{label[:64]}'")
+        return found
+
+    def candidates(self) -> list[Candidate]:
+        """How the accounts stand for routing."""
+        return [
+            structs.replace(
+                each,
+                is_enabled=each.is_enabled
+                and each.label in self.dealers
+                and self.guards.why_disabled(each.label) is None,
+                in_flight=self.dealers[each.label].in_flight if each.label in self.dealers else 0,
+            )
+            for each in self._standing()
+        ]
+
+    def route(self, wish: Placement, who: Principal) -> Route:
+        """Choose the account of an order. Raises `Declined`."""
+        self._turn += 1
+        return choose(wish, self.candidates(), who, turn=self._turn - 1, draw=self._chance.random())
+
+    def origin(self, label: str, order: Order) -> Origin:
+        """Whose order it is, as far as can be told."""
+        if order.client_order_id and self.memory.of_id(label, order.client_order_id):
+            return "ours"
+        return "other" if self.memory.is_complete and self.journal.path else "unknown"
+
+    async def place(
+        self, wish: Placement, who: Principal = ANYONE, *, key: str | None = None
+    ) -> Placed:
+        """Place an order. Raises `Declined` for a decided no, `Unresolved` if nobody knows.
+
+        The same `key`, or the same account and `client_order_id`, never gives a second order.
+        """
+        rules.check(wish)
+        key = _scoped(key, who)
+        asked = fingerprint(
+            wire_body(wish), wish.account_id, wish.routing_key, wish.tier, wish.labels
+        )
+        before = self.memory.of_key(key)
+        route = (
+            self.route(wish, who)
+            if before is None
+            else Route(account_id=before.account, strategy=REMEMBERED, among=1)
+        )
+        known = self._identify(route.account_id, wish.client_order_id, key, asked)
+        dealer = self.dealer(known.account, who)
+        body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
+        return await self.once.run(
+            known,
+            who,
+            route,
+            check=lambda: self._check_new(dealer.label, wish, who),
+            call=lambda: dealer.trade.submit(body),
+            facts={"body": body},
+        )
+
+    async def place_all(
+        self,
+        wishes: Sequence[Placement | Declined],
+        who: Principal = ANYONE,
+        *,
+        key: str | None = None,
+    ) -> list[Placed | Declined | Unresolved]:
+        """Place many at once, all accounts in parallel; an answer for each, in their order."""
+
+        async def one(at: int, wish: Placement | Declined) -> Placed | Declined | Unresolved:
+            if isinstance(wish, Declined):
+                return wish
+            try:
+                return await self.place(wish, who, key=None if key is None else f"{key}#{at}")
+            except (Declined, Unresolved) as no:
+                return no
+
+        return list(await asyncio.gather(*(one(at, wish) for at, wish in enumerate(wishes))))
+
+    async def replace(
+        self,
+        label: str,
+        order_id: str,
+        changes: Changes,
+        who: Principal = ANYONE,
+        *,
+        key: str | None = None,
+    ) -> Placed:
+        """Replace an order; the answer is its successor. Raises as `place` does."""
+        rules.check_changes(changes)
+        dealer = self.dealer(label, who)
+        key = _scoped(key, who)
+        asked = fingerprint("replace", order_id, wire_body(changes))
+        known = self._identify(label, changes.client_order_id, key, asked)
+        if known.state == "placed" or known.task is not None:
+            return await self.once.again(known)
+        self.guards.check_may_trade(label, who)
+        becomes = await self._becomes(dealer, order_id, changes)
+        known = self._identify(label, changes.client_order_id, key, asked)
+        body = wire_body(structs.replace(changes, client_order_id=known.client_order_id))
+        return await self.once.run(
+            known,
+            who,
+            Route(account_id=label, strategy="exact", among=1),
+            check=lambda: self._check_new(label, becomes, who),
+            call=lambda: dealer.trade.replace(order_id, body),
+            facts={"replaces": order_id, "body": body},
+        )
+
+    async def cancel(self, label: str, order_id: str, who: Principal = ANYONE) -> None:
+        """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
+        dealer = self.dealer(label, who)
+        self.guards.check_may_trade(label, who)
+        facts = {"account": label, "order_id": order_id, "who": who.name}
+        self.journal.write("cancel.intended", facts)
+        try:
+            await dealer.cancel(order_id)
+        except (Declined, Unresolved) as no:
+            self.journal.write("cancel.failed", {**facts, "message": no.message})
+            raise
+        self.journal.write("cancel.accepted", facts)
+        log.info("order.cancel_accepted", account=label, order_id=order_id, who=who.name)
+
+    async def cancel_all(
+        self, labels: Sequence[str], who: Principal = ANYONE
+    ) -> list[CanceledOrder]:
+        """Cancel every open order of these accounts, all in parallel; one's trouble is its own."""
+        for label in labels:
+            self.dealer(label, who)
+
+        async def one(label: str) -> list[CanceledOrder]:
+            try:
+                self.guards.check_may_trade(label, who)
+                self.journal.write("cancel.intended", {"account": label, "who": who.name})
+                items = await self._cancel_all(label)
+            except (Declined, Unresolved) as no:
+                status = 504 if isinstance(no, Unresolved) else 503
+                said = {"message": no.message}
+                return [CanceledOrder(account_id=label, order_id="", status=status, body=said)]
+            self.journal.write("cancel.accepted", {"account": label, "count": len(items)})
+            return items
+
+        return [item for items in await asyncio.gather(*map(one, labels)) for item in items]
+
+    async def close_position(
+        self,
+        label: str,
+        symbol: str,
+        who: Principal = ANYONE,
+        *,
+        qty: Decimal | None = None,
+        percentage: Decimal | None = None,
+        key: str | None = None,
+        client_order_id: str | None = None,
+    ) -> Placed:
+        """Close a position, or part of it, by an order of ours: so it too is never sent twice.
+
+        The quantity comes from the broker. The kill switch does not stop it.
+        """
+        dealer = self.dealer(label, who)
+        self.guards.check_may_trade(label, who)
+        key = _scoped(key, who)
+        asked = fingerprint("close", label, symbol, str(qty), str(percentage))
+        known = self._identify(label, client_order_id, key, asked)
+        if known.state == "placed" or known.task is not None:
+            return await self.once.again(known)
+        position = await self._position(dealer, symbol)
+        known = self._identify(label, client_order_id, key, asked)
+        wish = closing_order(position, qty=qty, percentage=percentage)
+        body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
+        return await self.once.run(
+            known,
+            who,
+            Route(account_id=label, strategy="exact", among=1),
+            check=lambda: self.guards.check_may_trade(label, who),
+            call=lambda: dealer.trade.submit(body),
+            facts={"closes": symbol, "body": body},
+        )
+
+    async def find(self, label: str, client_order_id: str, who: Principal = ANYONE) -> Order | None:
+        """The order of this id, asked of the broker; None if it does not know it.
+
+        Raises `Declined` if it cannot be asked.
+        """
+        dealer = self.dealer(label, who)
+        try:
+            found = await dealer.trade.by_client_order_id(client_order_id)
+        except RealtimeError as error:
+            if told := dealer.seen(client_order_id):
+                return told
+            raise _unasked(error) from error
+        if found is None:
+            return dealer.seen(client_order_id)
+        dealer.learn(found.order)
+        known = self.memory.of_id(label, client_order_id)
+        if known is not None and known.state == "unknown":
+            self.once.note_found(known, found.order)
+        return found.order
+
+    def _identify(
+        self, label: str, client_order_id: str | None, key: str | None, asked: str
+    ) -> Known:
+        """The order that this call is about: one that went before, or a new one.
+
+        Raises `Declined` if the key or the id came with another call. Nothing may be awaited
+        between this and `Once.run`.
+        """
+        known = self.memory.of_key(key)
+        if known is None and client_order_id is not None:
+            known = self.memory.of_id(label, client_order_id)
+        if known is None:
+            if client_order_id is None:
+                fresh = f"rt-{self._chance.getrandbits(128):032x}"
+                client_order_id = fresh if key is None else derived_id(key, label)
+            return Known(
+                account=label,
+                client_order_id=client_order_id,
+                print=asked,
+                key=key,
+                state="pending",
+            )
+        if known.print != asked:
+            raise malformed(
+                "client_order_id must be unique"
+                if known.key != key
+                else "this Idempotency-Key came with another call before"
+            )
+        return known
+
+    def _check_new(self, label: str, ticket: Ticket, who: Principal) -> None:
+        self.guards.check_may_trade(label, who)
+        self.halts.check(label)
+        if label in self.latched:
+            raise Declined(
+                "orders_halted",
+                f"account {label} is being closed: nothing new may come in between",
+                remedy="wait until it is flat, or DELETE /orders/closing",
+                guard="closing",
+            )
+        self.guards.check(label, ticket, who, now=self._clock())
+
+    async def _becomes(self, dealer: Dealer, order_id: str, changes: Changes) -> Ticket:
+        """What an order will be after the changes: the guards judge that, not the difference."""
+        try:
+            found = await dealer.trade.by_id(order_id)
+        except RealtimeError as error:
+            raise _unasked(error) from error
+        if found is None:
+            raise Declined(
+                "broker_knows_not",
+                f"order not found for {order_id[:64]}",
+                alpaca={"code": 40410000, "message": f"order not found for {order_id[:64]}"},
+                reached_broker=True,
+            )
+        return changed(found.order, changes)
+
+    async def _position(self, dealer: Dealer, symbol: str) -> Position:
+        try:
+            held = await dealer.trade.positions()
+        except RealtimeError as error:
+            raise _unasked(error) from error
+        wanted = symbol.replace("/", "").upper()
+        for position in held:
+            if position.symbol == wanted or position.asset_id == symbol:
+                return position
+        raise Declined(
+            "broker_knows_not",
+            f"position does not exist: {symbol[:32]}",
+            alpaca={"code": 40410000, "message": "position does not exist"},
+            reached_broker=True,
+        )
+
+    async def _cancel_all(self, label: str) -> list[CanceledOrder]:
+        """Cancel all of one account; a lost answer is sent again, for it does no harm."""
+        reason = ""
+        for _ in range(CANCELS_AT_MOST):
+            try:
+                items = await self.dealers[label].trade.cancel_all()
+            except (NotSent, RateLimited, Refused, BrokerError) as error:
+                raise declined(error, label) from error
+            except LinkError as error:
+                reason = error.message
+                continue
+            return [
+                CanceledOrder(
+                    account_id=label,
+                    order_id=item.order_id,
+                    status=item.status,
+                    body=msgspec.json.decode(item.body),
+                )
+                for item in items
+            ]
+        raise Unresolved(f"{reason}; orders may still work", account_id=label, client_order_id=None)
+
+
+def _scoped(key: str | None, who: Principal) -> str | None:
+    """One caller's keys are not another's."""
+    if key is None:
+        return None
+    if not 0 < len(key) <= KEY_MOST or not key.isprintable():
+        raise malformed(f"Idempotency-Key: 1–{KEY_MOST} printable letters")
+    return f"{who.name}/{key}"
+
+
+def _unasked(error: RealtimeError) -> Declined:
+    """A question that could not be asked: nothing was sent that could do anything."""
+    if isinstance(error, (NotSent, RateLimited, Refused, BrokerError)):
+        return declined(error, "")
+    return Declined("broker_unreachable", error.message, retry_after_s=2.0)

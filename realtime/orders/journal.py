@@ -1,0 +1,102 @@
+"""What was wanted, sent and answered, as JSON lines: audit log and memory over a restart in one.
+
+A line is written before the order it speaks of leaves, in one call to the system and at the end of
+the file, so that the shell's commands may write to the same file. It outlives this process; against
+a loss of power the broker's own rule stands, that it takes no `client_order_id` twice, which is why
+ids are derived from keys (`keys.py`). Nothing else of the daemon is kept on disk.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.json import Decoder, Encoder
+
+from realtime.orders.refusal import Declined
+
+LINE_MOST = 64 * 1024
+"""Bytes of one line; the longest order is a few thousand."""
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is read back of a line; more is written for people."""
+
+    event: str
+    at: str = ""
+    account: str | None = None
+    client_order_id: str | None = None
+    key: str | None = None
+    """The caller's idempotency key, with who gave it: `name/key`."""
+    print: str | None = None
+    """Fingerprint of what was asked."""
+    order_id: str | None = None
+    scope: str | None = None
+    """Of a halt: an account, or null for all."""
+    outcome: str | None = None
+    message: str | None = None
+
+
+_encode = Encoder().encode
+_DECODER = Decoder(Line)
+
+
+class Journal:
+    """One file. `path` None keeps nothing and forgets with the process."""
+
+    def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
+        self.path = path
+        self._clock = clock
+        self._file: int | None = None
+
+    def read(self) -> Iterator[Line]:
+        """Every line there is, oldest first; what cannot be read is skipped."""
+        if self.path is None or not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for raw in file:
+                try:
+                    yield _DECODER.decode(raw)
+                except ValueError:  # half a line, from a machine that lost its power
+                    continue
+
+    def write(self, event: str, facts: Mapping[str, object]) -> None:
+        """Write a line. Raises `Declined` if it cannot be: what is not written must not happen."""
+        if self.path is None:
+            return
+        at = datetime.fromtimestamp(self._clock(), UTC).isoformat("T", "microseconds")[:-6] + "Z"
+        given = {name: value for name, value in facts.items() if value is not None}
+        line = _encode({"at": at, "event": event, **given})[:LINE_MOST] + b"\n"
+        try:
+            if self._file is None:
+                self._file = self._open(self.path)
+            # One call, at the file's end: lines of several programs do not mix.
+            if os.write(self._file, line) != len(line):
+                raise OSError("the disk is full")
+        except OSError as error:
+            raise Declined(
+                "journal_unwritable",
+                f"the audit log {self.path} cannot be written: {error.strerror or error}",
+                remedy="nothing is sent without it: make room, or set [orders] audit_log",
+            ) from error
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    @staticmethod
+    def _open(path: Path) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        file = os.open(path, flags, 0o600)
+        if os.fstat(file).st_size and not _ends_whole(path):
+            os.write(file, b"\n")
+        return file
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"

@@ -1,0 +1,286 @@
+"""Each order once: written down, sent, and found again when the same call comes a second time.
+
+Every order runs in a task of this object's: a caller who leaves does not leave it half done. What
+the task ends with is a value, so one order's failure ends nothing else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct, structs
+
+from realtime.alpaca.trade import Answered
+from realtime.core.model import Order
+from realtime.logs import get_logger
+from realtime.orders.dealer import Dealer
+from realtime.orders.journal import Journal
+from realtime.orders.memory import Known, Memory
+from realtime.orders.principal import Principal
+from realtime.orders.refusal import Declined, Unresolved
+from realtime.orders.results import Placed
+from realtime.orders.routing import Route
+
+log = get_logger()
+
+FINISH_S = 2.0
+"""Orders under way may take so long to finish at the end."""
+
+PURSUITS_MOST = 500
+"""Lost orders that are asked for at one time, after their callers were told."""
+
+REMEMBERED = "remembered"
+
+Outcome = Placed | Declined | Unresolved
+
+
+class Errand(Struct, frozen=True, kw_only=True):
+    """One order that is to be carried out."""
+
+    known: Known
+    who: Principal
+    route: Route
+    check: Callable[[], None]
+    """Raises `Declined` if a guard objects."""
+    call: Callable[[], Awaitable[Answered]]
+    """The one request that makes it happen."""
+    facts: Mapping[str, object]
+    """What the journal is to say of it."""
+    is_repeat: bool
+    """Whether it may have been sent before."""
+
+
+class Once:
+    """Carries orders out. Use as `async with`."""
+
+    def __init__(
+        self,
+        dealers: Mapping[str, Dealer],
+        *,
+        memory: Memory,
+        journal: Journal,
+        clock: Callable[[], float],
+    ) -> None:
+        self._dealers = dealers
+        self._memory = memory
+        self._journal = journal
+        self._clock = clock
+        self._group: asyncio.TaskGroup | None = None
+        self._working: set[asyncio.Task[Outcome]] = set()
+        self._pursuits: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._group = await asyncio.TaskGroup().__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        group, self._group = self._group, None
+        assert group is not None, "entered"
+        for pursuit in self._pursuits:
+            pursuit.cancel()
+        if self._working:
+            await asyncio.wait(self._working, timeout=FINISH_S)
+        for task in self._working:
+            task.cancel()
+        await group.__aexit__(None, None, None)
+
+    async def run(
+        self,
+        known: Known,
+        who: Principal,
+        route: Route,
+        *,
+        check: Callable[[], None],
+        call: Callable[[], Awaitable[Answered]],
+        facts: Mapping[str, object],
+    ) -> Placed:
+        """Carry an order out; if it went before, join it or say what became of it.
+
+        Raises `Declined` or `Unresolved`.
+        """
+        if known.task is None and known.state != "placed":
+            errand = Errand(
+                known=known,
+                who=who,
+                route=route,
+                check=check,
+                call=call,
+                facts=facts,
+                is_repeat=known.state == "unknown",
+            )
+            self._memory.add(known)
+            known.task = self._spawn(errand)
+            placed = await _result(known.task)
+            return structs.replace(placed, route=route)
+        return await self.again(known)
+
+    async def again(self, known: Known) -> Placed:
+        """What became of an order that went before. Raises `Declined` or `Unresolved`."""
+        if known.task is not None:
+            return structs.replace(await _result(known.task), how="replayed")
+        dealer = self._dealers[known.account]
+        order = dealer.seen(known.client_order_id)
+        if order is None:
+            answered = await dealer.resolve(known.client_order_id, "this order was placed before")
+            order = answered.order
+        return Placed(
+            account_id=known.account,
+            client_order_id=known.client_order_id,
+            order=order,
+            how="replayed",
+            route=Route(account_id=known.account, strategy=REMEMBERED, among=1),
+        )
+
+    def note_found(self, known: Known, order: Order) -> None:
+        """An order of which nobody knew is at the broker."""
+        known.state, known.order_id = "placed", order.id
+        facts = _names(known) | {"order_id": order.id, "status": order.status}
+        log.info("order.found", **facts)
+        self._write_after("order.found", facts)
+
+    def _write_after(self, event: str, facts: Mapping[str, object]) -> None:
+        """Write what has happened: it stays so, whether it can be written or not."""
+        try:
+            self._journal.write(event, facts)
+        except Declined as full:
+            log.error("journal.write_failed", reason=full.message)  # noqa: TRY400 - no trace needed
+
+    def _spawn(self, errand: Errand) -> "asyncio.Task[Outcome]":
+        assert self._group is not None, "entered before it is used"
+        name = f"order:{errand.known.account}:{errand.known.client_order_id}"
+        task = self._group.create_task(self._guarded(errand), name=name)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return task
+
+    async def _guarded(self, errand: Errand) -> Outcome:
+        known = errand.known
+        try:
+            return await self._carry_out(errand)
+        except Declined as no:
+            self._note_refused(errand, no)
+            return no
+        except Unresolved as lost:
+            self._note_unknown(known, lost)
+            return lost
+        except Exception:  # a mistake of ours, maybe after the order left: it must not be a "no"
+            log.exception("order.failed", account=known.account)
+            known.state = "unknown"
+            return Unresolved(
+                "the daemon made a mistake",
+                account_id=known.account,
+                client_order_id=known.client_order_id,
+            )
+        finally:
+            known.task = None
+
+    async def _carry_out(self, errand: Errand) -> Placed:
+        known, dealer = errand.known, self._dealers[errand.known.account]
+        if errand.is_repeat and (found := await dealer.look(known.client_order_id)):
+            self.note_found(known, found.order)
+            return self._placed(errand, found, how_asked=True, began=self._clock())
+        errand.check()
+        self._journal.write("order.intended", self._intent(errand))
+        known.state = "unknown"  # from here on it may exist
+        began = self._clock()
+        answered, was_asked = await dealer.send(
+            known.client_order_id,
+            errand.call,
+            is_ours=errand.is_repeat or known.key is not None,
+        )
+        return self._placed(errand, answered, how_asked=was_asked, began=began)
+
+    def _placed(
+        self, errand: Errand, answered: Answered, *, how_asked: bool, began: float
+    ) -> Placed:
+        known, order = errand.known, answered.order
+        known.state, known.order_id = "placed", order.id
+        placed = Placed(
+            account_id=known.account,
+            client_order_id=known.client_order_id,
+            order=order,
+            how="asked" if how_asked else "answered",
+            request_id=answered.request_id,
+            took_s=round(self._clock() - began, 4),
+            route=errand.route,
+        )
+        facts = {
+            **_names(known),
+            "order_id": order.id,
+            "request_id": answered.request_id,
+            "how": placed.how,
+            "took_ms": round(placed.took_s * 1000, 1),
+            "symbol": order.symbol,
+            "side": order.side,
+            "qty": order.qty,
+            "notional": order.notional,
+            "type": order.type,
+            "status": order.status,
+            "who": errand.who.name,
+        }
+        log.info("order.placed", **facts)
+        self._write_after("order.placed", facts)
+        return placed
+
+    def _intent(self, errand: Errand) -> dict[str, object]:
+        known = errand.known
+        return {
+            **_names(known),
+            "key": known.key,
+            "print": known.print,
+            "who": errand.who.name,
+            "route": errand.route.reason,
+            **errand.facts,
+        }
+
+    def _note_refused(self, errand: Errand, no: Declined) -> None:
+        known = errand.known
+        facts = {
+            **_names(known),
+            "code": no.code,
+            "guard": no.guard,
+            "message": no.message,
+            "who": errand.who.name,
+        }
+        log.warning("order.refused", **{k: v for k, v in facts.items() if v is not None})
+        # A no to the second time says nothing about the first: that stays unknown.
+        known.state = "unknown"
+        if not errand.is_repeat:
+            self._memory.forget(known)
+        event = "order.refused_again" if errand.is_repeat else "order.refused"
+        self._write_after(event, facts)
+
+    def _note_unknown(self, known: Known, lost: Unresolved) -> None:
+        known.state = "unknown"
+        facts = {**_names(known), "message": lost.message}
+        log.error("order.unknown", **facts)
+        self._write_after("order.unknown", facts)
+        if self._group is not None and len(self._pursuits) < PURSUITS_MOST:
+            pursuit = self._group.create_task(
+                self._pursue(known), name=f"lost:{known.account}:{known.client_order_id}"
+            )
+            self._pursuits.add(pursuit)
+            pursuit.add_done_callback(self._pursuits.discard)
+
+    async def _pursue(self, known: Known) -> None:
+        found = await self._dealers[known.account].pursue(known.client_order_id)
+        if found is not None and known.state == "unknown":
+            self.note_found(known, found.order)
+
+
+async def _result(task: "asyncio.Task[Outcome]") -> Placed:
+    """Wait for an order; whoever stops waiting does not stop the order."""
+    outcome = await asyncio.shield(task)
+    if isinstance(outcome, Placed):
+        return outcome
+    raise outcome
+
+
+def _names(known: Known) -> dict[str, object]:
+    return {"account": known.account, "client_order_id": known.client_order_id}

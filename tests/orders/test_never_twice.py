@@ -1,0 +1,231 @@
+"""Never twice, never lost, always the truth: thousands of orders, every kind of lost answer."""
+
+import asyncio
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from realtime.orders.refusal import Declined, Unresolved
+from realtime.orders.results import Placed
+from tests.orders.trading import Desk, broker, order, trading
+from tests.orders.wire import wire_to
+from tests.virtual import run
+
+FAULTS: dict[str, dict[str, object]] = {
+    "no answer, taken": {"kind": "no_answer", "performed": True},
+    "no answer, not taken": {"kind": "no_answer", "performed": False},
+    "504 after acceptance": {"kind": "accepted_but_504"},
+    "503": {"kind": "server_error", "status": 503},
+    "500": {"kind": "server_error", "status": 500},
+    "429": {"kind": "rate_limited"},
+    "429 without headers": {"kind": "rate_limited", "headers": False},
+    "401": {"kind": "unauthorized", "html": True},
+    "late": {"kind": "latency", "seconds": 14.0, "jitter_s": 6.0},
+    "slow": {"kind": "latency", "seconds": 0.5, "jitter_s": 0.5},
+}
+
+
+def told_truth(desk: Desk, label: str, outcome: object, client_order_id: str) -> None:
+    """What the caller was told is so."""
+    count = desk.ids(label).count(client_order_id)
+    assert count <= 1, f"{client_order_id} is there {count} times"
+    match outcome:
+        case Placed():
+            assert outcome.client_order_id == client_order_id
+            assert count == 1, f"{client_order_id} was said to be placed"
+        case Declined():
+            assert count == 0, f"{client_order_id} was refused by {outcome.code}, and is there"
+        case Unresolved():
+            assert outcome.client_order_id == client_order_id
+        case _:
+            raise AssertionError(outcome)
+
+
+async def attempt(desk: Desk, label: str, client_order_id: str) -> Placed | Declined | Unresolved:
+    try:
+        wish = order(account_id=label, client_order_id=client_order_id)
+        return await desk.gateway.place(wish)
+    except (Declined, Unresolved) as no:
+        return no
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_one_fault(fault: dict[str, object]) -> None:
+    """Under each fault: at most one order, and the caller is told how it is."""
+
+    async def main() -> None:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            simulator.switch({**fault, "method": "POST", "count": 3})
+            outcomes = {f"o-{n}": await attempt(desk, "alpha", f"o-{n}") for n in range(4)}
+            await asyncio.sleep(60)
+            for name, outcome in outcomes.items():
+                told_truth(desk, "alpha", outcome, name)
+            if fault["kind"] in ("accepted_but_504", "no_answer") and fault.get("performed", True):
+                assert all(isinstance(each, Placed) for each in outcomes.values())
+
+    run(main)
+
+
+def test_an_answer_that_is_lost_is_asked_for_and_not_sent_again() -> None:
+    async def main() -> tuple[str, int]:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+            outcome = await desk.gateway.place(order(account_id="alpha"))
+            return outcome.how, desk.posts("alpha")
+
+    assert run(main) == ("asked", 2)
+
+
+LABELS = 6
+ORDERS = 50
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))]
+)
+def test_thousands(seed: int) -> None:
+    """Faults and cuts at random, callers who insist: every order once, and each in the end."""
+
+    async def main() -> Counter[str]:
+        chance = random.Random(seed)
+        async with (
+            broker(accounts=LABELS, seed=seed, requests_per_minute=100_000) as simulator,
+            wire_to(simulator.port, chance, own_port=8092) as wire,
+            trading(simulator, seed=seed, url="http://127.0.0.1:8092") as desk,
+        ):
+            wire.before, wire.after = 0.05, 0.05
+            told: Counter[str] = Counter()
+
+            async def trouble() -> None:
+                while True:
+                    await asyncio.sleep(chance.uniform(0, 2))
+                    if len(simulator.faults.listing()) > 3:
+                        continue
+                    fault = chance.choice(list(FAULTS.values()))
+                    method = chance.choice(["POST", "POST", "GET"])
+                    simulator.switch({**fault, "method": method, "count": chance.randint(1, 3)})
+
+            async def insist(label: str, client_order_id: str) -> None:
+                await asyncio.sleep(chance.uniform(0, 100))
+                for _ in range(60):
+                    outcome = await attempt(desk, label, client_order_id)
+                    told_truth(desk, label, outcome, client_order_id)
+                    told[type(outcome).__name__] += 1
+                    if isinstance(outcome, Placed):
+                        return
+                    wait_s = getattr(outcome, "retry_after_s", None) or 1
+                    await asyncio.sleep(wait_s + chance.uniform(0, 5))
+                raise AssertionError(f"{client_order_id} never came through")
+
+            labels = list(simulator.exchange.labels)
+            troubled = asyncio.create_task(trouble())
+            async with asyncio.TaskGroup() as tasks:
+                for label in labels:
+                    for n in range(ORDERS):
+                        tasks.create_task(insist(label, f"{label}-{n}"))
+            troubled.cancel()
+            simulator.faults.clear()
+            await asyncio.sleep(60)
+            for label in labels:
+                assert sorted(desk.ids(label)) == sorted(f"{label}-{n}" for n in range(ORDERS))
+            told["cuts"] = wire.cuts
+            return told
+
+    told = run(main, limit_s=36_000)
+    assert told["Placed"] == LABELS * ORDERS
+    assert told["Unresolved"] > 10
+    assert told["Declined"] > 10
+    assert told["cuts"] > 20
+
+
+def test_a_key_is_one_order() -> None:
+    """The same key gives the same order, however often and however close together."""
+
+    async def main() -> None:
+        async with broker(accounts=2) as simulator, trading(simulator) as desk:
+            simulator.switch({"kind": "latency", "seconds": 1, "method": "POST"})
+            wish = order(strategy="round_robin")
+            placed = await asyncio.gather(*(desk.gateway.place(wish, key="k-1") for _ in range(20)))
+            again = await desk.gateway.place(wish, key="k-1")
+            assert len({each.order.id for each in [*placed, again]}) == 1
+            assert again.how == "replayed"
+            assert len(desk.ids("alpha") + desk.ids("bravo")) == 1
+            with pytest.raises(Declined, match="another call"):
+                await desk.gateway.place(order(strategy="round_robin", qty="2"), key="k-1")
+
+    run(main)
+
+
+@pytest.mark.parametrize("keeps_journal", [True, False])
+def test_a_key_survives_a_restart(tmp_path: Path, keeps_journal: bool) -> None:
+    """With the journal, and even without: the id that goes to the broker is made of the key."""
+    path = tmp_path / "orders.jsonl"
+
+    async def main() -> None:
+        async with broker(accounts=1) as simulator:
+            async with trading(simulator, seed=1, journal=path) as desk:
+                first = await desk.gateway.place(order(), key="k-1")
+                lost = await attempt(desk, "alpha", "own-1")
+                assert isinstance(lost, Placed)
+            if not keeps_journal:
+                path.unlink()
+            async with trading(simulator, seed=2, journal=path) as desk:
+                again = await desk.gateway.place(order(), key="k-1")
+                assert again.order.id == first.order.id
+                assert desk.ids("alpha").count(first.client_order_id) == 1
+                assert len(desk.ids("alpha")) == 2
+
+    run(main)
+
+
+def test_killed_while_it_was_sent(tmp_path: Path) -> None:
+    """Whatever was written down and not answered is asked for before it is sent again."""
+    path = tmp_path / "orders.jsonl"
+
+    async def main() -> tuple[str, int]:
+        async with broker(accounts=1) as simulator:
+            async with trading(simulator, seed=1, journal=path) as desk:
+                simulator.switch({"kind": "no_answer", "performed": True, "method": "POST"})
+                task = asyncio.create_task(desk.gateway.place(order(), key="k-1"))
+                await asyncio.sleep(0.5)
+                task.cancel()
+            simulator.faults.clear()
+            async with trading(simulator, seed=2, journal=path) as desk:
+                again = await desk.gateway.place(order(), key="k-1")
+                return again.how, len(desk.ids("alpha"))
+
+    assert run(main) == ("asked", 1)
+
+
+def test_a_caller_who_leaves_does_not_leave_it_half_done() -> None:
+    async def main() -> int:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            simulator.switch({"kind": "latency", "seconds": 2, "method": "POST"})
+            task = asyncio.create_task(desk.gateway.place(order(client_order_id="o-1")))
+            await asyncio.sleep(1)
+            task.cancel()
+            again = await desk.gateway.place(order(client_order_id="o-1"))
+            assert again.how == "replayed"
+            return len(desk.ids("alpha"))
+
+    assert run(main) == 1
+
+
+def test_unknown_turns_up() -> None:
+    """What stays unknown is asked for in the background, and is known when it turns up."""
+
+    async def main() -> None:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            simulator.switch({"kind": "latency", "seconds": 30, "method": "POST", "count": 1})
+            with pytest.raises(Unresolved) as lost:
+                await desk.gateway.place(order(client_order_id="o-1"))
+            assert lost.value.client_order_id == "o-1"
+            await asyncio.sleep(60)
+            known = desk.gateway.memory.of_id("alpha", "o-1")
+            assert known is not None
+            assert known.state in ("placed", "unknown")
+            assert desk.ids("alpha").count("o-1") <= 1
+
+    run(main)

@@ -1,0 +1,116 @@
+"""A gateway and a simulator in virtual time, over real bytes."""
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from msgspec import Struct
+
+from realtime.alpaca.channel import Channel
+from realtime.alpaca.pacing import Farm, Pacer
+from realtime.alpaca.trade import Trade
+from realtime.orders.dealer import Dealer
+from realtime.orders.gateway import Gateway
+from realtime.orders.guards import Guards, Permit, Rules
+from realtime.orders.journal import Journal
+from realtime.orders.principal import Limits
+from realtime.orders.routing import Candidate
+from realtime.orders.ticket import Placement, read_value
+from realtime.secret import Credentials, Secret
+from realtime.simulator.app import Simulator
+from tests.virtual import VirtualConnector, nanosecond_clock, wall_clock
+
+
+def order(**more: object) -> Placement:
+    """A market order for one share, or what is said."""
+    body = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+    return read_value({**body, **more}, Placement)
+
+
+class Desk(Struct, frozen=True):
+    """What a test works with."""
+
+    gateway: Gateway
+    simulator: Simulator
+
+    def at_broker(self, label: str) -> list[dict[str, object]]:
+        """Every order that the exchange has of an account."""
+        return self.simulator.exchange.orders(label, {"status": "all", "limit": "500"})
+
+    def ids(self, label: str) -> list[str]:
+        """Their client order ids, a duplicate twice."""
+        return [str(row["client_order_id"]) for row in self.at_broker(label)]
+
+    def posts(self, label: str) -> int:
+        """Requests that the simulator has counted."""
+        return self.simulator.tally.of(label).get("requests", 0)
+
+
+@asynccontextmanager
+async def broker(
+    *, accounts: int = 3, seed: int = 7, requests_per_minute: int = 200
+) -> AsyncIterator[Simulator]:
+    """A quiet simulator."""
+    simulator = Simulator(
+        accounts=accounts,
+        seed=seed,
+        activity=0,
+        clock=nanosecond_clock,
+        step_s=1.0,
+        requests_per_minute=requests_per_minute,
+    )
+    await simulator.start(port=8091)
+    async with simulator:
+        yield simulator
+
+
+@asynccontextmanager
+async def trading(
+    simulator: Simulator,
+    *,
+    seed: int = 1,
+    rules: Rules | None = None,
+    limits: Mapping[str, Limits] | None = None,
+    live: Sequence[str] = (),
+    journal: Path | None = None,
+    places: int = 8,
+    url: str | None = None,
+) -> AsyncIterator[Desk]:
+    """A gateway for all of the simulator's accounts; `live` names those with real money."""
+    labels = list(simulator.exchange.labels)
+    farm = Farm()
+    async with aiohttp.ClientSession(connector=VirtualConnector(limit=0)) as http:
+        dealers = {
+            label: Dealer(
+                label,
+                Trade(
+                    Channel(
+                        http,
+                        url or simulator.url,
+                        Credentials(Secret(f"demo-{label}"), Secret(f"demo-secret-{label}")),
+                        Pacer(farm, orders_at_once=places),
+                        wall=wall_clock,
+                    )
+                ),
+            )
+            for label in labels
+        }
+        permits = {
+            label: Permit(
+                label=label, paper=label not in live, limits=(limits or {}).get(label, Limits())
+            )
+            for label in labels
+        }
+        prices = simulator.exchange.prices
+        guards = Guards(rules or Rules(), permits, lambda symbol: prices().get(symbol))
+        async with Gateway(
+            dealers,
+            guards=guards,
+            journal=Journal(journal, wall_clock),
+            standing=lambda: [Candidate(label=label) for label in labels],
+            clock=wall_clock,
+            chance=random.Random(seed),
+        ) as gateway:
+            yield Desk(gateway, simulator)
