@@ -27,11 +27,12 @@ def build(
     version: str,
     started_at: float,
     cors_origins: Sequence[str] = (),
+    broadcast: Broadcast | None = None,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app[PLANS] = Plans(clock)
-    broadcast = Broadcast(store, clock)
+    broadcast = broadcast or Broadcast(store, clock)
     app.cleanup_ctx.append(partial(_broadcasting, broadcast))
     app.on_shutdown.append(partial(_end_responses, broadcast))
     desk = Desk(

@@ -45,16 +45,19 @@ class Batch:
     state that is not told again behind that id.
     """
 
-    def __init__(self, entries: Sequence[Entry], frames: Frames) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], frames: Frames, *, chunk_bytes: int = CHUNK_BYTES
+    ) -> None:
         last = {(e.label, e.kind): e.seq for e in entries if e.kind in STATES}
         self._entries = [
             e for e in entries if e.kind not in STATES or last[e.label, e.kind] == e.seq
         ]
         self._frames = frames
+        self._chunk_bytes = chunk_bytes
         self._by_label: dict[AccountLabel, list[Entry]] | None = None
 
     def chunks(self, choice: Choice, *, with_ids: bool = True) -> Iterator[Chunk]:
-        """What a choice lets through, in chunks of about `CHUNK_BYTES`."""
+        """What a choice lets through, in chunks of about `chunk_bytes`."""
         parts: list[bytes] = []
         size = 0
         for entry in self._chosen(choice):
@@ -65,7 +68,7 @@ class Batch:
                 parts.append(self._frames.id_of(entry.seq))
             parts.append(body)
             size += len(body)
-            if size >= CHUNK_BYTES:
+            if size >= self._chunk_bytes:
                 yield chunk(entry.seq, b"".join(parts))
                 parts.clear()
                 size = 0

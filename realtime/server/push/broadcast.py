@@ -23,7 +23,7 @@ from realtime.server.problems import Problem
 from realtime.server.push.batch import CHUNK_BYTES, Batch, Choice, Chunk, chunk
 from realtime.server.push.frames import Frames, Heartbeat, Ready, Resync, event
 from realtime.server.push.kinds import SNAPSHOT
-from realtime.server.push.log import Log
+from realtime.server.push.log import Entry, Log
 from realtime.server.push.reader import READ_WITHIN_S, Deaf, Left, Reader
 from realtime.store import Store
 from realtime.views.moments import instant
@@ -51,6 +51,9 @@ ENTRIES_AT_ONCE = 1000
 RESYNCS_MOST = 3
 """Snapshots in a row that a reader may fail to keep up with before it is cut."""
 
+LONGEST_S = 86_400.0
+"""A token that is good for longer has its reader connect again after a day."""
+
 ID_DIGITS = 18
 """A longer number is none of ours."""
 
@@ -70,6 +73,10 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
     choice: Choice
     last_event_id: str | None = None
+    until: float | None = None
+    """When the permission to listen ends, epoch seconds; None: never."""
+    holder: str | None = None
+    """Whose permission it is; None: nobody's."""
 
 
 class Broadcast:
@@ -84,14 +91,16 @@ class Broadcast:
         readers_most: int = READERS_MOST,
         read_within_s: float = READ_WITHIN_S,
         heartbeat_s: float = HEARTBEAT_S,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._log = ring or Log()
+        self._log = Log() if ring is None else ring
         self._frames = Frames(store, self._log)
         self._readers_most = readers_most
         self._read_within_s = read_within_s
         self._heartbeat_s = heartbeat_s
+        self._chunk_bytes = chunk_bytes
         self._readers: set[Reader] = set()
         self._live: dict[Choice, set[Reader]] = {}
         self._joining: list[Reader] = []
@@ -137,6 +146,7 @@ class Broadcast:
         response.force_close()
         reader = Reader(subscription.choice, request, read_within_s=self._read_within_s)
         self._readers.add(reader)
+        ending = self._end_in_time(reader, subscription)
         try:
             await response.prepare(request)
             if request.method == "GET" and not self._is_closing:
@@ -149,17 +159,38 @@ class Broadcast:
             log.info("reader.cut", readers=len(self._readers) - 1)
             reader.cut()
         finally:
+            if ending is not None:
+                ending.cancel()
             self._readers.discard(reader)
             self._forget(reader)
         return response
+
+    def _end_in_time(
+        self, reader: Reader, subscription: Subscription
+    ) -> asyncio.TimerHandle | None:
+        """Have the response end when the permission does: the reader must show a new token."""
+        reader.holder = subscription.holder
+        if subscription.until is None:
+            return None
+        left_s = max(0.0, subscription.until - self._clock())
+        return asyncio.get_running_loop().call_later(min(left_s, LONGEST_S), self._end, reader)
+
+    def _end(self, reader: Reader) -> None:
+        if not reader.is_live:
+            reader.cut()  # it does not keep up: the end would not reach it
+        reader.close()
+
+    def revoke(self) -> None:
+        """End every response that a token was needed for: the rules of tokens have changed."""
+        for reader in self._readers:
+            if reader.holder is not None:
+                self._end(reader)
 
     def close(self) -> None:
         """End every response. Those who do not keep up are cut: the end would not reach them."""
         self._is_closing = True
         for reader in self._readers:
-            if not reader.is_live:
-                reader.cut()
-            reader.close()
+            self._end(reader)
 
     async def _tell(self) -> None:
         """Write what is new to all who are live, and let those in who have caught up."""
@@ -170,7 +201,7 @@ class Broadcast:
             for reader in self._all_live():
                 self._leave(reader)
         elif self._live and begin < head:
-            batch = Batch(self._log.after(begin), self._frames)
+            batch = self._batch(self._log.after(begin))
             for choice, readers in list(self._live.items()):
                 chunks = list(batch.chunks(choice))
                 await self._write_all(list(readers), chunks, begin, head)
@@ -223,12 +254,15 @@ class Broadcast:
 
     def _let_in(self, reader: Reader) -> None:
         """The same for one that was ahead of the others until now, or is behind by a batch."""
-        if not self._log.holds(reader.position) or not reader.is_connected:
+        if reader not in self._readers:
+            return
+        if not self._log.holds(reader.position):
             reader.fall_behind()
             return
         missed = self._log.after(reader.position, self._position - reader.position)
         self._enter(reader)
-        self._write(reader, list(Batch(missed, self._frames).chunks(reader.choice)), self._position)
+        chunks = list(self._batch(missed).chunks(reader.choice))
+        self._write(reader, chunks, self._position)
 
     def _enter(self, reader: Reader) -> None:
         reader.is_live = True
@@ -290,7 +324,7 @@ class Broadcast:
             if not self._log.holds(reader.position):
                 return False
             missed = self._log.after(reader.position, ENTRIES_AT_ONCE)
-            await self._send(reader, Batch(missed, self._frames).chunks(reader.choice))
+            await self._send(reader, self._batch(missed).chunks(reader.choice))
             reader.position = missed[-1].seq
         return True
 
@@ -311,11 +345,12 @@ class Broadcast:
             entries = self._log.after(position, ENTRIES_AT_ONCE)
             position = entries[-1].seq
             news = [entry for entry in entries if entry.seq > seen.get(entry.label, 0)]
-            await self._send(
-                reader, Batch(news, self._frames).chunks(reader.choice, with_ids=False)
-            )
+            await self._send(reader, self._batch(news).chunks(reader.choice, with_ids=False))
         reader.position = position
         self._tell_ready(reader, is_resumed=False)
+
+    def _batch(self, entries: Sequence[Entry]) -> Batch:
+        return Batch(entries, self._frames, chunk_bytes=self._chunk_bytes)
 
     def _stands(
         self, choice: Choice, position: int, seen: dict[AccountLabel, int]
@@ -329,7 +364,7 @@ class Broadcast:
             bodies = [self._frames.state(label, kind) for kind in kinds]
             parts += bodies
             size += sum(map(len, bodies))
-            if size >= CHUNK_BYTES:
+            if size >= self._chunk_bytes:
                 yield chunk(position, b"".join(parts))
                 parts.clear()
                 size = 0

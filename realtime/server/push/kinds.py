@@ -83,8 +83,8 @@ def _gap(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, 
             yield "gap", GapFound(was.stale_since, after.as_of, repaired=True, recovered=recovered)
             return
     if change.recovered:
-        repaired = not now.is_stale
-        yield "gap", GapFound(None, after.as_of, repaired=repaired, recovered=change.recovered)
+        until = None if now.is_stale else after.as_of
+        yield "gap", GapFound(None, until, repaired=until is not None, recovered=change.recovered)
 
 
 def _orders(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:

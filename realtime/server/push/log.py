@@ -15,7 +15,7 @@ from realtime.store import Change
 ENTRIES_MOST = 65_536
 """At 2000 trade updates a second with three marks each, eight seconds."""
 
-BYTES_MOST = 32 * 1024 * 1024
+BYTES_MOST = 24 * 1024 * 1024
 """Of the frames and orders that are held."""
 
 ORDER_BYTES = 1000
@@ -85,7 +85,7 @@ class Log:
         assert self.holds(seq), "ask `holds` first"
         begin = seq - self.head + len(self._entries)
         count = min(most, self.head - seq)
-        if begin <= count:
+        if begin <= self.head - seq:
             return list(islice(self._entries, begin, begin + count))
         tail = list(islice(reversed(self._entries), self.head - seq))
         tail.reverse()

@@ -36,6 +36,8 @@ class Reader:
         self.position = 0
         self.is_live = False
         self.is_closing = False
+        self.holder: str | None = None
+        """Whose token it is."""
         self._read_within_s = read_within_s
         self._protocol = request.protocol
         self._transport = request.transport
