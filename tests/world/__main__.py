@@ -1,5 +1,6 @@
 """Commands over the world: `python -m tests.world simulate|mutants …`; `scripts/` calls them."""
 
+import json
 import sys
 from pathlib import Path
 from typing import get_args
@@ -9,6 +10,8 @@ import msgspec
 
 from tests.world.history import Outcome, live_through
 from tests.world.many import Summary, survey
+from tests.world.mutants import MUTANTS
+from tests.world.mutation import judge
 from tests.world.report import describe
 from tests.world.schedule import Size, decode, draw, encode
 from tests.world.shrink import shrink
@@ -54,6 +57,41 @@ def simulate(
         summary = survey(seeds, size, jobs, click.echo, stop=stop)
         _tell_summary(summary)
         sys.exit(1 if summary.failed else 0)
+
+
+@main.command()
+@click.option("--seeds", default="0..200", callback=_seeds, help="A..B, without B.")
+@click.option("--size", type=click.Choice(get_args(Size)), default="small", show_default=True)
+def first_failure(seeds: range, size: Size) -> None:
+    """Print, as JSON, the first seed that breaks a promise, and which; exit 1 if there is one."""
+    for seed in seeds:
+        outcome = live_through(draw(seed, size))
+        if outcome.broken is not None:
+            click.echo(json.dumps({"seed": seed, "broken": outcome.broken}))
+            sys.exit(1)
+    click.echo(json.dumps({"seed": None, "broken": None}))
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--seeds", default="0..200", callback=_seeds, help="A..B, without B.")
+@click.option("--jobs", default=2, show_default=True, help="Mutants at once.")
+@click.option("--list", "listing", is_flag=True, help="Print the names and end.")
+def mutants(names: tuple[str, ...], seeds: range, jobs: int, listing: bool) -> None:
+    """Break one rule at a time; exit 1 if the world does not notice."""
+    if listing:
+        click.echo("\n".join(MUTANTS))
+        return
+    chosen = [m for name, m in MUTANTS.items() if not names or any(n in name for n in names)]
+    holes = 0
+    for verdict in judge(chosen, seeds, jobs):
+        if verdict.seed is None:
+            holes += 1
+            click.echo(f"{'MISFIT' if verdict.problem else 'ALIVE':8} {verdict.name}  {verdict.problem}")
+        else:
+            click.echo(f"{'caught':8} {verdict.name}: seed {verdict.seed}, {verdict.oracle}")
+    click.echo(f"{len(chosen) - holes} of {len(chosen)} caught within {len(seeds)} seeds")
+    sys.exit(1 if holes else 0)
 
 
 def _tell_one(outcome: Outcome, size: Size, *, trace: bool) -> None:
