@@ -1,0 +1,296 @@
+// All accounts: totals, curve, fills, table.
+
+import { Curve } from "./curve.js";
+import { approximate, percent, spell } from "./decimal.js";
+import { arrange, make, mark, say } from "./dom.js";
+import { Feed } from "./feed.js";
+import { Figure, toneOf } from "./figure.js";
+import { FarmTable } from "./table.js";
+import { STATES, age, now, standing } from "./words.js";
+
+const SORT_EVERY_MS = 1500;
+const TROUBLE = new Set(["live", "disabled"]);
+
+const money = (key, name) => ({
+  key, name, kind: "number",
+  show: ({ money: known }) => spell(known[key]),
+  worth: ({ money: known }) => known[key],
+  at: ({ row }) => row?.as_of,
+});
+
+const COLUMNS = [
+  { key: "account_id", name: "Account", kind: "head", fill: fillName, order: ({ label }) => label.toLowerCase() },
+  { key: "state", name: "Link", fill: fillState, order: ({ link }) => Object.keys(STATES).indexOf(link?.state) },
+  { ...money("equity", "Equity"), order: ({ money: known }) => known.equity },
+  {
+    ...money("day_pl", "Day P/L"),
+    show: ({ money: known }) => spell(known.day_pl, 2, { sign: true }),
+    tone: ({ money: known }) => toneOf(known.day_pl),
+    order: ({ money: known }) => known.day_pl,
+  },
+  {
+    key: "day_part", name: "Day %", kind: "number",
+    show: (entry) => share(entry), tone: ({ money: known }) => toneOf(known.day_pl),
+    order: ({ money: known }) => percent(known.day_pl, known.last_equity),
+  },
+  { ...money("cash", "Cash"), order: ({ money: known }) => known.cash },
+  { ...money("buying_power", "Buying power"), order: ({ money: known }) => known.buying_power },
+  { key: "positions", name: "Positions", kind: "number", show: ({ row }) => row?.positions ?? "–", worth: ({ row }) => row?.positions ?? null, order: ({ row }) => row?.positions ?? null },
+  { key: "open_orders", name: "Orders", kind: "number", show: ({ row }) => row?.open_orders ?? "–", worth: ({ row }) => row?.open_orders ?? null, order: ({ row }) => row?.open_orders ?? null },
+  { key: "as_of", name: "Changed", kind: "number", show: ({ row }) => age(row?.as_of), order: ({ row }) => (row ? Date.parse(row.as_of) : null) },
+];
+
+const ASKED = { account_id: "account_id", equity: "equity", day_pl: "day_pl", cash: "cash", buying_power: "buying_power", positions: "positions", open_orders: "open_orders", as_of: "as_of" };
+
+export class FarmView {
+  constructor(farm, query, { go }) {
+    this.farm = farm;
+    this.go = go;
+    this.sortedAt = -Infinity;
+    this.known = -1;
+    this.#read(query);
+    this.curve = new Curve({ history: "realtime/history/_all", label: "Total equity over time" });
+    this.feed = new Feed({ label: "Fills", quiet: "No fills since this page was opened. They appear here as they happen." });
+    this.table = new FarmTable(COLUMNS, {
+      label: "Accounts",
+      open: ({ label }) => go(`#/account/${label}`),
+      sorted: (column) => this.#sortBy(column),
+    });
+    this.element = this.#build();
+  }
+
+  get title() {
+    const { live = 0 } = this.farm.byState();
+    return `${live}/${this.farm.entries.size} live · realtime`;
+  }
+
+  get crumbs() {
+    return [];
+  }
+
+  get notices() {
+    return [...this.farm.entries.values()];
+  }
+
+  get curl() {
+    const query = new URLSearchParams();
+    if (this.state === "trouble") query.set("state", Object.keys(STATES).filter((state) => !TROUBLE.has(state)).join(","));
+    else if (this.state) query.set("state", this.state);
+    if (ASKED[this.sort.column]) {
+      query.set("sort", ASKED[this.sort.column]);
+      if (this.sort.descending) query.set("order", "desc");
+    }
+    return `realtime/accounts${query.size ? `?${decodeURIComponent(query)}` : ""}`;
+  }
+
+  end() {
+    this.curve.end();
+    this.table.end();
+  }
+
+  recolour() {
+    this.curve.recolour();
+  }
+
+  focus() {
+    this.table.focus();
+  }
+
+  search() {
+    this.field.focus();
+    this.field.select();
+  }
+
+  /** Another address of the same view. */
+  turn(query) {
+    this.#read(query);
+    this.field.value = this.words;
+    this.sortedAt = -Infinity;
+    this.render();
+  }
+
+  render() {
+    const totals = this.farm.totals();
+    this.#showTotals(totals);
+    this.#showChips(totals);
+    this.feed.show(this.farm.fills);
+    this.#showTable(totals);
+    if (totals.known !== this.known) this.curve.restart();
+    this.known = totals.known;
+    if (totals.known && this.farm.isComplete) this.curve.add(Math.floor(now() / 1000), approximate(totals.equity));
+  }
+
+  #read(query) {
+    this.words = query.get("q") ?? "";
+    this.state = query.get("state") ?? "";
+    this.sort = { column: query.get("sort") ?? "day_pl", descending: query.get("order") !== "asc" };
+  }
+
+  #write() {
+    const query = new URLSearchParams();
+    if (this.words) query.set("q", this.words);
+    if (this.state) query.set("state", this.state);
+    if (this.sort.column !== "day_pl" || !this.sort.descending) query.set("sort", this.sort.column);
+    if (!this.sort.descending) query.set("order", "asc");
+    history.replaceState(null, "", `#/${query.size ? `?${query}` : ""}`);
+    this.sortedAt = -Infinity;
+    this.render();
+  }
+
+  #build() {
+    this.total = new Figure("Total equity", { big: true });
+    this.figures = ["Cash", "Buying power", "Positions", "Open orders", "Accounts"].map((name) => new Figure(name));
+    this.field = make("input", {
+      type: "search", id: "search", placeholder: "Search accounts", "aria-label": "Search accounts by label, name or tier",
+      autocomplete: "off", spellcheck: "false", value: this.words,
+      on: { input: () => { this.words = this.field.value; this.#write(); }, keydown: (event) => this.#searchKey(event) },
+    });
+    this.chips = make("div", { class: "chips", role: "group", "aria-label": "Only accounts whose link is" });
+    this.count = make("p", { class: "count", "aria-live": "polite" });
+    this.nothing = make("p", { class: "nothing", text: "" });
+    this.waiting = make("p", { class: "nothing", text: "Reading the accounts …" });
+    return make(
+      "div", { class: "farm-view" },
+      make("h1", { class: "unseen", text: "All accounts", tabindex: "-1" }),
+      make("section", { class: "card chart", "aria-label": "Totals" },
+        make("dl", { class: "headline" }, this.total.element), this.curve.element,
+        make("dl", { class: "figures" }, ...this.figures.map((figure) => figure.element))),
+      make("section", { class: "card fills", "aria-labelledby": "fills-title" },
+        make("h2", { id: "fills-title", text: "Fills" }), this.feed.element),
+      make("section", { class: "card wide", "aria-labelledby": "accounts-title" },
+        make("div", { class: "bar" },
+          make("h2", { id: "accounts-title", text: "Accounts" }), this.count, this.chips,
+          make("label", { class: "search" }, icon(), this.field, make("kbd", { text: "/", "aria-hidden": "true" }))),
+        this.table.element, this.nothing, this.waiting),
+    );
+  }
+
+  #showTotals(totals) {
+    const part = percent(totals.dayPl, totals.base);
+    const beside = totals.dayPl === null ? "" : `${spell(totals.dayPl, 2, { sign: true })}${part === null ? "" : `  ${spell(part, 2, { sign: true })} %`} today`;
+    this.total.show(totals.equity === null ? "–" : `$${spell(totals.equity)}`, { worth: totals.equity, beside, besideTone: toneOf(totals.dayPl) });
+    say(this.total.age, totals.stale ? `${totals.stale} of ${totals.known} accounts in it may be behind` : "");
+    mark(this.total.age, "data-tone", totals.stale ? "warn" : null);
+    const { live = 0, disabled = 0 } = totals.byState;
+    const [cash, power, positions, orders, accounts] = this.figures;
+    cash.show(spell(totals.cash), { worth: totals.cash });
+    power.show(spell(totals.buyingPower), { worth: totals.buyingPower });
+    positions.show(totals.positions.toLocaleString("en"), { worth: totals.positions });
+    orders.show(totals.openOrders.toLocaleString("en"), { worth: totals.openOrders });
+    const meant = totals.accounts - disabled;
+    accounts.show(live.toLocaleString("en"), { beside: ` / ${meant.toLocaleString("en")} live`, worth: live, tone: live < meant ? "warn" : null });
+  }
+
+  #showChips({ byState, accounts }) {
+    const trouble = Object.entries(byState).reduce((all, [state, count]) => all + (TROUBLE.has(state) ? 0 : count), 0);
+    const offered = [["", "All", accounts], ["live", "Live", byState.live ?? 0]];
+    if (trouble || this.state === "trouble") offered.push(["trouble", "Not live", trouble]);
+    for (const state of Object.keys(STATES)) {
+      if (state !== "live" && (byState[state] || this.state === state) && (state === this.state || ["waiting", "refused", "disabled"].includes(state))) {
+        offered.push([state, STATES[state][0], byState[state] ?? 0]);
+      }
+    }
+    this.buttons ??= new Map();
+    arrange(this.chips, offered.map(([state, name, count]) => this.#chip(state, name, count)));
+  }
+
+  #chip(state, name, count) {
+    let chip = this.buttons.get(state);
+    if (!chip) {
+      const choose = () => { this.state = state; this.#write(); };
+      chip = make("button", { type: "button", class: "chip", on: { click: choose } }, make("span", { text: name }), make("b"));
+      this.buttons.set(state, chip);
+    }
+    say(chip.lastChild, count.toLocaleString("en"));
+    mark(chip, "aria-pressed", String(this.state === state));
+    return chip;
+  }
+
+  #showTable({ accounts }) {
+    const moment = performance.now();
+    if (moment - this.sortedAt > SORT_EVERY_MS && !(this.sortedAt > 0 && this.table.isHeld)) {
+      this.sortedAt = moment;
+      this.sorted = this.#chosen();
+    }
+    const items = this.sorted.filter(({ label }) => this.farm.entries.has(label));
+    this.table.show(items, this.sort);
+    say(this.count, items.length === accounts ? "" : `${items.length.toLocaleString("en")} of ${accounts.toLocaleString("en")}`);
+    mark(this.waiting, "hidden", this.farm.isComplete || accounts > 0);
+    mark(this.nothing, "hidden", items.length > 0 || !this.farm.isComplete);
+    say(this.nothing, accounts ? "No account is like that. Esc clears the search." : "There are no accounts: name some in accounts.toml.");
+    mark(this.table.element, "hidden", items.length === 0);
+  }
+
+  #chosen() {
+    const words = this.words.toLowerCase().split(/\s+/).filter(Boolean);
+    const column = COLUMNS.find(({ key }) => key === this.sort.column) ?? COLUMNS[0];
+    const way = this.sort.descending ? -1 : 1;
+    const keyed = [...this.farm.entries.values()]
+      .filter((entry) => this.#isWanted(entry, words))
+      .map((entry) => [column.order(entry), entry]);
+    keyed.sort(([a, left], [b, right]) => {
+      if (a === b || (a === null && b === null)) return left.label < right.label ? -1 : 1;
+      if (a === null || b === null) return a === null ? 1 : -1;
+      return a < b ? -way : way;
+    });
+    return keyed.map(([, entry]) => entry);
+  }
+
+  #isWanted({ label, row, link }, words) {
+    const state = link?.state ?? "starting";
+    if (this.state === "trouble" ? TROUBLE.has(state) : this.state && state !== this.state) return false;
+    const text = `${label} ${row?.name ?? ""} ${row?.tier ?? ""}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  }
+
+  #sortBy({ key }) {
+    const isSame = this.sort.column === key;
+    this.sort = { column: key, descending: isSame ? !this.sort.descending : key !== "account_id" };
+    this.#write();
+  }
+
+  #searchKey(event) {
+    if (event.key === "Enter" || event.key === "ArrowDown") {
+      event.preventDefault();
+      this.table.focus(0);
+    } else if (event.key === "Escape" && this.words) {
+      event.stopPropagation();
+      this.field.value = this.words = "";
+      this.#write();
+    }
+  }
+}
+
+function fillName(cell, { label, row }) {
+  cell.firstChild ?? cell.append(make("a", {}), make("span", { class: "sub" }));
+  const [link, sub] = cell.children;
+  mark(link, "href", `#/account/${label}`);
+  const changed = say(link, label);
+  say(sub, [row?.name && row.name.toLowerCase() !== label.toLowerCase() ? row.name : null, row?.tier, row?.paper === false ? "real money" : null].filter(Boolean).join(" · "));
+  return changed;
+}
+
+function fillState(cell, { link }) {
+  cell.firstChild ?? cell.append(make("span", { class: "state" }, make("i", { class: "lamp", "aria-hidden": "true" }), make("span"), make("span", { class: "sub" })));
+  const { word, tone, detail } = standing(link);
+  const state = cell.firstChild;
+  mark(state, "data-tone", tone);
+  mark(cell.parentElement ?? cell, "data-stale", link?.stale && link.state !== "disabled" ? "yes" : null);
+  say(state.children[2], detail ? detail : "");
+  return say(state.children[1], word);
+}
+
+function share({ money: known }) {
+  const part = percent(known.day_pl, known.last_equity);
+  return part === null ? "–" : `${spell(part, 2, { sign: true })}`;
+}
+
+function icon() {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", "M10.5 4a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zm4.8 11.3L20 20");
+  svg.append(path);
+  return svg;
+}

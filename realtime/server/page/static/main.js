@@ -1,0 +1,148 @@
+// The live page: one stream of all accounts, one view at a time, drawn when something has changed.
+
+import { AccountView } from "./account_view.js";
+import { Curl } from "./curl.js";
+import { make, mark, say } from "./dom.js";
+import { Farm } from "./farm.js";
+import { FarmView } from "./farm_view.js";
+import { tellAges } from "./figure.js";
+import { Pulse } from "./pulse.js";
+import { Stream } from "./stream.js";
+import { Strip, ofConnection, ofLinks } from "./strip.js";
+import { switchTheme } from "./theme.js";
+import { ago, now } from "./words.js";
+
+const DRAW_EVERY_MS = 100;
+const TICK_MS = 1000;
+const $ = (id) => document.getElementById(id);
+
+const farm = new Farm();
+const strip = new Strip($("strip"), $("said"));
+const curl = new Curl($("foot"));
+const connection = { state: "connecting", since: null, at: null, answers: true };
+const gauges = { link: gauge("link"), rate: gauge("rate"), trip: gauge("trip") };
+let view = null;
+let stream = null;
+let isDue = false;
+let drawnAt = 0;
+
+$("gauges").append(gauges.link.element, gauges.rate.element, gauges.trip.element);
+
+stream = new Stream({
+  first: "row,link",
+  types: "row,link,order",
+  hear: (name, data) => {
+    farm.hear(name, data);
+    connection.at = now();
+    due();
+  },
+  turn: () => connected(),
+});
+
+const pulse = new Pulse((isThere) => {
+  if (!isThere && stream.state === "live") stream.suspect();
+  connection.answers = isThere;
+  connected();
+});
+
+/** How this page stands with the daemon, by both streams: the worse counts. */
+function connected() {
+  const states = [stream?.state, view?.stream?.state].filter(Boolean);
+  const state = ["lost", "connecting", "resting"].find((each) => states.includes(each)) ?? "live";
+  if (state !== connection.state) connection.since = new Date(now()).toISOString();
+  // Between two attempts nothing is better yet: lost is lost until the first word.
+  connection.state = state === "connecting" && connection.state === "lost" ? "lost" : state;
+  document.documentElement.dataset.link = connection.state;
+  due();
+}
+
+function route() {
+  const [path, query = ""] = location.hash.replace(/^#/, "").split("?");
+  const [, room, label] = path.split("/");
+  if (room === "account" && label) show("account", decode(label));
+  else if (view instanceof FarmView) view.turn(new URLSearchParams(query));
+  else show("farm", new URLSearchParams(query));
+}
+
+function show(room, wanted) {
+  const from = view;
+  if (room === "account" && view instanceof AccountView && view.label === wanted) return;
+  view?.end();
+  view = room === "account"
+    ? new AccountView(farm, wanted, { turned: () => connected() })
+    : new FarmView(farm, wanted, { go: (address) => { location.hash = address; } });
+  $("main").replaceChildren(view.element);
+  $("crumbs").replaceChildren(...view.crumbs.map((word) => make("span", { text: word })));
+  scrollTo({ top: 0, behavior: "instant" });
+  connected();
+  draw();
+  if (from) view.focus();
+}
+
+function due() {
+  if (isDue) return;
+  isDue = true;
+  const wait = Math.max(0, DRAW_EVERY_MS - (performance.now() - drawnAt));
+  setTimeout(() => requestAnimationFrame(draw), wait);
+}
+
+function draw() {
+  isDue = false;
+  drawnAt = performance.now();
+  if (!view) return;
+  view.render();
+  strip.show([...ofConnection(connection), ...(connection.state === "lost" ? [] : ofLinks(view.notices))]);
+  curl.show(view.curl);
+  document.title = connection.state === "lost" ? `no connection · ${view.title}` : view.title;
+  drawGauges();
+}
+
+function drawGauges() {
+  const words = { live: "Live", lost: "No connection", connecting: "Connecting", resting: "Resting" };
+  mark(gauges.link.element, "data-tone", { live: "good", lost: "bad" }[connection.state] ?? "warn");
+  say(gauges.link.text, words[connection.state]);
+  gauges.link.element.title = connection.at ? `last heard ${ago(new Date(connection.at).toISOString())}` : "nothing heard yet";
+  const rate = farm.rate();
+  say(gauges.rate.text, connection.state === "live" ? `${rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en")} events/s` : "");
+  const trip = pulse.median();
+  say(gauges.trip.text, trip !== null && connection.state === "live" ? `${trip < 10 ? trip.toFixed(1) : Math.round(trip)} ms` : "");
+  gauges.trip.element.title = "a question and its answer, median of the last five minutes";
+}
+
+function gauge(kind) {
+  const text = make("span");
+  const element = make("span", { class: `gauge ${kind}` }, kind === "link" ? make("i", { class: "lamp", "aria-hidden": "true" }) : null, text);
+  return { element, text };
+}
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const turnTheme = switchTheme($("theme"), () => view?.recolour());
+const keys = $("keys");
+$("help").addEventListener("click", () => keys.showModal());
+tellAges(document.body, () => (connection.state === "live" ? "" : ", and no longer followed"));
+
+addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest?.("input, textarea, select, dialog");
+  if (event.altKey || event.ctrlKey || event.metaKey || isTyping) return;
+  const acts = {
+    "/": () => view.search?.(),
+    "?": () => keys.showModal(),
+    t: turnTheme,
+    a: () => document.documentElement.toggleAttribute("data-ages"),
+    Escape: () => { if (view instanceof AccountView) location.hash = "#/"; },
+  };
+  const act = acts[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+addEventListener("hashchange", route);
+setInterval(() => { if (!document.hidden) due(); }, TICK_MS);
+route();
