@@ -9,8 +9,10 @@ from aiohttp import web
 from realtime.server.cors import allow_origins
 from realtime.server.desk import Desk
 from realtime.server.endpoints import add_routes, problems
+from realtime.server.page.files import add_page
 from realtime.server.plans import Plans
 from realtime.server.push.broadcast import Broadcast
+from realtime.server.routes import PREFIXES
 from realtime.server.runner import PLANS
 from realtime.store import Store
 from realtime.views.documents import Views
@@ -39,6 +41,7 @@ def build(
         store, views, clock=clock, version=version, started_at=started_at, broadcast=broadcast
     )
     add_routes(app, desk)
+    add_page(app, PREFIXES)
     allow_origins(app, cors_origins)
     return app
 

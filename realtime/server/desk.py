@@ -112,3 +112,4 @@ class Call(Struct, frozen=True):
     account_id: str = ""
     if_none_match: str | None = None
     last_event_id: str | None = None
+    accept: str | None = None

@@ -45,6 +45,7 @@ def _endpoint(
             request.match_info.get("account_id", ""),
             _if_none_match(request),
             request.headers.get("Last-Event-ID"),
+            request.headers.get("Accept"),
         )
         answer = partial(route.answer, desk, call, asked)
         given = answer()

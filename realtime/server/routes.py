@@ -19,6 +19,7 @@ from realtime.server.one_account import (
     answer_orders,
     answer_positions,
 )
+from realtime.server.page.files import answer_page, wants_page
 from realtime.server.parameters import NoQuery
 from realtime.server.probes import Probe, answer_health, answer_livez, answer_readyz
 from realtime.server.push.broadcast import Subscription
@@ -72,11 +73,20 @@ class Index(Struct, frozen=True):
     routes: list[IndexEntry]
 
 
-def answer_index(desk: Desk, call: Call, _: NoQuery) -> Answer:
+def answer_index(desk: Desk, _: Call, __: NoQuery) -> Answer:
     """The list of routes."""
     entries = [IndexEntry(path, route.summary) for route in ROUTES for path in route.paths]
     body = ENCODER.encode(Index("realtime", desk.version, entries))
-    return Answer(body=body, headers={"Content-Type": JSON, "Cache-Control": "no-cache"})
+    return Answer(
+        body=body, headers={"Content-Type": JSON, "Cache-Control": "no-cache", "Vary": "Accept"}
+    )
+
+
+def answer_home(desk: Desk, call: Call, query: NoQuery) -> Answer:
+    """The live page for browsers, the list of routes for programs."""
+    if wants_page(call.accept):
+        return answer_page(call.if_none_match)
+    return answer_index(desk, call, query)
 
 
 NO_DATA = ("starting", "account_unreachable", "account_refused", "account_disabled")
@@ -169,10 +179,17 @@ ROUTES: tuple[Route[Any], ...] = (
         problems=("starting",),
     ),
     Route(
-        paths=("/",),
+        paths=("/realtime",),
         summary="This list",
         query=NoQuery,
         answer=answer_index,
+        document=Index,
+    ),
+    Route(
+        paths=("/",),
+        summary="The live page for browsers; this list for programs",
+        query=NoQuery,
+        answer=answer_home,
         document=Index,
     ),
 )
