@@ -12,6 +12,7 @@ const amount = (key, name, options = {}) => ({
   key, name, kind: "number",
   show: (item) => spell(exact(item[key]), 2, options),
   worth: (item) => exact(item[key]),
+  isResult: options.sign,
   tone: options.sign ? (item) => toneOf(exact(item[key])) : undefined,
 });
 

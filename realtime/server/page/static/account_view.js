@@ -4,6 +4,7 @@ import { Account, isFinal } from "./account.js";
 import { Curve } from "./curve.js";
 import { approximate, exact, percent, spell } from "./decimal.js";
 import { arrange, make, mark, say } from "./dom.js";
+import { Feed } from "./feed.js";
 import { Figure, toneOf } from "./figure.js";
 import { Grid } from "./grid.js";
 import { ORDERS, POSITIONS } from "./account_columns.js";
@@ -25,6 +26,7 @@ export class AccountView {
     this.farm = farm;
     this.label = label;
     this.account = new Account(label);
+    this.account.fills = farm.fills.filter(({ account_id: of }) => of === label);
     this.onlyOpen = false;
     this.curve = new Curve({ history: `realtime/history/${encodeURIComponent(label)}`, label: `Equity of ${label} over time` });
     this.element = this.#build();
@@ -78,6 +80,7 @@ export class AccountView {
     this.#showPositions();
     this.#showOrders();
     this.#showPast();
+    this.feed.show(this.account.fills);
   }
 
   #hear(name, data) {
@@ -112,6 +115,7 @@ export class AccountView {
     this.noOrders = make("p", { class: "nothing" });
     this.positionCount = make("p", { class: "count" });
     this.orderCount = make("p", { class: "count" });
+    this.feed = new Feed({ label: "Fills", quiet: "None since this page was opened.", withAccount: false });
     this.past = make("ol", { class: "past" });
     this.all = this.#tab("All", false);
     this.open = this.#tab("Open", true);
@@ -121,8 +125,11 @@ export class AccountView {
       make("section", { class: "card chart", "aria-label": "Figures" },
         make("dl", { class: "headline" }, this.equity.element), this.curve.element,
         make("dl", { class: "figures" }, ...this.figures.map(({ element }) => element))),
-      make("section", { class: "card fills", "aria-labelledby": "past-title" },
-        make("h2", { id: "past-title", text: "Link" }), this.past),
+      make("div", { class: "aside" },
+        make("section", { class: "card", "aria-labelledby": "past-title" },
+          make("h2", { id: "past-title", text: "Link" }), this.past),
+        make("section", { class: "card fills", "aria-labelledby": "fills-title" },
+          make("h2", { id: "fills-title", text: "Fills" }), this.feed.element)),
       make("section", { class: "card wide", "aria-labelledby": "positions-title" },
         make("div", { class: "bar" }, make("h2", { id: "positions-title", text: "Positions" }), this.positionCount),
         make("div", { class: "scroller", tabindex: "0", role: "group", "aria-labelledby": "positions-title" }, this.positions.element), this.noPositions),
@@ -176,7 +183,7 @@ export class AccountView {
     mark(this.equity.age, "data-tone", isProvisional ? "warn" : null);
     for (const [index, [, name]] of FIGURES.entries()) {
       const worth = account.money(name);
-      this.figures[index].show(spell(worth), { worth, at });
+      this.figures[index].show(spell(worth), { at });
     }
   }
 

@@ -5,6 +5,7 @@ import { make, say } from "./dom.js";
 import { clock } from "./words.js";
 
 const POINTS_MOST = 3000;
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800];
 const MONEY = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
 const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
 
@@ -104,14 +105,14 @@ export class Curve {
     return {
       width: this.stage.clientWidth,
       height: this.stage.clientHeight,
-      padding: [10, 2, 0, 0],
+      padding: [10, 8, 0, 22],
       legend: { show: false },
       cursor: { y: false, points: { size: 7, width: 2 }, drag: { x: false, y: false } },
       scales: { y: { range: (_, low, high) => roomy(low, high) } },
       axes: [
-        { ...axis, grid: { show: false }, size: 26, gap: 6, space: 110, values: (_, at) => at.map((t) => clock(t * 1000).slice(-8)) },
+        { ...axis, grid: { show: false }, size: 26, gap: 6, space: 120, incrs: STEPS_S, values: (_, at) => at.map((t) => clock(t * 1000).slice(-8)) },
         {
-          ...axis, side: 1, size: 62, gap: 8, space: 44,
+          ...axis, side: 1, size: 76, gap: 8, space: 44,
           grid: { stroke: colour("--line-soft"), width: 1 },
           values: (_, values) => values.map((value) => short(value, values)),
         },
@@ -168,7 +169,8 @@ function roomy(low, high) {
 function short(value, values) {
   const step = values.length > 1 ? Math.abs(values[1] - values[0]) : Math.abs(value);
   const unit = Math.abs(value) >= 1e6 ? 1e6 : Math.abs(value) >= 1e3 ? 1e3 : 1;
-  const digits = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step / unit) - 1e-9)));
-  const suffix = unit === 1e6 ? "M" : unit === 1e3 ? "k" : "";
-  return Number.isFinite(digits) ? (value / unit).toFixed(digits) + suffix : SHORT.format(value);
+  const digits = Math.ceil(-Math.log10(step / unit) - 1e-9);
+  if (!Number.isFinite(digits)) return SHORT.format(value);
+  if (digits > 2) return value.toLocaleString("en", { maximumFractionDigits: step < 1 ? 2 : 0 });
+  return (value / unit).toFixed(Math.max(0, digits)) + { 1e6: "M", 1e3: "k", 1: "" }[unit];
 }

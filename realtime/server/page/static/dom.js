@@ -46,10 +46,10 @@ export function arrange(parent, children) {
 const FADE = { duration: 900, easing: "ease-out" };
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Let a cell's ground light up and fade: it has just risen (1) or fallen (-1). */
+/** Let a cell's ground light up and fade: for better (1), for worse (-1), or merely changed (0). */
 export function flash(node, direction) {
   if (STILL.matches || document.hidden) return;
-  node.animate([{ backgroundColor: colour(direction > 0 ? "--flash-up" : "--flash-down") }, { backgroundColor: "transparent" }], FADE);
+  node.animate([{ backgroundColor: colour(["--flash-down", "--flash", "--flash-up"][direction + 1]) }, { backgroundColor: "transparent" }], FADE);
 }
 
 /** The same in ink, for large figures. */

@@ -21,9 +21,9 @@ const money = (key, name) => ({
 const COLUMNS = [
   { key: "account_id", name: "Account", kind: "head", fill: fillName, order: ({ label }) => label.toLowerCase() },
   { key: "state", name: "Link", fill: fillState, order: ({ link }) => Object.keys(STATES).indexOf(link?.state) },
-  { ...money("equity", "Equity"), order: ({ money: known }) => known.equity },
+  { ...money("equity", "Equity"), isResult: true, order: ({ money: known }) => known.equity },
   {
-    ...money("day_pl", "Day P/L"),
+    ...money("day_pl", "Day P/L"), isResult: true,
     show: ({ money: known }) => spell(known.day_pl, 2, { sign: true }),
     tone: ({ money: known }) => toneOf(known.day_pl),
     order: ({ money: known }) => known.day_pl,
@@ -168,17 +168,17 @@ export class FarmView {
   #showTotals(totals) {
     const part = percent(totals.dayPl, totals.base);
     const beside = totals.dayPl === null ? "" : `${spell(totals.dayPl, 2, { sign: true })}${part === null ? "" : `  ${spell(part, 2, { sign: true })} %`} today`;
-    this.total.show(totals.equity === null ? "–" : `$${spell(totals.equity)}`, { worth: totals.equity, beside, besideTone: toneOf(totals.dayPl) });
+    this.total.show(totals.equity === null ? "–" : `$${spell(totals.equity)}`, { beside, besideTone: toneOf(totals.dayPl) });
     say(this.total.age, totals.stale ? `${totals.stale} of ${totals.known} accounts in it may be behind` : "");
     mark(this.total.age, "data-tone", totals.stale ? "warn" : null);
     const { live = 0, disabled = 0 } = totals.byState;
     const [cash, power, positions, orders, accounts] = this.figures;
-    cash.show(spell(totals.cash), { worth: totals.cash });
-    power.show(spell(totals.buyingPower), { worth: totals.buyingPower });
-    positions.show(totals.positions.toLocaleString("en"), { worth: totals.positions });
-    orders.show(totals.openOrders.toLocaleString("en"), { worth: totals.openOrders });
+    cash.show(spell(totals.cash));
+    power.show(spell(totals.buyingPower));
+    positions.show(totals.positions.toLocaleString("en"));
+    orders.show(totals.openOrders.toLocaleString("en"));
     const meant = totals.accounts - disabled;
-    accounts.show(live.toLocaleString("en"), { beside: ` / ${meant.toLocaleString("en")} live`, worth: live, tone: live < meant ? "warn" : null });
+    accounts.show(live.toLocaleString("en"), { beside: ` / ${meant.toLocaleString("en")} live`, tone: live < meant ? "warn" : null });
   }
 
   #showChips({ byState, accounts }) {

@@ -4,7 +4,7 @@ import { arrange, flash, make, mark, say } from "./dom.js";
 
 /**
  * A column: `key`, `name`, `show(item) → text`; if it has one, `tone(item)`, `worth(item)` (a BigInt
- * or number whose change makes the cell flash), `at(item)` (since when the figure is so),
+ * or number whose change makes the cell flash; in colours of gain and loss if `isResult`), `at(item)` (since when the figure is so),
  * `fill(cell, item)` for cells that are more than text. `kind`: `number`, `text` or `head`.
  */
 export class Row {
@@ -37,7 +37,7 @@ export class Row {
       const before = this.worths[index];
       this.worths[index] = worth;
       if (isSame && changed && before !== undefined && before !== null && worth !== null && worth !== before) {
-        flash(cell, worth > before ? 1 : -1);
+        flash(cell, column.isResult ? (worth > before ? 1 : -1) : 0);
       }
     }
   }
