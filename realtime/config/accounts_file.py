@@ -16,6 +16,8 @@ from realtime.config.settings import (
     AccountSettings,
     LimitsSettings,
     LogSettings,
+    OrderLimits,
+    OrdersSettings,
     ServerSettings,
 )
 
@@ -40,6 +42,14 @@ LOG: Checks = {
     "file": values.text,
 }
 ALPACA: Checks = {"secrets_file": values.text, "startup_concurrency": values.whole(1, 1000)}
+ORDER_LIMITS: Checks = {
+    "enabled": values.flag,
+    "max_notional": values.money,
+    "max_orders_per_minute": values.whole(1, 10_000),
+    "symbols": values.symbols,
+    "sides": values.some_of("buy", "sell"),
+}
+ORDERS: Checks = {**ORDER_LIMITS, "live": values.flag, "audit_log": values.text}
 ACCOUNT: Checks = {
     "name": values.text,
     "tier": values.text,
@@ -49,8 +59,9 @@ ACCOUNT: Checks = {
     "account_number": values.account_number,
     "max_connections": values.whole(1, 100),
     "trading_url": values.trading_url,
+    "orders": values.table,
 }
-SECTIONS = ("server", "auth", "limits", "log", "alpaca", "accounts")
+SECTIONS = ("server", "auth", "limits", "orders", "log", "alpaca", "accounts")
 
 
 class AccountsFile(Struct, frozen=True, kw_only=True):
@@ -60,6 +71,7 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     server: ServerSettings
     auth: AuthSection | None
     limits: LimitsSettings
+    orders: OrdersSettings
     log: LogSettings
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
@@ -105,6 +117,7 @@ def read_accounts_file(tables: Mapping[str, object], file: Path) -> tuple[Accoun
         server=ServerSettings(**reading.take(tables.get("server", {}), SERVER, "server")),
         auth=_auth(tables, reading),
         limits=LimitsSettings(**reading.take(tables.get("limits", {}), LIMITS, "limits")),
+        orders=_orders(tables, reading, file),
         log=_log(tables, reading, file),
         accounts=_accounts(tables.get("accounts", {}), reading),
         secrets_file=None if secrets_file is None else Path(secrets_file),
@@ -130,6 +143,16 @@ def _log(tables: Mapping[str, object], reading: Reading, file: Path) -> LogSetti
     return LogSettings(**written)
 
 
+def _orders(tables: Mapping[str, object], reading: Reading, file: Path) -> OrdersSettings:
+    written = reading.take(tables.get("orders", {}), ORDERS, "orders")
+    limits = {name: written.pop(name) for name in ORDER_LIMITS if name in written}
+    enabled = limits.pop("enabled", True)
+    audit_log = file.parent / written.pop("audit_log", "orders.jsonl")
+    return OrdersSettings(
+        enabled=enabled, audit_log=audit_log, limits=OrderLimits(**limits), **written
+    )
+
+
 def _accounts(tables: object, reading: Reading) -> tuple[AccountSettings, ...]:
     if not isinstance(tables, dict):
         reading.report(f"accounts: expected tables, got {shown(tables)}")
@@ -150,6 +173,8 @@ def _account(label: str, table: object, reading: Reading) -> AccountSettings:
             "1–64 letters (A–Z, a–z), digits, _ or -, beginning with a letter or digit",
         )
     fields = reading.take(table, ACCOUNT, "accounts", label)
+    own = fields.get("orders", {})
+    fields["orders"] = OrderLimits(**reading.take(own, ORDER_LIMITS, "accounts", label, "orders"))
     paper = fields.get("paper", True)
     url = fields.setdefault("trading_url", PAPER_URL if paper else LIVE_URL)
     host = urlsplit(url).hostname

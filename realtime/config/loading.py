@@ -49,6 +49,7 @@ def load(
         server=server,
         auth=auth,
         limits=content.limits,
+        orders=content.orders,
         log=content.log,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path

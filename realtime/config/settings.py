@@ -17,6 +17,29 @@ LIVE_URL = "https://api.alpaca.markets"
 PAPER_URL = "https://paper-api.alpaca.markets"
 
 
+class OrderLimits(Struct, frozen=True, kw_only=True):
+    """Caps on orders of one account; None is no cap. `max_notional` is a decimal string."""
+
+    enabled: bool = True
+    max_notional: str | None = None
+    max_orders_per_minute: int | None = None
+    symbols: tuple[str, ...] | None = None
+    sides: tuple[str, ...] | None = None
+
+
+class OrdersSettings(Struct, frozen=True, kw_only=True):
+    """Whether orders may go through the daemon, and up to what. `limits` are of each account.
+
+    `live`: also with real money. `audit_log`: the file of intents and answers, which is also the
+    memory over a restart.
+    """
+
+    enabled: bool = True
+    live: bool = False
+    audit_log: Path = Path("orders.jsonl")
+    limits: OrderLimits = OrderLimits()
+
+
 class AccountSettings(Struct, frozen=True, kw_only=True):
     """One account. `trading_url` is always set, without a slash at its end.
 
@@ -32,6 +55,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     initial_balance: str | None = None
     account_number: str | None = None
     max_connections: int = 4
+    orders: OrderLimits = OrderLimits()
     credentials: Credentials | None = None
 
 
@@ -94,6 +118,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     alpaca: AlpacaSettings = AlpacaSettings()
     auth: AuthSettings | None = None
     limits: LimitsSettings = LimitsSettings()
+    orders: OrdersSettings = OrdersSettings()
     log: LogSettings = LogSettings()
     warnings: tuple[str, ...] = ()
 

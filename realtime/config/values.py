@@ -16,6 +16,7 @@ LONGEST_TEXT = 200
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9./-]{0,31}")
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 
@@ -36,6 +37,34 @@ def one_of(*words: str) -> Callable[[object], str]:
         return value
 
     return check
+
+
+def some_of(*words: str) -> Callable[[object], tuple[str, ...]]:
+    """Make the check of a list of words among few, each once."""
+
+    def check(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or not all(v in words for v in value):
+            raise WrongValue(f"expected a list of {', '.join(words)}, got {shown(value)}")
+        return tuple(dict.fromkeys(value))
+
+    return check
+
+
+def symbols(value: object) -> tuple[str, ...]:
+    """Give symbols as orders spell them: `AAPL`, `BTC/USD`, or the underlying of options."""
+    if not isinstance(value, list) or not value:
+        raise WrongValue(f"expected a list of symbols, got {shown(value)}")
+    for item in value:
+        if not isinstance(item, str) or not _SYMBOL.fullmatch(item):
+            raise WrongValue(f"expected symbols such as AAPL or BTC/USD, got {shown(item)}")
+    return tuple(value)
+
+
+def table(value: object) -> dict[str, object]:
+    """Give a table, to be taken apart by whoever asked."""
+    if not isinstance(value, dict):
+        raise WrongValue(f"expected a table, got {shown(value)}")
+    return value
 
 
 def flag(value: object) -> bool:

@@ -135,6 +135,21 @@ def snapshot_of(state: AccountState, *, requested_at: float) -> Snapshot:
     )
 
 
+def learn(state: AccountState, order: Order) -> AccountState:
+    """Take one order that the broker told of in answer to a call of ours.
+
+    No difference: nobody expected the stream to have told it before. If it has traded, positions
+    and money are not known until they are read.
+    """
+    learned, _ = _take_orders(state, Snapshot(requested_at=NEVER, orders=(order,)))
+    for version, _ in flatten(order):
+        before = state.orders.get(version.id)
+        traded = number(version.filled_qty) != number(before.filled_qty if before else None)
+        if traded and learned.orders.get(version.id) == version:
+            learned = structs.replace(learned, provisional=learned.provisional | MONEY)
+    return evict(learned)
+
+
 def _take_orders(
     state: AccountState, snapshot: Snapshot
 ) -> tuple[AccountState, tuple[Difference, ...]]:

@@ -18,7 +18,7 @@ from realtime.alpaca.rest import Rest
 from realtime.alpaca.stream import Stream
 from realtime.core.apply import GAPS, Applied
 from realtime.core.backoff import Backoff
-from realtime.core.model import AccountLabel, TradeUpdate
+from realtime.core.model import AccountLabel, Order, TradeUpdate
 from realtime.core.reconcile import Reconciled
 from realtime.core.session import Ignored, Unreadable
 from realtime.core.state import MONEY
@@ -90,6 +90,7 @@ class Follower:
         self._chance = chance
         self._money_every_s = money_every_s
         self._backoff = Backoff()
+        self._session: _Session | None = None
         self._journal = LinkJournal(target.label, store, clock)
         self._replica = Replica(
             target.label,
@@ -98,6 +99,12 @@ class Follower:
             clock=clock,
             account_number=target.account_number,
         )
+
+    def learn(self, order: Order) -> None:
+        """Take an order that the broker told of in answer to a call of ours."""
+        self._replica.learn(order)
+        if self._session is not None:
+            self._session.watchdog.watch((order,))
 
     async def keep_live(self) -> None:
         """Follow the account until cancelled, or until its credentials are refused."""
@@ -159,6 +166,7 @@ class Follower:
             chance=self._chance,
             money_every_s=self._money_every_s,
         )
+        self._session = session
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(session.hear(), name=f"stream:{self._target.label}")
@@ -169,6 +177,7 @@ class Follower:
         except BaseExceptionGroup as group:
             raise _cause(group) from group
         finally:
+            self._session = None
             await stream.close()
 
     async def _open(self) -> Stream:

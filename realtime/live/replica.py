@@ -13,8 +13,8 @@ from realtime.alpaca.rest import Rest
 from realtime.alpaca.snapshot import read_everything, read_money, read_orders
 from realtime.core.apply import KNOWN_EVENTS, Applied, apply
 from realtime.core.link import Link
-from realtime.core.model import Account, AccountLabel, OrderId, TradeUpdate
-from realtime.core.reconcile import Reconciled, Snapshot, reconcile
+from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
+from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile
 from realtime.core.state import MONEY, ORDERS, AccountState, Execution
 from realtime.core.times import nanoseconds
 from realtime.errors import Refused
@@ -138,6 +138,12 @@ class Replica:
         if not state.provisional >= MONEY:
             doubted = structs.replace(state, provisional=state.provisional | MONEY)
             self._store.update(self.label, now=self._clock(), state=doubted)
+
+    def learn(self, order: Order) -> None:
+        """Take an order that the broker told of in answer to a call of ours, and publish."""
+        record = self.record
+        if record.has_data:  # else the first reading brings it
+            self._store.update(self.label, now=self._clock(), state=learn(record.state, order))
 
     def settle_orders(self) -> None:
         """The doubts about orders answered themselves: nothing about orders is provisional."""

@@ -112,7 +112,12 @@ class Gateway:
     def route(self, wish: Placement, who: Principal) -> Route:
         """Choose the account of an order. Raises `Declined`."""
         self._turn += 1
-        return choose(wish, self.candidates(), who, turn=self._turn - 1, draw=self._chance.random())
+        route = choose(
+            wish, self.candidates(), who, turn=self._turn - 1, draw=self._chance.random()
+        )
+        if route.strategy != "exact":
+            log.info("order.routed", account=route.account_id, reason=route.reason)
+        return route
 
     def origin(self, label: str, order: Order) -> Origin:
         """Whose order it is, as far as can be told."""
@@ -324,7 +329,7 @@ class Gateway:
         self.halts.check(label)
         if label in self.latched:
             raise Declined(
-                "orders_halted",
+                "account_closing",
                 f"account {label} is being closed: nothing new may come in between",
                 remedy="wait until it is flat, or DELETE /orders/closing",
                 guard="closing",

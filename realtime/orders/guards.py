@@ -160,5 +160,5 @@ def _check_symbols(ticket: Ticket, limits: Limits) -> None:
 
 
 def _no(guard: str, message: str, remedy: str) -> Declined:
-    code = "trading_disabled" if guard in ("enabled", "live") else "guarded"
+    code = "trading_disabled" if guard in ("enabled", "live") else f"guard_{guard}"
     return Declined(code, message, remedy=remedy, guard=guard)

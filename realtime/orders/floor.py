@@ -1,0 +1,131 @@
+"""The gateway put together for a farm: with a store beside it in the daemon, without in a library.
+
+With a store, routing knows who is live and how busy, guards know prices, a lost order is also found
+in what the stream told, and what the broker answers is seen by readers at once.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from realtime.alpaca.channel import Channel
+from realtime.alpaca.trade import Trade
+from realtime.core.model import Order, position_symbol
+from realtime.orders.closing import Closings
+from realtime.orders.dealer import Dealer, Learn
+from realtime.orders.gateway import Gateway
+from realtime.orders.guards import Guards, Permit, Rules
+from realtime.orders.halts import Halts
+from realtime.orders.journal import Journal
+from realtime.orders.routing import Candidate
+from realtime.orders.trading import BudgetDocument
+from realtime.store import Store
+
+
+class Seat(Struct, frozen=True, kw_only=True):
+    """One account that can be traded."""
+
+    permit: Permit
+    tier: str | None
+    channel: Channel
+    learn: Learn = lambda order: None
+    """Told every order that the broker tells of."""
+
+
+class Floor:
+    """Gateway, kill switch, closings, budgets."""
+
+    def __init__(self, gateway: Gateway, closings: Closings, seats: Mapping[str, Seat]) -> None:
+        self.gateway = gateway
+        self.closings = closings
+        self._seats = seats
+
+    @property
+    def halts(self) -> Halts:
+        """The kill switch."""
+        return self.gateway.halts
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Accounts that can be traded, in the order of the configuration."""
+        return list(self._seats)
+
+    def budget(self, label: str) -> BudgetDocument | None:
+        """The budget of an account; None for one that nobody asks the broker about."""
+        seat = self._seats.get(label)
+        if seat is None:
+            return None
+        return BudgetDocument(account_id=label, **structs.asdict(seat.channel.pacer.budget))
+
+
+@asynccontextmanager
+async def open_floor(
+    seats: Mapping[str, Seat],
+    *,
+    rules: Rules,
+    audit_log: Path | None,
+    clock: Callable[[], float],
+    chance: random.Random,
+    store: Store | None = None,
+) -> AsyncIterator[Floor]:
+    """Trade for as long as the block runs. What the audit log says of before is taken up again."""
+    dealers = {
+        label: Dealer(label, Trade(seat.channel), learn=seat.learn, seen=_seen_in(store, label))
+        for label, seat in seats.items()
+    }
+    guards = Guards(rules, {label: seat.permit for label, seat in seats.items()}, _prices(store))
+    async with (
+        Gateway(
+            dealers,
+            guards=guards,
+            journal=Journal(audit_log, clock),
+            standing=lambda: _standing(seats, store),
+            clock=clock,
+            chance=chance,
+        ) as gateway,
+        Closings(gateway) as closings,
+    ):
+        yield Floor(gateway, closings, seats)
+
+
+def _standing(seats: Mapping[str, Seat], store: Store | None) -> list[Candidate]:
+    return [_candidate(label, seat, store) for label, seat in seats.items()]
+
+
+def _candidate(label: str, seat: Seat, store: Store | None) -> Candidate:
+    record = None if store is None else store.get(label)
+    if record is None:
+        return Candidate(label=label, tier=seat.tier)
+    return Candidate(
+        label=label,
+        tier=seat.tier,
+        is_live=record.link.is_live,
+        open_orders=record.state.open_orders,
+    )
+
+
+def _seen_in(store: Store | None, label: str) -> Callable[[str], Order | None]:
+    def seen(client_order_id: str) -> Order | None:
+        record = None if store is None else store.get(label)
+        if record is None:
+            return None
+        orders = record.state.orders.values()
+        return next((o for o in orders if o.client_order_id == client_order_id), None)
+
+    return seen
+
+
+def _prices(store: Store | None) -> Callable[[str], str | None]:
+    """Prices as positions tell them: of whichever account holds the symbol."""
+
+    def price_of(symbol: str) -> str | None:
+        for record in store or ():
+            position = record.state.positions.get(position_symbol(symbol))
+            if position is not None and position.current_price is not None:
+                return position.current_price
+        return None
+
+    return price_of
