@@ -106,7 +106,7 @@ def main() -> None:
     """Run as a process of its own."""
     options = argparse.ArgumentParser()
     options.add_argument("--config", type=Path, required=True)
-    options.add_argument("--port", type=int, default=0)
+    options.add_argument("--port", type=int, required=True)
     options.add_argument("--core", type=int, default=0)
     options.add_argument("--unsettled", action="store_true", help="leave the collector as it is")
     given = options.parse_args()

@@ -46,10 +46,12 @@ def broker(*, positions: int = 5, orders: int = 10) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def daemon(config: Path, *, port: int = 0, unsettled: bool = False) -> Iterator[Child]:
+def daemon(config: Path, *, port: int | None = None, unsettled: bool = False) -> Iterator[Child]:
     """The daemon, all its accounts live."""
     more = ["--unsettled"] if unsettled else []
-    with module("daemon", "--config", str(config), "--port", str(port), *more) as child:
+    with module(
+        "daemon", "--config", str(config), "--port", str(port or free_port()), *more
+    ) as child:
         child.live_s = json.loads(child.line())["live_s"]
         yield child
 

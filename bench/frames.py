@@ -119,8 +119,12 @@ def position_json(symbol: str) -> dict[str, object]:
 TRADED = "SPY"
 """The one symbol that updates are of."""
 
-_SCENE = (("new", "new", "0", ""), ("partial_fill", "partially_filled", "4", "4"))
-_SCENE = (*_SCENE, ("fill", "filled", "10", "6"))
+_SCENE: tuple[tuple[str, str, str, str], ...] = (
+    ("new", "new", "0", ""),
+    ("partial_fill", "partially_filled", "4", "4"),
+    ("fill", "filled", "10", "6"),
+)
+"""event, status, filled quantity, quantity of this execution"""
 
 
 def updates(account: int) -> Iterator[bytes]:
@@ -162,7 +166,20 @@ def _template() -> str:
         "event_id": "@event_id",
     }
     text = json.dumps({"stream": "trade_updates", "data": update}, separators=(",", ":"))
-    names = ["id", "number", "at", "side", "status", "filled", "ns", "event", "execution", "qty", "held", "event_id"]
+    names = [
+        "id",
+        "number",
+        "at",
+        "side",
+        "status",
+        "filled",
+        "ns",
+        "event",
+        "execution",
+        "qty",
+        "held",
+        "event_id",
+    ]
     text = text.replace("%", "%%")
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(f"@{name}", f"%({name})s")

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import cast
 
 import uvloop
 from msgspec import Struct, convert, to_builtins
@@ -45,8 +46,7 @@ class Asker(asyncio.Protocol):
         self.is_over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._loop = asyncio.get_running_loop()
         self._due = self._loop.time() + random.random() * self._interval_s
         self._loop.call_at(self._due, self._ask)

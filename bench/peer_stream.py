@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Awaitable, Callable
 
 from alpaca.trading.stream import TradingStream
 
@@ -59,7 +60,8 @@ def main() -> None:
         stream.subscribe_trade_updates(counting.hear)
 
     async def follow() -> None:
-        await asyncio.gather(*(stream._run_forever() for stream in streams))
+        runs: list[Callable[[], Awaitable[None]]] = [each._run_forever for each in streams]
+        await asyncio.gather(*(run() for run in runs))
 
     threading.Thread(target=lambda: asyncio.run(follow()), daemon=True).start()
     while not all(stream._running for stream in streams):

@@ -91,10 +91,10 @@ def serve_fastapi(port: int, body: bytes) -> None:
     app = fastapi.FastAPI()
     document = json.loads(body)
 
-    @app.get("/realtime/dashboard/{account_id}")
     async def dashboard(account_id: str) -> dict[str, object]:
         return {**document, "account_id": account_id}
 
+    app.get("/realtime/dashboard/{account_id}")(dashboard)
     print("ready", flush=True)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 

@@ -1,0 +1,98 @@
+"""Micro figures by pyperf: `python -m bench.micro`, also with pyperf's own options.
+
+Decode, apply, encode; and what a document costs after one change, by the number of its parts.
+"""
+
+import itertools
+import time
+
+import pyperf
+from msgspec import structs
+
+from bench import frames
+from bench.query_servers import filled_store
+from realtime.alpaca.wire import decode_frame
+from realtime.core.apply import apply
+from realtime.core.model import AccountLabel, TradeUpdate
+from realtime.core.state import AccountState
+from realtime.store import Store
+from realtime.views.documents import Views
+from realtime.views.rendering import ENCODER
+
+ALPHA = AccountLabel("alpha")
+SCENES = 300
+
+
+def _updates() -> list[TradeUpdate]:
+    told = [decode_frame(each[4:]) for each in itertools.islice(frames.updates(0), SCENES)]
+    return [each for each in told if isinstance(each, TradeUpdate)]
+
+
+def bench_decode(loops: int) -> float:
+    """A frame to a trade update."""
+    frame = next(frames.updates(0))[4:]
+    began = time.perf_counter()
+    for _ in range(loops):
+        decode_frame(frame)
+    return time.perf_counter() - began
+
+
+def bench_apply(loops: int) -> float:
+    """A trade update to the next state: new, partly filled, filled, in turn."""
+    updates = _updates()
+    spent = 0.0
+    for _ in range(loops):
+        state: AccountState = filled_store(1, 5, 100).records[ALPHA].state
+        began = time.perf_counter()
+        for update in updates:
+            state = apply(state, update, 1.8e9).state
+        spent += time.perf_counter() - began
+    return spent / len(updates)
+
+
+def _change(store: Store, number: int) -> None:
+    state = store.records[ALPHA].state
+    order = next(iter(state.orders.values()))
+    changed = structs.replace(order, filled_qty=str(number))
+    store.update(
+        ALPHA,
+        now=float(number),
+        state=structs.replace(state, orders={**state.orders, order.id: changed}),
+    )
+
+
+def bench_dashboard(loops: int, orders: int) -> float:
+    """The dashboard after one order has changed."""
+    store, views = filled_store(1, 10, orders), Views()
+    views.dashboard(store.records[ALPHA])
+    spent = 0.0
+    for number in range(loops):
+        _change(store, number)
+        record = store.records[ALPHA]
+        began = time.perf_counter()
+        views.dashboard(record)
+        spent += time.perf_counter() - began
+    return spent
+
+
+def bench_encode(loops: int, orders: int) -> float:
+    """For comparison: encoding that many orders anew."""
+    listed = list(filled_store(1, 0, orders).records[ALPHA].state.orders.values())
+    began = time.perf_counter()
+    for _ in range(loops):
+        ENCODER.encode(listed)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure all."""
+    runner = pyperf.Runner(processes=3, values=3)
+    runner.bench_time_func("decode a frame", bench_decode)
+    runner.bench_time_func("apply an event", bench_apply)
+    for orders in (10, 100, 500):
+        runner.bench_time_func(f"dashboard, 1 of {orders} changed", bench_dashboard, orders)
+        runner.bench_time_func(f"encode {orders} orders", bench_encode, orders)
+
+
+if __name__ == "__main__":
+    main()

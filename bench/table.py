@@ -1,0 +1,117 @@
+"""What was measured, as Markdown; and its place in `docs/performance.md`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from bench.children import ROOT
+from bench.events import Drip, Pour
+from bench.growth import Growth
+from bench.load import Load
+
+PAGE = ROOT / "docs" / "performance.md"
+
+NAMES = {
+    "realtime": "realtime",
+    "nginx": "nginx, static file",
+    "no_shortcut": "realtime without the shortcut",
+    "aiohttp": "aiohttp, router, ready bytes",
+    "fastapi": "FastAPI + uvicorn, dict → JSON",
+}
+
+Rounds = Mapping[str, Sequence[tuple[Load, Load]]]
+
+
+def queries(seen: Rounds) -> list[str]:
+    """Requests a second, each round's ratio to nginx in the middle, and how far rounds differ."""
+    lines = [
+        "| server | requests/s, 32 connections | against nginx | rounds | p50 at 1 connection |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for kind in sorted(seen, key=lambda kind: -_middle(seen[kind])):
+        rounds = seen[kind]
+        rates = [many.per_s for many, _ in rounds]
+        ratio = "–"
+        if "nginx" in seen:
+            ratios = [
+                many.per_s / nginx.per_s
+                for (many, _), (nginx, _) in zip(rounds, seen["nginx"], strict=True)
+            ]
+            ratio = f"{median(ratios):.2f} ×"
+        p50 = median(one.p50_us for _, one in rounds)
+        spread = f"{min(rates):,.0f}–{max(rates):,.0f}"
+        lines.append(
+            f"| {NAMES[kind]} | {_middle(rounds):,.0f} | {ratio} | {spread} | {p50:,.0f} µs |"
+        )
+    return lines
+
+
+def pours(seen: Mapping[int, Sequence[tuple[Pour, Pour | None]]]) -> list[str]:
+    """Frames a second, ours and alpaca-py's, by sockets."""
+    lines = [
+        "| sockets | realtime: frames/s | processor time a frame | alpaca-py: frames/s |"
+        " processor time a frame | ratio of processor time |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for sockets, rounds in seen.items():
+        ours_s = median(ours.per_s for ours, _ in rounds)
+        ours_cpu = median(ours.cpu_us for ours, _ in rounds)
+        peers = [peer for _, peer in rounds if peer is not None]
+        theirs = ["not installed", "–", "–"]
+        if peers:
+            cpu = median(peer.cpu_us for peer in peers)
+            per_s = median(peer.per_s for peer in peers)
+            theirs = [f"{per_s:,.0f}", f"{cpu:.0f} µs", f"{cpu / ours_cpu:.2f} ×"]
+        lines.append(f"| {sockets} | {ours_s:,.0f} | {ours_cpu:.0f} µs | {' | '.join(theirs)} |")
+    return lines
+
+
+def drips(seen: Mapping[str, Drip]) -> list[str]:
+    """Lateness of events and queries at a fixed rate."""
+    lines = [
+        "| | events/s | event p50 | event p99 | query p50 | query p99 | core busy |"
+        " longest collection | memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {name} | {d.rate:,.0f} | {d.p50_ms:.2f} ms | {d.p99_ms:.2f} ms |"
+        f" {d.queries.p50_us / 1000:.2f} ms | {d.queries.p99_us / 1000:.2f} ms |"
+        f" {d.busy:.0%} | {d.pause_most_ms:.0f} ms | {d.rss_mb:.0f} MB |"
+        for name, d in seen.items()
+    ]
+    return lines
+
+
+def growth(seen: Growth) -> list[str]:
+    """How cost grows."""
+    lines = ["| accounts | orders each | live after | memory | after every dashboard |"]
+    lines.append("| ---: | ---: | ---: | ---: | ---: |")
+    lines += [
+        f"| {m.accounts:,} | {m.orders} | {m.live_s:.1f} s | {m.live_mb:.0f} MB |"
+        f" {m.asked_mb:.0f} MB |"
+        for m in [*seen.accounts, *seen.orders]
+    ]
+    lines += ["", "| readers | requests/s | p50 | p99 |", "| ---: | ---: | ---: | ---: |"]
+    lines += [
+        f"| {count:,} | {load.per_s:,.0f} | {load.p50_us / 1000:.2f} ms |"
+        f" {load.p99_us / 1000:.2f} ms |"
+        for count, load in seen.readers.items()
+    ]
+    if seen.events:
+        lines += ["", *drips({f"{d.rate:,.0f}/s asked": d for d in seen.events})]
+    return lines
+
+
+def put(name: str, lines: Sequence[str], page: Path = PAGE) -> None:
+    """Set a table between its two marks in the page."""
+    text = page.read_text()
+    mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not mark.search(text):
+        raise ValueError(f"{page}: no place marked <!-- {name} --> … <!-- /{name} -->")
+    table = "\n".join(lines) + "\n"
+    page.write_text(mark.sub(lambda found: found[1] + table + found[2], text))
+
+
+def _middle(rounds: Sequence[tuple[Load, Load]]) -> float:
+    return median(many.per_s for many, _ in rounds)
