@@ -18,12 +18,15 @@ from realtime import __version__
 from realtime.alpaca.gate import Gate
 from realtime.alpaca.pacing import Farm, Pacer
 from realtime.alpaca.rest import Rest
+from realtime.auth.verifier import Verifier
 from realtime.config.settings import AccountSettings, Settings, stream_url
+from realtime.config.values import is_loopback
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.live.follower import Follower, Target
 from realtime.logs import get_logger
 from realtime.secret import Credentials
+from realtime.server.access import AccessRules
 from realtime.server.app import build
 from realtime.server.listen import serve
 from realtime.store import Profile, Store
@@ -89,6 +92,8 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
         version=__version__,
         started_at=started_at,
         cors_origins=settings.server.cors_origins,
+        hosts=_hosts(settings),
+        access=_access(settings),
     )
     async with (
         aiohttp.ClientSession(
@@ -129,6 +134,24 @@ async def _following(
     except BaseExceptionGroup as group:
         # Followers keep their failures to themselves: what arrives here is the block's own error.
         raise group.exceptions[0] from None
+
+
+def _hosts(settings: Settings) -> frozenset[str] | None:
+    """Names that readers may call us by. On loopback any other is a page's own (DNS rebinding)."""
+    server = settings.server
+    if not is_loopback(server.host) and not server.hosts:
+        return None
+    return frozenset((*server.hosts, server.host))
+
+
+def _access(settings: Settings) -> AccessRules:
+    if settings.auth is None:
+        return AccessRules()
+    return AccessRules(
+        verifier=Verifier(settings.auth.rules, settings.auth.keys),
+        open_ops=settings.auth.open_ops,
+        requests_per_s=settings.limits.requests_per_s,
+    )
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

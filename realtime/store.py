@@ -8,6 +8,7 @@ know of changes subscribes; a subscriber is called with the change and must not 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 from msgspec import Struct, structs
 
@@ -65,6 +66,29 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 Subscriber = Callable[[Change], None]
+
+
+class Records(Protocol):
+    """What readers may do with the store, or with the part of it that they may know of."""
+
+    @property
+    def boot(self) -> str:
+        """Names this run."""
+
+    @property
+    def version(self) -> int:
+        """Another number whenever any of the records has changed."""
+
+    @property
+    def records(self) -> Mapping[AccountLabel, Record]:
+        """All of them, in the order of the configuration."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Record]: ...
+
+    def get(self, label: str) -> Record | None:
+        """The record of an account."""
 
 
 class Store:

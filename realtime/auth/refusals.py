@@ -14,6 +14,8 @@ class TokenRefused(RealtimeError):
     a stranger's guess and gets one answer.
     """
 
-    def __init__(self, code: Code, message: str, *, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(self, code: Code, message: str, *, is_unknown_key: bool = False) -> None:
+        super().__init__(message)
         self.code = code
+        self.is_unknown_key = is_unknown_key
+        """It names a key that we do not have; its issuer may have made one since."""

@@ -97,7 +97,11 @@ def _verified(token: str, keys: Sequence[Key]) -> bytes:
             continue
         assert isinstance(payload, bytes), "a JWS carries bytes"
         return payload
-    raise TokenRefused("token_invalid", "no key of this daemon's has signed the token")
+    raise TokenRefused(
+        "token_invalid",
+        "no key of this daemon's has signed the token",
+        is_unknown_key=key_id is not None and key_id not in {key.key_id for key in keys},
+    )
 
 
 def _check_address(claims: Claims, rules: Rules) -> None:

@@ -12,6 +12,8 @@ COMMON_HEADERS = {
     "Server": "realtime",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """On every answer. `Server` is stated so that the library's does not name its version."""
 

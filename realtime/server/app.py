@@ -6,13 +6,17 @@ from functools import partial
 
 from aiohttp import web
 
+from realtime.server.access import AccessRules, Doorkeeper
 from realtime.server.cors import allow_origins
 from realtime.server.desk import Desk
 from realtime.server.endpoints import add_routes, problems
+from realtime.server.guard import make_guard
+from realtime.server.headers import vary_with_token
+from realtime.server.origins import Names
 from realtime.server.page.files import add_page
 from realtime.server.plans import Plans
 from realtime.server.push.broadcast import Broadcast
-from realtime.server.routes import PREFIXES
+from realtime.server.routes import PREFIXES, access_table
 from realtime.server.runner import PLANS
 from realtime.store import Store
 from realtime.views.documents import Views
@@ -29,11 +33,19 @@ def build(
     version: str,
     started_at: float,
     cors_origins: Sequence[str] = (),
+    hosts: frozenset[str] | None = None,
+    access: AccessRules = AccessRules(),  # noqa: B008 - frozen
     broadcast: Broadcast | None = None,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
-    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
-    app[PLANS] = Plans(clock)
+    doorkeeper = Doorkeeper(access, clock)
+    guard = make_guard(
+        doorkeeper,
+        Names(hosts=hosts, pages=frozenset(cors_origins)),
+        {**access_table(), **{prefix + "/page/{path}": "open" for prefix in PREFIXES}},
+    )
+    app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY_BYTES)
+    app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)
     broadcast = broadcast or Broadcast(store, clock)
     app.cleanup_ctx.append(partial(_broadcasting, broadcast))
     app.on_shutdown.append(partial(_end_responses, broadcast))
@@ -43,6 +55,8 @@ def build(
     add_routes(app, desk)
     add_page(app, PREFIXES)
     allow_origins(app, cors_origins)
+    if access.verifier is not None:
+        app.on_response_prepare.append(vary_with_token)
     return app
 
 

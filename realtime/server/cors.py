@@ -6,6 +6,7 @@ import aiohttp_cors
 from aiohttp import web
 
 from realtime.server.answers import COMMON_HEADERS
+from realtime.server.headers import vary_with
 
 EXPOSED = (
     "ETag",
@@ -43,5 +44,7 @@ def allow_origins(app: web.Application, origins: Sequence[str]) -> None:
 async def _vary(_: web.Request, response: web.StreamResponse) -> None:
     # Without it a shared cache would give one origin's permission to another (Fetch standard).
     # A preflight's answer is made by the library and has our headers from here only.
-    response.headers.update(COMMON_HEADERS)
-    response.headers["Vary"] = "Origin"
+    response.headers["Server"] = COMMON_HEADERS["Server"]
+    for name, value in COMMON_HEADERS.items():
+        response.headers.setdefault(name, value)
+    vary_with(response, ["Origin"])

@@ -8,7 +8,7 @@ from msgspec import Struct
 from realtime.server.nearest import nearest
 from realtime.server.problems import Problem, shown
 from realtime.server.push.broadcast import Broadcast
-from realtime.store import Record, Store
+from realtime.store import Record, Records
 from realtime.views.documents import Views
 from realtime.views.health import Census, take_census
 from realtime.views.moments import http_date, instant
@@ -19,17 +19,19 @@ ChangesWith = Literal["account", "farm", "clock"]
 
 
 class Desk:
-    """One a server. `clock` gives epoch seconds."""
+    """One a set of accounts that a reader may know of. `clock` gives epoch seconds."""
 
     def __init__(
         self,
-        store: Store,
+        store: Records,
         views: Views,
         *,
         clock: Callable[[], float],
         version: str,
         started_at: float,
         broadcast: Broadcast,
+        lists: Views | None = None,
+        only: frozenset[str] | None = None,
     ) -> None:
         self.store = store
         self.views = views
@@ -37,6 +39,10 @@ class Desk:
         self.version = version
         self.started_at = started_at
         self.broadcast = broadcast
+        self.lists = lists or views
+        """Renders what is about many accounts, of this desk's alone."""
+        self.only = only
+        """Labels that may be asked for here; None: all."""
         self._is_ready = False
         self._freshness = Rows(self._freshness_of)
         self._farm_freshness: tuple[int, dict[str, str]] = (-1, {})

@@ -6,10 +6,13 @@ from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from msgspec import structs
 
 from realtime.logs import get_logger
+from realtime.server.access import PRINCIPAL
 from realtime.server.answers import Answer, response
 from realtime.server.desk import Call, Desk
+from realtime.server.desks import Desks
 from realtime.server.nearest import nearest
 from realtime.server.parameters import Parameters
 from realtime.server.plans import MEANING, Meaning
@@ -25,9 +28,10 @@ STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.pat
 
 def add_routes(app: web.Application, desk: Desk) -> list[web.AbstractRoute]:
     """Give the application every route of the table; HEAD comes with each GET."""
+    desks = Desks(desk)
     return app.add_routes(
         [
-            web.get(path, _endpoint(route, desk), allow_head=True)
+            web.get(path, _endpoint(route, desks), allow_head=True)
             for route in ROUTES
             for path in all_paths(route)
         ]
@@ -35,11 +39,13 @@ def add_routes(app: web.Application, desk: Desk) -> list[web.AbstractRoute]:
 
 
 def _endpoint(
-    route: Route[Any], desk: Desk
+    route: Route[Any], desks: Desks
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
 
     async def endpoint(request: web.Request) -> web.StreamResponse:
+        principal = request[PRINCIPAL]
+        desk = desks.of(principal)
         asked = parameters.read(request.rel_url.raw_query_string)
         call = Call(
             request.match_info.get("account_id", ""),
@@ -50,6 +56,7 @@ def _endpoint(
         answer = partial(route.answer, desk, call, asked)
         given = answer()
         if isinstance(given, Subscription):
+            given = structs.replace(given, until=principal.until, holder=principal.holder)
             return await desk.broadcast.serve(request, given)
         if route.changes_with is not None:
             request[MEANING] = Meaning(
@@ -57,6 +64,8 @@ def _endpoint(
                 # No subscription this time, so none the next: a route gives one or the other.
                 answer=cast(Callable[[], Answer], answer),
                 mark=desk.mark(route.changes_with, call),
+                until=principal.until,
+                holder=principal.holder,
             )
         return response(given)
 

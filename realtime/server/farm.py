@@ -14,7 +14,7 @@ def answer_accounts(desk: Desk, call: Call, query: AccountsQuery) -> Answer:
     headers = desk.farm_freshness()
     if is_match(call.if_none_match, headers["ETag"]):
         return Answer(status=304, headers=headers)
-    rendered = desk.views.accounts(desk.store, query)
+    rendered = desk.lists.accounts(desk.store, query)
     return Answer(
         body=rendered.body,
         headers={**headers, "Content-Type": JSON, "X-Total-Count": str(rendered.total)},
@@ -24,7 +24,7 @@ def answer_accounts(desk: Desk, call: Call, query: AccountsQuery) -> Answer:
 def answer_status(desk: Desk, _: Call, query: StatusQuery) -> Answer:
     """The links as of now. It counts seconds, so it is never conditional."""
     now = desk.clock()
-    rendered = desk.views.status(desk.store, query, now=now)
+    rendered = desk.lists.status(desk.store, query, now=now)
     return Answer(
         body=rendered.body,
         headers={

@@ -67,10 +67,18 @@ class Plan:
 class Plans:
     """head → plan, bounded. `clock` gives epoch seconds."""
 
-    def __init__(self, clock: Callable[[], float], *, most: int = PLANS_MOST) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        most: int = PLANS_MOST,
+        allows: Callable[[str], bool] = lambda holder: True,
+    ) -> None:
         self.hits = 0
         """Requests answered from here."""
         self._clock = clock
+        self._allows = allows
+        """Whether a holder may ask once more now; the library asks, too, and tells if not."""
         self._most = most
         self._plans: dict[bytes, Plan] = {}
         self._date = ""
@@ -87,6 +95,8 @@ class Plans:
             return None
         if plan.until is not None and self._clock() >= plan.until:
             del self._plans[head]
+            return None
+        if plan.holder is not None and not self._allows(plan.holder):
             return None
         date = rfc822_formatted_time()
         if date is not self._date:

@@ -1,6 +1,7 @@
 """Every error a reader can be answered: RFC 9457 with `code` and `remedy`, one shape for all."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +26,19 @@ class Kind(Struct, frozen=True):
 KINDS: Mapping[str, Kind] = {
     "bad_parameter": Kind(400, "A query parameter is wrong", "see the route's parameters"),
     "malformed_request": Kind(400, "This is not HTTP as we understand it", "check the client"),
+    "token_missing": Kind(
+        401, "A token is needed here", "send `Authorization: Bearer …`; ask your issuer for one"
+    ),
+    "token_invalid": Kind(401, "The token is not believed", "ask your issuer for another"),
+    "token_expired": Kind(401, "The token has expired", "ask your issuer for a new one"),
+    "permission_missing": Kind(
+        403, "The token does not permit this", "ask your issuer for the permission"
+    ),
+    "cross_origin": Kind(
+        403,
+        "A page of another origin may not do this",
+        "add the origin to server.cors_origins if the page is yours",
+    ),
     "cors_refused": Kind(
         403, "This origin may not read from here", "add the origin to server.cors_origins"
     ),
@@ -33,13 +47,21 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unknown_route": Kind(404, "There is no such route", "GET / lists the routes"),
     "method_not_allowed": Kind(405, "This route does not know the method", "see the Allow header"),
+    "body_too_slow": Kind(408, "The body did not arrive", "send it at once"),
     "body_too_large": Kind(413, "The body is too large", "send less"),
     "uri_too_long": Kind(414, "The request line is too long", "ask for fewer things at once"),
     "expectation_failed": Kind(
         417, "The Expect header cannot be met", "leave it out or send 100-continue"
     ),
+    "wrong_host": Kind(
+        421, "This daemon goes by another name", "add the name to server.hosts if it is yours"
+    ),
+    "too_many_requests": Kind(429, "Too many requests", "ask again after Retry-After"),
     "headers_too_large": Kind(431, "The header fields are too large", "send less"),
     "failed": Kind(500, "The daemon made a mistake", "look for server.failed in its log"),
+    "keys_unavailable": Kind(
+        503, "No token can be verified yet", "look for auth.keys_unavailable in the log"
+    ),
     "starting": Kind(503, "Accounts are still being read", "ask again after Retry-After"),
     "account_unreachable": Kind(
         503, "The account could not be read yet", "the daemon tries again by itself"
@@ -62,6 +84,8 @@ KINDS: Mapping[str, Kind] = {
 class Problem(Exception):
     """An answer that is an error. Handlers raise it; the server's edge turns it into bytes."""
 
+    kinds: ClassVar[Mapping[str, Kind]] = KINDS
+
     def __init__(
         self,
         code: str,
@@ -81,7 +105,7 @@ class Problem(Exception):
 
     def answer(self, path: str | None = None) -> Answer:
         """The problem document; `path` is what was asked, where that is known."""
-        kind = KINDS[self.code]
+        kind = self.kinds[self.code]
         document: dict[str, object] = {
             "type": f"urn:realtime:problem:{self.code}",
             "title": kind.title,

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from realtime.core.model import Account, Order, Position
+from realtime.server.access import Access
 from realtime.server.answers import JSON, Answer
 from realtime.server.desk import Call, ChangesWith, Desk
 from realtime.server.farm import answer_accounts, answer_status
@@ -52,6 +53,8 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     """The type of the JSON answered; None if it is none."""
     events: Mapping[str, type[Struct]] = {}
     """Event → its document, where the answer is a stream of events."""
+    access: Access = "account_access"
+    """What a reader needs."""
     changes_with: ChangesWith | None = None
     """On what the answer depends beside the request; None: what a request meant is not kept."""
     problems: tuple[str, ...] = ()
@@ -157,6 +160,7 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/health",),
+        access="open",
         summary="Whether the farm as a whole is well",
         query=HealthQuery,
         answer=answer_health,
@@ -165,6 +169,7 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/livez",),
+        access="open",
         summary="Whether the process answers",
         query=NoQuery,
         answer=answer_livez,
@@ -172,6 +177,7 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/readyz",),
+        access="open",
         summary="Whether every enabled account has been tried once",
         query=NoQuery,
         answer=answer_readyz,
@@ -180,6 +186,7 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/realtime",),
+        access="any",
         summary="This list",
         query=NoQuery,
         answer=answer_index,
@@ -187,12 +194,18 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/",),
+        access="open",
         summary="The live page for browsers; this list for programs",
         query=NoQuery,
         answer=answer_home,
         document=Index,
     ),
 )
+
+
+def access_table() -> dict[str, Access]:
+    """Path as the router names it → what a reader needs."""
+    return {path: route.access for route in ROUTES for path in all_paths(route)}
 
 
 def all_paths(route: Route[Any]) -> Iterator[str]:

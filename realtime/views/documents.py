@@ -5,7 +5,7 @@ from operator import is_
 
 from msgspec import Raw, Struct
 
-from realtime.store import Record, Store
+from realtime.store import Record, Records
 from realtime.views.accounts import (
     AccountsJson,
     AccountsQuery,
@@ -85,13 +85,13 @@ class Views:
 
         return self._rendered(("orders", record.profile.label, query), record, render)
 
-    def accounts(self, store: Store, query: AccountsQuery) -> Rendered:
+    def accounts(self, store: Records, query: AccountsQuery) -> Rendered:
         """The farm as a table."""
         return self.renderings.get(
             ("accounts", query), store.version, lambda: self._accounts(store, query)
         )
 
-    def status(self, store: Store, query: StatusQuery, *, now: float) -> Rendered:
+    def status(self, store: Records, query: StatusQuery, *, now: float) -> Rendered:
         """The farm's links as of `now`, epoch seconds."""
         for rows in (self._version_rows, self._status_rows, self._status_json):
             rows.forget_strangers(store)
@@ -119,7 +119,7 @@ class Views:
     ) -> Rendered:
         return self.renderings.get(key, record.version, lambda: self.shelf.use(record, render))
 
-    def _accounts(self, store: Store, query: AccountsQuery) -> Rendered:
+    def _accounts(self, store: Records, query: AccountsQuery) -> Rendered:
         for rows in (self._account_rows, self._account_json):
             rows.forget_strangers(store)
         found = [self._account_rows.of(record) for record in store if is_wanted(record, query)]

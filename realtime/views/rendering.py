@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from realtime.core.model import AccountLabel
-from realtime.store import Record, Store
+from realtime.store import Record, Records
 
 ENCODER = msgspec.json.Encoder()
 
@@ -95,7 +95,7 @@ class Rows(Generic[Row]):
         self._rows[label] = (record, row)
         return row
 
-    def forget_strangers(self, store: Store) -> None:
+    def forget_strangers(self, store: Records) -> None:
         """Drop the rows of accounts that have left the store."""
         if len(self._rows) > len(store):
             for label in self._rows.keys() - store.records.keys():

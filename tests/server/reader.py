@@ -21,6 +21,8 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Server": "realtime",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
 
@@ -88,7 +90,9 @@ class Reader:
             return Reply(answer.status, answer.headers, await answer.read())
 
 
-def application(store: Store, clock: Clock, cors_origins: Sequence[str] = ()) -> web.Application:
+def application(
+    store: Store, clock: Clock, cors_origins: Sequence[str] = (), **more: Any
+) -> web.Application:
     """The readers' edge of this store."""
     return build(
         store,
@@ -97,6 +101,7 @@ def application(store: Store, clock: Clock, cors_origins: Sequence[str] = ()) ->
         version="1.2.3",
         started_at=NOW - 60,
         cors_origins=cors_origins,
+        **more,
     )
 
 

@@ -65,9 +65,10 @@ def answer_events(desk: Desk, call: Call, query: EventsQuery) -> Answer | Subscr
     """A subscription. A label that no account has is a mistake, not a silent stream."""
     for label in query.account_id:
         desk.record(label)
-    labels = frozenset(AccountLabel(label) for label in query.account_id)
+    labels = frozenset(AccountLabel(label) for label in query.account_id or desk.only or ())
+    everything = not query.account_id and desk.only is None
     kinds = ALWAYS.union(*(KINDS[each] for each in query.types))
     return Subscription(
-        choice=Choice(labels or None, kinds),
+        choice=Choice(None if everything else labels, kinds),
         last_event_id=call.last_event_id or query.last_event_id,
     )

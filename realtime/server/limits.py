@@ -1,0 +1,114 @@
+"""How much one reader may take: requests of a token, connections of an address, time for a head."""
+
+import asyncio
+import ipaddress
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+METERED_MOST = 8192
+"""Tokens whose pace is remembered; the one that was quiet longest is forgotten first."""
+
+HEAD_WITHIN_S = 10.0
+"""A request that has begun must have its whole head here by then: a slow reader's phone needs one
+second, and who takes longer means to hold the connection (slowloris)."""
+
+SWEEP_S = 2.0
+"""How often connections are looked at."""
+
+
+ROUNDING_S = 1e-6
+"""Epoch seconds are exact to a quarter of a microsecond."""
+
+
+class Meter:
+    """Lets each token ask so often a second, with a second's worth at once. None: any number."""
+
+    def __init__(self, per_s: int | None, clock: Callable[[], float]) -> None:
+        self._per_s = per_s
+        self._clock = clock
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+        """Holder → when it may ask a whole second's worth again (the "virtual scheduling" of a
+        leaky bucket: one number a holder)."""
+        self.refused = 0
+
+    def allows(self, holder: str) -> bool:
+        """Whether this request may pass; if so it counts."""
+        if self._per_s is None:
+            return True
+        now = self._clock()
+        full_at = max(now, self._full_at.get(holder, 0.0)) + 1 / self._per_s
+        if full_at > now + 1.0 + ROUNDING_S:
+            self.refused += 1
+            return False
+        self._full_at[holder] = full_at
+        if len(self._full_at) > METERED_MOST:
+            self._full_at.popitem(last=False)
+        return True
+
+
+class Addresses:
+    """Open connections by the address they come from; this machine's own are not counted, since
+    a proxy here speaks for everybody."""
+
+    def __init__(self, most: int | None, *, counts_loopback: bool = False) -> None:
+        self._most = most
+        self._counts_loopback = counts_loopback
+        self._open: Counter[str] = Counter()
+        self.refused = 0
+
+    def enter(self, address: str) -> bool:
+        """Count a connection; whether there is room for it. If not, it is not counted."""
+        if self._most is None or self._is_ours(address):
+            return True
+        if self._open[address] >= self._most:
+            self.refused += 1
+            return False
+        self._open[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """A connection that had entered is gone."""
+        if self._open[address] > 1:
+            self._open[address] -= 1
+        else:
+            del self._open[address]
+
+    def _is_ours(self, address: str) -> bool:
+        if self._counts_loopback:
+            return False
+        try:
+            return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        except ValueError:
+            return True  # no internet address: a socket of this machine
+
+
+class Watched(Protocol):
+    """A connection as the sweep sees it."""
+
+    @property
+    def half_a_head(self) -> int | None:
+        """Which request has begun to arrive and is not complete; None if there is none."""
+
+    def force_close(self) -> None:
+        """End it."""
+
+
+async def sweep(connections: Callable[[], Iterable[Watched]]) -> None:
+    """Close connections whose request does not arrive, until cancelled."""
+    loop = asyncio.get_running_loop()
+    begun: dict[Watched, tuple[int, float]] = {}
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        now, seen = loop.time(), dict[Watched, tuple[int, float]]()
+        for connection in list(connections()):
+            number = connection.half_a_head
+            if number is None:
+                continue
+            known = begun.get(connection)
+            since = known[1] if known is not None and known[0] == number else now
+            if now - since >= HEAD_WITHIN_S:
+                connection.force_close()
+            else:
+                seen[connection] = (number, since)
+        begun = seen
