@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from realtime.alpaca.answers import NEW_KEY
 from realtime.alpaca.lenient import DEPTH_MAX, MISFIT, mend, split_array, split_object, text
 from realtime.alpaca.rest_form import in_rest_form
+from realtime.alpaca.shared_words import share_words
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
 from realtime.core.session import (
     STREAM,
@@ -153,7 +154,9 @@ def _answered(message: Authorization | Listening) -> Message:
 
 def _identified(order: Order, path: str) -> Order:
     _check_identity(order, path)
-    return in_rest_form(order)
+    order = in_rest_form(order)
+    share_words(order)  # it was made in this moment: nobody else holds it
+    return order
 
 
 def _check_identity(order: Order, path: str, depth: int = 0) -> None:
