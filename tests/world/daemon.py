@@ -8,6 +8,7 @@ from random import Random
 from msgspec import Struct
 
 from realtime.app import Daemon, World, running
+from realtime.cli.steady import SteadyClock
 from realtime.config.settings import (
     AccountSettings,
     AlpacaSettings,
@@ -83,7 +84,7 @@ class Keeper:
     async def _run(self, ready: asyncio.Event) -> None:
         number = len(self.starts)
         world = World(
-            clock=self._broker.clocks.daemon,
+            clock=SteadyClock(self._broker.clocks.daemon, asyncio.get_running_loop().time),
             chance=Random(f"daemon:{self._seed}:{number}"),
             make_connector=lambda: WorldConnector(limit=0),
         )

@@ -6,9 +6,10 @@ from decimal import Decimal
 from random import Random
 
 from realtime.simulator.exchange.accounts import Account
-from realtime.simulator.exchange.engine import Refusal
+from realtime.simulator.exchange.engine import Refusal, TradeUpdate
 from realtime.simulator.exchange.execution import execute
 from realtime.simulator.exchange.orders import LEG, Execution, Order
+from realtime.simulator.exchange.timestamps import rfc3339
 from tests.world.broker import Broker
 from tests.world.kinds import Details
 from tests.world.ledger import Ledger
@@ -41,6 +42,7 @@ class Deeds:
             "deed.round_trip": self._round_trip,
             "deed.understate": self._understate,
             "deed.echo": self._echo,
+            "deed.zombie": self._zombie,
             "deed.cancel_all": self._cancel_all,
         }
 
@@ -149,6 +151,18 @@ class Deeds:
         chosen = self._chance.sample(ids, min(len(ids), int(details["orders"] or 0)))
         updates = [each.update for each in told if each.order_id in chosen]
         self._broker.echo(updates * int(details["times"] or 1))
+
+    def _zombie(self, label: str, _: Details) -> None:
+        """Of orders that have ended a working version is told, dated after the end."""
+        ended = [o for o in self._account(label).orders.values() if o.is_terminal]
+        working = {t.order_id: t for t in self._ledger.told[label] if t.status == "new"}
+        for order in self._chance.sample(ended, min(3, len(ended))):
+            if order.id in working:
+                update = working[order.id].update
+                told = update.data["order"]
+                assert isinstance(told, dict)
+                late = {**told, "updated_at": rfc3339(order.updated_at + 5_000_000)}
+                self._broker.echo([TradeUpdate(label, {**update.data, "order": late})])
 
     def _cancel_all(self, label: str, _: Details) -> None:
         self._exchange.cancel_all(label)

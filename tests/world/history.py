@@ -25,6 +25,7 @@ from tests.world.deeds import Deeds
 from tests.world.ledger import Ledger
 from tests.world.network import Kind, Network
 from tests.world.oracles.budget import Budget
+from tests.world.oracles.fills import Fills
 from tests.world.oracles.leftovers import check_ended, check_stopped, tasks_now
 from tests.world.oracles.links import Links
 from tests.world.oracles.patience import Patience
@@ -116,6 +117,8 @@ class _History:
         if event in records.MISTAKES or level in ("critical", "exception"):
             shown = "".join(traceback.format_exc()) if line.get("exc_info") else ""
             self._faults.append(f"{dict(line)}\n{shown}")
+        elif event == "fill.applied":
+            self._fills.hear(line)
         self.trace.add(f"log {event} {line.get('account')}")
 
     async def _build(self, loop: world_loop.WorldLoop) -> None:
@@ -139,9 +142,10 @@ class _History:
         self._reads = Reads(self._ledger, patience, self._broker.exchange)
         self._links = Links(schedule, self._broker, patience)
         self._budget = Budget(self._broker)
+        self._fills = Fills(self._broker)
         self._broker.on_event.append(self._happened)
         self._keeper.on_record.append(self._changed)
-        self._keeper.on_start += [self._links.forget, self._reads.forget]
+        self._keeper.on_start += [self._links.forget, self._reads.forget, self._fills.forget]
         self._network.on_dial.append(self._dialed)
 
     async def _live(self) -> None:
@@ -175,6 +179,7 @@ class _History:
         now = asyncio.get_running_loop().time()
         self._links.watch(now)
         self._budget.watch(now, len(self._keeper.starts))
+        self._fills.check()
         self._check_faults()
         self._agenda.add(now + WATCH_S, self._watch)
 

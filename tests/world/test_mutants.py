@@ -1,0 +1,30 @@
+"""The world can fail: it notices broken rules. All of them: `scripts/mutants`."""
+
+import pytest
+
+from tests.world.mutants import MUTANTS
+from tests.world.mutation import judge, misfit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_fits_the_sources(name: str) -> None:
+    """Whoever changes a rule's words changes the mutant that breaks it."""
+    assert misfit(MUTANTS[name]) == ""
+
+
+def test_mutants_are_as_many_as_promised() -> None:
+    assert len(MUTANTS) >= 45
+
+
+def test_a_broken_rule_is_noticed() -> None:
+    (verdict,) = judge([MUTANTS["buffer dropped"]], range(20), jobs=1)
+    assert verdict.seed is not None, verdict
+
+
+def test_a_word_that_is_not_there_is_told() -> None:
+    mutant = MUTANTS["buffer dropped"]
+    (edit,) = mutant.edits
+    broken = type(mutant)("odd", (type(edit)(edit.file, "no such words", ""),))
+    (verdict,) = judge([broken], range(1), jobs=1)
+    assert "found 0 times" in verdict.problem
