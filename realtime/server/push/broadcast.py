@@ -106,6 +106,7 @@ class Broadcast:
         self._joining: list[Reader] = []
         self._position = 0
         """Up to where the live readers have been told."""
+        self._breath_at = 0.0
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()
         self._is_closing = False
@@ -126,6 +127,7 @@ class Broadcast:
                 async with asyncio.timeout_at(beat_at):
                     await self._woken.wait()
             began = loop.time()
+            self._breath_at = began + SLICE_S
             if self._woken.is_set():
                 self._woken.clear()
                 await self._tell()
@@ -224,17 +226,18 @@ class Broadcast:
         self, readers: Sequence[Reader], chunks: Sequence[Chunk], begin: int, end: int
     ) -> None:
         """Write what happened between two positions, without keeping the loop for long."""
-        if not chunks:
-            return
-        loop = asyncio.get_running_loop()
-        slice_ends = loop.time() + SLICE_S
-        for reader in readers:
+        for reader in readers if chunks else ():
+            await self._breathe()
             if reader.is_live:
                 reader.position = begin
                 self._write(reader, chunks, end)
-            if loop.time() > slice_ends:
-                await asyncio.sleep(0)
-                slice_ends = loop.time() + SLICE_S
+
+    async def _breathe(self) -> None:
+        """Let others run if it has been long since they could."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._breath_at:
+            await asyncio.sleep(0)
+            self._breath_at = loop.time() + SLICE_S
 
     def _write(self, reader: Reader, chunks: Sequence[Chunk], end: int) -> None:
         for each in chunks:
