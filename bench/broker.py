@@ -8,7 +8,6 @@ or with `count` (as many on each socket as fast as it takes them), answers when 
 import argparse
 import asyncio
 import json
-from collections.abc import Iterator
 
 import uvloop
 from aiohttp import WSMsgType, web
@@ -29,11 +28,10 @@ class Player:
     def __init__(self, positions: int, orders: int) -> None:
         self.sent = 0
         self._sockets: dict[str, asyncio.Transport] = {}
-        self._updates: dict[str, Iterator[bytes]] = {}
-        held = [frames.position_json(symbol) for symbol in frames.SYMBOLS[:positions]]
+        self._telling: dict[str, frames.Telling] = {}
+        self._held = [frames.position_json(symbol) for symbol in frames.SYMBOLS[:positions]]
         listed = [frames.order_json(n, status="filled" if n % 5 else "new") for n in range(orders)]
         self._canned = {
-            "/v2/positions": json.dumps(held).encode(),
             "/v2/orders": json.dumps(listed[::-1]).encode(),
             "/v2/account/activities/FILL": b"[]",
         }
@@ -44,6 +42,8 @@ class Player:
         body = self._canned.get(request.path)
         if request.path == "/v2/account":
             body = json.dumps(frames.ACCOUNT | {"account_number": f"PA{key}"}).encode()
+        elif request.path == "/v2/positions":
+            body = json.dumps([*self._held, *self._traded(key)]).encode()
         if body is None:
             return web.json_response({"code": 40410000, "message": "order not found"}, status=404)
         return web.Response(body=body, content_type="application/json")
@@ -107,11 +107,18 @@ class Player:
                 made += 1
             await asyncio.sleep(TICK_S)
 
+    def _traded(self, key: str) -> list[dict[str, object]]:
+        telling = self._telling.get(key)
+        if telling is None or not telling.held:
+            return []
+        held = str(telling.held)
+        return [frames.position_json(frames.TRADED) | {"qty": held, "qty_available": held}]
+
     def _next(self, key: str) -> bytes:
         self.sent += 1
-        if key not in self._updates:
-            self._updates[key] = frames.updates(int(key[1:]))
-        return next(self._updates[key])
+        if key not in self._telling:
+            self._telling[key] = frames.Telling(int(key[1:]))
+        return next(self._telling[key])
 
 
 async def serve(port: int, positions: int, orders: int) -> None:

@@ -5,6 +5,7 @@ update carries the moment it was made in `order.subtag` (ns of the monotonic clo
 processes of a machine share), so a reader can tell how long it was under way.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -116,8 +117,8 @@ def position_json(symbol: str) -> dict[str, object]:
     }
 
 
-TRADED = "SPY"
-"""The one symbol that updates are of."""
+TRADED = "QQQ"
+"""The one symbol that updates are of; nothing of it is held at first."""
 
 _SCENE: tuple[tuple[str, str, str, str], ...] = (
     ("new", "new", "0", ""),
@@ -127,20 +128,32 @@ _SCENE: tuple[tuple[str, str, str, str], ...] = (
 """event, status, filled quantity, quantity of this execution"""
 
 
-def updates(account: int) -> Iterator[bytes]:
+class Telling:
     """The trade updates of an account without end, as websocket frames made when asked for."""
-    number = 0
-    while True:
-        side, start = ("buy", 0) if number % 2 == 0 else ("sell", 10)
-        for event, status, filled, qty in _SCENE:
-            now = time.time()
-            at = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"
-            held = start + int(filled) if side == "buy" else start - int(filled)
-            yield frame(_update(account, number, side, event, status, filled, qty, held, at))
-        number += 1
+
+    def __init__(self, account: int) -> None:
+        self.held = 0
+        """Of the symbol traded, after the update given last."""
+        self._account = account
+        self._scenes = self._played()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._scenes)
+
+    def _played(self) -> Iterator[bytes]:
+        for number in itertools.count():
+            side, start, sign = ("buy", 0, 1) if number % 2 == 0 else ("sell", 10, -1)
+            for scene in _SCENE:
+                now = datetime.fromtimestamp(time.time(), UTC)
+                at = now.strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"
+                self.held = start + sign * int(scene[2])
+                yield frame(_update(self._account, number, side, scene, self.held, at))
 
 
-def _template() -> str:
+def _template(*, executes: bool) -> str:
     order = order_json(0) | {
         "id": "@id",
         "client_order_id": "bench-@number",
@@ -154,52 +167,35 @@ def _template() -> str:
         "filled_avg_price": "188.4",
         "subtag": "@ns",
     }
-    update = {
-        "event": "@event",
-        "timestamp": "@at",
-        "order": order,
+    execution = {
         "execution_id": "@execution",
         "price": "188.4",
         "qty": "@qty",
         "position_qty": "@held",
+    }
+    update = {
+        "event": "@event",
+        "timestamp": "@at",
+        "order": order,
+        **(execution if executes else {}),
         "at": "@at",
         "event_id": "@event_id",
     }
     text = json.dumps({"stream": "trade_updates", "data": update}, separators=(",", ":"))
-    names = [
-        "id",
-        "number",
-        "at",
-        "side",
-        "status",
-        "filled",
-        "ns",
-        "event",
-        "execution",
-        "qty",
-        "held",
-        "event_id",
-    ]
+    names = "id number at side status filled ns event execution qty held event_id".split()
     text = text.replace("%", "%%")
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(f"@{name}", f"%({name})s")
     return text
 
 
-_TEMPLATE = _template()
+_TEMPLATE, _TEMPLATE_NEW = _template(executes=True), _template(executes=False)
 
 
 def _update(
-    account: int,
-    number: int,
-    side: str,
-    event: str,
-    status: str,
-    filled: str,
-    qty: str,
-    held: int,
-    at: str,
+    account: int, number: int, side: str, scene: tuple[str, str, str, str], held: int, at: str
 ) -> bytes:
+    event, status, filled, qty = scene
     words = {
         "id": f"{number:08x}-{account:04x}-4e3f-8a4b-5c6d7e8f9a0b",
         "number": number,
@@ -214,12 +210,7 @@ def _update(
         "held": held,
         "event_id": f"{number:020d}{filled:>06}",
     }
-    text = _TEMPLATE % words
-    if event == "new":
-        text = text.replace('"price":"188.4","qty":"","position_qty":"0",', "", 1)
-        text = text.replace(f'"execution_id":"{words["execution"]}",', "", 1)
-        text = text.replace(f'"price":"188.4","qty":"","position_qty":"{held}",', "", 1)
-    return text.encode()
+    return ((_TEMPLATE if qty else _TEMPLATE_NEW) % words).encode()
 
 
 def frame(payload: bytes) -> bytes:

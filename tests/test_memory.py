@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from bench.frames import ACCOUNT, SYMBOLS, order_json, position_json, updates
+from bench.frames import ACCOUNT, SYMBOLS, Telling, order_json, position_json
 from realtime.alpaca.wire import decode_account, decode_frame, decode_orders, decode_positions
 from realtime.core.apply import apply
 from realtime.core.model import TradeUpdate
@@ -70,7 +70,7 @@ def test_a_usual_account() -> None:
 
 def test_a_busy_account_does_not_grow_for_ever() -> None:
     state, sizes = EMPTY, []
-    for count, frame in enumerate(islice(updates(1), EVENTS)):
+    for count, frame in enumerate(islice(Telling(1), EVENTS)):
         update = decode_frame(frame[4:])
         assert isinstance(update, TradeUpdate)
         state = apply(state, update, 1.0).state
