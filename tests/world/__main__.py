@@ -85,11 +85,8 @@ def mutants(names: tuple[str, ...], seeds: range, jobs: int, listing: bool) -> N
     chosen = [m for name, m in MUTANTS.items() if not names or any(n in name for n in names)]
     holes = 0
     for verdict in judge(chosen, seeds, jobs):
-        if verdict.seed is None:
-            holes += 1
-            click.echo(f"{'MISFIT' if verdict.problem else 'ALIVE':8} {verdict.name}  {verdict.problem}")
-        else:
-            click.echo(f"{'caught':8} {verdict.name}: seed {verdict.seed}, {verdict.oracle}")
+        holes += verdict.seed is None
+        click.echo(str(verdict))
     click.echo(f"{len(chosen) - holes} of {len(chosen)} caught within {len(seeds)} seeds")
     sys.exit(1 if holes else 0)
 

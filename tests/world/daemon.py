@@ -12,11 +12,10 @@ from realtime.cli.steady import SteadyClock
 from realtime.config.settings import (
     AccountSettings,
     AlpacaSettings,
-    Credentials,
     ServerSettings,
     Settings,
 )
-from realtime.secret import Secret
+from realtime.secret import Credentials, Secret
 from realtime.store import Change, Record
 from tests.world.broker import Broker
 from tests.world.loop import WorldConnector

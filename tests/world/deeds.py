@@ -102,11 +102,11 @@ class Deeds:
     def _twins(self, label: str, _: Details) -> None:
         """Two partial fills equal in price, size and moment."""
         order = self._rest(label, qty="5")
-        for _ in range(2):
+        for _n in range(2):
             execute(self._exchange._floor, self._account(label), order, Decimal(1), Decimal("9.5"))
 
     def _burst(self, label: str, details: Details) -> None:
-        for _ in range(int(details["orders"] or 0)):
+        for _n in range(int(details["orders"] or 0)):
             self._order(label)
 
     def _bracket(self, label: str, _: Details) -> None:

@@ -63,17 +63,25 @@ SIMULATED: tuple[Kind, ...] = (
     Kind(
         "deaf",
         3,
-        lambda c: {"after_s": round(c.uniform(0, 5), 1), "after_events": c.randint(0, 5), "count": 1},
+        lambda c: {
+            "after_s": round(c.uniform(0, 5), 1),
+            "after_events": c.randint(0, 5),
+            "count": 1,
+        },
         _fixed(COMPARISON_S),
     ),
     Kind("text_frames", 0.5, _for),
     Kind("maintenance", 2, _for),
-    Kind("key_revoked", 0.7, lambda c: {"cut": c.random() < 0.5, "for_s": round(c.uniform(5, 30), 1)}),
+    Kind(
+        "key_revoked", 0.7, lambda c: {"cut": c.random() < 0.5, "for_s": round(c.uniform(5, 30), 1)}
+    ),
     Kind(
         "drop",
         4,
-        lambda c: {"event": c.choice((None, "new", "fill", "partial_fill", "canceled", "replaced"))}
-        | _count(c, 4),
+        lambda c: (
+            {"event": c.choice((None, "new", "fill", "partial_fill", "canceled", "replaced"))}
+            | _count(c, 4)
+        ),
         _fixed(COMPARISON_S),
     ),
     Kind(
@@ -81,10 +89,18 @@ SIMULATED: tuple[Kind, ...] = (
         3,
         lambda c: {"times": c.randint(1, 3), "after_s": c.choice((0.0, 0.5, 6.0))} | _for(c),
     ),
-    Kind("delay", 3, lambda c: {"seconds": round(c.uniform(0.2, 8), 1), "every": c.randint(1, 3)}
-         | _for(c), _by("seconds")),
-    Kind("reorder", 4, lambda c: {"window": c.randint(2, 6), "within_s": round(c.uniform(0.5, 4), 1)}
-         | _for(c), _by("within_s")),
+    Kind(
+        "delay",
+        3,
+        lambda c: {"seconds": round(c.uniform(0.2, 8), 1), "every": c.randint(1, 3)} | _for(c),
+        _by("seconds"),
+    ),
+    Kind(
+        "reorder",
+        4,
+        lambda c: {"window": c.randint(2, 6), "within_s": round(c.uniform(0.5, 4), 1)} | _for(c),
+        _by("within_s"),
+    ),
     Kind("duplicate_on_reconnect", 2, lambda c: {"events": c.randint(1, 20)} | _count(c, 3)),
     Kind("unknown_event", 1, _count),
     Kind("unknown_status", 1, _count, _fixed(COMPARISON_S)),
@@ -93,17 +109,21 @@ SIMULATED: tuple[Kind, ...] = (
     Kind(
         "garbage",
         2,
-        lambda c: {
-            "instead": c.random() < 0.5,
-            "form": c.choice(("noise", "truncated", "array", "number", "empty", "not_utf8")),
-        }
-        | _count(c),
+        lambda c: (
+            {
+                "instead": c.random() < 0.5,
+                "form": c.choice(("noise", "truncated", "array", "number", "empty", "not_utf8")),
+            }
+            | _count(c)
+        ),
         _when_instead,
     ),
     Kind("rate_limited", 2, lambda c: {"headers": c.random() < 0.5} | _count(c, 4)),
     Kind("unauthorized", 0.3, lambda c: _count(c, 1)),
     Kind("server_error", 3, lambda c: {"status": c.choice((500, 502, 503, 504))} | _for(c, 8)),
-    Kind("latency", 3, lambda c: {"seconds": round(c.uniform(0.2, 13), 1), "jitter_s": 1.0} | _for(c)),
+    Kind(
+        "latency", 3, lambda c: {"seconds": round(c.uniform(0.2, 13), 1), "jitter_s": 1.0} | _for(c)
+    ),
     Kind("no_answer", 2, lambda c: _count(c, 2)),
     Kind("lagging_positions", 4, lambda c: {"seconds": round(c.uniform(1, 9.5), 1)} | _for(c, 25)),
     Kind("lagging_activities", 3, lambda c: {"seconds": round(c.uniform(1, 8), 1)} | _for(c, 25)),
@@ -120,24 +140,41 @@ NET: tuple[Kind, ...] = (
     Kind("net.cut", 4, _way),
     Kind("net.cut_after", 4, lambda c: _way(c) | {"bytes": c.choice((1, 60, 900, 5000, 30000))}),
     Kind("net.hole", 3, _way, _fixed(DEAD_PATH_S)),
-    Kind("net.stall", 4, lambda c: _way(c) | {"for_s": round(c.choice((0.4, 3, 9, 25, 40)) *
-         c.uniform(0.5, 1), 1)}, lambda d: min(float(d["for_s"] or 0), DEAD_PATH_S)),
-    Kind("net.slow", 3, lambda c: _way(c) | {"delay_s": round(c.uniform(0.05, 2), 2)} | _for(c),
-         _by("delay_s", 2)),
+    Kind(
+        "net.stall",
+        4,
+        lambda c: _way(c) | {"for_s": round(c.choice((0.4, 3, 9, 25, 40)) * c.uniform(0.5, 1), 1)},
+        lambda d: min(float(d["for_s"] or 0), DEAD_PATH_S),
+    ),
+    Kind(
+        "net.slow",
+        3,
+        lambda c: _way(c) | {"delay_s": round(c.uniform(0.05, 2), 2)} | _for(c),
+        _by("delay_s", 2),
+    ),
     Kind("net.dribble", 2, lambda c: _way(c) | _for(c)),
     Kind("net.refuse", 2, lambda c: _way(c) | _for(c)),
     Kind("net.dark", 2, lambda c: _way(c) | _for(c, 25)),
-)  # fmt: skip
+)
 """What happens between the two programs."""
 
 HOST: tuple[Kind, ...] = (
-    Kind("daemon.restart", 3, lambda c: {"kill": c.random() < 0.5, "down_s":
-         round(c.uniform(0.1, 6), 1)}, for_all=True),
-    Kind("clock.broker", 1, lambda c: {"ahead_s": c.choice((120.0, 2.0, -1.5, -120.0))},
-         for_all=True),
-    Kind("clock.daemon", 1, lambda c: {"ahead_s": c.choice((3600.0, 15.0, -15.0, -3600.0))},
-         for_all=True),
-)  # fmt: skip
+    Kind(
+        "daemon.restart",
+        3,
+        lambda c: {"kill": c.random() < 0.5, "down_s": round(c.uniform(0.1, 6), 1)},
+        for_all=True,
+    ),
+    Kind(
+        "clock.broker", 1, lambda c: {"ahead_s": c.choice((120.0, 2.0, -1.5, -120.0))}, for_all=True
+    ),
+    Kind(
+        "clock.daemon",
+        1,
+        lambda c: {"ahead_s": c.choice((3600.0, 15.0, -15.0, -3600.0))},
+        for_all=True,
+    ),
+)
 """What happens to the daemon and to the clocks."""
 
 MONEY_S = 21.0

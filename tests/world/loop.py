@@ -1,7 +1,6 @@
 """A virtual loop whose connections to the broker run over the world's network."""
 
 import asyncio
-from asyncio.base_events import MAXIMUM_SELECT_TIMEOUT
 from collections.abc import Callable, Coroutine
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, TypeVar
@@ -15,6 +14,9 @@ from tests.virtual import VirtualConnector, VirtualLoop
 from tests.world.network import Listening, Network
 
 T = TypeVar("T")
+
+NEVER_S = 24 * 3600
+"""What asyncio waits at the most when no timer is set."""
 
 
 class QuickSelector(Selector):  # type: ignore[misc]  # it has no type hints
@@ -31,7 +33,7 @@ class QuickSelector(Selector):  # type: ignore[misc]  # it has no type hints
             if events:
                 ready.append((key, events))
         if not ready:
-            if timeout is None or timeout >= MAXIMUM_SELECT_TIMEOUT:
+            if timeout is None or timeout >= NEVER_S:
                 raise SleepForeverError("nothing will ever happen")
             if timeout > 0:
                 self.clock.advance(timeout)
@@ -40,6 +42,8 @@ class QuickSelector(Selector):  # type: ignore[misc]  # it has no type hints
 
 class WorldLoop(VirtualLoop):
     """Where addresses of the network are dialed through it, and all others directly."""
+
+    _selector: Any
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,6 +28,11 @@ class Verdict(Struct, frozen=True):
     problem: str = ""
     """Why it could not be tried."""
 
+    def __str__(self) -> str:
+        if self.seed is not None:
+            return f"caught   {self.name}: seed {self.seed}, {self.oracle}"
+        return f"MISFIT   {self.name}: {self.problem}" if self.problem else f"ALIVE    {self.name}"
+
 
 def judge(mutants: list[Mutant], seeds: range, jobs: int) -> Iterator[Verdict]:
     """Try each mutant; verdicts come in order."""
@@ -59,7 +64,7 @@ def _judge(mutant: Mutant, seeds: range) -> Verdict:
 
 def _live(mutant: Mutant, root: Path, seeds: range) -> Verdict:
     words = [sys.executable, "-m", "tests.world", "first-failure"]
-    words += [f"--seeds={seeds.start}..{seeds.stop}", f"--size={mutant.size}"]
+    words.append(f"--seeds={seeds.start}..{seeds.stop}")
     try:
         done = subprocess.run(
             words, cwd=root, capture_output=True, text=True, timeout=LIMIT_S, check=False

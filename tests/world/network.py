@@ -165,9 +165,13 @@ class Wire:
 class End(Socket):  # type: ignore[misc]  # it has no type hints
     """A socket: closing it tells the other end on the wire, and not by magic."""
 
+    _read_queue: Wire | None
+    _write_queue: Wire | None
+
     def close(self) -> None:
         if self._write_queue is not None:
             self._write_queue.write_eof()
+        if self._read_queue is not None:
             self._read_queue.desert()
         self._read_queue = None
         self._write_queue = None

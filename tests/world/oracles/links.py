@@ -1,4 +1,4 @@
-"""What the status says of the links, against who is truly connected; and the manners of connecting."""
+"""What the status says of the links against who is truly connected; and how one connects."""
 
 from collections.abc import Sequence
 

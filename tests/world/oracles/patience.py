@@ -1,8 +1,8 @@
 """How long an event may be missing from answers that carry no mark: the promise, by cause.
 
 On a healthy path an event is visible when it arrives. What may delay it, by how much, stands with
-each kind of act; an act counts from a moment before it, for what was on its way, until its effect is
-over.
+each kind of act; an act counts from a moment before it, for what was on its way, until its effect
+is over.
 """
 
 from collections.abc import Iterable
