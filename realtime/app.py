@@ -93,6 +93,7 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
         started_at=started_at,
         cors_origins=settings.server.cors_origins,
         hosts=_hosts(settings),
+        connections_per_address=settings.limits.connections_per_address,
         access=_access(settings),
     )
     async with (

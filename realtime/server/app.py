@@ -12,12 +12,13 @@ from realtime.server.desk import Desk
 from realtime.server.endpoints import add_routes, problems
 from realtime.server.guard import make_guard
 from realtime.server.headers import vary_with_token
+from realtime.server.limits import Addresses, Crowd
 from realtime.server.origins import Names
 from realtime.server.page.files import add_page
 from realtime.server.plans import Plans
 from realtime.server.push.broadcast import Broadcast
 from realtime.server.routes import PREFIXES, access_table
-from realtime.server.runner import PLANS
+from realtime.server.runner import CROWD, PLANS
 from realtime.store import Store
 from realtime.views.documents import Views
 
@@ -34,6 +35,7 @@ def build(
     started_at: float,
     cors_origins: Sequence[str] = (),
     hosts: frozenset[str] | None = None,
+    connections_per_address: int | None = None,
     access: AccessRules = AccessRules(),  # noqa: B008 - frozen
     broadcast: Broadcast | None = None,
 ) -> web.Application:
@@ -45,6 +47,8 @@ def build(
         {**access_table(), **{prefix + "/page/{path}": "open" for prefix in PREFIXES}},
     )
     app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY_BYTES)
+    app[CROWD] = Crowd(Addresses(connections_per_address))
+    app.cleanup_ctx.append(_sweeping)
     app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)
     broadcast = broadcast or Broadcast(store, clock)
     app.cleanup_ctx.append(partial(_broadcasting, broadcast))
@@ -64,6 +68,14 @@ async def _broadcasting(broadcast: Broadcast, _: web.Application) -> AsyncIterat
     """Push for as long as the application runs."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(broadcast.run(), name="broadcast")
+        yield
+        task.cancel()
+
+
+async def _sweeping(app: web.Application) -> AsyncIterator[None]:
+    """Cut slow connections for as long as the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(app[CROWD].sweep(), name="sweep")
         yield
         task.cancel()
 

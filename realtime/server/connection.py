@@ -1,9 +1,13 @@
 """One reader's connection: what goes wrong outside of any route is answered as a problem, too.
 
 aiohttp answers bytes that are not HTTP, lines that are too long and unknown expectations before
-the application is asked. This leans on `RequestHandler.handle_error` and `.finish_response`; the
-tests of malformed requests fail if these move.
+the application is asked. This leans on `RequestHandler.handle_error` and `.finish_response`, and
+on `_paused`, `_waiter`, `_request_count`; the tests of malformed and of slow requests fail if these
+move.
 """
+
+import asyncio
+from typing import Any
 
 from aiohttp import http_exceptions, web
 
@@ -16,9 +20,54 @@ log = get_logger()
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's connection with our words for errors."""
+    """aiohttp's connection with our words for errors, counted and watched."""
 
-    __slots__ = ()
+    __slots__ = ("_address", "_is_head_begun")
+
+    def __init__(self, manager: web.Server, **settings: Any) -> None:
+        super().__init__(manager, **settings)
+        self._address: str | None = None
+        """Where it comes from, once it has been counted."""
+        self._is_head_begun = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count a connection; one too many of its address is cut before it says anything."""
+        super().connection_made(transport)
+        crowd = getattr(self._manager, "crowd", None)
+        peer = transport.get_extra_info("peername")
+        if crowd is None or not isinstance(peer, tuple):
+            return
+        if crowd.addresses.enter(peer[0]):
+            self._address = peer[0]
+        else:
+            self.cut()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count it out."""
+        crowd = getattr(self._manager, "crowd", None)
+        super().connection_lost(exc)
+        if crowd is not None and self._address is not None:
+            crowd.addresses.leave(self._address)
+            self._address = None
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, noting whether a head is left unfinished."""
+        super().data_received(data)
+        if data:
+            self._is_head_begun = not data.endswith(b"\r\n\r\n")
+
+    @property
+    def waits_for(self) -> tuple[str, int, int] | None:
+        """What the other end owes: see `limits.Watched`."""
+        if self._paused and self.transport is not None:
+            return ("reading", self._request_count, self.transport.get_write_buffer_size())
+        is_idle = self._waiter is not None and not self._waiter.done()
+        return ("head", self._request_count, 0) if is_idle and self._is_head_begun else None
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def handle_error(
         self,

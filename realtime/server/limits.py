@@ -13,6 +13,11 @@ HEAD_WITHIN_S = 10.0
 """A request that has begun must have its whole head here by then: a slow reader's phone needs one
 second, and who takes longer means to hold the connection (slowloris)."""
 
+READ_WITHIN_S = 30.0
+"""A reader must take something of what is written for it within so long."""
+
+WITHIN_S = {"head": HEAD_WITHIN_S, "reading": READ_WITHIN_S}
+
 SWEEP_S = 2.0
 """How often connections are looked at."""
 
@@ -87,28 +92,39 @@ class Watched(Protocol):
     """A connection as the sweep sees it."""
 
     @property
-    def half_a_head(self) -> int | None:
-        """Which request has begun to arrive and is not complete; None if there is none."""
+    def waits_for(self) -> tuple[str, int, int] | None:
+        """What the other end owes us: the rest of a `head`, or to take what is written (`reading`);
+        with the numbers that change when it goes on. None: nothing."""
 
-    def force_close(self) -> None:
-        """End it."""
+    def cut(self) -> None:
+        """End it, without a word that nobody would read."""
 
 
-async def sweep(connections: Callable[[], Iterable[Watched]]) -> None:
-    """Close connections whose request does not arrive, until cancelled."""
-    loop = asyncio.get_running_loop()
-    begun: dict[Watched, tuple[int, float]] = {}
-    while True:
-        await asyncio.sleep(SWEEP_S)
-        now, seen = loop.time(), dict[Watched, tuple[int, float]]()
-        for connection in list(connections()):
-            number = connection.half_a_head
-            if number is None:
-                continue
-            known = begun.get(connection)
-            since = known[1] if known is not None and known[0] == number else now
-            if now - since >= HEAD_WITHIN_S:
-                connection.force_close()
-            else:
-                seen[connection] = (number, since)
-        begun = seen
+class Crowd:
+    """Everybody who is connected to one server."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self.addresses = addresses
+        self.everybody: Callable[[], Iterable[Watched]] = list
+        self.cut = 0
+        """Connections that were ended for being slow."""
+
+    async def sweep(self) -> None:
+        """Cut those who do not go on, until cancelled."""
+        loop = asyncio.get_running_loop()
+        owing: dict[Watched, tuple[tuple[str, int, int], float]] = {}
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now, still = loop.time(), dict[Watched, tuple[tuple[str, int, int], float]]()
+            for connection in list(self.everybody()):
+                owed = connection.waits_for
+                if owed is None:
+                    continue
+                known = owing.get(connection)
+                since = known[1] if known is not None and known[0] == owed else now
+                if now - since < WITHIN_S[owed[0]]:
+                    still[connection] = (owed, since)
+                else:
+                    self.cut += 1
+                    connection.cut()
+            owing = still

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from realtime.logs import get_logger
 from realtime.server.connection import Connection
+from realtime.server.limits import Crowd
 from realtime.server.plans import Plans
 from realtime.server.shortcut import Shortcut, missing
 
@@ -16,11 +17,15 @@ log = get_logger()
 PLANS = web.AppKey("plans", Plans)
 """Where an application keeps what its connections share."""
 
+CROWD = web.AppKey("crowd", Crowd)
+"""Where it keeps who is connected."""
+
 
 class Connections(web.Server):
     """Makes connections: with a shortcut if there are plans."""
 
     plans: Plans | None = None
+    crowd: Crowd | None = None
 
     def __call__(self) -> web.RequestHandler:
         """A connection for a socket that was accepted."""
@@ -44,4 +49,7 @@ class Runner(web.AppRunner):
             log.error("server.shortcut_disabled", missing=unmet)
         else:
             server.plans = self.app.get(PLANS)
+        if (crowd := self.app.get(CROWD)) is not None:
+            server.crowd = crowd
+            crowd.everybody = lambda: [c for c in server.connections if isinstance(c, Connection)]
         return server
