@@ -28,6 +28,8 @@ COMMANDS = {
     "run": "Follow the accounts of accounts.toml and serve their state.",
     "check": "Try the keys, REST and socket of every account.",
     "status": "Ask a running daemon which accounts are not live, and why.",
+    "tail": "Follow what happens on a running daemon, a sentence each.",
+    "top": "Watch a running daemon's accounts as a table.",
 }
 
 

@@ -6,7 +6,8 @@ followed: the token goes to the configured host and nowhere else.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -26,6 +27,9 @@ BODY_MAX = 64 * 2**20
 """Security limit in bytes; the status of 10 000 accounts is 6 MB."""
 
 CHUNK = 2**16
+
+LINE_MAX = 16 * 2**20
+"""Security limit in bytes of one event."""
 
 OTHER_ADDRESS = "set REALTIME_URL to the daemon's address"
 
@@ -61,13 +65,36 @@ class Daemon:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._stranger("its answer is not ours") from error
 
+    def lines(self, path: str, *, silence_s: float) -> Iterator[bytes]:
+        """The lines of an answer that goes on; ends when it is cut.
+
+        Raises `LinkError` where there is none, or if nothing comes for so many seconds.
+        """
+        with self._connected() as connection:
+            connection.request("GET", f"{self._parts.path}{path}", headers=self._headers)
+            sock = connection.sock
+            assert sock is not None, "a request was sent over it"
+            with connection.getresponse() as response:
+                if response.status != 200:
+                    body = self._bounded(response, time.monotonic() + ANSWER_S)
+                    raise self._turned_away(response.status, body)
+                sock.settimeout(silence_s)
+                while line := response.readline(LINE_MAX):
+                    yield line
+
     def _get(self, path: str) -> tuple[int, bytes]:
         ends_at = time.monotonic() + ANSWER_S
-        connection = self._connection()
-        try:
+        with self._connected() as connection:
             connection.request("GET", f"{self._parts.path}{path}", headers=self._headers)
             response = connection.getresponse()
             return response.status, self._bounded(response, ends_at)
+
+    @contextmanager
+    def _connected(self) -> Iterator[HTTPConnection]:
+        """A connection; what goes wrong with it is told as `LinkError`."""
+        connection = self._connection()
+        try:
+            yield connection
         except ConnectionRefusedError as error:
             fact = f"no daemon at {self.url} – start one with: realtime demo"
             raise LinkError(fact) from error
@@ -105,11 +132,10 @@ class Daemon:
         if status in (401, 403):
             fact = problem.detail or "it wants a token"
             remedy = problem.remedy or "set REALTIME_TOKEN to one that its keeper gave you"
-            return LinkError(f"{self.url} answered {status}: {fact}", remedy=remedy)
+            return LinkError(f"{self.url} answered {status}: {fact}", remedy=remedy, status=status)
         if problem.detail:
-            return LinkError(
-                f"{self.url} answered {status}: {problem.detail}", remedy=problem.remedy
-            )
+            fact = f"{self.url} answered {status}: {problem.detail}"
+            return LinkError(fact, remedy=problem.remedy, status=status)
         return self._stranger(f"it answered {status}")
 
     def _stranger(self, reason: str) -> LinkError:
