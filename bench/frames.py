@@ -153,6 +153,23 @@ class Telling:
                 yield frame(_update(self._account, number, side, scene, self.held, at))
 
 
+WORDS = (
+    "id",
+    "number",
+    "at",
+    "side",
+    "status",
+    "filled",
+    "ns",
+    "event",
+    "execution",
+    "qty",
+    "held",
+    "event_id",
+)
+"""What differs between updates."""
+
+
 def _template(*, executes: bool) -> str:
     order = order_json(0) | {
         "id": "@id",
@@ -182,9 +199,8 @@ def _template(*, executes: bool) -> str:
         "event_id": "@event_id",
     }
     text = json.dumps({"stream": "trade_updates", "data": update}, separators=(",", ":"))
-    names = "id number at side status filled ns event execution qty held event_id".split()
     text = text.replace("%", "%%")
-    for name in sorted(names, key=len, reverse=True):
+    for name in sorted(WORDS, key=len, reverse=True):
         text = text.replace(f"@{name}", f"%({name})s")
     return text
 

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
+from msgspec import Struct
+
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.server.push.kinds import Corrected, Kind, Told, kinds_of
 from realtime.store import Change
@@ -22,20 +24,25 @@ ORDER_BYTES = 1000
 """What an order is counted as."""
 
 
-class Entry:
-    """One event of one account."""
+class Entry(Struct, eq=False, gc=False):
+    """One event of one account.
 
-    __slots__ = ("body", "kind", "label", "seq", "size", "told")
+    The garbage collector need not visit it: nothing that it holds leads back to it. With tens of
+    thousands of them it would hold up everybody, many times a minute.
+    """
 
-    def __init__(self, seq: int, label: AccountLabel, kind: Kind, told: Told | bytes) -> None:
-        self.seq = seq
-        self.label = label
-        self.kind = kind
-        self.told = told
-        """What is to be rendered; a trade update as the frame that told it."""
-        self.body: bytes | None = None
-        """The rendering, once there is one."""
-        self.size = _size(told)
+    seq: int
+    label: AccountLabel
+    kind: Kind
+    told: Told | bytes
+    """What is to be rendered; a trade update as the frame that told it."""
+    body: bytes | None = None
+    """The rendering, once there is one."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it is counted as."""
+        return _size(self.told)
 
 
 def _size(told: Told | bytes) -> int:
