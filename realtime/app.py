@@ -8,7 +8,7 @@ listening socket, end the followers, close the way to the broker; every stage ha
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -25,6 +25,8 @@ from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.live.follower import Follower, Target
 from realtime.logs import get_logger
+from realtime.orders.floor import Floor, Seat, open_floor
+from realtime.seating import permit_of, rules_of
 from realtime.secret import Credentials
 from realtime.server.access import AccessRules
 from realtime.server.app import build
@@ -70,10 +72,11 @@ class Edge(Struct, frozen=True, kw_only=True):
 
 
 class Daemon:
-    """What runs: its store, and the port its readers connect to."""
+    """What runs: its store, the floor where orders are placed, the port its readers connect to."""
 
-    def __init__(self, store: Store, port: int) -> None:
+    def __init__(self, store: Store, floor: Floor, port: int) -> None:
         self.store = store
+        self.floor = floor
         self.port = port
 
 
@@ -85,48 +88,77 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
     for account in settings.accounts:
         store.add(_profile(account), now=started_at, link=_first_link(account, started_at))
     log.info("daemon.started", accounts=len(store), config=str(settings.path), version=__version__)
-    app = build(
-        store,
-        Views(),
-        clock=world.clock,
-        version=__version__,
-        started_at=started_at,
-        cors_origins=settings.server.cors_origins,
-        hosts=_hosts(settings),
-        connections_per_address=settings.limits.connections_per_address,
-        access=_access(settings),
-    )
     async with (
         aiohttp.ClientSession(
             connector=world.make_connector(), cookie_jar=aiohttp.DummyCookieJar()
         ) as http,
-        _following(settings, store, http, world),
-        serve(app, settings.server.host, settings.server.port) as port,
+        _trading(settings, store, http, world) as floor,
+        serve(
+            build(
+                store,
+                Views(),
+                clock=world.clock,
+                version=__version__,
+                started_at=started_at,
+                cors_origins=settings.server.cors_origins,
+                hosts=_hosts(settings),
+                connections_per_address=settings.limits.connections_per_address,
+                access=_access(settings),
+                trading=floor,
+            ),
+            settings.server.host,
+            settings.server.port,
+        ) as port,
     ):
-        yield Daemon(store, port)
+        yield Daemon(store, floor, port)
     log.info("daemon.stopped", uptime_s=round(world.clock() - started_at, 1))
 
 
 @asynccontextmanager
-async def _following(
+async def _trading(
     settings: Settings, store: Store, http: aiohttp.ClientSession, world: World
-) -> AsyncIterator[None]:
-    """Follow every enabled account while the block runs."""
+) -> AsyncIterator[Floor]:
+    """Follow every enabled account while the block runs, and take orders for it."""
     edge = Edge(
         http=http,
         farm=Farm(reads=REST_IN_FLIGHT),
         gate=Gate(settings.alpaca.startup_concurrency),
         tls=_tls(settings),
     )
+    followers, seats = {}, {}
+    for account in settings.accounts:
+        if account.enabled and account.credentials is not None:
+            rest = _rest(account, account.credentials, edge, world)
+            follower = _follower(account, account.credentials, rest, store, edge, world)
+            followers[account.label] = follower
+            seats[account.label] = Seat(
+                permit=permit_of(account),
+                tier=account.tier,
+                channel=rest.channel,
+                learn=follower.learn,
+            )
+    async with (
+        _following(followers),
+        open_floor(
+            seats,
+            rules=rules_of(settings.orders),
+            audit_log=settings.orders.audit_log,
+            clock=world.clock,
+            chance=random.Random(world.chance.random()),
+            store=store,
+        ) as floor,
+    ):
+        yield floor
+
+
+@asynccontextmanager
+async def _following(followers: Mapping[str, Follower]) -> AsyncIterator[None]:
+    """Follow while the block runs."""
     try:
         async with asyncio.TaskGroup() as tasks:
             following = [
-                tasks.create_task(
-                    _follower(account, credentials, store, edge, world).keep_live(),
-                    name=f"account:{account.label}",
-                )
-                for account in settings.accounts
-                if account.enabled and (credentials := account.credentials) is not None
+                tasks.create_task(follower.keep_live(), name=f"account:{label}")
+                for label, follower in followers.items()
             ]
             try:
                 yield
@@ -175,8 +207,18 @@ async def _end(following: Sequence[asyncio.Task[None]]) -> None:
         log.warning("daemon.stop_slow", tasks=names[:20], count=len(names))
 
 
+def _rest(account: AccountSettings, credentials: Credentials, edge: Edge, world: World) -> Rest:
+    pacer = Pacer(edge.farm, orders_at_once=account.max_connections)
+    return Rest(edge.http, account.trading_url, credentials, pacer, wall=world.clock)
+
+
 def _follower(
-    account: AccountSettings, credentials: Credentials, store: Store, edge: Edge, world: World
+    account: AccountSettings,
+    credentials: Credentials,
+    rest: Rest,
+    store: Store,
+    edge: Edge,
+    world: World,
 ) -> Follower:
     target = Target(
         label=AccountLabel(account.label),
@@ -187,7 +229,7 @@ def _follower(
     return Follower(
         target,
         store=store,
-        rest=Rest(edge.http, account.trading_url, credentials, Pacer(edge.farm), wall=world.clock),
+        rest=rest,
         gate=edge.gate,
         tls=edge.tls,
         clock=world.clock,

@@ -24,7 +24,7 @@ from realtime.orders.routing import Route
 
 log = get_logger()
 
-FINISH_S = 2.0
+FINISH_S = 1.0
 """Orders under way may take so long to finish at the end."""
 
 PURSUITS_MOST = 500

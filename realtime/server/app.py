@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from secrets import token_urlsafe
 
 from aiohttp import web
 
+from realtime.orders.trading import Trading
 from realtime.server.access import AccessRules, Doorkeeper
 from realtime.server.cors import allow_origins
 from realtime.server.desk import Desk
@@ -19,11 +21,14 @@ from realtime.server.plans import Plans
 from realtime.server.push.broadcast import Broadcast
 from realtime.server.routes import PREFIXES, access_table
 from realtime.server.runner import CROWD, PLANS
+from realtime.server.trading.asking import trade_access
+from realtime.server.trading.endpoints import add_trading
+from realtime.server.sessions import Sessions, session_access
 from realtime.store import Store
 from realtime.views.documents import Views
 
-MAX_BODY_BYTES = 64 * 1024
-"""No route reads a body larger than this."""
+MAX_BODY_BYTES = 1024 * 1024
+"""No route reads a body larger than this: a batch of 2000 orders. Others are hundreds of bytes."""
 
 
 def build(
@@ -37,14 +42,21 @@ def build(
     hosts: frozenset[str] | None = None,
     connections_per_address: int | None = None,
     access: AccessRules = AccessRules(),  # noqa: B008 - frozen
+    make_code: Callable[[], str] = partial(token_urlsafe, 24),
     broadcast: Broadcast | None = None,
+    trading: Trading | None = None,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
     doorkeeper = Doorkeeper(access, clock)
     guard = make_guard(
         doorkeeper,
         Names(hosts=hosts, pages=frozenset(cors_origins)),
-        {**access_table(), **{prefix + "/page/{path}": "open" for prefix in PREFIXES}},
+        {
+            **access_table(),
+            **session_access(PREFIXES),
+            **trade_access(PREFIXES),
+            **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
+        },
     )
     app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY_BYTES)
     app[CROWD] = Crowd(Addresses(connections_per_address))
@@ -58,8 +70,12 @@ def build(
     )
     add_routes(app, desk)
     add_page(app, PREFIXES)
+    if trading is not None:
+        add_trading(app, trading, PREFIXES, desk)
     allow_origins(app, cors_origins)
     if access.verifier is not None:
+        # Behind `allow_origins`: no page of another origin begins a session here.
+        Sessions(doorkeeper, clock, make_code).add(app, PREFIXES)
         app.on_response_prepare.append(vary_with_token)
     return app
 

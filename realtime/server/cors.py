@@ -10,16 +10,27 @@ from realtime.server.headers import vary_with
 
 EXPOSED = (
     "ETag",
+    "Idempotency-Replayed",
     "Last-Modified",
     "Retry-After",
+    "X-Broker-Request-Id",
+    "X-Realtime-Account",
     "X-Realtime-As-Of",
     "X-Realtime-Stale",
     "X-Realtime-Provisional",
+    "X-Realtime-Route",
     "X-Total-Count",
 )
 """Headers of ours that a page of another origin may see."""
 
-ALLOWED = ("Authorization", "Cache-Control", "If-None-Match", "Last-Event-ID")
+ALLOWED = (
+    "Authorization",
+    "Cache-Control",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+)
 """Headers that such a page may send."""
 
 PREFLIGHT_KEPT_S = 600

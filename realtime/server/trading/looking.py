@@ -1,0 +1,177 @@
+"""The routes that read by query: orders, account, positions, one order, budget."""
+
+import heapq
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from realtime.core.model import Order
+from realtime.core.times import microseconds
+from realtime.orders.routing import Candidate, choose
+from realtime.server.answers import JSON, Answer
+from realtime.server.desk import Call
+from realtime.server.one_account import answer_account, answer_positions, unread
+from realtime.server.parameters import NoQuery
+from realtime.server.trading.asked import (
+    AccountQuery,
+    Asked,
+    Label,
+    Labels,
+    RoutingQuery,
+    json_answer,
+    order_bytes,
+)
+from realtime.server.trading.placing import unknown_order
+from realtime.store import Record
+from realtime.views.positions import PositionsQuery
+
+
+class FoundOrdersQuery(Struct, frozen=True, kw_only=True):
+    """Which orders."""
+
+    account_id: Annotated[
+        Labels | None, Meta(description="of these accounts; of all if left out")
+    ] = None
+    status: Annotated[
+        Literal["all", "open", "closed"], Meta(description="by whether they still work")
+    ] = "all"
+    limit: Annotated[int, Meta(ge=1, le=500, description="how many at most, newest first")] = 100
+    symbol: Annotated[Label | None, Meta(description="of this symbol")] = None
+    side: Annotated[Literal["buy", "sell"] | None, Meta(description="of this side")] = None
+    origin: Annotated[
+        Literal["ours", "other", "unknown"] | None,
+        Meta(description="placed through here, by another program, or not known"),
+    ] = None
+
+
+class ClientOrderQuery(Struct, frozen=True, kw_only=True):
+    """One order by its client order id."""
+
+    client_order_id: Annotated[
+        str, Meta(min_length=0, max_length=128, description="the id that the order was sent with")
+    ] = ""
+    account_id: Annotated[Label | None, Meta(description="the account, if it is known")] = None
+
+
+class BudgetQuery(Struct, frozen=True, kw_only=True):
+    """Nothing to say."""
+
+
+async def find_orders(asked: Asked[FoundOrdersQuery]) -> Answer:
+    """Orders of some accounts, newest first, each with its account and origin."""
+    query, desk, gateway = asked.query, asked.desk, asked.trading.gateway
+    records = [desk.record(label) for label in query.account_id or ()] or list(desk.store)
+    for record in records if query.account_id else ():
+        if not record.has_data:
+            raise unread(desk, record)
+    rows = [
+        (microseconds(order.submitted_at), order.id, label, order, origin)
+        for record in records
+        for order in record.state.orders.values()
+        if _fits(order, query)
+        for label in [record.profile.label]
+        for origin in [gateway.origin(label, order)]
+        if query.origin is None or origin == query.origin
+    ]
+    newest = heapq.nlargest(query.limit, rows, key=lambda row: row[:2])
+    body = b"[" + b",".join(order_bytes(row[2], row[3], row[4]) for row in newest) + b"]"
+    headers = {"Content-Type": JSON, "Cache-Control": "no-cache", "X-Total-Count": str(len(rows))}
+    return Answer(body=body, headers=headers)
+
+
+async def find_order(asked: Asked[AccountQuery]) -> Answer:
+    """One order by the broker's id, from memory."""
+    order_id = asked.parts["order_id"].lower()
+    for record in _records(asked, asked.query.account_id):
+        order = next((o for i, o in record.state.orders.items() if i == order_id), None)
+        if order is not None:
+            return _order(asked, record.profile.label, order)
+    raise unknown_order(order_id)
+
+
+async def find_by_client_order_id(asked: Asked[ClientOrderQuery]) -> Answer:
+    """One order by our own id: from memory, else the broker is asked."""
+    query = asked.query
+    records = _records(asked, query.account_id)
+    for record in records:
+        for order in record.state.orders.values():
+            if order.client_order_id == query.client_order_id:
+                return _order(asked, record.profile.label, order)
+    if query.account_id is not None:
+        found = await asked.trading.gateway.find(query.account_id, query.client_order_id, asked.who)
+        if found is not None:
+            return _order(asked, query.account_id, found)
+    raise unknown_order(query.client_order_id)
+
+
+async def account(asked: Asked[RoutingQuery]) -> Answer:
+    """One account's figures, by name or by the words of routing."""
+    label = _routed(asked)
+    answer = answer_account(asked.desk, Call(account_id=label), NoQuery())
+    return _named(answer, label)
+
+
+async def positions(asked: Asked[RoutingQuery]) -> Answer:
+    """One account's positions, by name or by the words of routing."""
+    label = _routed(asked)
+    answer = answer_positions(asked.desk, Call(account_id=label), PositionsQuery())
+    return _named(answer, label)
+
+
+async def budget(asked: Asked[BudgetQuery]) -> Answer:
+    """What is left of an account's requests to the broker, and who spent them."""
+    label = asked.parts["account_id"]
+    record = asked.desk.record(label)
+    document = asked.trading.budget(label)
+    if document is None:
+        raise unread(asked.desk, record)
+    return json_answer(document)
+
+
+def _fits(order: Order, query: FoundOrdersQuery) -> bool:
+    return (
+        (query.status == "all" or (query.status == "closed") == order.is_closed)
+        and (query.symbol is None or order.symbol == query.symbol)
+        and (query.side is None or order.side == query.side)
+    )
+
+
+def _records(
+    asked: Asked[AccountQuery] | Asked[ClientOrderQuery], label: str | None
+) -> list[Record]:
+    return list(asked.desk.store) if label is None else [asked.desk.record(label)]
+
+
+def _order(
+    asked: Asked[AccountQuery] | Asked[ClientOrderQuery], label: str, order: Order
+) -> Answer:
+    body = order_bytes(label, order, asked.trading.gateway.origin(label, order))
+    headers = {"Content-Type": JSON, "Cache-Control": "no-cache", "X-Realtime-Account": label}
+    return Answer(body=body, headers=headers)
+
+
+def _routed(asked: Asked[RoutingQuery]) -> str:
+    """Reading needs no permission to trade, and an account that is not live may be read."""
+    if asked.query.account_id is not None:
+        return asked.desk.record(asked.query.account_id).profile.label
+    busy = {c.label: c for c in asked.trading.gateway.candidates()}
+    candidates = [
+        Candidate(
+            label=record.profile.label,
+            tier=record.profile.tier,
+            is_live=record.link.is_live,
+            open_orders=record.state.open_orders,
+            in_flight=busy[record.profile.label].in_flight if record.profile.label in busy else 0,
+        )
+        for record in asked.desk.store
+        if record.has_data
+    ]
+    return choose(asked.query, candidates, asked.who, turn=0, draw=0.5).account_id
+
+
+def _named(answer: Answer, label: str) -> Answer:
+    return Answer(
+        status=answer.status,
+        body=answer.body,
+        headers={**answer.headers, "X-Realtime-Account": label},
+    )

@@ -1,0 +1,157 @@
+"""The routes for bad moments: close, close everything, the kill switch."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from realtime.core.decimals import number
+from realtime.orders.refusal import malformed
+from realtime.orders.results import AccountClosing, HaltState
+from realtime.orders.ticket import read_body
+from realtime.server.answers import Answer
+from realtime.server.parameters import NoQuery
+from realtime.server.trading.asked import AccountsQuery, Asked, Label, json_answer, placed_answer
+from realtime.server.trading.kinds import OrderProblem
+from realtime.server.trading.placing import chosen
+
+Number = Annotated[str, Meta(min_length=1, max_length=40)]
+
+
+class PartQuery(Struct, frozen=True, kw_only=True):
+    """How much of a position."""
+
+    qty: Annotated[Number | None, Meta(description="so much of it")] = None
+    percentage: Annotated[Number | None, Meta(description="this share of it, up to 100")] = None
+
+
+class CloseQuery(Struct, frozen=True, kw_only=True):
+    """How long to wait for it."""
+
+    wait_s: Annotated[
+        int, Meta(ge=0, le=60, description="answer after so many seconds at the latest")
+    ] = 15
+
+
+class CloseEverythingQuery(CloseQuery, frozen=True, kw_only=True):
+    """Whether it is meant."""
+
+    confirm: Annotated[bool, Meta(description="must be true")] = False
+
+
+class HaltBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom to halt, and why."""
+
+    account_id: Label | None = None
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class ClosingDocument(Struct, frozen=True, kw_only=True):
+    """How far it is."""
+
+    done: bool
+    """Whether every account was flat in two lists, some seconds apart."""
+    accounts: list[AccountClosing]
+
+
+async def close_position(asked: Asked[PartQuery]) -> Answer:
+    """Close one position, or a part of it."""
+    label = asked.parts["account_id"]
+    asked.desk.record(label)
+    placed = await asked.trading.gateway.close_position(
+        label,
+        asked.parts["symbol"],
+        asked.who,
+        qty=_number("qty", asked.query.qty),
+        percentage=_number("percentage", asked.query.percentage),
+        key=asked.key,
+    )
+    return placed_answer(asked, placed)
+
+
+async def close_account(asked: Asked[CloseQuery]) -> Answer:
+    """Close all of one account."""
+    label = asked.parts["account_id"]
+    asked.desk.record(label)
+    return await _close(asked, [label], asked.query.wait_s)
+
+
+async def close_everything(asked: Asked[CloseEverythingQuery]) -> Answer:
+    """Close all of every account that they may trade."""
+    if not asked.query.confirm:
+        raise OrderProblem("confirm_required", "nothing was done")
+    labels = [
+        c.label
+        for c in asked.trading.gateway.candidates()
+        if c.is_enabled and asked.who.may_use(c.label)
+    ]
+    return await _close(asked, labels, asked.query.wait_s)
+
+
+async def closings(asked: Asked[AccountsQuery]) -> Answer:
+    """How far closing is, account by account, symbol by symbol."""
+    return json_answer(_document(asked, chosen(asked, asked.query.account_id)))
+
+
+async def release(asked: Asked[AccountsQuery]) -> Answer:
+    """End closings that are not done: the accounts keep what they have."""
+    labels = chosen(asked, asked.query.account_id)
+    asked.trading.closings.release(labels, asked.who)
+    return json_answer(_document(asked, labels))
+
+
+async def halt(asked: Asked[NoQuery]) -> Answer:
+    """Stop new orders: of one account, or of everybody."""
+    body = _halt_body(asked)
+    return json_answer(
+        asked.trading.halts.halt(body.account_id, reason=body.reason, who=asked.who.name)
+    )
+
+
+async def resume(asked: Asked[NoQuery]) -> Answer:
+    """Allow new orders again: of one account, or of everybody."""
+    body = _halt_body(asked)
+    return json_answer(asked.trading.halts.resume(body.account_id, who=asked.who.name))
+
+
+async def halted(asked: Asked[NoQuery]) -> Answer:
+    """What is halted."""
+    state: HaltState = asked.trading.halts.state
+    return json_answer(state)
+
+
+async def _close(
+    asked: Asked[CloseQuery] | Asked[CloseEverythingQuery], labels: list[str], wait_s: int
+) -> Answer:
+    asked.trading.closings.begin(labels, asked.who)
+    await asked.trading.closings.wait(labels, wait_s)
+    document = _document(asked, labels)
+    # 202: it goes on. A part that was refused is no end, it is tried again.
+    return json_answer(document, 200 if document.done else 202)
+
+
+def _document(
+    asked: Asked[CloseQuery] | Asked[CloseEverythingQuery] | Asked[AccountsQuery],
+    labels: list[str],
+) -> ClosingDocument:
+    known = asked.trading.closings.accounts
+    accounts = [known[label] for label in labels if label in known]
+    return ClosingDocument(done=all(a.state == "flat" for a in accounts), accounts=accounts)
+
+
+def _halt_body(asked: Asked[NoQuery]) -> HaltBody:
+    body = read_body(asked.body, HaltBody) if asked.body.strip() else HaltBody()
+    if body.account_id is not None:
+        asked.desk.record(body.account_id)
+    elif asked.who.accounts is not None:
+        raise malformed("you see some accounts only: name one of them", field="account_id")
+    return body
+
+
+def _number(name: str, text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    value = number(text)
+    if value <= 0:
+        raise malformed(f"must be a number > 0, got {text[:40]}", field=name)
+    return value
