@@ -30,6 +30,7 @@ COMMANDS = {
     "status": "Ask a running daemon which accounts are not live, and why.",
     "tail": "Follow what happens on a running daemon, a sentence each.",
     "top": "Watch a running daemon's accounts as a table.",
+    "openapi": "Print the interface for readers as an OpenAPI 3.1 document.",
 }
 
 

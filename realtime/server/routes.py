@@ -1,10 +1,11 @@
 """The route table: what can be asked, with which parameters, and who answers.
 
-The router, the checks of parameters and the index are made from it; so will be the OpenAPI
-document. A new route is a new entry.
+The router, the checks of parameters, the index and the OpenAPI document are made from it. A new
+route is a new entry.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -20,7 +21,9 @@ from realtime.server.one_account import (
     answer_orders,
     answer_positions,
 )
-from realtime.server.page.files import answer_page, wants_page
+from realtime.server.openapi.description import describe
+from realtime.server.openapi.operations import Operation
+from realtime.server.page.files import EXPLORER, FILES, answer_page, wants_page
 from realtime.server.parameters import NoQuery
 from realtime.server.probes import Probe, answer_health, answer_livez, answer_readyz
 from realtime.server.push.broadcast import Subscription
@@ -53,6 +56,8 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     """The type of the JSON answered; None if it is none."""
     events: Mapping[str, type[Struct]] = {}
     """Event → its document, where the answer is a stream of events."""
+    media: tuple[str, ...] = ()
+    """Other types of content that are answered."""
     access: Access = "account_access"
     """What a reader needs."""
     changes_with: ChangesWith | None = None
@@ -90,6 +95,23 @@ def answer_home(desk: Desk, call: Call, query: NoQuery) -> Answer:
     if wants_page(call.accept):
         return answer_page(call.if_none_match)
     return answer_index(desk, call, query)
+
+
+@cache  # neither the table nor the version changes
+def description(version: str) -> bytes:
+    """The table as an OpenAPI 3.1 document."""
+    return ENCODER.encode(describe(tuple(operations()), version=version, servers=PREFIXES))
+
+
+def answer_description(desk: Desk, _: Call, __: NoQuery) -> Answer:
+    """The table as an OpenAPI 3.1 document."""
+    headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
+    return Answer(body=description(desk.version), headers=headers)
+
+
+def answer_explorer(_: Desk, call: Call, __: NoQuery) -> Answer:
+    """The page that shows the description and runs calls."""
+    return FILES[EXPLORER].answer(call.if_none_match)
 
 
 NO_DATA = ("starting", "account_unreachable", "account_refused", "account_disabled")
@@ -185,6 +207,23 @@ ROUTES: tuple[Route[Any], ...] = (
         problems=("starting",),
     ),
     Route(
+        paths=("/openapi.json",),
+        access="open",
+        summary="This interface as an OpenAPI 3.1 document",
+        query=NoQuery,
+        answer=answer_description,
+        document=dict[str, object],
+    ),
+    Route(
+        paths=("/docs",),
+        access="open",
+        summary="A page that shows every route and runs calls",
+        query=NoQuery,
+        answer=answer_explorer,
+        document=None,
+        media=("text/html",),
+    ),
+    Route(
         paths=("/realtime",),
         access="any",
         summary="This list",
@@ -199,8 +238,25 @@ ROUTES: tuple[Route[Any], ...] = (
         query=NoQuery,
         answer=answer_home,
         document=Index,
+        media=("text/html",),
     ),
 )
+
+
+def operations() -> Iterator[Operation]:
+    """The table in the words of the description."""
+    for route in ROUTES:
+        yield Operation(
+            paths=route.paths,
+            summary=route.summary,
+            query=route.query,
+            document=route.document,
+            media=route.media,
+            events=route.events,
+            problems=route.problems,
+            is_open=route.access == "open",
+            is_conditional=route.changes_with in ("account", "farm"),
+        )
 
 
 def access_table() -> dict[str, Access]:

@@ -16,6 +16,7 @@ from realtime.server.problems import Problem, shown
 
 HERE = Path(__file__).parent
 HOME = "static/index.html"
+EXPLORER = "static/docs/index.html"
 
 POLICY = "; ".join(
     (
