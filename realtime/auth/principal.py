@@ -32,5 +32,8 @@ class Principal(Struct, frozen=True, kw_only=True):
         return self.accounts is None or label in self.accounts
 
 
+NOBODY = Principal(user_id="nobody", accounts=frozenset(), permissions=frozenset())
+"""Who asks, without a token, for what wants none of a daemon that wants tokens elsewhere."""
+
 ANYBODY = Principal(user_id="anybody", accounts=None, permissions=PERMISSIONS)
 """Who asks a daemon that wants no tokens: it listens on loopback only."""

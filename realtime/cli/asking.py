@@ -57,7 +57,14 @@ class Daemon:
 
     def ask(self, path: str, shape: type[T]) -> T:
         """Give the document at a path. Raises `LinkError` where there is none of this shape."""
-        status, body = self._get(path)
+        return self._read(self._exchange("GET", path), shape)
+
+    def tell(self, path: str, shape: type[T]) -> T:
+        """Have something done; gives what the daemon says of it. Raises `LinkError`."""
+        return self._read(self._exchange("POST", path), shape)
+
+    def _read(self, answer: tuple[int, bytes], shape: type[T]) -> T:
+        status, body = answer
         if status != 200:
             raise self._turned_away(status, body)
         try:
@@ -82,10 +89,10 @@ class Daemon:
                 while line := response.readline(LINE_MAX):
                     yield line
 
-    def _get(self, path: str) -> tuple[int, bytes]:
+    def _exchange(self, method: str, path: str) -> tuple[int, bytes]:
         ends_at = time.monotonic() + ANSWER_S
         with self._connected() as connection:
-            connection.request("GET", f"{self._parts.path}{path}", headers=self._headers)
+            connection.request(method, f"{self._parts.path}{path}", headers=self._headers)
             response = connection.getresponse()
             return response.status, self._bounded(response, ends_at)
 

@@ -11,7 +11,7 @@ from realtime.config.auth_section import read_auth
 from realtime.config.environment import strangers
 from realtime.config.keys import find_secrets_file, read_secrets, with_keys
 from realtime.config.problems import InvalidConfig, Problem, WrongValue, shown
-from realtime.config.settings import AlpacaSettings, ServerSettings, Settings
+from realtime.config.settings import AlpacaSettings, AuthSettings, ServerSettings, Settings
 
 DEFAULT_PATH = Path("accounts.toml")
 
@@ -57,6 +57,19 @@ def load(
         accounts=accounts,
         warnings=tuple(f"{warning.message}: {warning.remedy}" for warning in warnings),
     )
+
+
+def load_auth(path: Path | None, *, environ: Mapping[str, str]) -> AuthSettings | None:
+    """Read `[auth]` alone; None if there is no such section. Raises `ConfigError`."""
+    path = path or Path(environ.get("REALTIME_CONFIG") or DEFAULT_PATH)
+    content, reading = read_accounts_file(_tables(path), path)
+    if content.auth is None:
+        return None
+    auth, problems = read_auth(content.auth, path, environ)
+    problems += [each for each in reading.problems if "auth" in each.message]
+    if problems:
+        raise InvalidConfig(problems)
+    return auth
 
 
 def _tables(path: Path) -> dict[str, object]:

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 from msgspec import Struct
 
-from realtime.auth.principal import ANYBODY, Permission, Principal
+from realtime.auth.principal import ANYBODY, NOBODY, Permission, Principal
 from realtime.auth.refusals import TokenRefused
 from realtime.auth.verifier import Verifier
 from realtime.logs import get_logger
@@ -21,8 +21,9 @@ from realtime.server.problems import Problem
 
 log = get_logger()
 
-Access = Literal["open", "any", "ops"] | Permission
-"""What a route wants: nothing; any token (or `open_ops`); `admin` (or `open_ops`); a permission."""
+Access = Literal["open", "any", "docs", "ops"] | Permission
+"""What a route wants: nothing; any token; the same, or `open_ops`; `admin`, or `open_ops`; a
+permission. With `open_ops` only what shows no account may be "docs" or "ops"."""
 
 COOKIE = "realtime_token"
 
@@ -58,8 +59,12 @@ class Doorkeeper:
     def admit(self, request: BaseRequest, access: Access) -> Principal:
         """Who asks. Raises a problem of status 401, 403, 429 or 503."""
         verifier = self.rules.verifier
-        if verifier is None or access == "open" or (access in ("any", "ops") and self.is_ops_open):
+        if verifier is None:
             return ANYBODY
+        if access == "open":
+            return NOBODY
+        if self.rules.open_ops and access in ("docs", "ops"):
+            return NOBODY
         principal = self._believed(request, verifier)
         if principal.holder is not None and not self.meter.allows(principal.holder):
             raise Problem(
@@ -67,9 +72,7 @@ class Doorkeeper:
                 f"more than {self.rules.requests_per_s} requests a second with this token",
                 headers={"Retry-After": str(AGAIN_S)},
             )
-        wanted: Permission | None = (
-            "admin" if access == "ops" else None if access == "any" else access
-        )
+        wanted = _permission(access)
         if wanted is not None and not principal.may(wanted):
             raise Problem("permission_missing", f"the token lacks the permission `{wanted}`")
         return principal
@@ -78,11 +81,6 @@ class Doorkeeper:
         """Who holds a token. Raises a problem of status 401 or 503."""
         assert self.rules.verifier is not None, "somebody wants tokens"
         return self._checked(token, self.rules.verifier)
-
-    @property
-    def is_ops_open(self) -> bool:
-        """Whether operations want no token."""
-        return self.rules.open_ops
 
     def _believed(self, request: BaseRequest, verifier: Verifier) -> Principal:
         try:
@@ -104,6 +102,16 @@ class Doorkeeper:
             if refused.is_unknown_key:
                 self.on_unknown_key()
             raise refused_problem(refused.code, refused.message) from None
+
+
+def _permission(access: Access) -> Permission | None:
+    match access:
+        case "open" | "any" | "docs":
+            return None
+        case "ops":
+            return "admin"
+        case permission:
+            return permission
 
 
 def token_of(request: BaseRequest) -> str:

@@ -22,6 +22,9 @@ from realtime.server.routes import PREFIXES, ROUTES, Route, all_paths
 
 log = get_logger()
 
+WHOLE_FARM = ("open", "docs", "ops")
+"""Routes of these kinds show no account, but count all."""
+
 STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths if path != "/"}
 """Path up to its first parameter → the whole path."""
 
@@ -42,10 +45,11 @@ def _endpoint(
     route: Route[Any], desks: Desks
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
+    shows_farm = route.access in WHOLE_FARM
 
     async def endpoint(request: web.Request) -> web.StreamResponse:
         principal = request[PRINCIPAL]
-        desk = desks.of(principal)
+        desk = desks.whole if shows_farm else desks.of(principal)
         asked = parameters.read(request.rel_url.raw_query_string)
         call = Call(
             request.match_info.get("account_id", ""),

@@ -47,6 +47,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unknown_route": Kind(404, "There is no such route", "GET / lists the routes"),
     "method_not_allowed": Kind(405, "This route does not know the method", "see the Allow header"),
+    "link_used": Kind(
+        410, "The link lets nobody in any more", "realtime token --link makes a new one"
+    ),
     "body_too_slow": Kind(408, "The body did not arrive", "send it at once"),
     "body_too_large": Kind(413, "The body is too large", "send less"),
     "uri_too_long": Kind(414, "The request line is too long", "ask for fewer things at once"),

@@ -225,7 +225,7 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/realtime",),
-        access="any",
+        access="docs",
         summary="This list",
         query=NoQuery,
         answer=answer_index,
