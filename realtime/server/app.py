@@ -21,9 +21,9 @@ from realtime.server.plans import Plans
 from realtime.server.push.broadcast import Broadcast
 from realtime.server.routes import PREFIXES, access_table
 from realtime.server.runner import CROWD, PLANS
+from realtime.server.sessions import Sessions, session_access
 from realtime.server.trading.asking import trade_access
 from realtime.server.trading.endpoints import add_trading
-from realtime.server.sessions import Sessions, session_access
 from realtime.store import Store
 from realtime.views.documents import Views
 
@@ -42,7 +42,7 @@ def build(
     hosts: frozenset[str] | None = None,
     connections_per_address: int | None = None,
     access: AccessRules = AccessRules(),  # noqa: B008 - frozen
-    make_code: Callable[[], str] = partial(token_urlsafe, 24),
+    make_code: Callable[[], str] = token_urlsafe,
     broadcast: Broadcast | None = None,
     trading: Trading | None = None,
 ) -> web.Application:
