@@ -114,4 +114,11 @@ def expected(kind: inspect.Type) -> str:
 
 
 def _bare(kind: inspect.Type) -> inspect.Type:
-    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
+    """The type without annotations, and without the None of what may be left out."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return _bare(inner)
+        case inspect.UnionType(types=(inner, inspect.NoneType())):
+            return _bare(inner)
+        case _:
+            return kind
