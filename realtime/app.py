@@ -1,8 +1,8 @@
 """The daemon put together: store, readers' edge, one follower an account; start and stop in order.
 
-Start: the way to the broker, the followers (which only begin to run with the loop), the listening
-socket: readers are told "starting" from the first moment. Stop is the mirror image: close the
-listening socket, end the followers, close the way to the broker; every stage has its limit.
+Start: the way to the broker, the listening socket, then the followers: readers are told "starting"
+from the first moment. Stop: close the listening socket, end the followers, close the way to the
+broker; every stage has its limit.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
         aiohttp.ClientSession(
             connector=world.make_connector(), cookie_jar=aiohttp.DummyCookieJar()
         ) as http,
-        _trading(settings, store, http, world) as floor,
+        _trading(settings, store, http, world) as (floor, begin),
         serve(
             build(
                 store,
@@ -110,6 +110,9 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
             settings.server.port,
         ) as port,
     ):
+        # Not before the port is ours: a second daemon, started by mistake, must not take the
+        # accounts' only connections from the first.
+        begin()
         yield Daemon(store, floor, port)
     log.info("daemon.stopped", uptime_s=round(world.clock() - started_at, 1))
 
@@ -117,8 +120,8 @@ async def running(settings: Settings, world: World) -> AsyncIterator[Daemon]:
 @asynccontextmanager
 async def _trading(
     settings: Settings, store: Store, http: aiohttp.ClientSession, world: World
-) -> AsyncIterator[Floor]:
-    """Follow every enabled account while the block runs, and take orders for it."""
+) -> AsyncIterator[tuple[Floor, Callable[[], None]]]:
+    """Take orders for every enabled account while the block runs, and follow it from `begin`."""
     edge = Edge(
         http=http,
         farm=Farm(reads=REST_IN_FLIGHT),
@@ -138,7 +141,7 @@ async def _trading(
                 learn=follower.learn,
             )
     async with (
-        _following(followers),
+        _following(followers) as begin,
         open_floor(
             seats,
             rules=rules_of(settings.orders),
@@ -148,20 +151,23 @@ async def _trading(
             store=store,
         ) as floor,
     ):
-        yield floor
+        yield floor, begin
 
 
 @asynccontextmanager
-async def _following(followers: Mapping[str, Follower]) -> AsyncIterator[None]:
-    """Follow while the block runs."""
+async def _following(followers: Mapping[str, Follower]) -> AsyncIterator[Callable[[], None]]:
+    """Follow while the block runs, from when it calls what it is given."""
+    following: list[asyncio.Task[None]] = []
     try:
         async with asyncio.TaskGroup() as tasks:
-            following = [
-                tasks.create_task(follower.keep_live(), name=f"account:{label}")
-                for label, follower in followers.items()
-            ]
+
+            def begin() -> None:
+                for label, follower in followers.items():
+                    task = tasks.create_task(follower.keep_live(), name=f"account:{label}")
+                    following.append(task)
+
             try:
-                yield
+                yield begin
             finally:
                 await _end(following)
     except BaseExceptionGroup as group:

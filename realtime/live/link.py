@@ -16,8 +16,6 @@ from realtime.store import Store
 
 log = get_logger()
 
-HELD_ELSEWHERE = "another program may hold this account's only connection; stop it"
-
 
 class LinkJournal:
     """Writes one account's link into the store and announces what changed."""
@@ -61,7 +59,7 @@ class LinkJournal:
         """The connection is lost or could not be made; the next attempt is due in `wait_s`."""
         now, link = self._clock(), self._link
         rate_limited = isinstance(error, LinkError) and error.status == 429
-        remedy = error.remedy or (HELD_ELSEWHERE if rate_limited else None)
+        remedy = error.remedy or None
         attempts = link.reconnect_attempts + 1
         self._put(
             structs.replace(
