@@ -6,6 +6,9 @@ and time stay the broker's own strings (`core.decimals` and `core.times` read th
 must be computed or compared). Every field may be missing on the wire: `None` is Alpaca's `null`;
 fields that are absent in some answers and must stay absent are `UNSET`. Unknown fields are skipped.
 
+`gc=False`: values hold no way back to themselves, so the garbage collector need not visit them, nor
+the mappings they are kept in; a farm holds hundreds of thousands, and a visit stops everything.
+
 Source: Alpaca Trading API v2 reference (orders, positions, account, account activities) and
 "Websocket streaming" (`trade_updates`).
 """
@@ -45,7 +48,7 @@ CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 """Order statuses that are final. An unknown status counts as open: it may still change."""
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, kw_only=True, gc=False):
     """An order as Alpaca describes it. Bracket, OCO and OTO legs stand in `legs` when nested."""
 
     id: OrderId
@@ -93,7 +96,7 @@ class Order(Struct, frozen=True, kw_only=True):
         return self.status in CLOSED
 
 
-class Position(Struct, frozen=True, kw_only=True):
+class Position(Struct, frozen=True, kw_only=True, gc=False):
     """A position. `qty`, `market_value` and `cost_basis` are negative when short."""
 
     asset_id: str | None = None
@@ -119,7 +122,7 @@ class Position(Struct, frozen=True, kw_only=True):
     prev_swap_rate: str | UnsetType | None = UNSET
 
 
-class Account(Struct, frozen=True, kw_only=True, omit_defaults=False):
+class Account(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=False):
     """An account. The fields at the end came and went over the years: absent stays absent."""
 
     id: str
@@ -168,7 +171,7 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=False):
     dtbp_check: str | UnsetType | None = UNSET
 
 
-class LegFill(Struct, frozen=True, kw_only=True):
+class LegFill(Struct, frozen=True, kw_only=True, gc=False):
     """One leg's execution inside a multi-leg fill."""
 
     execution_id: ExecutionId | None = None
@@ -179,7 +182,7 @@ class LegFill(Struct, frozen=True, kw_only=True):
     timestamp: str | None = None
 
 
-class TradeUpdate(Struct, frozen=True, kw_only=True):
+class TradeUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """One `trade_updates` event. `order` is the whole order after it.
 
     `price` and `qty` are this execution's; `position_qty` is the whole signed position after it.
@@ -204,7 +207,7 @@ class TradeUpdate(Struct, frozen=True, kw_only=True):
     """The frame that told it, as it came; empty if none did. Never a member of the broker's."""
 
 
-class FillActivity(Struct, frozen=True, kw_only=True):
+class FillActivity(Struct, frozen=True, kw_only=True, gc=False):
     """One FILL of the account activities. The id's part after `::` is the execution's id."""
 
     id: str

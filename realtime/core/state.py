@@ -24,7 +24,7 @@ ORDERS = frozenset({"orders"})
 """The part that a doubt makes provisional until REST has answered it."""
 
 
-class Execution(Struct, frozen=True, kw_only=True):
+class Execution(Struct, frozen=True, kw_only=True, gc=False):
     """One fill of an order: counted once, whether the stream or a FILL activity told it."""
 
     execution_id: ExecutionId
@@ -42,7 +42,7 @@ PositionKey = tuple[int, str, int, Decimal, str]
 quantity, execution id."""
 
 
-class PositionMark(Struct, frozen=True, kw_only=True):
+class PositionMark(Struct, frozen=True, kw_only=True, gc=False):
     """The newest execution of a symbol, and what it told of the symbol's whole position."""
 
     key: PositionKey
@@ -66,7 +66,7 @@ def marked(
     return PositionMark(key=key, qty=qty, side=side, heard_at=now, turned_at=turned_at)
 
 
-class AccountState(Struct, frozen=True, kw_only=True):
+class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     """One account's state by value. `account is None` means: nothing was ever read."""
 
     account: Account | None = None
