@@ -18,7 +18,7 @@ from tests.processes.pair import Pair, Program, pair
 
 SAMPLE_S = 10.0
 TROUBLE_EVERY_S = 7.0
-ORDER_KB = 8.0
+ORDER_KB = 3.5
 """What a kept order may cost with its executions; until each account keeps its 500 closed orders,
 memory grows by just that."""
 MEMORY_GROWTH = 1.15
