@@ -7,6 +7,7 @@ from secrets import token_urlsafe
 
 from aiohttp import web
 
+from realtime.analytics.recorder import Recorder
 from realtime.orders.trading import Trading
 from realtime.server.access import AccessRules, Doorkeeper
 from realtime.server.cors import allow_origins
@@ -19,6 +20,7 @@ from realtime.server.origins import Names
 from realtime.server.page.files import add_page
 from realtime.server.plans import Plans
 from realtime.server.push.broadcast import Broadcast
+from realtime.server.reloading import BROADCAST, Reload, add_reload, reload_access
 from realtime.server.routes import PREFIXES, access_table
 from realtime.server.runner import CROWD, PLANS
 from realtime.server.sessions import Sessions, session_access
@@ -45,6 +47,7 @@ def build(
     make_code: Callable[[], str] = token_urlsafe,
     broadcast: Broadcast | None = None,
     trading: Trading | None = None,
+    reload: Reload | None = None,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
     doorkeeper = Doorkeeper(access, clock)
@@ -54,6 +57,7 @@ def build(
         {
             **access_table(),
             **session_access(PREFIXES),
+            **reload_access(PREFIXES),
             **trade_access(PREFIXES),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
@@ -63,16 +67,27 @@ def build(
     app.cleanup_ctx.append(_sweeping)
     app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)
     broadcast = broadcast or Broadcast(store, clock)
+    app[BROADCAST] = broadcast
     app.cleanup_ctx.append(partial(_broadcasting, broadcast))
     app.on_shutdown.append(partial(_end_responses, broadcast))
+    recorder = Recorder(store, clock)
+    app.cleanup_ctx.append(partial(_recording, recorder))
     desk = Desk(
-        store, views, clock=clock, version=version, started_at=started_at, broadcast=broadcast
+        store,
+        views,
+        clock=clock,
+        version=version,
+        started_at=started_at,
+        broadcast=broadcast,
+        recorder=recorder,
     )
     add_routes(app, desk)
     add_page(app, PREFIXES)
     if trading is not None:
         add_trading(app, trading, PREFIXES, desk)
     allow_origins(app, cors_origins)
+    if reload is not None:
+        add_reload(app, reload, PREFIXES)
     if access.verifier is not None:
         # Behind `allow_origins`: no page of another origin begins a session here.
         Sessions(doorkeeper, clock, make_code).add(app, PREFIXES)
@@ -84,6 +99,14 @@ async def _broadcasting(broadcast: Broadcast, _: web.Application) -> AsyncIterat
     """Push for as long as the application runs."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(broadcast.run(), name="broadcast")
+        yield
+        task.cancel()
+
+
+async def _recording(recorder: Recorder, _: web.Application) -> AsyncIterator[None]:
+    """Note the accounts' equity for as long as the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(recorder.run(), name="recorder")
         yield
         task.cancel()
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from realtime.analytics.recorder import Recorder
 from realtime.server.nearest import nearest
 from realtime.server.problems import Problem, shown
 from realtime.server.push.broadcast import Broadcast
@@ -30,6 +31,7 @@ class Desk:
         version: str,
         started_at: float,
         broadcast: Broadcast,
+        recorder: Recorder,
         lists: Views | None = None,
         only: frozenset[str] | None = None,
     ) -> None:
@@ -39,6 +41,7 @@ class Desk:
         self.version = version
         self.started_at = started_at
         self.broadcast = broadcast
+        self.recorder = recorder
         self.lists = lists or views
         """Renders what is about many accounts, of this desk's alone."""
         self.only = only

@@ -43,6 +43,7 @@ class Desks:
             version=whole.version,
             started_at=whole.started_at,
             broadcast=whole.broadcast,
+            recorder=whole.recorder,
             lists=Views(max_bytes=LISTS_BYTES),
             only=labels,
         )

@@ -15,6 +15,7 @@ from realtime.server.access import Access
 from realtime.server.answers import JSON, Answer
 from realtime.server.desk import Call, ChangesWith, Desk
 from realtime.server.farm import answer_accounts, answer_status
+from realtime.server.history import answer_history, answer_whole_history
 from realtime.server.one_account import (
     answer_account,
     answer_dashboard,
@@ -31,6 +32,7 @@ from realtime.server.push.subscribing import EVENTS, EventsQuery, answer_events
 from realtime.views.accounts import AccountsDocument, AccountsQuery
 from realtime.views.dashboard import DashboardDocument
 from realtime.views.health import HealthDocument, HealthQuery
+from realtime.views.history import HistoryDocument, HistoryQuery
 from realtime.views.orders import OrdersQuery
 from realtime.views.positions import PositionsQuery
 from realtime.views.rendering import ENCODER
@@ -170,6 +172,21 @@ ROUTES: tuple[Route[Any], ...] = (
         answer=answer_status,
         document=StatusDocument,
         changes_with="clock",
+    ),
+    Route(
+        paths=("/realtime/history/_all",),
+        summary="The equity of all accounts together over the last day",
+        query=HistoryQuery,
+        answer=answer_whole_history,
+        document=HistoryDocument,
+    ),
+    Route(
+        paths=("/realtime/history/{account_id}",),
+        summary="One account's equity over the last day",
+        query=HistoryQuery,
+        answer=answer_history,
+        document=HistoryDocument,
+        problems=("unknown_account",),
     ),
     Route(
         paths=("/realtime/events",),

@@ -1,0 +1,56 @@
+"""A day of one figure: bounded, finest where youngest, and never a value that was not there."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.analytics.curve import TIERS, Curve, summed, thinned
+
+DAY_S = 86_400
+
+
+def test_a_day_is_kept_in_bounded_memory_and_thins_with_age() -> None:
+    curve = Curve()
+    for at in range(0, 2 * DAY_S, 15):
+        curve.add(at, at)
+    points = curve.points()
+    assert len(points) < sum(most for _, most in TIERS)
+    ages = [2 * DAY_S - at for at, _ in points]
+    assert ages[0] >= DAY_S - 300
+    steps = [later - earlier for (earlier, _), (later, _) in pairwise(points)]
+    assert steps == sorted(steps, reverse=True)
+    assert set(steps) <= {300, 60, 15} | set(range(15, 300, 15))
+
+
+def test_the_last_value_of_a_window_counts() -> None:
+    curve = Curve()
+    for at, value in [(30, 1), (40, 2), (44, 3), (45, 4)]:
+        curve.add(at, value)
+    assert curve.points() == [(30, 3), (45, 4)]
+
+
+@given(st.lists(st.integers(0, 4000), unique=True, max_size=400).map(sorted))
+def test_points_rise_and_are_of_what_was_noted(moments: list[int]) -> None:
+    curve = Curve()
+    for at in moments:
+        curve.add(at * 15, at * 15)
+    points = curve.points()
+    begins = [begin for begin, _ in points]
+    assert begins == sorted(set(begins))
+    assert all(begin <= value < begin + 300 for begin, value in points)
+    assert points[-1:] == [(at * 15, at * 15) for at in moments[-1:]]
+
+
+@given(st.integers(2, 1000), st.integers(0, 1500))
+def test_thinning_keeps_order_number_and_the_newest(most: int, count: int) -> None:
+    points = [(at, at) for at in range(count)]
+    few = thinned(points, most)
+    assert len(few) == min(most, count)
+    assert few == sorted(set(few))
+    assert few[-1:] == points[-1:]
+
+
+def test_a_sum_goes_on_with_the_last_known_values() -> None:
+    """And does not count what was not known yet."""
+    assert summed([[(0, 5), (30, 7)], [(15, 100)], []]) == [(0, 5), (15, 105), (30, 107)]
