@@ -5,7 +5,8 @@
 
 The latch is in the journal: a restart goes on where it was. While it holds, the account takes no
 other order. Quantities come from the broker's list of the moment, and each closing order is an
-order like any other: never twice.
+order like any other: never twice. Lists may lag: a symbol whose closing order has just ended is
+left alone until its position must be true, or it would be sold a second time.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from realtime.core.decimals import number
 from realtime.core.model import Order, Position, Symbol
+from realtime.core.state import LAG_S
 from realtime.errors import RealtimeError
 from realtime.logs import get_logger
 from realtime.orders.dealer import Dealer
@@ -23,8 +25,8 @@ from realtime.orders.results import AccountClosing, SymbolClosing
 
 log = get_logger()
 
-CONFIRM_S = 3.0
-"""Between the two lists that must both be empty: REST may lag by seconds."""
+CONFIRM_S = LAG_S
+"""Between the two lists that must both be empty: REST may lag by so much."""
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Between attempts; the last one goes on. One attempt costs some five requests of 200 a minute."""
@@ -142,6 +144,8 @@ class Closing:
         self._dealer: Dealer = gateway.dealers[told.account_id]
         self._ours: dict[str, str] = {}
         """our closing orders: client order id → symbol"""
+        self._left_alone: dict[str, float] = {}
+        """symbol → until when (loop time)"""
 
     async def run(self) -> None:
         """Go on until it is flat; only a cancel ends it before."""
@@ -188,11 +192,18 @@ class Closing:
         held, working = await self._look()
         await self._cancel([o for o in working if (o.client_order_id or "") not in self._ours])
         at_work = {self._ours[o.client_order_id or ""] for o in working if self._is_ours(o)}
-        rows = [self._row(position) for position in held.values()]
-        for row in rows:
+        now = asyncio.get_running_loop().time()
+        due = []
+        for row in [self._row(position) for position in held.values()]:
             if row.symbol in at_work:
                 row.status = "working"
-        await asyncio.gather(*(self._close(row) for row in rows if row.symbol not in at_work))
+            elif row.status == "working":
+                # Its order has ended, or the list does not show it yet.
+                row.status, row.detail = "closing", "waiting for the broker's list"
+                self._left_alone[row.symbol] = now + LAG_S
+            elif now >= self._left_alone.get(row.symbol, now):
+                due.append(row)
+        await asyncio.gather(*map(self._close, due))
 
     def _is_ours(self, order: Order) -> bool:
         return (order.client_order_id or "") in self._ours

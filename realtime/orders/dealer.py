@@ -12,7 +12,7 @@ import msgspec
 
 from realtime.alpaca.pacing import REST_S
 from realtime.alpaca.trade import Answered, Trade
-from realtime.core.model import Order
+from realtime.core.model import Order, Position
 from realtime.errors import (
     BrokerError,
     LinkError,
@@ -44,6 +44,9 @@ Seen = Callable[[str], Order | None]
 
 Learn = Callable[[Order], None]
 
+Held = Callable[[str], Position | None]
+"""symbol → the position as the stream and all readings together tell it"""
+
 
 class Dealer:
     """One account. `learn` is given every order that the broker tells of."""
@@ -55,11 +58,13 @@ class Dealer:
         *,
         learn: Learn = lambda order: None,
         seen: Seen = lambda client_order_id: None,
+        held: Held | None = None,
     ) -> None:
         self.label = label
         self.trade = trade
         self.learn = learn
         self.seen = seen
+        self.held = held
         self.in_flight = 0
         """Calls under way."""
 

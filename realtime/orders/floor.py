@@ -13,9 +13,9 @@ from msgspec import Struct, structs
 
 from realtime.alpaca.channel import Channel
 from realtime.alpaca.trade import Trade
-from realtime.core.model import Order, position_symbol
+from realtime.core.model import Order, Position, position_symbol
 from realtime.orders.closing import Closings
-from realtime.orders.dealer import Dealer, Learn
+from realtime.orders.dealer import Dealer, Held, Learn
 from realtime.orders.gateway import Gateway
 from realtime.orders.guards import Guards, Permit, Rules
 from realtime.orders.halts import Halts
@@ -73,7 +73,13 @@ async def open_floor(
 ) -> AsyncIterator[Floor]:
     """Trade for as long as the block runs. What the audit log says of before is taken up again."""
     dealers = {
-        label: Dealer(label, Trade(seat.channel), learn=seat.learn, seen=_seen_in(store, label))
+        label: Dealer(
+            label,
+            Trade(seat.channel),
+            learn=seat.learn,
+            seen=_seen_in(store, label),
+            held=_held_in(store, label),
+        )
         for label, seat in seats.items()
     }
     guards = Guards(rules, {label: seat.permit for label, seat in seats.items()}, _prices(store))
@@ -116,6 +122,22 @@ def _seen_in(store: Store | None, label: str) -> Callable[[str], Order | None]:
         return next((o for o in orders if o.client_order_id == client_order_id), None)
 
     return seen
+
+
+def _held_in(store: Store | None, label: str) -> Held | None:
+    """Positions of a live account; without a store, or while it is not live, only REST tells."""
+    if store is None:
+        return None
+
+    def held(symbol: str) -> Position | None:
+        record = store.get(label)
+        if record is None or not record.link.is_live:
+            return None
+        return record.state.positions.get(position_symbol(symbol)) or Position(
+            symbol=position_symbol(symbol), qty="0"
+        )
+
+    return held
 
 
 def _prices(store: Store | None) -> Callable[[str], str | None]:

@@ -15,7 +15,9 @@ from typing import Self
 import msgspec
 from msgspec import structs
 
+from realtime.core.decimals import number
 from realtime.core.model import Order, Position
+from realtime.core.state import LAG_S
 from realtime.errors import (
     BrokerError,
     LinkError,
@@ -71,6 +73,8 @@ class Gateway:
         self._clock = clock
         self._chance = chance
         self._turn = 0
+        self._closed_at: dict[tuple[str, str], float] = {}
+        """account and symbol → when a position was last closed through here"""
         self.once = Once(dealers, memory=self.memory, journal=journal, clock=clock)
         self.restored = read_journal(self.memory, journal)
         """Lines of the journal that are about something else than orders."""
@@ -264,6 +268,7 @@ class Gateway:
         position = await self._position(dealer, symbol)
         known = self._identify(label, client_order_id, key, asked)
         wish = closing_order(position, qty=qty, percentage=percentage)
+        self._closed_at[label, position.symbol] = self._clock()
         body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
         return await self.once.run(
             known,
@@ -359,12 +364,29 @@ class Gateway:
         wanted = symbol.replace("/", "").upper()
         for position in held:
             if position.symbol == wanted or position.asset_id == symbol:
-                return position
+                return self._settled(dealer, position)
         raise Declined(
             "broker_knows_not",
             f"position does not exist: {symbol[:32]}",
             alpaca={"code": 40410000, "message": "position does not exist"},
             reached_broker=True,
+        )
+
+    def _settled(self, dealer: Dealer, position: Position) -> Position:
+        """A position from the broker's list, if nothing speaks against it: the list may lag a fill
+        by seconds, and what is sold already must not be sold again. Raises `Declined`."""
+        told = dealer.held(position.symbol) if dealer.held is not None else None
+        closed_at = self._closed_at.get((dealer.label, position.symbol), -LAG_S)
+        if told is None and self._clock() - closed_at >= LAG_S:
+            return position
+        if told is not None and number(told.qty) == number(position.qty):
+            return position
+        raise Declined(
+            "position_unsettled",
+            f"the broker's list says {position.qty} {position.symbol}, "
+            + (f"its stream {told.qty}" if told else "and it was closed a moment ago"),
+            remedy="the list may lag by ten seconds: ask again",
+            retry_after_s=LAG_S,
         )
 
     async def _cancel_all(self, label: str) -> list[CanceledOrder]:

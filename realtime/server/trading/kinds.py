@@ -32,6 +32,9 @@ ORDER_KINDS: Mapping[str, Kind] = {
     "account_not_live": Kind(
         409, "What the account holds is not known for sure", "wait, or say force"
     ),
+    "position_unsettled": Kind(
+        409, "How much is held is not known for sure", "ask again after Retry-After"
+    ),
     "invalid_order": Kind(422, "No broker would take this order", "correct the field named"),
     "broker_refuses": Kind(422, "The broker refused it", "see the broker's message"),
     "orders_halted": Kind(423, "The kill switch is on", "POST /orders/resume"),

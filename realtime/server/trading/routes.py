@@ -273,7 +273,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         query=stopping.PartQuery,
         answer=stopping.close_position,
         document=PlacedOrder,
-        problems=PLACING,
+        problems=("position_unsettled", *PLACING),
     ),
     TradeRoute(
         method="GET",
