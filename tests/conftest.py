@@ -1,41 +1,58 @@
 """What every test run needs to know: which tests wait for an extra or for a word.
 
-`compat` tests import alpaca-py at the top of their files, so the files themselves are skipped where
-it is not installed. `slow` tests run when `-m` names them. Properties try the same few examples in
-every default run; `HYPOTHESIS_PROFILE=ci` tries many new ones.
+`compat` and `browser` tests import what they drive at the top of their files, so the files
+themselves are skipped where it is not installed. `slow` tests run when `-m` names them. Properties
+try the same few examples in every default run; `HYPOTHESIS_PROFILE=ci` tries many new ones.
 """
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-COMPAT = Path(__file__).parent / "compat"
+HERE = Path(__file__).parent
+COMPAT, BROWSER = HERE / "compat", HERE / "browser"
+NO_BROWSER = "no playwright or no Chromium: EXTRAS=dev,top,browser and apt-get install chromium"
 NO_SDK = "alpaca-py is not installed: pip install -c constraints.txt -e '.[dev,compat]'"
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("ci", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 HAS_SDK = importlib.util.find_spec("alpaca") is not None
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HAS_BROWSER = CHROMIUM is not None and importlib.util.find_spec("playwright") is not None
 
 
-class WithoutSdk(pytest.Module):
+class Without(pytest.Module):
     """A test file that says why it is not run, without being imported."""
 
+    reason = ""
+
     def collect(self) -> Iterable[pytest.Item]:
-        pytest.skip(NO_SDK, allow_module_level=True)
+        pytest.skip(self.reason, allow_module_level=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is."""
+    assert CHROMIUM is not None, "without it the files are not collected"
+    return CHROMIUM
 
 
 def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
-    if HAS_SDK or COMPAT not in module_path.parents:
-        return None
-    module: pytest.Module = WithoutSdk.from_parent(parent, path=module_path)
-    return module
+    rooms = {COMPAT: (HAS_SDK, NO_SDK), BROWSER: (HAS_BROWSER, NO_BROWSER)}
+    for room, (is_there, reason) in rooms.items():
+        if room in module_path.parents and not is_there:
+            module: Without = Without.from_parent(parent, path=module_path)
+            module.reason = reason
+            return module
+    return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

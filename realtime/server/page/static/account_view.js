@@ -25,6 +25,7 @@ export class AccountView {
   constructor(farm, label, { turned }) {
     this.farm = farm;
     this.label = label;
+    this.turned = turned;
     this.account = new Account(label);
     this.account.fills = farm.fills.filter(({ account_id: of }) => of === label);
     this.onlyOpen = false;
@@ -57,7 +58,7 @@ export class AccountView {
   }
 
   end() {
-    this.stream.end();
+    this.stream?.end();
     this.curve.end();
   }
 
@@ -97,10 +98,17 @@ export class AccountView {
     } catch {
       // The stream tells that there is no connection, and reads anew when there is.
     }
-    if (this.account.problem) this.stream.end();
+    if (this.account.problem) this.#leave();
     const last = this.account.account;
     if (last) this.curve.add(Math.floor(now() / 1000), approximate(exact(last.equity)));
     this.render();
+  }
+
+  /** There is nothing to follow here, and that is no fault of the connection. */
+  #leave() {
+    this.stream?.end();
+    this.stream = null;
+    this.turned();
   }
 
   #build() {

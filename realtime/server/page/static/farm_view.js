@@ -208,8 +208,10 @@ export class FarmView {
 
   #showTable({ accounts }) {
     const moment = performance.now();
-    if (moment - this.sortedAt > SORT_EVERY_MS && !(this.sortedAt > 0 && this.table.isHeld)) {
+    const isDue = moment - this.sortedAt > SORT_EVERY_MS && !(this.sortedAt > 0 && this.table.isHeld);
+    if (isDue || accounts !== this.sortedOf) {
       this.sortedAt = moment;
+      this.sortedOf = accounts;
       this.sorted = this.#chosen();
     }
     const items = this.sorted.filter(({ label }) => this.farm.entries.has(label));

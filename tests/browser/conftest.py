@@ -1,0 +1,85 @@
+"""Chromium on the live page of a daemon that follows a simulator.
+
+playwright is imported where it is used: without the extra these files are only passed over.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from realtime.cli.world import real_world
+from realtime.simulator.app import Simulator
+from tests.browser.relay import Relay, relay
+from tests.cli.test_status import settled
+from tests.farm import Farm, farm
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+]  # fmt: skip
+LIMIT_MS = 15_000
+"""Limit of anything a test waits for; a page is there within half a second."""
+
+Open = Callable[..., Awaitable["Page"]]
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator["Browser"]:
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - see the top
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def faults() -> AsyncIterator[list[str]]:
+    """What pages complained of; a test that leaves something here has failed."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+async def open_page(browser: "Browser", faults: list[str]) -> Open:
+    """Open an address: `width`, `height`, `scheme`, `is_mobile` as the browser has them."""
+
+    async def open_page(
+        address: str, *, width: int = 1280, height: int = 800, scheme: str = "light"
+    ) -> "Page":
+        page = await browser.new_page(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            is_mobile=width < 500,
+            has_touch=width < 500,
+        )
+        page.set_default_timeout(LIMIT_MS)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console",
+            lambda said: faults.append(said.text) if "Content Security" in said.text else None,
+        )
+        await page.goto(address)
+        return page
+
+    return open_page
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Farm]:
+    """Daemon and simulator: alpha, bravo, charlie; nobody trades unless a test does."""
+    async with Simulator(accounts=3) as simulator, farm(simulator, real_world()) as pair:
+        await settled(pair)
+        yield pair
+
+
+@pytest.fixture
+async def line(pair: Farm) -> AsyncIterator[Relay]:
+    """The way from the browser to the daemon."""
+    async with relay(pair.daemon.port) as line:
+        yield line

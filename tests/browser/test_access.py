@@ -1,0 +1,95 @@
+"""Everybody can use the page: names, landmarks, order, contrast; in both views and both colours."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import expect
+
+from realtime.server.listen import serve
+from tests.browser.conftest import Open
+from tests.server.reader import Clock, application
+from tests.views.made import farm
+
+pytestmark = pytest.mark.browser
+
+CONTRAST = """() => {
+    const parse = text => (text.match(/[\\d.]+/g) ?? []).map(Number);
+    const mix = (ink, c, a = 1) => ink * a + c * (1 - a);
+    const over = (ink, below) => below.map((c, at) => mix(ink[at], c, ink[3]));
+    const ground = node => {
+        const chain = [];
+        for (let at = node; at; at = at.parentElement) chain.push(getComputedStyle(at));
+        const grounds = chain.map(style => parse(style.backgroundColor)).reverse();
+        return grounds.reduce((below, colour) => over(colour, below), [255, 255, 255]);
+    };
+    const light = colour => {
+        const linear = c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = colour.map(c => linear(c / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const poor = [];
+    for (const node of document.querySelectorAll("body *")) {
+        const own = [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim());
+        if (!own || !node.checkVisibility() || node.closest(".unseen, .skip")) continue;
+        const below = ground(node);
+        const ink = over(parse(getComputedStyle(node).color), below);
+        const [high, low] = [light(ink), light(below)].sort((a, b) => b - a);
+        const ratio = (high + 0.05) / (low + 0.05);
+        const words = `${node.className || node.tagName}: ${node.textContent.slice(0, 30)}`;
+        if (ratio < 4.5) poor.push(`${words} ${ratio.toFixed(2)}`);
+    }
+    return poor;
+}"""
+
+NAMELESS = """() => [...document.querySelectorAll("a, button, input, [role], [tabindex]")]
+    .filter(node => node.checkVisibility() && !node.closest("[aria-hidden=true]"))
+    .filter(node => !["status", "row", "rowgroup", "gridcell"].includes(node.getAttribute("role")))
+    .filter(node => node.id !== "main" && !(node.ariaLabel || node.getAttribute("aria-labelledby")
+        || node.textContent.trim() || node.title))
+    .map(node => node.outerHTML.slice(0, 80))"""
+
+VIEWS = ["", "#/account/alpha", "#/account/bravo", "#/account/nobody"]
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    async with serve(application(farm(), Clock()), "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_letters_stand_out_from_their_ground(url: str, open_page: Open, scheme: str) -> None:
+    """WCAG 2.2, 1.4.3: at least 4.5 to 1."""
+    page = await open_page(url, scheme=scheme)
+    for view in VIEWS:
+        await page.goto(f"{url}/{view}")
+        await expect(page.locator("html")).to_have_attribute("data-link", "live")
+        assert await page.evaluate(CONTRAST) == [], view
+
+
+async def test_everything_has_a_name_and_a_place(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    for view in VIEWS:
+        await page.goto(f"{url}/{view}")
+        await expect(page.locator("html")).to_have_attribute("data-link", "live")
+        assert await page.evaluate(NAMELESS) == [], view
+        for landmark in ("banner", "main", "contentinfo"):
+            await expect(page.get_by_role(landmark)).to_have_count(1)
+        await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        assert (
+            await page.locator('[tabindex]:not([tabindex="0"]):not([tabindex="-1"])').count() == 0
+        )
+        ids = await page.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
+        assert len(ids) == len(set(ids))
+
+
+async def test_tab_goes_from_the_top_to_the_table(url: str, open_page: Open) -> None:
+    """One stop for the whole table: within it the arrows move."""
+    page = await open_page(url)
+    await expect(page.locator("html")).to_have_attribute("data-link", "live")
+    stops = []
+    for _ in range(30):
+        await page.keyboard.press("Tab")
+        stops.append(await page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
+    assert stops[:2] == ["Skip to the figures", "realtime"]
+    assert len({"alpha", "bravo", "charlie", "delta", "echo"} & set(stops[8:26])) == 1

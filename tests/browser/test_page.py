@@ -1,0 +1,126 @@
+"""The live page, as somebody who looks at it meets it."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.relay import Relay
+from tests.farm import Farm
+
+pytestmark = pytest.mark.browser
+
+
+async def all_live(page: Page, count: int = 3) -> None:
+    await expect(page.locator("html")).to_have_attribute("data-link", "live")
+    await expect(page.locator("table.farm tbody tr:not(.spacer)")).to_have_count(count)
+
+
+async def test_changes_appear_without_a_reload(pair: Farm, line: Relay, open_page: Open) -> None:
+    page = await open_page(line.url)
+    await all_live(page)
+    await page.evaluate("window.isTheSame = true")
+    pair.buy("alpha", "AAPL", "3")
+    await expect(page.locator(".feed li").first).to_contain_text("3 AAPL @ ")
+    await expect(page.locator(".feed li a").first).to_have_text("alpha")
+    positions = page.locator("tr", has_text="alpha").locator("td.positions")
+    await expect(positions).to_have_text("1")
+    assert await page.evaluate("window.isTheSame")
+
+
+async def test_totals_are_exact(pair: Farm, line: Relay, open_page: Open) -> None:
+    """1 000 000 + 100 000 + 50 000."""
+    page = await open_page(line.url)
+    await expect(page.locator(".figure.big .value")).to_have_text("$1,150,000.00")
+    await expect(page.locator("dl.figures")).to_contain_text("3 / 3 live")
+
+
+async def test_a_cut_is_said_and_nothing_is_missed(
+    pair: Farm, line: Relay, open_page: Open
+) -> None:
+    page = await open_page(line.url)
+    await all_live(page)
+    line.cut()
+    html, strip = page.locator("html"), page.locator("#strip")
+    await expect(html).to_have_attribute("data-link", "lost")
+    await expect(strip).to_contain_text("No connection to the daemon")
+    await expect(page.locator("main")).to_have_css("filter", "grayscale(1)")
+    assert (await page.title()).startswith("no connection")
+    pair.buy("bravo", "KO", "7")
+    await pair.until(lambda: bool(pair.record("bravo").state.positions))
+    await expect(page.locator(".feed")).not_to_contain_text("KO")
+    line.mend()
+    await all_live(page)
+    await expect(page.locator(".feed li").first).to_contain_text("7 KO @ ")
+    await expect(strip).to_be_empty()
+    await expect(page.locator("main")).to_have_css("filter", "none")
+
+
+async def test_an_account_that_is_not_followed_never_looks_live(
+    pair: Farm, line: Relay, open_page: Open
+) -> None:
+    page = await open_page(line.url)
+    await all_live(page)
+    await pair.fault(kind="cut", account="charlie")
+    charlie = page.locator("table.farm tbody tr", has_text="charlie")
+    await expect(charlie).to_have_attribute("data-stale", "yes")
+    await expect(charlie.locator("td.state")).to_contain_text("Waiting")
+    await expect(charlie.locator("td.equity")).to_have_css("font-style", "italic")
+    notice = page.locator(".notice")
+    await expect(notice).to_contain_text("charlie lost the broker")
+    await expect(notice).to_contain_text("may be wrong by now")
+    await expect(notice.locator(".remedy")).to_contain_text("Nothing to do: retry in")
+    await expect(page.locator("#said")).to_contain_text("charlie lost the broker")
+    await page.get_by_role("button", name="Not live").click()
+    await expect(page.locator("table.farm tbody tr:not(.spacer)")).to_have_count(1)
+    await expect(page.locator("#foot code")).to_contain_text("/realtime/accounts?state=")
+
+
+async def test_one_account(pair: Farm, line: Relay, open_page: Open) -> None:
+    page = await open_page(f"{line.url}/#/account/alpha")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("alpha")
+    await expect(page.locator(".figure.big .value")).to_have_text("$1,000,000.00")
+    await expect(page.locator(".account-body")).to_contain_text("No positions.")
+    pair.buy("alpha", "TSLA", "2")
+    positions = page.get_by_role("table", name="Positions")
+    await expect(positions.locator("tbody tr")).to_contain_text(re.compile("TSLA.*2"))
+    orders = page.get_by_role("table", name="Orders")
+    await expect(orders.locator("tbody tr")).to_contain_text(re.compile("TSLA.*Buy.*filled"))
+    await expect(page.locator("#foot code")).to_contain_text("/realtime/dashboard/alpha")
+
+
+async def test_an_order_of_the_past_is_listed(pair: Farm, line: Relay, open_page: Open) -> None:
+    """Snapshots tell working orders only; the others are read once."""
+    pair.buy("alpha", "TSLA", "2")
+    await pair.until(lambda: any(o.is_closed for o in pair.record("alpha").state.orders.values()))
+    page = await open_page(f"{line.url}/#/account/alpha")
+    orders = page.get_by_role("table", name="Orders")
+    await expect(orders.locator("tbody tr")).to_contain_text("filled")
+
+
+async def test_an_account_that_there_is_not(line: Relay, open_page: Open) -> None:
+    page = await open_page(f"{line.url}/#/account/alhpa")
+    await expect(page.locator(".missing")).to_contain_text("There is no account of this label")
+    await expect(page.locator(".missing")).to_contain_text("did you mean alpha?")
+    await page.get_by_role("link", name="All accounts", exact=True).click()
+    await all_live(page)
+
+
+async def test_nothing_is_followed_while_nobody_looks(
+    pair: Farm, line: Relay, open_page: Open
+) -> None:
+    page = await open_page(line.url)
+    await all_live(page)
+    hide = """hidden => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await page.evaluate(hide, True)
+    await expect(page.locator("html")).to_have_attribute("data-link", "resting")
+    pair.buy("alpha", "KO", "5")
+    await pair.until(lambda: bool(pair.record("alpha").state.positions))
+    await expect(page.locator(".feed")).not_to_contain_text("KO")
+    await page.evaluate(hide, False)
+    await all_live(page)
+    await expect(page.locator(".feed li").first).to_contain_text("5 KO @ ")

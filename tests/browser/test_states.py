@@ -1,0 +1,181 @@
+"""The page on a farm in every state: live, lost, refused and never read, disabled."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+from msgspec import structs
+from playwright.async_api import Page, expect
+
+from realtime.core.link import Link
+from realtime.server.listen import serve
+from realtime.store import Store
+from tests.browser.conftest import Open
+from tests.server.reader import Clock, application
+from tests.views.made import ACCOUNT, LIVE, farm, put, state_of
+
+pytestmark = pytest.mark.browser
+
+ROWS = "table.farm tbody tr:not(.spacer)"
+
+
+async def served(store: Store) -> AsyncIterator[str]:
+    async with serve(application(store, Clock()), "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    async for url in served(farm()):
+        yield url
+
+
+@pytest.fixture
+def thousand() -> Store:
+    store = Store(boot="b00t")
+    for number in range(1000):
+        equity = str(Decimal("1000.01") + number)
+        state = structs.replace(state_of(), account=structs.replace(ACCOUNT, equity=equity))
+        put(store, f"account_{number:03}", LIVE, state)
+    return store
+
+
+async def there(page: Page) -> None:
+    await expect(page.locator("html")).to_have_attribute("data-link", "live")
+
+
+async def test_each_trouble_is_told_with_its_remedy(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    refused, lost = page.locator(".notice").nth(0), page.locator(".notice").nth(1)
+    await expect(refused).to_contain_text("charlie is refused by the broker")
+    await expect(refused).to_contain_text("Nothing is known yet.")
+    await expect(refused.locator(".remedy")).to_have_text(
+        "→ Check secrets.toml [charlie], then SIGHUP"
+    )
+    await expect(lost).to_contain_text("bravo lost the broker")
+    await expect(page.locator(".notice")).to_have_count(2)  # a disabled account is no trouble
+
+
+async def test_what_is_unknown_is_not_nought(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    charlie = page.locator(ROWS, has_text="charlie")
+    await expect(charlie.locator("td.equity")).to_have_text("–")
+    await page.goto(f"{url}/#/account/charlie")
+    await expect(page.locator(".account-body")).to_contain_text("Not known yet: key refused (401).")
+    await expect(page.locator(".account-body")).not_to_contain_text("No orders.")
+
+
+async def test_provisional_figures_are_said_to_be(url: str, open_page: Open) -> None:
+    page = await open_page(f"{url}/#/account/alpha")
+    await expect(page.locator(".figure.big")).to_contain_text("the broker has not confirmed it yet")
+
+
+async def test_only_rows_in_sight_exist(thousand: Store, open_page: Open) -> None:
+    """A thousand accounts, a few dozen rows; the sum is exact to the cent."""
+    async for url in served(thousand):
+        page = await open_page(url)
+        await there(page)
+        await expect(page.locator("table.farm")).to_have_attribute("aria-rowcount", "1001")
+        assert await page.locator(ROWS).count() < 60
+        await expect(page.locator(".figure.big .value")).to_have_text("$1,499,510.00")
+        await page.keyboard.press("/")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("End")
+        last = page.locator('tr[aria-rowindex="1001"]')
+        await expect(last).to_be_in_viewport()
+        await expect(last.get_by_role("link")).to_be_focused()
+        assert await page.locator(ROWS).count() < 60
+
+
+async def test_many_changes_do_not_stop_the_page(thousand: Store, open_page: Open) -> None:
+    async for url in served(thousand):
+        page = await open_page(url)
+        await there(page)
+        await page.evaluate(
+            """() => {
+                window.longest = 0;
+                let last = performance.now();
+                const frame = at => {
+                    window.longest = Math.max(window.longest, at - last);
+                    last = at;
+                    requestAnimationFrame(frame);
+                };
+                requestAnimationFrame(frame);
+            }"""
+        )
+        for turn in range(1, 4):
+            for record in list(thousand):
+                assert record.state.account is not None
+                account = structs.replace(record.state.account, equity=str(turn))
+                state = structs.replace(record.state, account=account)
+                thousand.update(record.profile.label, now=record.as_of + 1, state=state)
+            await expect(page.locator(".figure.big .value")).to_have_text(f"${turn},000.00")
+        assert await page.evaluate("window.longest") < 1000
+
+
+async def test_it_can_be_used_with_the_keyboard_alone(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    await there(page)
+    await page.keyboard.press("/")
+    await page.keyboard.type("delt")
+    await expect(page.locator(ROWS)).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="delta")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_be_focused()
+    await expect(page).to_have_title("delta · realtime")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(ROWS)).to_have_count(5)
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await page.keyboard.press("a")
+    await expect(page.locator("html")).to_have_attribute("data-ages", "")
+
+
+async def test_columns_sort(url: str, open_page: Open) -> None:
+    """What is unknown comes last either way."""
+    page = await open_page(url)
+    await there(page)
+    labels = page.locator(f"{ROWS} th a")
+    await page.get_by_role("button", name="Equity").click()
+    await expect(labels).to_have_text(["alpha", "bravo", "delta", "charlie", "echo"])
+    await page.get_by_role("button", name="Equity").click()
+    await expect(labels).to_have_text(["delta", "alpha", "bravo", "charlie", "echo"])
+    head = page.get_by_role("columnheader", name="Equity")
+    await expect(head).to_have_attribute("aria-sort", "ascending")
+    await expect(page.locator("#foot code")).to_contain_text("/realtime/accounts?sort=equity'")
+
+
+async def test_dark_is_as_the_system_or_as_chosen(url: str, open_page: Open) -> None:
+    page = await open_page(url, scheme="dark")
+    html = page.locator("html")
+    await expect(html).to_have_css("background-color", "rgb(11, 13, 16)")
+    await page.get_by_role("button", name="Colours").click()
+    await expect(html).to_have_css("background-color", "rgb(246, 247, 248)")
+    await page.reload()
+    await expect(html).to_have_css("background-color", "rgb(246, 247, 248)")
+
+
+@pytest.mark.parametrize("view", ["", "#/account/alpha", "#/account/charlie"])
+async def test_nothing_is_wider_than_a_phone(url: str, open_page: Open, view: str) -> None:
+    page = await open_page(f"{url}/{view}", width=390, height=844)
+    await there(page)
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    assert width == 390
+
+
+async def test_a_link_that_comes_and_goes_is_remembered(open_page: Open) -> None:
+    store = farm()
+    async for url in served(store):
+        page = await open_page(url)
+        await there(page)
+        for link in (Link(state="connecting", stale_reason="cut"), LIVE):
+            store.update(next(iter(store)).profile.label, now=2e9, link=link)
+            await expect(page.locator(ROWS, has_text="alpha").locator("td.state")).to_contain_text(
+                "Live" if link is LIVE else "Connecting"
+            )
+        await page.goto(f"{url}/#/account/alpha")
+        for words in ("Nothing is heard", "no fill was missed", "back in step", "Live since"):
+            await expect(page.locator(".past")).to_contain_text(words)
