@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from realtime.core.apply import Doubt, is_open_question
 from realtime.core.model import OrderId
-from realtime.core.state import AccountState
+from realtime.core.state import MONEY, ORDERS, AccountState
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
 from realtime.live.replica import Replica
 from realtime.logs import get_logger
@@ -41,7 +41,8 @@ class Doubts:
             self._raised.set()
 
     def add_everything(self, reason: str) -> None:
-        """Something unknown was missed: read all."""
+        """Something unknown was missed: read all; until then nothing is certain."""
+        self._replica.doubt(ORDERS | MONEY)
         self._everything = reason
         self._raised.set()
 

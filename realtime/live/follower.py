@@ -21,7 +21,7 @@ from realtime.core.backoff import Backoff
 from realtime.core.model import AccountLabel, Order, TradeUpdate
 from realtime.core.reconcile import Reconciled
 from realtime.core.session import Ignored, Unreadable
-from realtime.core.state import MONEY
+from realtime.core.state import MONEY, ORDERS
 from realtime.errors import (
     BrokerError,
     Deaf,
@@ -293,6 +293,7 @@ class _Session:
         if reason != "money" and MONEY & reconciled.state.provisional:
             self.money.ask()
         if reason == "money" and reconciled.differences:
+            self._replica.doubt(ORDERS)  # who did not tell this may not have told more
             self.comparison.ask()
 
     def _follow_up(self, applied: Applied) -> None:

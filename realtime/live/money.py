@@ -57,7 +57,7 @@ class MoneyRefresh:
             reconciled = await self._replica.read_money()
         except (LinkError, BrokerError, ProtocolViolation) as error:
             self._tell_failure(error)
-            self._replica.doubt_money()
+            self._replica.doubt(MONEY)
             self._asked.set()
             hint = error.retry_after_s if isinstance(error, RateLimited) else None
             return max(RETRY_S, hint or 0.0)

@@ -15,7 +15,7 @@ from realtime.core.apply import KNOWN_EVENTS, Applied, apply
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
 from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile
-from realtime.core.state import MONEY, ORDERS, AccountState, Execution
+from realtime.core.state import ORDERS, AccountState, Execution
 from realtime.core.times import nanoseconds
 from realtime.errors import Refused
 from realtime.logs import get_logger
@@ -132,12 +132,11 @@ class Replica:
 
         return await self._read(reason, reading)
 
-    def doubt_money(self) -> None:
-        """Positions and account could not be read when they were due: they are provisional."""
-        state = self.record.state
-        if not state.provisional >= MONEY:
-            doubted = structs.replace(state, provisional=state.provisional | MONEY)
-            self._store.update(self.label, now=self._clock(), state=doubted)
+    def doubt(self, parts: frozenset[str]) -> None:
+        """These parts may not be what the broker has: provisional until a later reading agrees."""
+        now, state = self._clock(), self.record.state
+        doubted = structs.replace(state, provisional=state.provisional | parts, doubted_at=now)
+        self._store.update(self.label, now=now, state=doubted)
 
     def learn(self, order: Order) -> None:
         """Take an order that the broker told of in answer to a call of ours, and publish."""
@@ -164,6 +163,7 @@ class Replica:
                 state=reconciled.state,
                 recovered=reconciled.recovered,
             )
+        self.on_reading(reason, reconciled)
         return reconciled
 
     def _apply(self, state: AccountState, update: TradeUpdate, now: float) -> Applied:

@@ -45,3 +45,26 @@ def test_money_that_cannot_be_read_is_marked() -> None:
         await farm.until(farm.settled, within_s=80)
 
     play(act, accounts=1)
+
+
+def test_what_an_unreadable_frame_may_have_told_is_marked_at_once() -> None:
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind="garbage", account="alpha", instead=True, count=3)
+        farm.buy("alpha", qty="2", type="limit", limit_price="300")
+        await farm.until(lambda: farm.daemon.store.counts["frames.unreadable"] > 0, within_s=1)
+        assert farm.record("alpha").state.provisional == {"account", "positions", "orders"}
+        await farm.until(farm.settled)
+
+    play(act, accounts=1)
+
+
+def test_orders_are_in_doubt_when_rest_has_a_position_that_no_frame_told() -> None:
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind="drop", account="alpha", for_s=5)
+        farm.buy("alpha", qty="2", type="limit", limit_price="300")
+        await farm.until(lambda: bool(farm.record("alpha").state.positions), within_s=20)
+        assert "orders" in farm.record("alpha").state.provisional
+        await farm.until(farm.settled)
+        assert await unequal(farm, "alpha") == []
+
+    play(act, accounts=1)
