@@ -103,5 +103,5 @@ class Demonstration:
 
     def _tell_ready(self, ready: Readiness, took_s: float, url: str) -> None:
         label = self._specs[0].label
-        self._say(f"ready in {took_s:.1f} s: {ready} · open {url}/realtime/dashboard/{label}")
+        self._say(f"ready in {took_s:.1f} s: {ready} · open {url}")
         self._say(f"try: curl -s {url}/realtime/positions/{label}")

@@ -110,7 +110,7 @@ export class Curve {
       cursor: { y: false, points: { size: 7, width: 2 }, drag: { x: false, y: false } },
       scales: { y: { range: (_, low, high) => roomy(low, high) } },
       axes: [
-        { ...axis, grid: { show: false }, size: 26, gap: 6, space: 120, incrs: STEPS_S, values: (_, at) => at.map((t) => clock(t * 1000).slice(-8)) },
+        { ...axis, grid: { show: false }, size: 26, gap: 6, space: 120, incrs: STEPS_S, values: times },
         {
           ...axis, side: 1, size: 76, gap: 8, space: 44,
           grid: { stroke: colour("--line-soft"), width: 1 },
@@ -148,6 +148,11 @@ export class Curve {
     }
     ctx.restore();
   }
+}
+
+/** Times of day; one too near the edge to be read whole is left out. */
+function times(plot, at) {
+  return at.map((t) => (plot.valToPos(t, "x") < 12 ? "" : clock(t * 1000).slice(-8)));
 }
 
 function shade(plot, top, bottom) {
