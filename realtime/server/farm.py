@@ -2,7 +2,8 @@
 
 from realtime.server.answers import JSON, Answer, is_match
 from realtime.server.desk import Call, Desk
-from realtime.views.accounts import AccountsQuery
+from realtime.server.sheets import as_sheet
+from realtime.views.accounts import AccountRow, AccountsQuery
 from realtime.views.moments import instant
 from realtime.views.status import StatusQuery
 
@@ -15,10 +16,13 @@ def answer_accounts(desk: Desk, call: Call, query: AccountsQuery) -> Answer:
     if is_match(call.if_none_match, headers["ETag"]):
         return Answer(status=304, headers=headers)
     rendered = desk.lists.accounts(desk.store, query)
-    return Answer(
+    answer = Answer(
         body=rendered.body,
         headers={**headers, "Content-Type": JSON, "X-Total-Count": str(rendered.total)},
     )
+    if query.format == "csv":
+        return as_sheet(answer, AccountRow.__struct_fields__, "accounts", member="accounts")
+    return answer
 
 
 def answer_status(desk: Desk, _: Call, query: StatusQuery) -> Answer:

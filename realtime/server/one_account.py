@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 
 from realtime.core.link import LinkState
+from realtime.core.model import Order, Position
 from realtime.server.answers import JSON, Answer, is_match
 from realtime.server.desk import Call, Desk
 from realtime.server.parameters import NoQuery
 from realtime.server.problems import Problem
+from realtime.server.sheets import as_sheet
 from realtime.store import Record
 from realtime.views.health import take_census
 from realtime.views.orders import OrdersQuery
@@ -44,13 +46,19 @@ def answer_account(desk: Desk, call: Call, _: NoQuery) -> Answer:
 def answer_positions(desk: Desk, call: Call, query: PositionsQuery) -> Answer:
     """The broker's list of positions."""
     record = _with_data(desk, call)
-    return _conditional(desk, record, call, lambda: desk.views.positions(record, query))
+    answer = _conditional(desk, record, call, lambda: desk.views.positions(record, query))
+    if query.format == "csv":
+        return as_sheet(answer, Position.__struct_fields__, f"positions-{call.account_id}")
+    return answer
 
 
 def answer_orders(desk: Desk, call: Call, query: OrdersQuery) -> Answer:
     """The broker's list of orders."""
     record = _with_data(desk, call)
-    return _conditional(desk, record, call, lambda: desk.views.orders(record, query))
+    answer = _conditional(desk, record, call, lambda: desk.views.orders(record, query))
+    if query.format == "csv":
+        return as_sheet(answer, Order.__struct_fields__, f"orders-{call.account_id}")
+    return answer
 
 
 def _with_data(desk: Desk, call: Call) -> Record:

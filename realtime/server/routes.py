@@ -29,6 +29,7 @@ from realtime.server.parameters import NoQuery
 from realtime.server.probes import Probe, answer_health, answer_livez, answer_readyz
 from realtime.server.push.broadcast import Subscription
 from realtime.server.push.subscribing import EVENTS, EventsQuery, answer_events
+from realtime.server.summary import answer_summary
 from realtime.views.accounts import AccountsDocument, AccountsQuery
 from realtime.views.dashboard import DashboardDocument
 from realtime.views.health import HealthDocument, HealthQuery
@@ -37,6 +38,7 @@ from realtime.views.orders import OrdersQuery
 from realtime.views.positions import PositionsQuery
 from realtime.views.rendering import ENCODER
 from realtime.views.status import StatusDocument, StatusQuery
+from realtime.views.summary import SummaryDocument
 
 PREFIXES = ("", "/api/v1")
 """Every route stands under each of them."""
@@ -144,6 +146,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=PositionsQuery,
         answer=answer_positions,
         document=list[Position],
+        media=("text/csv",),
         changes_with="account",
         problems=("unknown_account", *NO_DATA),
     ),
@@ -153,6 +156,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=OrdersQuery,
         answer=answer_orders,
         document=list[Order],
+        media=("text/csv",),
         changes_with="account",
         problems=("unknown_account", *NO_DATA),
     ),
@@ -162,8 +166,17 @@ ROUTES: tuple[Route[Any], ...] = (
         query=AccountsQuery,
         answer=answer_accounts,
         document=AccountsDocument,
+        media=("text/csv",),
         changes_with="farm",
         problems=("unknown_account",),
+    ),
+    Route(
+        paths=("/realtime/summary",),
+        summary="The farm in a handful of figures",
+        query=NoQuery,
+        answer=answer_summary,
+        document=SummaryDocument,
+        changes_with="farm",
     ),
     Route(
         paths=("/realtime/status", "/websocket/status"),

@@ -11,6 +11,7 @@ from realtime.core.model import AccountLabel
 from realtime.store import Record
 from realtime.views.filters import WHOLE_FARM, FarmLimit, Offset, ShortWord, States
 from realtime.views.moments import instant
+from realtime.views.sheet import Format
 
 Column = Literal[
     "configured",
@@ -52,6 +53,7 @@ class AccountsQuery(Struct, frozen=True, kw_only=True):
     order: Annotated[Literal["asc", "desc"], Meta(description="Which way `sort` goes.")] = "asc"
     limit: FarmLimit = WHOLE_FARM
     offset: Offset = 0
+    format: Format = "json"
 
 
 class AccountRow(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from msgspec import Raw, Struct
 
 from realtime.store import Record, Records
 from realtime.views.accounts import (
+    AccountRow,
     AccountsJson,
     AccountsQuery,
     account_row,
@@ -90,6 +91,11 @@ class Views:
         return self.renderings.get(
             ("accounts", query), store.version, lambda: self._accounts(store, query)
         )
+
+    def account_rows(self, store: Records) -> list[AccountRow]:
+        """The rows of all accounts."""
+        self._account_rows.forget_strangers(store)
+        return [self._account_rows.of(record) for record in store]
 
     def status(self, store: Records, query: StatusQuery, *, now: float) -> Rendered:
         """The farm's links as of `now`, epoch seconds."""

@@ -14,6 +14,7 @@ from realtime.core.model import Order, OrderId
 from realtime.core.state import CLOSED_ORDERS_KEPT, AccountState
 from realtime.core.times import microseconds
 from realtime.views.filters import Sides, Symbols, matches, spelled_alike
+from realtime.views.sheet import Format
 
 
 class OrdersQuery(Struct, frozen=True, kw_only=True):
@@ -34,6 +35,7 @@ class OrdersQuery(Struct, frozen=True, kw_only=True):
     nested: Annotated[
         bool, Meta(description="Roll legs up under their parents' `legs` instead of listing them.")
     ] = False
+    format: Format = "json"
 
 
 RECENT = OrdersQuery()

@@ -5,12 +5,14 @@ from msgspec import Struct
 from realtime.core.model import Position
 from realtime.core.state import AccountState
 from realtime.views.filters import Symbols, matches, spelled_alike
+from realtime.views.sheet import Format
 
 
 class PositionsQuery(Struct, frozen=True, kw_only=True):
     """What a reader may ask of an account's positions."""
 
     symbol: Symbols = ()
+    format: Format = "json"
 
 
 ALL = PositionsQuery()
