@@ -157,6 +157,12 @@ class Store:
             self._announce(Change(label=label, before=old, after=old, updates=updates))
         return old
 
+    def describe(self, profile: Profile, *, now: float) -> None:
+        """Take what the configuration says of an account now."""
+        old = self._records[profile.label]
+        if old.profile != profile:
+            self._assign(old, structs.replace(old, profile=profile), now)
+
     def heard(self, label: AccountLabel, *, now: float) -> None:
         """Note that the broker spoke on the stream; no new version."""
         self._records[label] = structs.replace(self._records[label], last_message_at=now)

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 from rich.console import Console
 
@@ -14,31 +15,58 @@ from realtime.cli.readiness import Readiness, take_stock, until_ready
 from realtime.cli.stopping import told_to_stop
 from realtime.cli.world import real_world, run_in_loop, settle_memory
 from realtime.config.settings import Settings
+from realtime.errors import ConfigError
 from realtime.logs import configure, configure_from, get_logger
 
 log = get_logger()
 
 
-def follow(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C. The log is configured."""
+def follow(
+    settings: Settings, environ: Mapping[str, str], read: Callable[[], Settings] | None = None
+) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C. The log is configured. `read` reads the files again,
+    on SIGHUP."""
     for warning in settings.warnings:
         log.warning("config.warning", reason=warning)
     room = make_room(len(settings.accounts))
     if room.is_short:
         reason = f"only {room.limit} files may be open, {room.needed} may be needed; {room.remedy}"
         log.warning("config.warning", reason=reason)
-    run_in_loop(_follow(settings, environ))
+    run_in_loop(_follow(settings, environ, read))
 
 
-async def _follow(settings: Settings, environ: Mapping[str, str]) -> None:
+async def _follow(
+    settings: Settings, environ: Mapping[str, str], read: Callable[[], Settings] | None
+) -> None:
     began = asyncio.get_running_loop().time()
     with told_to_stop(_tell_stop) as stop:
-        async with running(settings, real_world()) as daemon, asyncio.TaskGroup() as tasks:
+        reread = None if read is None else partial(asyncio.to_thread, read)
+        async with (
+            running(settings, real_world(), reread) as daemon,
+            asyncio.TaskGroup() as tasks,
+        ):
+            reloading = tasks.create_task(_reload_when_told(daemon), name="reload")
             announcement = tasks.create_task(
                 _announce_ready(daemon, environ, began), name="readiness"
             )
             await stop.wait()
             announcement.cancel()
+            reloading.cancel()
+
+
+async def _reload_when_told(daemon: Daemon) -> None:
+    """Read the files again at every SIGHUP; what is wrong with them stands in the log."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, told.set)
+    try:
+        while True:
+            await told.wait()
+            told.clear()
+            with suppress(ConfigError):  # it has been told
+                await daemon.reload()
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def _announce_ready(daemon: Daemon, environ: Mapping[str, str], began: float) -> None:

@@ -1,6 +1,7 @@
 """`realtime run`: the daemon for the accounts of `accounts.toml`."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ def command(*, config: Path | None, host: str | None, port: int | None) -> None:
     from realtime.config import load  # noqa: PLC0415 - as above
     from realtime.logs import configure_from  # noqa: PLC0415 - as above
 
-    settings = load(config, environ=os.environ, host=host, port=port)
+    read = partial(load, config, environ=os.environ, host=host, port=port)
+    settings = read()
     configure_from(os.environ)
-    follow(settings, os.environ)
+    follow(settings, os.environ, read)

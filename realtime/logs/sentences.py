@@ -11,6 +11,9 @@ RETRY = "retry in {wait_s} s (attempt {attempt})"
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "account.failed": ("failed inside",),
+    "account.key_rotated": ("has other keys now: {state}",),
+    "config.refused": ("nothing has changed: {reason}; {remedy}", "nothing has changed: {reason}"),
+    "config.reloaded": ("the files were read again: {unchanged} accounts unchanged",),
     "config.warning": ("{reason}",),
     "daemon.ready": (
         "ready in {took_s} s: {live} live, {waiting} waiting, {refused} refused",

@@ -9,39 +9,29 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from realtime.alpaca.channel import Channel
 from realtime.alpaca.trade import Trade
 from realtime.core.model import Order, Position, position_symbol
 from realtime.orders.closing import Closings
-from realtime.orders.dealer import Dealer, Held, Learn
+from realtime.orders.dealer import Dealer, Held
 from realtime.orders.gateway import Gateway
-from realtime.orders.guards import Guards, Permit, Rules
+from realtime.orders.guards import Guards, Rules
 from realtime.orders.halts import Halts
 from realtime.orders.journal import Journal
 from realtime.orders.routing import Candidate
+from realtime.orders.seats import Seat, Seats
 from realtime.orders.trading import BudgetDocument
 from realtime.store import Store
-
-
-class Seat(Struct, frozen=True, kw_only=True):
-    """One account that can be traded."""
-
-    permit: Permit
-    tier: str | None
-    channel: Channel
-    learn: Learn = lambda order: None
-    """Told every order that the broker tells of."""
 
 
 class Floor:
     """Gateway, kill switch, closings, budgets."""
 
-    def __init__(self, gateway: Gateway, closings: Closings, seats: Mapping[str, Seat]) -> None:
+    def __init__(self, gateway: Gateway, closings: Closings, seats: Seats) -> None:
         self.gateway = gateway
         self.closings = closings
-        self._seats = seats
+        self.seats = seats
 
     @property
     def halts(self) -> Halts:
@@ -51,11 +41,11 @@ class Floor:
     @property
     def labels(self) -> Sequence[str]:
         """Accounts that can be traded, in the order of the configuration."""
-        return list(self._seats)
+        return list(self.seats.taken)
 
     def budget(self, label: str) -> BudgetDocument | None:
         """The budget of an account; None for one that nobody asks the broker about."""
-        seat = self._seats.get(label)
+        seat = self.seats.taken.get(label)
         if seat is None:
             return None
         return BudgetDocument(account_id=label, **structs.asdict(seat.channel.pacer.budget))
@@ -72,29 +62,30 @@ async def open_floor(
     store: Store | None = None,
 ) -> AsyncIterator[Floor]:
     """Trade for as long as the block runs. What the audit log says of before is taken up again."""
-    dealers = {
-        label: Dealer(
+
+    def deal(label: str, seat: Seat) -> Dealer:
+        return Dealer(
             label,
             Trade(seat.channel),
             learn=seat.learn,
             seen=_seen_in(store, label),
             held=_held_in(store, label),
         )
-        for label, seat in seats.items()
-    }
-    guards = Guards(rules, {label: seat.permit for label, seat in seats.items()}, _prices(store))
+
+    taken = Seats(seats, deal)
+    guards = Guards(rules, taken.permits, _prices(store))
     async with (
         Gateway(
-            dealers,
+            taken.dealers,
             guards=guards,
             journal=Journal(audit_log, clock),
-            standing=lambda: _standing(seats, store),
+            standing=lambda: _standing(taken.taken, store),
             clock=clock,
             chance=chance,
         ) as gateway,
         Closings(gateway) as closings,
     ):
-        yield Floor(gateway, closings, seats)
+        yield Floor(gateway, closings, taken)
 
 
 def _standing(seats: Mapping[str, Seat], store: Store | None) -> list[Candidate]:

@@ -20,6 +20,7 @@ from realtime.server.origins import Names
 from realtime.server.page.files import add_page
 from realtime.server.plans import Plans
 from realtime.server.push.broadcast import Broadcast
+from realtime.server.reloading import BROADCAST, Reload, add_reload, reload_access
 from realtime.server.routes import PREFIXES, access_table
 from realtime.server.runner import CROWD, PLANS
 from realtime.server.sessions import Sessions, session_access
@@ -46,6 +47,7 @@ def build(
     make_code: Callable[[], str] = token_urlsafe,
     broadcast: Broadcast | None = None,
     trading: Trading | None = None,
+    reload: Reload | None = None,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
     doorkeeper = Doorkeeper(access, clock)
@@ -55,6 +57,7 @@ def build(
         {
             **access_table(),
             **session_access(PREFIXES),
+            **reload_access(PREFIXES),
             **trade_access(PREFIXES),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
@@ -64,6 +67,7 @@ def build(
     app.cleanup_ctx.append(_sweeping)
     app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)
     broadcast = broadcast or Broadcast(store, clock)
+    app[BROADCAST] = broadcast
     app.cleanup_ctx.append(partial(_broadcasting, broadcast))
     app.on_shutdown.append(partial(_end_responses, broadcast))
     recorder = Recorder(store, clock)
@@ -82,6 +86,8 @@ def build(
     if trading is not None:
         add_trading(app, trading, PREFIXES, desk)
     allow_origins(app, cors_origins)
+    if reload is not None:
+        add_reload(app, reload, PREFIXES)
     if access.verifier is not None:
         # Behind `allow_origins`: no page of another origin begins a session here.
         Sessions(doorkeeper, clock, make_code).add(app, PREFIXES)

@@ -47,6 +47,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unknown_route": Kind(404, "There is no such route", "GET / lists the routes"),
     "method_not_allowed": Kind(405, "This route does not know the method", "see the Allow header"),
+    "config_refused": Kind(
+        409, "The files say nothing that could hold; nothing has changed", "correct them"
+    ),
     "link_used": Kind(
         410, "The link lets nobody in any more", "realtime token --link makes a new one"
     ),

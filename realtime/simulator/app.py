@@ -85,7 +85,7 @@ class Simulator:
         self._hub = Hub(labels, self.faults, Random(f"{seed}:frames"), _loop_time)
         self._past = Past(self.exchange, self.faults)
         self.traffic = Traffic(self.exchange, specs, seed=seed, activity=activity)
-        credentials = Credentials(labels)
+        self.credentials = credentials = Credentials(labels)
         self._stream = StreamEdge(
             self._hub, self.faults, credentials, self.tally, text=frames == "text"
         )

@@ -19,6 +19,13 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    path = tmp_path / "accounts.toml"
+    path.write_text("[accounts.alpha]\n")
+    return path
+
+
 async def test_a_token_of_the_configuration(config: Path) -> None:
     """It wants no broker's keys."""
     answer = await run(
@@ -31,9 +38,8 @@ async def test_a_token_of_the_configuration(config: Path) -> None:
     assert holder.permissions == frozenset({"trading"})
 
 
-async def test_without_a_secret_there_is_no_token(config: Path) -> None:
-    config.write_text("[accounts.alpha]\n")
-    answer = await run("token", "--config", str(config))
+async def test_without_a_secret_there_is_no_token(bare: Path) -> None:
+    answer = await run("token", "--config", str(bare))
     assert (answer.code, answer.out) == (MISUSED, "")
     assert "set `[auth] secret_file`" in answer.err
 

@@ -1,0 +1,246 @@
+"""The files change while the daemon runs: what is touched, and what never notices."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from msgspec import Struct, structs
+
+from realtime.app import Daemon, running
+from realtime.config.changes import Changes
+from realtime.config.settings import AccountSettings, Settings
+from realtime.core.model import AccountLabel
+from realtime.errors import ConfigError
+from realtime.following import ROTATED_WITHIN_S
+from realtime.secret import Credentials, Secret
+from realtime.simulator.app import Simulator
+from realtime.store import Change
+from tests import virtual
+from tests.farm import settings_for
+
+
+class Scene(Struct):
+    """A daemon whose files the test writes."""
+
+    simulator: Simulator
+    daemon: Daemon
+    files: list[Settings | ConfigError]
+    changes: list[Change]
+
+    async def until_live(self, *labels: str) -> None:
+        async with asyncio.timeout(60):
+            while not all(  # noqa: ASYNC110 - virtual time
+                self.daemon.store.records[AccountLabel(x)].link.is_live for x in labels
+            ):
+                await asyncio.sleep(0.01)
+
+    async def write(self, *accounts: AccountSettings) -> Changes:
+        """Other accounts stand in the files, and the daemon reads them."""
+        self.files.append(structs.replace(self.daemon.settings, accounts=accounts))
+        self.changes.clear()
+        return await self.daemon.reload()
+
+    @property
+    def accounts(self) -> dict[str, AccountSettings]:
+        return {account.label: account for account in self.daemon.settings.accounts}
+
+    def state(self, label: str) -> str:
+        return self.daemon.store.records[AccountLabel(label)].link.state
+
+    def touched(self) -> set[str]:
+        """Whose link moved since the last reading."""
+        return {
+            each.label
+            for each in self.changes
+            if each.before is None or each.after is None or each.before.link != each.after.link
+        }
+
+
+@asynccontextmanager
+async def scene(labels: tuple[str, ...] | None = None) -> AsyncIterator[Scene]:
+    async with Simulator(accounts=4, seed=3, clock=virtual.nanosecond_clock) as simulator:
+        everybody = list(simulator.exchange.labels)
+        settings = settings_for(simulator, labels or everybody, {})
+        files: list[Settings | ConfigError] = [settings]
+
+        async def reread() -> Settings:
+            found = files[-1]
+            if isinstance(found, ConfigError):
+                raise found
+            return found
+
+        async with running(settings, virtual.world(3), reread) as daemon:
+            made = Scene(simulator, daemon, files, [])
+            daemon.store.subscribe(made.changes.append)
+            await made.until_live(*(account.label for account in settings.accounts))
+            yield made
+
+
+def keys_of(label: str) -> Credentials:
+    return Credentials(Secret(f"demo-{label}"), Secret(f"demo-secret-{label}"))
+
+
+def test_nothing_changes_if_nothing_changed() -> None:
+    async def play() -> None:
+        async with scene() as made:
+            changes = await made.write(*made.accounts.values())
+            assert (changes.is_empty, changes.unchanged) == (True, 4)
+            await asyncio.sleep(5)
+            assert made.touched() == set()
+
+    virtual.run(play)
+
+
+def test_accounts_come_and_go_and_the_others_never_blink() -> None:
+    async def play() -> None:
+        async with scene() as made:
+            first, second, *rest = made.accounts.values()
+            changes = await made.write(second, *rest)
+            assert changes.removed == (first.label,)
+            assert made.daemon.store.get(first.label) is None
+            assert first.label not in made.daemon.floor.labels
+            changes = await made.write(second, *rest, first)
+            assert changes.added == (first.label,)
+            await made.until_live(first.label)
+            assert first.label in made.daemon.floor.labels
+            assert made.touched() == {first.label}
+            assert made.simulator.tally.of(second.label)["authorized"] == 1
+            assert made.simulator.tally.of(first.label)["authorized"] == 2
+
+    virtual.run(play)
+
+
+def test_an_account_is_switched_off_and_on() -> None:
+    async def play() -> None:
+        async with scene() as made:
+            first, *rest = made.accounts.values()
+            await made.write(structs.replace(first, enabled=False, credentials=None), *rest)
+            assert made.state(first.label) == "disabled"
+            record = made.daemon.store.records[AccountLabel(first.label)]
+            assert record.has_data, "what was known stays, and is marked"
+            assert record.link.stale_reason == "disabled"
+            assert first.label not in made.daemon.floor.labels
+            await made.write(first, *rest)
+            await made.until_live(first.label)
+            assert made.touched() == {first.label}
+
+    virtual.run(play)
+
+
+def test_a_name_is_shown_without_a_reconnect() -> None:
+    async def play() -> None:
+        async with scene() as made:
+            first, *rest = made.accounts.values()
+            await made.write(structs.replace(first, name="New", tier="gold"), *rest)
+            profile = made.daemon.store.records[AccountLabel(first.label)].profile
+            assert (profile.name, profile.tier) == ("New", "gold")
+            assert made.touched() == set()
+            assert made.state(first.label) == "live"
+
+    virtual.run(play)
+
+
+def test_rotated_keys_reconnect_one_by_one() -> None:
+    """New keys that work; at no moment is more than one account not live."""
+
+    async def play() -> None:
+        async with scene() as made:
+            old = made.accounts
+            for label in list(old)[:3]:
+                made.simulator.credentials.rotate(label, f"new-{label}")
+            fresh = [
+                structs.replace(
+                    old[label],
+                    credentials=Credentials(Secret(f"new-{label}"), Secret(f"demo-secret-{label}")),
+                )
+                for label in list(old)[:3]
+            ]
+            most_down = 0
+
+            def look(_: Change) -> None:
+                nonlocal most_down
+                down = sum(not record.link.is_live for record in made.daemon.store)
+                most_down = max(most_down, down)
+
+            made.daemon.store.subscribe(look)
+            changes = await made.write(*fresh, *list(old.values())[3:])
+            assert changes.rotated == tuple(list(old)[:3])
+            async with asyncio.timeout(60):
+                while made.touched() != set(changes.rotated):  # noqa: ASYNC110 - virtual time
+                    await asyncio.sleep(0.05)
+            await made.until_live(*old)
+            assert most_down == 1
+            authorized = [made.simulator.tally.of(label)["authorized"] for label in old]
+            assert authorized == [2, 2, 2, 1]
+
+    virtual.run(play)
+
+
+def test_a_key_of_another_account_is_refused() -> None:
+    """Although no account_number is written: the daemon remembers whose data it has."""
+
+    async def play() -> None:
+        async with scene(labels=None) as made:
+            first, second, *rest = made.accounts.values()
+            await made.write(first, *rest)
+            strange = structs.replace(first, credentials=keys_of(second.label))
+            equity = made.daemon.store.records[AccountLabel(first.label)].state.account
+            await made.write(strange, *rest)
+            async with asyncio.timeout(ROTATED_WITHIN_S + 5):
+                while made.state(first.label) != "refused":  # noqa: ASYNC110 - virtual time
+                    await asyncio.sleep(0.1)
+            record = made.daemon.store.records[AccountLabel(first.label)]
+            assert "the key belongs to" in (record.link.last_error_message or "")
+            assert record.state.account == equity, "nothing of the other account was taken"
+            await made.write(first, *rest)
+            await made.until_live(first.label)
+
+    virtual.run(play)
+
+
+def test_a_bad_file_changes_nothing_and_says_why() -> None:
+    async def play() -> None:
+        async with scene() as made:
+            before = made.daemon.settings
+            made.files.append(ConfigError("accounts.toml, line 3: not TOML", remedy="mend it"))
+            made.changes.clear()
+            with pytest.raises(ConfigError, match="line 3"):
+                await made.daemon.reload()
+            await asyncio.sleep(5)
+            assert made.daemon.settings is before
+            assert made.touched() == set()
+
+    virtual.run(play)
+
+
+def test_readings_at_once_are_taken_one_after_another() -> None:
+    async def play() -> None:
+        async with scene() as made:
+            first, second, *rest = made.accounts.values()
+            await asyncio.gather(
+                made.write(second, *rest), made.write(first, second, *rest), made.write(first)
+            )
+            assert list(made.daemon.store.records) == [first.label]
+            await made.until_live(first.label)
+
+    virtual.run(play)
+
+
+def test_a_reload_while_keys_rotate() -> None:
+    """Whoever leaves meanwhile is not brought back by its turn."""
+
+    async def play() -> None:
+        async with scene() as made:
+            old = made.accounts
+            wrong = [
+                structs.replace(a, credentials=Credentials(Secret("no"), Secret(f"no-{a.label}")))
+                for a in old.values()
+            ]
+            await made.write(*wrong)
+            await made.write(*list(old.values())[:1])
+            await asyncio.sleep(60)
+            assert list(made.daemon.store.records) == list(old)[:1]
+            assert made.state(next(iter(old))) == "live"
+
+    virtual.run(play)
