@@ -40,6 +40,7 @@ class Keeper:
         self._broker = broker
         self._network = network
         self._seed = seed
+        self._chance = Random(f"kill:{seed}")
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self.daemon: Daemon | None = None
@@ -72,6 +73,8 @@ class Keeper:
         if kill:
             for connection in self._network.open():
                 connection.cut()
+            for _ in range(self._chance.randrange(3)):
+                await asyncio.sleep(0)
             task.cancel()
         self._stop.set()
         self.daemon = None

@@ -10,6 +10,7 @@ from realtime.simulator.exchange.engine import Refusal, TradeUpdate
 from realtime.simulator.exchange.execution import execute
 from realtime.simulator.exchange.orders import LEG, Execution, Order
 from realtime.simulator.exchange.timestamps import rfc3339
+from realtime.simulator.faults.catalogue import read_fault
 from tests.world.broker import Broker
 from tests.world.kinds import Details
 from tests.world.ledger import Ledger
@@ -42,6 +43,7 @@ class Deeds:
             "deed.round_trip": self._round_trip,
             "deed.understate": self._understate,
             "deed.echo": self._echo,
+            "deed.crowd": self._crowd,
             "deed.zombie": self._zombie,
             "deed.cancel_all": self._cancel_all,
         }
@@ -151,6 +153,17 @@ class Deeds:
         chosen = self._chance.sample(ids, min(len(ids), int(details["orders"] or 0)))
         updates = [each.update for each in told if each.order_id in chosen]
         self._broker.echo(updates * int(details["times"] or 1))
+
+    def _crowd(self, label: str, details: Details) -> None:
+        """While the link is down an old order ends, and more are placed than one list can show."""
+        self._broker.faults.add(read_fault({"kind": "cut", "account": label}))
+        working = self._working(label)
+        if working:
+            self._exchange.cancel(label, working[0].id)
+        body = {"symbol": "XLF", "qty": "1", "side": "buy", "type": "limit", "limit_price": "9.5"}
+        for _n in range(int(details["orders"] or 0)):
+            placed = self._exchange.submit(label, body | {"time_in_force": "gtc"})
+            self._exchange.cancel(label, str(placed["id"]))
 
     def _zombie(self, label: str, _: Details) -> None:
         """Of orders that have ended a working version is told, dated after the end."""

@@ -31,6 +31,7 @@ from tests.world.oracles.links import Links
 from tests.world.oracles.patience import Patience
 from tests.world.oracles.quiet import check_executions, is_settled, unconfirmed
 from tests.world.oracles.reads import Reads
+from tests.world.oracles.state import States
 from tests.world.oracles.violation import Violation
 from tests.world.schedule import Act, Schedule
 from tests.world.trace import Trace
@@ -97,7 +98,7 @@ class _History:
         self.figures: Counter[str] = Counter()
         self._schedule = schedule
         self._chance = Random(f"history:{schedule.seed}")
-        self._faults: list[str] = []
+        self._faults: list[Violation] = []
 
     async def live(self, loop: world_loop.WorldLoop) -> None:
         """From the first start to the last stop."""
@@ -116,7 +117,7 @@ class _History:
         self.figures[f"log.{event}"] += 1
         if event in records.MISTAKES or level in ("critical", "exception"):
             shown = "".join(traceback.format_exc()) if line.get("exc_info") else ""
-            self._faults.append(f"{dict(line)}\n{shown}")
+            self._faults.append(Violation("mistake", f"{dict(line)}\n{shown}"))
         elif event == "fill.applied":
             self._fills.hear(line)
         self.trace.add(f"log {event} {line.get('account')}")
@@ -139,6 +140,7 @@ class _History:
         deeds = Deeds(self._broker, self._ledger, Random(f"deeds:{schedule.seed}"))
         self._acts = Acts(self._broker, self._network, self._keeper, deeds, self._agenda.add)
         patience = self._patience = Patience(schedule)
+        self._states = States(self._ledger, patience, self._broker.clocks)
         self._reads = Reads(self._ledger, patience, self._broker.exchange)
         self._links = Links(schedule, self._broker, patience)
         self._budget = Budget(self._broker)
@@ -186,12 +188,18 @@ class _History:
     async def _read(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._keeper.daemon is not None:
-            label = self._chance.choice(self._schedule.labels)
-            self._reads.look(await self._ask(f"/realtime/dashboard/{label}"), now)
+            await self._look(self._chance.choice(self._schedule.labels), now)
             if self._chance.random() < 0.3:
-                self._links.watch(now)
-                self._links.look(await self._ask("/realtime/status"), now)
+                await self._look_at_links(now)
         self._agenda.add(now + self._chance.uniform(*READ_S), self._read)
+
+    async def _look(self, label: str, now: float) -> None:
+        self._reads.look(await self._ask(f"/realtime/dashboard/{label}"), now)
+        self._states.look(self._store.get(label), self._keeper.starts[-1].at, now)
+
+    async def _look_at_links(self, now: float) -> None:
+        self._links.watch(now)
+        self._links.look(await self._ask("/realtime/status"), now)
 
     async def _ask(self, path: str) -> bytes:
         daemon = self._keeper.daemon
@@ -233,7 +241,7 @@ class _History:
             if loop.time() > deadline:
                 told = "; ".join(unconfirmed(self._store))
                 raise Violation("settled", f"not within {SETTLED_WITHIN_S:.0f} s of quiet: {told}")
-            await asyncio.sleep(LOOK_S)
+            await self._pass(LOOK_S)
         self.figures["settled_ms"] = round(1000 * (loop.time() - self._schedule.seconds))
 
     async def _until_equal(self) -> None:
@@ -242,7 +250,7 @@ class _History:
         deadline = loop.time() + SETTLED_WITHIN_S
         while True:
             await self._until_settled()
-            await asyncio.sleep(CONFIRMED_S)
+            await self._pass(CONFIRMED_S)
             if not is_settled(self._store):
                 continue  # a path that was dead already has only now been found to be
             differences = await self._differences()
@@ -252,6 +260,16 @@ class _History:
             if told > deadline or all(self._is_overdue(line, told) for line in differences):
                 raise Violation("equal", "\n".join(differences[:12]))
         self.figures["equal_ms"] = round(1000 * (loop.time() - self._schedule.seconds))
+
+    async def _pass(self, seconds: float) -> None:
+        """Let quiet time pass, with readers."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until:
+            await asyncio.sleep(min(LOOK_S * 2, until - loop.time()))
+            await self._look(self._chance.choice(self._schedule.labels), loop.time())
+        await self._look_at_links(loop.time())
+        self._check_faults()
 
     def _is_overdue(self, difference: str, now: float) -> bool:
         """Whether nothing that happened to the account explains that it is still different."""
@@ -297,14 +315,15 @@ class _History:
         try:
             judge()
         except Violation as violation:
-            self._faults.append(str(violation))
+            self._faults.append(violation)
 
     def _unhandled(self, _: object, context: dict[str, Any]) -> None:
-        self._faults.append(f"unhandled: {context.get('message')} {context.get('exception')!r}")
+        told = f"{context.get('message')} {context.get('exception')!r}"
+        self._faults.append(Violation("unhandled", told))
 
     def _check_faults(self) -> None:
         if self._faults:
-            raise Violation("fault", self._faults[0])
+            raise self._faults[0]
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

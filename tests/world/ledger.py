@@ -4,7 +4,7 @@ Times are loop times. Kept from outside: by the events the exchange publishes an
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -30,8 +30,28 @@ class Told(Struct, frozen=True):
     order_id: str
     status: str
     updated_at: int
-    filled: Decimal
     update: TradeUpdate
+
+    @property
+    def is_fill(self) -> bool:
+        """Whether something of the order was executed."""
+        return self.event in ("fill", "partial_fill") and self._is_own
+
+    @property
+    def _is_own(self) -> bool:
+        order = self.update.data["order"]
+        return isinstance(order, dict) and order["id"] == self.order_id
+
+
+def _told(update: TradeUpdate, order: Mapping[str, object], at: float) -> Told:
+    return Told(
+        at=at,
+        event=str(update.data["event"]),
+        order_id=str(order["id"]),
+        status=str(order["status"]),
+        updated_at=micros(order["updated_at"]),
+        update=update,
+    )
 
 
 class Course:
@@ -46,6 +66,11 @@ class Course:
         if value != self._values[-1]:
             self._times.append(at)
             self._values.append(value)
+
+    def next(self, value: str, floor: int) -> int | None:
+        """The first time from the `floor`-th on that it was `value`, as a number; None: never."""
+        numbers = range(floor, len(self._values))
+        return next((n for n in numbers if Decimal(self._values[n]) == Decimal(value)), None)
 
     def within(self, since: float, until: float) -> list[str]:
         """Everything it was between two times."""
@@ -62,25 +87,17 @@ class Ledger:
         self.busted: dict[str, set[str]] = {label: set() for label in exchange.labels}
         """label → orders of which an execution was undone or corrected"""
         self.cash = {label: Course(self._cash(label)) for label in exchange.labels}
+        self._born: dict[str, float] = {}
         self._positions: dict[str, dict[str, Course]] = {label: {} for label in exchange.labels}
 
     def note(self, update: TradeUpdate, at: float) -> None:
-        """Take an event as it happens."""
+        """Take an event as it happens: it tells of an order, and of the legs it shows."""
         order = update.data["order"]
         assert isinstance(order, dict)
-        event = str(update.data["event"])
-        self.told[update.label].append(
-            Told(
-                at=at,
-                event=event,
-                order_id=str(order["id"]),
-                status=str(order["status"]),
-                updated_at=micros(order["updated_at"]),
-                filled=Decimal(order["filled_qty"]),
-                update=update,
-            )
-        )
-        if event in ("trade_bust", "trade_correct"):
+        for each in (order, *(order["legs"] or ())):
+            self._born.setdefault(str(each["id"]), at)
+            self.told[update.label].append(_told(update, each, at))
+        if update.data["event"] in ("trade_bust", "trade_correct"):
             self.busted[update.label].add(str(order["id"]))
         if "price" in update.data:
             self.note_books(update.label, at)
@@ -92,6 +109,10 @@ class Ledger:
         known = self._positions[label]
         for symbol in held.keys() | known.keys():
             known.setdefault(symbol, Course("0")).now(at, held.get(symbol, "0"))
+
+    def born(self, order_id: str) -> float:
+        """When an order was first told of."""
+        return self._born.get(order_id, float("-inf"))
 
     def position(self, label: str, symbol: str) -> Course:
         """What an account held of a symbol."""

@@ -60,6 +60,7 @@ class Links:
         self._states: dict[str, str] = {}
         self._failures: dict[str, int] = {}
         self._dialed_at: dict[str, float] = {}
+        self._refused_before: dict[str, int] = {}
         self.attempts = 0
 
     def watch(self, at: float) -> None:
@@ -72,6 +73,7 @@ class Links:
 
     def forget(self) -> None:
         """The daemon starts anew: it knows nothing of the pauses of the run before."""
+        self._refused_before = {label: self._refusals(label) for label in self._schedule.labels}
         self._failures.clear()
         self._dialed_at.clear()
         self._states.clear()
@@ -92,6 +94,8 @@ class Links:
     def dialed(self, label: str, at: float) -> None:
         """The daemon connects to an account's stream."""
         self.attempts += 1
+        if self._refusals(label) > self._refused_before.get(label, 0):
+            raise Violation("refused", f"{label}: tries a key again that the broker refused")
         last, failures = self._dialed_at.get(label), self._failures.get(label, 0)
         if last is not None:
             least_s = LEAST_SHARE * min(LONGEST_S, FIRST_S * 2 ** max(0, failures - 1))
@@ -131,6 +135,9 @@ class Links:
             if at - gone_at > bound_s:
                 said = f"{label}: connected, but the broker has no socket since {gone_at:.3f}"
                 raise Violation("status", f"{said}; bound {bound_s:.1f} s")
+
+    def _refusals(self, label: str) -> int:
+        return self._broker.tally.of(label).get("unauthorized", 0)
 
     def _may_be_refused(self, label: str) -> bool:
         acts: Sequence[object] = [

@@ -17,6 +17,21 @@ LATE = frozenset({"net.slow", "net.stall", "delay", "reorder"})
 """Kinds that keep events on their way, where a later act may still lose them."""
 
 
+REST_TROUBLE = frozenset(
+    {
+        *("rate_limited", "server_error", "latency", "no_answer", "unauthorized", "key_revoked"),
+        *("lagging_positions", "lagging_activities", "stale_orders", "maintenance"),
+        *(kind for kind in KINDS if kind.startswith(("net.", "clock.", "daemon."))),
+        *("deed.split", "deed.deposit", "deed.correct", "deed.bust"),
+    }
+)
+"""Kinds after which REST may tell late, or of what no stream would have told."""
+
+FOUND_S = 22.0
+"""A lost fill that has moved a position is noticed by the next reading of the money, 15 s apart; it
+takes a reading and the gap after the one before. From then on orders are marked."""
+
+
 class Patience:
     """The promised bound, for each account and moment."""
 
@@ -29,6 +44,34 @@ class Patience:
             label: HEALTHY_S + sum(blind_s(act) for act in acts if act.what in LATE)
             for label, acts in self._acts.items()
         }
+
+        self._all_acts = {
+            label: [act for act in schedule.acts if act.account in (None, label)]
+            for label in schedule.labels
+        }
+
+    def is_untouched(self, label: str, at: float) -> bool:
+        """Whether nothing at all has happened to an account so far, to speak of."""
+        return not any(act.at <= at + 1 for act in self._all_acts[label])
+
+    def has_activities(self, label: str, at: float) -> bool:
+        """Whether the broker tells of executions by REST, and in time."""
+        return not any(act.at <= at and act.what in REST_TROUBLE for act in self._all_acts[label])
+
+    def for_fill(self, label: str, at: float) -> float:
+        """The same for a fill that has moved a position: money is read, and tells on the stream."""
+        troubles = (
+            act
+            for act in self._all_acts[label]
+            if act.what in REST_TROUBLE
+            and act.at - FOUND_S <= at <= act.at + lasts_s(act) + FOUND_S + blind_s(act)
+        )
+        return float("inf") if any(troubles) else HEALTHY_S + FOUND_S + self._late_s(label, at)
+
+    def _late_s(self, label: str, at: float) -> float:
+        return sum(
+            blind_s(act) for act in self._during(label, at) if act.what in (*LATE, "net.hole")
+        )
 
     def for_event(self, label: str, at: float) -> float:
         """Seconds until an event of that moment must be visible, or the answer marked."""

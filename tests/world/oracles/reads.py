@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from msgspec.json import Decoder
 
 from realtime.simulator.exchange.engine import Exchange
-from tests.world.ledger import CLOSED, Ledger, micros
+from tests.world.ledger import CLOSED, Ledger, Told, micros
 from tests.world.oracles.patience import Patience
 from tests.world.oracles.violation import Violation
 
@@ -73,12 +73,13 @@ class Reads:
         self._patience = patience
         self._exchange = exchange
         self._last: dict[str, Seen] = {}
-        self.checked = 0
-        """Answers without a mark, held against the truth."""
+        self._floors: dict[tuple[str, str], int] = {}
+        """account, symbol → the least step of its true course that was seen already"""
 
     def forget(self) -> None:
         """The daemon starts anew: versions and memories begin again."""
         self._last.clear()
+        self._floors.clear()
 
     def look(self, body: bytes, at: float) -> Seen:
         """Judge a dashboard that was read at a loop time."""
@@ -90,8 +91,8 @@ class Reads:
         if seen.orders is None or seen.positions is None or seen.account is None:
             return seen
         self._check_truth(seen.account_id, seen.orders)
+        self._check_course(seen.account_id, seen.positions)
         if not seen.stale and "orders" not in seen.provisional:
-            self.checked += 1
             self._check_events(seen.account_id, seen.orders, at)
         if not seen.stale and not {"account", "positions"} & set(seen.provisional):
             self._check_money(seen, at)
@@ -145,10 +146,22 @@ class Reads:
                 said = f"{real.status} {real.filled_qty}"
                 raise Violation("invented", f"{label} {order.id}: {_said(order)}, truly {said}")
 
+    def _check_course(self, label: str, positions: list[SeenPosition]) -> None:
+        """A position is one that truly was, none from before one that was seen: marked or not."""
+        held = {p.symbol: p.qty for p in positions}
+        for symbol in sorted({*self._ledger.symbols(label), *held}):
+            qty, floor = held.get(symbol, "0"), self._floors.get((label, symbol), 0)
+            found = self._ledger.position(label, symbol).next(qty, floor)
+            if found is None:
+                raise Violation("position", f"{label}: {qty} {symbol}, never or no longer true")
+            self._floors[label, symbol] = found
+
     def _check_events(self, label: str, orders: list[SeenOrder], at: float) -> None:
         shown = {order.id: order for order in orders}
         for told in self._ledger.last_events(label, at):
             bound_s = self._patience.for_event(label, told.at)
+            if told.is_fill and self._has_moved(label, told, at):
+                bound_s = min(bound_s, self._patience.for_fill(label, told.at))
             if at - told.at <= bound_s:
                 continue
             order = shown.get(told.order_id)
@@ -161,6 +174,13 @@ class Reads:
                     f" ago is not in an answer without a mark, which has"
                     f" {'no such order' if order is None else _said(order)}; bound {bound_s:.1f} s",
                 )
+
+    def _has_moved(self, label: str, told: Told, at: float) -> bool:
+        """Whether the position still shows that there was a fill."""
+        order = told.update.data["order"]
+        assert isinstance(order, dict)
+        course = self._ledger.position(label, str(order["symbol"]).replace("/", ""))
+        return course.within(told.at - 1e-9, at)[:1] != course.within(at, at)
 
     def _check_money(self, seen: Seen, at: float) -> None:
         label = seen.account_id
