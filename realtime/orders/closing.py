@@ -31,8 +31,8 @@ CONFIRM_S = LAG_S
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Between attempts; the last one goes on. One attempt costs some five requests of 200 a minute."""
 
-STOP_S = 1.0
-"""Limit for the closings to end with the daemon; the journal has their latches."""
+RESTART = Principal(name="restart")
+"""Who goes on with a closing that the journal tells of."""
 
 
 class Closings:
@@ -51,7 +51,7 @@ class Closings:
         self._group = await asyncio.TaskGroup().__aenter__()
         for label in self._unfinished():
             log.warning("closing.resumed", account=label)
-            self._start(label, "restart")
+            self._start(label, RESTART)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -74,7 +74,7 @@ class Closings:
                 self._gateway.latched.add(label)
                 self._journal.write("closing.begun", {"account": label, "who": who.name})
                 log.warning("closing.begun", account=label, who=who.name)
-                self._start(label, who.name)
+                self._start(label, who)
 
     def release(self, labels: Sequence[str], who: Principal) -> list[str]:
         """End closings that are not done: the accounts keep what they have. Gives whose."""
@@ -113,19 +113,19 @@ class Closings:
                 latched.pop(line.account, None)
         return list(latched)
 
-    def _start(self, label: str, who: str) -> None:
+    def _start(self, label: str, who: Principal) -> None:
         assert self._group is not None, "entered before it is used"
         self._gateway.latched.add(label)
         self.accounts[label] = AccountClosing(account_id=label, symbols={})
-        account = Closing(self._gateway, self.accounts[label], self._changed.set)
+        account = Closing(self._gateway, self.accounts[label], self._changed.set, who)
         task = self._group.create_task(self._run(label, account, who), name=f"closing:{label}")
         self._tasks[label] = task
 
-    async def _run(self, label: str, closing: "Closing", who: str) -> None:
+    async def _run(self, label: str, closing: "Closing", who: Principal) -> None:
         await closing.run()
         self._tasks.pop(label, None)
         self._gateway.latched.discard(label)
-        facts = {"account": label, "attempts": closing.told.attempts, "who": who}
+        facts = {"account": label, "attempts": closing.told.attempts, "who": who.name}
         log.warning("closing.finished", **facts)
         try:
             self._journal.write("closing.finished", facts)
@@ -137,8 +137,11 @@ class Closings:
 class Closing:
     """One account on its way to nothing."""
 
-    def __init__(self, gateway: Gateway, told: AccountClosing, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, gateway: Gateway, told: AccountClosing, changed: Callable[[], None], who: Principal
+    ) -> None:
         self.told = told
+        self._who = who
         self._gateway = gateway
         self._changed = changed
         self._dealer: Dealer = gateway.dealers[told.account_id]
@@ -236,7 +239,7 @@ class Closing:
         lost = row.client_order_id if row.status == "unknown" else None
         try:
             placed = await self._gateway.close_position(
-                self.told.account_id, row.symbol, client_order_id=lost
+                self.told.account_id, row.symbol, self._who, client_order_id=lost
             )
         except Declined as no:
             row.status, row.detail = "refused", no.message

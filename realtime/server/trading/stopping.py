@@ -46,6 +46,17 @@ class HaltBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
+class HaltQuery(Struct, frozen=True, kw_only=True):
+    """The same in the query."""
+
+    account_id: Annotated[
+        Label | None, Meta(description="only this account; everybody if left out")
+    ] = None
+    reason: Annotated[
+        Annotated[str, Meta(max_length=500)] | None, Meta(description="shown to who is refused")
+    ] = None
+
+
 class ClosingDocument(Struct, frozen=True, kw_only=True):
     """How far it is."""
 
@@ -100,7 +111,7 @@ async def release(asked: Asked[AccountsQuery]) -> Answer:
     return json_answer(_document(asked, labels))
 
 
-async def halt(asked: Asked[NoQuery]) -> Answer:
+async def halt(asked: Asked[HaltQuery]) -> Answer:
     """Stop new orders: of one account, or of everybody."""
     body = _halt_body(asked)
     return json_answer(
@@ -108,7 +119,7 @@ async def halt(asked: Asked[NoQuery]) -> Answer:
     )
 
 
-async def resume(asked: Asked[NoQuery]) -> Answer:
+async def resume(asked: Asked[HaltQuery]) -> Answer:
     """Allow new orders again: of one account, or of everybody."""
     body = _halt_body(asked)
     return json_answer(asked.trading.halts.resume(body.account_id, who=asked.who.name))
@@ -139,8 +150,9 @@ def _document(
     return ClosingDocument(done=all(a.state == "flat" for a in accounts), accounts=accounts)
 
 
-def _halt_body(asked: Asked[NoQuery]) -> HaltBody:
-    body = read_body(asked.body, HaltBody) if asked.body.strip() else HaltBody()
+def _halt_body(asked: Asked[HaltQuery]) -> HaltBody:
+    said = HaltBody(account_id=asked.query.account_id, reason=asked.query.reason or "")
+    body = read_body(asked.body, HaltBody) if asked.body.strip() else said
     if body.account_id is not None:
         asked.desk.record(body.account_id)
     elif asked.who.accounts is not None:

@@ -1,0 +1,246 @@
+"""Many accounts from a program of one's own, without the daemon: the same gateway, the same rules.
+
+    async with realtime.Accounts.from_config("accounts.toml") as accounts:
+        print(await accounts.get_positions())
+        placed = await accounts.place_order(
+            account_id="alpha", symbol="AAPL", qty=10, side="buy", type="market",
+            time_in_force="day",
+        )
+
+What asks all accounts asks them in parallel and gives, for each, its result or its error.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+
+from realtime.alpaca.pacing import Farm, Pacer
+from realtime.alpaca.rest import Rest
+from realtime.config import Settings, load
+from realtime.core.model import Account, Order, Position
+from realtime.errors import RealtimeError
+from realtime.orders.floor import Floor, open_floor
+from realtime.orders.principal import Principal
+from realtime.orders.refusal import Declined, Unresolved
+from realtime.orders.results import AccountClosing, Placed
+from realtime.orders.seats import Seat
+from realtime.orders.ticket import Placement, read_value
+from realtime.seating import permit_of, rules_of
+
+T = TypeVar("T")
+
+LIBRARY = Principal(name="library")
+"""How this program stands in the audit log."""
+
+MakeConnector = Callable[[], aiohttp.BaseConnector]
+
+
+class Accounts:
+    """All enabled accounts of a configuration. Use as `async with`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        who: Principal = LIBRARY,
+        make_connector: MakeConnector | None = None,
+        clock: Callable[[], float] = time.time,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self._who = who
+        self._make_connector = make_connector or (lambda: aiohttp.TCPConnector(limit=0))
+        self._clock = clock
+        self._chance = chance or random.Random(os.urandom(32))
+        self._open = AsyncExitStack()
+        self._rests: dict[str, Rest] = {}
+        self._floor: Floor | None = None
+
+    @classmethod
+    def from_config(
+        cls, path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+    ) -> Self:
+        """Read `accounts.toml` and the keys as the daemon does. Raises `ConfigError`."""
+        return cls(load(None if path is None else Path(path), environ=environ))
+
+    async def __aenter__(self) -> Self:
+        http = await self._open.enter_async_context(
+            aiohttp.ClientSession(
+                connector=self._make_connector(), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        )
+        farm, seats = Farm(), {}
+        for account in self.settings.accounts:
+            if account.enabled and account.credentials is not None:
+                pacer = Pacer(farm, orders_at_once=account.max_connections)
+                rest = Rest(http, account.trading_url, account.credentials, pacer, wall=self._clock)
+                self._rests[account.label] = rest
+                seats[account.label] = Seat(
+                    permit=permit_of(account), tier=account.tier, channel=rest.channel
+                )
+        self._floor = await self._open.enter_async_context(
+            open_floor(
+                seats,
+                rules=rules_of(self.settings.orders),
+                audit_log=self.settings.orders.audit_log,
+                clock=self._clock,
+                chance=self._chance,
+            )
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._open.aclose()
+
+    @property
+    def floor(self) -> Floor:
+        """Gateway, kill switch, closings, budgets."""
+        assert self._floor is not None, "use Accounts with `async with`"
+        return self._floor
+
+    @property
+    def labels(self) -> list[str]:
+        """The enabled accounts."""
+        return list(self._rests)
+
+    def account(self, label: str) -> "OneAccount":
+        """One of them. Raises `KeyError`."""
+        return OneAccount(self, label, self._rests[label])
+
+    async def get_accounts(self) -> dict[str, Account | RealtimeError]:
+        """Every account's figures."""
+        return await self._each(lambda rest: rest.account())
+
+    async def get_positions(self) -> dict[str, tuple[Position, ...] | RealtimeError]:
+        """Every account's positions."""
+        return await self._each(lambda rest: rest.positions())
+
+    async def verify_credentials(self) -> dict[str, str | RealtimeError]:
+        """Every account's number at the broker, or why its key is not taken."""
+
+        async def number(rest: Rest) -> str:
+            return (await rest.account()).account_number
+
+        return await self._each(number)
+
+    async def place_order(self, *, key: str | None = None, **order: object) -> Placed:
+        """Place an order: Alpaca's fields, and `account_id` or the words of routing.
+
+        Raises `Declined` for a decided no, `Unresolved` if nobody knows: then the same `key` or
+        `client_order_id` asks again and never gives a second order.
+        """
+        wish = read_value(order, Placement)
+        return await self.floor.gateway.place(wish, self._who, key=key)
+
+    async def place_orders(
+        self, orders: Iterable[Mapping[str, object]], *, key: str | None = None
+    ) -> list[Placed | Declined | Unresolved]:
+        """Place many at once; an answer for each, in their order."""
+        wishes = [_read(dict(order)) for order in orders]
+        return await self.floor.gateway.place_all(wishes, self._who, key=key)
+
+    async def cancel_order(self, account: str, order_id: str) -> None:
+        """Cancel an order. Raises `Declined` or `Unresolved`."""
+        await self.floor.gateway.cancel(account, order_id, self._who)
+
+    async def close_position(
+        self,
+        account: str,
+        symbol: str,
+        *,
+        qty: str | Decimal | None = None,
+        percentage: str | Decimal | None = None,
+        key: str | None = None,
+    ) -> Placed:
+        """Close a position, or a part of it. Raises `Declined` or `Unresolved`."""
+        return await self.floor.gateway.close_position(
+            account,
+            symbol,
+            self._who,
+            qty=None if qty is None else Decimal(qty),
+            percentage=None if percentage is None else Decimal(percentage),
+            key=key,
+        )
+
+    async def close_all_positions(
+        self, account: str | None = None, *, wait_s: float = 60.0
+    ) -> dict[str, AccountClosing]:
+        """Cancel and close all of one account, or of every one; how far that is by `wait_s`.
+
+        Whoever is not flat by then stays latched in the audit log: a daemon, or the next use of
+        this, goes on.
+        """
+        guards = self.floor.gateway.guards
+        everybody = [label for label in self.labels if guards.why_disabled(label) is None]
+        labels = everybody if account is None else [account]
+        self.floor.closings.begin(labels, self._who)
+        await self.floor.closings.wait(labels, wait_s)
+        return {label: self.floor.closings.accounts[label] for label in labels}
+
+    async def _each(self, ask: Callable[[Rest], Awaitable[T]]) -> dict[str, T | RealtimeError]:
+        async def one(rest: Rest) -> T | RealtimeError:
+            try:
+                return await ask(rest)
+            except RealtimeError as error:
+                return error
+
+        answers = await asyncio.gather(*map(one, self._rests.values()))
+        return dict(zip(self._rests, answers, strict=True))
+
+
+class OneAccount:
+    """One account of `Accounts`."""
+
+    def __init__(self, accounts: Accounts, label: str, rest: Rest) -> None:
+        self.label = label
+        self._accounts = accounts
+        self._rest = rest
+
+    async def get_account(self) -> Account:
+        """Its figures."""
+        return await self._rest.account()
+
+    async def get_positions(self) -> tuple[Position, ...]:
+        """Its positions."""
+        return await self._rest.positions()
+
+    async def get_orders(self, limit: int = 100) -> tuple[Order, ...]:
+        """Its newest orders, up to 500."""
+        return await self._rest.orders(limit=limit)
+
+    async def place_order(self, *, key: str | None = None, **order: object) -> Placed:
+        """Place an order here; as `Accounts.place_order`."""
+        return await self._accounts.place_order(key=key, **{**order, "account_id": self.label})
+
+    async def cancel_order(self, order_id: str) -> None:
+        """Cancel an order."""
+        await self._accounts.cancel_order(self.label, order_id)
+
+    async def close_position(
+        self, symbol: str, *, qty: str | None = None, percentage: str | None = None
+    ) -> Placed:
+        """Close a position, or a part of it."""
+        return await self._accounts.close_position(
+            self.label, symbol, qty=qty, percentage=percentage
+        )
+
+
+def _read(order: Mapping[str, object]) -> Placement | Declined:
+    try:
+        return read_value(order, Placement)
+    except Declined as no:
+        return no
