@@ -7,7 +7,7 @@ round ("algorithm confusion", RFC 8725 section 2.1).
 
 import json
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from jwt import PyJWK, PyJWKError, PyJWTError
 from jwt.algorithms import get_default_algorithms, has_crypto
@@ -41,7 +41,7 @@ class Key(Struct, frozen=True, kw_only=True):
     """One key. `material` is what PyJWT prepared; it is not shown."""
 
     algorithm: Algorithm
-    material: object
+    material: Any
     key_id: str | None = None
 
     def __repr__(self) -> str:

@@ -27,6 +27,7 @@ COMMANDS = {
     "sim": "Serve simulated Alpaca accounts, for `run` or your own client.",
     "run": "Follow the accounts of accounts.toml and serve their state.",
     "check": "Try the keys, REST and socket of every account.",
+    "reload": "Have a running daemon read its files again.",
     "token": "Print a token for development, or a link that lets a browser in.",
     "status": "Ask a running daemon which accounts are not live, and why.",
     "tail": "Follow what happens on a running daemon, a sentence each.",

@@ -66,10 +66,17 @@ def configure(
     _adopt_library_logs()
 
 
-def configure_from(environ: Mapping[str, str], stream: TextIO | None = None) -> None:
-    """Configure by `REALTIME_LOG_LEVEL` and `REALTIME_LOG_FORMAT`. Raises `ConfigError`."""
-    level = _choice(environ, "REALTIME_LOG_LEVEL", LEVELS) or "info"
-    configure(level, _choice(environ, "REALTIME_LOG_FORMAT", FORMATS), stream)
+def configure_from(
+    environ: Mapping[str, str],
+    stream: TextIO | None = None,
+    *,
+    level: Level | None = None,
+    fmt: Format | None = None,
+) -> None:
+    """Configure by `REALTIME_LOG_LEVEL` and `REALTIME_LOG_FORMAT`; where these say nothing, by the
+    arguments. Raises `ConfigError`."""
+    level = _choice(environ, "REALTIME_LOG_LEVEL", LEVELS) or level or "info"
+    configure(level, _choice(environ, "REALTIME_LOG_FORMAT", FORMATS) or fmt, stream)
 
 
 def _choice(environ: Mapping[str, str], name: str, words: tuple[Word, ...]) -> Word | None:

@@ -114,6 +114,10 @@ def _permission(access: Access) -> Permission | None:
             return permission
 
 
+DOORKEEPER = web.AppKey("doorkeeper", Doorkeeper)
+"""Where an application keeps who lets requests in."""
+
+
 def token_of(request: BaseRequest) -> str:
     """The token that a request carries. Raises the problems `token_missing`, `token_invalid`."""
     given = request.headers.getall("Authorization", [])

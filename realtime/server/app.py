@@ -9,7 +9,7 @@ from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
 from realtime.orders.trading import Trading
-from realtime.server.access import AccessRules, Doorkeeper
+from realtime.server.access import DOORKEEPER, AccessRules, Doorkeeper
 from realtime.server.cors import allow_origins
 from realtime.server.desk import Desk
 from realtime.server.endpoints import add_routes, problems
@@ -63,6 +63,7 @@ def build(
         },
     )
     app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY_BYTES)
+    app[DOORKEEPER] = doorkeeper
     app[CROWD] = Crowd(Addresses(connections_per_address))
     app.cleanup_ctx.append(_sweeping)
     app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)

@@ -34,6 +34,6 @@ class Credentials:
         return label if label is not None and secret == secret_of(label) else None
 
     def rotate(self, label: str, key: str) -> None:
-        """Give an account another key id, with the secret that it had; the old one opens nothing."""
+        """Give an account another key id and the secret that it had; the old one opens nothing."""
         self._labels = {each: owner for each, owner in self._labels.items() if owner != label}
         self._labels[key] = label

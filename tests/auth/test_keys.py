@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
+from typing import Any
 
 import jwt
 import pytest
@@ -56,12 +57,13 @@ class Issuer:
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415
 
         self.algorithm = algorithm
-        self.private = {
+        makers: dict[str, Callable[[], Any]] = {
             "RS256": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
             "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
             "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
             "EdDSA": ed25519.Ed25519PrivateKey.generate,
-        }[algorithm]()
+        }
+        self.private = makers[algorithm]()
         public = self.private.public_key()
         self.pem: bytes = public.public_bytes(
             form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo

@@ -22,7 +22,10 @@ STREAM_TYPE = "text/event-stream"
 FRAME = "realtime:frame"
 """A field of our own that is never written."""
 
-ON_EVERY_ROUTE = ("bad_parameter", "wrong_host", "too_many_requests", "failed")
+ON_EVERY_ROUTE = (
+    "bad_parameter", "malformed_request", "uri_too_long", "wrong_host", "too_many_requests",
+    "headers_too_large", "failed",
+)  # fmt: skip
 BEHIND_TOKENS = ("token_missing", "token_invalid", "token_expired", "permission_missing")
 
 INTRODUCTION = (
@@ -159,6 +162,9 @@ def _in_query(operation: Operation, schemas: _Schemas) -> Iterator[Json]:
             "schema": told,
         }
         if told.get("type") == "array":
+            # Who names the parameter names something: `symbol=` is no list of no symbols.
+            told.pop("default", None)
+            told["minItems"] = 1
             parameter |= {"style": "form", "explode": False}
         yield parameter
 

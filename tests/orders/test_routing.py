@@ -1,0 +1,120 @@
+"""Which account takes an order: the distribution of every strategy, and what it never takes."""
+
+import random
+from collections import Counter
+
+import pytest
+from msgspec import structs
+
+from realtime.orders.principal import ANYONE, Principal
+from realtime.orders.refusal import Declined
+from realtime.orders.routing import Candidate, Route, choose
+from realtime.orders.ticket import Placement
+from tests.orders.trading import order
+
+FIVE = [
+    Candidate(label=label, tier="premium" if n % 2 else "basic")
+    for n, label in enumerate(["alpha", "bravo", "charlie", "delta", "echo"])
+]
+
+
+def routed(
+    wish: Placement, candidates: list[Candidate], *, turn: int = 0, draw: float = 0.0
+) -> Route:
+    return choose(wish, candidates, ANYONE, turn=turn, draw=draw)
+
+
+def test_round_robin_is_even() -> None:
+    wish = order(strategy="round_robin")
+    taken = [routed(wish, FIVE, turn=n).account_id for n in range(500)]
+    assert set(Counter(taken).values()) == {100}
+    assert len(set(taken[:5])) == 5
+
+
+def test_random_is_even_within_chance() -> None:
+    chance = random.Random(7)
+    wish = order(strategy="random")
+    taken = Counter(routed(wish, FIVE, draw=chance.random()).account_id for _ in range(10_000))
+    # Five of 2000 expected, standard deviation 40: four of those.
+    assert all(abs(count - 2000) < 160 for count in taken.values())
+    assert routed(wish, FIVE, draw=0.999_999_999_999).account_id == "echo"
+
+
+def test_hash_is_even_and_stable() -> None:
+    keys = [f"key-{n}" for n in range(10_000)]
+    before = {key: routed(order(routing_key=key), FIVE).account_id for key in keys}
+    assert all(abs(count - 2000) < 160 for count in Counter(before.values()).values())
+    again = {key: routed(order(routing_key=key), FIVE[::-1]).account_id for key in keys}
+    assert again == before
+
+
+def test_few_keys_move_when_accounts_change() -> None:
+    """Only those of the account that leaves, and about a fifth to one that comes."""
+    keys = [f"key-{n}" for n in range(5000)]
+    before = {key: routed(order(routing_key=key), FIVE).account_id for key in keys}
+    left = {key: routed(order(routing_key=key), FIVE[1:]).account_id for key in keys}
+    moved = {key for key in keys if left[key] != before[key]}
+    assert moved == {key for key in keys if before[key] == "alpha"}
+    six = [*FIVE, Candidate(label="foxtrot")]
+    joined = {key: routed(order(routing_key=key), six).account_id for key in keys}
+    gone = [key for key in keys if joined[key] != before[key]]
+    assert {joined[key] for key in gone} == {"foxtrot"}
+    assert abs(len(gone) - 5000 / 6) < 110
+
+
+def test_least_loaded_takes_the_idlest() -> None:
+    busy = [structs.replace(c, open_orders=n, in_flight=4 - n) for n, c in enumerate(FIVE)]
+    idle = [*busy, Candidate(label="foxtrot", open_orders=1, in_flight=1)]
+    assert routed(order(strategy="least_loaded"), idle).account_id == "foxtrot"
+    taken = Counter(
+        routed(order(strategy="least_loaded"), FIVE, turn=n).account_id for n in range(50)
+    )
+    assert set(taken.values()) == {10}
+
+
+def test_only_who_can_is_taken() -> None:
+    """Enabled, live, permitted, of the tier and among the labels that are asked for."""
+    some = [
+        structs.replace(FIVE[0], is_live=False),
+        structs.replace(FIVE[1], is_enabled=False),
+        *FIVE[2:],
+    ]
+    wish = order(strategy="round_robin")
+
+    def taken(wish: Placement, who: Principal = ANYONE) -> set[str]:
+        return {choose(wish, some, who, turn=n, draw=0).account_id for n in range(10)}
+
+    assert taken(wish) == {"charlie", "delta", "echo"}
+    assert taken(structs.replace(wish, force=True)) == {"alpha", "charlie", "delta", "echo"}
+    assert taken(structs.replace(wish, tier="basic")) == {"charlie", "echo"}
+    assert taken(structs.replace(wish, labels=("delta", "bravo"))) == {"delta"}
+    assert taken(wish, Principal(accounts=frozenset({"echo"}))) == {"echo"}
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({}, "account_required"),
+        ({"strategy": "hash"}, "account_required"),
+        ({"account_id": "nobody"}, "unknown_account"),
+        ({"account_id": "alpha", "tier": "premium"}, "no_account"),
+        ({"tier": "none", "strategy": "random"}, "no_account"),
+    ],
+)
+def test_refusals(more: dict[str, object], code: str) -> None:
+    with pytest.raises(Declined) as refused:
+        routed(order(**more), FIVE)
+    assert refused.value.code == code
+
+
+def test_who_may_not_see_an_account_is_told_that_there_is_none() -> None:
+    with pytest.raises(Declined) as refused:
+        choose(
+            order(account_id="alpha"), FIVE, Principal(accounts=frozenset({"bravo"})),
+            turn=0, draw=0,
+        )  # fmt: skip
+    assert refused.value.code == "unknown_account"
+
+
+def test_one_account_needs_no_word() -> None:
+    assert routed(order(), FIVE[:1]) == Route(account_id="alpha", strategy="only", among=1)
