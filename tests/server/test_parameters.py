@@ -50,12 +50,12 @@ BAD = [
     (
         "limt=5",
         "limt: unknown parameter",
-        "did you mean limit? known parameters: status, limit, symbol, side, direction, nested",
+        "did you mean limit? known parameters: status, limit, symbol, side, direction, nested, format",
     ),
     (
         "zzz",
         "zzz: unknown parameter",
-        "known parameters: status, limit, symbol, side, direction, nested",
+        "known parameters: status, limit, symbol, side, direction, nested, format",
     ),
 ]
 
