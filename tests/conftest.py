@@ -1,6 +1,6 @@
 """What every test run needs to know: which tests wait for an extra or for a word.
 
-`compat` and `browser` tests import what they drive at the top of their files, so the files
+`api`, `compat` and `browser` tests import what they drive at the top of their files, so the files
 themselves are skipped where it is not installed. `slow` tests run when `-m` names them. Properties
 try the same few examples in every default run; `HYPOTHESIS_PROFILE=ci` tries many new ones.
 """
@@ -15,13 +15,15 @@ import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-COMPAT, BROWSER = HERE / "compat", HERE / "browser"
+API, COMPAT, BROWSER = HERE / "api", HERE / "compat", HERE / "browser"
+NO_STRANGERS = "schemathesis is not installed: pip install -c constraints.txt -e '.[dev,api]'"
 NO_BROWSER = "no playwright or no Chromium: EXTRAS=dev,top,browser and apt-get install chromium"
 NO_SDK = "alpaca-py is not installed: pip install -c constraints.txt -e '.[dev,compat]'"
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("ci", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+HAS_STRANGERS = importlib.util.find_spec("schemathesis") is not None
 HAS_SDK = importlib.util.find_spec("alpaca") is not None
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HAS_BROWSER = CHROMIUM is not None and importlib.util.find_spec("playwright") is not None
@@ -46,7 +48,11 @@ def chromium() -> str:
 def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
-    rooms = {COMPAT: (HAS_SDK, NO_SDK), BROWSER: (HAS_BROWSER, NO_BROWSER)}
+    rooms = {
+        API: (HAS_STRANGERS, NO_STRANGERS),
+        COMPAT: (HAS_SDK, NO_SDK),
+        BROWSER: (HAS_BROWSER, NO_BROWSER),
+    }
     for room, (is_there, reason) in rooms.items():
         if room in module_path.parents and not is_there:
             module: Without = Without.from_parent(parent, path=module_path)

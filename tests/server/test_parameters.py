@@ -50,7 +50,8 @@ BAD = [
     (
         "limt=5",
         "limt: unknown parameter",
-        "did you mean limit? known parameters: status, limit, symbol, side, direction, nested, format",
+        "did you mean limit? known parameters: "
+        "status, limit, symbol, side, direction, nested, format",
     ),
     (
         "zzz",
