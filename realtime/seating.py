@@ -9,7 +9,12 @@ from realtime.orders.principal import Limits
 
 def rules_of(orders: OrdersSettings) -> Rules:
     """What holds for every account."""
-    return Rules(enabled=orders.enabled, live=orders.live, limits=_limits(orders.limits))
+    return Rules(
+        enabled=orders.enabled,
+        live=orders.live,
+        limits=_limits(orders.limits),
+        users={name: _limits(limits) for name, limits in orders.users.items()},
+    )
 
 
 def permit_of(account: AccountSettings) -> Permit:

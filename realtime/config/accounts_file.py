@@ -49,7 +49,12 @@ ORDER_LIMITS: Checks = {
     "symbols": values.symbols,
     "sides": values.some_of("buy", "sell"),
 }
-ORDERS: Checks = {**ORDER_LIMITS, "live": values.flag, "audit_log": values.text}
+ORDERS: Checks = {
+    **ORDER_LIMITS,
+    "live": values.flag,
+    "audit_log": values.text,
+    "users": values.table,
+}
 ACCOUNT: Checks = {
     "name": values.text,
     "tier": values.text,
@@ -148,8 +153,16 @@ def _orders(tables: Mapping[str, object], reading: Reading, file: Path) -> Order
     limits = {name: written.pop(name) for name in ORDER_LIMITS if name in written}
     enabled = limits.pop("enabled", True)
     audit_log = file.parent / written.pop("audit_log", "orders.jsonl")
+    users = {
+        name: OrderLimits(**reading.take(table, ORDER_LIMITS, "orders", "users", name))
+        for name, table in written.pop("users", {}).items()
+    }
     return OrdersSettings(
-        enabled=enabled, audit_log=audit_log, limits=OrderLimits(**limits), **written
+        enabled=enabled,
+        audit_log=audit_log,
+        limits=OrderLimits(**limits),
+        users=users,
+        **written,
     )
 
 

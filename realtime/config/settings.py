@@ -3,6 +3,7 @@
 Everything here is frozen. A re-read of the files makes new settings; nobody edits the old ones.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,7 +19,8 @@ PAPER_URL = "https://paper-api.alpaca.markets"
 
 
 class OrderLimits(Struct, frozen=True, kw_only=True):
-    """Caps on orders of one account; None is no cap. `max_notional` is a decimal string."""
+    """Caps on orders of one account, or of one user; None is no cap. `max_notional` is a decimal
+    string."""
 
     enabled: bool = True
     max_notional: str | None = None
@@ -28,7 +30,8 @@ class OrderLimits(Struct, frozen=True, kw_only=True):
 
 
 class OrdersSettings(Struct, frozen=True, kw_only=True):
-    """Whether orders may go through the daemon, and up to what. `limits` are of each account.
+    """Whether orders may go through the daemon, and up to what. `limits` are of each account,
+    `users` of each user by the `user_id` of their tokens.
 
     `live`: also with real money. `audit_log`: the file of intents and answers, which is also the
     memory over a restart.
@@ -38,6 +41,7 @@ class OrdersSettings(Struct, frozen=True, kw_only=True):
     live: bool = False
     audit_log: Path = Path("orders.jsonl")
     limits: OrderLimits = OrderLimits()
+    users: Mapping[str, OrderLimits] = {}
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):

@@ -72,7 +72,7 @@ class Closings:
         for label in labels:
             if label not in self._tasks:
                 self._gateway.latched.add(label)
-                self._journal.write("closing.begun", {"account": label, "who": who.name})
+                self._journal.note("closing.begun", {"account": label, "who": who.name})
                 log.warning("closing.begun", account=label, who=who.name)
                 self._start(label, who)
 
@@ -85,7 +85,7 @@ class Closings:
                 task.cancel()
                 self.accounts[label].state = "released"
                 self._gateway.latched.discard(label)
-                self._journal.write("closing.released", {"account": label, "who": who.name})
+                self._journal.note("closing.released", {"account": label, "who": who.name})
                 log.warning("closing.released", account=label, who=who.name)
                 released.append(label)
         self._changed.set()
@@ -127,10 +127,7 @@ class Closings:
         self._gateway.latched.discard(label)
         facts = {"account": label, "attempts": closing.told.attempts, "who": who.name}
         log.warning("closing.finished", **facts)
-        try:
-            self._journal.write("closing.finished", facts)
-        except Declined as full:  # it is flat all the same
-            log.error("journal.write_failed", reason=full.message)  # noqa: TRY400 - no trace needed
+        self._journal.note("closing.finished", facts)
         self._changed.set()
 
 

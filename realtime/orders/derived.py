@@ -41,7 +41,7 @@ def changed(order: Order, changes: Changes) -> Ticket:
     """What an order will be after a replacement, as far as guards look at it."""
     is_multileg = order.order_class == "mleg"
     legs = tuple(
-        Leg(symbol=leg.symbol or "", side=_side(leg.side), position_intent=None)
+        Leg(symbol=leg.symbol or "", side=_side(leg.side), ratio_qty=_ratio(leg, order))
         for leg in order.legs or ()
     )
     qty = changes.qty or (number(order.qty) if order.qty else None)
@@ -74,6 +74,11 @@ def _order_symbol(position: Position) -> str:
 
 def _side(side: str | None) -> Side:
     return "sell" if side == "sell" else "buy"
+
+
+def _ratio(leg: Order, order: Order) -> Decimal:
+    """How many of a leg go into one of the whole."""
+    return number(leg.qty) / number(order.qty) if leg.qty and order.qty else Decimal(1)
 
 
 def _price(text: str | None) -> Decimal | None:

@@ -132,10 +132,12 @@ def _held_in(store: Store | None, label: str) -> Held | None:
 
 
 def _prices(store: Store | None) -> Callable[[str], str | None]:
-    """Prices as positions tell them: of whichever account holds the symbol."""
+    """Prices as positions tell them: of whichever live account holds the symbol, seconds old."""
 
     def price_of(symbol: str) -> str | None:
         for record in store or ():
+            if not record.link.is_live:
+                continue
             position = record.state.positions.get(position_symbol(symbol))
             if position is not None and position.current_price is not None:
                 return position.current_price

@@ -39,11 +39,13 @@ from realtime.orders.principal import ANYONE, Principal
 from realtime.orders.refusal import Declined, Unresolved, malformed
 from realtime.orders.results import CanceledOrder, Origin, Placed
 from realtime.orders.routing import Candidate, Route, choose
-from realtime.orders.ticket import Changes, Placement, Ticket, wire_body
+from realtime.orders.ticket import Changes, Placement, Ticket, spelled, wire_body
 
 log = get_logger()
 
 KEY_MOST = 200
+TURNS_MOST = 1000
+"""Kinds of questions whose turns are remembered."""
 
 Standing = Callable[[], Sequence[Candidate]]
 """How all accounts stand now, in the order of the configuration."""
@@ -72,7 +74,8 @@ class Gateway:
         self._standing = standing
         self._clock = clock
         self._chance = chance
-        self._turn = 0
+        self._turns: dict[object, int] = {}
+        """what was asked for → how often; the longest unasked first"""
         self._closed_at: dict[tuple[str, str], float] = {}
         """account and symbol → when a position was last closed through here"""
         self.once = Once(dealers, memory=self.memory, journal=journal, clock=clock)
@@ -115,10 +118,14 @@ class Gateway:
 
     def route(self, wish: Placement, who: Principal) -> Route:
         """Choose the account of an order. Raises `Declined`."""
-        self._turn += 1
-        route = choose(
-            wish, self.candidates(), who, turn=self._turn - 1, draw=self._chance.random()
-        )
+        # Each kind of question has its own turns: two that alternate must not share them, or each
+        # would only ever see every other account.
+        asked = (wish.strategy, wish.tier, wish.labels, who.accounts)
+        turn = self._turns.pop(asked, 0)
+        route = choose(wish, self.candidates(), who, turn=turn, draw=self._chance.random())
+        self._turns[asked] = turn + 1
+        if len(self._turns) > TURNS_MOST:
+            del self._turns[next(iter(self._turns))]
         if route.strategy != "exact":
             log.info("order.routed", account=route.account_id, reason=route.reason)
         return route
@@ -136,6 +143,7 @@ class Gateway:
 
         The same `key`, or the same account and `client_order_id`, never gives a second order.
         """
+        wish = spelled(wish)
         rules.check(wish)
         key = _scoped(key, who)
         asked = fingerprint(
@@ -213,13 +221,13 @@ class Gateway:
         dealer = self.dealer(label, who)
         self.guards.check_may_trade(label, who)
         facts = {"account": label, "order_id": order_id, "who": who.name}
-        self.journal.write("cancel.intended", facts)
+        self.journal.note("cancel.intended", facts)
         try:
             await dealer.cancel(order_id)
         except (Declined, Unresolved) as no:
-            self.journal.write("cancel.failed", {**facts, "message": no.message})
+            self.journal.note("cancel.failed", {**facts, "message": no.message})
             raise
-        self.journal.write("cancel.accepted", facts)
+        self.journal.note("cancel.accepted", facts)
         log.info("order.cancel_accepted", account=label, order_id=order_id, who=who.name)
 
     async def cancel_all(
@@ -232,13 +240,13 @@ class Gateway:
         async def one(label: str) -> list[CanceledOrder]:
             try:
                 self.guards.check_may_trade(label, who)
-                self.journal.write("cancel.intended", {"account": label, "who": who.name})
+                self.journal.note("cancel.intended", {"account": label, "who": who.name})
                 items = await self._cancel_all(label)
             except (Declined, Unresolved) as no:
                 status = 504 if isinstance(no, Unresolved) else 503
                 said = {"message": no.message}
                 return [CanceledOrder(account_id=label, order_id="", status=status, body=said)]
-            self.journal.write("cancel.accepted", {"account": label, "count": len(items)})
+            self.journal.note("cancel.accepted", {"account": label, "count": len(items)})
             return items
 
         return [item for items in await asyncio.gather(*map(one, labels)) for item in items]
@@ -277,6 +285,7 @@ class Gateway:
             check=lambda: self.guards.check_may_trade(label, who),
             call=lambda: dealer.trade.submit(body),
             facts={"closes": symbol, "body": body},
+            is_exit=True,
         )
 
     async def find(self, label: str, client_order_id: str, who: Principal = ANYONE) -> Order | None:
@@ -418,7 +427,7 @@ def _scoped(key: str | None, who: Principal) -> str | None:
         return None
     if not 0 < len(key) <= KEY_MOST or not key.isprintable():
         raise malformed(f"Idempotency-Key: 1–{KEY_MOST} printable letters")
-    return f"{who.name}/{key}"
+    return f"{who.name}\t{key}"  # no key holds a tab: so each pair has its own
 
 
 def _unasked(error: RealtimeError) -> Declined:

@@ -16,6 +16,7 @@ from realtime.orders.rules import asset_kind, underlying
 from realtime.orders.ticket import Ticket
 
 MINUTE_S = 60.0
+NO_LIMITS = Limits()
 OPTION_SHARES = Decimal(100)
 """Shares that one contract is about."""
 
@@ -31,6 +32,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Also accounts with real money."""
     limits: Limits = Limits()
     """Of every account."""
+    users: Mapping[str, Limits] = {}
+    """Who asks → their own, on all accounts together."""
 
 
 class Permit(Struct, frozen=True, kw_only=True):
@@ -70,6 +73,12 @@ class Guards:
             raise Declined("trading_not_permitted", f"{who.name} may read, not trade")
         if not who.may_use(label):
             raise Declined("unknown_account", f"no account '{label}'")
+        if not self._of(who).enabled:
+            raise _no(
+                "enabled",
+                f"trading is switched off for {who.name}",
+                f"set enabled = true in [orders.users.{who.name}]",
+            )
         if refused := self.why_disabled(label):
             raise refused
 
@@ -79,7 +88,7 @@ class Guards:
         sources = [
             ("", self._rules.limits),
             (label, self._permits[label].limits),
-            (f"token:{who.name}", who.limits or Limits()),
+            (f"user:{who.name}", self._of(who)),
         ]
         for _, limits in sources:
             _check_side(ticket, limits)
@@ -93,6 +102,9 @@ class Guards:
                 counted.append(self._room(name, limits.max_orders_per_minute, now))
         for went in counted:
             went.append(now)
+
+    def _of(self, who: Principal) -> Limits:
+        return self._rules.users.get(who.name, NO_LIMITS)
 
     def _check_notional(self, ticket: Ticket, limits: Limits) -> None:
         if limits.max_notional is None:
@@ -112,20 +124,32 @@ class Guards:
             )
 
     def _worth(self, ticket: Ticket) -> Decimal | None:
+        """What it may come to at the most, as far as that can be told; None if it cannot."""
         if ticket.notional is not None:
             return ticket.notional
         kind = asset_kind(ticket)
-        price = max(filter(None, (ticket.limit_price, ticket.stop_price)), default=None)
-        if kind == "mleg" and ticket.limit_price is not None:
-            price = abs(ticket.limit_price)
-        if price is None or (ticket.side == "sell" and kind != "mleg"):
-            # A low limit to sell fills at the market's price: the higher of the two counts.
-            known = self._price_of(ticket.symbol) if ticket.symbol is not None else None
-            prices = [p for p in (price, number(known) if known else None) if p is not None]
-            price = max(prices, default=None)
+        price = self._of_legs(ticket) if kind == "mleg" else self._at_worst(ticket)
         if price is None or ticket.qty is None:
             return None
         return price * ticket.qty * (OPTION_SHARES if kind in ("option", "mleg") else 1)
+
+    def _at_worst(self, ticket: Ticket) -> Decimal | None:
+        """The limit of a purchase; everything else may fill at the market's price."""
+        if ticket.side == "buy" and ticket.limit_price is not None:
+            return ticket.limit_price
+        known = None if ticket.symbol is None else self._price_of(ticket.symbol)
+        if known is None:
+            return None
+        return max(filter(None, (number(known), ticket.limit_price, ticket.stop_price)))
+
+    def _of_legs(self, ticket: Ticket) -> Decimal | None:
+        """The net price to be paid; for a credit, which has no bound, all legs' prices together."""
+        if ticket.limit_price is not None and ticket.limit_price > 0:
+            return ticket.limit_price
+        known = [(self._price_of(leg.symbol), leg.ratio_qty) for leg in ticket.legs or ()]
+        if not known or any(price is None for price, _ in known):
+            return None
+        return sum((number(price) * ratio for price, ratio in known if price), Decimal())
 
     def _room(self, whose: str, most: int, now: float) -> deque[float]:
         went = self._went.setdefault(whose, deque())

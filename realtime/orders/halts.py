@@ -42,11 +42,11 @@ class Halts:
                 self._release(line.scope)
 
     def halt(self, scope: str | None, *, reason: str, who: str) -> HaltState:
-        """Latch. It holds at once, even if it could not be written."""
+        """Latch. It holds at once, even if it could not be written (then not over a restart)."""
         at = datetime.fromtimestamp(self._clock(), UTC).isoformat("T", "milliseconds")[:-6] + "Z"
         self._latches[scope] = Halt(account_id=scope, reason=reason, who=who, since=at)
         log.warning("trading.halted", account=scope, reason=reason, who=who)
-        self._journal.write("trading.halted", {"scope": scope, "message": reason, "outcome": who})
+        self._journal.note("trading.halted", {"scope": scope, "message": reason, "outcome": who})
         return self.state
 
     def resume(self, scope: str | None, *, who: str) -> HaltState:

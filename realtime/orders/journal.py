@@ -3,7 +3,11 @@
 A line is written before the order it speaks of leaves, in one call to the system and at the end of
 the file, so that the shell's commands may write to the same file. It outlives this process; against
 a loss of power the broker's own rule stands, that it takes no `client_order_id` twice, which is why
-ids are derived from keys (`keys.py`). Nothing else of the daemon is kept on disk.
+ids are derived from keys (`memory.py`). Nothing else of the daemon is kept on disk.
+
+Without the line nothing leaves that could take a risk. What takes risk away (a cancel, a close, a
+halt) goes all the same: a full disk must not stand before the panic button. Its line is then in the
+ordinary log.
 """
 
 import os
@@ -14,7 +18,11 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
+from realtime.errors import ConfigError
+from realtime.logs import get_logger
 from realtime.orders.refusal import Declined
+
+log = get_logger()
 
 LINE_MOST = 64 * 1024
 """Bytes of one line; the longest order is a few thousand."""
@@ -28,7 +36,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     account: str | None = None
     client_order_id: str | None = None
     key: str | None = None
-    """The caller's idempotency key, with who gave it: `name/key`."""
+    """The caller's idempotency key, with who gave it."""
     print: str | None = None
     """Fingerprint of what was asked."""
     order_id: str | None = None
@@ -49,17 +57,26 @@ class Journal:
         self.path = path
         self._clock = clock
         self._file: int | None = None
+        self._is_torn = False
+        """Whether the last line is half a one."""
 
     def read(self) -> Iterator[Line]:
-        """Every line there is, oldest first; what cannot be read is skipped."""
+        """Every line there is, oldest first; one that is broken is skipped. Raises `ConfigError`
+        if there is a file and it cannot be read: it may hold a halt."""
         if self.path is None or not self.path.exists():
             return
-        with self.path.open("rb") as file:
-            for raw in file:
-                try:
-                    yield _DECODER.decode(raw)
-                except ValueError:  # half a line, from a machine that lost its power
-                    continue
+        try:
+            with self.path.open("rb") as file:
+                for raw in file:
+                    try:
+                        yield _DECODER.decode(raw)
+                    except ValueError:  # half a line, from a machine that lost its power
+                        continue
+        except OSError as error:
+            raise ConfigError(
+                f"the audit log {self.path} cannot be read: {error.strerror or error}",
+                remedy="correct its mode and owner, or set [orders] audit_log",
+            ) from error
 
     def write(self, event: str, facts: Mapping[str, object]) -> None:
         """Write a line. Raises `Declined` if it cannot be: what is not written must not happen."""
@@ -67,19 +84,35 @@ class Journal:
             return
         at = datetime.fromtimestamp(self._clock(), UTC).isoformat("T", "microseconds")[:-6] + "Z"
         given = {name: value for name, value in facts.items() if value is not None}
-        line = _encode({"at": at, "event": event, **given})[:LINE_MOST] + b"\n"
+        line = _encode({"at": at, "event": event, **given}) + b"\n"
         try:
+            if len(line) > LINE_MOST:
+                raise OSError(f"a line of {len(line)} bytes")
             if self._file is None:
                 self._file = self._open(self.path)
             # One call, at the file's end: lines of several programs do not mix.
-            if os.write(self._file, line) != len(line):
+            whole = b"\n" * self._is_torn + line
+            if (written := os.write(self._file, whole)) != len(whole):
+                self._is_torn = self._is_torn or written > 0
                 raise OSError("the disk is full")
+            self._is_torn = False
         except OSError as error:
             raise Declined(
                 "journal_unwritable",
                 f"the audit log {self.path} cannot be written: {error.strerror or error}",
                 remedy="nothing is sent without it: make room, or set [orders] audit_log",
             ) from error
+
+    def note(self, event: str, facts: Mapping[str, object]) -> bool:
+        """Write what has happened, or must happen, whether it can be written or not; whether it
+        was. If not, the ordinary log has it."""
+        try:
+            self.write(event, facts)
+        except Declined as full:
+            told = {name: value for name, value in facts.items() if value is not None}
+            log.error("journal.write_failed", reason=full.message, line=event, facts=told)  # noqa: TRY400 - no trace needed
+            return False
+        return True
 
     def close(self) -> None:
         """Give the file back."""

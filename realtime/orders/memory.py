@@ -105,7 +105,7 @@ def read_journal(memory: Memory, journal: Journal) -> list[Line]:
     for line in journal.read():
         if line.event.startswith("order."):
             memory.load(line)
-        else:
+        elif not line.event.startswith("cancel."):
             others.append(line)
     return others
 

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 
 from realtime.alpaca.trade import Answered
 from realtime.core.model import Order
+from realtime.errors import RealtimeError
 from realtime.logs import get_logger
 from realtime.orders.dealer import Dealer
 from realtime.orders.journal import Journal
@@ -49,6 +50,8 @@ class Errand(Struct, frozen=True, kw_only=True):
     """What the journal is to say of it."""
     is_repeat: bool
     """Whether it may have been sent before."""
+    is_exit: bool
+    """Whether it only takes risk away: then it goes even if it cannot be written down."""
 
 
 class Once:
@@ -99,6 +102,7 @@ class Once:
         check: Callable[[], None],
         call: Callable[[], Awaitable[Answered]],
         facts: Mapping[str, object],
+        is_exit: bool = False,
     ) -> Placed:
         """Carry an order out; if it went before, join it or say what became of it.
 
@@ -113,6 +117,7 @@ class Once:
                 call=call,
                 facts=facts,
                 is_repeat=known.state == "unknown",
+                is_exit=is_exit,
             )
             self._memory.add(known)
             known.task = self._spawn(errand)
@@ -142,14 +147,7 @@ class Once:
         known.state, known.order_id = "placed", order.id
         facts = _names(known) | {"order_id": order.id, "status": order.status}
         log.info("order.found", **facts)
-        self._write_after("order.found", facts)
-
-    def _write_after(self, event: str, facts: Mapping[str, object]) -> None:
-        """Write what has happened: it stays so, whether it can be written or not."""
-        try:
-            self._journal.write(event, facts)
-        except Declined as full:
-            log.error("journal.write_failed", reason=full.message)  # noqa: TRY400 - no trace needed
+        self._journal.note("order.found", facts)
 
     def _spawn(self, errand: Errand) -> "asyncio.Task[Outcome]":
         assert self._group is not None, "entered before it is used"
@@ -160,11 +158,11 @@ class Once:
         return task
 
     async def _guarded(self, errand: Errand) -> Outcome:
-        known = errand.known
+        known, began = errand.known, self._clock()
         try:
             return await self._carry_out(errand)
         except Declined as no:
-            self._note_refused(errand, no)
+            self._note_refused(errand, no, took_s=self._clock() - began)
             return no
         except Unresolved as lost:
             self._note_unknown(known, lost)
@@ -186,7 +184,8 @@ class Once:
             self.note_found(known, found.order)
             return self._placed(errand, found, how_asked=True, began=self._clock())
         errand.check()
-        self._journal.write("order.intended", self._intent(errand))
+        write = self._journal.note if errand.is_exit else self._journal.write
+        write("order.intended", self._intent(errand))
         known.state = "unknown"  # from here on it may exist
         began = self._clock()
         answered, was_asked = await dealer.send(
@@ -225,7 +224,7 @@ class Once:
             "who": errand.who.name,
         }
         log.info("order.placed", **facts)
-        self._write_after("order.placed", facts)
+        self._journal.note("order.placed", facts)
         return placed
 
     def _intent(self, errand: Errand) -> dict[str, object]:
@@ -239,13 +238,15 @@ class Once:
             **errand.facts,
         }
 
-    def _note_refused(self, errand: Errand, no: Declined) -> None:
-        known = errand.known
+    def _note_refused(self, errand: Errand, no: Declined, *, took_s: float) -> None:
+        known, cause = errand.known, no.__cause__
         facts = {
             **_names(known),
             "code": no.code,
             "guard": no.guard,
             "message": no.message,
+            "answer": cause.message if isinstance(cause, RealtimeError) else None,
+            "took_ms": round(took_s * 1000, 1) if no.reached_broker else None,
             "who": errand.who.name,
         }
         log.warning("order.refused", **{k: v for k, v in facts.items() if v is not None})
@@ -254,13 +255,13 @@ class Once:
         if not errand.is_repeat:
             self._memory.forget(known)
         event = "order.refused_again" if errand.is_repeat else "order.refused"
-        self._write_after(event, facts)
+        self._journal.note(event, facts)
 
     def _note_unknown(self, known: Known, lost: Unresolved) -> None:
         known.state = "unknown"
         facts = {**_names(known), "message": lost.message}
         log.error("order.unknown", **facts)
-        self._write_after("order.unknown", facts)
+        self._journal.note("order.unknown", facts)
         if self._group is not None and len(self._pursuits) < PURSUITS_MOST:
             pursuit = self._group.create_task(
                 self._pursue(known), name=f"lost:{known.account}:{known.client_order_id}"

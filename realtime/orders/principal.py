@@ -4,7 +4,7 @@ from msgspec import Struct
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Caps of an account or a token; None is no cap."""
+    """Caps of an account, or of whoever asks; None is no cap."""
 
     enabled: bool = True
     max_notional: str | None = None
@@ -22,7 +22,6 @@ class Principal(Struct, frozen=True, kw_only=True):
     may_trade: bool = True
     accounts: frozenset[str] | None = None
     """Labels they may see and trade; None is all."""
-    limits: Limits | None = None
 
     def may_use(self, account_id: str) -> bool:
         """Whether they may see and trade this account."""

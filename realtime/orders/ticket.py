@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from realtime.core.decimals import EXPONENT_MOST, plain
 from realtime.orders.refusal import Declined, malformed
@@ -20,7 +20,9 @@ Class = Literal["", "simple", "bracket", "oco", "oto", "mleg"]
 Intent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
 Strategy = Literal["round_robin", "hash", "random", "least_loaded"]
 
-Symbol = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9./_-]+$")]
+Symbol = Annotated[str, Meta(min_length=1, max_length=24, pattern=r"^[A-Za-z0-9./_-]+$")]
+"""An option's has 21 letters. The broker would take an asset's id in its place; guards could not
+tell what that is, so it is refused by its length."""
 ClientOrderId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]([ -~]*[!-~])?$")]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -115,6 +117,13 @@ def read_value(value: object, form: type[T]) -> T:
         return _sane(msgspec.convert(value, form))
     except msgspec.ValidationError as error:
         raise _declined(error) from None
+
+
+def spelled(wish: Placement) -> Placement:
+    """The order with symbols as the broker spells them: guards and rules compare letters."""
+    legs = wish.legs and tuple(structs.replace(leg, symbol=leg.symbol.upper()) for leg in wish.legs)
+    symbol = wish.symbol and wish.symbol.upper()
+    return structs.replace(wish, symbol=symbol, legs=legs)
 
 
 def wire_body(ticket: Ticket | Changes) -> dict[str, object]:
