@@ -5,6 +5,7 @@ the task ends with is a value, so one order's failure ends nothing else.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -72,6 +73,8 @@ class Once:
         self._group: asyncio.TaskGroup | None = None
         self._working: set[asyncio.Task[Outcome]] = set()
         self._pursuits: set[asyncio.Task[None]] = set()
+        self.outcomes: Counter[str] = Counter()
+        """What became of orders since the start: `placed`, `refused`, `unknown`."""
 
     async def __aenter__(self) -> Self:
         self._group = await asyncio.TaskGroup().__aenter__()
@@ -223,6 +226,7 @@ class Once:
             "status": order.status,
             "who": errand.who.name,
         }
+        self.outcomes["placed"] += 1
         log.info("order.placed", **facts)
         self._journal.note("order.placed", facts)
         return placed
@@ -249,6 +253,7 @@ class Once:
             "took_ms": round(took_s * 1000, 1) if no.reached_broker else None,
             "who": errand.who.name,
         }
+        self.outcomes["refused"] += 1
         log.warning("order.refused", **{k: v for k, v in facts.items() if v is not None})
         # A no to the second time says nothing about the first: that stays unknown.
         known.state = "unknown"
@@ -260,6 +265,7 @@ class Once:
     def _note_unknown(self, known: Known, lost: Unresolved) -> None:
         known.state = "unknown"
         facts = {**_names(known), "message": lost.message}
+        self.outcomes["unknown"] += 1
         log.error("order.unknown", **facts)
         self._journal.note("order.unknown", facts)
         if self._group is not None and len(self._pursuits) < PURSUITS_MOST:
