@@ -2,8 +2,8 @@
 
 REST is the broker's own record, but its parts do not move together: positions and account may lag
 the orders by up to about ten seconds (Alpaca-API issue 276), FILL activities by a few. So a
-position that disagrees with an execution we heard within that time is not taken yet but reported
-as `unsettled`, and what a fill made provisional stays so until a reading agrees with it.
+position that disagrees with an execution of which we learned within that time is not taken yet but
+reported as `unsettled`, and what a fill made provisional stays so until a reading agrees with it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from realtime.core.decimals import ZERO, number
+from realtime.core.decimals import ZERO, number, plain
 from realtime.core.executions import identity_by_quantity
 from realtime.core.model import (
     Account,
@@ -215,7 +215,7 @@ def _take_fills(
         book[fill.order_id] = {**book.get(fill.order_id, {}), execution.execution_id: execution}
         counted.add(execution.execution_id)
         recovered.append(execution)
-        _outdate(marks, execution, heard_at)
+        _outdate(marks, execution, heard_at, state.positions)
     if not recovered:
         return state, ()
     return structs.replace(state, executions=book, marks=marks), tuple(recovered)
@@ -233,16 +233,37 @@ def _execution(fill: FillActivity, order_id: OrderId) -> Execution:
     )
 
 
-def _outdate(marks: dict[Symbol, PositionMark], execution: Execution, heard_at: float) -> None:
-    """A frame about an earlier execution must not set the position back.
+def _outdate(
+    marks: dict[Symbol, PositionMark],
+    execution: Execution,
+    heard_at: float,
+    positions: Mapping[Symbol, Position],
+) -> None:
+    """A frame about an earlier execution must not set the position back, nor must a reading.
 
-    The quantity stays empty: an activity does not tell the position, REST positions do.
+    An activity does not tell the position, so it is reckoned: REST positions that are neither ours
+    nor the sum may be from before what we have shown already.
     """
     symbol = position_symbol(execution.symbol)
     key = (nanoseconds(execution.at), "", NEVER, ZERO, str(execution.execution_id))
     mark = marks.get(symbol)
     if mark is None or key > mark.key:
-        marks[symbol] = marked(mark, key=key, qty="", side=execution.side, now=heard_at)
+        qty = _reckoned(mark, execution, heard_at, positions.get(symbol))
+        marks[symbol] = marked(
+            mark, key=key, qty=qty, side=execution.side, now=heard_at, is_reckoned=True
+        )
+
+
+def _reckoned(
+    mark: PositionMark | None, execution: Execution, now: float, shown: Position | None
+) -> str:
+    """The signed position after an execution; empty where a fee in the coin makes it uncertain."""
+    if "/" in execution.symbol and execution.side == "buy":
+        return ""
+    goes_on = mark is not None and mark.is_reckoned and mark.heard_at > now - LAG_S
+    before = mark.qty if goes_on and mark is not None else shown.qty if shown is not None else "0"
+    step = number(execution.qty)
+    return before and plain(number(before) + (step if execution.side == "buy" else -step))
 
 
 def _take_positions(
@@ -280,7 +301,7 @@ def _is_unproven(marks: Mapping[Symbol, PositionMark], requested_at: float) -> b
     purchase and a sale so close that old positions look like the new ones."""
     since = requested_at - LAG_S
     return any(
-        (not mark.qty and mark.heard_at > since)
+        ((mark.is_reckoned or not mark.qty) and mark.heard_at > since)
         or (mark.turned_at is not None and mark.turned_at > since)
         for mark in marks.values()
     )

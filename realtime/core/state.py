@@ -47,7 +47,7 @@ class PositionMark(Struct, frozen=True, kw_only=True, gc=False):
 
     key: PositionKey
     qty: str
-    """Signed position after it; empty if that was not told."""
+    """Signed position after it; empty if that is not known."""
     side: str
     heard_at: float
     """When we heard it, epoch seconds by our clock: REST positions may lag this by seconds."""
@@ -55,15 +55,25 @@ class PositionMark(Struct, frozen=True, kw_only=True, gc=False):
     """When the position last turned, by our clock: a purchase after a sale, a sale after a
     purchase, an execution undone. Until REST can no longer lag this, a position read may be an old
     one that happens to agree."""
+    is_reckoned: bool = False
+    """Whether `qty` is our own sum and not the broker's word: agreement with it proves nothing."""
 
 
 def marked(
-    old: PositionMark | None, *, key: PositionKey, qty: str, side: str, now: float
+    old: PositionMark | None,
+    *,
+    key: PositionKey,
+    qty: str,
+    side: str,
+    now: float,
+    is_reckoned: bool = False,
 ) -> PositionMark:
     """The mark after a newer execution; `side` is empty where it says nothing of the direction."""
     turned = not side or (old is not None and side != old.side)
     turned_at = now if turned else old.turned_at if old is not None else None
-    return PositionMark(key=key, qty=qty, side=side, heard_at=now, turned_at=turned_at)
+    return PositionMark(
+        key=key, qty=qty, side=side, heard_at=now, turned_at=turned_at, is_reckoned=is_reckoned
+    )
 
 
 class AccountState(Struct, frozen=True, kw_only=True, gc=False):

@@ -142,6 +142,28 @@ def test_positions_that_lag_are_not_taken_but_named() -> None:
         assert (reconciled.state.provisional >= MONEY) == bool(unsettled)
 
 
+def test_a_recovered_execution_does_not_let_a_lagging_position_set_ours_back() -> None:
+    """The second fill was lost, and REST shows the position from before the first."""
+    books = Books()
+    placed = books.place()
+    books.fill(placed, 4)
+    told = follow(books.frames)
+    books.wait(MILLISECOND)
+    books.fill(placed, 6)
+    lagging = structs.replace(books.lists(), positions=books.history[0].positions)
+    behind = reconcile(told, snapshot(lagging, NOW + 1))
+    assert [e.qty for e in behind.recovered] == ["6"]
+    assert [p.qty for p in behind.state.positions.values()] == ["4"]
+    assert behind.unsettled
+    assert behind.state.provisional >= MONEY
+    current = reconcile(behind.state, snapshot(books.lists(), NOW + 2))
+    assert [p.qty for p in current.state.positions.values()] == ["10"]
+    assert not current.unsettled
+    assert current.state.provisional >= MONEY, "agreement with our own sum proves nothing yet"
+    late = reconcile(behind.state, snapshot(lagging, NOW + 1 + LAG_S + 0.1))
+    assert not late.state.positions, "after the lag the broker is right"
+
+
 def test_a_closed_position_that_lags_does_not_come_back() -> None:
     """The stream told zero."""
     books = Books()

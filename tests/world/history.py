@@ -1,7 +1,9 @@
 """One history: a schedule lived through by the real broker and the real daemon, and judged."""
 
 import asyncio
+import gc
 import traceback
+import warnings
 from collections import Counter
 from random import Random
 from typing import Any
@@ -71,6 +73,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def live_through(schedule: Schedule, *, keep: int | None = 60) -> Outcome:
     """Live through a schedule, in a loop of its own."""
+    outcome = _live_through(schedule, keep=keep)
+    if outcome.broken is not None:
+        # It ended in the middle: what its loop left open must not be blamed on whoever comes next.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+    return outcome
+
+
+def _live_through(schedule: Schedule, *, keep: int | None) -> Outcome:
     history = _History(schedule, keep=keep)
     broken, details = None, ""
     with records.listening(history.hear):

@@ -15,7 +15,10 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Network, Connection
 def over(talk: Talk) -> None:
     """Connect to an echo over the network and talk."""
 
+    writers: list[asyncio.StreamWriter] = []
+
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         while data := await reader.read(100):
             writer.write(data)
         writer.close()
@@ -27,7 +30,8 @@ def over(talk: Talk) -> None:
         reader, writer = await asyncio.open_connection(network.host("alpha"), port)
         async with asyncio.timeout(600):
             await talk(reader, writer, network, network.open()[0])
-        writer.close()
+        for each in (writer, *writers):
+            each.transport.abort()  # an end in a hole is never told that the other has gone
         server.close()
         await asyncio.sleep(1)
 
