@@ -17,7 +17,8 @@ export class Account {
     this.positions = null; // null: unknown
     this.orders = null; // id → order; null: unknown
     this.gaps = []; // newest first
-    this.fills = []; // newest first
+    this.fills = []; // heard, newest first
+    this.before = new Map(); // id of an order that filled before → its whole as one fill
     this.touched = new Set(); // orders heard of while a reading was under way
     this.isComplete = false;
   }
@@ -59,8 +60,22 @@ export class Account {
     return [...this.orders.values()].sort((a, b) => isFinal(a) - isFinal(b) || (a.submitted_at < b.submitted_at ? 1 : -1));
   }
 
+  /** Fills, newest first; of orders that filled before anybody listened, all executions as one. */
+  filled() {
+    const heard = new Set(this.fills.map(({ order }) => order.id));
+    const whole = [...(this.orders?.values() ?? [])].filter((order) => order.filled_at && order.symbol && !heard.has(order.id));
+    return [...this.fills, ...whole.map((order) => this.#whole(order))]
+      .sort((a, b) => Date.parse(b.timestamp ?? b.at) - Date.parse(a.timestamp ?? a.at));
+  }
+
   money(name) {
     return exact(this.account?.[name]);
+  }
+
+  #whole(order) {
+    const known = this.before.get(order.id) ?? { event: "fill", account_id: this.label, order, qty: order.filled_qty, price: order.filled_avg_price, timestamp: order.filled_at };
+    this.before.set(order.id, known);
+    return known;
   }
 
   #stand({ as_of, version, stale, provisional }) {
@@ -93,7 +108,10 @@ export class Account {
     this.touched.add(order.id);
     if (this.orders.size <= ORDERS_KEPT) return;
     const oldest = [...this.orders.values()].filter(isFinal).sort((a, b) => (a.submitted_at < b.submitted_at ? -1 : 1));
-    for (const { id } of oldest.slice(0, this.orders.size - ORDERS_KEPT)) this.orders.delete(id);
+    for (const { id } of oldest.slice(0, this.orders.size - ORDERS_KEPT)) {
+      this.orders.delete(id);
+      this.before.delete(id);
+    }
   }
 
   #merge(orders) {

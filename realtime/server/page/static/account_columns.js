@@ -69,5 +69,5 @@ function filled({ filled_qty: done, qty, notional }) {
 function at({ limit_price: limit, stop_price: stop, trail_percent: percentage, trail_price: trail }) {
   if (limit && stop) return `${price(limit)} stop ${price(stop)}`;
   if (limit || stop) return price(limit ?? stop);
-  return percentage ? `trail ${percentage} %` : trail ? `trail ${price(trail)}` : "market";
+  return percentage ? `trail ${percentage} %` : trail ? `trail ${price(trail)}` : "";
 }

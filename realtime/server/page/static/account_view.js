@@ -2,14 +2,14 @@
 
 import { Account, isFinal } from "./account.js";
 import { Curve } from "./curve.js";
-import { approximate, exact, percent, spell } from "./decimal.js";
+import { approximate, exact, spell, spellGain } from "./decimal.js";
 import { arrange, make, mark, say } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Figure, toneOf } from "./figure.js";
 import { Grid } from "./grid.js";
 import { ORDERS, POSITIONS } from "./account_columns.js";
 import { Stream } from "./stream.js";
-import { clock, counted, now, standing } from "./words.js";
+import { ago, clock, counted, now, standing } from "./words.js";
 
 const ORDERS_SHOWN = 100;
 
@@ -48,6 +48,10 @@ export class AccountView {
     return [this.label];
   }
 
+  get isPaper() {
+    return this.farm.entries.get(this.label)?.row?.paper;
+  }
+
   get notices() {
     const { link } = this.account;
     return link ? [{ label: this.label, link }] : [];
@@ -81,7 +85,7 @@ export class AccountView {
     this.#showPositions();
     this.#showOrders();
     this.#showPast();
-    this.feed.show(this.account.fills);
+    this.feed.show(this.account.filled());
   }
 
   #hear(name, data) {
@@ -123,7 +127,7 @@ export class AccountView {
     this.noOrders = make("p", { class: "nothing" });
     this.positionCount = make("p", { class: "count" });
     this.orderCount = make("p", { class: "count" });
-    this.feed = new Feed({ label: "Fills", quiet: "None since this page was opened.", withAccount: false });
+    this.feed = new Feed({ label: "Fills", quiet: "No fills.", withAccount: false });
     this.past = make("ol", { class: "past" });
     this.all = this.#tab("All", false);
     this.open = this.#tab("Open", true);
@@ -168,7 +172,7 @@ export class AccountView {
   #showHead() {
     const { row } = this.farm.entries.get(this.label) ?? {};
     const { account, link } = this.account;
-    const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, row?.paper === false ? "real money" : "paper", account?.account_number];
+    const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, account?.account_number];
     say(this.about, parts.filter(Boolean).join(" · "));
     const { word, tone, detail } = standing(link);
     mark(this.state, "data-tone", tone);
@@ -183,11 +187,10 @@ export class AccountView {
     const equity = account.money("equity");
     const last = account.money("last_equity");
     const dayPl = equity === null || last === null ? null : equity - last;
-    const part = percent(dayPl, last);
-    const beside = dayPl === null ? "" : `${spell(dayPl, 2, { sign: true })}${part === null ? "" : `  ${spell(part, 2, { sign: true })} %`} today`;
+    const beside = dayPl === null ? "" : `${spellGain(dayPl, last)} today`;
     this.equity.show(equity === null ? "–" : `$${spell(equity)}`, { worth: equity, beside, besideTone: toneOf(dayPl), at });
     const isProvisional = account.stand?.provisional.includes("account");
-    if (isProvisional) say(this.equity.age, "after the last fill: the broker has not confirmed it yet");
+    if (equity !== null) say(this.equity.age, isProvisional ? "after the last fill: the broker has not confirmed it yet" : `confirmed by the broker ${ago(at)}`);
     mark(this.equity.age, "data-tone", isProvisional ? "warn" : null);
     for (const [index, [, name]] of FIGURES.entries()) {
       const worth = account.money(name);
@@ -219,15 +222,27 @@ export class AccountView {
   }
 
   #showPast() {
-    const { link, gaps } = this.account;
-    const lines = [...(this.farm.past.get(this.label) ?? [])].map(described);
-    if (link) lines.push({ at: link.since, tone: standing(link).tone, title: `${standing(link).word} since ${clock(link.since)}`, text: link.last_error ? `last error ${clock(link.last_error)}: ${link.last_error_message ?? ""}` : "no error in this run" });
-    this.curve.gaps = gaps.filter(({ from }) => from).map(({ from, to }) => [Date.parse(from) / 1000, to ? Date.parse(to) / 1000 : null]);
+    const { link } = this.account;
+    const past = this.farm.past.get(this.label) ?? [];
+    const lines = past.map(described);
+    if (link) {
+      const isTold = past[0]?.state === link.state;
+      lines.splice(0, isTold ? 1 : 0, { ...described({ at: link.since, state: link.state, text: isTold ? past[0].text : errors(link) }), isNow: true });
+    }
+    this.curve.gaps = this.#gaps();
     const key = JSON.stringify(lines);
     if (key === this.pastKey) return;
     this.pastKey = key;
-    arrange(this.past, lines.map(({ at, tone, title, text }) => make("li", { "data-tone": tone },
-      make("i", { class: "lamp", "aria-hidden": "true" }), make("div", {}, make("b", { text: title }), make("span", { text })), make("time", { datetime: at, text: clock(at) }))));
+    arrange(this.past, lines.map(({ at, tone, title, text, isNow }) => make("li", { "data-tone": tone },
+      make("i", { class: "lamp", "aria-hidden": "true" }), make("div", {}, make("b", { text: isNow ? `${title} since ${clock(at)}` : title }), make("span", { text })), make("time", { datetime: at, text: isNow ? "" : clock(at) }))));
+  }
+
+  /** When nothing was heard; what is stale now is so until further notice. */
+  #gaps() {
+    const { gaps, link } = this.account;
+    const spans = gaps.filter(({ from }) => from).map(({ from, to }) => [Date.parse(from) / 1000, to ? Date.parse(to) / 1000 : null]);
+    const isOpen = link?.stale && link.stale_since && !spans.some(([, to]) => to === null);
+    return isOpen ? [...spans, [Date.parse(link.stale_since) / 1000, null]] : spans;
   }
 
   #unknown() {
@@ -235,6 +250,10 @@ export class AccountView {
     if (!link) return "Reading …";
     return link.last_error_message ? `Not known yet: ${link.last_error_message}.` : "Not known yet: nothing was read so far.";
   }
+}
+
+function errors({ last_error: at, last_error_message: message }) {
+  return at ? `last error ${clock(at)}: ${message ?? ""}` : "no error in this run";
 }
 
 function described({ at, state, text, gap }) {

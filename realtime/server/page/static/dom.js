@@ -15,8 +15,9 @@ export function make(tag, { text, on, ...attributes } = {}, ...children) {
 
 /** Set a text only if it is another one; whether it was. */
 export function say(node, text) {
-  if (node.textContent === text) return false;
-  node.textContent = text;
+  const words = String(text);
+  if (node.textContent === words) return false;
+  node.textContent = words;
   return true;
 }
 

@@ -7,6 +7,7 @@ const FILLS_KEPT = 60;
 const PAST_KEPT = 40;
 const MONEY = ["equity", "last_equity", "cash", "buying_power", "day_pl"];
 const COUNTED_S = 5;
+const PASSING = new Set(["connecting", "authorizing", "syncing"]); // of these only the last is worth a line
 
 export class Farm {
   constructor() {
@@ -103,6 +104,7 @@ export class Farm {
 
   #remember(label, entry) {
     const past = this.past.get(label) ?? [];
+    if (PASSING.has(past[0]?.state)) past.shift();
     past.unshift(entry);
     past.length = Math.min(past.length, PAST_KEPT);
     this.past.set(label, past);

@@ -1,44 +1,19 @@
 // All accounts: totals, curve, fills, table.
 
 import { Curve } from "./curve.js";
-import { approximate, percent, spell } from "./decimal.js";
+import { approximate, spell, spellGain } from "./decimal.js";
 import { arrange, make, mark, say } from "./dom.js";
 import { Feed } from "./feed.js";
+import { COLUMNS } from "./farm_columns.js";
 import { Figure, toneOf } from "./figure.js";
 import { FarmTable } from "./table.js";
-import { STATES, age, now, standing } from "./words.js";
+import { STATES, now } from "./words.js";
 
 const SORT_EVERY_MS = 1500;
 const TROUBLE = new Set(["live", "disabled"]);
 
-const money = (key, name) => ({
-  key, name, kind: "number",
-  show: ({ money: known }) => spell(known[key]),
-  worth: ({ money: known }) => known[key],
-  at: ({ row }) => row?.as_of,
-});
-
-const COLUMNS = [
-  { key: "account_id", name: "Account", kind: "head", fill: fillName, order: ({ label }) => label.toLowerCase() },
-  { key: "state", name: "Link", fill: fillState, order: ({ link }) => Object.keys(STATES).indexOf(link?.state) },
-  { ...money("equity", "Equity"), isResult: true, order: ({ money: known }) => known.equity },
-  {
-    ...money("day_pl", "Day P/L"), isResult: true,
-    show: ({ money: known }) => spell(known.day_pl, 2, { sign: true }),
-    tone: ({ money: known }) => toneOf(known.day_pl),
-    order: ({ money: known }) => known.day_pl,
-  },
-  {
-    key: "day_part", name: "Day %", kind: "number",
-    show: (entry) => share(entry), tone: ({ money: known }) => toneOf(known.day_pl),
-    order: ({ money: known }) => percent(known.day_pl, known.last_equity),
-  },
-  { ...money("cash", "Cash"), order: ({ money: known }) => known.cash },
-  { ...money("buying_power", "Buying power"), order: ({ money: known }) => known.buying_power },
-  { key: "positions", name: "Positions", kind: "number", show: ({ row }) => row?.positions ?? "–", worth: ({ row }) => row?.positions ?? null, order: ({ row }) => row?.positions ?? null },
-  { key: "open_orders", name: "Orders", kind: "number", show: ({ row }) => row?.open_orders ?? "–", worth: ({ row }) => row?.open_orders ?? null, order: ({ row }) => row?.open_orders ?? null },
-  { key: "as_of", name: "Changed", kind: "number", show: ({ row }) => age(row?.as_of), order: ({ row }) => (row ? Date.parse(row.as_of) : null) },
-];
+/** Where there is no room for column names: sort → how it is called. */
+const SORTS = { "day_pl desc": "Best day first", "day_pl asc": "Worst day first", "equity desc": "Largest first", "account_id asc": "By name", "state desc": "Troubles first" };
 
 const ASKED = { account_id: "account_id", equity: "equity", day_pl: "day_pl", cash: "cash", buying_power: "buying_power", positions: "positions", open_orders: "open_orders", as_of: "as_of" };
 
@@ -66,6 +41,12 @@ export class FarmView {
 
   get crumbs() {
     return [];
+  }
+
+  /** Whether all of it is play money; undefined while nothing is known. */
+  get isPaper() {
+    const known = [...this.farm.entries.values()].filter(({ row }) => row);
+    return known.length ? known.every(({ row }) => row.paper) : undefined;
   }
 
   get notices() {
@@ -145,6 +126,8 @@ export class FarmView {
       autocomplete: "off", spellcheck: "false", value: this.words,
       on: { input: () => { this.words = this.field.value; this.#write(); }, keydown: (event) => this.#searchKey(event) },
     });
+    this.sorts = make("select", { "aria-label": "Order of the accounts", on: { change: () => this.#sort(...this.sorts.value.split(" ")) } },
+      ...Object.entries(SORTS).map(([value, text]) => make("option", { value, text })));
     this.chips = make("div", { class: "chips", role: "group", "aria-label": "Only accounts whose link is" });
     this.count = make("p", { class: "count", "aria-live": "polite" });
     this.nothing = make("p", { class: "nothing", text: "" });
@@ -159,15 +142,14 @@ export class FarmView {
         make("h2", { id: "fills-title", text: "Fills" }), this.feed.element),
       make("section", { class: "card wide", "aria-labelledby": "accounts-title" },
         make("div", { class: "bar" },
-          make("h2", { id: "accounts-title", text: "Accounts" }), this.count, this.chips,
+          make("h2", { id: "accounts-title", text: "Accounts" }), this.count, this.sorts, this.chips,
           make("label", { class: "search" }, icon(), this.field, make("kbd", { text: "/", "aria-hidden": "true" }))),
         this.table.element, this.nothing, this.waiting),
     );
   }
 
   #showTotals(totals) {
-    const part = percent(totals.dayPl, totals.base);
-    const beside = totals.dayPl === null ? "" : `${spell(totals.dayPl, 2, { sign: true })}${part === null ? "" : `  ${spell(part, 2, { sign: true })} %`} today`;
+    const beside = totals.dayPl === null ? "" : `${spellGain(totals.dayPl, totals.base)} today`;
     this.total.show(totals.equity === null ? "–" : `$${spell(totals.equity)}`, { beside, besideTone: toneOf(totals.dayPl) });
     say(this.total.age, totals.stale ? `${totals.stale} of ${totals.known} accounts in it may be behind` : "");
     mark(this.total.age, "data-tone", totals.stale ? "warn" : null);
@@ -216,6 +198,7 @@ export class FarmView {
     }
     const items = this.sorted.filter(({ label }) => this.farm.entries.has(label));
     this.table.show(items, this.sort);
+    this.sorts.value = `${this.sort.column} ${this.sort.descending ? "desc" : "asc"}`;
     say(this.count, items.length === accounts ? "" : `${items.length.toLocaleString("en")} of ${accounts.toLocaleString("en")}`);
     mark(this.waiting, "hidden", this.farm.isComplete || accounts > 0);
     mark(this.nothing, "hidden", items.length > 0 || !this.farm.isComplete);
@@ -247,7 +230,11 @@ export class FarmView {
 
   #sortBy({ key }) {
     const isSame = this.sort.column === key;
-    this.sort = { column: key, descending: isSame ? !this.sort.descending : key !== "account_id" };
+    this.#sort(key, (isSame ? !this.sort.descending : key !== "account_id") ? "desc" : "asc");
+  }
+
+  #sort(column, order) {
+    this.sort = { column, descending: order === "desc" };
     this.#write();
   }
 
@@ -261,30 +248,6 @@ export class FarmView {
       this.#write();
     }
   }
-}
-
-function fillName(cell, { label, row }) {
-  cell.firstChild ?? cell.append(make("a", {}), make("span", { class: "sub" }));
-  const [link, sub] = cell.children;
-  mark(link, "href", `#/account/${label}`);
-  const changed = say(link, label);
-  say(sub, [row?.name && row.name.toLowerCase() !== label.toLowerCase() ? row.name : null, row?.tier, row?.paper === false ? "real money" : null].filter(Boolean).join(" · "));
-  return changed;
-}
-
-function fillState(cell, { link }) {
-  cell.firstChild ?? cell.append(make("span", { class: "state" }, make("i", { class: "lamp", "aria-hidden": "true" }), make("span"), make("span", { class: "sub" })));
-  const { word, tone, detail } = standing(link);
-  const state = cell.firstChild;
-  mark(state, "data-tone", tone);
-  mark(cell.parentElement ?? cell, "data-stale", link?.stale && link.state !== "disabled" ? "yes" : null);
-  say(state.children[2], detail ? detail : "");
-  return say(state.children[1], word);
-}
-
-function share({ money: known }) {
-  const part = percent(known.day_pl, known.last_equity);
-  return part === null ? "–" : `${spell(part, 2, { sign: true })}`;
 }
 
 function icon() {

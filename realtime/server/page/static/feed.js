@@ -39,7 +39,7 @@ export class Feed {
         "span",
         { class: "what" },
         make("b", { text: `${quantity(fill.qty)} ${symbolOf(order.symbol)}` }),
-        make("span", { text: ` @ ${price(fill.price)}` }),
+        make("span", { text: ` @\u00a0${price(fill.price)}` }),
         fill.event === "partial_fill" ? make("i", { text: "partly" }) : null,
       ),
       this.withAccount
@@ -51,19 +51,19 @@ export class Feed {
 
 function value(fill) {
   const [qty, each] = [exact(fill.qty), exact(fill.price)];
-  return qty === null || each === null ? null : (qty * each) / ONE;
+  return qty === null || each === null ? null : ((qty * each) / ONE) * (CONTRACT.test(fill.order.symbol) ? 100n : 1n);
 }
 
 const CONTRACT = /^([A-Z.]{1,6})(\d\d)(\d\d)(\d\d)([CP])(\d{5})(\d{3})$/;
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** A symbol as people say it: an option's as `NVDA 180 C 15 Jan 27`. */
+/** A symbol as people say it: an option's as `NVDA 180C 15 Jan 27`. */
 export function symbolOf(symbol) {
   const parts = CONTRACT.exec(symbol ?? "");
   if (!parts) return symbol ?? "legs";
   const [, root, year, month, day, kind, whole, thousandths] = parts;
   const strike = `${Number(whole)}${Number(thousandths) ? `.${thousandths.replace(/0+$/, "")}` : ""}`;
-  return `${root} ${strike} ${kind} ${Number(day)} ${MONTHS[Number(month) - 1] ?? month} ${year}`;
+  return `${root} ${strike}${kind} ${Number(day)} ${MONTHS[Number(month) - 1] ?? month} ${year}`;
 }
 
 /** A quantity with the decimals it has, nine at most. */

@@ -15,12 +15,12 @@ export class Row {
     this.cells = columns.map((column) =>
       make(column.kind === "head" ? "th" : "td", {
         class: `${column.key} ${column.kind ?? "text"}`,
-        role: link ? (column.kind === "head" ? "rowheader" : "gridcell") : null,
+        role: column.kind === "head" ? "rowheader" : link ? "gridcell" : "cell",
         scope: column.kind === "head" ? "row" : null,
         "data-name": column.name,
       }),
     );
-    this.element = make("tr", { role: link ? "row" : null }, ...this.cells);
+    this.element = make("tr", { role: "row" }, ...this.cells);
   }
 
   /** Show an item; a figure that changed while the row showed the same item flashes. */
@@ -48,11 +48,11 @@ export class Grid {
   constructor(columns, { label }) {
     this.columns = columns;
     this.rows = new Map();
-    this.body = make("tbody");
+    this.body = make("tbody", { role: "rowgroup" });
     const heads = columns.map((column) =>
-      make("th", { scope: "col", class: `${column.key} ${column.kind ?? "text"}`, text: column.name }),
+      make("th", { scope: "col", role: "columnheader", class: `${column.key} ${column.kind ?? "text"}`, text: column.name }),
     );
-    this.element = make("table", { class: "grid", "aria-label": label }, make("thead", {}, make("tr", {}, ...heads)), this.body);
+    this.element = make("table", { class: "grid", role: "table", "aria-label": label }, make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)), this.body);
   }
 
   show(items, keyOf) {

@@ -1,12 +1,14 @@
 // The live page: one stream of all accounts, one view at a time, drawn when something has changed.
 
 import { AccountView } from "./account_view.js";
+import { badge } from "./badge.js";
 import { Curl } from "./curl.js";
 import { make, mark, say } from "./dom.js";
 import { Farm } from "./farm.js";
 import { FarmView } from "./farm_view.js";
 import { tellAges } from "./figure.js";
 import { Pulse } from "./pulse.js";
+import { SignIn, barred, signOut } from "./sign_in.js";
 import { Stream } from "./stream.js";
 import { Strip, ofConnection, ofLinks } from "./strip.js";
 import { switchTheme } from "./theme.js";
@@ -20,12 +22,16 @@ const farm = new Farm();
 const strip = new Strip($("strip"), $("said"));
 const curl = new Curl($("foot"));
 const connection = { state: "connecting", since: null, at: null, answers: true };
+const money = badge();
 const gauges = { link: gauge("link"), rate: gauge("rate"), trip: gauge("trip") };
 let view = null;
 let stream = null;
 let isDue = false;
 let drawnAt = 0;
+let isAsking = false;
+let door = null;
 
+$("money").append(money.element);
 $("gauges").append(gauges.link.element, gauges.rate.element, gauges.trip.element);
 
 stream = new Stream({
@@ -47,16 +53,38 @@ const pulse = new Pulse((isThere) => {
 
 /** How this page stands with the daemon, by both streams: the worse counts. */
 function connected() {
+  if (door) return;
   const states = [stream?.state, view?.stream?.state].filter(Boolean);
   const state = ["lost", "connecting", "resting"].find((each) => states.includes(each)) ?? "live";
   if (state !== connection.state) connection.since = new Date(now()).toISOString();
   // Between two attempts nothing is better yet: lost is lost until the first word.
   connection.state = state === "connecting" && connection.state === "lost" ? "lost" : state;
   document.documentElement.dataset.link = connection.state;
+  if (connection.state === "lost") askWhy();
   due();
 }
 
+/** A stream does not tell why it ended: it may be that a token is wanted. */
+async function askWhy() {
+  if (isAsking || door) return;
+  isAsking = true;
+  const why = await barred();
+  isAsking = false;
+  if (!why || connection.state !== "lost" || door) return;
+  stream.end();
+  view?.end();
+  view = null;
+  door = new SignIn(why, { entered: () => location.reload() });
+  $("main").replaceChildren(door.element);
+  $("crumbs").replaceChildren();
+  strip.show([]);
+  document.documentElement.dataset.link = "barred";
+  document.title = "Sign in · realtime";
+  door.focus();
+}
+
 function route() {
+  if (door) return;
   const [path, query = ""] = location.hash.replace(/^#/, "").split("?");
   const [, room, label] = path.split("/");
   if (room === "account" && label) show("account", decode(label));
@@ -94,18 +122,19 @@ function draw() {
   strip.show([...ofConnection(connection), ...(connection.state === "lost" ? [] : ofLinks(view.notices))]);
   curl.show(view.curl);
   document.title = connection.state === "lost" ? `no connection · ${view.title}` : view.title;
+  money.show(view.isPaper);
   drawGauges();
 }
 
 function drawGauges() {
-  const words = { live: "Live", lost: "No connection", connecting: "Connecting", resting: "Resting" };
+  const words = { live: "Connected", lost: "No connection", connecting: "Connecting", resting: "Resting" };
   mark(gauges.link.element, "data-tone", { live: "good", lost: "bad" }[connection.state] ?? "warn");
   say(gauges.link.text, words[connection.state]);
   gauges.link.element.title = connection.at ? `last heard ${ago(new Date(connection.at).toISOString())}` : "nothing heard yet";
   const rate = farm.rate();
   say(gauges.rate.text, connection.state === "live" ? `${rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en")} events/s` : "");
   const trip = pulse.median();
-  say(gauges.trip.text, trip !== null && connection.state === "live" ? `${trip < 10 ? trip.toFixed(1) : Math.round(trip)} ms` : "");
+  say(gauges.trip.text, trip !== null && connection.state === "live" ? `answers in ${trip < 10 ? trip.toFixed(1) : Math.round(trip)} ms` : "");
   gauges.trip.element.title = "a question and its answer, median of the last five minutes";
 }
 
@@ -125,17 +154,33 @@ function decode(text) {
 
 const turnTheme = switchTheme($("theme"), () => view?.recolour());
 const keys = $("keys");
-$("help").addEventListener("click", () => keys.showModal());
+$("help").addEventListener("click", showHelp);
+$("ages").addEventListener("click", turnAges);
+$("sign-out").addEventListener("click", async () => {
+  await signOut();
+  location.reload();
+});
 tellAges(document.body, () => (connection.state === "live" ? "" : ", and no longer followed"));
+
+async function showHelp() {
+  keys.showModal();
+  const session = await fetch("session", { cache: "no-store" }).catch(() => null);
+  mark($("sign-out"), "hidden", !session?.ok);
+}
+
+function turnAges() {
+  const areShown = document.documentElement.toggleAttribute("data-ages");
+  mark($("ages"), "aria-pressed", String(areShown));
+}
 
 addEventListener("keydown", (event) => {
   const isTyping = event.target.closest?.("input, textarea, select, dialog");
   if (event.altKey || event.ctrlKey || event.metaKey || isTyping) return;
   const acts = {
     "/": () => view.search?.(),
-    "?": () => keys.showModal(),
+    "?": showHelp,
     t: turnTheme,
-    a: () => document.documentElement.toggleAttribute("data-ages"),
+    a: turnAges,
     Escape: () => { if (view instanceof AccountView) location.hash = "#/"; },
   };
   const act = acts[event.key];
