@@ -26,8 +26,9 @@ import aiohttp
 from realtime.alpaca.pacing import Farm, Pacer
 from realtime.alpaca.rest import Rest
 from realtime.config import Settings, load
+from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
-from realtime.errors import RealtimeError
+from realtime.errors import ConfigError, RealtimeError
 from realtime.orders.floor import Floor, open_floor
 from realtime.orders.principal import Principal
 from realtime.orders.refusal import Declined, Unresolved
@@ -94,6 +95,7 @@ class Accounts:
                 audit_log=self.settings.orders.audit_log,
                 clock=self._clock,
                 chance=self._chance,
+                goes_on_closing=False,
             )
         )
         return self
@@ -118,7 +120,9 @@ class Accounts:
         return list(self._rests)
 
     def account(self, label: str) -> "OneAccount":
-        """One of them. Raises `KeyError`."""
+        """One of them. Raises `ConfigError`."""
+        if label not in self._rests:
+            raise unknown_account(label, self._rests)
         return OneAccount(self, label, self._rests[label])
 
     async def get_accounts(self) -> dict[str, Account | RealtimeError]:
@@ -178,18 +182,26 @@ class Accounts:
 
     async def close_all_positions(
         self, account: str | None = None, *, wait_s: float = 60.0
-    ) -> dict[str, AccountClosing]:
-        """Cancel and close all of one account, or of every one; how far that is by `wait_s`.
+    ) -> dict[str, AccountClosing | Declined]:
+        """Cancel and close all of one account, or of every one; how far that is by `wait_s`, or why
+        an account may not be traded at all.
 
-        Whoever is not flat by then stays latched in the audit log: a daemon, or the next use of
-        this, goes on.
+        Whoever is not flat by then stays latched in the audit log and takes no other order, until
+        this is called again, or a daemon starts, and comes to the end; or `release_closing`.
         """
-        guards = self.floor.gateway.guards
-        everybody = [label for label in self.labels if guards.why_disabled(label) is None]
-        labels = everybody if account is None else [account]
-        self.floor.closings.begin(labels, self._who)
-        await self.floor.closings.wait(labels, wait_s)
-        return {label: self.floor.closings.accounts[label] for label in labels}
+        closings = self.floor.closings
+        labels = self.labels if account is None else [account]
+        refused = {label: self.floor.gateway.why_not(label, self._who) for label in labels}
+        begun = [label for label in labels if refused[label] is None]
+        closings.begin(begun, self._who)
+        await closings.wait(begun, wait_s)
+        return {label: refused[label] or closings.accounts[label] for label in labels}
+
+    def release_closing(self, account: str | None = None) -> list[str]:
+        """End closings that are not done, of one account or of every one; gives whose. They keep
+        what they have and take orders again."""
+        labels = self.labels if account is None else [account]
+        return self.floor.closings.release(labels, self._who)
 
     async def _each(self, ask: Callable[[Rest], Awaitable[T]]) -> dict[str, T | RealtimeError]:
         async def one(rest: Rest) -> T | RealtimeError:
@@ -237,6 +249,13 @@ class OneAccount:
         return await self._accounts.close_position(
             self.label, symbol, qty=qty, percentage=percentage
         )
+
+
+def unknown_account(label: str, known: Iterable[str]) -> ConfigError:
+    """What to say of a label that no enabled account has."""
+    meant = nearest(label, known)
+    remedy = f"did you mean {meant}?" if meant else "accounts.toml names them, and enables them"
+    return ConfigError(f"no account '{label[:64]}'", remedy=remedy)
 
 
 def _read(order: Mapping[str, object]) -> Placement | Declined:

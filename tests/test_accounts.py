@@ -69,7 +69,7 @@ def test_one_account(tmp_path: Path) -> None:
             await asyncio.sleep(11)
             assert {o.status for o in await alpha.get_orders()} == {"filled", "canceled"}
             closed = await accounts.close_all_positions()
-            assert {each.state for each in closed.values()} == {"flat"}
+            assert [each.state for each in closed.values()] == ["flat"] * 3  # type: ignore[union-attr]  # none was refused
             with pytest.raises(Declined, match="3 accounts"):
                 await accounts.place_order(**BUY)
 

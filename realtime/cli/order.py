@@ -22,7 +22,11 @@ def command(**given: Any) -> int:
 
     Exit code: 0 the broker has it, 1 refused or not known.
     """
-    from realtime.cli.confirming import is_agreed, run_with_accounts  # noqa: PLC0415 - as `run`
+    from realtime.cli.confirming import (  # noqa: PLC0415 - as `run`
+        is_agreed,
+        live_accounts,
+        run_with_accounts,
+    )
 
     order = {
         name: given[name]
@@ -35,8 +39,9 @@ def command(**given: Any) -> int:
     order["time_in_force"] = given["time_in_force"] or ("gtc" if "/" in symbol else "day")
 
     async def place(accounts: Any) -> int:
-        live = [a.label for a in accounts.settings.accounts if not a.paper and a.enabled]
-        concerned = [label for label in live if given["account_id"] in (None, label)]
+        if given["account_id"] is not None:
+            accounts.account(given["account_id"])
+        concerned = live_accounts(accounts, given["account_id"])
         amount = given["qty"] or f"${given['notional']} of"
         question = f"{given['side']} {amount} {symbol} with real money ({', '.join(concerned)})?"
         if concerned and not is_agreed(question, is_yes=given["is_yes"]):

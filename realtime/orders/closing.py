@@ -36,10 +36,14 @@ RESTART = Principal(name="restart")
 
 
 class Closings:
-    """All accounts that are being closed. Use as `async with`, inside the gateway's."""
+    """All accounts that are being closed. Use as `async with`, inside the gateway's.
 
-    def __init__(self, gateway: Gateway) -> None:
+    `goes_on`: with what the journal says is not done. Without, those accounts stay latched only.
+    """
+
+    def __init__(self, gateway: Gateway, *, goes_on: bool = True) -> None:
         self._gateway = gateway
+        self._goes_on = goes_on
         self._journal = gateway.journal
         self.accounts: dict[str, AccountClosing] = {}
         """account → how far; stays when done, until it is closed again"""
@@ -50,8 +54,10 @@ class Closings:
     async def __aenter__(self) -> "Closings":
         self._group = await asyncio.TaskGroup().__aenter__()
         for label in self._unfinished():
-            log.warning("closing.resumed", account=label)
-            self._start(label, RESTART)
+            self._gateway.latched.add(label)
+            if self._goes_on:
+                log.warning("closing.resumed", account=label)
+                self._start(label, RESTART)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -80,14 +86,15 @@ class Closings:
         """End closings that are not done: the accounts keep what they have. Gives whose."""
         released = []
         for label in labels:
-            task = self._tasks.pop(label, None)
-            if task is not None:
+            if label not in self._gateway.latched:
+                continue
+            if task := self._tasks.pop(label, None):
                 task.cancel()
                 self.accounts[label].state = "released"
-                self._gateway.latched.discard(label)
-                self._journal.note("closing.released", {"account": label, "who": who.name})
-                log.warning("closing.released", account=label, who=who.name)
-                released.append(label)
+            self._gateway.latched.discard(label)
+            self._journal.note("closing.released", {"account": label, "who": who.name})
+            log.warning("closing.released", account=label, who=who.name)
+            released.append(label)
         self._changed.set()
         return released
 

@@ -60,8 +60,9 @@ async def open_floor(
     clock: Callable[[], float],
     chance: random.Random,
     store: Store | None = None,
+    goes_on_closing: bool = True,
 ) -> AsyncIterator[Floor]:
-    """Trade for as long as the block runs. What the audit log says of before is taken up again."""
+    """Trade for as long as the block runs. What the audit log says of before holds again."""
 
     def deal(label: str, seat: Seat) -> Dealer:
         return Dealer(
@@ -83,7 +84,7 @@ async def open_floor(
             clock=clock,
             chance=chance,
         ) as gateway,
-        Closings(gateway) as closings,
+        Closings(gateway, goes_on=goes_on_closing) as closings,
     ):
         yield Floor(gateway, closings, taken)
 

@@ -103,6 +103,14 @@ class Gateway:
             raise Declined("unknown_account", f"no account '{label[:64]}'")
         return found
 
+    def why_not(self, label: str, who: Principal) -> Declined | None:
+        """Why they may not trade an account at all, or None if they may."""
+        try:
+            self.guards.check_may_trade(label, who)
+        except Declined as no:
+            return no
+        return None
+
     def candidates(self) -> list[Candidate]:
         """How the accounts stand for routing."""
         return [

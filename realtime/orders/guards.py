@@ -71,8 +71,8 @@ class Guards:
         """Raise `Declined` unless they may move money of this account."""
         if not who.may_trade:
             raise Declined("trading_not_permitted", f"{who.name} may read, not trade")
-        if not who.may_use(label):
-            raise Declined("unknown_account", f"no account '{label}'")
+        if label not in self._permits or not who.may_use(label):
+            raise Declined("unknown_account", f"no account '{label[:64]}'")
         if not self._of(who).enabled:
             raise _no(
                 "enabled",

@@ -1,9 +1,10 @@
 """The routes for bad moments: close, close everything, the kill switch."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from realtime.core.decimals import number
 from realtime.orders.refusal import malformed
@@ -63,6 +64,8 @@ class ClosingDocument(Struct, frozen=True, kw_only=True):
     done: bool
     """Whether every account was flat in two lists, some seconds apart."""
     accounts: list[AccountClosing]
+    left_out: dict[str, str] = {}
+    """Accounts that may not be traded through here, and so keep what they have: why."""
 
 
 async def close_position(asked: Asked[PartQuery]) -> Answer:
@@ -91,12 +94,14 @@ async def close_everything(asked: Asked[CloseEverythingQuery]) -> Answer:
     """Close all of every account that they may trade."""
     if not asked.query.confirm:
         raise OrderProblem("confirm_required", "nothing was done")
-    labels = [
-        c.label
-        for c in asked.trading.gateway.candidates()
-        if c.is_enabled and asked.who.may_use(c.label)
-    ]
-    return await _close(asked, labels, asked.query.wait_s)
+    seen = [label for label in asked.trading.labels if asked.who.may_use(label)]
+    refused = {label: asked.trading.gateway.why_not(label, asked.who) for label in seen}
+    left_out = {label: no for label, no in refused.items() if no is not None}
+    if seen and len(left_out) == len(seen):
+        raise left_out[seen[0]]
+    labels = [label for label in seen if label not in left_out]
+    told = {label: no.message for label, no in left_out.items()}
+    return await _close(asked, labels, asked.query.wait_s, told)
 
 
 async def closings(asked: Asked[AccountsQuery]) -> Answer:
@@ -114,29 +119,38 @@ async def release(asked: Asked[AccountsQuery]) -> Answer:
 async def halt(asked: Asked[HaltQuery]) -> Answer:
     """Stop new orders: of one account, or of everybody."""
     body = _halt_body(asked)
-    return json_answer(
-        asked.trading.halts.halt(body.account_id, reason=body.reason, who=asked.who.name)
-    )
+    asked.trading.halts.halt(body.account_id, reason=body.reason, who=asked.who.name)
+    return _halts(asked)
 
 
 async def resume(asked: Asked[HaltQuery]) -> Answer:
     """Allow new orders again: of one account, or of everybody."""
     body = _halt_body(asked)
-    return json_answer(asked.trading.halts.resume(body.account_id, who=asked.who.name))
+    asked.trading.halts.resume(body.account_id, who=asked.who.name)
+    return _halts(asked)
 
 
 async def halted(asked: Asked[NoQuery]) -> Answer:
     """What is halted."""
-    state: HaltState = asked.trading.halts.state
-    return json_answer(state)
+    return _halts(asked)
+
+
+def _halts(asked: Asked[HaltQuery] | Asked[NoQuery]) -> Answer:
+    """What is halted of what they may know of."""
+    scopes = asked.trading.halts.state.scopes
+    own = tuple(h for h in scopes if h.account_id is None or asked.who.may_use(h.account_id))
+    return json_answer(HaltState(halted=bool(own), scopes=own))
 
 
 async def _close(
-    asked: Asked[CloseQuery] | Asked[CloseEverythingQuery], labels: list[str], wait_s: int
+    asked: Asked[CloseQuery] | Asked[CloseEverythingQuery],
+    labels: list[str],
+    wait_s: int,
+    left_out: Mapping[str, str] = {},
 ) -> Answer:
     asked.trading.closings.begin(labels, asked.who)
     await asked.trading.closings.wait(labels, wait_s)
-    document = _document(asked, labels)
+    document = structs.replace(_document(asked, labels), left_out=dict(left_out))
     # 202: it goes on. A part that was refused is no end, it is tried again.
     return json_answer(document, 200 if document.done else 202)
 

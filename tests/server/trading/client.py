@@ -41,10 +41,11 @@ class Trader(Struct, frozen=True):
             return Reply(answer.status, answer.headers, document)
 
     async def order(self, account_id: str | None = "alpha", **more: object) -> Reply:
-        """A market order for one share of AAPL, or what is said."""
+        """A market order for one share of AAPL, or what is said; capital words are headers."""
+        headers = {name: str(more.pop(name)) for name in list(more) if name[0].isupper()}
         body = {"symbol": "AAPL", "qty": "1", "side": "buy", **MARKET, **more}
         named = {} if account_id is None else {"account_id": account_id}
-        return await self.ask("POST", "/orders", {**body, **named})
+        return await self.ask("POST", "/orders", {**body, **named}, **headers)
 
     def at_broker(self, label: str) -> list[dict[str, object]]:
         """Every order that the exchange has of an account."""

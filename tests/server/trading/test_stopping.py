@@ -263,6 +263,9 @@ def test_real_money_wants_a_word_of_its_own(tmp_path: Path) -> None:
         answer = await trader.order("alpha")
         assert (answer.status, answer.json["guard"]) == (403, "live")
         assert (await trader.ask("DELETE", "/positions/alpha")).status == 403
+        closed = await trader.ask("DELETE", "/positions?confirm=true&wait_s=30")
+        assert [row["account_id"] for row in closed.json["accounts"]] == ["bravo", "charlie"]
+        assert closed.json["left_out"] == {"alpha": "account alpha holds real money"}
         routed = [await trader.order(None, strategy="round_robin") for _ in range(4)]
         assert {each.json["account_id"] for each in routed} == {"bravo", "charlie"}
 
