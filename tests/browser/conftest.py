@@ -1,5 +1,8 @@
 """Chromium on the live page of a daemon that follows a simulator.
 
+One browser for all tests, and so one event loop; each test has pages of its own, as in a private
+window: no cookie, no chosen colour outlives it.
+
 playwright is imported where it is used: without the extra these files are only passed over.
 """
 
@@ -7,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 from realtime.cli.world import real_world
 from realtime.simulator.app import Simulator
@@ -26,8 +30,11 @@ LIMIT_MS = 15_000
 
 Open = Callable[..., Awaitable["Page"]]
 
+in_one_loop = pytest_asyncio.fixture(loop_scope="session")
+"""A fixture of one test, in the loop of all: the browser's."""
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser(chromium: str) -> AsyncIterator["Browser"]:
     from playwright.async_api import async_playwright  # noqa: PLC0415 - see the top
 
@@ -37,7 +44,7 @@ async def browser(chromium: str) -> AsyncIterator["Browser"]:
         await browser.close()
 
 
-@pytest.fixture
+@in_one_loop
 async def faults() -> AsyncIterator[list[str]]:
     """What pages complained of; a test that leaves something here has failed."""
     found: list[str] = []
@@ -45,8 +52,8 @@ async def faults() -> AsyncIterator[list[str]]:
     assert found == []
 
 
-@pytest.fixture
-async def open_page(browser: "Browser", faults: list[str]) -> Open:
+@in_one_loop
+async def open_page(browser: "Browser", faults: list[str]) -> AsyncIterator[Open]:
     """Open an address: `width`, `height`, `scheme`, `is_mobile` as the browser has them."""
 
     async def open_page(
@@ -67,10 +74,12 @@ async def open_page(browser: "Browser", faults: list[str]) -> Open:
         await page.goto(address)
         return page
 
-    return open_page
+    yield open_page
+    for context in browser.contexts:
+        await context.close()
 
 
-@pytest.fixture
+@in_one_loop
 async def pair() -> AsyncIterator[Farm]:
     """Daemon and simulator: alpha, bravo, charlie; nobody trades unless a test does."""
     async with Simulator(accounts=3) as simulator, farm(simulator, real_world()) as pair:
@@ -78,7 +87,7 @@ async def pair() -> AsyncIterator[Farm]:
         yield pair
 
 
-@pytest.fixture
+@in_one_loop
 async def line(pair: Farm) -> AsyncIterator[Relay]:
     """The way from the browser to the daemon."""
     async with relay(pair.daemon.port) as line:

@@ -6,11 +6,11 @@ import pytest
 from playwright.async_api import expect
 
 from realtime.server.listen import serve
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, in_one_loop
 from tests.server.reader import Clock, application
 from tests.views.made import farm
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 CONTRAST = """() => {
     const parse = text => (text.match(/[\\d.]+/g) ?? []).map(Number);
@@ -51,7 +51,7 @@ NAMELESS = """() => [...document.querySelectorAll("a, button, input, [role], [ta
 VIEWS = ["", "#/account/alpha", "#/account/bravo", "#/account/nobody"]
 
 
-@pytest.fixture
+@in_one_loop
 async def url() -> AsyncIterator[str]:
     async with serve(application(farm(), Clock()), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"

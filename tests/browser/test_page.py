@@ -9,7 +9,7 @@ from tests.browser.conftest import Open
 from tests.browser.relay import Relay
 from tests.farm import Farm
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def all_live(page: Page, count: int = 3) -> None:

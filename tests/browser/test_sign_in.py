@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, in_one_loop
 from tests.server.guarded import ALL, guarded, token
 from tests.server.reader import Clock
 from tests.views.made import farm
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 ROWS = "table.farm tbody tr:not(.spacer)"
 
@@ -20,7 +20,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
+@in_one_loop
 async def url(clock: Clock) -> AsyncIterator[str]:
     async with guarded(farm(), clock) as server:
         yield f"http://127.0.0.1:{server.port}"

@@ -10,11 +10,11 @@ from playwright.async_api import Page, expect
 from realtime.core.link import Link
 from realtime.server.listen import serve
 from realtime.store import Store
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, in_one_loop
 from tests.server.reader import Clock, application
 from tests.views.made import ACCOUNT, LIVE, farm, put, state_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 ROWS = "table.farm tbody tr:not(.spacer)"
 
@@ -24,7 +24,7 @@ async def served(store: Store) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-@pytest.fixture
+@in_one_loop
 async def url() -> AsyncIterator[str]:
     async for url in served(farm()):
         yield url
