@@ -228,7 +228,8 @@ class Broadcast:
         """Write what happened between two positions, without keeping the loop for long."""
         for reader in readers if chunks else ():
             await self._breathe()
-            if reader.is_live:
+            # One that joined meanwhile was told all of this while it caught up.
+            if reader.is_live and reader.position <= begin:
                 reader.position = begin
                 self._write(reader, chunks, end)
 
@@ -390,11 +391,11 @@ class Broadcast:
         loop = asyncio.get_running_loop()
         while True:
             async with self._turn:
+                reader.check()  # it may have left long before its turn came
                 began = loop.time()
                 each = next(chunks, None)
                 if each is None:
                     return
-                reader.check()
                 reader.write(each)
                 await asyncio.sleep(2 * (loop.time() - began))
             await reader.drained()

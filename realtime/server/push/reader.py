@@ -5,6 +5,7 @@ buffer fills it falls behind; its own task then waits until it has read, and lea
 """
 
 import asyncio
+import socket
 from contextlib import suppress
 
 from aiohttp import web
@@ -13,6 +14,10 @@ from realtime.server.push.batch import Choice, Chunk
 
 BUFFER_MOST = 256 * 1024
 """Bytes that wait for a reader before it counts as behind. A thousand such readers: 256 MB."""
+
+KERNEL_BYTES = 128 * 1024
+"""What the system may hold for a reader besides (it doubles the figure for its own needs). Left
+alone it takes up to 4 MB each, and a slow reader hears what was true a while ago."""
 
 READ_WITHIN_S = 30.0
 """A reader that has not taken all that waits for it by then does not read: it is cut."""
@@ -47,6 +52,9 @@ class Reader:
             # Writing counts as paused while any byte waits, so that `drained` means drained.
             with suppress(NotImplementedError, AttributeError):
                 self._transport.set_write_buffer_limits(high=0)
+            with suppress(OSError, AttributeError):  # closed already; or no socket, in a test
+                sock = self._transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
 
     @property
     def is_connected(self) -> bool:
