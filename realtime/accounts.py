@@ -25,6 +25,7 @@ import aiohttp
 
 from realtime.alpaca.pacing import Farm, Pacer
 from realtime.alpaca.rest import Rest
+from realtime.alpaca.warm import keeping_warm
 from realtime.config import Settings, load
 from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
@@ -74,11 +75,26 @@ class Accounts:
         return cls(load(None if path is None else Path(path), environ=environ))
 
     async def __aenter__(self) -> Self:
-        http = await self._open.enter_async_context(
-            aiohttp.ClientSession(
+        async with AsyncExitStack() as opening:
+            session = aiohttp.ClientSession(
                 connector=self._make_connector(), cookie_jar=aiohttp.DummyCookieJar()
             )
-        )
+            http = await opening.enter_async_context(session)
+            floor = await opening.enter_async_context(
+                open_floor(
+                    self._take_seats(http),
+                    rules=rules_of(self.settings.orders),
+                    audit_log=self.settings.orders.audit_log,
+                    clock=self._clock,
+                    chance=self._chance,
+                    goes_on_closing=False,
+                )
+            )
+            await opening.enter_async_context(keeping_warm(http, lambda: floor.seats.connections))
+            self._floor, self._open = floor, opening.pop_all()
+        return self
+
+    def _take_seats(self, http: aiohttp.ClientSession) -> dict[str, Seat]:
         farm, seats = Farm(), {}
         for account in self.settings.accounts:
             if account.enabled and account.credentials is not None:
@@ -88,17 +104,7 @@ class Accounts:
                 seats[account.label] = Seat(
                     permit=permit_of(account), tier=account.tier, channel=rest.channel
                 )
-        self._floor = await self._open.enter_async_context(
-            open_floor(
-                seats,
-                rules=rules_of(self.settings.orders),
-                audit_log=self.settings.orders.audit_log,
-                clock=self._clock,
-                chance=self._chance,
-                goes_on_closing=False,
-            )
-        )
-        return self
+        return seats
 
     async def __aexit__(
         self,

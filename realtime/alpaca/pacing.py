@@ -102,6 +102,11 @@ class Window:
         self._forget(now)
         return Counter(lane for _, lane in self._asked)
 
+    def count(self, now: float) -> int:
+        """Requests in the last minute."""
+        self._forget(now)
+        return len(self._asked)
+
     def _forget(self, now: float) -> None:
         while self._asked and self._asked[0][0] <= now - MINUTE_S:
             self._asked.popleft()
@@ -112,6 +117,10 @@ class Farm:
 
     def __init__(self, *, reads: int = 64, orders: int = 256) -> None:
         self._reads, self._orders = asyncio.Semaphore(reads), asyncio.Semaphore(orders)
+        self.asked: Counter[Lane] = Counter()
+        """Lane → requests that were let through since the start."""
+        self.refused = 0
+        """429s that the broker has answered."""
 
     def lane(self, lane: Lane) -> asyncio.Semaphore:
         """Give the places of a lane; whatever trades shares one."""
@@ -140,6 +149,7 @@ class Pacer:
     """One account's budget. First come, first served within a lane; orders before reads."""
 
     def __init__(self, farm: Farm, *, orders_at_once: int = 32) -> None:
+        self.orders_at_once = orders_at_once
         self._farm = farm
         self._window = Window()
         self._reads = Bucket(READ_BURST, READ_INTERVAL_S)
@@ -210,6 +220,7 @@ class Pacer:
 
     def refused(self, retry_after_s: float | None, lane: Lane = "read") -> None:
         """Learn from a 429: reads rest, and new orders too if it was one of theirs."""
+        self._farm.refused += 1
         until = _rested(retry_after_s)
         self._rest_until = max(self._rest_until, until)
         if lane == "order":
@@ -219,6 +230,16 @@ class Pacer:
     def resting_s(self) -> float:
         """How long reads will still rest, 0 if they do not."""
         return max(0.0, self._rest_until - _now())
+
+    @property
+    def left(self) -> int:
+        """What is left of the running minute, as far as we know; `budget` without the details."""
+        now = _now()
+        left = LIMIT - self._window.count(now)
+        if self._told is not None and self._told[2] > now:
+            limit, told, _ = self._told
+            left = min(told, left + limit - LIMIT)
+        return max(0, left)
 
     @property
     def budget(self) -> Budget:
@@ -255,7 +276,7 @@ class Pacer:
                 fact = f"the account's budget is spent for the next {wait_s:.0f} s"
                 raise NotSent(fact, retry_after_s=wait_s)
             await asyncio.sleep(wait_s)
-        self._window.take(now, lane)
+        self._take(now, lane)
 
     async def _until_read_due(self) -> None:
         patient_until = _now() + PATIENCE_S
@@ -271,8 +292,12 @@ class Pacer:
             if wait_s < TICK_S:
                 break
             await asyncio.sleep(wait_s)
-        self._window.take(now, "read")
+        self._take(now, "read")
         self._reads.take(now)
+
+    def _take(self, now: float, lane: Lane) -> None:
+        self._window.take(now, lane)
+        self._farm.asked[lane] += 1
 
 
 def _now() -> float:

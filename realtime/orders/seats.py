@@ -1,5 +1,6 @@
 """The accounts that can be traded, and how they come and go while the daemon runs."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct, structs
@@ -29,6 +30,14 @@ class Seats:
         self._make = make
         for label, seat in seats.items():
             self.take(label, seat)
+
+    @property
+    def connections(self) -> Mapping[str, int]:
+        """Address of a broker → how many connections orders may use there at one time."""
+        wanted: Counter[str] = Counter()
+        for seat in self.taken.values():
+            wanted[seat.channel.base] += seat.channel.pacer.orders_at_once
+        return wanted
 
     def take(self, label: str, seat: Seat) -> None:
         """Trade an account from now on, or by other keys; orders under way end by the old ones."""
