@@ -15,7 +15,6 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
-from realtime.alpaca.warm import keeping_warm
 from realtime.auth.keys import Key
 from realtime.auth.verifier import Verifier
 from realtime.config.changes import Changes, compare
@@ -30,6 +29,7 @@ from realtime.seating import rules_of
 from realtime.server.access import DOORKEEPER, AccessRules
 from realtime.server.app import build
 from realtime.server.listen import serve
+from realtime.server.metrics.sources import Composed
 from realtime.server.reloading import revoke
 from realtime.store import Store
 from realtime.views.documents import Views
@@ -55,13 +55,21 @@ class Daemon:
     """What runs: its store, the floor where orders are placed, the port its readers connect to."""
 
     def __init__(
-        self, settings: Settings, store: Store, following: Following, reread: Reread | None
+        self,
+        settings: Settings,
+        store: Store,
+        following: Following,
+        reread: Reread | None,
+        clock: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.store = store
         self.port = 0
+        self.last_reload: tuple[bool, float] | None = None
+        """Whether the files could be used when they were read again, and when, epoch seconds."""
         self._following = following
         self._reread = reread
+        self._clock = clock
         self._reloading = asyncio.Lock()
         self._floor: Floor | None = None
         self._app: web.Application | None = None
@@ -90,12 +98,14 @@ class Daemon:
                 settings = await self._reread()
             except ConfigError as error:
                 # The sentence is the whole story, and SIGHUP has nobody else to tell it to.
+                self.last_reload = (False, self._clock())
                 log.error("config.refused", reason=error.message, remedy=error.remedy)  # noqa: TRY400
                 raise
             changes = compare(self.settings, settings)
             self.settings = settings
             await self._following.change(settings, changes)
             self._take_tokens(settings)
+            self.last_reload = (True, self._clock())
         told = {
             how: labels for how in changes.__struct_fields__ if (labels := getattr(changes, how))
         }
@@ -135,7 +145,7 @@ async def running(
             following.add(account)
         config = str(settings.path)
         log.info("daemon.started", accounts=len(store), config=config, version=__version__)
-        daemon = Daemon(settings, store, following, reread)
+        daemon = Daemon(settings, store, following, reread, world.clock)
         async with (
             following.running(),
             open_floor(
@@ -160,15 +170,14 @@ async def running(
                 access=access,
                 trading=floor,
                 reload=daemon.reload,
+                composed=_composed(daemon, edge, following, floor),
+                account_metrics=settings.server.account_metrics,
             )
             async with serve(app, settings.server.host, settings.server.port) as port:
                 # Not before the port is ours: a second daemon, started by mistake, must not take
                 # the accounts' only connections from the first.
                 daemon.begin(app, port, floor, access.verifier)
-                async with (
-                    keeping_warm(http, lambda: floor.seats.connections),
-                    _issuing(daemon, app, http),
-                ):
+                async with _issuing(daemon, app, http):
                     yield daemon
     log.info("daemon.stopped", uptime_s=round(world.clock() - started_at, 1))
 
@@ -190,6 +199,20 @@ async def _issuing(
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def _composed(daemon: Daemon, edge: Edge, following: Following, floor: Floor) -> Composed:
+    """What `/metrics` shows of rooms that the readers' edge does not know."""
+    return Composed(
+        rest_asked=lambda: {lane: edge.farm.asked[lane] for lane in edge.farm.asked},
+        rest_refused=lambda: edge.farm.refused,
+        rest_left=lambda: {
+            label: seat.channel.pacer.left for label, seat in following.seats.items()
+        },
+        orders=floor.gateway.once.outcomes,
+        halted=lambda: floor.halts.state.halted,
+        reloads=lambda: daemon.last_reload,
+    )
 
 
 def _hosts(settings: Settings) -> frozenset[str] | None:

@@ -15,8 +15,13 @@ from msgspec import Struct, structs
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import EMPTY, AccountState, Execution
+from realtime.histogram import Histogram
 
 NAMES_COUNTED = 500
+
+LAG_BOUNDS_S = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+)  # fmt: skip
 
 
 class Profile(Struct, frozen=True, kw_only=True):
@@ -100,6 +105,8 @@ class Store:
         """Rises with every change of any account."""
         self.counts: Counter[str] = Counter()
         """What happened in this run, by name: `events.fill`, `differences.order_missing`."""
+        self.lag = Histogram(LAG_BOUNDS_S)
+        """Seconds from the broker's time of an execution until readers see it."""
         self._records: dict[AccountLabel, Record] = {}
         self._subscribers: list[Subscriber] = []
 

@@ -4,7 +4,7 @@ from collections import deque
 
 from msgspec import Struct, field
 
-from realtime.cli.wording import counted, span, whole
+from realtime.cli.wording import counted, milliseconds, span, whole
 
 KEPT = 100_000
 """Measurements kept of a kind: an hour of a busy demo; then the oldest make room."""
@@ -47,7 +47,7 @@ class Figures(Struct):
         for name, sample in (("update", self.updates), ("query", self.queries)):
             p99 = sample.p99()
             if p99 is not None:
-                parts.append(f"{name} p99 {_milliseconds(p99)}")
+                parts.append(f"{name} p99 {milliseconds(p99)}")
         if self.queries_failed:
             parts.append(f"{whole(self.queries_failed)} queries failed")
         parts.append(counted(self.faults, "fault"))
@@ -56,7 +56,3 @@ class Figures(Struct):
             parts.append(f"{whole(self.lost)} lost{since}")
         shown = f"{elapsed_s:.0f} s" if elapsed_s < 100 else span(elapsed_s)
         return f"{shown}: {', '.join(parts)}"
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"

@@ -44,6 +44,15 @@ class Row(Struct, frozen=True):
         return self.state == "disabled" or (self.state in ON_THE_WAY and self.last_error is None)
 
 
+class Lately(Struct, frozen=True):
+    """What is used of how something went in the last minute."""
+
+    per_s: float
+    p99_ms: float | None = None
+    p95_ms: float | None = None
+    p50_ms: float | None = None
+
+
 class Status(Struct, frozen=True):
     """What is used of `/websocket/status`."""
 
@@ -52,6 +61,8 @@ class Status(Struct, frozen=True):
     accounts: dict[str, Row]
     as_of: Instant
     by_state: dict[str, int]
+    requests: Lately | None = None
+    updates: Lately | None = None
 
 
 class Figures(Struct, frozen=True):

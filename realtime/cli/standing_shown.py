@@ -1,11 +1,22 @@
 """How the farm stands, on a terminal: one line of counts, a row an account, the remedies."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from realtime.cli.standing import Row, Standing
-from realtime.cli.wording import UNKNOWN, clean, counted, money, span, stopwatch, whole
+from realtime.cli.standing import Row, Standing, Status
+from realtime.cli.wording import (
+    UNKNOWN,
+    clean,
+    counted,
+    milliseconds,
+    money,
+    span,
+    stopwatch,
+    whole,
+)
 
 COLOURS = {"live": "green", "refused": "red", "disabled": "dim"}
 OTHER_COLOUR = "yellow"
@@ -52,7 +63,21 @@ def headline(standing: Standing) -> str:
     stale = sum(row.stale and row.state == "live" for row in status.accounts.values())
     if stale:
         parts.append(f"{whole(stale)} live but stale")
-    return " · ".join([*parts, f"up {span(standing.health.uptime_s)}"])
+    parts.append(f"up {span(standing.health.uptime_s)}")
+    return " · ".join([*parts, *_lately(status)])
+
+
+def _lately(status: Status) -> Iterator[str]:
+    """What happened in the last minute, where that is known."""
+    if status.updates is not None:
+        yield f"{status.updates.per_s:.3g} fills/s"
+        if status.updates.p99_ms is not None:
+            yield f"update p99 {milliseconds(status.updates.p99_ms)}"
+    if status.requests is not None and status.requests.p99_ms is not None:
+        asked = status.requests
+        named = {"p50": asked.p50_ms, "p95": asked.p95_ms, "p99": asked.p99_ms}
+        times = (f"{name} {milliseconds(ms)}" for name, ms in named.items() if ms is not None)
+        yield f"{asked.per_s:.3g} queries/s, {', '.join(times)}"
 
 
 def _table(rows: dict[str, Row], standing: Standing, width: int) -> Table:

@@ -48,3 +48,10 @@ def stopwatch(seconds: float) -> str:
 def counted(count: int, noun: str) -> str:
     """Spell a number of things: `1 account`, `2 accounts`."""
     return f"{whole(count)} {noun}" if count == 1 else f"{whole(count)} {noun}s"
+
+
+def milliseconds(value: float) -> str:
+    """A time that somebody waits: `0.4 ms`, `9.5 ms`, `120 ms`; less than 0.1 with two digits."""
+    return (
+        f"{value:.2g} ms" if value < 0.1 else f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
+    )

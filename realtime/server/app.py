@@ -16,13 +16,17 @@ from realtime.server.endpoints import add_routes, problems
 from realtime.server.guard import make_guard
 from realtime.server.headers import vary_with_token
 from realtime.server.limits import Addresses, Crowd
+from realtime.server.metrics.exposition import Metrics
+from realtime.server.metrics.sources import Composed, Sources
 from realtime.server.origins import Names
 from realtime.server.page.files import add_page
 from realtime.server.plans import Plans
+from realtime.server.pulse import PULSE, Pulse
 from realtime.server.push.broadcast import Broadcast
 from realtime.server.reloading import BROADCAST, Reload, add_reload, reload_access
+from realtime.server.requests import Requests
 from realtime.server.routes import PREFIXES, access_table
-from realtime.server.runner import CROWD, PLANS
+from realtime.server.runner import CROWD, PLANS, REQUESTS
 from realtime.server.sessions import Sessions, session_access
 from realtime.server.trading.asking import trade_access
 from realtime.server.trading.endpoints import add_trading
@@ -48,6 +52,8 @@ def build(
     broadcast: Broadcast | None = None,
     trading: Trading | None = None,
     reload: Reload | None = None,
+    composed: Composed = Composed(),  # noqa: B008 - frozen
+    account_metrics: bool = False,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
     doorkeeper = Doorkeeper(access, clock)
@@ -64,6 +70,9 @@ def build(
     )
     app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY_BYTES)
     app[DOORKEEPER] = doorkeeper
+    requests = app[REQUESTS] = Requests()
+    pulse = app[PULSE] = Pulse(store, requests)
+    app.cleanup_ctx.append(partial(_beating, pulse))
     app[CROWD] = Crowd(Addresses(connections_per_address))
     app.cleanup_ctx.append(_sweeping)
     app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)
@@ -73,6 +82,16 @@ def build(
     app.on_shutdown.append(partial(_end_responses, broadcast))
     recorder = Recorder(store, clock)
     app.cleanup_ctx.append(partial(_recording, recorder))
+    sources = Sources(
+        store=store,
+        requests=requests,
+        pulse=pulse,
+        crowd=app[CROWD],
+        broadcast=broadcast,
+        composed=composed,
+        clock=clock,
+        version=version,
+    )
     desk = Desk(
         store,
         views,
@@ -81,6 +100,8 @@ def build(
         started_at=started_at,
         broadcast=broadcast,
         recorder=recorder,
+        pulse=pulse,
+        metrics=Metrics(sources, each_account=account_metrics),
     )
     add_routes(app, desk)
     add_page(app, PREFIXES)
@@ -100,6 +121,14 @@ async def _broadcasting(broadcast: Broadcast, _: web.Application) -> AsyncIterat
     """Push for as long as the application runs."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(broadcast.run(), name="broadcast")
+        yield
+        task.cancel()
+
+
+async def _beating(pulse: Pulse, _: web.Application) -> AsyncIterator[None]:
+    """Watch the loop for as long as the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(pulse.run(), name="pulse")
         yield
         task.cancel()
 

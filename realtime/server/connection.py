@@ -15,6 +15,7 @@ from realtime.logs import get_logger
 from realtime.server.answers import response
 from realtime.server.endpoints import problem_of
 from realtime.server.problems import Problem
+from realtime.server.requests import Requests
 
 log = get_logger()
 
@@ -22,13 +23,14 @@ log = get_logger()
 class Connection(web.RequestHandler):
     """aiohttp's connection with our words for errors, counted and watched."""
 
-    __slots__ = ("_address", "_is_head_begun")
+    __slots__ = ("_address", "_is_head_begun", "_requests")
 
     def __init__(self, manager: web.Server, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._address: str | None = None
         """Where it comes from, once it has been counted."""
         self._is_head_begun = False
+        self._requests: Requests = getattr(manager, "requests", None) or Requests()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count a connection; one too many of its address is cut before it says anything."""
@@ -94,7 +96,9 @@ class Connection(web.RequestHandler):
         """Write an answer; one that the library raised outside of the routes in our shape."""
         if isinstance(resp, web.HTTPException) and resp.status >= 400:
             resp = response(problem_of(resp, request).answer(request.path))
-        return await super().finish_response(request, resp, start_time)
+        finished = await super().finish_response(request, resp, start_time)
+        self._requests.answered(request, finished[0])
+        return finished
 
 
 def _of_parser(status: int, exc: BaseException | None) -> Problem:

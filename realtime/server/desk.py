@@ -6,8 +6,10 @@ from typing import Literal
 from msgspec import Struct
 
 from realtime.analytics.recorder import Recorder
+from realtime.server.metrics.exposition import Metrics
 from realtime.server.nearest import nearest
 from realtime.server.problems import Problem, shown
+from realtime.server.pulse import Pulse
 from realtime.server.push.broadcast import Broadcast
 from realtime.store import Record, Records
 from realtime.views.documents import Views
@@ -32,6 +34,8 @@ class Desk:
         started_at: float,
         broadcast: Broadcast,
         recorder: Recorder,
+        pulse: Pulse,
+        metrics: Metrics,
         lists: Views | None = None,
         only: frozenset[str] | None = None,
     ) -> None:
@@ -42,6 +46,8 @@ class Desk:
         self.started_at = started_at
         self.broadcast = broadcast
         self.recorder = recorder
+        self.pulse = pulse
+        self.metrics = metrics
         self.lists = lists or views
         """Renders what is about many accounts, of this desk's alone."""
         self.only = only

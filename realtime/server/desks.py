@@ -44,6 +44,8 @@ class Desks:
             started_at=whole.started_at,
             broadcast=whole.broadcast,
             recorder=whole.recorder,
+            pulse=whole.pulse,
+            metrics=whole.metrics,
             lists=Views(max_bytes=LISTS_BYTES),
             only=labels,
         )

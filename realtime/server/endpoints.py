@@ -22,7 +22,7 @@ from realtime.server.routes import PREFIXES, ROUTES, Route, all_paths
 
 log = get_logger()
 
-WHOLE_FARM = ("open", "docs", "ops")
+WHOLE_FARM = ("open", "docs")
 """Routes of these kinds show no account, but count all."""
 
 STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths if path != "/"}

@@ -28,7 +28,11 @@ def answer_accounts(desk: Desk, call: Call, query: AccountsQuery) -> Answer:
 def answer_status(desk: Desk, _: Call, query: StatusQuery) -> Answer:
     """The links as of now. It counts seconds, so it is never conditional."""
     now = desk.clock()
-    rendered = desk.lists.status(desk.store, query, now=now)
+    # What others ask and trade is not told to whoever may know of some accounts only.
+    requests, updates = (
+        (desk.pulse.requests, desk.pulse.updates) if desk.only is None else (None, None)
+    )
+    rendered = desk.lists.status(desk.store, query, now=now, requests=requests, updates=updates)
     return Answer(
         body=rendered.body,
         headers={

@@ -16,6 +16,7 @@ from realtime.server.answers import JSON, Answer
 from realtime.server.desk import Call, ChangesWith, Desk
 from realtime.server.farm import answer_accounts, answer_status
 from realtime.server.history import answer_history, answer_whole_history
+from realtime.server.metrics.route import answer_metrics
 from realtime.server.one_account import (
     answer_account,
     answer_dashboard,
@@ -235,6 +236,15 @@ ROUTES: tuple[Route[Any], ...] = (
         answer=answer_readyz,
         document=Probe,
         problems=("starting",),
+    ),
+    Route(
+        paths=("/metrics",),
+        access="ops",
+        summary="The daemon's figures for Prometheus",
+        query=NoQuery,
+        answer=answer_metrics,
+        document=None,
+        media=("text/plain", "application/openmetrics-text"),
     ),
     Route(
         paths=("/openapi.json",),

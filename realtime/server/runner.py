@@ -4,12 +4,15 @@ This leans on `Server.__call__` as the place where connections are made, and on
 `AppRunner._make_server`; the tests of malformed requests fail if these move.
 """
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from realtime.logs import get_logger
 from realtime.server.connection import Connection
 from realtime.server.limits import Crowd
 from realtime.server.plans import Plans
+from realtime.server.requests import BEGAN, Requests
 from realtime.server.shortcut import Shortcut, missing
 
 log = get_logger()
@@ -20,12 +23,16 @@ PLANS = web.AppKey("plans", Plans)
 CROWD = web.AppKey("crowd", Crowd)
 """Where it keeps who is connected."""
 
+REQUESTS = web.AppKey("requests", Requests)
+"""Where it keeps how requests went."""
+
 
 class Connections(web.Server):
     """Makes connections: with a shortcut if there are plans."""
 
     plans: Plans | None = None
     crowd: Crowd | None = None
+    requests: Requests | None = None
 
     def __call__(self) -> web.RequestHandler:
         """A connection for a socket that was accepted."""
@@ -41,10 +48,11 @@ class Runner(web.AppRunner):
         made = await super()._make_server()
         server = Connections(
             made.request_handler,
-            request_factory=made.request_factory,
+            request_factory=self._begun(made.request_factory),
             loop=made._loop,
             **made._kwargs,
         )
+        server.requests = self.app.get(REQUESTS)
         if unmet := missing(server):
             log.error("server.shortcut_disabled", missing=unmet)
         else:
@@ -53,3 +61,17 @@ class Runner(web.AppRunner):
             server.crowd = crowd
             crowd.everybody = lambda: [c for c in server.connections if isinstance(c, Connection)]
         return server
+
+    def _begun(self, make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
+        """Makes requests that know when they began."""
+        requests = self.app.get(REQUESTS)
+        if requests is None:
+            return make
+        timer = requests.timer
+
+        def begun(*message: object) -> web.BaseRequest:
+            request = make(*message)
+            request[BEGAN] = timer()
+            return request
+
+        return begun

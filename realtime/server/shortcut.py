@@ -82,9 +82,11 @@ class Shortcut(Connection):
         if len(data) > HEAD_MOST or not self._is_between_requests():
             self._feed(data)
             return
+        began = self._requests.timer()
         reply = self._plans.reply(data)
         if reply is not None:
             self._say(reply)
+            self._requests.remembered.note(self._requests.timer() - began)
         else:
             self._feed_first(data)
 

@@ -5,6 +5,7 @@ from operator import is_
 
 from msgspec import Raw, Struct
 
+from realtime.histogram import Lately
 from realtime.store import Record, Records
 from realtime.views.accounts import (
     AccountRow,
@@ -97,7 +98,15 @@ class Views:
         self._account_rows.forget_strangers(store)
         return [self._account_rows.of(record) for record in store]
 
-    def status(self, store: Records, query: StatusQuery, *, now: float) -> Rendered:
+    def status(
+        self,
+        store: Records,
+        query: StatusQuery,
+        *,
+        now: float,
+        requests: Lately | None = None,
+        updates: Lately | None = None,
+    ) -> Rendered:
         """The farm's links as of `now`, epoch seconds."""
         for rows in (self._version_rows, self._status_rows, self._status_json):
             rows.forget_strangers(store)
@@ -112,6 +121,8 @@ class Views:
             },
             as_of=instant(now),
             by_state=by_state,
+            requests=requests,
+            updates=updates,
         )
         return Rendered(ENCODER.encode(document), len(found))
 

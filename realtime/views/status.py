@@ -8,6 +8,7 @@ from msgspec import Raw, Struct, structs
 
 from realtime.core.link import LinkState
 from realtime.core.model import AccountLabel
+from realtime.histogram import Lately
 from realtime.store import Record
 from realtime.views.filters import WHOLE_FARM, FarmLimit, Offset, States
 from realtime.views.moments import instant, second
@@ -60,6 +61,11 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     accounts: dict[AccountLabel, StatusRow]
     as_of: str
     by_state: dict[LinkState, int]
+    requests: Lately | None
+    """How readers' requests went in the last minute; null in the first seconds, and for a token
+    that may not know of every account."""
+    updates: Lately | None
+    """The same of executions: from the broker's time of each to where readers see it."""
 
 
 class StatusJson(Struct, frozen=True, kw_only=True):
@@ -70,6 +76,8 @@ class StatusJson(Struct, frozen=True, kw_only=True):
     accounts: dict[AccountLabel, Raw]
     as_of: str
     by_state: dict[LinkState, int]
+    requests: Lately | None
+    updates: Lately | None
 
 
 def link_row(record: Record) -> LinkRow:

@@ -253,3 +253,14 @@ async def test_accounts_on_their_first_way_up_are_only_counted() -> None:
     async with listening(answers) as url:
         answer = await status(url)
     assert answer == Answer(FAILED, "0/300 live · 300 starting · up 3 d 4 h\n", "")
+
+
+async def test_how_things_went_lately() -> None:
+    lately = {"per_s": 212.0, "p50_ms": 0.02, "p95_ms": 0.31, "p99_ms": 0.4}
+    idle = {"per_s": 0.0, "p50_ms": None, "p95_ms": None, "p99_ms": None}
+    async with listening(documents({**STATUS, "requests": lately, "updates": idle})) as url:
+        answer = await status(url)
+    assert answer.out.splitlines()[0] == (
+        "0/1 live · 1 waiting · up 3 d 4 h · 0 fills/s · "
+        "212 queries/s, p50 0.02 ms, p95 0.3 ms, p99 0.4 ms"
+    )

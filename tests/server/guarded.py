@@ -99,7 +99,12 @@ ALL = {"account_id": "*"}
 
 @asynccontextmanager
 async def guarded(
-    store: Store, clock: Clock, *, requests_per_s: int | None = None, open_ops: bool = False
+    store: Store,
+    clock: Clock,
+    *,
+    requests_per_s: int | None = None,
+    open_ops: bool = False,
+    **more: Any,  # as `build` has it
 ) -> AsyncIterator[Guarded]:
     """A server of this store that believes tokens signed with SECRET."""
     verifier = Verifier(Rules(leeway_s=0), secrets_of(SECRET))
@@ -109,6 +114,7 @@ async def guarded(
         PAGES,
         hosts=HOSTS,
         access=AccessRules(verifier=verifier, requests_per_s=requests_per_s, open_ops=open_ops),
+        **more,
     )
     async with serve(app, "127.0.0.1", 0) as port:
         yield Guarded(port, app, verifier)

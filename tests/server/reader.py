@@ -79,8 +79,10 @@ class Reader:
     async def ask(self, method: str, path: str, **headers: str) -> Reply:
         """Any request without a body. It is made twice: what is remembered must not show."""
         first, second = [await self._ask(method, path, headers) for _ in range(2)]
-        assert (first.status, first.body) == (second.status, second.body)
-        assert first.told == second.told
+        assert first.status == second.status
+        if not path.partition("?")[0].endswith("/metrics"):  # which count the first
+            assert first.body == second.body
+            assert first.told == second.told
         return second
 
     async def _ask(self, method: str, path: str, headers: Mapping[str, str]) -> Reply:

@@ -1,0 +1,93 @@
+"""How often a figure fell between which bounds: fixed counters, cheap enough for every request.
+
+It stands below everything and knows no library: the store, the readers' edge and the event loop's
+watch keep theirs, `/metrics` shows them, and what was asked lately is a difference of two readings.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+LOOKS = 6
+"""Readings that are kept, so that figures are of the time since the oldest of them."""
+
+
+class Histogram:
+    """Counts by upper bound, as Prometheus has them: a figure equal to a bound is below it."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        """One for each bound, not added up, and one for what lies above all."""
+        self.total = 0.0
+        """All figures added up."""
+
+    def note(self, figure: float) -> None:
+        """Count a figure."""
+        self.counts[bisect_left(self.bounds, figure)] += 1
+        self.total += figure
+
+
+class Lately(Struct, frozen=True, kw_only=True):
+    """What happened in the last minute or so."""
+
+    per_s: float
+    p50_ms: float | None
+    """Half of them took no longer than this; null: there were none."""
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class Recent:
+    """The last readings of histograms of the same bounds in seconds, taken as one."""
+
+    def __init__(self, histograms: Sequence[Histogram], now: float) -> None:
+        self._histograms = histograms
+        self._looks: deque[tuple[float, list[int]]] = deque(maxlen=LOOKS)
+        self._looks.append((now, self._counts()))
+        self.lately: Lately | None = None
+        """As of the last look; None before the first."""
+
+    def look(self, now: float) -> None:
+        """Read again; `now` is the loop's time in seconds."""
+        counts = self._counts()
+        then, before = self._looks[0]
+        self._looks.append((now, counts))
+        if now > then:
+            risen = [b - a for a, b in zip(before, counts, strict=True)]
+            self.lately = _lately(self._histograms[0].bounds, risen, now - then)
+
+    def _counts(self) -> list[int]:
+        return [sum(each) for each in zip(*(h.counts for h in self._histograms), strict=True)]
+
+
+def _lately(bounds: Sequence[float], counts: Sequence[int], took_s: float) -> Lately:
+    p50, p95, p99 = (quantile(bounds, counts, share) for share in (0.5, 0.95, 0.99))
+    return Lately(
+        per_s=round(sum(counts) / took_s, 1), p50_ms=_ms(p50), p95_ms=_ms(p95), p99_ms=_ms(p99)
+    )
+
+
+def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> float | None:
+    """The figure that this share lies below, taken as even between two bounds; None without any.
+
+    What lies above the last bound counts as that bound: it is that or more.
+    """
+    wanted = share * sum(counts)
+    if not wanted:
+        return None
+    below = 0
+    for at, bound in enumerate(bounds):
+        if below + counts[at] >= wanted:
+            start = bounds[at - 1] if at else 0.0
+            return start + (bound - start) * (wanted - below) / counts[at]
+        below += counts[at]
+    return bounds[-1]
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else float(f"{seconds * 1000:.3g}")
