@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
+from realtime.alpaca.warm import keeping_warm
 from realtime.auth.keys import Key
 from realtime.auth.verifier import Verifier
 from realtime.config.changes import Changes, compare
@@ -177,7 +178,10 @@ async def running(
                 # Not before the port is ours: a second daemon, started by mistake, must not take
                 # the accounts' only connections from the first.
                 daemon.begin(app, port, floor, access.verifier)
-                async with _issuing(daemon, app, http):
+                async with (
+                    keeping_warm(http, lambda: floor.seats.connections),
+                    _issuing(daemon, app, http),
+                ):
                     yield daemon
     log.info("daemon.stopped", uptime_s=round(world.clock() - started_at, 1))
 

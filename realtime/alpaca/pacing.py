@@ -149,6 +149,7 @@ class Pacer:
     """One account's budget. First come, first served within a lane; orders before reads."""
 
     def __init__(self, farm: Farm, *, orders_at_once: int = 32) -> None:
+        self.orders_at_once = orders_at_once
         self._farm = farm
         self._window = Window()
         self._reads = Bucket(READ_BURST, READ_INTERVAL_S)
