@@ -9,7 +9,6 @@ playwright is imported where it is used: without the extra these files are only 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import pytest
 import pytest_asyncio
 
 from realtime.cli.world import real_world

@@ -83,6 +83,79 @@ async def test_everything_has_a_name_and_a_place(url: str, open_page: Open) -> N
         assert len(ids) == len(set(ids))
 
 
+ORDER = """() => {
+    const levels = [...document.querySelectorAll("h1, h2, h3")]
+        .filter(node => node.checkVisibility() && !node.closest("dialog"))
+        .map(node => Number(node.tagName[1]));
+    return levels[0] === 1 && levels.every((level, at) => !at || level <= levels[at - 1] + 1);
+}"""
+
+TABLES = """() => [...document.querySelectorAll("table")].filter(node => node.checkVisibility())
+    .flatMap(table => [
+        table.ariaLabel ? null : "no name",
+        ...[...table.tHead.rows[0].cells].map(cell =>
+            cell.scope === "col" && cell.textContent.trim() ? null : `head: ${cell.outerHTML}`),
+        ...[...table.tBodies[0].rows].filter(row => !row.ariaHidden).map(row =>
+            row.cells[0].scope === "row" && row.cells.length === table.tHead.rows[0].cells.length
+                && [...row.cells].every(cell => cell.role) ? null : `row: ${row.outerHTML}`),
+    ]).filter(Boolean)"""
+
+LISTS = """() => [...document.querySelectorAll("ol, ul, dl")]
+    .filter(list => list.hasAttribute("role") || [...list.children].some(
+        child => child.tagName !== (list.tagName === "DL" ? "DIV" : "LI")))
+    .map(list => list.outerHTML.slice(0, 80))"""
+
+HIDDEN_BY_SCROLLING = """() => [...document.querySelectorAll("main *")].filter(node =>
+        /auto|scroll/.test(getComputedStyle(node).overflow) && node.checkVisibility()
+        && node.scrollHeight + node.scrollWidth > node.clientHeight + node.clientWidth + 2
+        && node.tabIndex !== 0 && !node.querySelector("a, button, input"))
+    .map(node => node.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_what_is_what_is_told(url: str, open_page: Open, width: int) -> None:
+    """Headings in order, tables with heads and row heads, lists of items, a language, a title."""
+    page = await open_page(url, width=width, height=844)
+    titles = set()
+    for view in VIEWS:
+        await page.goto(f"{url}/{view}")
+        await expect(page.locator("html")).to_have_attribute("data-link", "live")
+        assert await page.evaluate(ORDER), view
+        assert await page.evaluate(TABLES) == [], view
+        assert await page.evaluate(LISTS) == [], view
+        assert await page.evaluate(HIDDEN_BY_SCROLLING) == [], view
+        titles.add(await page.title())
+    assert await page.locator("html").get_attribute("lang") == "en"
+    assert len(titles) == len(VIEWS)
+
+
+async def test_focus_is_seen(url: str, open_page: Open) -> None:
+    """On a phone's width, too: the keys of a window that is enlarged reach everything."""
+    page = await open_page(url, width=640, height=700)
+    await expect(page.locator("html")).to_have_attribute("data-link", "live")
+    for _ in range(24):
+        await page.keyboard.press("Tab")
+        box = await page.evaluate(
+            """() => {
+                const { width, height, left } = document.activeElement.getBoundingClientRect();
+                const at = document.activeElement.closest(".search") ?? document.activeElement;
+                return [width, height, left, getComputedStyle(at).outlineStyle,
+                    document.activeElement.outerHTML.slice(0, 90)];
+            }"""
+        )
+        assert min(box[0], box[1]) > 2, box
+        assert box[2] >= 0, box
+        assert box[3] != "none", box
+
+
+async def test_little_moves_where_little_should(url: str, open_page: Open) -> None:
+    """prefers-reduced-motion: no lamp breathes, no figure glows."""
+    page = await open_page(url)
+    await page.emulate_media(reduced_motion="reduce")
+    await expect(page.locator("html")).to_have_attribute("data-link", "live")
+    assert await page.evaluate("document.getAnimations().length") == 0
+
+
 async def test_tab_goes_from_the_top_to_the_table(url: str, open_page: Open) -> None:
     """One stop for the whole table: within it the arrows move."""
     page = await open_page(url)

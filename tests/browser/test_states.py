@@ -1,10 +1,8 @@
 """The page on a farm in every state: live, lost, refused and never read, disabled."""
 
 from collections.abc import AsyncIterator
-from decimal import Decimal
 
 import pytest
-from msgspec import structs
 from playwright.async_api import Page, expect
 
 from realtime.core.link import Link
@@ -12,7 +10,7 @@ from realtime.server.listen import serve
 from realtime.store import Store
 from tests.browser.conftest import Open, in_one_loop
 from tests.server.reader import Clock, application
-from tests.views.made import ACCOUNT, LIVE, farm, put, state_of
+from tests.views.made import LIVE, farm
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -28,16 +26,6 @@ async def served(store: Store) -> AsyncIterator[str]:
 async def url() -> AsyncIterator[str]:
     async for url in served(farm()):
         yield url
-
-
-@pytest.fixture
-def thousand() -> Store:
-    store = Store(boot="b00t")
-    for number in range(1000):
-        equity = str(Decimal("1000.01") + number)
-        state = structs.replace(state_of(), account=structs.replace(ACCOUNT, equity=equity))
-        put(store, f"account_{number:03}", LIVE, state)
-    return store
 
 
 async def there(page: Page) -> None:
@@ -68,49 +56,6 @@ async def test_what_is_unknown_is_not_nought(url: str, open_page: Open) -> None:
 async def test_provisional_figures_are_said_to_be(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/#/account/alpha")
     await expect(page.locator(".figure.big")).to_contain_text("the broker has not confirmed it yet")
-
-
-async def test_only_rows_in_sight_exist(thousand: Store, open_page: Open) -> None:
-    """A thousand accounts, a few dozen rows; the sum is exact to the cent."""
-    async for url in served(thousand):
-        page = await open_page(url)
-        await there(page)
-        await expect(page.locator("table.farm")).to_have_attribute("aria-rowcount", "1001")
-        assert await page.locator(ROWS).count() < 60
-        await expect(page.locator(".figure.big .value")).to_have_text("$1,499,510.00")
-        await page.keyboard.press("/")
-        await page.keyboard.press("Enter")
-        await page.keyboard.press("End")
-        last = page.locator('tr[aria-rowindex="1001"]')
-        await expect(last).to_be_in_viewport()
-        await expect(last.get_by_role("link")).to_be_focused()
-        assert await page.locator(ROWS).count() < 60
-
-
-async def test_many_changes_do_not_stop_the_page(thousand: Store, open_page: Open) -> None:
-    async for url in served(thousand):
-        page = await open_page(url)
-        await there(page)
-        await page.evaluate(
-            """() => {
-                window.longest = 0;
-                let last = performance.now();
-                const frame = at => {
-                    window.longest = Math.max(window.longest, at - last);
-                    last = at;
-                    requestAnimationFrame(frame);
-                };
-                requestAnimationFrame(frame);
-            }"""
-        )
-        for turn in range(1, 4):
-            for record in list(thousand):
-                assert record.state.account is not None
-                account = structs.replace(record.state.account, equity=str(turn))
-                state = structs.replace(record.state, account=account)
-                thousand.update(record.profile.label, now=record.as_of + 1, state=state)
-            await expect(page.locator(".figure.big .value")).to_have_text(f"${turn},000.00")
-        assert await page.evaluate("window.longest") < 1000
 
 
 async def test_it_can_be_used_with_the_keyboard_alone(url: str, open_page: Open) -> None:

@@ -46,13 +46,14 @@ export function percent(part, whole) {
   return part === null || !whole ? null : (part * 100n * ONE) / (whole < 0n ? -whole : whole);
 }
 
-/** A gain or loss and its part in percent: `+12.30  +0.41 %`; a small part has a digit more. */
+/** A gain or loss and its part in percent: `+12.30  +0.41 %`; a small part has a digit more, none is left out. */
 export function spellGain(gain, whole) {
   const part = percent(gain, whole);
   const amount = spell(gain, 2, { sign: true });
   if (part === null) return amount;
   const isSmall = part < ONE / 10n && part > -ONE / 10n;
-  return `${amount}  ${spell(part, isSmall ? 3 : 2, { sign: true })} %`;
+  const shown = spell(part, isSmall ? 3 : 2, { sign: true });
+  return shown === "0.000" ? amount : `${amount}  ${shown} %`;
 }
 
 /** −1, 0 or 1. */

@@ -11,7 +11,7 @@ export class Feed {
   constructor({ label, quiet, withAccount = true }) {
     this.withAccount = withAccount;
     this.items = new Map();
-    this.list = make("ol", { class: "feed", role: "log", "aria-live": "off", "aria-label": label, tabindex: "0" });
+    this.list = make("ol", { class: "feed", "aria-label": label, tabindex: "0" });
     this.quiet = make("p", { class: "nothing", text: quiet });
     this.element = make("div", { class: "feed-box" }, this.list, this.quiet);
   }

@@ -124,7 +124,8 @@ function tries(link) {
   return `Nothing to do: ${text}${attempt}`;
 }
 
-function sentence(text) {
+function sentence(told) {
+  const text = told?.replace(/\s*\(request [\w-]+\)/, ""); // what only the broker's support can read
   return text ? `${capital(text)}${text.endsWith(".") ? "" : "."}` : "";
 }
 
