@@ -6,6 +6,7 @@ import pytest
 from alpaca.common.exceptions import APIError
 from alpaca.trading.enums import (
     AssetClass,
+    ContractType,
     OrderClass,
     OrderSide,
     OrderStatus,
@@ -191,6 +192,20 @@ def test_option_is_bought_and_sold(trader: Trader) -> None:
     assert (order.order_class, order.side) == (OrderClass.SIMPLE, OrderSide.SELL)
     trader.broker.settle()
     assert trader.status(order) == "filled"
+
+
+def test_covered_call_locks_its_shares(trader: Trader) -> None:
+    asked = GetOptionContractsRequest(underlying_symbols=["NVDA"], type=ContractType.CALL)
+    call = trader.client.get_option_contracts(asked).option_contracts[-1].symbol
+    trader.own("NVDA", 120)
+    assert trader.own(call, 1, side="sell").qty == "-1"
+    assert trader.client.get_open_position("NVDA").qty_available == "20"
+    with pytest.raises(APIError) as refused:
+        trader.client.close_position("NVDA")
+    assert (refused.value.status_code, refused.value.code) == (403, 40310000)
+    assert {each.status for each in trader.client.close_all_positions()} == {200}
+    trader.broker.settle()
+    assert trader.client.get_all_positions() == []
 
 
 def test_base_class_sends_any_order(trader: Trader) -> None:

@@ -44,7 +44,7 @@ class Yesterday(msgspec.Struct, kw_only=True):
     day: str
     equity: Decimal
     maintenance_margin: Decimal = ZERO
-    exposure: Decimal = ZERO  # sum of |cost basis|
+    exposure: Decimal = ZERO  # margin.exposure then
 
 
 class Flow(msgspec.Struct, frozen=True):

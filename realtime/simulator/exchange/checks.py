@@ -4,7 +4,9 @@ from decimal import Decimal
 
 from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.assets import Asset
-from realtime.simulator.exchange.decimals import ONE, ZERO, cents, is_whole, plain
+from realtime.simulator.exchange.availability import available_qty, closing_orders
+from realtime.simulator.exchange.cover import check_cover
+from realtime.simulator.exchange.decimals import ZERO, cents, is_whole, plain
 from realtime.simulator.exchange.floor import Floor
 from realtime.simulator.exchange.margin import count_money, reserve
 from realtime.simulator.exchange.orders import BUY, LIMIT, SELL, Order
@@ -16,7 +18,6 @@ from realtime.simulator.exchange.refusal import (
 )
 
 _LEVEL_TO_BUY = 2
-_CONTRACT_SHARES = Decimal(100)
 
 
 def check_may_trade(account: Account) -> None:
@@ -41,8 +42,10 @@ def check_order(
     held = account.held(asset)
     if (order.is_buy and held < 0) or (not order.is_buy and held > 0):
         _check_available(account, order, price, without)
+        if asset.is_option and not order.is_buy:
+            check_cover(floor, account, order, without=without)
     elif not order.is_buy:
-        _check_sell_to_open(floor, account, order, price)
+        _check_sell_to_open(floor, account, order, price, without)
     if asset.is_option and order.is_buy and account.options_level < _LEVEL_TO_BUY:
         raise forbidden("account not eligible for level 2 options trading")
     if order.order_class in ("", "simple") and not asset.is_option:
@@ -62,28 +65,6 @@ def position_intent(account: Account, asset: Asset, side: str, wanted: str | Non
     if wanted is not None and wanted != inferred:
         raise unprocessable(f"position intent mismatch, inferred: {inferred}, specified: {wanted}")
     return inferred
-
-
-def closing_orders(account: Account, asset: Asset, without: Order | None = None) -> list[Order]:
-    """Return the open orders that would reduce the position; a held leg holds no shares."""
-    held = account.held(asset)
-    side = SELL if held > 0 else BUY
-    return [
-        order
-        for order in account.open_orders.values()
-        if order.asset is asset
-        and order.side == side
-        and order.status != "held"
-        and order is not without
-    ]
-
-
-def available_qty(
-    account: Account, asset: Asset, price: Decimal, without: Order | None = None
-) -> Decimal:
-    """Return the unsigned quantity that no open order has claimed."""
-    claimed = sum((o.remaining(price) for o in closing_orders(account, asset, without)), ZERO)
-    return max(abs(account.held(asset)) - claimed, ZERO)
 
 
 def check_buying_power(
@@ -171,61 +152,19 @@ def _check_available(account: Account, order: Order, price: Decimal, without: Or
     )
 
 
-def _check_sell_to_open(floor: Floor, account: Account, order: Order, price: Decimal) -> None:
+def _check_sell_to_open(
+    floor: Floor, account: Account, order: Order, price: Decimal, without: Order | None
+) -> None:
     asset = order.asset
     if asset.is_crypto:
         raise _insufficient_balance(asset.symbol.split("/")[0], order.remaining(price), ZERO)
     if asset.is_option:
-        _check_written_option(floor, account, order)
+        check_cover(floor, account, order, without=without)
         return
     if not account.may_short:
         raise forbidden("account is not allowed to short")
     if not asset.shortable:
         raise unprocessable(f'asset "{asset.symbol}" cannot be sold short')
-
-
-def _check_written_option(floor: Floor, account: Account, order: Order) -> None:
-    """Allow covered calls and cash-secured puts; nothing uncovered."""
-    terms = order.asset.contract
-    assert terms is not None
-    qty = order.qty or ZERO
-    shares = qty * _CONTRACT_SHARES
-    money = count_money(account, floor.prices.last)
-    if terms.is_call:
-        underlying = floor.listing.by_symbol[terms.underlying]
-        written = _written_calls(account, terms.underlying) * _CONTRACT_SHARES
-        is_covered = account.held(underlying) - written >= shares
-    else:
-        is_covered = money.options_buying_power >= terms.strike * shares
-    if account.options_level < 1 or not is_covered:
-        raise forbidden("account not eligible to trade uncovered option contracts")
-
-
-def _written_calls(account: Account, underlying: str) -> Decimal:
-    held = sum(
-        (
-            -p.qty
-            for p in account.holdings()
-            if p.qty < 0
-            and p.asset.contract is not None
-            and p.asset.contract.is_call
-            and p.asset.contract.underlying == underlying
-        ),
-        ZERO,
-    )
-    asked = sum(
-        (
-            o.remaining(ONE)
-            for o in account.open_orders.values()
-            if o.position_intent == "sell_to_open"
-            and o.parent is None
-            and o.asset.contract is not None
-            and o.asset.contract.is_call
-            and o.asset.contract.underlying == underlying
-        ),
-        ZERO,
-    )
-    return held + asked
 
 
 def _insufficient_balance(coin: str, wanted: Decimal, available: Decimal) -> Refusal:

@@ -32,8 +32,12 @@ def close_position(
 
 
 def close_all(floor: Floor, account: Account) -> list[Document]:
-    """Try to close every position; one's refusal does not stop the others."""
-    return [_closed(floor, account, position) for position in account.holdings()]
+    """Try to close every position; one's refusal does not stop the others.
+
+    Written options go first: what covers them is free to go only then.
+    """
+    holdings = sorted(account.holdings(), key=lambda p: not (p.asset.is_option and p.qty < 0))
+    return [_closed(floor, account, position) for position in holdings]
 
 
 def _closed(floor: Floor, account: Account, position: Position) -> Document:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from random import Random
 
 from realtime.simulator.exchange.accounts import Account, AccountSpec, Yesterday
+from realtime.simulator.exchange.availability import available_qty
 from realtime.simulator.exchange.calendar import calendar_documents, previous_trading_day
 from realtime.simulator.exchange.canceling import (
     cancel,
@@ -17,7 +18,6 @@ from realtime.simulator.exchange.canceling import (
     find_order,
     hold_cancels,
 )
-from realtime.simulator.exchange.checks import available_qty
 from realtime.simulator.exchange.closing import close_all, close_position, find_position
 from realtime.simulator.exchange.corrections import (
     RARE_STATUSES,

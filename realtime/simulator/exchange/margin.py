@@ -5,6 +5,7 @@ Cash and market values are exact; requirements and buying powers are rounded to 
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -49,37 +50,47 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
         return self.buying_power if asset.is_equity else self.options_buying_power
 
 
+class _Weight(NamedTuple):
+    """What the holdings are worth, and what they tie up; `written` is a part of both margins."""
+
+    long_value: Decimal
+    short_value: Decimal
+    initial: Decimal
+    maintenance: Decimal
+    written: Decimal
+
+
 def count_money(
     account: Account, last: Mapping[str, Decimal], *, without: Order | None = None
 ) -> Money:
     """Compute the figures; `without` leaves one order's reservation out: it is being replaced."""
     multiplier = account.multiplier
-    long_value, short_value, initial, maintenance = _weigh(account, last, multiplier)
-    equity = account.cash + long_value + short_value
+    weight = _weigh(account, last, multiplier)
+    equity = account.cash + weight.long_value + weight.short_value
     on_margin, in_full = _reserved(account, without)
-    regt = max(equity - initial, ZERO) * min(multiplier, 2)
-    gross = _gross_power(account, regt, multiplier)
+    overnight = min(multiplier, 2)
+    regt = max(equity - weight.initial, ZERO) * overnight
+    gross = _gross_power(account, regt, weight.written, multiplier)
     # Paid in full means without the multiplier's help: a dollar costs `multiplier` of power.
-    held_back = on_margin + in_full * multiplier
+    regt_left = regt - on_margin - in_full * overnight
+    own = min(account.cash, max(equity, ZERO)) - weight.written
     return Money(
         cash=account.cash,
-        long_market_value=long_value,
-        short_market_value=short_value,
+        long_market_value=weight.long_value,
+        short_market_value=weight.short_value,
         equity=equity,
-        initial_margin=initial,
-        maintenance_margin=maintenance,
-        buying_power=_spendable(gross - held_back),
-        regt_buying_power=_spendable(regt - held_back),
-        options_buying_power=_spendable((regt - held_back) / min(multiplier, 2)),
-        non_marginable_buying_power=_spendable(
-            min(account.cash, max(equity, ZERO)) - on_margin - in_full
-        ),
+        initial_margin=weight.initial,
+        maintenance_margin=weight.maintenance,
+        buying_power=_spendable(gross - on_margin - in_full * multiplier),
+        regt_buying_power=_spendable(regt_left),
+        options_buying_power=_spendable(regt_left / overnight),
+        non_marginable_buying_power=_spendable(own - on_margin - in_full),
     )
 
 
-def _gross_power(account: Account, regt: Decimal, multiplier: int) -> Decimal:
+def _gross_power(account: Account, regt: Decimal, written: Decimal, multiplier: int) -> Decimal:
     if multiplier == 1:
-        return account.cash
+        return account.cash - written
     if multiplier == 2:
         return regt
     yesterday = account.yesterday
@@ -87,11 +98,8 @@ def _gross_power(account: Account, regt: Decimal, multiplier: int) -> Decimal:
     return 4 * (yesterday.equity - yesterday.maintenance_margin) - opened
 
 
-def _weigh(
-    account: Account, last: Mapping[str, Decimal], multiplier: int
-) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    """Return long value, short value, initial and maintenance requirement of the holdings."""
-    long_value = short_value = initial = maintenance = ZERO
+def _weigh(account: Account, last: Mapping[str, Decimal], multiplier: int) -> _Weight:
+    long_value = short_value = initial = maintenance = written = ZERO
     has_written_options = False
     for position in account.positions.values():
         qty, asset = position.qty, position.asset
@@ -111,13 +119,19 @@ def _weigh(
         maintenance += _maintenance(asset, qty, price, value)
     if has_written_options:
         written = _written_options(account.holdings())
-        initial, maintenance = initial + written, maintenance + written
-    return long_value, short_value, cents(initial), cents(maintenance)
+    initial, maintenance = cents(initial + written), cents(maintenance + written)
+    return _Weight(long_value, short_value, initial, maintenance, written)
 
 
 def exposure(account: Account) -> Decimal:
-    """Return the sum of |cost basis| of all holdings: it does not move with prices."""
-    return sum((abs(p.cost_basis) for p in account.holdings()), ZERO)
+    """Return how much of a fourfold power the holdings take: it does not move with prices.
+
+    What is on margin takes its cost, what is paid in full four times that.
+    """
+    holdings = account.holdings()
+    bought = [p for p in holdings if not (p.asset.is_option and p.qty < 0)]
+    taken = sum((abs(p.cost_basis) * (1 if p.asset.marginable else 4) for p in bought), ZERO)
+    return taken if len(bought) == len(holdings) else taken + 4 * _written_options(holdings)
 
 
 def collar(price: Decimal) -> Decimal:
@@ -145,8 +159,10 @@ def _reserve_price(order: Order, last: Decimal) -> Decimal:
     if order.position_intent.endswith("_to_close") or order.status == "held":
         return ZERO
     if not order.is_buy:
-        written = not order.asset.is_equity
-        return ZERO if written else max(order.limit_price or ZERO, last * _SHORT_COLLAR)
+        if order.asset.is_equity:
+            return max(order.limit_price or ZERO, last * _SHORT_COLLAR)
+        terms = order.asset.contract  # a written put is secured by its strike, a call by shares
+        return ZERO if terms is None or terms.is_call else terms.strike
     if order.type in (LIMIT, STOP_LIMIT) and order.limit_price is not None:
         return order.limit_price
     base = max(order.stop_price or ZERO, last)

@@ -9,11 +9,12 @@ from decimal import Decimal
 
 from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.assets import NO_ASSET, Asset
+from realtime.simulator.exchange.availability import available_qty
 from realtime.simulator.exchange.checks import (
-    available_qty,
     insufficient_buying_power,
     position_intent,
 )
+from realtime.simulator.exchange.cover import check_spread_cover
 from realtime.simulator.exchange.decimals import ZERO, is_whole, plain
 from realtime.simulator.exchange.execution import book, settle_status
 from realtime.simulator.exchange.floor import Floor
@@ -101,6 +102,7 @@ def check_multileg(
             _check_contracts(floor, account, leg)
     if _is_uncovered(order):
         raise forbidden("account not eligible to trade uncovered option contracts")
+    check_spread_cover(floor, account, order.legs or [])
     net = order.limit_price
     if net is None:
         net = net_price(order, floor.prices.last)

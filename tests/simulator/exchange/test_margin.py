@@ -120,3 +120,16 @@ def test_cheap_stocks_need_more(price: str, side: str, maintenance: int) -> None
     world.submit(symbol="F", qty=100, side=side)
     world.settle()
     assert money(world, "maintenance_margin") == [maintenance]
+
+
+def test_four_times_counts_what_is_paid_in_full_four_times() -> None:
+    """Asked for or held: coins and contracts take as much power before their fill as after."""
+    world = World(multiplier="4")
+    world.exchange.set_price("ETH/USD", "2000")
+    order = world.buy("ETH/USD", 1, type="limit", limit_price="2000", time_in_force="gtc")
+    power = ("buying_power", "regt_buying_power", "options_buying_power")
+    assert money(world, *power) == [392000, 196000, 98000]
+    world.settle()
+    assert world.status(order["id"]) == "filled"
+    fee = 4 * 5  # 0.25 % of the coin
+    assert money(world, *power)[0] == 392000 + fee
