@@ -150,6 +150,14 @@ def learn(state: AccountState, order: Order) -> AccountState:
     return evict(learned)
 
 
+def resume(state: AccountState, now: float) -> AccountState:
+    """The stream is taken up again: what it would have told meanwhile, only lists can tell, and
+    they may lag. So orders are provisional until a reading that began late enough."""
+    if state.account is None:
+        return state
+    return structs.replace(state, provisional=state.provisional | ORDERS, resumed_at=now)
+
+
 def _take_orders(
     state: AccountState, snapshot: Snapshot
 ) -> tuple[AccountState, tuple[Difference, ...]]:
@@ -342,13 +350,19 @@ def _confirm(state: AccountState, snapshot: Snapshot, *, behind: bool) -> Accoun
     heard_since = doubted_since or any(
         m.heard_at >= snapshot.requested_at for m in state.marks.values()
     )
-    provisional = state.provisional
-    if snapshot.answers_doubts and not doubted_since:
+    provisional, resumed_at = state.provisional, state.resumed_at
+    if snapshot.is_full and resumed_at is not None and _is_past_lag(resumed_at, snapshot):
+        resumed_at = None
+    if snapshot.answers_doubts and not doubted_since and resumed_at is None:
         provisional -= ORDERS
     if behind:
         provisional |= MONEY
     elif snapshot.account is not None and snapshot.positions is not None and not heard_since:
         provisional -= MONEY
-    if provisional == state.provisional:
+    if provisional == state.provisional and resumed_at == state.resumed_at:
         return state
-    return structs.replace(state, provisional=provisional)
+    return structs.replace(state, provisional=provisional, resumed_at=resumed_at)
+
+
+def _is_past_lag(since: float, snapshot: Snapshot) -> bool:
+    return snapshot.requested_at >= since + LAG_S

@@ -14,7 +14,7 @@ from realtime.alpaca.snapshot import read_everything, read_money, read_orders
 from realtime.core.apply import KNOWN_EVENTS, Applied, apply
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
-from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile
+from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile, resume
 from realtime.core.state import ORDERS, AccountState, Execution
 from realtime.core.times import nanoseconds
 from realtime.errors import Refused
@@ -83,7 +83,8 @@ class Replica:
             requested_at = self._clock()
             snapshot = await read_everything(self._rest, self.record.state, now=requested_at)
             now = self._clock()
-            reconciled = self._reconcile(self.record.state, snapshot, "connect")
+            resumed = resume(self.record.state, requested_at)
+            reconciled = self._reconcile(resumed, snapshot, "connect")
             state, replayed = reconciled.state, []
             for update in heard:
                 replayed.append(self._apply(state, update, now))
@@ -147,7 +148,7 @@ class Replica:
     def settle_orders(self) -> None:
         """The doubts about orders answered themselves: nothing about orders is provisional."""
         state = self.record.state
-        if ORDERS & state.provisional:
+        if ORDERS & state.provisional and state.resumed_at is None:
             settled = structs.replace(state, provisional=state.provisional - ORDERS)
             self._store.update(self.label, now=self._clock(), state=settled)
 

@@ -11,8 +11,8 @@ from realtime.core.model import (
     Position,
     Symbol,
 )
-from realtime.core.reconcile import Difference, Snapshot, reconcile
-from realtime.core.state import EMPTY, LAG_S, MONEY, AccountState
+from realtime.core.reconcile import Difference, Snapshot, reconcile, resume
+from realtime.core.state import EMPTY, LAG_S, MONEY, ORDERS, AccountState
 from realtime.core.times import microseconds
 from tests.core.books import ACCOUNT, Books
 from tests.core.histories import NOW, START, essence, follow, snapshot, truth
@@ -173,6 +173,24 @@ def test_a_closed_position_that_lags_does_not_come_back() -> None:
     state = reconcile(follow(books.frames), snapshot(books.history[2], NOW + 1))
     assert state.unsettled == {"AAA"}
     assert not state.state.positions
+
+
+def test_orders_are_provisional_after_an_outage_until_lists_can_no_longer_lag() -> None:
+    """And only a full reading can end it; where nothing was known before there was no outage."""
+    books = Books()
+    books.place()
+    state = resume(follow(books.frames), NOW)
+    for after_s, is_full, is_marked in (
+        (0.0, True, True),
+        (LAG_S - 0.1, True, True),
+        (LAG_S, False, True),
+        (LAG_S, True, False),
+    ):
+        read = snapshot(books.lists(), NOW + after_s, is_full=is_full)
+        after = reconcile(state, structs.replace(read, answers_doubts=True)).state
+        assert (after.provisional >= ORDERS) == is_marked
+        assert (after.resumed_at == NOW) == is_marked
+    assert resume(EMPTY, NOW) is EMPTY
 
 
 def test_what_agrees_is_confirmed() -> None:

@@ -160,6 +160,7 @@ class _History:
         self._broker.on_event.append(self._happened)
         self._keeper.on_record.append(self._changed)
         self._keeper.on_start += [self._links.forget, self._reads.forget, self._fills.forget]
+        self._keeper.on_start.append(patience.forget)
         self._network.on_dial.append(self._dialed)
 
     async def _live(self) -> None:
@@ -315,7 +316,10 @@ class _History:
             f"record {record.profile.label} {record.version} {link.state} {len(state.orders)}"
             f" {len(state.positions)} {sorted(state.provisional)}"
         )
-        self._note(lambda: self._links.changed(record, asyncio.get_running_loop().time()))
+        now = asyncio.get_running_loop().time()
+        if link.is_live:
+            self._patience.began(record.profile.label, now)
+        self._note(lambda: self._links.changed(record, now))
 
     def _dialed(self, label: str, kind: Kind) -> None:
         self.trace.add(f"dial {label} {kind}")

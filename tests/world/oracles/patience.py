@@ -32,6 +32,10 @@ FOUND_S = 22.0
 takes a reading and the gap after the one before. From then on orders are marked."""
 
 
+READING_S = 60.0
+"""From the first list of a reading until readers see it, over a net in trouble."""
+
+
 class Patience:
     """The promised bound, for each account and moment."""
 
@@ -49,6 +53,18 @@ class Patience:
             label: [act for act in schedule.acts if act.account in (None, label)]
             for label in schedule.labels
         }
+        self._began: dict[str, list[float]] = {label: [] for label in schedule.labels}
+        self._running: set[str] = set()
+
+    def forget(self) -> None:
+        """The daemon starts anew."""
+        self._running.clear()
+
+    def began(self, label: str, at: float) -> None:
+        """An account is live; for the first time in a run it knows nothing better than lists."""
+        if label not in self._running:
+            self._running.add(label)
+            self._began[label].append(at)
 
     def is_untouched(self, label: str, at: float) -> bool:
         """Whether nothing at all has happened to an account so far, to speak of."""
@@ -84,8 +100,14 @@ class Patience:
     def _during(self, label: str, at: float) -> Iterable[Act]:
         before_s = self._on_its_way_s[label]
         for act in self._acts[label]:
+            if act.what == "stale_orders" and not self._misled_a_start(label, act):
+                continue  # who was live before says that orders are provisional
             if act.at - before_s <= at <= act.at + lasts_s(act) + blind_s(act):
                 yield act
+
+    def _misled_a_start(self, label: str, act: Act) -> bool:
+        until = act.at + lasts_s(act) + READING_S
+        return any(act.at <= at <= until for at in self._began[label])
 
 
 def blind_s(act: Act) -> float:

@@ -165,7 +165,7 @@ class Reads:
             if at - told.at <= bound_s:
                 continue
             order = shown.get(told.order_id)
-            if order is None and (told.status in CLOSED and len(orders) >= RECENT):
+            if order is None and len(orders) >= RECENT and self._has_ended(label, told):
                 continue
             if order is None or micros(order.updated_at) < told.updated_at:
                 raise Violation(
@@ -174,6 +174,10 @@ class Reads:
                     f" ago is not in an answer without a mark, which has"
                     f" {'no such order' if order is None else _said(order)}; bound {bound_s:.1f} s",
                 )
+
+    def _has_ended(self, label: str, told: Told) -> bool:
+        """Whether an order is closed, maybe without a frame: of those only the newest are shown."""
+        return bool(self._exchange._account(label).orders[told.order_id].is_terminal)
 
     def _has_moved(self, label: str, told: Told, at: float) -> bool:
         """Whether the position still shows that there was a fill."""
