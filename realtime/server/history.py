@@ -6,25 +6,31 @@ from realtime.analytics.curve import Point, thinned
 from realtime.analytics.recorder import EVERY_S
 from realtime.server.answers import JSON, Answer
 from realtime.server.desk import Call, Desk
-from realtime.views.history import HistoryQuery, history
+from realtime.server.sheets import sheet_headers
+from realtime.views.history import COLUMNS, HistoryQuery, history, history_rows
 from realtime.views.rendering import ENCODER
+from realtime.views.sheet import sheet
 
 
 def answer_history(desk: Desk, call: Call, query: HistoryQuery) -> Answer:
     """One account's equity; lists are empty while nothing was noted."""
-    record = desk.record(call.account_id)
-    return _curve(desk.recorder.account(record.profile.label), query)
+    label = desk.record(call.account_id).profile.label
+    return answer_curve(desk.recorder.account(label), query, f"history-{label}")
 
 
 def answer_whole_history(desk: Desk, _: Call, query: HistoryQuery) -> Answer:
     """The equity of all accounts that the reader may know of."""
     if desk.only is None:
-        return _curve(desk.recorder.whole(), query)
-    return _curve(desk.recorder.part(desk.store.records), query)
+        return answer_curve(desk.recorder.whole(), query, "history")
+    return answer_curve(desk.recorder.part(desk.store.records), query, "history")
 
 
-def _curve(points: Sequence[Point], query: HistoryQuery) -> Answer:
+def answer_curve(points: Sequence[Point], query: HistoryQuery, name: str) -> Answer:
+    """Points in the form that was asked for."""
     document = history(thinned(list(points), query.points), f"{EVERY_S}Sec")
+    if query.format == "csv":
+        headers = {**sheet_headers(name), "Cache-Control": "no-cache"}
+        return Answer(body=sheet(history_rows(document), COLUMNS), headers=headers)
     return Answer(
         body=ENCODER.encode(document), headers={"Content-Type": JSON, "Cache-Control": "no-cache"}
     )

@@ -21,10 +21,11 @@ def as_sheet(
     if answer.status != 200:
         return answer
     document: Any = _DECODER.decode(answer.body)  # what we have just encoded
-    headers = {
-        **answer.headers,
-        "Content-Type": CSV,
-        "Content-Disposition": f'attachment; filename="{name}.csv"',
-    }
     rows = document if member is None else document[member]
+    headers = {**answer.headers, **sheet_headers(name)}
     return structs.replace(answer, body=sheet(rows, columns), headers=headers)
+
+
+def sheet_headers(name: str) -> dict[str, str]:
+    """What a sheet is sent with; a browser saves it under the name."""
+    return {"Content-Type": CSV, "Content-Disposition": f'attachment; filename="{name}.csv"'}

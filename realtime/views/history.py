@@ -1,9 +1,11 @@
 """Equity over time in the shape of Alpaca's `GET /v2/account/portfolio/history`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
+
+from realtime.views.sheet import Format
 
 MILLION = 1_000_000
 
@@ -12,6 +14,11 @@ class HistoryQuery(Struct, frozen=True, kw_only=True):
     """What a reader may ask of a curve."""
 
     points: Annotated[int, Meta(ge=2, le=1000, description="At most so many points.")] = 240
+    format: Format = "json"
+
+
+COLUMNS = ("timestamp", "equity", "profit_loss", "profit_loss_pct")
+"""Of the document, and of its form as a sheet."""
 
 
 class HistoryDocument(Struct, frozen=True, kw_only=True):
@@ -29,6 +36,13 @@ class HistoryDocument(Struct, frozen=True, kw_only=True):
     """The first equity of the list."""
     timeframe: str
     """The finest width of a window; older ones are a minute or five minutes wide."""
+
+
+def history_rows(document: HistoryDocument) -> Iterator[dict[str, float]]:
+    """The lists of a document as rows."""
+    lists = (document.timestamp, document.equity, document.profit_loss, document.profit_loss_pct)
+    for values in zip(*lists, strict=True):
+        yield dict(zip(COLUMNS, values, strict=True))
 
 
 def history(points: Sequence[tuple[int, int]], timeframe: str) -> HistoryDocument:

@@ -1,5 +1,6 @@
 """A day of one figure: bounded, finest where youngest, and never a value that was not there."""
 
+import tracemalloc
 from itertools import pairwise
 
 from hypothesis import given
@@ -21,6 +22,21 @@ def test_a_day_is_kept_in_bounded_memory_and_thins_with_age() -> None:
     steps = [later - earlier for (earlier, _), (later, _) in pairwise(points)]
     assert steps == sorted(steps, reverse=True)
     assert set(steps) <= {300, 60, 15} | set(range(15, 300, 15))
+
+
+def test_a_full_curve_takes_16_kb_at_most() -> None:
+    """So a thousand accounts' take 16 MB."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        curve = Curve()
+        for at in range(0, 2 * DAY_S, 15):
+            curve.add(at, 10**12 + at)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 16 * 1024
+    assert len(curve.points()) > 500
 
 
 def test_the_last_value_of_a_window_counts() -> None:
