@@ -55,6 +55,14 @@ class Record(Struct, frozen=True, kw_only=True):
         return self.state.account is not None
 
 
+class Doubt(Struct, frozen=True, kw_only=True):
+    """Whether an order exists that was sent through here and never answered."""
+
+    client_order_id: str
+    order_id: str | None = None
+    """Of the order that was found after all; `None` while nobody knows."""
+
+
 class Change(Struct, frozen=True, kw_only=True):
     """What became of one account, and what led to it."""
 
@@ -68,6 +76,8 @@ class Change(Struct, frozen=True, kw_only=True):
     """The events that were applied, in their order."""
     recovered: tuple[Execution, ...] | None = None
     """Executions that a reading found and no event had told; `None` if nothing was read."""
+    doubt: Doubt | None = None
+    """An order of which nobody knows, or no longer does not; state and version are as before."""
 
 
 Subscriber = Callable[[Change], None]
@@ -179,6 +189,12 @@ class Store:
         old = self._records[label]
         self._records[label] = new = structs.replace(old, confirmed_at=now)
         self._announce(Change(label=label, before=old, after=new))
+
+    def doubt(self, label: AccountLabel, doubt: Doubt) -> None:
+        """Announce that nobody knows of an order, or that it was found; no new version."""
+        record = self._records.get(label)
+        if record is not None:
+            self._announce(Change(label=label, before=record, after=record, doubt=doubt))
 
     def count(self, name: str) -> None:
         """Count a happening. Names may come from the broker, so their number is bounded."""

@@ -120,6 +120,14 @@ class Gone(Struct, frozen=True):
     account_id: str
 
 
+class UnknownNews(Struct, frozen=True):
+    """Event `unknown`."""
+
+    account_id: str
+    client_order_id: str
+    order_id: str | None = None
+
+
 class Resync(Struct, frozen=True):
     """Event `resync`."""
 
@@ -162,6 +170,8 @@ class Teller:
                 known.positions = None if news.positions is None else len(news.positions)
             case "orders" if self._is_news:
                 yield from _orders(msgspec.json.decode(event.data, type=OrdersNews))
+            case "unknown" if self._is_news:
+                yield _unknown(msgspec.json.decode(event.data, type=UnknownNews))
             case "gap":
                 yield from _gap(msgspec.json.decode(event.data, type=GapNews))
             case "gone":
@@ -249,6 +259,14 @@ def _gap(news: GapNews) -> Iterator[Sentence]:
         yield Sentence(news.account_id, "back", f"{fills} recovered", tone="good")
     elif news.since is not None:
         yield Sentence(news.account_id, "back", "no fill missed", tone="good")
+
+
+def _unknown(news: UnknownNews) -> Sentence:
+    name = clean(news.client_order_id)
+    if news.order_id is not None:
+        return Sentence(news.account_id, "found", f"order {name} is there after all", tone="good")
+    text = f"nobody knows whether the broker has order {name}; it goes on being asked"
+    return Sentence(news.account_id, "unknown", text, tone="bad")
 
 
 def line(sentence: Sentence, now: float) -> str:

@@ -44,6 +44,9 @@ Seen = Callable[[str], Order | None]
 
 Learn = Callable[[Order], None]
 
+Doubt = Callable[[str, str | None], None]
+"""Told the client order id of which nobody knows; with the order's id once it is found"""
+
 Held = Callable[[str], Position | None]
 """symbol → the position as the stream and all readings together tell it"""
 
@@ -59,12 +62,14 @@ class Dealer:
         learn: Learn = lambda order: None,
         seen: Seen = lambda client_order_id: None,
         held: Held | None = None,
+        doubt: Doubt = lambda client_order_id, order_id: None,
     ) -> None:
         self.label = label
         self.trade = trade
         self.learn = learn
         self.seen = seen
         self.held = held
+        self.doubt = doubt
         self.in_flight = 0
         """Calls under way."""
 

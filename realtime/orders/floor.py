@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import structs
 
 from realtime.alpaca.trade import Trade
-from realtime.core.model import Order, Position, position_symbol
+from realtime.core.model import AccountLabel, Order, Position, position_symbol
 from realtime.orders.closing import Closings
 from realtime.orders.dealer import Dealer, Held
 from realtime.orders.gateway import Gateway
@@ -22,7 +22,7 @@ from realtime.orders.journal import Journal
 from realtime.orders.routing import Candidate
 from realtime.orders.seats import Seat, Seats
 from realtime.orders.trading import BudgetDocument
-from realtime.store import Store
+from realtime.store import Doubt, Store
 
 
 class Floor:
@@ -71,6 +71,7 @@ async def open_floor(
             learn=seat.learn,
             seen=_seen_in(store, label),
             held=_held_in(store, label),
+            doubt=_doubt_in(store, label),
         )
 
     taken = Seats(seats, deal)
@@ -114,6 +115,15 @@ def _seen_in(store: Store | None, label: str) -> Callable[[str], Order | None]:
         return next((o for o in orders if o.client_order_id == client_order_id), None)
 
     return seen
+
+
+def _doubt_in(store: Store | None, label: str) -> Callable[[str, str | None], None]:
+    def doubt(client_order_id: str, order_id: str | None) -> None:
+        if store is not None:
+            told = Doubt(client_order_id=client_order_id, order_id=order_id)
+            store.doubt(AccountLabel(label), told)
+
+    return doubt
 
 
 def _held_in(store: Store | None, label: str) -> Held | None:

@@ -297,9 +297,9 @@ class Gateway:
         )
 
     async def find(self, label: str, client_order_id: str, who: Principal = ANYONE) -> Order | None:
-        """The order of this id, asked of the broker; None if it does not know it.
+        """The order of this id, asked of the broker; None if there is none.
 
-        Raises `Declined` if it cannot be asked.
+        Raises `Declined` if it cannot be asked, `Unresolved` if it was sent and is not to be found.
         """
         dealer = self.dealer(label, who)
         try:
@@ -308,10 +308,17 @@ class Gateway:
             if told := dealer.seen(client_order_id):
                 return told
             raise _unasked(error) from error
-        if found is None:
-            return dealer.seen(client_order_id)
-        dealer.learn(found.order)
         known = self.memory.of_id(label, client_order_id)
+        if found is None:
+            told = dealer.seen(client_order_id)
+            if told is None and known is not None and known.state == "unknown":
+                raise Unresolved(
+                    "it was sent; the broker does not know it, or not yet",
+                    account_id=label,
+                    client_order_id=client_order_id,
+                )
+            return told
+        dealer.learn(found.order)
         if known is not None and known.state == "unknown":
             self.once.note_found(known, found.order)
         return found.order

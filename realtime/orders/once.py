@@ -150,6 +150,7 @@ class Once:
         known.state, known.order_id = "placed", order.id
         facts = _names(known) | {"order_id": order.id, "status": order.status}
         log.info("order.found", **facts)
+        self._dealers[known.account].doubt(known.client_order_id, order.id)
         self._journal.note("order.found", facts)
 
     def _spawn(self, errand: Errand) -> "asyncio.Task[Outcome]":
@@ -267,6 +268,7 @@ class Once:
         facts = {**_names(known), "message": lost.message}
         self.outcomes["unknown"] += 1
         log.error("order.unknown", **facts)
+        self._dealers[known.account].doubt(known.client_order_id, None)
         self._journal.note("order.unknown", facts)
         if self._group is not None and len(self._pursuits) < PURSUITS_MOST:
             pursuit = self._group.create_task(

@@ -79,6 +79,17 @@ class Gone(Struct, frozen=True):
     account_id: AccountLabel
 
 
+class Unknown(Struct, frozen=True):
+    """Event `unknown`: an order was sent through here, and nobody knows whether the broker has it.
+
+    With `order_id` it was found after all.
+    """
+
+    account_id: AccountLabel
+    client_order_id: str
+    order_id: str | None
+
+
 def account_stand(record: Record) -> AccountStand:
     """The figures of a record."""
     confirmed = record.confirmed_at

@@ -94,6 +94,17 @@ def test_a_link_that_is_lost_and_comes_back() -> None:
     ]
 
 
+def test_an_order_of_which_nobody_knows() -> None:
+    assert shown(
+        news(),
+        event("unknown", client_order_id="o-1", order_id=None),
+        event("unknown", client_order_id="o-1", order_id="0a"),
+    ) == [
+        "unknown: nobody knows whether the broker has order o-1; it goes on being asked",
+        "found: order o-1 is there after all",
+    ]
+
+
 def test_a_link_that_is_refused_or_deaf() -> None:
     refused = link("refused", last_error_message="key refused (401)", remedy="check secrets.toml")
     assert shown(news(), refused, link("deaf")) == [

@@ -8,11 +8,12 @@ from msgspec import Raw, Struct, structs
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.server.push.kinds import Corrected, GapFound, Kind
 from realtime.server.push.log import Entry, Log
-from realtime.store import Record, Store
+from realtime.store import Doubt, Record, Store
 from realtime.views.accounts import account_row
 from realtime.views.changes import (
     Gap,
     Gone,
+    Unknown,
     account_stand,
     changed_orders,
     link_stand,
@@ -114,6 +115,8 @@ def _told(entry: Entry) -> bytes:
             return b"event: order\ndata: %b\n\n" % _with_account(_written(update), entry.label)
         case Corrected(record=record, changed=changed, removed=removed):
             return event("orders", changed_orders(record, changed, removed))
+        case Doubt(client_order_id=client_order_id, order_id=order_id):
+            return event("unknown", Unknown(entry.label, client_order_id, order_id))
         case GapFound() as found:
             return event("gap", _gap(entry.label, found))
         case _:

@@ -12,15 +12,17 @@ from msgspec import Struct
 from realtime.core.model import Order, OrderId, TradeUpdate
 from realtime.core.orders import flatten
 from realtime.core.state import Execution
-from realtime.store import Change, Record
+from realtime.store import Change, Doubt, Record
 
-Kind = Literal["order", "changed", "working", "account", "positions", "link", "row", "gap", "gone"]
+Kind = Literal[
+    "order", "changed", "working", "doubt", "account", "positions", "link", "row", "gap", "gone"
+]
 
 Type = Literal["order", "account", "positions", "link", "row"]
 """What a reader can choose; `gap` and `gone` come with any choice."""
 
 KINDS: Mapping[Type, frozenset[Kind]] = {
-    "order": frozenset({"order", "changed", "working"}),
+    "order": frozenset({"order", "changed", "working", "doubt"}),
     "account": frozenset({"account"}),
     "positions": frozenset({"positions"}),
     "link": frozenset({"link"}),
@@ -52,7 +54,7 @@ class GapFound(Struct, frozen=True):
     recovered: tuple[Execution, ...]
 
 
-Told = TradeUpdate | Corrected | GapFound | None
+Told = TradeUpdate | Corrected | GapFound | Doubt | None
 
 
 def kinds_of(change: Change) -> Iterator[tuple[Kind, Told]]:
@@ -67,6 +69,8 @@ def kinds_of(change: Change) -> Iterator[tuple[Kind, Told]]:
         for kind in SNAPSHOT:
             yield kind, None
         return
+    if change.doubt is not None:
+        yield "doubt", change.doubt
     yield from _gap(change, before, after)
     yield from _orders(change, before, after)
     yield from _parts(before, after)

@@ -13,7 +13,15 @@ from realtime.server.push.broadcast import Subscription
 from realtime.server.push.frames import Heartbeat, Ready, Resync
 from realtime.server.push.kinds import ALWAYS, KINDS, Type
 from realtime.views.accounts import AccountRow
-from realtime.views.changes import AccountStand, Gap, Gone, LinkStand, OrdersStand, PositionsStand
+from realtime.views.changes import (
+    AccountStand,
+    Gap,
+    Gone,
+    LinkStand,
+    OrdersStand,
+    PositionsStand,
+    Unknown,
+)
 from realtime.views.filters import ShortWord
 
 
@@ -26,6 +34,7 @@ class ToldUpdate(TradeUpdate, frozen=True, kw_only=True):
 EVENTS: Mapping[str, type[Struct]] = {
     "order": ToldUpdate,
     "orders": OrdersStand,
+    "unknown": Unknown,
     "account": AccountStand,
     "positions": PositionsStand,
     "link": LinkStand,

@@ -1,6 +1,7 @@
 """Orders over HTTP: place, read back, replace, cancel, many at once."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -187,10 +188,52 @@ def test_unknown_is_said_and_can_be_asked_again(tmp_path: Path) -> None:
         unknown = await trader.ask(
             "GET", "/orders/by_client_order_id?client_order_id=o-1&account_id=alpha"
         )
-        assert unknown.status == 404
+        assert (unknown.status, unknown.json["code"]) == (504, "order_unknown")
+        never = await trader.ask(
+            "GET", "/orders/by_client_order_id?client_order_id=o-2&account_id=alpha"
+        )
+        assert (never.status, never.json["code"]) == (404, "unknown_order")
         again = await trader.order(client_order_id="o-1")
         assert again.status == 200
         assert len(trader.at_broker("alpha")) == 1
+
+    play(scene, tmp_path)
+
+
+def test_unknown_is_pushed(tmp_path: Path) -> None:
+    """Whoever listens hears that nobody knows, and that it was found; only of their accounts."""
+
+    async def scene(trader: Trader) -> None:
+        url = f"http://127.0.0.1:{trader.farm.daemon.port}/realtime/events?types=order&account_id="
+        heard: dict[str, list[tuple[str, object]]] = {"alpha": [], "bravo": []}
+
+        async def listen(label: str) -> None:
+            async with trader.farm.http.get(url + label) as answer:
+                async for raw in answer.content:
+                    name, _, data = raw.decode().strip().partition(": ")
+                    if name == "event":
+                        kind = data
+                    elif name == "data" and kind == "unknown":
+                        heard[label].append((kind, json.loads(data)))
+
+        listening = [asyncio.create_task(listen(label)) for label in heard]
+        await asyncio.sleep(1)
+        trader.farm.simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
+        lost = await trader.order(client_order_id="o-1")
+        assert lost.json["code"] == "order_unknown"
+        told = {"account_id": "alpha", "client_order_id": "o-1", "order_id": None}
+        await trader.farm.until(lambda: heard["alpha"] == [("unknown", told)])
+        trader.farm.simulator.exchange.submit(
+            "alpha",
+            {"symbol": "AAPL", "qty": "1", "side": "buy", **MARKET, "client_order_id": "o-1"},
+        )
+        await trader.farm.until(lambda: len(heard["alpha"]) == 2)
+        order_id = trader.at_broker("alpha")[0]["id"]
+        assert heard["alpha"][1] == ("unknown", {**told, "order_id": order_id})
+        assert not heard["bravo"]
+        for task in listening:
+            task.cancel()
+        await asyncio.wait(listening)
 
     play(scene, tmp_path)
 
