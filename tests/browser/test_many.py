@@ -37,7 +37,7 @@ LONGEST_MS = 1000
 @pytest.fixture
 def thousand() -> Store:
     store = Store(boot="b00t")
-    for number in range(1000):
+    for number in range(ACCOUNTS):
         equity = str(Decimal("1000.01") + number)
         state = structs.replace(state_of(), account=structs.replace(ACCOUNT, equity=equity))
         put(store, f"account_{number:03}", LIVE, state)
@@ -110,3 +110,13 @@ async def test_two_thousand_changes_a_second_hold_up_nobody(
         record_property("page", f"busy {busy / took_s:.0%}, longest task {longest:.0f} ms")
         assert busy / took_s < BUSIEST
         assert longest < LONGEST_MS
+
+
+async def test_a_phone_scrolls_through_all_of_them(thousand: Store, open_page: Open) -> None:
+    """What stands below the rows is below all thousand, not only below those that are drawn."""
+    async for url in served(thousand):
+        page = await open_page(url, width=390, height=844)
+        await there(page)
+        await expect(page.locator("table.farm")).to_have_attribute("aria-rowcount", "1001")
+        height = (await page.locator("table.farm").bounding_box() or {})["height"]
+        assert height == ACCOUNTS * 62

@@ -1,8 +1,10 @@
 """The live page, as somebody who looks at it meets it."""
 
 import re
+from functools import partial
 
 import pytest
+from msgspec import Struct, convert
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open
@@ -10,6 +12,16 @@ from tests.browser.relay import Relay
 from tests.farm import Farm
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+class Book(Struct):
+    """What the exchange knows of an account."""
+
+    label: str
+    executions: list[dict[str, object]]
+
+
+LABELS = ("alpha", "bravo", "charlie")
 
 
 async def all_live(page: Page, count: int = 3) -> None:
@@ -55,6 +67,51 @@ async def test_a_cut_is_said_and_nothing_is_missed(
     await expect(page.locator(".feed li").first).to_contain_text("7 KO @ ")
     await expect(strip).to_be_empty()
     await expect(page.locator("main")).to_have_css("filter", "none")
+
+
+FEED = """[...document.querySelectorAll(".feed li")].map(line => [
+    line.querySelector("a").textContent, line.querySelector(".side").textContent.toLowerCase(),
+    line.querySelector(".what b").textContent.replace(/,/g, ""),
+].join(" "))"""
+
+
+async def test_after_cuts_the_feed_is_the_exchanges_own_book(
+    pair: Farm, line: Relay, open_page: Open
+) -> None:
+    """Fills before, during and after two cuts: each is told once, none is missing."""
+    page = await open_page(line.url)
+    await all_live(page)
+    for turn in range(1, 9):
+        if turn in (3, 6):
+            line.cut()
+            await expect(page.locator("html")).to_have_attribute("data-link", "lost")
+        for label in LABELS:
+            pair.buy(label, "F", str(turn))
+        await pair.until(partial(all_know, pair, turn))
+        if turn in (4, 7):
+            line.mend()
+            await all_live(page)
+    await pair.until(lambda: not any(pair.working(label) for label in LABELS))
+    told = await executions(pair)
+    assert len(told) >= 24  # an order may fill in parts
+    await expect(page.locator(".feed li")).to_have_count(len(told))
+    assert sorted(await page.evaluate(FEED)) == told
+
+
+def all_know(pair: Farm, fills: int) -> bool:
+    """Whether the daemon has that many executions of each account."""
+    kept = [pair.record(label).state.executions.values() for label in LABELS]
+    return all(sum(map(len, each)) >= fills for each in kept)
+
+
+async def executions(pair: Farm) -> list[str]:
+    """What the exchange has in its books."""
+    books = [convert(await pair.broker(f"/books/{label}"), Book) for label in LABELS]
+    return sorted(
+        f"{book.label} {each['side']} {each['qty']} {each['symbol']}"
+        for book in books
+        for each in book.executions
+    )
 
 
 async def test_an_account_that_is_not_followed_never_looks_live(
