@@ -193,6 +193,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=HistoryQuery,
         answer=answer_whole_history,
         document=HistoryDocument,
+        media=("text/csv",),
     ),
     Route(
         paths=("/realtime/history/{account_id}",),
@@ -200,6 +201,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=HistoryQuery,
         answer=answer_history,
         document=HistoryDocument,
+        media=("text/csv",),
         problems=("unknown_account",),
     ),
     Route(
