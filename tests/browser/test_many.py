@@ -118,5 +118,6 @@ async def test_a_phone_scrolls_through_all_of_them(thousand: Store, open_page: O
         page = await open_page(url, width=390, height=844)
         await there(page)
         await expect(page.locator("table.farm")).to_have_attribute("aria-rowcount", "1001")
-        height = (await page.locator("table.farm").bounding_box() or {})["height"]
-        assert height == ACCOUNTS * 62
+        box = await page.locator("table.farm").bounding_box()
+        assert box is not None
+        assert box["height"] == ACCOUNTS * 62
