@@ -11,8 +11,20 @@ from msgspec import Meta, Struct
 from realtime.simulator.exchange.engine import Exchange
 
 # Decimal strings as the broker writes them: no exponent, no NaN. A price is above zero.
-Price = Annotated[str, Meta(pattern=r"^(?=.*[1-9])\d{1,9}(\.\d{1,9})?$")]
-Amount = Annotated[str, Meta(pattern=r"^-?\d{1,12}(\.\d{1,9})?$")]
+Price = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.*[1-9])\d{1,9}(\.\d{1,9})?$",
+        description='a price above zero as a string, such as "200.5"',
+    ),
+]
+Amount = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?\d{1,12}(\.\d{1,9})?$",
+        description='an amount as a string, such as "500" or "-99.5"',
+    ),
+]
 
 
 class Simulated(Protocol):

@@ -11,8 +11,9 @@ from aiohttp import web
 from realtime.simulator.answers import json_answer
 from realtime.simulator.commands import COMMANDS, Command, Simulated, quirks
 from realtime.simulator.exchange.engine import Refusal
+from realtime.simulator.explain import explain, nearest
 from realtime.simulator.faults.board import Switchboard, as_json
-from realtime.simulator.faults.catalogue import BadFault, describe, nearest, read_fault
+from realtime.simulator.faults.catalogue import BadFault, describe, read_fault
 from realtime.simulator.tally import Tally
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,6 +54,7 @@ class ControlRoom:
         router.add_get("/_sim/traffic", _guarded(self._traffic))
         for command in COMMANDS:
             router.add_post(f"/_sim/{command.path}", _guarded(self._handler(command)))
+        router.add_route("*", "/_sim/{unknown:.*}", _guarded(self._unknown))
 
     async def _index(self, request: web.Request) -> web.Response:
         return json_answer(
@@ -116,6 +118,11 @@ class ControlRoom:
     async def _traffic(self, request: web.Request) -> web.Response:
         return json_answer({"activity": self._sim.status()["activity"]})
 
+    async def _unknown(self, request: web.Request) -> web.Response:
+        raise NoSuchThing(
+            f"no {request.method} {request.path[:80]} here; GET /_sim lists all routes"
+        )
+
     def _handler(self, command: type[Command]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             body = _read(await _json(request), command)
@@ -166,7 +173,7 @@ def _read(body: object, command: type[Command]) -> Command:
     try:
         return msgspec.convert(body, command)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"{command.path}: {error}") from error
+        raise BadRequest(f"{command.path}: {explain(error, command)}") from error
 
 
 def _help(command: type[Command]) -> str:

@@ -45,6 +45,13 @@ async def test_faults_are_listed_and_removed_one_by_one(rest: Rest) -> None:
         ({"kind": "cut", "for_s": 0}, "$.for_s"),
         ({"kind": "cut", "count": 0}, "$.count"),
         ({"kind": "second_connection", "mode": "third"}, "$.mode"),
+        ({"kind": "second_connection", "mode": "evict"}, "did you mean 'evict-oldest'"),
+        ({"kind": "drop", "event": "fil"}, "did you mean 'fill'"),
+        ({"kind": "missing_fields", "fields": ["prize"]}, "did you mean 'price'"),
+        ({"kind": "missing_fields", "fields": []}, "length >= 1"),
+        ({"kind": "latency", "path": "v2"}, 'the beginning of a path, such as "/v2/orders"'),
+        ({"kind": "latency", "method": "FETCH"}, "Expected GET, POST, PATCH or DELETE"),
+        ({"kind": "cut", "clean": True, "code": 1006}, "1006 is a cut without `clean`"),
         ({"kind": 7}, "unknown kind 7"),
         ({}, "unknown kind None"),
         ([], "a fault is a JSON object"),
@@ -81,6 +88,8 @@ async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> No
         ("traffic", {"activity": -1}, "$.activity"),
         ("traffic", {}, "activity"),
         ("market", {"mode": "sometimes"}, "$.mode"),
+        ("market", {"mode": "opn"}, "did you mean 'open'"),
+        ("set_price", {"symbol": "AAPL", "price": "0"}, 'above zero as a string, such as "200.5"'),
         ("set_price", {"symbol": "AAPL", "price": "much"}, "$.price"),
         ("set_price", {"symbol": "AAPL", "price": "NaN"}, "$.price"),
         ("set_price", {"symbol": "AAPL", "price": "-5"}, "$.price"),
@@ -103,6 +112,13 @@ async def test_bad_command_is_400(rest: Rest, path: str, body: object, says: str
     assert status == 400, answer
     assert answer["error"]
     assert says in answer["error"]
+
+
+async def test_unknown_routes_point_to_the_list(rest: Rest) -> None:
+    for method, path in (("GET", "/_sim/bookz"), ("PUT", "/_sim/traffic")):
+        status, answer = await rest.ask(method, path)
+        assert status == 404
+        assert answer == {"error": f"no {method} {path} here; GET /_sim lists all routes"}
 
 
 async def command(rest: Rest, path: str, **body: object) -> Any:

@@ -1,9 +1,8 @@
 """Every kind of fault by its word: reading one from JSON, and the help that `/_sim` shows."""
 
-from difflib import get_close_matches
-
 import msgspec
 
+from realtime.simulator.explain import explain, nearest
 from realtime.simulator.faults import frames, requests, sockets
 from realtime.simulator.faults.kinds import Kind
 
@@ -34,18 +33,12 @@ def read_fault(body: object) -> Kind:
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
-        raise BadFault(f"{word}: {error}") from error
+        raise BadFault(f"{word}: {explain(error, kind)}") from error
 
 
 def describe() -> dict[str, object]:
     """The catalogue as JSON: word → what it does and its parameters with their defaults."""
     return {word: _describe(kind) for word, kind in KINDS.items()}
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """The end of an error sentence: the nearest known word, or all of them."""
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f": did you mean {close[0]!r}?" if close else f": one of {', '.join(known)}"
 
 
 def _describe(kind: type[Kind]) -> dict[str, object]:

@@ -6,6 +6,11 @@ from msgspec import Meta
 
 from realtime.simulator.faults.kinds import Duration, FrameKind, Seconds, SocketKind
 
+Field = Literal[
+    "at", "event", "event_id", "execution_id", "legs", "order", "position_qty", "position_qtys",
+    "previous_execution_id", "price", "qty", "reason", "settle_date", "swap_rate", "timestamp",
+]  # fmt: skip
+
 
 class Drop(FrameKind, frozen=True, kw_only=True, tag="drop"):
     """Never send the event."""
@@ -58,7 +63,7 @@ class NullData(FrameKind, frozen=True, kw_only=True, tag="null_data"):
 class MissingFields(FrameKind, frozen=True, kw_only=True, tag="missing_fields"):
     """Leave these keys out of the event's `data`; by default those that older frames lack."""
 
-    fields: tuple[str, ...] = ("event_id", "at")
+    fields: Annotated[tuple[Field, ...], Meta(min_length=1)] = ("event_id", "at")
 
 
 class Garbage(FrameKind, frozen=True, kw_only=True, tag="garbage"):

@@ -4,7 +4,7 @@ A kind is a frozen Struct whose tag is the word used in `/_sim/faults`; its docs
 shown there.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -14,6 +14,19 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Status = Annotated[int, Meta(ge=400, le=599)]
 CloseCode = Annotated[int, Meta(ge=1000, le=4999)]
 Probability = Annotated[float, Meta(gt=0, le=1)]
+Event = Literal[
+    "accepted", "calculated", "canceled", "done_for_day", "expired", "fill", "held", "new",
+    "order_cancel_rejected", "order_replace_rejected", "partial_fill", "pending_cancel",
+    "pending_new", "pending_replace", "rejected", "replaced", "stopped", "suspended", "trade_bust",
+    "trade_correct",
+]  # fmt: skip
+Method = Annotated[
+    str,
+    Meta(pattern="^(?i:get|post|patch|delete)$", description="GET, POST, PATCH or DELETE"),
+]
+PathStart = Annotated[
+    str, Meta(pattern="^/", description='the beginning of a path, such as "/v2/orders"')
+]
 
 
 class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -40,14 +53,14 @@ class FrameKind(Kind, frozen=True, kw_only=True):
 
     every: Count = 1
     probability: Probability = 1.0
-    event: str | None = None
+    event: Event | None = None
 
 
 class RequestKind(Kind, frozen=True, kw_only=True):
     """A fault of REST answers: only for this `method`, only for paths that begin with `path`."""
 
-    method: str | None = None
-    path: str | None = None
+    method: Method | None = None
+    path: PathStart | None = None
 
     def concerns(self, method: str, path: str) -> bool:
         """Whether a request is one of those the fault is about."""

@@ -6,6 +6,9 @@ from msgspec import Meta
 
 from realtime.simulator.faults.kinds import CloseCode, Seconds, SocketKind, Status
 
+_NEVER_SENT = frozenset({1004, 1005, 1006, 1015})
+_LAST_DEFINED, _FIRST_FREE = 1015, 3000
+
 
 class Cut(SocketKind, frozen=True, kw_only=True, tag="cut"):
     """Cut every open socket now: TCP abort (the client sees 1006), or a close frame when `clean`.
@@ -16,6 +19,11 @@ class Cut(SocketKind, frozen=True, kw_only=True, tag="cut"):
     is_act: ClassVar[bool] = True
     clean: bool = False
     code: CloseCode = 1001
+
+    def __post_init__(self) -> None:
+        """Refuse codes that no close frame may carry (RFC 6455, 7.4)."""
+        if self.code in _NEVER_SENT or _LAST_DEFINED < self.code < _FIRST_FREE:
+            raise ValueError(f"no close frame can carry {self.code}; 1006 is a cut without `clean`")
 
 
 class ErrorFrame(SocketKind, frozen=True, kw_only=True, tag="error_frame"):

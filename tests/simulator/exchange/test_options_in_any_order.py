@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from realtime.simulator.exchange.engine import Refusal
 from realtime.simulator.exchange.orders import TERMINAL
-from tests.simulator.exchange.test_engine import Json, check_frames, executions
-from tests.simulator.exchange.world import World
+from tests.simulator.exchange.test_engine import check_frames, executions
+from tests.simulator.exchange.world import Json, World
 
 CALLS = ("NVDA261120C00180000", "NVDA261120C00200000", "NVDA261120C00210000")
 PUTS = ("NVDA261120P00180000", "NVDA261120P00200000")
