@@ -35,7 +35,7 @@ from realtime.orders.principal import Principal
 from realtime.orders.refusal import Declined, Unresolved
 from realtime.orders.results import AccountClosing, Placed
 from realtime.orders.seats import Seat
-from realtime.orders.ticket import Placement, read_value
+from realtime.orders.ticket import Changes, Placement, read_value
 from realtime.seating import permit_of, rules_of
 
 T = TypeVar("T")
@@ -163,6 +163,13 @@ class Accounts:
         wishes = [_read(dict(order)) for order in orders]
         return await self.floor.gateway.place_all(wishes, self._who, key=key)
 
+    async def replace_order(
+        self, account: str, order_id: str, *, key: str | None = None, **changes: object
+    ) -> Placed:
+        """Replace an order: Alpaca's fields; gives its successor. Raises as `place_order`."""
+        read = read_value(changes, Changes)
+        return await self.floor.gateway.replace(account, order_id, read, self._who, key=key)
+
     async def cancel_order(self, account: str, order_id: str) -> None:
         """Cancel an order. Raises `Declined` or `Unresolved`."""
         await self.floor.gateway.cancel(account, order_id, self._who)
@@ -243,6 +250,12 @@ class OneAccount:
     async def place_order(self, *, key: str | None = None, **order: object) -> Placed:
         """Place an order here; as `Accounts.place_order`."""
         return await self._accounts.place_order(key=key, **{**order, "account_id": self.label})
+
+    async def replace_order(
+        self, order_id: str, *, key: str | None = None, **changes: object
+    ) -> Placed:
+        """Replace an order; as `Accounts.replace_order`."""
+        return await self._accounts.replace_order(self.label, order_id, key=key, **changes)
 
     async def cancel_order(self, order_id: str) -> None:
         """Cancel an order."""
