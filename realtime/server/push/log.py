@@ -36,19 +36,10 @@ class Entry(Struct, eq=False, gc=False):
     kind: Kind
     told: Told | bytes
     """What is to be rendered; a trade update as the frame that told it."""
+    size: int = 0
+    """Bytes that it is counted as; the rendering, which replaces what is told, as much."""
     body: bytes | None = None
     """The rendering, once there is one."""
-
-    @property
-    def size(self) -> int:
-        """Bytes that it is counted as."""
-        return _size(self.told)
-
-
-def _size(told: Told | bytes) -> int:
-    if isinstance(told, bytes):
-        return len(told)
-    return ORDER_BYTES * len(told.changed) if isinstance(told, Corrected) else 0
 
 
 class Log:
@@ -100,10 +91,19 @@ class Log:
 
     def _append(self, label: AccountLabel, kind: Kind, told: Told) -> None:
         self.head += 1
-        kept = told.frame if isinstance(told, TradeUpdate) and told.frame else told
-        entry = Entry(self.head, label, kind, kept)
+        if told is None:  # most are marks
+            entry = Entry(self.head, label, kind, None)
+        else:
+            entry = _weighed(self.head, label, kind, told)
+            self._bytes += entry.size
         self._entries.append(entry)
         self._newest[label] = self.head
-        self._bytes += entry.size
         while len(self._entries) > self._entries_most or self._bytes > self._bytes_most:
             self._bytes -= self._entries.popleft().size
+
+
+def _weighed(seq: int, label: AccountLabel, kind: Kind, told: Told) -> Entry:
+    if isinstance(told, TradeUpdate) and told.frame:
+        return Entry(seq, label, kind, told.frame, len(told.frame))
+    size = ORDER_BYTES * len(told.changed) if isinstance(told, Corrected) else 0
+    return Entry(seq, label, kind, told, size)
