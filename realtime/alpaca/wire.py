@@ -13,7 +13,6 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
-from msgspec.structs import replace
 
 from realtime.alpaca.answers import NEW_KEY
 from realtime.alpaca.lenient import DEPTH_MAX, MISFIT, mend, split_array, split_object, text
@@ -141,8 +140,8 @@ def _told(update: TradeUpdate | None) -> Message:
         return Ignored("trade update without data")
     if not update.event:
         raise ProtocolViolation("frame.data.event: missing")
-    order = _identified(update.order, "frame.data.order")
-    return update if order is update.order else replace(update, order=order)
+    _identified(update.order, "frame.data.order")
+    return update
 
 
 def _answered(message: Authorization | Listening) -> Message:
@@ -154,8 +153,9 @@ def _answered(message: Authorization | Listening) -> Message:
 
 def _identified(order: Order, path: str) -> Order:
     _check_identity(order, path)
-    order = in_rest_form(order)
-    share_words(order)  # it was made in this moment: nobody else holds it
+    # It was made in this moment and nobody else holds it: what follows changes it in place.
+    in_rest_form(order)
+    share_words(order)
     return order
 
 

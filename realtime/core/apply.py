@@ -227,10 +227,10 @@ def _fill_doubts(
     """
     doubts: list[Doubt] = []
     for told, _ in flatten(update.order):
-        own = any(e.order_id == told.id for e in executions)
+        own = [e for e in executions if e.order_id == told.id]
         if not own and state.orders.get(told.id) is before.orders.get(told.id):
             continue
-        if _grown(before, state, told.id) == _executed(before, executions, told.id):
+        if _grown(before, state, told.id) == _executed(before, own, told.id):
             continue
         lacked, lacks = unexplained(before, told.id), unexplained(state, told.id)
         if lacks > max(lacked, ZERO) or lacks < min(lacked, ZERO):
@@ -251,15 +251,12 @@ def _grown(before: AccountState, state: AccountState, order_id: OrderId) -> obje
 
 
 def _executed(before: AccountState, executions: Iterable[Execution], order_id: OrderId) -> object:
-    known = before.executions.get(order_id, {})
-    return sum(
-        (
-            number(e.qty) - (number(known[e.execution_id].qty) if e.execution_id in known else ZERO)
-            for e in executions
-            if e.order_id == order_id
-        ),
-        ZERO,
-    )
+    """What these executions of an order add to those known before."""
+    known, total = before.executions.get(order_id, {}), ZERO
+    for execution in executions:
+        old = known.get(execution.execution_id)
+        total += number(execution.qty) - (number(old.qty) if old is not None else ZERO)
+    return total
 
 
 def _key(update: TradeUpdate, execution: Execution) -> PositionKey:

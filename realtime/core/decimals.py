@@ -23,7 +23,9 @@ def number(text: str | None) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Write a decimal as the broker does: no exponent, no trailing zeros."""
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")  # three times as slow, and seldom needed
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text

@@ -75,13 +75,8 @@ def identity_by_quantity(order_id: OrderId, cumulative: str | None) -> Execution
 
 def _own_execution(update: TradeUpdate, qty: str) -> Execution:
     order = update.order
-    fallback = (
-        ExecutionId(f"{update.event}:{update.previous_execution_id}")
-        if update.event in UNDOING
-        else identity_by_quantity(order.id, order.filled_qty)
-    )
     return Execution(
-        execution_id=update.execution_id or fallback,
+        execution_id=update.execution_id or _identity(update),
         order_id=order.id,
         symbol=order.symbol or "",
         side=order.side or "",
@@ -89,6 +84,12 @@ def _own_execution(update: TradeUpdate, qty: str) -> Execution:
         price=update.price or "0",
         at=update.timestamp or update.at,
     )
+
+
+def _identity(update: TradeUpdate) -> ExecutionId:
+    if update.event in UNDOING:
+        return ExecutionId(f"{update.event}:{update.previous_execution_id}")
+    return identity_by_quantity(update.order.id, update.order.filled_qty)
 
 
 def _leg_execution(leg: LegFill, order: Order | None, update: TradeUpdate) -> Execution:

@@ -11,7 +11,7 @@ if it sets an order back, that starts a new era, too. Within a microsecond the h
 newer again; of two equals REST's form is taken (trailing stops move there without an event).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from msgspec import structs
 
@@ -40,11 +40,16 @@ PROGRESS: Mapping[str, int] = {
 """How far along an open order is: decides between versions of one microsecond."""
 
 
-def flatten(order: Order, parent: OrderId | None = None) -> Iterator[tuple[Order, OrderId | None]]:
+def flatten(
+    order: Order, parent: OrderId | None = None
+) -> tuple[tuple[Order, OrderId | None], ...]:
     """The order without its legs, then each leg; each with its parent's id."""
-    yield (order if order.legs is None else structs.replace(order, legs=None)), parent
-    for leg in order.legs or ():
-        yield from flatten(leg, order.id)
+    if order.legs is None:
+        return ((order, parent),)
+    flat = [(structs.replace(order, legs=None), parent)]
+    for leg in order.legs:
+        flat += flatten(leg, order.id)
+    return tuple(flat)
 
 
 def outranks(candidate: Order, current: Order, busted_at: int) -> bool:

@@ -32,15 +32,21 @@ def after_execution(
         asset_id=order.asset_id, symbol=symbol, asset_class=order.asset_class, qty="0"
     )
     average = _average(bare, before, now_held, number(qty), number(price))
-    return _valued(
-        structs.replace(
-            bare,
-            qty=plain(now_held),
-            side="long" if now_held > 0 else "short",
-            avg_entry_price=plain(average),
-            current_price=bare.current_price or price,
-            qty_available=_available(bare, before, now_held),
-        )
+    last = bare.current_price or price
+    each = OPTION_MULTIPLIER if bare.asset_class == "us_option" else 1
+    cost, value = now_held * average * each, now_held * number(last) * each
+    gain = value - cost
+    return structs.replace(
+        bare,
+        qty=plain(now_held),
+        side="long" if now_held > 0 else "short",
+        avg_entry_price=plain(average),
+        current_price=last,
+        qty_available=_available(bare, before, now_held),
+        market_value=plain(value),
+        cost_basis=plain(cost),
+        unrealized_pl=plain(gain),
+        unrealized_plpc=plain(_ratio(gain, cost)) if cost else None,
     )
 
 
@@ -61,20 +67,6 @@ def _available(old: Position, before: Decimal, after: Decimal) -> str:
         free = number(old.qty_available)
         return plain(free if abs(free) <= abs(after) else after)
     return plain(number(old.qty_available) + (after - before) if before * after >= 0 else after)
-
-
-def _valued(position: Position) -> Position:
-    qty, price = number(position.qty), number(position.current_price)
-    each = OPTION_MULTIPLIER if position.asset_class == "us_option" else 1
-    cost, value = qty * number(position.avg_entry_price) * each, qty * price * each
-    gain = value - cost
-    return structs.replace(
-        position,
-        market_value=plain(value),
-        cost_basis=plain(cost),
-        unrealized_pl=plain(gain),
-        unrealized_plpc=plain(_ratio(gain, cost)) if cost else None,
-    )
 
 
 def _ratio(gain: Decimal, cost: Decimal) -> Decimal:

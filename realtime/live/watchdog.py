@@ -6,6 +6,7 @@ read by id, then again with doubled patience while nothing changes.
 """
 
 import asyncio
+import math
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -59,7 +60,9 @@ class Watchdog:
         self._doubts = doubts
         self._due: dict[OrderId, tuple[float, float, Reason]] = {}
         """order's id → when it is due (loop time), patience then, reason watched"""
-        self._changed = asyncio.Event()
+        self._wakes_at = math.inf
+        """When `run` will look (loop time); a due time before that wakes it."""
+        self._is_sooner = asyncio.Event()
 
     def watch(self, orders: Iterable[Order]) -> None:
         """Begin, go on with, or end the watch over each order and its group."""
@@ -75,17 +78,19 @@ class Watchdog:
         elif known is None or known[2] != reason:
             due = asyncio.get_running_loop().time() + reason.patience_s
             self._due[order.id] = (due, reason.patience_s, reason)
-            self._changed.set()
+            if due < self._wakes_at:
+                self._is_sooner.set()
 
     async def run(self) -> None:
         """Doubt orders when they are due, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            self._changed.clear()
+            self._is_sooner.clear()
             first = min((due for due, _, _ in self._due.values()), default=None)
+            self._wakes_at = math.inf if first is None else first
             try:
                 async with asyncio.timeout_at(first):
-                    await self._changed.wait()
+                    await self._is_sooner.wait()
             except TimeoutError:
                 self._doubt_due(loop.time())
 

@@ -9,14 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Literal, TextIO, TypeVar, cast
+from functools import lru_cache
+from typing import Literal, TextIO, TypeVar
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+from structlog.contextvars import merge_contextvars
+from structlog.processors import format_exc_info
+from structlog.typing import EventDict, WrappedLogger
 
 from realtime.errors import ConfigError
 from realtime.logs.facts import conceal, plain
+from realtime.logs.logger import Logger
 from realtime.logs.output import Output
 from realtime.logs.sentences import printable, sentence
 
@@ -28,9 +32,12 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 FORMATS: tuple[Format, ...] = ("json", "text")
 
 
-def get_logger() -> FilteringBoundLogger:
+_LOGGER = Logger()
+
+
+def get_logger() -> Logger:
     """Give the logger of a file: `log = get_logger()` at its top."""
-    return cast("FilteringBoundLogger", structlog.get_logger())
+    return _LOGGER
 
 
 def configure(
@@ -48,21 +55,24 @@ def configure(
     output = Output(stream)
     render = _text if fmt == "text" else _json
 
-    def write(_logger: WrappedLogger, level_name: str, event: EventDict) -> str:
+    def line(logger: WrappedLogger, level_name: str, event: EventDict) -> str:
+        event = merge_contextvars(logger, level_name, event)
+        if "exc_info" in event:
+            event = format_exc_info(logger, level_name, event)
         if output.lost:
             event["lines_lost"] = output.lost
         return render(_ordered(event, level_name, clock()))
 
+    def write(level_name: str, event: EventDict) -> None:
+        output.write(line(None, level_name, event))
+
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.format_exc_info,
-            write,
-        ],
+        processors=[line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Lines(output),
         cache_logger_on_first_use=False,
     )
+    _LOGGER.go_straight(frozenset(LEVELS[LEVELS.index(level) :]), write, line)
     _adopt_library_logs()
 
 
@@ -98,15 +108,23 @@ class _Lines:
 
 def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]:
     """Put the four keys that every line has in front, for `grep` and the eye."""
+    second, millis = divmod(round(now * 1_000_000) // 1000, 1000)
     facts: dict[str, object] = {
-        "timestamp": datetime.fromtimestamp(now, UTC).isoformat("T", "milliseconds")[:-6] + "Z",
+        "timestamp": f"{_second(second)}.{millis:03}Z",
         "level": level_name,
         "event": plain(event.pop("event", None)),
         "account": plain(event.pop("account", None)),
     }
     for name, value in event.items():
-        facts.setdefault(conceal(name), plain(value))
+        said = conceal(name)
+        if said not in facts:
+            facts[said] = plain(value)
     return facts
+
+
+@lru_cache(maxsize=4)
+def _second(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 _encode = msgspec.json.Encoder().encode

@@ -14,10 +14,12 @@ def plain(value: object, depth: int = 0) -> object:
     """Give the value as JSON can hold it, every secret in it as `***`."""
     if type(value) is str:  # nearly every value of nearly every line
         return conceal(value)
+    if value is None or type(value) is float:
+        return value
     match value:
         case str():
             return conceal(value)
-        case None | bool() | float():
+        case bool() | float():
             return value
         case int():
             return value if -(2**63) <= value < 2**64 else hex(value)
