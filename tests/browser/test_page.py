@@ -58,7 +58,9 @@ async def test_a_cut_is_said_and_nothing_is_missed(
     await expect(html).to_have_attribute("data-link", "lost")
     await expect(strip).to_contain_text("No connection to the daemon")
     await expect(page.locator("main")).to_have_css("filter", "grayscale(1)")
-    assert (await page.title()).startswith("no connection")
+    assert (await page.title()) == "No connection · realtime"
+    await expect(page.locator("table.farm td.state .state").first).to_have_text("Unknown")
+    await expect(page.locator("dl.figures")).to_contain_text("– / 3 live")
     pair.buy("bravo", "KO", "7")
     await pair.until(lambda: bool(pair.record("bravo").state.positions))
     await expect(page.locator(".feed")).not_to_contain_text("KO")

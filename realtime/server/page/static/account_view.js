@@ -9,7 +9,7 @@ import { Figure, toneOf } from "./figure.js";
 import { Grid } from "./grid.js";
 import { ORDERS, POSITIONS } from "./account_columns.js";
 import { Stream } from "./stream.js";
-import { ago, clock, counted, now, standing } from "./words.js";
+import { ago, clock, counted, isConnected, now, standing, standingNow } from "./words.js";
 
 const ORDERS_SHOWN = 100;
 
@@ -100,7 +100,7 @@ export class AccountView {
     try {
       await this.account.read();
     } catch {
-      // The stream tells that there is no connection, and reads anew when there is.
+      return; // The stream tells that there is no connection, and reads anew when there is.
     }
     if (this.account.problem) this.#leave();
     const last = this.account.account;
@@ -174,10 +174,10 @@ export class AccountView {
     const { account, link } = this.account;
     const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, account?.account_number];
     say(this.about, parts.filter(Boolean).join(" · "));
-    const { word, tone, detail } = standing(link);
+    const { word, tone, detail } = standingNow(link);
     mark(this.state, "data-tone", tone);
     say(this.state.children[1], word);
-    say(this.state.children[2], detail || (link ? `since ${clock(link.since)}` : ""));
+    say(this.state.children[2], detail || (link && isConnected() ? `since ${clock(link.since)}` : ""));
     mark(this.element, "data-stale", this.account.stand?.stale ? "yes" : null);
   }
 
@@ -227,7 +227,7 @@ export class AccountView {
     const lines = past.map(described);
     if (link) {
       const isTold = past[0]?.state === link.state;
-      lines.splice(0, isTold ? 1 : 0, { ...described({ at: link.since, state: link.state, text: isTold ? past[0].text : errors(link) }), isNow: true });
+      lines.splice(0, isTold ? 1 : 0, { ...described({ at: link.since, state: link.state, text: isTold ? past[0].text : errors(link) }), isNow: isConnected() });
     }
     this.curve.gaps = this.#gaps();
     const key = JSON.stringify(lines);

@@ -4,7 +4,7 @@ import { badge } from "./badge.js";
 import { percent, spell } from "./decimal.js";
 import { make, mark, say } from "./dom.js";
 import { toneOf } from "./figure.js";
-import { STATES, age, standing } from "./words.js";
+import { STATES, age, standingNow } from "./words.js";
 
 const money = (key, name) => ({
   key, name, kind: "number",
@@ -50,7 +50,7 @@ function fillName(cell, { label, row }) {
 
 function fillState(cell, { link }) {
   cell.firstChild ?? cell.append(make("span", { class: "state" }, make("i", { class: "lamp", "aria-hidden": "true" }), make("span"), make("span", { class: "sub" })));
-  const { word, tone, detail } = standing(link);
+  const { word, tone, detail } = standingNow(link);
   const state = cell.firstChild;
   mark(state, "data-tone", tone);
   mark(cell.parentElement ?? cell, "data-stale", link?.stale && link.state !== "disabled" ? "yes" : null);

@@ -7,7 +7,7 @@ import { Feed } from "./feed.js";
 import { COLUMNS } from "./farm_columns.js";
 import { Figure, toneOf } from "./figure.js";
 import { FarmTable } from "./table.js";
-import { STATES, now } from "./words.js";
+import { STATES, isConnected, now } from "./words.js";
 
 const SORT_EVERY_MS = 1500;
 const TROUBLE = new Set(["live", "disabled"]);
@@ -98,7 +98,7 @@ export class FarmView {
     this.#showTable(totals);
     if (totals.known !== this.known) this.curve.restart();
     this.known = totals.known;
-    if (totals.known && this.farm.isComplete) this.curve.add(Math.floor(now() / 1000), approximate(totals.equity));
+    if (totals.known && this.farm.isComplete && isConnected()) this.curve.add(Math.floor(now() / 1000), approximate(totals.equity));
   }
 
   #read(query) {
@@ -160,7 +160,8 @@ export class FarmView {
     positions.show(totals.positions.toLocaleString("en"));
     orders.show(totals.openOrders.toLocaleString("en"));
     const meant = totals.accounts - disabled;
-    accounts.show(live.toLocaleString("en"), { beside: ` / ${meant.toLocaleString("en")} live`, tone: live < meant ? "warn" : null });
+    const known = isConnected() ? live.toLocaleString("en") : "–";
+    accounts.show(known, { beside: ` / ${meant.toLocaleString("en")} live`, tone: live < meant ? "warn" : null });
   }
 
   #showChips({ byState, accounts }) {

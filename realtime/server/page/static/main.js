@@ -12,7 +12,7 @@ import { SignIn, barred, signOut } from "./sign_in.js";
 import { Stream } from "./stream.js";
 import { Strip, ofConnection, ofLinks } from "./strip.js";
 import { switchTheme } from "./theme.js";
-import { ago, now } from "./words.js";
+import { ago, hearConnection, now } from "./words.js";
 
 const DRAW_EVERY_MS = 100;
 const TICK_MS = 1000;
@@ -60,6 +60,7 @@ function connected() {
   // Between two attempts nothing is better yet: lost is lost until the first word.
   connection.state = state === "connecting" && connection.state === "lost" ? "lost" : state;
   document.documentElement.dataset.link = connection.state;
+  hearConnection(connection.state !== "lost");
   if (connection.state === "lost") askWhy();
   due();
 }
@@ -121,7 +122,7 @@ function draw() {
   view.render();
   strip.show([...ofConnection(connection), ...(connection.state === "lost" ? [] : ofLinks(view.notices))]);
   curl.show(view.curl);
-  document.title = connection.state === "lost" ? `no connection · ${view.title}` : view.title;
+  document.title = connection.state === "lost" ? "No connection · realtime" : view.title;
   money.show(view.isPaper);
   drawGauges();
 }

@@ -8,6 +8,13 @@ export function hearClock(instant) {
   if (!Number.isNaN(theirs)) ahead = theirs - Date.now();
 }
 
+let isFollowed = true;
+
+/** Take that the daemon is, or is not, followed: without it no link is known to be live. */
+export function hearConnection(isThere) {
+  isFollowed = isThere;
+}
+
 /** The daemon's now, in milliseconds. */
 export function now() {
   return Date.now() + ahead;
@@ -71,6 +78,16 @@ export function standing(link) {
   if (link.state === "live" && link.stale) return { word: "Stale", tone: "warn", detail: link.stale_reason };
   if (link.state === "waiting") return { word, tone, detail: retry(link) };
   return { word, tone, detail: "" };
+}
+
+/** The same, as far as it is known at this moment. */
+export function standingNow(link) {
+  return standing(isFollowed ? link : null);
+}
+
+/** Whether the daemon is followed. */
+export function isConnected() {
+  return isFollowed;
 }
 
 /** When a waiting link tries again. */
