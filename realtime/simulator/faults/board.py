@@ -94,9 +94,10 @@ class Switchboard:
         return kind in self._faults
 
     def active(self, kind: type[K], label: str | None) -> Fault[K] | None:
-        """The oldest fault of a kind that is on for an account; nothing is counted.
+        """The fault of a kind that is on for an account; nothing is counted.
 
-        An account of None asks for faults that concern everybody.
+        Of several the oldest, so that they strike one after another; of states the newest, which
+        takes the place of what was. An account of None asks for faults that concern everybody.
         """
         for fault in self._matching(kind, label):
             return fault
@@ -125,9 +126,10 @@ class Switchboard:
         if kind not in self._faults:
             return []
         self._expire(kind)
+        faults = self._faults.get(kind, [])
         return [
             fault  # type: ignore[misc]  # the dict's key is the type of `what`
-            for fault in self._faults.get(kind, ())
+            for fault in (reversed(faults) if kind.is_state else faults)
             if not fault.is_spent and fault.what.account in (None, label)
         ]
 

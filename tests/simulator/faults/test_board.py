@@ -7,7 +7,7 @@ from realtime.simulator.faults.catalogue import KINDS, BadFault, describe, read_
 from realtime.simulator.faults.frames import Drop
 from realtime.simulator.faults.kinds import Kind
 from realtime.simulator.faults.requests import Latency, RateLimited
-from realtime.simulator.faults.sockets import Cut, Deaf
+from realtime.simulator.faults.sockets import Cut, Deaf, SecondConnection
 
 
 class Clock:
@@ -66,6 +66,21 @@ def test_oldest_fault_strikes_first(board: Switchboard) -> None:
     board.add(Latency(seconds=2))
     seconds = [board.strike_request(Latency, "alpha", "GET", "/v2/account") for _ in range(3)]
     assert [each.seconds for each in seconds if each] == [1, 2, 2]
+
+
+def test_newest_state_holds_until_it_ends(board: Switchboard, clock: Clock) -> None:
+    board.add(SecondConnection(mode="both"))
+    board.add(SecondConnection(mode="evict-oldest", for_s=5))
+    board.add(SecondConnection(mode="refuse-429", account="bravo"))
+
+    def mode(label: str) -> str:
+        fault = board.active(SecondConnection, label)
+        assert fault is not None
+        return fault.what.mode
+
+    assert (mode("alpha"), mode("bravo")) == ("evict-oldest", "refuse-429")
+    clock.now += 6
+    assert (mode("alpha"), mode("bravo")) == ("both", "refuse-429")
 
 
 def test_request_fault_passes_over_requests_it_is_not_about(board: Switchboard) -> None:
