@@ -24,7 +24,7 @@ from realtime.config.values import is_loopback
 from realtime.errors import ConfigError
 from realtime.following import STOP_S, Edge, Following
 from realtime.issuer import Issuer
-from realtime.logs import get_logger
+from realtime.logs import get_logger, lines_lost
 from realtime.orders.floor import Floor, open_floor
 from realtime.seating import rules_of
 from realtime.server.access import DOORKEEPER, AccessRules
@@ -216,6 +216,7 @@ def _composed(daemon: Daemon, edge: Edge, following: Following, floor: Floor) ->
         orders=floor.gateway.once.outcomes,
         halted=lambda: floor.halts.state.halted,
         reloads=lambda: daemon.last_reload,
+        log_lost=lines_lost,
     )
 
 

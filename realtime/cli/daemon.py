@@ -12,11 +12,12 @@ from realtime.app import Daemon, running
 from realtime.cli.descriptors import make_room
 from realtime.cli.loading import AboveBar, is_terminal, loading_bar
 from realtime.cli.readiness import Readiness, take_stock, until_ready
+from realtime.cli.service import Service
 from realtime.cli.stopping import told_to_stop
 from realtime.cli.world import real_world, run_in_loop, settle_memory
-from realtime.config.settings import Settings
+from realtime.config.settings import LogSettings, Settings
 from realtime.errors import ConfigError
-from realtime.logs import configure, configure_from, get_logger
+from realtime.logs import configure, configure_from, get_logger, look_for_file
 
 log = get_logger()
 
@@ -24,8 +25,8 @@ log = get_logger()
 def follow(
     settings: Settings, environ: Mapping[str, str], read: Callable[[], Settings] | None = None
 ) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C. The log is configured. `read` reads the files again,
-    on SIGHUP."""
+    """Run the daemon until SIGTERM or Ctrl-C. `read` reads the files again, on SIGHUP."""
+    _begin_log(settings, environ)
     for warning in settings.warnings:
         log.warning("config.warning", reason=warning)
     room = make_room(len(settings.accounts))
@@ -39,22 +40,32 @@ async def _follow(
     settings: Settings, environ: Mapping[str, str], read: Callable[[], Settings] | None
 ) -> None:
     began = asyncio.get_running_loop().time()
+    service = Service(environ)
     with told_to_stop(_tell_stop) as stop:
         reread = None if read is None else partial(asyncio.to_thread, read)
         async with (
             running(settings, real_world(), reread) as daemon,
             asyncio.TaskGroup() as tasks,
         ):
-            reloading = tasks.create_task(_reload_when_told(daemon), name="reload")
-            announcement = tasks.create_task(
-                _announce_ready(daemon, environ, began), name="readiness"
-            )
+            beside = [
+                tasks.create_task(_reload_when_told(daemon, service), name="reload"),
+                tasks.create_task(service.live(lambda: str(take_stock(daemon.store))), name="life"),
+                tasks.create_task(
+                    _announce_ready(daemon, environ, began, service), name="readiness"
+                ),
+            ]
             await stop.wait()
-            announcement.cancel()
-            reloading.cancel()
+            service.tell("STOPPING=1")
+            for task in beside:
+                task.cancel()
 
 
-async def _reload_when_told(daemon: Daemon) -> None:
+def _begin_log(settings: Settings, environ: Mapping[str, str]) -> None:
+    log = settings.log
+    configure_from(environ, level=log.level, fmt=log.format, file=log.file)
+
+
+async def _reload_when_told(daemon: Daemon, service: Service) -> None:
     """Read the files again at every SIGHUP; what is wrong with them stands in the log."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -63,25 +74,34 @@ async def _reload_when_told(daemon: Daemon) -> None:
         while True:
             await told.wait()
             told.clear()
+            service.reloading()
+            look_for_file()
             with suppress(ConfigError):  # it has been told
                 await daemon.reload()
+            service.tell("READY=1")
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _announce_ready(daemon: Daemon, environ: Mapping[str, str], began: float) -> None:
+async def _announce_ready(
+    daemon: Daemon, environ: Mapping[str, str], began: float, service: Service
+) -> None:
     """Say once that every account has been tried. `began` is the loop's time of the start."""
     enabled = take_stock(daemon.store).enabled
-    with _progress(enabled, environ) as advanced:
+    with _progress(enabled, daemon.settings, environ) as advanced:
         ready = await until_ready(daemon.store, advanced)
     settle_memory()
+    service.tell("READY=1", f"STATUS={ready}")
     _tell_ready(ready, asyncio.get_running_loop().time() - began)
 
 
 @contextmanager
-def _progress(enabled: int, environ: Mapping[str, str]) -> Iterator[Callable[[int], None]]:
+def _progress(
+    enabled: int, settings: Settings, environ: Mapping[str, str]
+) -> Iterator[Callable[[int], None]]:
     """Show a bar in place of a line an account, where that is what a person would want."""
-    plain_log = not (environ.get("REALTIME_LOG_LEVEL") or environ.get("REALTIME_LOG_FORMAT"))
+    wanted = any(environ.get(f"REALTIME_LOG_{name}") for name in ("LEVEL", "FORMAT", "FILE"))
+    plain_log = not wanted and settings.log == LogSettings()
     if not (is_terminal() and plain_log and enabled):
         yield lambda _: None
         return
@@ -91,7 +111,7 @@ def _progress(enabled: int, environ: Mapping[str, str]) -> Iterator[Callable[[in
         try:
             yield advanced
         finally:
-            configure_from(environ)
+            _begin_log(settings, environ)
 
 
 def _tell_ready(ready: Readiness, took_s: float) -> None:

@@ -16,7 +16,15 @@ import click
 )
 @click.option("--host", help="Address to listen on; 127.0.0.1.")
 @click.option("--port", type=int, help="Port to listen on; 8090.")
-def command(*, config: Path | None, host: str | None, port: int | None) -> None:
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where the log goes; stdout, or what [log] file says.",
+)
+def command(
+    *, config: Path | None, host: str | None, port: int | None, log_file: Path | None
+) -> None:
     """Follow the accounts of accounts.toml and serve their state until Ctrl-C or SIGTERM.
 
     Keys are read from secrets.toml beside it, or from the environment. `realtime check` tries
@@ -25,9 +33,7 @@ def command(*, config: Path | None, host: str | None, port: int | None) -> None:
     # `--help` must not pay for what only the command itself needs.
     from realtime.cli.daemon import follow  # noqa: PLC0415 - as above
     from realtime.config import load  # noqa: PLC0415 - as above
-    from realtime.logs import configure_from  # noqa: PLC0415 - as above
 
-    read = partial(load, config, environ=os.environ, host=host, port=port)
-    settings = read()
-    configure_from(os.environ)
-    follow(settings, os.environ, read)
+    environ = {**os.environ, **({"REALTIME_LOG_FILE": str(log_file)} if log_file else {})}
+    read = partial(load, config, environ=environ, host=host, port=port)
+    follow(read(), environ, read)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal, TextIO, TypeVar
+from pathlib import Path
+from typing import Literal, Protocol, TextIO, TypeVar
 
 import msgspec
 import structlog
@@ -20,6 +21,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from realtime.errors import ConfigError
 from realtime.logs.facts import conceal, plain
+from realtime.logs.file import LogFile
 from realtime.logs.logger import Logger
 from realtime.logs.output import Output
 from realtime.logs.sentences import printable, sentence
@@ -30,6 +32,21 @@ Word = TypeVar("Word", bound=str)
 
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 FORMATS: tuple[Format, ...] = ("json", "text")
+
+
+class Lines(Protocol):
+    """Where lines go. `lost`: how many in a row it would not take."""
+
+    lost: int
+
+    def write(self, line: str) -> None: ...
+
+
+class _Log:
+    """Where the log of this process goes, and what it lost."""
+
+    file: LogFile | None = None
+    lost = 0
 
 
 _LOGGER = Logger()
@@ -45,14 +62,21 @@ def configure(
     fmt: Format | None = None,
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.time,
+    file: Path | None = None,
 ) -> None:
-    """Send the log to a stream (stdout), as sentences if that is a terminal, else as JSON.
+    """Send the log to a file, or a stream (stdout), as sentences if that is a terminal, else as
+    JSON.
 
-    `clock` gives epoch seconds. May be called again; the last call holds.
+    `clock` gives epoch seconds. May be called again; the last call holds. Raises `ConfigError` if
+    the file cannot be opened.
     """
     stream = stream or sys.stdout
-    fmt = fmt or ("text" if stream.isatty() else "json")
-    output = Output(stream)
+    fmt = fmt or ("text" if file is None and stream.isatty() else "json")
+    opened = None if file is None else _opened(file)
+    if _Log.file is not None:
+        _Log.file.close()
+    _Log.file = opened
+    output: Lines = opened or Output(stream)
     render = _text if fmt == "text" else _json
 
     def line(logger: WrappedLogger, level_name: str, event: EventDict) -> str:
@@ -63,13 +87,15 @@ def configure(
             event["lines_lost"] = output.lost
         return render(_ordered(event, level_name, clock()))
 
+    lines = _Lines(output)
+
     def write(level_name: str, event: EventDict) -> None:
-        output.write(line(None, level_name, event))
+        lines.info(line(None, level_name, event))
 
     structlog.configure(
         processors=[line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Lines(output),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     _LOGGER.go_straight(frozenset(LEVELS[LEVELS.index(level) :]), write, line)
@@ -82,11 +108,36 @@ def configure_from(
     *,
     level: Level | None = None,
     fmt: Format | None = None,
+    file: Path | None = None,
 ) -> None:
-    """Configure by `REALTIME_LOG_LEVEL` and `REALTIME_LOG_FORMAT`; where these say nothing, by the
-    arguments. Raises `ConfigError`."""
+    """Configure by `REALTIME_LOG_LEVEL`, `REALTIME_LOG_FORMAT` and `REALTIME_LOG_FILE`; where these
+    say nothing, by the arguments. Raises `ConfigError`."""
     level = _choice(environ, "REALTIME_LOG_LEVEL", LEVELS) or level or "info"
-    configure(level, _choice(environ, "REALTIME_LOG_FORMAT", FORMATS) or fmt, stream)
+    fmt = _choice(environ, "REALTIME_LOG_FORMAT", FORMATS) or fmt
+    given = environ.get("REALTIME_LOG_FILE")
+    configure(level, fmt, stream, file=Path(given) if given else file)
+
+
+def look_for_file() -> None:
+    """If the log goes to a file: open it anew, should its name stand for another one by now."""
+    if _Log.file is not None:
+        _Log.file.look()
+
+
+def lines_lost() -> int:
+    """Lines that were lost since the process began."""
+    return _Log.lost
+
+
+def _opened(path: Path) -> LogFile:
+    try:
+        return LogFile(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no such name"
+        raise ConfigError(
+            f"the log {path} cannot be opened: {reason.lower()}",
+            remedy="make its directory writable, or choose another with [log] file or --log-file",
+        ) from error
 
 
 def _choice(environ: Mapping[str, str], name: str, words: tuple[Word, ...]) -> Word | None:
@@ -102,8 +153,14 @@ def _choice(environ: Mapping[str, str], name: str, words: tuple[Word, ...]) -> W
 class _Lines:
     """What structlog calls at the end of its chain: every level writes a line."""
 
-    def __init__(self, output: Output) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = output.write
+    def __init__(self, output: Lines) -> None:
+        self._output = output
+        self.debug = self.info = self.warning = self.error = self.critical = self._write
+
+    def _write(self, line: str) -> None:
+        self._output.write(line)
+        if self._output.lost:
+            _Log.lost += 1
 
 
 def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """`realtime run` as a program, against the simulator."""
 
+import asyncio
 import json
 import signal
 from asyncio.subprocess import Process
@@ -108,3 +109,31 @@ async def test_a_log_level_that_does_not_exist(sim: Simulator, config: Path) -> 
     answer = await run("run", "--config", str(config), REALTIME_LOG_LEVEL="loud")
     assert (answer.code, answer.out) == (MISUSED, "")
     assert answer.err.startswith("REALTIME_LOG_LEVEL: expected debug, info")
+
+
+async def until_told(path: Path, event: str) -> None:
+    """Wait for a line of a log file."""
+    async with asyncio.timeout(20):
+        while not path.exists() or event not in path.read_text():  # noqa: ASYNC110, ASYNC240 - a file
+            await asyncio.sleep(0.05)
+
+
+async def test_the_log_in_a_file_that_is_rotated(sim: Simulator, config: Path) -> None:
+    path = config.parent / "logs" / "run.log"
+    path.parent.mkdir()
+    edit(config, "[alpaca]", '[log]\nfile = "logs/run.log"\nlevel = "debug"\n\n[alpaca]')
+    async with daemon(config) as (process, _):
+        await until_told(path, "daemon.ready")
+        path.rename(path.with_suffix(".1"))
+        process.send_signal(signal.SIGHUP)
+        await until_told(path, "config.reloaded")
+        answer = await stop(process)
+    assert answer == (FINE, "", "")
+    assert '"level":"debug"' in path.with_suffix(".1").read_text()
+    assert json.loads(path.read_text().splitlines()[-1])["event"] == "daemon.stopped"
+
+
+async def test_a_log_that_cannot_be_written_is_exit_code_2(sim: Simulator, config: Path) -> None:
+    answer = await run("run", "--config", str(config), "--log-file", str(config.parent))
+    assert (answer.code, answer.out) == (MISUSED, "")
+    assert "cannot be opened: is a directory" in answer.err

@@ -1,0 +1,77 @@
+"""A log file that may be moved away, removed or full while it is written: none of that stops us."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+MODE = 0o640
+LOOK_S = 1.0
+"""How often the name is looked up: after a rotation lines go into the old file for so long."""
+
+
+class LogFile:
+    """Writes whole lines, each at once. A line that the disk will not take is counted in `lost`.
+
+    `now` gives seconds that never go back. Raises OSError if the file cannot be opened at first.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
+        self.lost = 0
+        self._path = path
+        self._now = now
+        self._torn = False  # the last line stopped in its middle
+        self._fd: int | None = _opened(path)
+        self._look_at = now() + LOOK_S
+
+    def write(self, line: str) -> None:
+        """Write a line and its end. Never raises."""
+        if self._now() >= self._look_at:
+            self.look()
+        try:
+            self._write(("\n" if self._torn else "") + line + "\n")
+        except OSError:
+            self.lost += 1
+        else:
+            self.lost = 0
+
+    def look(self) -> None:
+        """Open the file anew if its name stands for another one now, or for none."""
+        self._look_at = self._now() + LOOK_S
+        if self._fd is not None and _is_same(self._fd, self._path):
+            return
+        with contextlib.suppress(OSError):  # then the old one is written on: better than nothing
+            fresh = _opened(self._path)
+            self.close()
+            self._fd, self._torn = fresh, False
+
+    def close(self) -> None:
+        """Close the file."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    def _write(self, text: str) -> None:
+        if self._fd is None:
+            raise FileNotFoundError(self._path)
+        rest = memoryview(text.encode("utf-8", "replace"))
+        while rest:
+            written = os.write(self._fd, rest)
+            self._torn = written < len(rest)
+            rest = rest[written:]
+
+
+def _opened(path: Path) -> int:
+    # Not blocking: the name may be a pipe's that nobody reads.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    return os.open(path, flags, MODE)
+
+
+def _is_same(fd: int, path: Path) -> bool:
+    try:
+        named, mine = os.stat(path), os.fstat(fd)
+    except OSError:
+        return False
+    return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
