@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from realtime.cli.flags import Amount
+
 _HELP = """Serve simulated Alpaca accounts: REST, trading stream and faults on one port.
 
     Keys are demo-LABEL and demo-secret-LABEL: demo-alpha, demo-secret-alpha.
@@ -40,7 +42,7 @@ _HELP = """Serve simulated Alpaca accounts: REST, trading stream and faults on o
     help="Port to listen on; 0 picks a free one.",
 )  # fmt: skip
 @click.option(
-    "--activity", type=click.FloatRange(0, 100_000), default=20.0, show_default=True,
+    "--activity", type=Amount(0, 100_000), default=20.0, show_default=True,
     help="Events a second that the accounts make by themselves, in total; 0 is quiet.",
 )  # fmt: skip
 @click.option(
@@ -52,7 +54,7 @@ _HELP = """Serve simulated Alpaca accounts: REST, trading stream and faults on o
     help="Write accounts.toml and secrets.toml for `realtime run` into DIR.",
 )  # fmt: skip
 @click.option(
-    "--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    "--duration", type=Amount(0, 10_000_000, min_open=True), metavar="SECONDS",
     help="Stop after so long; without it, at Ctrl-C.",
 )  # fmt: skip
 def command(

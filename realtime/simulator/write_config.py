@@ -35,11 +35,14 @@ secret_key = "{secret}"
 def write_config(directory: Path, specs: Sequence[AccountSpec], url: str) -> Path:
     """Write both files into a directory, which is made if need be; return the accounts file.
 
-    Files of that name are replaced. Raises ConfigError if they cannot be written.
+    Files that an earlier run wrote are replaced, no others: they may hold real keys. Raises
+    ConfigError if the files cannot be written.
     """
     accounts, secrets = directory / "accounts.toml", directory / "secrets.toml"
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _must_be_ours(accounts, _HEAD)
+        _must_be_ours(secrets, _SECRETS_HEAD)
         _write(accounts, accounts_text(specs, url, accounts), 0o644)
         _write(secrets, secrets_text(specs), 0o600)
     except OSError as error:
@@ -69,6 +72,18 @@ def secrets_text(specs: Sequence[AccountSpec]) -> str:
     labels = [spec.label for spec in specs]
     tables = [_SECRET.format(label=x, key=key_of(x), secret=secret_of(x)) for x in labels]
     return _SECRETS_HEAD + "".join(tables)
+
+
+def _must_be_ours(path: Path, head: str) -> None:
+    """Refuse to replace what somebody else wrote."""
+    if not path.is_file():
+        return
+    first = head.partition("\n")[0].encode()
+    with path.open("rb") as file:
+        begins = file.read(len(first))
+    if begins and begins != first:
+        remedy = "give --write-config another directory, or move that file away"
+        raise ConfigError(f"{path} is not of a simulator and stays as it is", remedy=remedy)
 
 
 def _write(path: Path, text: str, mode: int) -> None:

@@ -78,7 +78,7 @@ def test_taken_port_is_said_with_a_remedy() -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [("--accounts", "0"), ("--port", "99999"), ("--activity", "-1"), ("--market", "mars"), ("x",)],
+    [("--accounts", "0"), ("--port", "99999"), ("--activity", "nan"), ("--market", "mars"), ("x",)],
 )
 def test_bad_flag_is_a_usage_error(args: tuple[str, ...]) -> None:
     with started(*args) as process:

@@ -33,11 +33,27 @@ def test_files_name_every_account_and_its_key(tmp_path: Path) -> None:
 
 
 def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
-    (tmp_path / "secrets.toml").write_text("old")
+    write_config(tmp_path, account_specs(2), URL)
     (tmp_path / "secrets.toml").chmod(0o644)
     write_config(tmp_path, account_specs(1), URL)
     assert (tmp_path / "secrets.toml").stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["accounts.toml", "secrets.toml"]
+
+
+@pytest.mark.parametrize("name", ["accounts.toml", "secrets.toml"])
+def test_files_of_others_stay_as_they_are(tmp_path: Path, name: str) -> None:
+    """They may hold real keys. Neither file is written then."""
+    (tmp_path / name).write_text('[alpha]\nkey_id = "mine"\n')
+    with pytest.raises(ConfigError, match=f"{name} is not of a simulator") as error:
+        write_config(tmp_path, account_specs(1), URL)
+    assert "another directory" in error.value.remedy
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert "mine" in (tmp_path / name).read_text()
+
+
+def test_empty_files_are_nobodys(tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").touch()
+    assert write_config(tmp_path, account_specs(1), URL).read_text()
 
 
 def test_directory_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
