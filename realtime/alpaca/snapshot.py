@@ -8,6 +8,8 @@ what is known already costs nothing to hear again.
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from realtime.alpaca.rest import Rest
 from realtime.core.model import FillActivity, Order, OrderId
 from realtime.core.orders import flatten
@@ -20,6 +22,8 @@ PAGE = 500
 FILLS_PAGE = 100
 TRAILING = "trailing_stop"
 """The type of order whose `hwm` and `stop_price` move without an event."""
+REPLACED_MOST = 50
+"""Replaced legs that one reading asks for."""
 PAGES_AT_MOST = 40
 """Bounds a reading after a very long absence: 20 000 orders."""
 
@@ -27,7 +31,7 @@ PAGES_AT_MOST = 40
 async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Snapshot:
     """Read all that changed since the state's watermark; all that matters if it has none."""
     since = _since(state.watermark)
-    orders = await _orders_since(rest, since)
+    orders = await _with_replaced_legs(rest, await _orders_since(rest, since), state)
     fills = await _fills_since(rest, since)
     shown = {o.id for top in orders for o, _ in flatten(top)}
     hidden = [o.id for o in state.orders.values() if not o.is_closed and o.id not in shown]
@@ -96,6 +100,35 @@ async def _orders_since(rest: Rest, since: int | None) -> tuple[Order, ...]:
         orders += page
     orders += await _working_orders(rest)
     return tuple(orders)
+
+
+async def _with_replaced_legs(
+    rest: Rest, orders: tuple[Order, ...], state: AccountState
+) -> tuple[Order, ...]:
+    """Put beside each leg the one it replaced, and what that replaced: a nested list shows only
+    the last of them."""
+    asked = 0
+    whole: list[Order] = []
+    for top in orders:
+        legs = list(top.legs or ())
+        for leg in legs:  # which grows while it is walked
+            if asked < REPLACED_MOST and _is_unlisted(leg.replaces, leg, legs, state):
+                asked += 1
+                before = await rest.order(leg.replaces, nested=True) if leg.replaces else None
+                legs += [before] if before is not None else []
+        whole.append(top if len(legs) == len(top.legs or ()) else replace(top, legs=tuple(legs)))
+    return tuple(whole)
+
+
+def _is_unlisted(
+    replaced: OrderId | None, leg: Order, legs: Collection[Order], state: AccountState
+) -> bool:
+    return (
+        replaced is not None
+        and replaced not in state.orders
+        and all(replaced != other.id for other in legs)
+        and microseconds(leg.submitted_at) >= state.forgotten_before
+    )
 
 
 async def _working_orders(rest: Rest) -> list[Order]:

@@ -28,11 +28,15 @@ from realtime.core.orders import (
     flatten,
     is_current_at_broker,
     is_forgotten,
+    is_overdue,
     outranks,
 )
 from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution, PositionMark, marked
 from realtime.core.times import NEVER, microseconds, nanoseconds
 from realtime.core.undone import take_back
+
+UNSURE_S = 1.0
+"""How far off what we know of the broker's clock may be: it is dated in whole seconds."""
 
 DifferenceKind = Literal[
     "order_missing",
@@ -121,7 +125,15 @@ def _has_filled_lately(snapshot: Snapshot) -> bool:
         return False
     times = [microseconds(f.transaction_time) for f in snapshot.fills]
     times += [microseconds(o.updated_at) for o in snapshot.orders or () if number(o.filled_qty)]
-    return max(times, default=NEVER) > snapshot.broker_time - LAG_S * 1_000_000
+    return max(times, default=NEVER) > _lagging_since(snapshot)
+
+
+def _lagging_since(snapshot: Snapshot) -> int:
+    """Since when what happened may be missing from the positions read, in µs by the broker's
+    clock."""
+    if snapshot.broker_time is None:
+        return NEVER
+    return snapshot.broker_time - round((LAG_S + UNSURE_S) * 1_000_000)
 
 
 def snapshot_of(state: AccountState, *, requested_at: float) -> Snapshot:
@@ -164,6 +176,7 @@ def _take_orders(
     orders, parents, busted = dict(state.orders), dict(state.parents), dict(state.busted)
     executions = state.executions
     differences: list[Difference] = []
+    now = snapshot.broker_time
     for order, parent in _flat(snapshot.orders or ()):
         if is_forgotten(order, state):
             continue
@@ -172,7 +185,7 @@ def _take_orders(
         ours = orders.get(order.id)
         if ours is None:
             differences.append(Difference("order_missing", order.id, None, _said(order)))
-        elif not is_current_at_broker(order, ours):
+        elif not (is_current_at_broker(order, ours) or is_overdue(order, ours, now)):
             continue
         elif contradicts(order, ours):
             differences.append(Difference("order_differs", order.id, _said(ours), _said(order)))
@@ -213,8 +226,9 @@ def _take_fills(
     counted = {identity for known in book.values() for identity in known}
     # Positions may lag an execution that only now we heard of; but not what is history to us.
     heard_at = snapshot.requested_at if state.account is not None else float("-inf")
+    lagging_since = _lagging_since(snapshot) * 1000
     recovered: list[Execution] = []
-    for fill in snapshot.fills:
+    for fill in sorted(snapshot.fills, key=lambda fill: nanoseconds(fill.transaction_time)):
         if fill.order_id is None or fill.order_id not in state.orders:
             continue
         if {fill.execution_id, identity_by_quantity(fill.order_id, fill.cum_qty)} & counted:
@@ -223,7 +237,8 @@ def _take_fills(
         book[fill.order_id] = {**book.get(fill.order_id, {}), execution.execution_id: execution}
         counted.add(execution.execution_id)
         recovered.append(execution)
-        _outdate(marks, execution, heard_at, state.positions)
+        may_lag = nanoseconds(execution.at) > lagging_since
+        _outdate(marks, execution, heard_at, state.positions if may_lag else None)
     if not recovered:
         return state, ()
     return structs.replace(state, executions=book, marks=marks), tuple(recovered)
@@ -245,33 +260,39 @@ def _outdate(
     marks: dict[Symbol, PositionMark],
     execution: Execution,
     heard_at: float,
-    positions: Mapping[Symbol, Position],
+    positions: Mapping[Symbol, Position] | None,
 ) -> None:
     """A frame about an earlier execution must not set the position back, nor must a reading.
 
-    An activity does not tell the position, so it is reckoned: REST positions that are neither ours
-    nor the sum may be from before what we have shown already.
+    An activity does not tell the position, so it is reckoned from `positions`, those shown now:
+    REST positions that are neither ours nor the sum may be from before what we have shown already.
+    Without them REST positions contain the execution.
     """
     symbol = position_symbol(execution.symbol)
     key = (nanoseconds(execution.at), "", NEVER, ZERO, str(execution.execution_id))
     mark = marks.get(symbol)
     if mark is None or key > mark.key:
-        qty = _reckoned(mark, execution, heard_at, positions.get(symbol))
+        qty = "" if positions is None else _reckoned(mark, execution, heard_at, positions)
         marks[symbol] = marked(
             mark, key=key, qty=qty, side=execution.side, now=heard_at, is_reckoned=True
         )
 
 
 def _reckoned(
-    mark: PositionMark | None, execution: Execution, now: float, shown: Position | None
+    mark: PositionMark | None,
+    execution: Execution,
+    now: float,
+    positions: Mapping[Symbol, Position],
 ) -> str:
     """The signed position after an execution; empty where a fee in the coin makes it uncertain."""
     if "/" in execution.symbol and execution.side == "buy":
         return ""
-    goes_on = mark is not None and mark.is_reckoned and mark.heard_at > now - LAG_S
-    before = mark.qty if goes_on and mark is not None else shown.qty if shown is not None else "0"
+    shown = positions.get(position_symbol(execution.symbol))
+    before = shown.qty if shown is not None else "0"
+    if mark is not None and mark.is_reckoned and mark.qty and mark.heard_at > now - LAG_S:
+        before = mark.qty
     step = number(execution.qty)
-    return before and plain(number(before) + (step if execution.side == "buy" else -step))
+    return plain(number(before) + (step if execution.side == "buy" else -step))
 
 
 def _take_positions(

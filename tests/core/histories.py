@@ -10,6 +10,7 @@ from realtime.core.apply import Applied, Doubt, apply
 from realtime.core.model import ExecutionId, OrderId, TradeUpdate
 from realtime.core.reconcile import Snapshot
 from realtime.core.state import AccountState
+from realtime.core.times import microseconds
 from tests.core.books import ACCOUNT, Books, Lists
 from tests.core.writing import PAUSES_NS, Style, quantities
 
@@ -171,10 +172,18 @@ def doubts_of(steps: Iterable[Applied]) -> list[Doubt]:
     return [doubt for step in steps for doubt in step.doubts]
 
 
-def snapshot(lists: Lists, requested_at: float, *, is_full: bool = True) -> Snapshot:
-    """A reading of these lists."""
+def snapshot(
+    lists: Lists, requested_at: float, *, is_full: bool = True, is_dated: bool = False
+) -> Snapshot:
+    """A reading of these lists. A dated one tells the broker's time: as long after the last thing
+    in them as it is after `NOW`."""
+    told = [microseconds(order.updated_at) for order in lists.orders]
+    told += [microseconds(fill.transaction_time) for fill in lists.fills]
     return Snapshot(
         requested_at=requested_at,
+        broker_time=max(told) + round((requested_at - NOW) * 1_000_000)
+        if is_dated and told
+        else None,
         account=ACCOUNT,
         positions=lists.positions,
         orders=lists.orders,

@@ -80,7 +80,7 @@ def test_what_was_lost_is_recovered_by_a_reading(books: Books, chance: random.Ra
     """
     heard = [f for f in books.frames if f.previous_execution_id or chance.random() < 0.6]
     chance.shuffle(heard)
-    state = reconcile(follow(heard), snapshot(books.lists(), LATER)).state
+    state = reconcile(follow(heard), snapshot(books.lists(), LATER, is_dated=True)).state
     assert essence(state) == truth(books)
     assert state.parents == books.parents
     assert not state.provisional or state.provisional == {"account", "positions"}
@@ -90,8 +90,8 @@ def test_what_was_lost_is_recovered_by_a_reading(books: Books, chance: random.Ra
 def test_a_second_reading_confirms(books: Books, chance: random.Random) -> None:
     """The reading after the one that repaired finds nothing and leaves nothing provisional."""
     heard = [f for f in books.frames if chance.random() < 0.6]
-    state = reconcile(follow(heard), snapshot(books.lists(), LATER)).state
-    again = reconcile(state, snapshot(books.lists(), LATER + 60))
+    state = reconcile(follow(heard), snapshot(books.lists(), LATER, is_dated=True)).state
+    again = reconcile(state, snapshot(books.lists(), LATER + 60, is_dated=True))
     assert not again.differences
     assert not again.recovered
     assert not again.state.provisional
@@ -171,6 +171,6 @@ def test_a_state_never_changes_in_place(books: Books, chance: random.Random) -> 
     for frame in frames:
         state = apply(state, frame, NOW).state
         kept.append((state, repr(state)))
-    state = reconcile(state, snapshot(books.lists(), LATER)).state
+    state = reconcile(state, snapshot(books.lists(), LATER, is_dated=True)).state
     for old, words in kept:
         assert repr(old) == words

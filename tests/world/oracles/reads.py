@@ -116,7 +116,9 @@ class Reads:
         if old.status in CLOSED and new.status not in CLOSED:
             raise Violation("reopened", f"{label} {old.id}: {_said(old)} then {_said(new)}")
         is_less = Decimal(new.filled_qty) < Decimal(old.filled_qty)
-        if not marked and (is_less or micros(new.updated_at) < micros(old.updated_at)):
+        has_ended = new.status in CLOSED and old.status not in CLOSED
+        is_older = micros(new.updated_at) < micros(old.updated_at) and not has_ended
+        if not marked and (is_less or is_older):
             raise Violation("older_again", f"{label} {old.id}: {_said(old)} then {_said(new)}")
 
     def _check_honesty(self, seen: Seen) -> None:
