@@ -209,8 +209,8 @@ class Gateway:
         key = _scoped(key, who)
         asked = fingerprint("replace", order_id, wire_body(changes))
         known = self._identify(label, changes.client_order_id, key, asked)
-        if known.state == "placed" or known.task is not None:
-            return await self.once.again(known)
+        if before := await self.once.before(known):
+            return before
         self.guards.check_may_trade(label, who)
         becomes = await self._becomes(dealer, order_id, changes)
         known = self._identify(label, changes.client_order_id, key, asked)
@@ -279,8 +279,8 @@ class Gateway:
         key = _scoped(key, who)
         asked = fingerprint("close", label, symbol, str(qty), str(percentage))
         known = self._identify(label, client_order_id, key, asked)
-        if known.state == "placed" or known.task is not None:
-            return await self.once.again(known)
+        if before := await self.once.before(known):
+            return before
         position = await self._position(dealer, symbol)
         known = self._identify(label, client_order_id, key, asked)
         wish = closing_order(position, qty=qty, percentage=percentage)

@@ -128,6 +128,23 @@ class Once:
             return structs.replace(placed, route=route)
         return await self.again(known)
 
+    async def before(self, known: Known) -> Placed | None:
+        """What became of an order if it went before, as far as it can be found; None if it is new.
+
+        To be asked before anything is read of what the order itself may have changed: a position
+        that it closed, an order that it replaced. Raises as `again` does.
+        """
+        if known.state == "placed" or known.task is not None:
+            return await self.again(known)
+        if known.state != "unknown":
+            return None
+        found = await self._dealers[known.account].look(known.client_order_id)
+        if found is None:
+            return None
+        if known.state != "placed":
+            self.note_found(known, found.order)
+        return await self.again(known)
+
     async def again(self, known: Known) -> Placed:
         """What became of an order that went before. Raises `Declined` or `Unresolved`."""
         if known.task is not None:

@@ -213,6 +213,29 @@ def test_a_caller_who_leaves_does_not_leave_it_half_done() -> None:
     assert run(main) == 1
 
 
+def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None:
+    """A closing of which nobody knew comes again with its key: it is asked for before anything that
+    it may have changed is read."""
+
+    async def main() -> None:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            await desk.gateway.place(order(qty="5"))
+            await asyncio.sleep(20)
+            simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+            # The position is read, then nothing can be asked any more.
+            simulator.switch({"kind": "server_error", "path": "/v2/orders:", "count": 50})
+            with pytest.raises(Unresolved):
+                await desk.gateway.close_position("alpha", "AAPL", key="k")
+            simulator.faults.clear()
+            await asyncio.sleep(5)
+            assert not simulator.exchange.positions("alpha")
+            closed = await desk.gateway.close_position("alpha", "AAPL", key="k")
+            assert (closed.order.side, closed.order.qty) == ("sell", "5")
+            assert len(desk.ids("alpha")) == 2
+
+    run(main)
+
+
 def test_unknown_turns_up() -> None:
     """What stays unknown is asked for in the background, and is known when it turns up."""
 
