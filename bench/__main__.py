@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from bench import table
+from bench import push, table
 from bench.children import ROOT
 from bench.events import Drip, Pour, drip, pour, pour_peer
 from bench.growth import measure as measure_growth
@@ -45,6 +45,7 @@ def _measured(quick: bool) -> Iterator[tuple[str, list[str]]]:
     yield "bench-queries", table.queries(measure_queries(rounds, seconds))
     yield "bench-frames", table.pours(_pours(1 if quick else 3, frames))
     yield "bench-events", table.drips(_drips(quick))
+    yield "bench-push", _pushed(quick)
     yield "bench-start", _start(quick)
     if not quick:
         grown = measure_growth(5.0, accounts=(10, 100, 1000, 5000), rates=(1000, 2000, 5000, 8000))
@@ -65,6 +66,11 @@ def _drips(quick: bool) -> dict[str, Drip]:
         "1000 accounts": drip(1000, 5000, 15),
         "with Python's own garbage collection": drip(1000, 5000, 15, unsettled=True),
     }
+
+
+def _pushed(quick: bool) -> list[str]:
+    seen = push.measure((0, 500), 3, accounts=200) if quick else push.measure((0, 50, 500), 10)
+    return push.table(seen)
 
 
 def _start(quick: bool) -> list[str]:

@@ -1,0 +1,84 @@
+"""Whether readers of the push slow what they listen to: events at one rate, and more readers."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from bench.children import farm_config, free_port, module, post
+from bench.events import broker, daemon
+
+ACCOUNTS = 1000
+RATE = 2000
+SETTLE_S = 1.0
+"""For what is still on its way to the readers when all is applied."""
+
+
+class Push(Struct):
+    """One rate of events with so many readers."""
+
+    readers: int
+    rate: float
+    seconds: float
+    applied: Any
+    """How late the events were applied, and what the daemon used: `bench.daemon`."""
+    told: Any
+    """What the readers were told: `bench.listening`; None without readers."""
+
+
+def measure(
+    readers: Sequence[int], seconds: float, *, accounts: int = ACCOUNTS, rate: float = RATE
+) -> list[Push]:
+    """Events at one rate over all accounts, once for each number of readers."""
+    http = free_port()
+    with (
+        broker(positions=5, orders=10) as port,
+        farm_config(accounts, port) as config,
+        daemon(config, port=http) as child,
+    ):
+        return list(_played(child, port, http, readers, accounts, rate, seconds))
+
+
+def _played(
+    child: Any, port: int, http: int, readers: Sequence[int], accounts: int, rate: float, s: float
+) -> Iterator[Push]:
+    url, asked = f"http://127.0.0.1:{port}/_play", {"rate": rate, "seconds": s}
+    for count in readers:
+        words = ["--port", str(http), "--readers", str(count), "--accounts", str(accounts)]
+        with module("listening", *words) as crowd:
+            if count:
+                crowd.line()
+            child.say("reset")
+            sent = post(url, asked)["sent"]
+            applied = child.say(f"wait {sent}")
+            time.sleep(SETTLE_S)
+            told = crowd.say("stats") if count else None
+        yield Push(count, sent / s, s, applied, told)
+
+
+def table(seen: Sequence[Push]) -> list[str]:
+    """Lateness by readers."""
+    lines = [
+        "| readers | events/s | applied p50 | applied p99 | core busy | told a second |"
+        " heard p50 | heard p99 | begun anew | cut |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for each in seen:
+        applied, told = each.applied, each.told
+        heard = "– | – | – | – | –"
+        if told is not None:
+            heard = (
+                f"{told['updates'] / each.seconds:,.0f} updates,"
+                f" {told['bytes'] / each.seconds / 1e6:.0f} MB | {told['p50_ms']:.0f} ms |"
+                f" {told['p99_ms']:.0f} ms | {told['resyncs']:.0f} | {told['lost']:.0f}"
+            )
+        lines.append(
+            f"| {each.readers:,} | {each.rate:,.0f} | {applied['p50_ms']:.2f} ms |"
+            f" {applied['p99_ms']:.2f} ms | {applied['cpu_s'] / each.seconds:.0%} | {heard} |"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    print("\n".join(table(measure((0, 50, 500), 4.0))))
