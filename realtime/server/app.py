@@ -13,7 +13,7 @@ from realtime.server.access import DOORKEEPER, AccessRules, Doorkeeper
 from realtime.server.cors import allow_origins
 from realtime.server.desk import Desk
 from realtime.server.endpoints import add_routes, problems
-from realtime.server.guard import make_guard
+from realtime.server.guard import BODY_MOST, make_guard
 from realtime.server.headers import vary_with_token
 from realtime.server.limits import Addresses, Crowd
 from realtime.server.metrics.exposition import Metrics
@@ -32,9 +32,6 @@ from realtime.server.trading.asking import trade_access
 from realtime.server.trading.endpoints import add_trading
 from realtime.store import Store
 from realtime.views.documents import Views
-
-MAX_BODY_BYTES = 1024 * 1024
-"""No route reads a body larger than this: a batch of 2000 orders. Others are hundreds of bytes."""
 
 
 def build(
@@ -68,7 +65,7 @@ def build(
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
     )
-    app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[problems, guard], client_max_size=BODY_MOST)
     app[DOORKEEPER] = doorkeeper
     requests = app[REQUESTS] = Requests()
     pulse = app[PULSE] = Pulse(store, requests)

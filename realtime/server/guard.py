@@ -14,8 +14,11 @@ from realtime.server.access import PRINCIPAL, Access, Doorkeeper
 from realtime.server.origins import Names, check_names
 from realtime.server.problems import Problem
 
+BODY_MOST = 1024 * 1024
+"""No route reads a body larger than this: a batch of 2000 orders. Others are hundreds of bytes."""
+
 BODY_WITHIN_S = 10.0
-"""A body is at most 64 KB: who takes longer to send it means to hold the connection."""
+"""Who takes longer to send it means to hold the connection."""
 
 
 def make_guard(doorkeeper: Doorkeeper, names: Names, table: Mapping[str, Access]) -> Middleware:
@@ -42,10 +45,15 @@ def _is_preflight(request: web.Request) -> bool:
 
 
 async def _read_body(request: web.Request) -> None:
-    """Have the whole body here, for whoever reads it then. Raises the problem `body_too_slow`."""
+    """Have the whole body here, for whoever reads it then. Raises the problems `body_too_large`,
+    `body_too_slow` and, of a body that breaks off, `malformed_request`."""
+    if (request.content_length or 0) > BODY_MOST:
+        raise Problem("body_too_large", f"more than {BODY_MOST} bytes are announced")
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             await request.read()
     except TimeoutError:
         problem = Problem("body_too_slow", f"it was not complete within {BODY_WITHIN_S:.0f} s")
         raise problem from None
+    except ConnectionError:
+        raise Problem("malformed_request", "the body breaks off") from None
