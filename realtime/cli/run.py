@@ -22,8 +22,19 @@ import click
     metavar="PATH",
     help="Where the log goes; stdout, or what [log] file says.",
 )
+@click.option(
+    "--audit-log",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where orders are written down; orders.jsonl, or what [orders] audit_log says.",
+)
 def command(
-    *, config: Path | None, host: str | None, port: int | None, log_file: Path | None
+    *,
+    config: Path | None,
+    host: str | None,
+    port: int | None,
+    log_file: Path | None,
+    audit_log: Path | None,
 ) -> None:
     """Follow the accounts of accounts.toml and serve their state until Ctrl-C or SIGTERM.
 
@@ -35,5 +46,5 @@ def command(
     from realtime.config import load  # noqa: PLC0415 - as above
 
     environ = {**os.environ, **({"REALTIME_LOG_FILE": str(log_file)} if log_file else {})}
-    read = partial(load, config, environ=environ, host=host, port=port)
+    read = partial(load, config, environ=environ, host=host, port=port, audit_log=audit_log)
     follow(read(), environ, read)

@@ -22,6 +22,7 @@ def load(
     environ: Mapping[str, str],
     host: str | None = None,
     port: int | None = None,
+    audit_log: Path | None = None,
 ) -> Settings:
     """Read and check everything. Flag > environment > file > default.
 
@@ -49,7 +50,9 @@ def load(
         server=server,
         auth=auth,
         limits=content.limits,
-        orders=content.orders,
+        orders=content.orders
+        if audit_log is None
+        else structs.replace(content.orders, audit_log=audit_log),
         log=content.log,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path

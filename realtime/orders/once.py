@@ -141,8 +141,7 @@ class Once:
         found = await self._dealers[known.account].look(known.client_order_id)
         if found is None:
             return None
-        if known.state != "placed":
-            self.note_found(known, found.order)
+        self.note_found(known, found.order)
         return await self.again(known)
 
     async def again(self, known: Known) -> Placed:
@@ -164,6 +163,8 @@ class Once:
 
     def note_found(self, known: Known, order: Order) -> None:
         """An order of which nobody knew is at the broker."""
+        if known.state == "placed":
+            return
         known.state, known.order_id = "placed", order.id
         facts = _names(known) | {"order_id": order.id, "status": order.status}
         log.info("order.found", **facts)

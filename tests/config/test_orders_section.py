@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from realtime.config import load
 from realtime.config.settings import OrderLimits
-from tests.config.conftest import Folder
+from tests.config.conftest import KEYS, Folder
 
 A = "[accounts.alpha]\n"
 
@@ -42,3 +43,9 @@ def test_off_for_real_money_unless_written_out(folder: Folder) -> None:
 )
 def test_a_slip_is_named_with_its_place(folder: Folder, content: str, expected: str) -> None:
     assert expected in folder.complaint(f"{content}\n{A}")
+
+
+def test_the_flag_wins_over_the_file(folder: Folder) -> None:
+    folder.write("accounts.toml", f"[orders]\naudit_log = 'of-file'\n{A}")
+    settings = load(None, environ=KEYS, audit_log=Path("of-flag"))
+    assert settings.orders.audit_log == Path("of-flag")
