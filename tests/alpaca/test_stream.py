@@ -4,6 +4,7 @@ import asyncio
 import http
 import json
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -11,7 +12,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from realtime.alpaca import stream as stream_module
-from realtime.alpaca.stream import AUTHORIZE_S, CLOSE_S, EARLY_MAX, OPEN_S, Stream
+from realtime.alpaca.stream import AT_ONCE, AUTHORIZE_S, CLOSE_S, EARLY_MAX, OPEN_S, Stream
 from realtime.core.model import TradeUpdate
 from realtime.core.session import Ignored, Unreadable
 from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
@@ -299,6 +300,24 @@ async def test_frame_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     error = await ends_with(lambda socket: socket.send(b" " * 5000))
     assert isinstance(error, LinkError)
     assert error.code == 1009
+
+
+async def test_many_frames_let_others_run() -> None:
+    """However many frames have come, others have their turn after a few of them."""
+    given, seen = 0, [0]
+
+    async def watch() -> None:
+        while True:
+            seen.append(given)
+            await asyncio.sleep(0)
+
+    async with stream_broker(tells(*[FILL] * 300)) as url, listening_stream(url) as stream:
+        watching = asyncio.create_task(watch())
+        while given < 300:
+            await stream.receive()
+            given += 1
+        watching.cancel()
+    assert max(later - sooner for sooner, later in pairwise(seen)) <= AT_ONCE
 
 
 async def test_receive_may_be_cancelled() -> None:
