@@ -4,7 +4,8 @@ State changes by value: what an event did not touch is the same object in the ne
 changed order costs one encoding, and not those of the five hundred that stand beside it. The same
 goes for the key that sorts an order, whose timestamps cost more to read than the rest to write.
 
-Parts are made for who asks only, and bounded: an account that nobody asked for long loses its own.
+Parts are kept for who asks again, and bounded: the first rendering of an account leaves none
+behind, and an account that nobody asked for long loses its own.
 """
 
 from collections import OrderedDict
@@ -19,8 +20,8 @@ from realtime.core.state import AccountState
 from realtime.store import Record
 from realtime.views.orders import Age, age
 
-MAX_BYTES = 32 * 1024 * 1024
-"""Memory for parts: 1000 accounts of 30 orders, or 60 of 500."""
+MAX_BYTES = 24 * 1024 * 1024
+"""Memory for parts: 1000 accounts of 20 orders, or 45 of 500."""
 
 OVERHEAD_BYTES = 400
 """What a part is charged beside its JSON: key, age, bookkeeping."""
@@ -110,7 +111,10 @@ class Shelf:
     def use(self, record: Record, render: Callable[[Parts], T]) -> T:
         """What `render` makes of the record's parts."""
         label = record.profile.label
-        parts = self._shelf.pop(label, None) or Parts()
+        parts = self._shelf.pop(label, None)
+        if parts is None:
+            self._shelf[label] = Parts()  # for the next time, if there is one
+            return render(Parts())
         self.size_bytes -= parts.size_bytes
         parts.forget_strangers(record.state)
         try:

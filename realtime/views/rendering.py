@@ -16,9 +16,9 @@ from realtime.store import Record, Records
 
 ENCODER = msgspec.json.Encoder()
 
-MAX_BYTES = 64 * 1024 * 1024
-"""Memory for renderings: 1000 dashboards of 64 KB. Queries are the reader's choice, so the bound
-is against a reader who asks for thousands of different ones."""
+MAX_BYTES = 48 * 1024 * 1024
+"""Memory for renderings: 1000 dashboards of 70 orders. Queries are the reader's choice, so the
+bound is against a reader who asks for thousands of different ones."""
 
 OVERHEAD_BYTES = 2048
 """What an entry is charged beside its body: key, query, bookkeeping."""

@@ -2,6 +2,7 @@ import msgspec
 
 from realtime.alpaca.shared_words import WORDS, share_words
 from realtime.alpaca.wire import decode_orders
+from realtime.core.model import Order
 from tests.views.made import order
 
 LEG = order(3, status="held")
@@ -29,4 +30,15 @@ def test_nothing_else_changes() -> None:
 
 def test_what_is_each_orders_own_is_not_held() -> None:
     """Interned, it would stay as long as any order of that price."""
-    assert not {"id", "client_order_id", "qty", "limit_price", "updated_at"} & set(WORDS)
+    assert not {"id", "client_order_id", "limit_price", "updated_at"} & set(WORDS)
+
+
+def test_long_quantities_are_not_held() -> None:
+    """Few orders are of just so much."""
+    first, second = order(1, qty="100", filled_qty="0.73190"), order(2, qty="100")
+    again = msgspec.json.decode(msgspec.json.encode(first), type=Order)
+    for each in (first, second, again):
+        share_words(each)
+    assert first.qty is second.qty is again.qty
+    assert first.filled_qty == again.filled_qty
+    assert first.filled_qty is not again.filled_qty

@@ -54,6 +54,18 @@ def test_parts_of_orders_that_left_are_dropped() -> None:
     assert parts.size_bytes == 0
 
 
+def test_only_who_asks_again_has_parts_kept() -> None:
+    shelf, used = Shelf(), record("alpha", state_of([order(1), order(2)]))
+
+    def render(parts: Parts) -> list[bytes]:
+        return [bytes(parts.order(each)) for each in used.state.orders.values()]
+
+    first = shelf.use(used, render)
+    assert shelf.size_bytes == 0
+    assert shelf.use(used, render) == first
+    assert shelf.size_bytes > sum(map(len, first))
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=20))
 def test_memory_is_bounded_whoever_asks(asked: list[tuple[int, int]]) -> None:
     shelf = Shelf(max_bytes=10_000)
