@@ -25,6 +25,7 @@ from realtime.server.one_account import (
 )
 from realtime.server.openapi.description import describe
 from realtime.server.openapi.operations import Operation
+from realtime.server.openapi.trading import ALL_KINDS, trade_operations
 from realtime.server.page.files import EXPLORER, FILES, answer_page, wants_page
 from realtime.server.parameters import NoQuery
 from realtime.server.probes import Probe, answer_health, answer_livez, answer_readyz
@@ -104,8 +105,9 @@ def answer_home(desk: Desk, call: Call, query: NoQuery) -> Answer:
 
 @cache  # neither the table nor the version changes
 def description(version: str) -> bytes:
-    """The table as an OpenAPI 3.1 document."""
-    return ENCODER.encode(describe(tuple(operations()), version=version, servers=PREFIXES))
+    """This table and that of the orders as an OpenAPI 3.1 document."""
+    told = (*operations(), *trade_operations())
+    return ENCODER.encode(describe(told, version=version, servers=PREFIXES, kinds=ALL_KINDS))
 
 
 def answer_description(desk: Desk, _: Call, __: NoQuery) -> Answer:

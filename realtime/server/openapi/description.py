@@ -16,6 +16,7 @@ from realtime.server.problems import KINDS, Kind
 
 VERSION = "3.1.0"
 REFERENCE = "#/components/schemas/{name}"
+JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
 STREAM_TYPE = "text/event-stream"
 
@@ -26,6 +27,7 @@ ON_EVERY_ROUTE = (
     "bad_parameter", "malformed_request", "uri_too_long", "wrong_host", "too_many_requests",
     "headers_too_large", "failed",
 )  # fmt: skip
+WITH_A_BODY = ("body_too_slow", "body_too_large")
 BEHIND_TOKENS = ("token_missing", "token_invalid", "token_expired", "permission_missing")
 
 INTRODUCTION = (
@@ -93,16 +95,17 @@ class _Schemas:
         """The schema of a type, usually a reference."""
         return self._found[str(each)]
 
-    def fields(self, struct: type[Struct]) -> tuple[Json, Sequence[str]]:
-        """Field → its schema, and those that must be given."""
-        schema = self.components[struct.__name__]
-        return schema["properties"], schema.get("required", ())
+
+def _fields(struct: type[Struct]) -> tuple[Json, Sequence[str]]:
+    """Field → its schema, and those that must be given."""
+    _, components = msgspec.json.schema_components([struct], ref_template=REFERENCE)
+    schema = components[struct.__name__]
+    return schema["properties"], schema.get("required", ())
 
 
 def _types(operations: Sequence[Operation]) -> Iterator[object]:
     yield ProblemDocument
     for operation in operations:
-        yield operation.query
         yield from operation.events.values()
         yield from (each for each in (operation.document, operation.body) if each is not None)
 
@@ -119,13 +122,14 @@ def _operation(
         "operationId": _identifier(operation.method, path),
         "summary": operation.summary,
         "tags": [_tag(path)],
-        "parameters": [*_in_path(path), *_in_query(operation, schemas), *_in_headers(operation)],
+        "parameters": [*_in_path(path), *_in_query(operation), *_in_headers(operation)],
         "responses": {**_good(operation, schemas), **_bad(operation, schemas, kinds)},
         "security": [] if operation.is_open else [{}, {"token": []}],
     }
     if operation.body is not None:
-        content = {"application/json": {"schema": schemas.of(operation.body)}}
-        described["requestBody"] = {"required": True, "content": content}
+        content = {JSON_TYPE: {"schema": schemas.of(operation.body)}}
+        is_needed = operation.body is not operation.query
+        described["requestBody"] = {"required": is_needed, "content": content}
     return described
 
 
@@ -148,16 +152,15 @@ def _in_path(path: str) -> Iterator[Json]:
         }
 
 
-def _in_query(operation: Operation, schemas: _Schemas) -> Iterator[Json]:
-    if operation.method != "get":
-        return
-    fields, required = schemas.fields(operation.query)
+def _in_query(operation: Operation) -> Iterator[Json]:
+    fields, required = _fields(operation.query)
     for name, schema in fields.items():
-        told = {key: value for key, value in schema.items() if key != "description"}
+        told = _sayable(schema)
         parameter: Json = {
             "name": name,
             "in": "query",
-            "required": name in required,
+            # What the body may say as well need not stand in the query.
+            "required": name in required and operation.body is not operation.query,
             "description": schema.get("description", ""),
             "schema": told,
         }
@@ -169,11 +172,20 @@ def _in_query(operation: Operation, schemas: _Schemas) -> Iterator[Json]:
         yield parameter
 
 
+def _sayable(schema: Json) -> Json:
+    """A parameter's schema: what may be left out cannot be said to be null."""
+    told = {key: value for key, value in schema.items() if key != "description"}
+    kinds = [kind for kind in told.get("anyOf", ()) if kind != {"type": "null"}]
+    return dict(kinds[0]) if len(kinds) == 1 else told
+
+
 def _in_headers(operation: Operation) -> Iterator[Json]:
     if operation.is_conditional:
         yield _header("If-None-Match", "An `ETag` that was answered before: 304 if it still holds.")
     if operation.events:
         yield _header("Last-Event-ID", "Where to go on; a browser sends it by itself.")
+    if operation.is_repeatable:
+        yield _header("Idempotency-Key", "The same key again is the same call, done once.")
 
 
 def _header(name: str, description: str) -> Json:
@@ -184,13 +196,16 @@ def _header(name: str, description: str) -> Json:
 def _good(operation: Operation, schemas: _Schemas) -> Json:
     content: Json = {media: {"schema": {"type": "string"}} for media in operation.media}
     if operation.document is not None:
-        content["application/json"] = {"schema": schemas.of(operation.document)}
+        content[JSON_TYPE] = {"schema": schemas.of(operation.document)}
     if operation.events:
         content[STREAM_TYPE] = {
             "schema": {"type": "string"},
             "x-events": {name: schemas.of(each) for name, each in operation.events.items()},
         }
-    responses: Json = {"200": {"description": operation.summary, "content": content}}
+    good: Json = {"description": operation.summary}
+    if content:
+        good["content"] = content
+    responses: Json = {str(status): good for status in operation.statuses}
     if operation.is_conditional:
         responses["304"] = {"description": "What `If-None-Match` names still holds"}
     return responses
@@ -198,6 +213,8 @@ def _good(operation: Operation, schemas: _Schemas) -> Json:
 
 def _bad(operation: Operation, schemas: _Schemas, kinds: Mapping[str, Kind]) -> Json:
     codes = [*ON_EVERY_ROUTE, *(() if operation.is_open else BEHIND_TOKENS), *operation.problems]
+    if operation.body is not None:
+        codes += WITH_A_BODY
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         by_status.setdefault(kinds[code].status, []).append(code)

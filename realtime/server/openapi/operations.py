@@ -24,8 +24,12 @@ class Operation(Struct, frozen=True, kw_only=True):
     """Event → its document, where the answer is a stream of events."""
     body: type[Struct] | None = None
     """The type of the JSON sent; None if there is none."""
+    statuses: tuple[int, ...] = (200,)
+    """Of answers that are no problems."""
     problems: tuple[str, ...] = ()
     is_open: bool = False
     """Whether it needs no token where tokens are needed."""
     is_conditional: bool = False
     """Whether it knows `If-None-Match`."""
+    is_repeatable: bool = False
+    """Whether it knows `Idempotency-Key`."""

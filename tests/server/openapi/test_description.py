@@ -7,8 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from realtime.server.problems import KINDS
+from realtime.server.openapi.trading import ALL_KINDS
 from realtime.server.routes import PREFIXES, ROUTES, Route, description
+from realtime.server.trading.routes import TRADE_ROUTES, TradeRoute
 from tests.server.reader import Reader
 
 DOCUMENT: Any = msgspec.json.decode(description("1.2.3"))
@@ -25,20 +26,43 @@ def test_it_is_valid_openapi() -> None:
 
 
 def test_every_route_and_parameter_is_in_it() -> None:
-    assert set(DOCUMENT["paths"]) == {path for route in ROUTES for path in route.paths}
+    table: list[tuple[str, Route[Any] | TradeRoute[Any]]] = [
+        *(("get", route) for route in ROUTES),
+        *((route.method.lower(), route) for route in TRADE_ROUTES),
+    ]
+    named = {(method, path) for method, route in table for path in route.paths}
+    assert named == {(each, path) for path, told in DOCUMENT["paths"].items() for each in told}
     assert [server["url"] for server in DOCUMENT["servers"]] == [p or "/" for p in PREFIXES]
-    for route in ROUTES:
-        operation = DOCUMENT["paths"][route.paths[0]]["get"]
+    for method, route in table:
+        operation = DOCUMENT["paths"][route.paths[0]][method]
         told = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
         assert told == set(route.query.__struct_fields__)
         for code in route.problems:
-            assert f"`{code}`" in operation["responses"][str(KINDS[code].status)]["description"]
+            status = str(ALL_KINDS[code].status)
+            assert f"`{code}`" in operation["responses"][status]["description"]
 
 
 def test_operations_have_names_of_their_own() -> None:
-    names = [path["get"]["operationId"] for path in DOCUMENT["paths"].values()]
+    names = [each["operationId"] for path in DOCUMENT["paths"].values() for each in path.values()]
     assert len(set(names)) == len(names)
-    assert "get_realtime_orders_account_id" in names
+    assert {"get_realtime_orders_account_id", "delete_positions_account_id_symbol"} <= set(names)
+
+
+def test_what_moves_money_is_described() -> None:
+    place = DOCUMENT["paths"]["/orders"]["post"]
+    assert place["requestBody"]["required"]
+    body = place["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/Placement"}
+    assert "Idempotency-Key" in {each["name"] for each in place["parameters"]}
+    assert "`orders_halted`" in place["responses"]["423"]["description"]
+    assert set(DOCUMENT["paths"]["/orders/batch"]["post"]["responses"]) >= {"200", "207"}
+    assert "content" not in DOCUMENT["paths"]["/orders/{order_id}"]["delete"]["responses"]["204"]
+
+
+def test_no_parameter_can_be_said_to_be_null() -> None:
+    for path in DOCUMENT["paths"].values():
+        for parameter in (each for told in path.values() for each in told["parameters"]):
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", [])
 
 
 def test_our_own_marks_are_not_in_it() -> None:

@@ -56,13 +56,15 @@ function answers(responses) {
 
 function route(path, method, operation) {
   const parameters = (operation.parameters ?? []).filter((each) => each.in !== "header");
-  const isStream = Boolean(operation.responses["200"].content?.["text/event-stream"]);
+  const moves = method !== "get";
+  const isStream = Boolean(operation.responses["200"]?.content?.["text/event-stream"]);
   const body = operation.requestBody ? make("textarea", { name: "-body", "aria-label": "Body", spellcheck: "false", text: "{}" }) : null;
   const out = make("div", { "aria-live": "polite" });
   const stop = make("button", { type: "button", text: "Stop", hidden: true });
   const form = make("form", {}, ...parameters.map(field), body, make("button", { text: isStream ? "Listen" : "Call" }), stop, out, answers(operation.responses));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (moves && !confirm(`${method.toUpperCase()} ${path} is carried out at once. Go on?`)) return;
     const values = Object.fromEntries(new FormData(form));
     const url = address(path, parameters, values);
     const sent = headers(body ? { "Content-Type": "application/json" } : {});
@@ -70,7 +72,6 @@ function route(path, method, operation) {
     if (isStream) follow(url, sent, out, stop);
     else call(method, url, sent, body?.value, out);
   });
-  const moves = method !== "get";
   const title = make("summary", {}, make("b", { text: method, "data-moves": moves }), make("code", { text: path }), make("span", { text: operation.summary ?? "" }));
   const words = `${method} ${path} ${operation.summary}`.toLowerCase();
   return make("details", { class: "route", "data-words": words }, title, form);
