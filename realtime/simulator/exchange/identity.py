@@ -24,6 +24,8 @@ class Identity:
 
     def __init__(self, seed: str, clock: Callable[[], int]) -> None:
         self._chance = Random(seed)
+        # Apart, for the clock decides how many tails are drawn: UUIDs follow from the seed alone.
+        self._tail_chance = Random(f"{seed}:tails")
         self._clock = clock
         self._last_stamp = 0
         self._last_millisecond = -1
@@ -44,7 +46,7 @@ class Identity:
         else:
             self._last_millisecond = millisecond
             # The top bit stays free: counting up within a millisecond never overflows.
-            self._ulid_tail = self._chance.getrandbits(_RANDOM_BITS - 1)
+            self._ulid_tail = self._tail_chance.getrandbits(_RANDOM_BITS - 1)
         return _base32(millisecond << _RANDOM_BITS | self._ulid_tail)
 
     def stamp(self) -> int:

@@ -44,6 +44,18 @@ def test_stamps_differ_even_in_microseconds(readings: list[int]) -> None:
     assert stamps == sorted(set(stamps))
 
 
+def test_time_changes_no_uuid() -> None:
+    """Whether two events fall into one millisecond or into two, the next order has the same id."""
+
+    def after(second_event: int) -> str:
+        identity = Identity("a", lambda: 0)
+        identity.event_id(0)
+        identity.event_id(second_event)
+        return identity.uuid()
+
+    assert after(0) == after(5_000_000)
+
+
 def test_seeds_decide() -> None:
     """Same seed, same ids; another seed, others."""
     assert Identity("a", lambda: 0).uuid() == Identity("a", lambda: 0).uuid()
