@@ -1,0 +1,218 @@
+"""A search for keys and tokens in all that a daemon ever says: every route, every error path, every
+command, the log at its most talkative, the journal, the process list."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from realtime.server.page.files import FILES
+from realtime.server.routes import ROUTES
+from realtime.server.trading.routes import TRADE_ROUTES
+from realtime.simulator.app import Simulator
+from realtime.simulator.credentials import secret_of
+from realtime.simulator.write_config import write_config
+from tests.auth.made import claims, signed
+from tests.processes.pair import STOP_S, events, free_port
+
+pytestmark = pytest.mark.slow
+
+TOKEN_SECRET = b"the-issuers-secret-never-to-be-seen-7f3a"
+LABELS = ("alpha", "bravo", "charlie", "delta")
+KEYS = {label: f"PKNEVERSEEN{label.upper()}" for label in LABELS}
+FOREVER = 4_000_000_000
+READER = signed(claims(exp=FOREVER, account_id="*"), TOKEN_SECRET)
+EVERYTHING = ["account_access", "market_data", "trading", "admin"]
+ADMIN = signed(claims(exp=FOREVER, account_id="*", permissions=EVERYTHING), TOKEN_SECRET)
+ENDED = signed(claims(exp=1, account_id="*"), TOKEN_SECRET)
+
+SEARCHED = [
+    *KEYS.values(),
+    *map(secret_of, LABELS),
+    TOKEN_SECRET.decode(),
+    *(token.rpartition(".")[2] for token in (READER, ADMIN, ENDED)),
+]
+CONFIG = """
+[server]
+account_metrics = true
+
+[auth]
+secret_file = "token-secret"
+"""
+
+
+class Heard:
+    """All that was said, by where."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, bytes] = {}
+
+    def keep(self, where: str, words: bytes) -> None:
+        self.said[where] = self.said.get(where, b"") + words
+
+    def found(self) -> Iterator[str]:
+        for where, words in self.said.items():
+            for secret in SEARCHED:
+                if secret.encode() in words:
+                    at = words.index(secret.encode())
+                    yield f"{where}: …{words[max(0, at - 80) : at + len(secret)]!r}"
+
+
+def paths() -> Iterator[tuple[str, str]]:
+    """Method and path of all that can be asked, of an account that is and one that is not."""
+    for label in ("alpha", "nobody"):
+        values = {"{account_id}": label, "{symbol}": "AAPL", "{order_id}": "no-such-order"}
+        templates = [("GET", path) for route in ROUTES for path in route.paths]
+        templates += [(route.method, path) for route in TRADE_ROUTES for path in route.paths]
+        templates += [("POST", "/admin/reload"), ("GET", "/session"), ("GET", "/nowhere")]
+        for method, path in templates:
+            for name, value in values.items():
+                path = path.replace(name, value)
+            if path not in ("/realtime/events", "/orders/halt", "/positions", "/positions/alpha"):
+                yield method, path
+
+
+async def ask_everything(http: aiohttp.ClientSession, url: str, heard: Heard) -> None:
+    tokens = {"reader": READER, "admin": ADMIN, "ended": ENDED, "none": "", "cut": ADMIN[:-4]}
+    for who, token in tokens.items():
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        for method, path in paths():
+            body = {"symbol": "AAPL", "side": "buy", "qty": "1", "account_id": "alpha"}
+            sent = body if method in ("POST", "PATCH") and "reload" not in path else None
+            async with http.request(method, url + path, headers=headers, json=sent) as answer:
+                words = repr(answer.headers).encode() + await answer.read()
+                heard.keep(f"{who}: {method} {path}", words)
+    async with http.get(f"{url}/realtime/accounts?token={ADMIN}") as answer:
+        heard.keep("a token in the address", await answer.read())
+    for name in FILES:
+        async with http.get(f"{url}/page/{name}") as answer:
+            heard.keep(f"/page/{name}", await answer.read())
+
+
+def read(path: Path) -> str:
+    return path.read_text()
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+async def listen(http: aiohttp.ClientSession, url: str, heard: Heard) -> None:
+    headers = {"Authorization": f"Bearer {READER}"}
+    async with http.get(f"{url}/realtime/events", headers=headers) as answer:
+        async for line in answer.content:
+            heard.keep("/realtime/events", line)
+
+
+async def say_nonsense(port: int, heard: Heard) -> None:
+    for raw in (
+        f"GET /{ADMIN} HTTP/1.1\r\nHost : x\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\nX: a\0b\r\n\r\n",
+        f"{ADMIN}\r\n\r\n",
+        f"GET /{ADMIN * 40} HTTP/1.1\r\n\r\n",
+    ):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(raw.encode())
+        async with asyncio.timeout(5):
+            heard.keep(f"nonsense {raw[:4]!r}", await source.read(65536))
+        sink.close()
+
+
+async def command(heard: Heard, *arguments: str, config: Path, url: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "realtime", *arguments,
+        env={**os.environ, "REALTIME_URL": url, "REALTIME_TOKEN": ADMIN,
+             "REALTIME_CONFIG": str(config)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    async with asyncio.timeout(20):
+        out, _ = await process.communicate()
+    heard.keep(f"realtime {' '.join(arguments)}", out)
+
+
+async def spoil_the_files(
+    config: Path, url: str, http: aiohttp.ClientSession, heard: Heard
+) -> None:
+    """Every mistake in the files that may lead to a key being quoted."""
+    secrets = config.with_name("secrets.toml")
+    good = secrets.read_text()
+    key, secret = KEYS["alpha"], secret_of("alpha")
+    for at, spoilt in enumerate(
+        (
+            good.replace(f'"{key}"', key),
+            good.replace(f'"{key}"', f'"{key}'),
+            good.replace(f'secret_key = "{secret}"', f'"{secret}" = 1'),
+            good.replace("[alpha]", f"[{key}]"),
+            good.replace(f'"{key}"', f'"{key} "'),
+            good.replace(f'"{key}"', f'["{key}"]'),
+            good.replace(f'"{secret}"', f'"{secret}\\u0000"'),
+            good.replace(f'"{KEYS["bravo"]}"', f'"{key}"').replace(secret_of("bravo"), secret),
+            good.replace(f'"{key}"', f'"A{key[1:]}"'),
+        )
+    ):
+        secrets.write_text(spoilt)
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        async with http.post(f"{url}/admin/reload", headers=headers) as answer:
+            heard.keep("/admin/reload of spoilt files", await answer.read())
+        if at % 3 == 0:
+            await command(heard, "check", "--offline", config=config, url=url)
+    secrets.write_text(good)
+    write(config, read(config) + f'\nkey_id = "{key}"\n')
+    await command(heard, "check", "--offline", config=config, url=url)
+
+
+async def test_no_key_and_no_token_is_ever_said(tmp_path: Path) -> None:
+    heard = Heard()
+    async with Simulator(accounts=4, activity=20) as simulator, aiohttp.ClientSession() as http:
+        config = write_config(tmp_path, simulator.specs, simulator.url)
+        config.write_text(config.read_text() + CONFIG)
+        secrets = tmp_path / "secrets.toml"
+        for label, key in KEYS.items():
+            simulator.credentials.rotate(label, key)
+            secrets.write_text(secrets.read_text().replace(f'"demo-{label}"', f'"{key}"'))
+        simulator.switch({"kind": "key_revoked", "account": "charlie"})
+        simulator.switch({"kind": "server_error", "account": "delta"})
+        (tmp_path / "token-secret").write_bytes(TOKEN_SECRET)
+        (tmp_path / "token-secret").chmod(0o600)
+        port, log = free_port(), tmp_path / "run.log"
+        url = f"http://127.0.0.1:{port}"
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "realtime", "run", "--config", str(config),
+                "--port", str(port), stdout=output, stderr=output,
+                env={**os.environ, "REALTIME_LOG_LEVEL": "debug"},
+            )  # fmt: skip
+        try:
+            async with asyncio.timeout(30):
+                while not events(log, "daemon.ready"):
+                    await asyncio.sleep(0.05)
+            listening = asyncio.create_task(listen(http, url, heard))
+            await ask_everything(http, url, heard)
+            await say_nonsense(port, heard)
+            await spoil_the_files(config, url, http, heard)
+            for name in ("status", "reload", "openapi"):
+                await command(heard, name, config=config, url=url)
+            heard.keep("process list", read(Path(f"/proc/{process.pid}/cmdline")).encode())
+            listening.cancel()
+        finally:
+            process.terminate()
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        heard.keep("log", log.read_bytes())
+        heard.keep("journal", (tmp_path / "orders.jsonl").read_bytes())
+    assert list(heard.found()) == []
+    assert len(heard.said) > 200
+    assert b"fill.applied" in heard.said["log"]
+    assert b"order.placed" in heard.said["journal"]
+    assert heard.said["/realtime/events"]
+
+
+def test_the_search_can_find() -> None:
+    heard = Heard()
+    heard.keep("somewhere", b"the key is " + KEYS["alpha"].encode())
+    assert len(list(heard.found())) == 1
