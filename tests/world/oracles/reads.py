@@ -8,7 +8,7 @@ from msgspec.json import Decoder
 
 from realtime.simulator.exchange.engine import Exchange
 from tests.world.ledger import CLOSED, Ledger, Told, micros
-from tests.world.oracles.patience import Patience
+from tests.world.oracles.patience import HEALTHY_S, Patience
 from tests.world.oracles.violation import Violation
 
 RECENT = 100
@@ -92,6 +92,8 @@ class Reads:
             return seen
         self._check_truth(seen.account_id, seen.orders)
         self._check_course(seen.account_id, seen.positions)
+        if not seen.stale and self._patience.is_untouched(seen.account_id, at):
+            self._check_promptness(seen.account_id, seen.positions, at)
         if not seen.stale and "orders" not in seen.provisional:
             self._check_events(seen.account_id, seen.orders, at)
         if not seen.stale and not {"account", "positions"} & set(seen.provisional):
@@ -157,6 +159,14 @@ class Reads:
             if found is None:
                 raise Violation("position", f"{label}: {qty} {symbol}, never or no longer true")
             self._floors[label, symbol] = found
+
+    def _check_promptness(self, label: str, positions: list[SeenPosition], at: float) -> None:
+        """Where nothing is wrong a fill moves the position at once: no mark excuses an old one."""
+        held = {p.symbol: p.qty for p in positions}
+        for symbol in sorted({*self._ledger.symbols(label), *held}):
+            truly = self._ledger.position(label, symbol).within(at - HEALTHY_S, at)
+            if Decimal(held.get(symbol, "0")) not in map(Decimal, truly):
+                raise Violation("late", f"{label}: {held.get(symbol, '0')} {symbol}, truly {truly}")
 
     def _check_events(self, label: str, orders: list[SeenOrder], at: float) -> None:
         shown = {order.id: order for order in orders}
