@@ -21,13 +21,16 @@ def command(*, account: str | None, most: int | None) -> int:
     """
     # `--help` must not pay for what only the command itself needs.
     from itertools import islice  # noqa: PLC0415 - as above
+    from shutil import get_terminal_size  # noqa: PLC0415 - as above
+    from sys import stdout  # noqa: PLC0415 - as above
 
     from realtime.cli.asking import Daemon  # noqa: PLC0415 - as above
-    from realtime.cli.telling import line, told  # noqa: PLC0415 - as above
+    from realtime.cli.telling import WIDTH, line, told  # noqa: PLC0415 - as above
 
+    width = get_terminal_size().columns if stdout.isatty() else WIDTH
     try:
         for now, sentence in islice(told(Daemon(), account), most):
-            click.echo(click.style(line(sentence, now), fg=COLOURS.get(sentence.tone)))
+            click.echo(click.style(line(sentence, now, width), fg=COLOURS.get(sentence.tone)))
     except KeyboardInterrupt:
         pass  # the usual end
     return FINE

@@ -18,6 +18,10 @@ WORD = 8
 LABEL = 8
 """Letters that a word and a label have at least; longer ones push."""
 
+WIDTH = 82
+LAG = 10
+"""Letters of a line, and those of them that are kept for the lag."""
+
 LAG_MOST_S = 60.0
 """A longer way from the broker is not told: it is news of the past, or a clock that is off."""
 
@@ -39,10 +43,13 @@ class Order(Struct, frozen=True):
     symbol: str | None = None
     side: str | None = None
     qty: str | None = None
+    filled_qty: str | None = None
     notional: str | None = None
     status: str = ""
     limit_price: str | None = None
     stop_price: str | None = None
+    trail_price: str | None = None
+    trail_percent: str | None = None
 
 
 class Update(Struct, frozen=True):
@@ -218,14 +225,28 @@ def _order(update: Update, now: float) -> Sentence:
     else:
         what.append(clean(order.qty or order.notional or ""))
         what += [f"{name} {price}" for name, price in _prices(order).items()]
-    text = f"{' '.join(filter(None, what))} → {clean(order.status)}"
-    word = "fill" if update.event in FILLS else clean(update.event)
+    text = " ".join(filter(None, what)) + _outcome(update)
+    word = "fill" if update.event in FILLS else _spoken(update.event)
     tone = "good" if update.event in FILLS else "bad" if update.event == "rejected" else "calm"
     return Sentence(update.account_id, word, text, lag_ms=_lag_ms(update, now), tone=tone)
 
 
+def _outcome(update: Update) -> str:
+    order = update.order
+    if order.status == update.event:
+        return ""  # the word in front says it
+    if order.status == "partially_filled" and order.qty and order.filled_qty:
+        return f" → {clean(order.filled_qty)} of {clean(order.qty)} filled"
+    return f" → {_spoken(order.status)}"
+
+
+def _spoken(word: str) -> str:
+    return clean(word).replace("_", " ")
+
+
 def _prices(order: Order) -> Mapping[str, str]:
-    given = {"limit": order.limit_price, "stop": order.stop_price}
+    trail = order.trail_price or (order.trail_percent and f"{order.trail_percent} %")
+    given = {"limit": order.limit_price, "stop": order.stop_price, "trail": trail}
     return {name: clean(price) for name, price in given.items() if price}
 
 
@@ -269,15 +290,16 @@ def _unknown(news: UnknownNews) -> Sentence:
     return Sentence(news.account_id, "unknown", text, tone="bad")
 
 
-def line(sentence: Sentence, now: float) -> str:
-    """A sentence as a line, with the reader's own time of day."""
+def line(sentence: Sentence, now: float, width: int = WIDTH) -> str:
+    """A sentence as a line of that width or more, with the reader's own time of day."""
     at = datetime.fromtimestamp(now, UTC).astimezone()
     head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {clean(sentence.label):<{LABEL}}"
     text = f"{head} {sentence.word:<{WORD}} {sentence.text}"
     if sentence.lag_ms is None:
         return text
     lag = f"{sentence.lag_ms:.1f}" if sentence.lag_ms < 10 else f"{sentence.lag_ms:.0f}"
-    return f"{text:<72} {lag:>6} ms"
+    room = min(width, WIDTH) - LAG
+    return f"{text:<{room}}{lag:>{LAG - 3}} ms"
 
 
 def told(
@@ -291,12 +313,16 @@ def told(
         account=account,
         chance=random.Random(),
     )
-    teller = Teller()
+    teller, is_lost = Teller(), False
     for event in follower.events():
         now = clock()
         if isinstance(event, Lost):
-            text = f"{event.reason}, retry in {event.wait_s:.1f} s"
-            yield now, Sentence("–", "lost", text, tone="bad")
+            if not is_lost:
+                yield now, Sentence("–", "lost", f"{event.reason}; trying again", tone="bad")
+            is_lost = True
         else:
+            if is_lost and event.name == "ready":
+                is_lost = False
+                yield now, Sentence("–", "back", "the daemon is heard again", tone="good")
             for sentence in teller.tell(event, now):
                 yield now, sentence

@@ -1,5 +1,7 @@
 """`realtime top`: a running daemon's accounts as a table that stays current."""
 
+import sys
+
 import click
 
 from realtime.cli import FINE
@@ -12,7 +14,7 @@ def command() -> int:
 
     Keys: e p d n sort by equity, positions, day P/L, name; / filters; Enter opens an account; q
     quits. The daemon is at REALTIME_URL (http://127.0.0.1:8090); REALTIME_TOKEN is sent if set.
-    Exit code: 0 quit, 2 textual is not installed, 3 no daemon answers.
+    Exit code: 0 quit, 2 no terminal or no textual, 3 no daemon answers.
     """
     # `--help` must not pay for what only the command itself needs.
     from realtime.cli.asking import Daemon  # noqa: PLC0415 - as above
@@ -28,6 +30,8 @@ def command() -> int:
         ) from error
     daemon = Daemon()
     daemon.ask("/health", Health)  # a missing daemon is told before the screen is taken
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError("realtime top needs a terminal", remedy="realtime status --all")
     app = Top(daemon)
     app.run()
     if app.failure is not None:

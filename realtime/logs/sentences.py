@@ -54,7 +54,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "stream.lossy": ("heard too little: {evidence}",),
 }
 
-_WORDS = {"429": "rate-limited"}
+_WORDS = {"429": "rate-limited", "partially_filled": "partially filled"}
 
 
 def _fields(template: str) -> frozenset[str]:

@@ -42,7 +42,24 @@ def shown(teller: Teller, *events: Event) -> list[str]:
             "fill: AAPL buy 10 @ 187.41 → filled",
         ),
         ({"event": "partial_fill", "price": "2", "qty": "3"}, "fill: AAPL buy 3 @ 2 → filled"),
+        (
+            {
+                "event": "partial_fill",
+                "price": "2",
+                "qty": "3",
+                "order": {**ORDER, "status": "partially_filled", "filled_qty": "7"},
+            },
+            "fill: AAPL buy 3 @ 2 → 7 of 10 filled",
+        ),
         ({"event": "canceled"}, "canceled: AAPL buy 10 → filled"),
+        (
+            {"event": "pending_new", "order": {**ORDER, "status": "pending_new"}},
+            "pending new: AAPL buy 10",
+        ),
+        (
+            {"event": "new", "order": {**ORDER, "status": "new", "trail_percent": "2.5"}},
+            "new: AAPL buy 10 trail 2.5 %",
+        ),
         (
             {"event": "new", "order": {**ORDER, "limit_price": "5", "stop_price": "4"}},
             "new: AAPL buy 10 limit 5 stop 4 → filled",
@@ -138,3 +155,5 @@ def test_an_event_of_a_later_version_is_passed_over() -> None:
 def test_a_line_has_its_columns() -> None:
     text = line(Sentence("alpha", "fill", "AAPL buy 10 @ 187.41 → filled", lag_ms=8.04), NOW)
     assert text[8:] == ".103 alpha    fill     AAPL buy 10 @ 187.41 → filled                8.0 ms"
+    narrow = line(Sentence("alpha", "fill", "AAPL buy 10 @ 187.41 → filled", lag_ms=8.04), NOW, 70)
+    assert len(narrow) == 70

@@ -10,7 +10,7 @@ pytest.importorskip("textual", reason="textual is not installed: scripts/setup d
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
-from realtime.cli import UNREACHABLE
+from realtime.cli import MISUSED, UNREACHABLE
 from realtime.cli.asking import Daemon
 from realtime.cli.top_account import AccountScreen
 from realtime.cli.top_screen import FarmScreen, Top
@@ -108,3 +108,9 @@ async def test_no_daemon() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     words = f"no daemon at {url} – start one with: realtime demo\n"
     assert await run("top", REALTIME_URL=url) == Answer(UNREACHABLE, "", words)
+
+
+async def test_without_a_terminal_it_says_what_to_ask_instead(sim: Simulator) -> None:
+    async with daemon(sim) as url:
+        words = "realtime top needs a terminal\n  remedy: realtime status --all\n"
+        assert await run("top", REALTIME_URL=url) == Answer(MISUSED, "", words)
