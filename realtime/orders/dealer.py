@@ -71,7 +71,7 @@ class Dealer:
         self.held = held
         self.doubt = doubt
         self.in_flight = 0
-        """Calls under way."""
+        """Orders and cancels under way."""
 
     async def send(
         self, client_order_id: str, call: Callable[[], Awaitable[Answered]], *, is_ours: bool
@@ -81,7 +81,6 @@ class Dealer:
         `is_ours`: an order of this id can only be ours, should the broker have one already.
         Raises `Declined` for a no, `Unresolved` if nobody knows.
         """
-        self.in_flight += 1
         try:
             answered = await call()
         except (NotSent, RateLimited, Refused, BrokerError) as error:
@@ -96,8 +95,6 @@ class Dealer:
                 reason=error.message,
             )
             return await self.resolve(client_order_id, error.message), True
-        finally:
-            self.in_flight -= 1
         self.learn(answered.order)
         return answered, False
 

@@ -81,7 +81,7 @@ async def open_floor(
             taken.dealers,
             guards=guards,
             journal=Journal(audit_log, clock),
-            standing=lambda: _standing(taken.taken, store),
+            standing=lambda only: _standing(taken.taken, store, only),
             clock=clock,
             chance=chance,
         ) as gateway,
@@ -90,7 +90,9 @@ async def open_floor(
         yield Floor(gateway, closings, taken)
 
 
-def _standing(seats: Mapping[str, Seat], store: Store | None) -> list[Candidate]:
+def _standing(seats: Mapping[str, Seat], store: Store | None, only: str | None) -> list[Candidate]:
+    if only is not None:
+        return [_candidate(only, seats[only], store)] if only in seats else []
     return [_candidate(label, seat, store) for label, seat in seats.items()]
 
 

@@ -176,7 +176,15 @@ class Once:
         name = f"order:{errand.known.account}:{errand.known.client_order_id}"
         task = self._group.create_task(self._guarded(errand), name=name)
         self._working.add(task)
-        task.add_done_callback(self._working.discard)
+        # Counted from here on, not from when it runs: the next order of a batch must see it.
+        dealer = self._dealers[errand.known.account]
+        dealer.in_flight += 1
+
+        def done(task: "asyncio.Task[Outcome]") -> None:
+            dealer.in_flight -= 1
+            self._working.discard(task)
+
+        task.add_done_callback(done)
         return task
 
     async def _guarded(self, errand: Errand) -> Outcome:

@@ -1,5 +1,6 @@
 """Which account takes an order: the distribution of every strategy, and what it never takes."""
 
+import asyncio
 import random
 from collections import Counter
 
@@ -10,7 +11,8 @@ from realtime.orders.principal import ANYONE, Principal
 from realtime.orders.refusal import Declined
 from realtime.orders.routing import Candidate, Route, choose
 from realtime.orders.ticket import Placement
-from tests.orders.trading import order
+from tests.orders.trading import broker, order, trading
+from tests.virtual import run
 
 FIVE = [
     Candidate(label=label, tier="premium" if n % 2 else "basic")
@@ -118,3 +120,34 @@ def test_who_may_not_see_an_account_is_told_that_there_is_none() -> None:
 
 def test_one_account_needs_no_word() -> None:
     assert routed(order(), FIVE[:1]) == Route(account_id="alpha", strategy="only", among=1)
+
+
+def test_a_batch_sees_its_own_orders() -> None:
+    """Orders that were only just begun count: the idlest account does not get them all."""
+
+    async def main() -> list[int]:
+        async with broker(accounts=3) as simulator, trading(simulator) as desk:
+            simulator.switch({"kind": "latency", "seconds": 1})
+            held = asyncio.create_task(desk.gateway.place(order(account_id="alpha")))
+            await asyncio.sleep(0.5)
+            await desk.gateway.place_all([order(strategy="least_loaded")] * 8)
+            await held
+            return [len(desk.ids(label)) for label in ("alpha", "bravo", "charlie")]
+
+    assert run(main) == [3, 3, 3]
+
+
+def test_questions_that_alternate_do_not_share_their_turns() -> None:
+    """Whoever names every second account, or asks among others in between, skews nothing."""
+
+    async def main() -> Counter[str]:
+        async with broker(accounts=4) as simulator, trading(simulator) as desk:
+            taken: Counter[str] = Counter()
+            for _ in range(10):
+                for labels in (("alpha", "bravo"), ("charlie", "delta")):
+                    wish = order(strategy="round_robin", labels=labels)
+                    taken[desk.gateway.route(wish, ANYONE).account_id] += 1
+                desk.gateway.route(order(account_id="alpha"), ANYONE)
+            return taken
+
+    assert set(run(main).values()) == {5}

@@ -109,7 +109,9 @@ async def trading(
             dealers,
             guards=guards,
             journal=Journal(journal, wall_clock),
-            standing=lambda: [Candidate(label=label) for label in labels],
+            standing=lambda only: [
+                Candidate(label=label) for label in labels if only in (None, label)
+            ],
             clock=wall_clock,
             chance=random.Random(seed),
         ) as gateway:
