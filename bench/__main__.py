@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from bench import push, table
+from bench import orders, push, table
 from bench.children import ROOT
 from bench.events import Drip, Pour, drip, pour, pour_peer
 from bench.growth import measure as measure_growth
@@ -46,6 +46,7 @@ def _measured(quick: bool) -> Iterator[tuple[str, list[str]]]:
     yield "bench-frames", table.pours(_pours(1 if quick else 3, frames))
     yield "bench-events", table.drips(_drips(quick))
     yield "bench-push", _pushed(quick)
+    yield "bench-orders", orders.lines(orders.measure(100 if quick else 1000))
     yield "bench-start", _start(quick)
     if not quick:
         grown = measure_growth(5.0, accounts=(10, 100, 1000, 5000), rates=(1000, 2000, 5000, 8000))
