@@ -79,7 +79,9 @@ class Rows:
     def is_live(self, label: str) -> bool:
         """Whether an account is followed at this moment."""
         link = self.links.get(label)
-        return link is not None and link.state == "live" and not self.figures[label].stale
+        if self.lost is not None or link is None:
+            return False
+        return link.state == "live" and not self.figures[label].stale
 
 
 def _amount(value: str | int | None) -> Decimal:

@@ -102,7 +102,7 @@ class FarmScreen(Screen[None]):
 
     def _row(self, row: Figures) -> tuple[Text, ...]:
         label, link = row.account_id, self.rows.links.get(row.account_id)
-        state = link.state if link else "unknown"
+        state = link.state if link and self.rows.lost is None else "unknown"
         if state == "live" and row.stale:
             state = "stale"
         figures = "" if self.rows.is_live(label) else "dim italic"
@@ -122,12 +122,14 @@ class FarmScreen(Screen[None]):
         rows = self.rows
         live = sum(link.state == "live" for link in list(rows.links.values()))
         meant = sum(link.state != "disabled" for link in list(rows.links.values()))
-        text = Text.assemble(("realtime  ", "bold"), f"{whole(live)}/{whole(meant)} live")
+        text = Text.assemble(("realtime  ", "bold"))
+        if rows.lost is None:
+            text.append(f"{whole(live)}/{whole(meant)} live")
+        else:
+            text.append(f"{rows.lost}: these figures are old", "bold red")
         text.append(f" · sorted by {SORTS[self.sort].replace('_', ' ')}", "dim")
         if self.words:
             text.append(f" · only *{clean(self.words)}*", "dim")
-        if rows.lost is not None:
-            text.append(f" · {rows.lost}: these figures are old", "bold red")
         return text
 
     def action_sort(self, key: str) -> None:
