@@ -17,6 +17,7 @@ from realtime.config.values import key
 from realtime.secret import Credentials, Secret
 
 ENVIRONMENT = "environment"
+DEFAULT_NAME = "secrets.toml"
 KIND = {"PK": "paper", "AK": "live"}  # how Alpaca's keys begin; others (simulators) are not judged
 
 Pair = dict[str, str]  # key_id, secret_key → the value; a missing one is absent
@@ -29,14 +30,15 @@ class SecretsFile(Struct, frozen=True, kw_only=True):
     pairs: dict[str, Pair] = {}
     problems: tuple[Problem, ...] = ()
     usable: bool = True
+    found: bool = True
 
 
 def find_secrets_file(written: Path | None, beside: Path, environ: Mapping[str, str]) -> Path:
     """Give the path to read: systemd's credentials, else as written, else next to `beside`."""
     given = environ.get("CREDENTIALS_DIRECTORY")
-    if given and (Path(given) / "secrets.toml").exists():
-        return Path(given) / "secrets.toml"
-    return beside.parent / (written or "secrets.toml")
+    if given and (Path(given) / DEFAULT_NAME).exists():
+        return Path(given) / DEFAULT_NAME
+    return beside.parent / (written or DEFAULT_NAME)
 
 
 def read_secrets(path: Path, labels: Iterable[str], environ: Mapping[str, str]) -> SecretsFile:
@@ -49,7 +51,7 @@ def read_secrets(path: Path, labels: Iterable[str], environ: Mapping[str, str]) 
             return SecretsFile(path=path, problems=(problem,), usable=False)
         tables = toml_file.parse(toml_file.read_bytes(path), path)
     except FileNotFoundError:
-        return SecretsFile(path=path)
+        return SecretsFile(path=path, found=False)
     except toml_file.Unreadable as error:
         return SecretsFile(path=path, problems=(error.problem,), usable=False)
     return _take(tables, path, list(labels))
@@ -64,9 +66,9 @@ def _take(tables: dict[str, object], path: Path, labels: list[str]) -> SecretsFi
             problems.append(
                 Problem(f"{path}: a value stands outside a section", "put it under [<label>]")
             )
-        elif label not in known:
+        elif label not in known and labels:  # without any account that is what is wrong
             problems.append(_stranger(label, path, labels))
-        else:
+        elif label in known:
             pairs[label] = _pair(table, f"{path}: [{label}]", problems)
     return SecretsFile(path=path, pairs=pairs, problems=tuple(dict.fromkeys(problems)))
 
@@ -117,7 +119,7 @@ def with_keys(
             problems.extend(_wrong_kind(account, pair["key_id"]))
     problems.extend(_twice(keyed))
     if secrets.usable:
-        problems.extend(_without_keys(missing, accounts, secrets.path))
+        problems.extend(_without_keys(missing, accounts, secrets))
     return tuple(keyed), problems
 
 
@@ -188,8 +190,12 @@ def _twice(accounts: list[AccountSettings]) -> list[Problem]:
 
 
 def _without_keys(
-    missing: list[AccountSettings], accounts: tuple[AccountSettings, ...], path: Path
+    missing: list[AccountSettings], accounts: tuple[AccountSettings, ...], secrets: SecretsFile
 ) -> list[Problem]:
+    path = secrets.path
+    if missing and not secrets.found and path.name != DEFAULT_NAME:
+        remedy = "correct `secrets_file` in [alpaca]"
+        return [Problem(f"{path} not found (accounts without a key: {len(missing)})", remedy)]
     enabled = [account for account in accounts if account.enabled]
     if len(missing) == len(enabled) > 1:
         remedy = "try `realtime demo`, or see README *Your own accounts*"

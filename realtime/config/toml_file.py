@@ -50,9 +50,11 @@ def read_bytes(path: Path) -> bytes:
         raise
     except (OSError, ValueError) as error:
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "no"
-        raise Unreadable(Problem(f"{path} cannot be read: {reason}")) from error
+        remedy = "give a TOML file that this user may read"
+        raise Unreadable(Problem(f"{path} cannot be read: {reason}", remedy)) from error
     if len(content) > LARGEST_BYTES:
-        raise Unreadable(Problem(f"{path} is larger than {LARGEST_BYTES >> 20} MB"))
+        remedy = "give a file of accounts: 1000 of them take 200 kB"
+        raise Unreadable(Problem(f"{path} is larger than {LARGEST_BYTES >> 20} MB", remedy))
     return content
 
 
@@ -61,7 +63,8 @@ def parse(content: bytes, path: Path) -> dict[str, object]:
     try:
         source = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise Unreadable(Problem(f"{path}: not UTF-8 text")) from error
+        remedy = "save it as UTF-8 in your editor"
+        raise Unreadable(Problem(f"{path}: not UTF-8 text", remedy)) from error
     try:
         return tomllib.loads(source)
     except RecursionError as error:

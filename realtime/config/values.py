@@ -192,7 +192,7 @@ def key(value: object) -> str:
     if not isinstance(value, str):
         raise WrongValue("expected text in quotes")
     if not value:
-        raise WrongValue("is empty")
+        raise WrongValue("is empty", "paste the broker's, or take the line out")
     if any(letter.isspace() for letter in value):
         raise WrongValue("has white space in it", "paste it again, without blanks or line breaks")
     if not _VISIBLE_ASCII.fullmatch(value) or len(value) > LONGEST_TEXT:

@@ -55,6 +55,19 @@ def test_no_keys_at_all_is_one_sentence(folder: Folder) -> None:
     assert folder.complaint(TWO, {}).startswith("no keys for 2 accounts; try `realtime demo`")
 
 
+def test_a_secrets_file_that_was_named_and_is_missing_is_told(folder: Folder) -> None:
+    named = f'[alpaca]\nsecrets_file = "keys/mine.toml"\n{TWO}'
+    assert folder.complaint(named) == (
+        "keys/mine.toml not found (accounts without a key: 1)\n"
+        "  remedy: correct `secrets_file` in [alpaca]"
+    )
+
+
+def test_secrets_of_no_account_at_all_are_not_what_is_wrong(folder: Folder) -> None:
+    folder.write("secrets.toml", '[alpha]\nkey_id = "x"\nsecret_key = "x"\n')
+    assert "secrets.toml" not in folder.complaint("")
+
+
 def test_a_disabled_account_needs_no_keys(folder: Folder) -> None:
     settings = folder.load(f"{ONE}[accounts.bravo]\nenabled = false\n")
     assert [a.credentials is None for a in settings.accounts] == [False, True]
@@ -130,7 +143,10 @@ SECRETS_SLIPS = [
     ('[alpha]\nPKHIDDEN = "x"\n', "secrets.toml: [alpha]: only key_id and secret_key may stand"),
     ('[alpha]\nkeyid = "PKHIDDEN"\n', "may stand here\n  remedy: did you mean `key_id`?"),
     ("[alpha]\nkey_id = 5\n", "secrets.toml: [alpha] key_id expected text in quotes"),
-    ('[alpha]\nkey_id = ""\nsecret_key = "x"\n', "secrets.toml: [alpha] key_id is empty"),
+    (
+        '[alpha]\nkey_id = ""\nsecret_key = "x"\n',
+        "secrets.toml: [alpha] key_id is empty\n  remedy: paste",
+    ),
     ('[alpha]\nkey_id = "PKHIDDEN "\n', "secrets.toml: [alpha] key_id has white space in it"),
 ]
 
@@ -147,7 +163,10 @@ def test_a_slip_in_the_secrets_shows_nothing_of_them(
 
 def test_an_unreadable_secrets_file_is_not_also_a_missing_key(folder: Folder) -> None:
     (folder.root / "secrets.toml").mkdir(mode=0o700)
-    assert folder.complaint(environ={}) == "secrets.toml cannot be read: is a directory"
+    assert folder.complaint(environ={}) == (
+        "secrets.toml cannot be read: is a directory\n"
+        "  remedy: give a TOML file that this user may read"
+    )
 
 
 def test_files_given_by_path_are_named_by_path(folder: Folder) -> None:
