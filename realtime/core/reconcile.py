@@ -6,13 +6,14 @@ position that disagrees with an execution of which we learned within that time i
 reported as `unsettled`, and what a fill made provisional stays so until a reading agrees with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct, structs
 
-from realtime.core.decimals import ZERO, number, plain
+from realtime.core.decimals import number
 from realtime.core.executions import identity_by_quantity
+from realtime.core.lagging import find_unsettled, held, is_unproven, outdate
 from realtime.core.model import (
     Account,
     FillActivity,
@@ -20,7 +21,6 @@ from realtime.core.model import (
     OrderId,
     Position,
     Symbol,
-    position_symbol,
 )
 from realtime.core.orders import (
     contradicts,
@@ -31,7 +31,7 @@ from realtime.core.orders import (
     is_overdue,
     outranks,
 )
-from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution, PositionMark, marked
+from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution
 from realtime.core.times import NEVER, microseconds, nanoseconds
 from realtime.core.undone import take_back
 
@@ -103,7 +103,7 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     filled_unseen = any(d.kind in ("order_missing", "order_differs") for d in order_differences)
     unseen = _has_filled_lately(snapshot) if first else bool(recovered) or filled_unseen
     behind = bool(unsettled) or unseen
-    behind = behind or _is_unproven(next_state.marks, snapshot.requested_at)
+    behind = behind or is_unproven(next_state.marks, snapshot.requested_at)
     next_state = _confirm(_advance_watermark(next_state, snapshot), snapshot, behind=behind)
     if first:
         return Reconciled(state=evict(next_state), unsettled=unsettled)
@@ -193,19 +193,34 @@ def _take_orders(
                 busted[order.id] = microseconds(order.updated_at)
         if ours != order:
             orders[order.id] = order
+    missing = _missing(state, snapshot, orders)
     for vanished in snapshot.vanished:
-        gone = orders.pop(vanished, None)
-        if gone is not None:
-            differences.append(Difference("order_vanished", vanished, _said(gone), None))
+        if vanished in orders and vanished not in missing:
+            differences.append(
+                Difference("order_vanished", vanished, _said(orders.pop(vanished)), None)
+            )
             parents.pop(vanished, None)
             busted.pop(vanished, None)
             executions = {i: e for i, e in executions.items() if i != vanished}
+    if missing != state.missing:
+        state = structs.replace(state, missing=missing)
     if orders == state.orders and parents == state.parents:
         return state, ()
     next_state = structs.replace(
         state, orders=orders, parents=parents, busted=busted, executions=executions
     )
     return next_state, tuple(differences)
+
+
+def _missing(
+    state: AccountState, snapshot: Snapshot, orders: Collection[OrderId]
+) -> Mapping[OrderId, float]:
+    """Orders that the broker does not know, but may only not know yet: one answer drops nothing."""
+    at = snapshot.requested_at
+    first = {i: state.missing.get(i, at) for i in snapshot.vanished if i in orders}
+    others = {} if snapshot.is_full else state.missing
+    shown = {order.id for order, _ in _flat(snapshot.orders or ())}
+    return {i: t for i, t in {**others, **first}.items() if at < t + LAG_S and i not in shown}
 
 
 def _flat(orders: Iterable[Order]) -> Iterable[tuple[Order, OrderId | None]]:
@@ -238,7 +253,7 @@ def _take_fills(
         counted.add(execution.execution_id)
         recovered.append(execution)
         may_lag = nanoseconds(execution.at) > lagging_since
-        _outdate(marks, execution, heard_at, state.positions if may_lag else None)
+        outdate(marks, execution, heard_at, state.positions if may_lag else None)
     if not recovered:
         return state, ()
     return structs.replace(state, executions=book, marks=marks), tuple(recovered)
@@ -256,52 +271,13 @@ def _execution(fill: FillActivity, order_id: OrderId) -> Execution:
     )
 
 
-def _outdate(
-    marks: dict[Symbol, PositionMark],
-    execution: Execution,
-    heard_at: float,
-    positions: Mapping[Symbol, Position] | None,
-) -> None:
-    """A frame about an earlier execution must not set the position back, nor must a reading.
-
-    An activity does not tell the position, so it is reckoned from `positions`, those shown now:
-    REST positions that are neither ours nor the sum may be from before what we have shown already.
-    Without them REST positions contain the execution.
-    """
-    symbol = position_symbol(execution.symbol)
-    key = (nanoseconds(execution.at), "", NEVER, ZERO, str(execution.execution_id))
-    mark = marks.get(symbol)
-    if mark is None or key > mark.key:
-        qty = "" if positions is None else _reckoned(mark, execution, heard_at, positions)
-        marks[symbol] = marked(
-            mark, key=key, qty=qty, side=execution.side, now=heard_at, is_reckoned=True
-        )
-
-
-def _reckoned(
-    mark: PositionMark | None,
-    execution: Execution,
-    now: float,
-    positions: Mapping[Symbol, Position],
-) -> str:
-    """The signed position after an execution; empty where a fee in the coin makes it uncertain."""
-    if "/" in execution.symbol and execution.side == "buy":
-        return ""
-    shown = positions.get(position_symbol(execution.symbol))
-    before = shown.qty if shown is not None else "0"
-    if mark is not None and mark.is_reckoned and mark.qty and mark.heard_at > now - LAG_S:
-        before = mark.qty
-    step = number(execution.qty)
-    return plain(number(before) + (step if execution.side == "buy" else -step))
-
-
 def _take_positions(
     state: AccountState, snapshot: Snapshot
 ) -> tuple[AccountState, tuple[Difference, ...], frozenset[Symbol]]:
     if snapshot.positions is None:
         return state, (), frozenset()
     theirs = {p.symbol: p for p in snapshot.positions if number(p.qty) != 0}
-    unsettled = frozenset(_unsettled(state.marks, theirs, snapshot.requested_at))
+    unsettled = frozenset(find_unsettled(state.marks, theirs, snapshot.requested_at))
     positions: dict[Symbol, Position] = {}
     differences: list[Difference] = []
     for symbol in sorted(theirs.keys() | state.positions.keys()):
@@ -309,35 +285,11 @@ def _take_positions(
         taken = ours if symbol in unsettled else read
         if taken is not None:
             positions[symbol] = ours if ours == taken else taken
-        if symbol not in unsettled and _qty(ours) != _qty(read):
+        if symbol not in unsettled and held(ours) != held(read):
             differences.append(_position_difference(symbol, ours, read))
     if positions == state.positions:
         return state, (), unsettled
     return structs.replace(state, positions=positions), tuple(differences), unsettled
-
-
-def _unsettled(
-    marks: Mapping[Symbol, PositionMark], theirs: Mapping[Symbol, Position], requested_at: float
-) -> Iterable[Symbol]:
-    for symbol, mark in marks.items():
-        young = mark.qty and mark.heard_at > requested_at - LAG_S
-        if young and _qty(theirs.get(symbol)) != number(mark.qty):
-            yield symbol
-
-
-def _is_unproven(marks: Mapping[Symbol, PositionMark], requested_at: float) -> bool:
-    """Whether agreement proves nothing yet: an execution of which the position was not told, or a
-    purchase and a sale so close that old positions look like the new ones."""
-    since = requested_at - LAG_S
-    return any(
-        ((mark.is_reckoned or not mark.qty) and mark.heard_at > since)
-        or (mark.turned_at is not None and mark.turned_at > since)
-        for mark in marks.values()
-    )
-
-
-def _qty(position: Position | None) -> object:
-    return number(position.qty) if position is not None else number("0")
 
 
 def _position_difference(
@@ -376,6 +328,8 @@ def _confirm(state: AccountState, snapshot: Snapshot, *, behind: bool) -> Accoun
         resumed_at = None
     if snapshot.answers_doubts and not doubted_since and resumed_at is None:
         provisional -= ORDERS
+    if state.missing:
+        provisional |= ORDERS
     if behind:
         provisional |= MONEY
     elif snapshot.account is not None and snapshot.positions is not None and not heard_since:

@@ -100,6 +100,9 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     """Parts that the broker has not confirmed yet: of `account`, `positions`, `orders`."""
     doubted_at: float | None = None
     """When the last doubt was raised, by our clock: only a later reading can answer it."""
+    missing: Mapping[OrderId, float] = {}
+    """order's id → when the broker, asked by id, first did not know it, by our clock: it is dropped
+    when the broker still does not `LAG_S` later"""
     resumed_at: float | None = None
     """When the stream was taken up again after an outage, by our clock, until a full reading began
     `LAG_S` later: the lists read first may lack what no frame will tell."""

@@ -276,6 +276,7 @@ class _Session:
         self.watchdog.watch(self._replica.record.state.orders.values())
         for applied in replayed:
             self._follow_up(applied)
+        self._look_for_missing()
 
     def _take(self, update: TradeUpdate) -> None:
         if self._buffer is None:
@@ -294,6 +295,12 @@ class _Session:
             self.money.ask()
         if reason == "money" and reconciled.differences:
             self._replica.doubt(ORDERS)  # who did not tell this may not have told more
+            self.comparison.ask()
+        self._look_for_missing()
+
+    def _look_for_missing(self) -> None:
+        """An order that the broker did not know is asked for again before it is dropped."""
+        if self._replica.record.state.missing:
             self.comparison.ask()
 
     def _follow_up(self, applied: Applied) -> None:
