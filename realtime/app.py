@@ -145,7 +145,8 @@ async def running(
         for account in settings.accounts:
             following.add(account)
         config = str(settings.path)
-        log.info("daemon.started", accounts=len(store), config=config, version=__version__)
+        real = {"real_money": live} if (live := _real_money(settings)) else {}
+        log.info("daemon.started", accounts=len(store), config=config, version=__version__, **real)
         daemon = Daemon(settings, store, following, reread, world.clock)
         async with (
             following.running(),
@@ -218,6 +219,10 @@ def _composed(daemon: Daemon, edge: Edge, following: Following, floor: Floor) ->
         reloads=lambda: daemon.last_reload,
         log_lost=lines_lost,
     )
+
+
+def _real_money(settings: Settings) -> list[str]:
+    return [account.label for account in settings.accounts if account.enabled and not account.paper]
 
 
 def _hosts(settings: Settings) -> frozenset[str] | None:

@@ -9,7 +9,10 @@ from msgspec.json import Decoder
 from realtime.alpaca.lenient import MISFIT, is_json
 from realtime.errors import BrokerError, LinkError, RateLimited, Refused
 
-NEW_KEY = "put a valid key into secrets.toml or the environment, then send SIGHUP"
+NEW_KEY = (
+    "put a valid key, of the right kind (paper or live), into secrets.toml or the environment, "
+    "then send SIGHUP"
+)
 
 
 class _Problem(Struct):

@@ -70,6 +70,10 @@ def _files(settings: Settings) -> Iterator[Text]:
         f", {disabled} disabled" if disabled else ""
     )
     yield _line(settings.path.name, said)
+    if real := [account.label for account in enabled if not account.paper]:
+        yield Text.assemble(
+            f"{'':<{HEAD}}", ("LIVE    ", "bold red"), f"real money: {_named(real)}"
+        )
     by_source: dict[str, list[str]] = {}
     for account in enabled:
         if account.credentials is not None:

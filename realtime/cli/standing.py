@@ -34,6 +34,7 @@ class Row(Struct, frozen=True):
     next_attempt_in_s: float | None = None
     positions: int | None = None
     open_orders: int | None = None
+    paper: bool = True
 
     @property
     def is_well(self) -> bool:

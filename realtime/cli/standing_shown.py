@@ -64,6 +64,9 @@ def headline(standing: Standing) -> str:
     if stale:
         parts.append(f"{whole(stale)} live but stale")
     parts.append(f"up {span(standing.health.uptime_s)}")
+    real = sum(not row.paper for row in status.accounts.values())
+    if real:
+        parts.append(f"{counted(real, 'account')} of real money (LIVE)")
     return " · ".join([*parts, *_lately(status)])
 
 
@@ -91,7 +94,7 @@ def _table(rows: dict[str, Row], standing: Standing, width: int) -> Table:
         table.add_column("LAST ERROR", overflow="fold")
     for label, row in rows.items():
         cells = (
-            Text(clean(label)),
+            _account(label, row),
             _state(row),
             stopwatch((standing.status.as_of - row.since).total_seconds()),
             whole(row.positions),
@@ -105,6 +108,12 @@ def _table(rows: dict[str, Row], standing: Standing, width: int) -> Table:
 
 def _errors(rows: dict[str, Row]) -> list[str]:
     return [f"{clean(label)}: {_last_error(row)}" for label, row in rows.items() if row.last_error]
+
+
+def _account(label: str, row: Row) -> Text:
+    """Its name; real money is marked wherever it is shown."""
+    name = Text(clean(label))
+    return name if row.paper else name.append(" LIVE", style="bold red")
 
 
 def _state(row: Row) -> Text:

@@ -52,12 +52,18 @@ class Order(Struct, frozen=True):
     status: str = ""
 
 
+class MarkedLink(Link, frozen=True):
+    """The same, with whose money it is."""
+
+    paper: bool = True
+
+
 class Dashboard(Struct, frozen=True):
     """What is used of an account's dashboard."""
 
     stale: bool
     stale_reason: str | None
-    link: Link
+    link: MarkedLink
     account: Money | None
     positions: list[Position] | None
     orders: list[Order] | None
@@ -121,7 +127,8 @@ class AccountScreen(Screen[None]):
 
 
 def _head(label: str, found: Dashboard) -> Text:
-    head = Text.assemble((label, "bold"), f" · {clean(found.link.state)}")
+    real = "" if found.link.paper else " LIVE MONEY"
+    head = Text.assemble((label, "bold"), (real, "bold red"), f" · {clean(found.link.state)}")
     if found.stale:
         head.append(f", stale: {clean(found.stale_reason or 'no word on why')}", "yellow")
     money_of = found.account

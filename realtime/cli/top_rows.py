@@ -28,6 +28,7 @@ class Figures(Struct, frozen=True):
     positions: int | None = None
     open_orders: int | None = None
     stale: bool = False
+    paper: bool = True
 
 
 class Named(Struct, frozen=True):

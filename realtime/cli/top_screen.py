@@ -108,7 +108,7 @@ class FarmScreen(Screen[None]):
         figures = "" if self.rows.is_live(label) else "dim italic"
         why = link.last_error_message or "" if link and state not in ("live", "disabled") else ""
         return (
-            Text(label, style="bold"),
+            Text.assemble((label, "bold"), ("" if row.paper else " LIVE", "bold red")),
             Text(clean(state), style=TONES.get(state, OTHER_TONE)),
             _figure(money(row.equity), figures),
             _figure(money(row.day_pl), figures or _result(row.day_pl)),

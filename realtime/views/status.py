@@ -43,6 +43,8 @@ class LinkRow(Struct, frozen=True, kw_only=True):
     stale_reason: str | None
     polled_at: str | None
     tier: str | None
+    paper: bool
+    """False: real money."""
 
 
 class StatusRow(LinkRow, frozen=True, kw_only=True):
@@ -100,6 +102,7 @@ def link_row(record: Record) -> LinkRow:
         stale_reason=link.stale_reason,
         polled_at=None if link.polled_at is None else instant(link.polled_at),
         tier=record.profile.tier,
+        paper=record.profile.paper,
     )
 
 

@@ -123,3 +123,9 @@ async def test_a_stray_key_in_the_environment_is_a_warning(sim: Simulator, confi
     assert answer.code == FINE
     assert "warning found APCA_API_KEY_ID in the environment" in answer.out
     assert "PKSTRAY" not in answer.out
+
+
+async def test_real_money_is_named(sim: Simulator, config: Path) -> None:
+    edit(config, "[accounts.alpha]", "[accounts.alpha]\npaper = false")
+    answer = await run("check", "--offline", "--config", str(config))
+    assert "LIVE    real money: alpha" in answer.out

@@ -125,7 +125,7 @@ async def test_who_is_not_live_and_why(sim: Simulator) -> None:
     assert [line.split()[:2] for line in lines[2:4]] == [["alpha", "refused"], ["bravo", "waiting"]]
     assert "retry in " in lines[3]
     assert "(attempt 1)" in lines[3]
-    assert lines[4].startswith("remedy for alpha: put a valid key into secrets.toml")
+    assert lines[4].startswith("remedy for alpha: put a valid key, of the right kind")
     assert lines[-1] == "(only accounts that are not live; --all for every one)"
     assert quiet == Answer(FAILED, "", "")
 
@@ -264,3 +264,13 @@ async def test_how_things_went_lately() -> None:
         "0/1 live · 1 waiting · up 3 d 4 h · 0 fills/s · "
         "212 queries/s, p50 0.02 ms, p95 0.3 ms, p99 0.4 ms"
     )
+
+
+async def test_real_money_is_marked() -> None:
+    rows = {"alpha": {**ROW, "paper": False}, "bravo": {**ROW, "paper": True}}
+    async with listening(documents({**STATUS, "accounts": rows})) as url:
+        answer = await status(url)
+    assert "1 account of real money (LIVE)" in answer.out.splitlines()[0]
+    alpha, bravo = (line for line in answer.out.splitlines() if "waiting  00:00:41" in line)
+    assert alpha.startswith("alpha LIVE ")
+    assert "LIVE" not in bravo

@@ -31,6 +31,7 @@ def test_a_live_row() -> None:
         "stale_reason": None,
         "polled_at": None,
         "tier": "premium",
+        "paper": True,
     }
 
 
