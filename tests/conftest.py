@@ -7,8 +7,9 @@ try the same few examples in every default run; `HYPOTHESIS_PROFILE=ci` tries ma
 
 import importlib.util
 import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ HAS_STRANGERS = importlib.util.find_spec("schemathesis") is not None
 HAS_SDK = importlib.util.find_spec("alpaca") is not None
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HAS_BROWSER = CHROMIUM is not None and importlib.util.find_spec("playwright") is not None
+
+
+SAID = re.compile(r"demo-secret-[a-z]|development-only-0123456789")
+"""Secrets of the simulator's accounts, and that of the tests' tokens: nothing ever prints them."""
 
 
 class Without(pytest.Module):
@@ -68,3 +73,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=NO_SDK))
         if "slow" not in wanted and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="slow: scripts/test -m slow"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test under which a secret was logged or printed."""
+    report = yield
+    if report.when == "teardown" and report.passed:  # which has the output of all three stages
+        found = next((m for _, text in report.sections if (m := SAID.search(text))), None)
+        if found is not None:
+            report.outcome = "failed"
+            report.longrepr = f"a secret was printed: …{found.string[: found.end()][-200:]}"
+    return report
