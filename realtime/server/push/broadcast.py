@@ -5,26 +5,24 @@ together once for each kind of reader and writes it to all that are live; then i
 as it worked, so that at least half of the loop's time is left for the writer however many listen.
 What happens meanwhile is one batch, and states that changed twice are told once.
 
-A reader begins with a snapshot, or where it left off; so does one that fell behind. That work is
-done by the reader's own task, one chunk at a time and one reader at a time.
+A reader begins with a snapshot, or where it left off; so does one that fell behind (`usher`).
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from aiohttp import web
 from msgspec import Struct
 
-from realtime.core.model import AccountLabel
 from realtime.logs import get_logger
 from realtime.server.answers import COMMON_HEADERS
 from realtime.server.problems import Problem
-from realtime.server.push.batch import CHUNK_BYTES, Batch, Choice, Chunk, chunk
-from realtime.server.push.frames import Frames, Heartbeat, Ready, Resync, event
-from realtime.server.push.kinds import SNAPSHOT
-from realtime.server.push.log import Entry, Log
+from realtime.server.push.batch import CHUNK_BYTES, Choice, Chunk, chunk
+from realtime.server.push.frames import Frames, Heartbeat, event
+from realtime.server.push.log import Log
 from realtime.server.push.reader import READ_WITHIN_S, Deaf, Left, Reader
+from realtime.server.push.usher import Usher
 from realtime.store import Store
 from realtime.views.moments import instant
 
@@ -45,17 +43,11 @@ REST_S = 0.002
 SLICE_S = 0.002
 """The longest the loop is kept at a stretch."""
 
-ENTRIES_AT_ONCE = 1000
-"""Entries that a reader who is behind takes in one step."""
-
 RESYNCS_MOST = 3
 """Snapshots in a row that a reader may fail to keep up with before it is cut."""
 
 LONGEST_S = 86_400.0
 """A token that is good for longer has its reader connect again after a day."""
-
-ID_DIGITS = 18
-"""A longer number is none of ours."""
 
 LATER_S = 30
 """Retry-After where there are too many."""
@@ -100,7 +92,7 @@ class Broadcast:
         self._readers_most = readers_most
         self._read_within_s = read_within_s
         self._heartbeat_s = heartbeat_s
-        self._chunk_bytes = chunk_bytes
+        self._usher = Usher(store, self._log, self._frames, clock, chunk_bytes=chunk_bytes)
         self._readers: set[Reader] = set()
         self._live: dict[Choice, set[Reader]] = {}
         self._joining: list[Reader] = []
@@ -108,7 +100,6 @@ class Broadcast:
         """Up to where the live readers have been told."""
         self._breath_at = 0.0
         self._woken = asyncio.Event()
-        self._turn = asyncio.Lock()
         self._is_closing = False
         store.subscribe(self._log.take)
         self._log.on_news(self._woken.set)
@@ -203,7 +194,7 @@ class Broadcast:
             for reader in self._all_live():
                 self._leave(reader)
         elif self._live and begin < head:
-            batch = self._batch(self._log.after(begin))
+            batch = self._usher.batch(self._log.after(begin))
             for choice, readers in list(self._live.items()):
                 chunks = list(batch.chunks(choice))
                 await self._write_all(list(readers), chunks, begin, head)
@@ -265,7 +256,7 @@ class Broadcast:
             return
         missed = self._log.after(reader.position, self._position - reader.position)
         self._enter(reader)
-        chunks = list(self._batch(missed).chunks(reader.choice))
+        chunks = list(self._usher.batch(missed).chunks(reader.choice))
         self._write(reader, chunks, self._position)
 
     def _enter(self, reader: Reader) -> None:
@@ -289,14 +280,14 @@ class Broadcast:
 
     async def _attend(self, reader: Reader, last_event_id: str | None) -> None:
         """Lead a reader to where it is live, again and again. Raises `Left` or `Deaf`."""
-        reason = self._place(reader, last_event_id)
+        reason = self._usher.place(reader, last_event_id)
         is_resumed, failed = reason is None, 0
         while True:
             if reason is not None:
-                await self._snapshot(reader, reason)
-            if await self._catch_up(reader):
+                await self._usher.snapshot(reader, reason)
+            if await self._usher.catch_up(reader):
                 if is_resumed:
-                    self._tell_ready(reader, is_resumed=True)
+                    self._usher.tell_ready(reader, is_resumed=True)
                 is_resumed, failed = False, 0
                 self._join(reader)
                 await reader.lived()
@@ -307,95 +298,3 @@ class Broadcast:
                 self._store.count("readers.resynced")
                 if failed > RESYNCS_MOST:
                     raise Deaf
-
-    def _place(self, reader: Reader, last_event_id: str | None) -> str | None:
-        """Place a reader where it left off. Gives why it cannot be; empty if it begins."""
-        if not last_event_id:
-            return ""
-        boot, _, number = last_event_id.rpartition("-")
-        if boot != self._store.boot:
-            return "other_run"
-        if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
-            return "unknown_id"
-        reader.position = int(number)
-        if reader.position > self._log.head:
-            return "unknown_id"
-        return None if self._log.holds(reader.position) else "too_old"
-
-    async def _catch_up(self, reader: Reader) -> bool:
-        """Write all that happened since; whether it was still there."""
-        while reader.position < self._log.head:
-            if not self._log.holds(reader.position):
-                return False
-            missed = self._log.after(reader.position, ENTRIES_AT_ONCE)
-            await self._send(reader, self._batch(missed).chunks(reader.choice))
-            reader.position = missed[-1].seq
-        return True
-
-    async def _snapshot(self, reader: Reader, reason: str) -> None:
-        """Write how everything stands, what happened meanwhile, and that this is all.
-
-        Nothing of it has an id: who is cut in the middle begins anew.
-        """
-        if reason:
-            resync = Resync(as_of=instant(self._clock()), reason=reason)
-            reader.write(chunk(reader.position, b"id:\n" + event("resync", resync)))
-        position, seen = self._log.head, dict[AccountLabel, int]()
-        await self._send(reader, self._stands(reader.choice, position, seen))
-        while position < self._log.head:
-            if not self._log.holds(position):
-                reader.position = position
-                return
-            entries = self._log.after(position, ENTRIES_AT_ONCE)
-            position = entries[-1].seq
-            news = [entry for entry in entries if entry.seq > seen.get(entry.label, 0)]
-            await self._send(reader, self._batch(news).chunks(reader.choice, with_ids=False))
-        reader.position = position
-        self._tell_ready(reader, is_resumed=False)
-
-    def _batch(self, entries: Sequence[Entry]) -> Batch:
-        return Batch(entries, self._frames, chunk_bytes=self._chunk_bytes)
-
-    def _stands(
-        self, choice: Choice, position: int, seen: dict[AccountLabel, int]
-    ) -> Iterator[Chunk]:
-        """How every chosen account stands; notes in `seen` as of which position."""
-        kinds = [kind for kind in SNAPSHOT if kind in choice.kinds]
-        parts: list[bytes] = []
-        size = 0
-        for label in [label for label in self._store.records if choice.wants(label)]:
-            seen[label] = self._log.head
-            bodies = [self._frames.state(label, kind) for kind in kinds]
-            parts += bodies
-            size += sum(map(len, bodies))
-            if size >= self._chunk_bytes:
-                yield chunk(position, b"".join(parts))
-                parts.clear()
-                size = 0
-        if size:
-            yield chunk(position, b"".join(parts))
-
-    def _tell_ready(self, reader: Reader, *, is_resumed: bool) -> None:
-        accounts = sum(1 for label in self._store.records if reader.choice.wants(label))
-        ready = Ready(
-            as_of=instant(self._clock()),
-            boot=self._store.boot,
-            accounts=accounts,
-            resumed=is_resumed,
-        )
-        position = reader.position
-        reader.write(chunk(position, self._frames.id_of(position) + event("ready", ready)))
-
-    async def _send(self, reader: Reader, chunks: Iterator[Chunk]) -> None:
-        """Write chunk by chunk, each when the last was read, and one reader's at a time."""
-        loop = asyncio.get_running_loop()
-        while True:
-            async with self._turn:
-                reader.check()  # it may have left long before its turn came
-                began = loop.time()
-                each = next(chunks, None)
-                if each is None:
-                    return
-                reader.write(each)
-                await asyncio.sleep(2 * (loop.time() - began))
-            await reader.drained()
