@@ -1,17 +1,25 @@
 """The live state of many Alpaca accounts in one process."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from realtime.accounts import Accounts as Accounts
+    from realtime.orders.refusal import Declined as Declined
+    from realtime.orders.refusal import Unresolved as Unresolved
+    from realtime.orders.results import Placed as Placed
 else:
+    _PLACES = {
+        "Accounts": "realtime.accounts",
+        "Declined": "realtime.orders.refusal",
+        "Placed": "realtime.orders.results",
+        "Unresolved": "realtime.orders.refusal",
+    }
 
     def __getattr__(name: str) -> object:
-        """`realtime.Accounts`, imported when it is asked for: `import realtime` stays cheap."""
-        if name == "Accounts":
-            from realtime.accounts import Accounts  # noqa: PLC0415 - as above
-
-            return Accounts
+        """The library's names, imported when they are asked for: `import realtime` stays cheap."""
+        if name in _PLACES:
+            return getattr(importlib.import_module(_PLACES[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -59,8 +59,8 @@ class Route(Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str:
-        """For people: `hash among 5`."""
-        return self.strategy if self.strategy == "exact" else f"{self.strategy} among {self.among}"
+        """For people: `hash among 5`, or `exact`, `only`, `remembered` where nothing was chosen."""
+        return self.strategy if self.among == 1 else f"{self.strategy} among {self.among}"
 
 
 def choose(
