@@ -12,6 +12,10 @@ RETRY = "retry in {wait_s} s (attempt {attempt})"
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "account.failed": ("failed inside",),
     "account.key_rotated": ("has other keys now: {state}",),
+    "closing.begun": ("is being closed: everything canceled, every position sold",),
+    "closing.finished": ("is flat: two lists show nothing",),
+    "closing.released": ("is no longer being closed ({who})", "is no longer being closed"),
+    "closing.resumed": ("is still being closed: it goes on",),
     "config.refused": ("nothing has changed: {reason}; {remedy}", "nothing has changed: {reason}"),
     "config.reloaded": ("the files were read again: {unchanged} accounts unchanged",),
     "config.warning": ("{reason}",),
@@ -39,6 +43,24 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "link.refused": ("refused: {reason}; {remedy}", "refused: {reason}", "refused: {remedy}"),
     "link.retry_scheduled": (f"{{reason}}, {RETRY}", RETRY),
     "money.refresh_failed": ("account and positions could not be read again: {reason}",),
+    "journal.write_failed": ("the audit log cannot be written: {reason}; nothing new is opened",),
+    "order.answer_lost": ("no answer to order {client_order_id}: the broker is asked by its id",),
+    "order.cancel_accepted": ("cancel of order {order_id} accepted",),
+    "order.found": ("order {client_order_id} is there after all: {status}",),
+    "order.placed": (
+        "placed {symbol} {side} {qty} {type} → {status} ({took_ms} ms)",
+        "placed {symbol} {side} ${notional} {type} → {status} ({took_ms} ms)",
+        "placed order {client_order_id} → {status}",
+    ),
+    "order.refused": (
+        "order {client_order_id} refused: {message} ({code})",
+        "order {client_order_id} refused: {message}",
+        "order {client_order_id} refused ({code})",
+    ),
+    "order.routed": ("takes the order: {reason}",),
+    "order.unknown": (
+        "order {client_order_id}: nobody knows whether the broker has it; it goes on being asked",
+    ),
     "order.updated": ("{event_name} {symbol} {side} {qty} → {status}",),
     "reconcile.difference_found": (
         "differs from the broker: {kind} {key}: {ours} → {theirs}",
@@ -51,10 +73,17 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "server.started": ("open http://{host}:{port}",),
     "server.stopped": ("no reader is connected any more",),
     "snapshot.applied": ("loaded: {positions} positions, {orders} orders", "loaded"),
+    "reader.cut": ("a reader that did not keep up was cut; {readers} are listening",),
     "stream.lossy": ("heard too little: {evidence}",),
+    "trading.halted": ("no new orders: {reason} ({who})", "no new orders ({who})", "no new orders"),
+    "trading.resumed": ("new orders are taken again ({who})", "new orders are taken again"),
 }
 
-_WORDS = {"429": "rate-limited", "partially_filled": "partially filled"}
+_WORDS = {
+    "429": "rate-limited",
+    "partially_filled": "partially filled",
+    "pending_new": "pending new",
+}
 
 
 def _fields(template: str) -> frozenset[str]:

@@ -5,6 +5,13 @@ import pytest
 from realtime.logs.sentences import TEMPLATES, sentence
 
 RETRY = {"wait_s": 64, "attempt": 4}
+PLACED = {
+    "symbol": "AAPL",
+    "side": "buy",
+    "type": "market",
+    "status": "pending_new",
+    "took_ms": 2.0,
+}
 SENTENCES = [
     ("server.started", {"host": "127.0.0.1", "port": 8090}, "open http://127.0.0.1:8090"),
     ("snapshot.applied", {"positions": 5, "orders": 10}, "loaded: 5 positions, 10 orders"),
@@ -21,6 +28,17 @@ SENTENCES = [
         {"symbol": "AAPL", "side": "buy", "qty": "10", "price": "187.41", "status": "filled"},
         "fill AAPL buy 10 @ 187.41 → filled",
     ),
+    (
+        "order.placed",
+        PLACED | {"qty": "10", "notional": None},
+        "placed AAPL buy 10 market → pending new (2.0 ms)",
+    ),
+    (
+        "order.placed",
+        PLACED | {"qty": None, "notional": "50"},
+        "placed AAPL buy $50 market → pending new (2.0 ms)",
+    ),
+    ("trading.halted", {"reason": "", "who": "anybody"}, "no new orders (anybody)"),
 ]
 
 
