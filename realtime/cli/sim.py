@@ -20,7 +20,8 @@ _HELP = """Serve simulated Alpaca accounts: REST, trading stream and faults on o
 
     \b
     Faults of the socket:  cut error_frame second_connection refuse_handshake
-      auth_silent listen_silent deaf text_frames maintenance key_revoked
+      auth_silent listen_silent deaf text_frames msgpack maintenance
+      key_revoked after_unauthorized
     Faults of events:  drop duplicate delay reorder duplicate_on_reconnect
       unknown_event unknown_status null_data missing_fields garbage
     Faults of REST:  rate_limited unauthorized server_error latency no_answer

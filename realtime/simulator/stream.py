@@ -10,6 +10,7 @@ from realtime.simulator.credentials import Credentials
 from realtime.simulator.faults.board import Fault, Switchboard
 from realtime.simulator.faults.kinds import Kind
 from realtime.simulator.faults.sockets import (
+    AfterUnauthorized,
     AuthSilent,
     Cut,
     Deaf,
@@ -17,6 +18,7 @@ from realtime.simulator.faults.sockets import (
     KeyRevoked,
     ListenSilent,
     Maintenance,
+    Msgpack,
     RefuseHandshake,
     TextFrames,
 )
@@ -63,8 +65,12 @@ class StreamEdge:
         if status := self._refused_handshake(label):
             self._tally.count(label, "handshakes_refused")
             return refusal_page(status)
-        msgpack = request.headers.get("Content-Type") == "application/msgpack"
-        session = Session(request, self, msgpack=msgpack)
+        wants = request.headers.get("Content-Type") == "application/msgpack"
+        mode = self._msgpack_mode(label) if wants else "off"
+        if mode == "refused":
+            self._tally.count(label, "handshakes_refused")
+            return refusal_page(415)
+        session = Session(request, self, msgpack=mode == "on")
         self._sessions[session] = None
         self._empty.clear()
         try:
@@ -99,7 +105,7 @@ class StreamEdge:
         if label is None or self._board.active(KeyRevoked, label):
             self._tally.count(label, "unauthorized")
             session.send(wire.unauthorized())
-            session.close_soon(1000, UNAUTHORIZED_CLOSE_S)
+            self._close_unauthorized(session, label)
         elif self._board.strike(AuthSilent, label):
             self._tally.count(label, "auth_unanswered")
         elif session.label == label:
@@ -134,6 +140,17 @@ class StreamEdge:
             self._board.has(TextFrames)
             and self._board.active(TextFrames, session.label) is not None
         )
+
+    def _close_unauthorized(self, session: Session, label: str | None) -> None:
+        fault = self._board.active(AfterUnauthorized, label)
+        if fault is None:
+            session.close_soon(1000, UNAUTHORIZED_CLOSE_S)
+        elif fault.what.closes:
+            session.close_soon(1000, fault.what.after_s)
+
+    def _msgpack_mode(self, label: str | None) -> str:
+        fault = self._board.active(Msgpack, label)
+        return "on" if fault is None else fault.what.mode
 
     def _admit(self, session: Session, label: str, message: wire.Authenticate) -> None:
         self._tally.count(label, "authorized")

@@ -51,6 +51,24 @@ class RefuseHandshake(SocketKind, frozen=True, kw_only=True, tag="refuse_handsha
     status: Status = 429
 
 
+class AfterUnauthorized(SocketKind, frozen=True, kw_only=True, tag="after_unauthorized"):
+    """What becomes of a socket that was refused: closed (1000) after `after_s` seconds, or kept."""
+
+    is_state: ClassVar[bool] = True
+    closes: bool = True
+    after_s: Seconds = 5.0
+
+
+class Msgpack(SocketKind, frozen=True, kw_only=True, tag="msgpack"):
+    """What a client that asks for MessagePack gets: JSON all the same (`off`), or 415 (`refused`).
+
+    It asks in its handshake, where nothing names the account but the key header, if it is sent.
+    """
+
+    is_state: ClassVar[bool] = True
+    mode: Literal["on", "off", "refused"] = "off"
+
+
 class AuthSilent(SocketKind, frozen=True, kw_only=True, tag="auth_silent"):
     """Never answer the authorization; the socket stays open and answers pings."""
 
@@ -94,5 +112,5 @@ class KeyRevoked(SocketKind, frozen=True, kw_only=True, tag="key_revoked"):
 
 KINDS: tuple[type[SocketKind], ...] = (
     Cut, ErrorFrame, SecondConnection, RefuseHandshake, AuthSilent, ListenSilent, Deaf, TextFrames,
-    Maintenance, KeyRevoked,
+    Msgpack, Maintenance, KeyRevoked, AfterUnauthorized,
 )  # fmt: skip

@@ -162,3 +162,30 @@ async def test_revoked_key_opens_nothing(sim: Simulator, rest: Rest) -> None:
         answer = await stream.authenticate()
         assert answer["status"] == "unauthorized"
         assert answer["message"] == "access key verification failed"
+
+
+async def test_refused_socket_is_closed_when_and_if_told(sim: Simulator, rest: Rest) -> None:
+    wrong = {"action": "auth", "key": "demo-alpha", "secret": "wrong"}
+    await rest.fault("after_unauthorized", after_s=0.02)
+    async with opened(sim) as stream:
+        await stream.say(wrong)
+        await stream.hear()
+        assert await stream.lost() == 1000
+    await rest.fault("after_unauthorized", closes=False)
+    async with opened(sim) as stream:
+        await stream.say(wrong)
+        await stream.hear()
+        assert await stream.silent(0.1)
+
+
+async def test_messagepack_is_ignored_or_refused(sim: Simulator, rest: Rest) -> None:
+    await rest.fault("msgpack")
+    async with opened(sim, Content_Type="application/msgpack") as stream:
+        assert (await stream.authenticate())["status"] == "authorized"
+    await rest.fault("msgpack", mode="refused")
+    with pytest.raises(InvalidStatus) as refusal:
+        async with opened(sim, Content_Type="application/msgpack"):
+            pass
+    assert refusal.value.response.status_code == 415
+    async with listening(sim, "bravo"):
+        pass
