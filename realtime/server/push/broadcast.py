@@ -129,7 +129,7 @@ class Broadcast:
 
     async def serve(self, request: web.Request, subscription: Subscription) -> web.StreamResponse:
         """Push to a reader until it leaves. Raises the problem `too_many_readers`."""
-        if len(self._readers) >= self._readers_most:
+        if len(self._readers) >= self._readers_most and self._is_full():
             raise Problem(
                 "too_many_readers",
                 f"{self._readers_most} readers are listening",
@@ -157,6 +157,16 @@ class Broadcast:
             self._readers.discard(reader)
             self._forget(reader)
         return response
+
+    def _is_full(self) -> bool:
+        """Whether there is no room, after those who have gone without a word were let go.
+
+        Otherwise that is noticed when they are written to: at the next heartbeat.
+        """
+        gone = [reader for reader in self._readers if not reader.is_connected]
+        for reader in gone:
+            self._leave(reader)
+        return len(self._readers) - len(gone) >= self._readers_most
 
     def _end_in_time(
         self, reader: Reader, subscription: Subscription

@@ -158,6 +158,22 @@ async def test_one_reader_too_many_is_told_to_come_back() -> None:
         assert b"too_many_readers" in answer
 
 
+async def test_who_has_gone_leaves_room_at_once() -> None:
+    """Not only with the next heartbeat, which would notice."""
+    store = farm()
+    async with pushing(store, readers_most=1) as (port, broadcast):
+        async with line(port) as first:
+            await first.next("ready")
+        async with asyncio.timeout(LIMIT_S / 2):
+            is_in = False
+            while not is_in:
+                source, sink = await asyncio.open_connection("127.0.0.1", port)
+                sink.write(b"GET /realtime/events HTTP/1.0\r\n\r\n")
+                is_in = b" 200 " in await source.readline()
+                sink.close()
+        assert broadcast.readers <= 2
+
+
 async def test_a_heartbeat_says_how_far_all_has_been_told() -> None:
     """Also to a reader whose own accounts are quiet: it can resume there."""
     store = farm()
