@@ -8,6 +8,7 @@ or with `count` (as many on each socket as fast as it takes them), answers when 
 import argparse
 import asyncio
 import json
+import time
 
 import uvloop
 from aiohttp import WSMsgType, web
@@ -75,12 +76,13 @@ class Player:
     async def play(self, request: web.Request) -> web.Response:
         """Send what was asked for; answers how many frames that were."""
         asked = await request.json()
-        before = self.sent
+        before, cpu, began = self.sent, time.process_time(), time.monotonic()
         if "count" in asked:
             await self._pour(asked["count"])
         else:
             await self._drip(asked["rate"], asked["seconds"])
-        return web.json_response({"sent": self.sent - before})
+        busy = (time.process_time() - cpu) / (time.monotonic() - began)
+        return web.json_response({"sent": self.sent - before, "busy": busy})
 
     async def _pour(self, count: int) -> None:
         left = dict.fromkeys(self._sockets, count)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 READY_S = 60
 END_S = 10
+SAY_S = 320
+"""How long a process may take to answer: longer than any that it waits for."""
 
 
 class Child:
@@ -26,9 +29,18 @@ class Child:
         self.live_s = 0.0
         """Of a daemon: seconds from its beginning until all accounts were live."""
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def line(self) -> str:
         """The next line it says."""
         assert self._process.stdout is not None
+        # A line comes whole: every process of ours writes one and flushes.
+        ready, _, _ = select.select([self._process.stdout], [], [], SAY_S)
+        if not ready:
+            raise TimeoutError(f"{self._process.args!r} said nothing within {SAY_S} s")
         said = self._process.stdout.readline().strip()
         if not said:
             raise RuntimeError(f"{self._process.args!r} ended too early")

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.machine import pin
+from bench.machine import pin, waited_s
 from realtime.app import running
 from realtime.cli.world import real_world, run_in_loop, settle_memory
 from realtime.config import load
@@ -22,6 +22,7 @@ from realtime.logs import configure
 from realtime.store import Change
 
 LIMIT_S = 120
+START_S = 300
 
 
 class Counting:
@@ -35,6 +36,8 @@ class Counting:
         self.latencies_ns: list[int] = []
         self.first = self.last = 0
         self.cpu = time.process_time()
+        self.waited = waited_s()
+        self.began = time.monotonic()
         self.collections = 0
         self.paused_ns = self.pause_most_ns = 0
 
@@ -67,6 +70,7 @@ class Counting:
             "p99_ms": found[int(len(found) * 0.99)] / 1e6,
             "max_ms": found[-1] / 1e6,
             "cpu_s": time.process_time() - self.cpu,
+            "waited": (waited_s() - self.waited) / (time.monotonic() - self.began),
             "rss_mb": int(usage) / 1024,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "tracked": len(gc.get_objects()),
@@ -85,8 +89,9 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
     began = time.monotonic()
     async with running(settings, real_world()) as daemon:
         daemon.store.subscribe(counting)
-        while not all(record.link.is_live for record in daemon.store):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(START_S):
+            while not all(record.link.is_live for record in daemon.store):
+                await asyncio.sleep(0.01)
         live_s = time.monotonic() - began
         if settles:
             settle_memory()

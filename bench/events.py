@@ -19,6 +19,8 @@ class Pour(Struct):
 
     per_s: float
     cpu_us: float
+    broker_busy: float
+    """Share of its core that the broker used: near 1, it is what limits the rate."""
 
 
 class Drip(Struct):
@@ -30,6 +32,10 @@ class Drip(Struct):
     queries: Load
     busy: float
     """Share of the core that the daemon used."""
+    load_busy: float
+    """Share of the other core that broker and readers used together."""
+    waited: float
+    """Share of the time that the daemon could have run and other programs had its core."""
     pause_most_ms: float
     rss_mb: float
 
@@ -94,6 +100,8 @@ def drip(accounts: int, rate: float, seconds: float, *, unsettled: bool = False)
             p99_ms=seen["p99_ms"],
             queries=queries,
             busy=seen["cpu_s"] / seconds,
+            load_busy=sent["busy"] + queries.busy,
+            waited=seen["waited"],
             pause_most_ms=seen["pause_most_ms"],
             rss_mb=seen["rss_mb"],
         )
@@ -101,6 +109,7 @@ def drip(accounts: int, rate: float, seconds: float, *, unsettled: bool = False)
 
 def _poured(child: Child, port: int, sockets: int, frames: int) -> Pour:
     child.say("reset")
-    sent = post(f"http://127.0.0.1:{port}/_play", {"count": frames // sockets})["sent"]
+    played = post(f"http://127.0.0.1:{port}/_play", {"count": frames // sockets})
+    sent = played["sent"]
     seen = child.say(f"wait {sent}")
-    return Pour(per_s=seen["per_s"], cpu_us=seen["cpu_s"] / sent * 1e6)
+    return Pour(per_s=seen["per_s"], cpu_us=seen["cpu_s"] / sent * 1e6, broker_busy=played["busy"])

@@ -30,6 +30,8 @@ class Load(Struct):
     per_s: float
     p50_us: float
     p99_us: float
+    busy: float = 0.0
+    """Share of their core that the readers used; 0 if it is not known, as of wrk."""
 
 
 class Asker(asyncio.Protocol):
@@ -91,7 +93,9 @@ async def ask(
     askers = [Asker(asked, took_ns, interval_s) for _ in range(connections)]
     for asker in askers:
         await loop.create_connection(lambda asker=asker: asker, "127.0.0.1", port)  # type: ignore[misc]
+    cpu = time.process_time()
     await asyncio.sleep(seconds)
+    busy = (time.process_time() - cpu) / seconds
     for asker in askers:
         asker.is_over = True
     found = sorted(took_ns) or [0]
@@ -99,6 +103,7 @@ async def ask(
         per_s=len(took_ns) / seconds,
         p50_us=found[len(found) // 2] / 1000,
         p99_us=found[int(len(found) * 0.99)] / 1000,
+        busy=busy,
     )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import re
+import resource
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +14,31 @@ def pin(core: int) -> None:
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+def allow_files() -> None:
+    """Let this process and its children open as many files as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def waited_s() -> float:
+    """Seconds that this process' first thread could have run and had no core; 0 if unknown."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    return 0.0
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processor time that a process and its children have used; 0 if unknown."""
+    used = 0.0
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used = (int(figures[11]) + int(figures[12])) / os.sysconf("SC_CLK_TCK")
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        used += sum(cpu_s(int(child)) for child in children)
+    return used
 
 
 def described() -> str:

@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import Struct
+
 from bench.children import ended, free_port, module, wait_for
 from bench.load import Load, flood
+from bench.machine import cpu_s
 from bench.query_servers import PATH, rendered
 
 NGINX = """
@@ -38,9 +41,18 @@ http {{
 OURS = ("realtime", "no_shortcut", "aiohttp", "fastapi")
 
 
+class Round(Struct):
+    """What 32 connections and what one connection saw of a server, and what it spent on the 32."""
+
+    many: Load
+    one: Load
+    cpu_us: float
+    """Processor time a request; what other programs do to the machine hardly shows in it."""
+
+
 @contextlib.contextmanager
-def nginx(core: int) -> Iterator[int]:
-    """nginx with the same bytes as a static file under the same path."""
+def nginx(core: int) -> Iterator[tuple[int, int]]:
+    """nginx with the same bytes as a static file under the same path; its port and process."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         folder.chmod(0o755)
@@ -55,7 +67,7 @@ def nginx(core: int) -> Iterator[int]:
             stderr=subprocess.DEVNULL,
         )
         with ended(process):
-            yield port
+            yield port, process.pid
 
 
 def absent() -> dict[str, str]:
@@ -68,25 +80,31 @@ def absent() -> dict[str, str]:
     return missing
 
 
-def measure(rounds: int, seconds: float) -> dict[str, list[tuple[Load, Load]]]:
-    """server → of each round what 32 connections and what one connection saw."""
+def measure(rounds: int, seconds: float) -> dict[str, list[Round]]:
+    """server → its rounds. A round measures each server once, one after the other."""
     with contextlib.ExitStack() as running:
-        ports = {}
+        servers: dict[str, tuple[int, int]] = {}
         for kind in OURS:
             if kind not in absent():
-                ports[kind] = free_port()
-                child = running.enter_context(
-                    module("query_servers", kind, "--port", str(ports[kind]))
-                )
+                port = free_port()
+                child = running.enter_context(module("query_servers", kind, "--port", str(port)))
                 child.line()
+                servers[kind] = port, child.pid
         if "nginx" not in absent():
-            ports["nginx"] = running.enter_context(nginx(0))
-        for port in ports.values():
+            servers["nginx"] = running.enter_context(nginx(0))
+        for port, _ in servers.values():
             wait_for(f"http://127.0.0.1:{port}{PATH}")
-        seen: dict[str, list[tuple[Load, Load]]] = {kind: [] for kind in ports}
+        seen: dict[str, list[Round]] = {kind: [] for kind in servers}
         for _ in range(rounds):
-            for kind, port in ports.items():
-                many = flood(port, PATH, connections=32, seconds=seconds)
-                one = flood(port, PATH, connections=1, seconds=seconds / 2)
-                seen[kind].append((many, one))
+            for kind, (port, pid) in servers.items():
+                seen[kind].append(_round(port, pid, seconds))
         return seen
+
+
+def _round(port: int, pid: int, seconds: float) -> Round:
+    before = cpu_s(pid)
+    many = flood(port, PATH, connections=32, seconds=seconds)
+    spent = cpu_s(pid) - before
+    one = flood(port, PATH, connections=1, seconds=seconds / 2)
+    # wrk runs whole seconds
+    return Round(many, one, spent / max(1.0, many.per_s * max(1, round(seconds))) * 1e6)

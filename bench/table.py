@@ -8,7 +8,7 @@ from statistics import median
 from bench.children import ROOT
 from bench.events import Drip, Pour
 from bench.growth import Growth
-from bench.load import Load
+from bench.queries import Round
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -20,29 +20,30 @@ NAMES = {
     "fastapi": "FastAPI + uvicorn, dict → JSON",
 }
 
-Rounds = Mapping[str, Sequence[tuple[Load, Load]]]
 
-
-def queries(seen: Rounds) -> list[str]:
+def queries(seen: Mapping[str, Sequence[Round]]) -> list[str]:
     """Requests a second, each round's ratio to nginx in the middle, and how far rounds differ."""
     lines = [
-        "| server | requests/s, 32 connections | against nginx | rounds | p50 at 1 connection |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| server | requests/s, 32 connections | against nginx | rounds |"
+        " processor time a request | p50 at 1 connection |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind in sorted(seen, key=lambda kind: -_middle(seen[kind])):
         rounds = seen[kind]
-        rates = [many.per_s for many, _ in rounds]
+        rates = [each.many.per_s for each in rounds]
         ratio = "–"
         if "nginx" in seen:
             ratios = [
-                many.per_s / nginx.per_s
-                for (many, _), (nginx, _) in zip(rounds, seen["nginx"], strict=True)
+                ours.many.per_s / nginx.many.per_s
+                for ours, nginx in zip(rounds, seen["nginx"], strict=True)
             ]
             ratio = f"{median(ratios):.2f} ×"
-        p50 = median(one.p50_us for _, one in rounds)
+        p50 = median(each.one.p50_us for each in rounds)
+        cpu = median(each.cpu_us for each in rounds)
         spread = f"{min(rates):,.0f}–{max(rates):,.0f}"
         lines.append(
-            f"| {NAMES[kind]} | {_middle(rounds):,.0f} | {ratio} | {spread} | {p50:,.0f} µs |"
+            f"| {NAMES[kind]} | {_middle(rounds):,.0f} | {ratio} | {spread} | {cpu:.1f} µs |"
+            f" {p50:,.0f} µs |"
         )
     return lines
 
@@ -51,8 +52,8 @@ def pours(seen: Mapping[int, Sequence[tuple[Pour, Pour | None]]]) -> list[str]:
     """Frames a second, ours and alpaca-py's, by sockets."""
     lines = [
         "| sockets | realtime: frames/s | processor time a frame | alpaca-py: frames/s |"
-        " processor time a frame | ratio of processor time |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+        " processor time a frame | ratio of processor time | broker's core busy |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for sockets, rounds in seen.items():
         ours_s = median(ours.per_s for ours, _ in rounds)
@@ -63,7 +64,9 @@ def pours(seen: Mapping[int, Sequence[tuple[Pour, Pour | None]]]) -> list[str]:
             cpu = median(peer.cpu_us for peer in peers)
             per_s = median(peer.per_s for peer in peers)
             theirs = [f"{per_s:,.0f}", f"{cpu:.0f} µs", f"{cpu / ours_cpu:.2f} ×"]
-        lines.append(f"| {sockets} | {ours_s:,.0f} | {ours_cpu:.0f} µs | {' | '.join(theirs)} |")
+        told = [f"{sockets}", f"{ours_s:,.0f}", f"{ours_cpu:.0f} µs", *theirs]
+        told.append(f"{median(ours.broker_busy for ours, _ in rounds):.0%}")
+        lines.append(f"| {' | '.join(told)} |")
     return lines
 
 
@@ -71,13 +74,14 @@ def drips(seen: Mapping[str, Drip]) -> list[str]:
     """Lateness of events and queries at a fixed rate."""
     lines = [
         "| | events/s | event p50 | event p99 | query p50 | query p99 | core busy |"
-        " longest collection | memory |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        " waited for its core | load's core busy | longest collection | memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
         f"| {name} | {d.rate:,.0f} | {d.p50_ms:.2f} ms | {d.p99_ms:.2f} ms |"
         f" {d.queries.p50_us / 1000:.2f} ms | {d.queries.p99_us / 1000:.2f} ms |"
-        f" {d.busy:.0%} | {d.pause_most_ms:.0f} ms | {d.rss_mb:.0f} MB |"
+        f" {d.busy:.0%} | {d.waited:.0%} | {d.load_busy:.0%} | {d.pause_most_ms:.0f} ms |"
+        f" {d.rss_mb:.0f} MB |"
         for name, d in seen.items()
     ]
     return lines
@@ -113,5 +117,5 @@ def put(name: str, lines: Sequence[str], page: Path = PAGE) -> None:
     page.write_text(mark.sub(lambda found: found[1] + table + found[2], text))
 
 
-def _middle(rounds: Sequence[tuple[Load, Load]]) -> float:
-    return median(many.per_s for many, _ in rounds)
+def _middle(rounds: Sequence[Round]) -> float:
+    return median(each.many.per_s for each in rounds)

@@ -1,0 +1,88 @@
+"""What is measured, in order: a section is a table between two marks of `docs/performance.md`.
+
+To add one: a function that measures and gives Markdown, a line in `SECTIONS`, and in the page the
+marks `<!-- bench-NAME -->` and `<!-- /bench-NAME -->`.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from bench import orders, push, table
+from bench.events import drip, pour, pour_peer
+from bench.growth import measure as measure_growth
+from bench.queries import measure as measure_queries
+from bench.starting import memory, start
+
+
+class Section(Struct, frozen=True):
+    """One table. `measure` is told whether the run is a quick one."""
+
+    name: str
+    measure: Callable[[bool], list[str]]
+    is_quick: bool = True
+    """Whether a quick run has time for it."""
+
+
+def _queries(quick: bool) -> list[str]:
+    return table.queries(measure_queries(2, 1.0) if quick else measure_queries(5, 3.0))
+
+
+def _frames(quick: bool) -> list[str]:
+    rounds, frames = (1, 9_000) if quick else (3, 60_000)
+    return table.pours(
+        {
+            sockets: [
+                (pour(sockets, frames), pour_peer(sockets, frames // 2)) for _ in range(rounds)
+            ]
+            for sockets in (1, 100)
+        }
+    )
+
+
+def _events(quick: bool) -> list[str]:
+    if quick:
+        return table.drips({"1000 accounts": drip(1000, 5000, 3)})
+    return table.drips(
+        {
+            "1000 accounts": drip(1000, 5000, 15),
+            "with Python's own garbage collection": drip(1000, 5000, 15, unsettled=True),
+        }
+    )
+
+
+def _pushed(quick: bool) -> list[str]:
+    seen = push.measure((0, 500), 3, accounts=200) if quick else push.measure((0, 50, 500), 10)
+    return push.table(seen)
+
+
+def _orders(quick: bool) -> list[str]:
+    return orders.lines(orders.measure(100 if quick else 1000))
+
+
+def _start(quick: bool) -> list[str]:
+    lines = [f"* 1000 accounts of the simulator, cold to all live: {start(1000):.1f} s"]
+    if not quick:
+        seen = memory(1000, 10, 100)
+        lines.append(
+            f"* 1000 accounts of 10 positions and 100 orders: {seen.live_mb:.0f} MB once live,"
+            f" {seen.asked_mb:.0f} MB once every dashboard was asked for"
+        )
+    return lines
+
+
+def _growth(_: bool) -> list[str]:
+    return table.growth(
+        measure_growth(5.0, accounts=(10, 100, 1000, 5000), rates=(1000, 2000, 5000, 8000))
+    )
+
+
+SECTIONS = (
+    Section("queries", _queries),
+    Section("frames", _frames),
+    Section("events", _events),
+    Section("push", _pushed),
+    Section("orders", _orders),
+    Section("start", _start),
+    Section("growth", _growth, is_quick=False),
+)
