@@ -197,6 +197,13 @@ def declined(error: RealtimeError, label: str) -> Declined:
             raise AssertionError(f"not a decided no: {error!r}") from error
 
 
+def unasked(error: RealtimeError) -> Declined:
+    """A question that could not be asked, as a refusal: nothing was sent that could do anything."""
+    if isinstance(error, (NotSent, RateLimited, Refused, BrokerError)):
+        return declined(error, "")
+    return Declined("broker_unreachable", error.message, retry_after_s=2.0)
+
+
 OF_STATUS = {403: "broker_forbids", 404: "broker_knows_not"}
 
 

@@ -12,43 +12,28 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
-import msgspec
 from msgspec import structs
 
-from realtime.core.decimals import number
-from realtime.core.model import Order, Position
-from realtime.core.state import LAG_S
-from realtime.errors import (
-    BrokerError,
-    LinkError,
-    NotSent,
-    RateLimited,
-    RealtimeError,
-    Refused,
-)
-from realtime.logs import get_logger
+from realtime.core.model import Order
+from realtime.errors import RealtimeError
 from realtime.orders import rules
-from realtime.orders.dealer import CANCELS_AT_MOST, Dealer, declined
+from realtime.orders.cancels import Cancels
+from realtime.orders.dealer import Dealer, unasked
 from realtime.orders.derived import changed, closing_order
 from realtime.orders.guards import Guards
 from realtime.orders.halts import Halts
+from realtime.orders.holdings import Holdings
 from realtime.orders.journal import Journal
 from realtime.orders.memory import Known, Memory, derived_id, fingerprint, read_journal
 from realtime.orders.once import REMEMBERED, Once
 from realtime.orders.principal import ANYONE, Principal
 from realtime.orders.refusal import Declined, Unresolved, malformed
 from realtime.orders.results import CanceledOrder, Origin, Placed
-from realtime.orders.routing import Candidate, Route, choose
+from realtime.orders.router import Router, Standing
+from realtime.orders.routing import Candidate, Route
 from realtime.orders.ticket import Changes, Placement, Ticket, spelled, wire_body
 
-log = get_logger()
-
 KEY_MOST = 200
-TURNS_MOST = 1000
-"""Kinds of questions whose turns are remembered."""
-
-Standing = Callable[[str | None], Sequence[Candidate]]
-"""Gives how an account stands now; with None all of them, in the order of the configuration."""
 
 AT_ONCE = 20
 """Orders of a batch that are begun before others get their turn: each costs up to a millisecond."""
@@ -74,13 +59,11 @@ class Gateway:
         self.memory = Memory()
         self.latched: set[str] = set()
         """Accounts that are being closed: nothing new may come in between."""
-        self._standing = standing
+        self.router = Router(dealers, guards, standing, chance)
         self._clock = clock
         self._chance = chance
-        self._turns: dict[object, int] = {}
-        """what was asked for → how often; the longest unasked first"""
-        self._closed_at: dict[tuple[str, str], float] = {}
-        """account and symbol → when a position was last closed through here"""
+        self._cancels = Cancels(dealers, guards, journal)
+        self._holdings = Holdings(clock)
         self.once = Once(dealers, memory=self.memory, journal=journal, clock=clock)
         self.restored = read_journal(self.memory, journal)
         """Lines of the journal that are about something else than orders."""
@@ -114,35 +97,9 @@ class Gateway:
             return no
         return None
 
-    def candidates(self, only: str | None = None) -> list[Candidate]:
-        """How the accounts stand for routing, or how one of them does."""
-        return [self._candidate(each) for each in self._standing(only)]
-
-    def _candidate(self, stands: Candidate) -> Candidate:
-        dealer = self.dealers.get(stands.label)
-        return Candidate(
-            label=stands.label,
-            tier=stands.tier,
-            is_live=stands.is_live,
-            open_orders=stands.open_orders,
-            is_enabled=dealer is not None and self.guards.why_disabled(stands.label) is None,
-            in_flight=0 if dealer is None else dealer.in_flight,
-        )
-
-    def route(self, wish: Placement, who: Principal) -> Route:
-        """Choose the account of an order. Raises `Declined`."""
-        # Each kind of question has its own turns: two that alternate must not share them, or each
-        # would only ever see every other account.
-        asked = (wish.strategy, wish.tier, wish.labels, who.accounts)
-        turn = self._turns.pop(asked, 0)
-        candidates = self.candidates(wish.account_id)
-        route = choose(wish, candidates, who, turn=turn, draw=self._chance.random())
-        self._turns[asked] = turn + 1
-        if len(self._turns) > TURNS_MOST:
-            del self._turns[next(iter(self._turns))]
-        if route.strategy != "exact":
-            log.info("order.routed", account=route.account_id, reason=route.reason)
-        return route
+    def candidates(self) -> list[Candidate]:
+        """How the accounts stand for routing."""
+        return self.router.candidates()
 
     def origin(self, label: str, order: Order) -> Origin:
         """Whose order it is, as far as can be told."""
@@ -165,7 +122,7 @@ class Gateway:
         )
         before = self.memory.of_key(key)
         route = (
-            self.route(wish, who)
+            self.router.route(wish, who)
             if before is None
             else Route(account_id=before.account, strategy=REMEMBERED, among=1)
         )
@@ -238,17 +195,8 @@ class Gateway:
 
     async def cancel(self, label: str, order_id: str, who: Principal = ANYONE) -> None:
         """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
-        dealer = self.dealer(label, who)
-        self.guards.check_may_trade(label, who)
-        facts = {"account": label, "order_id": order_id, "who": who.name}
-        self.journal.note("cancel.intended", facts)
-        try:
-            await dealer.cancel(order_id)
-        except (Declined, Unresolved) as no:
-            self.journal.note("cancel.failed", {**facts, "message": no.message})
-            raise
-        self.journal.note("cancel.accepted", facts)
-        log.info("order.cancel_accepted", account=label, order_id=order_id, who=who.name)
+        self.dealer(label, who)
+        await self._cancels.one(label, order_id, who)
 
     async def cancel_all(
         self, labels: Sequence[str], who: Principal = ANYONE
@@ -256,20 +204,7 @@ class Gateway:
         """Cancel every open order of these accounts, all in parallel; one's trouble is its own."""
         for label in labels:
             self.dealer(label, who)
-
-        async def one(label: str) -> list[CanceledOrder]:
-            try:
-                self.guards.check_may_trade(label, who)
-                self.journal.note("cancel.intended", {"account": label, "who": who.name})
-                items = await self._cancel_all(label)
-            except (Declined, Unresolved) as no:
-                status = 504 if isinstance(no, Unresolved) else 503
-                said = {"message": no.message}
-                return [CanceledOrder(account_id=label, order_id="", status=status, body=said)]
-            self.journal.note("cancel.accepted", {"account": label, "count": len(items)})
-            return items
-
-        return [item for items in await asyncio.gather(*map(one, labels)) for item in items]
+        return await self._cancels.all_of(labels, who)
 
     async def close_position(
         self,
@@ -293,10 +228,10 @@ class Gateway:
         known = self._identify(label, client_order_id, key, asked)
         if before := await self.once.before(known):
             return before
-        position = await self._position(dealer, symbol)
+        position = await self._holdings.position(dealer, symbol)
         known = self._identify(label, client_order_id, key, asked)
         wish = closing_order(position, qty=qty, percentage=percentage)
-        self._closed_at[label, position.symbol] = self._clock()
+        self._holdings.closes(dealer, position)
         body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
         return await self.once.run(
             known,
@@ -319,7 +254,7 @@ class Gateway:
         except RealtimeError as error:
             if told := dealer.seen(client_order_id):
                 return told
-            raise _unasked(error) from error
+            raise unasked(error) from error
         known = self.memory.of_id(label, client_order_id)
         if found is None:
             told = dealer.seen(client_order_id)
@@ -382,7 +317,7 @@ class Gateway:
         try:
             found = await dealer.trade.by_id(order_id)
         except RealtimeError as error:
-            raise _unasked(error) from error
+            raise unasked(error) from error
         if found is None:
             raise Declined(
                 "broker_knows_not",
@@ -392,61 +327,6 @@ class Gateway:
             )
         return changed(found.order, changes)
 
-    async def _position(self, dealer: Dealer, symbol: str) -> Position:
-        try:
-            held = await dealer.trade.positions()
-        except RealtimeError as error:
-            raise _unasked(error) from error
-        wanted = symbol.replace("/", "").upper()
-        for position in held:
-            if position.symbol == wanted or position.asset_id == symbol:
-                return self._settled(dealer, position)
-        raise Declined(
-            "broker_knows_not",
-            f"position does not exist: {symbol[:32]}",
-            alpaca={"code": 40410000, "message": "position does not exist"},
-            reached_broker=True,
-        )
-
-    def _settled(self, dealer: Dealer, position: Position) -> Position:
-        """A position from the broker's list, if nothing speaks against it: the list may lag a fill
-        by seconds, and what is sold already must not be sold again. Raises `Declined`."""
-        told = dealer.held(position.symbol) if dealer.held is not None else None
-        closed_at = self._closed_at.get((dealer.label, position.symbol), -LAG_S)
-        if told is None and self._clock() - closed_at >= LAG_S:
-            return position
-        if told is not None and number(told.qty) == number(position.qty):
-            return position
-        raise Declined(
-            "position_unsettled",
-            f"the broker's list says {position.qty} {position.symbol}, "
-            + (f"its stream {told.qty}" if told else "and it was closed a moment ago"),
-            remedy="the list may lag by ten seconds: ask again",
-            retry_after_s=LAG_S,
-        )
-
-    async def _cancel_all(self, label: str) -> list[CanceledOrder]:
-        """Cancel all of one account; a lost answer is sent again, for it does no harm."""
-        reason = ""
-        for _ in range(CANCELS_AT_MOST):
-            try:
-                items = await self.dealers[label].trade.cancel_all()
-            except (NotSent, RateLimited, Refused, BrokerError) as error:
-                raise declined(error, label) from error
-            except LinkError as error:
-                reason = error.message
-                continue
-            return [
-                CanceledOrder(
-                    account_id=label,
-                    order_id=item.order_id,
-                    status=item.status,
-                    body=msgspec.json.decode(item.body),
-                )
-                for item in items
-            ]
-        raise Unresolved(f"{reason}; orders may still work", account_id=label, client_order_id=None)
-
 
 def _scoped(key: str | None, who: Principal) -> str | None:
     """One caller's keys are not another's."""
@@ -455,10 +335,3 @@ def _scoped(key: str | None, who: Principal) -> str | None:
     if not 0 < len(key) <= KEY_MOST or not key.isprintable():
         raise malformed(f"Idempotency-Key: 1–{KEY_MOST} printable letters")
     return f"{who.name}\t{key}"  # no key holds a tab: so each pair has its own
-
-
-def _unasked(error: RealtimeError) -> Declined:
-    """A question that could not be asked: nothing was sent that could do anything."""
-    if isinstance(error, (NotSent, RateLimited, Refused, BrokerError)):
-        return declined(error, "")
-    return Declined("broker_unreachable", error.message, retry_after_s=2.0)

@@ -146,8 +146,8 @@ def test_questions_that_alternate_do_not_share_their_turns() -> None:
             for _ in range(10):
                 for labels in (("alpha", "bravo"), ("charlie", "delta")):
                     wish = order(strategy="round_robin", labels=labels)
-                    taken[desk.gateway.route(wish, ANYONE).account_id] += 1
-                desk.gateway.route(order(account_id="alpha"), ANYONE)
+                    taken[desk.gateway.router.route(wish, ANYONE).account_id] += 1
+                desk.gateway.router.route(order(account_id="alpha"), ANYONE)
             return taken
 
     assert set(run(main).values()) == {5}
