@@ -52,9 +52,14 @@ class Batch:
         self._entries = [
             e for e in entries if e.kind not in STATES or last[e.label, e.kind] == e.seq
         ]
+        self._labels = frozenset(e.label for e in self._entries)
         self._frames = frames
         self._chunk_bytes = chunk_bytes
         self._by_label: dict[AccountLabel, list[Entry]] | None = None
+
+    def concerns(self, choice: Choice) -> bool:
+        """Whether any of it may be for a choice. Most who follow one account need not be told."""
+        return choice.labels is None or not choice.labels.isdisjoint(self._labels)
 
     def chunks(self, choice: Choice, *, with_ids: bool = True) -> Iterator[Chunk]:
         """What a choice lets through, in chunks of about `chunk_bytes`."""

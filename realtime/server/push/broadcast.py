@@ -206,8 +206,8 @@ class Broadcast:
         elif self._live and begin < head:
             batch = self._usher.batch(self._log.after(begin))
             for choice, readers in list(self._live.items()):
-                chunks = list(batch.chunks(choice))
-                await self._write_all(list(readers), chunks, begin, head)
+                if batch.concerns(choice):
+                    await self._write_all(list(readers), list(batch.chunks(choice)), begin, head)
         for reader in joining:
             self._let_in(reader)
 
