@@ -6,11 +6,12 @@ import pytest
 from playwright.async_api import Page, expect
 
 from realtime.core.link import Link
+from realtime.core.model import AccountLabel
 from realtime.server.listen import serve
-from realtime.store import Store
+from realtime.store import Profile, Store
 from tests.browser.conftest import Open, in_one_loop
 from tests.server.reader import Clock, application
-from tests.views.made import LIVE, farm
+from tests.views.made import LIVE, NOW, farm, state_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -124,3 +125,37 @@ async def test_a_link_that_comes_and_goes_is_remembered(open_page: Open) -> None
         await page.goto(f"{url}/#/account/alpha")
         for words in ("Nothing is heard", "no fill was missed", "back in step", "Live since"):
             await expect(page.locator(".past")).to_contain_text(words)
+
+
+@pytest.mark.parametrize("width", [780, 900, 1100, 1440])
+async def test_no_figure_is_cut_off(url: str, open_page: Open, width: int) -> None:
+    """Columns go as room goes; those that stay fill their card and show all of their figures."""
+    page = await open_page(url, width=width, height=900)
+    await expect(page.locator(ROWS)).to_have_count(5)
+    assert await page.evaluate(
+        """() => {
+            const table = document.querySelector("table.farm");
+            const cut = [...table.querySelectorAll("th, td.number")].filter(
+                cell => cell.checkVisibility() && cell.scrollWidth > cell.clientWidth + 1);
+            return [table.clientWidth - table.parentElement.clientWidth,
+                ...cut.map(cell => cell.textContent)];
+        }"""
+    ) == [0]
+
+
+async def test_whose_money_it_is(open_page: Open) -> None:
+    """PAPER while all of it is; LIVE MONEY as soon as one account's is."""
+    store = farm()
+    async for url in served(store):
+        page = await open_page(url)
+        await expect(page.locator("#money")).to_have_text("PAPER")
+        store.add(Profile(label=AccountLabel("real"), name="real", paper=False), now=NOW)
+        store.update(AccountLabel("real"), now=NOW, link=LIVE, state=state_of())
+        await expect(page.locator("#money")).to_have_text("LIVE MONEY")
+        row = page.locator(ROWS, has_text="real")
+        await expect(row.locator(".badge")).to_have_text("LIVE MONEY")
+        await row.get_by_role("link").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("real")
+        await expect(page.locator("#money")).to_have_text("LIVE MONEY")
+        await page.goto(f"{url}/#/account/alpha")
+        await expect(page.locator("#money")).to_have_text("PAPER")

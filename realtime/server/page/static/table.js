@@ -13,8 +13,8 @@ export class FarmTable {
     this.rows = new Map();
     this.active = 0;
     this.heads = columns.map((column) => this.#head(column, sorted));
-    this.above = make("tr", { class: "spacer", "aria-hidden": "true" }, make("td", { colspan: columns.length }));
-    this.below = make("tr", { class: "spacer", "aria-hidden": "true" }, make("td", { colspan: columns.length }));
+    this.above = make("tr", { class: "spacer", "aria-hidden": "true" }, make("td"));
+    this.below = make("tr", { class: "spacer", "aria-hidden": "true" }, make("td"));
     this.body = make("tbody", { role: "rowgroup" });
     this.element = make(
       "table",
