@@ -18,13 +18,25 @@ from realtime.simulator.exchange.accounts import Account
 from realtime.simulator.exchange.calendar import OPEN, instant
 from realtime.simulator.exchange.decimals import ZERO, fraction
 from realtime.simulator.exchange.floor import Floor
-from realtime.simulator.exchange.queries import read_choice, read_instant, read_words
+from realtime.simulator.exchange.queries import (
+    read_choice,
+    read_instant,
+    read_truth,
+    read_words,
+)
 from realtime.simulator.exchange.refusal import Document, malformed, unprocessable
+from realtime.simulator.exchange.sessions import CLOSED, EXTENDED, REGULAR
 from realtime.simulator.exchange.timestamps import DAY, MINUTE, SECOND, new_york_date
 
 _TIMEFRAMES = {"1Min": MINUTE, "5Min": 5 * MINUTE, "15Min": 15 * MINUTE, "1H": 60 * MINUTE}
 _TIMEFRAMES["1D"] = DAY
 _UNITS = {"D": 1, "W": 7, "M": 30, "A": 365}
+# Reporting → the sessions its points are of; the first is the default.
+_PHASES = {
+    "market_hours": frozenset({REGULAR}),
+    "extended_hours": frozenset({REGULAR, EXTENDED}),
+    "continuous": frozenset({REGULAR, EXTENDED, CLOSED}),
+}
 _PERIOD = re.compile(r"(\d{1,4})([DWMA])")
 _LONGEST_INTRADAY = 30 * DAY
 _FINE_BELOW = 7 * DAY
@@ -34,11 +46,12 @@ Samples = deque[tuple[int, dict[str, Decimal]]]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The span asked for, and the width of one point."""
+    """The span asked for, the width of one point, and the sessions that points may be of."""
 
     start: int
     end: int
     timeframe: str
+    phases: frozenset[str]
 
     @property
     def step(self) -> int:
@@ -54,14 +67,12 @@ class Worth(msgspec.Struct, frozen=True):
 
 def portfolio_history(floor: Floor, account: Account, query: Mapping[str, str]) -> Document:
     """Answer the query with parallel arrays, oldest first."""
-    window = _read_window(query, floor.now())
-    reporting = read_choice(
-        query, "intraday_reporting", ("market_hours", "extended_hours", "continuous")
-    )
+    window = _read_window(floor, query)
     resets = read_choice(query, "pnl_reset", ("per_day", "no_reset")) == "per_day"
-    times = list(_times(floor, account, window, in_hours_only=reporting != "continuous"))
+    times = list(_times(floor, account, window))
     ends = [min(at + window.step, window.end) for at in times]
-    worths = _worths(floor, account, [window.start, *ends])
+    closed_at = floor.market.last_close(window.start)
+    worths = _worths(floor, account, [closed_at, *ends])
     base = worths[0]
     points = worths[1:]
     bases = _daily_bases(times, points, base) if resets and window.step < DAY else None
@@ -75,13 +86,25 @@ def portfolio_history(floor: Floor, account: Account, query: Mapping[str, str]) 
             for n, profit in enumerate(profits)
         ],
         "base_value": float(base.equity),
-        "base_value_asof": new_york_date(window.start).isoformat(),
+        "base_value_asof": new_york_date(closed_at).isoformat(),
         "timeframe": window.timeframe,
         "cashflow": _cash_flows(account, query, ends),
     }
 
 
-def _read_window(query: Mapping[str, str], now: int) -> Window:
+def _read_window(floor: Floor, query: Mapping[str, str]) -> Window:
+    start, end = _read_span(query, floor.now())
+    timeframe = _read_timeframe(query, end - start)
+    wanted = read_choice(query, "intraday_reporting", tuple(_PHASES))
+    if read_truth(query, "extended_hours") and not query.get("intraday_reporting"):
+        wanted = "extended_hours"
+    if timeframe != "1D" and wanted != "continuous":
+        extended = wanted == "extended_hours"
+        start = min(floor.market.session_start(start, extended=extended), end)
+    return Window(start, end, timeframe, _PHASES[wanted])
+
+
+def _read_span(query: Mapping[str, str], now: int) -> tuple[int, int]:
     start, end = read_instant(query, "start"), read_instant(query, "end")
     if end is None and query.get("date_end"):
         end = read_instant(query, "date_end")
@@ -96,7 +119,7 @@ def _read_window(query: Mapping[str, str], now: int) -> Window:
     start = end - length if start is None else start
     if start > end:
         raise malformed("start must be before end")
-    return Window(start, end, _read_timeframe(query, end - start))
+    return start, end
 
 
 def _read_period(text: str) -> int | None:
@@ -121,7 +144,7 @@ def _read_timeframe(query: Mapping[str, str], length: int) -> str:
     return text
 
 
-def _times(floor: Floor, account: Account, window: Window, *, in_hours_only: bool) -> Iterator[int]:
+def _times(floor: Floor, account: Account, window: Window) -> Iterator[int]:
     """Yield the left edges of the points, none before the account was opened."""
     start = max(window.start, account.created_at)
     if window.timeframe == "1D":
@@ -129,7 +152,7 @@ def _times(floor: Floor, account: Account, window: Window, *, in_hours_only: boo
         return
     at = start // window.step * window.step
     while at < window.end:
-        if not in_hours_only or floor.market.phase(at) == "regular":
+        if floor.market.phase(at) in window.phases:
             yield at
         at += window.step
 
@@ -175,9 +198,13 @@ def _prices_at(floor: Floor, at: int) -> Mapping[str, Decimal]:
     """Return the latest prices known at a time; now's are the last prices themselves."""
     if at >= floor.now() - MINUTE:
         return floor.prices.last
+    closes = floor.prices.closes
+    ended = bisect_right(closes, at, key=lambda sample: sample[0])
+    if ended and closes[ended - 1][0] == at:
+        return closes[ended - 1][1]
     return (
         _latest(floor.prices.minutes, at)
-        or _latest(floor.prices.closes, at)
+        or _latest(closes, at)
         or (floor.prices.minutes[0][1] if floor.prices.minutes else floor.prices.last)
     )
 

@@ -84,6 +84,25 @@ class Market:
             day = self._next_session(day)
         return instant(day, OPEN)
 
+    def last_close(self, now: int) -> int:
+        """Return when the last day ended, at or before now."""
+        day = new_york_date(now)
+        while not self.has_session(day) or self._end_of(day, extended=False) > now:
+            day -= _ONE_DAY
+        return self._end_of(day, extended=False)
+
+    def session_start(self, now: int, *, extended: bool) -> int:
+        """Return where the session begins that a time belongs to, or else the next one.
+
+        Where trading never stops, that is the time itself.
+        """
+        if self.never_closes:
+            return now
+        day = new_york_date(now)
+        if not self.has_session(day) or now > self._end_of(day, extended=extended):
+            day = self._next_session(day)
+        return instant(day, EXTENDED_OPEN if extended else OPEN)
+
     def clock_document(self, now: int) -> Document:
         """Answer GET /v2/clock."""
         return {

@@ -116,3 +116,38 @@ def test_a_span_may_be_given_by_its_start() -> None:
     assert last_equity(start="2026-10-06T12:00:00Z", period="2D") == 100_100.0
     assert last_equity(start="2026-10-06T12:00:00Z", period="9D") == 100_300.0
     assert last_equity(start="2026-10-06T12:00:00Z", date_end="2026-10-08") == 100_200.0
+
+
+def test_the_base_is_the_close_before() -> None:
+    """What `last_equity` says, with the day of that close; intraday the session's start counts."""
+    world = World(mode="nyse")
+    world.own("F", 100, price="10")
+    world.exchange.set_price("F", "11")
+    world.pass_time(24 * 60 * MINUTE)
+    world.exchange.set_price("F", "12")
+    world.pass_time(60 * MINUTE)
+    query = {"start": "2026-10-07T14:30:00Z", "timeframe": "15Min"}
+    history = world.exchange.portfolio_history("alpha", query)
+    assert history["base_value"] == float(str(world.account()["last_equity"])) == 100_100.0
+    assert history["base_value_asof"] == "2026-10-06"
+    assert arrays(history, "profit_loss")[0][-1] == 100.0
+    assert arrays(history, "timestamp")[0][0] == 1_791_379_800  # 09:30 in New York
+
+
+def test_hours_that_are_reported() -> None:
+    """Of the session, from four to eight, or around the clock."""
+    world = World(mode="nyse")
+    for _ in range(24):
+        world.pass_time(60 * MINUTE)
+
+    def points(**query: str) -> int:
+        history = world.exchange.portfolio_history("alpha", {"timeframe": "1H", **query})
+        return len(arrays(history, "timestamp")[0])
+
+    # Opened at ten in the morning, looked at a day later; the hour of 09:30 begins at 09:00.
+    assert points(period="2D") == 6
+    assert points(period="2D", intraday_reporting="extended_hours") == 16
+    assert points(period="2D", extended_hours="true") == 16
+    assert points(period="2D", intraday_reporting="continuous") == 24
+    assert points(start="2026-10-06T23:00:00-04:00") == 0
+    assert points(start="2026-10-04T12:00:00-04:00") == 6
