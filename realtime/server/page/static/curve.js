@@ -85,7 +85,7 @@ export class Curve {
 
   #draw() {
     const isDrawn = this.times.length > 1;
-    this.empty.hidden = isDrawn;
+    this.empty.hidden = isDrawn || Boolean(this.plot);
     if (!isDrawn || !this.stage.clientWidth) return;
     const data = [this.times, this.values];
     if (this.plot) this.plot.setData(data);
@@ -172,7 +172,7 @@ function roomy(low, high) {
 
 /** Short, but with digits enough that neighbours differ. */
 function short(value, values) {
-  const step = values.length > 1 ? Math.abs(values[1] - values[0]) : Math.abs(value);
+  const step = values.length > 1 ? Math.abs(values[1] - values[0]) : 1; // alone, it has nothing to differ from
   const unit = Math.abs(value) >= 1e6 ? 1e6 : Math.abs(value) >= 1e3 ? 1e3 : 1;
   const digits = Math.ceil(-Math.log10(step / unit) - 1e-9);
   if (!Number.isFinite(digits)) return SHORT.format(value);

@@ -44,8 +44,12 @@ function fillName(cell, { label, row }) {
   cell.money.show(row?.paper === false ? false : undefined);
   mark(link, "href", `#/account/${label}`);
   const changed = say(link, label);
-  say(sub, [row?.name && row.name.toLowerCase() !== label.toLowerCase() ? row.name : null, row?.tier].filter(Boolean).join(" · "));
+  say(sub, [row?.name && plain(row.name) !== plain(label) ? row.name : null, row?.tier].filter(Boolean).join(" · "));
   return changed;
+}
+
+function plain(name) {
+  return name.toLowerCase().replace(/[\s_-]/g, "");
 }
 
 function fillState(cell, { link }) {
