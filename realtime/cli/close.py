@@ -1,9 +1,12 @@
 """`realtime close --account alpha`, `realtime close --all`: cancel all, close all, until flat."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import click
+
+LOOK_S = 1.0
 
 
 @click.command()
@@ -43,12 +46,35 @@ def command(*, account: str | None, is_all: bool, is_release: bool, **given: Any
         money = f" with real money ({', '.join(concerned)})" if concerned else ""
         if (is_all or concerned) and not is_agreed(f"close {whom}{money}?", is_yes=given["is_yes"]):
             return 1
-        told = await accounts.close_all_positions(account, wait_s=given["wait_s"])
-        for label, closing in told.items():
-            _tell(label, closing)
+        closing = asyncio.create_task(
+            accounts.close_all_positions(account, wait_s=given["wait_s"]), name="close"
+        )
+        await _watch(closing, accounts.floor.closings)
+        told = closing.result()
+        for label, each in told.items():
+            _tell(label, each)
         return 0 if all(_is_flat(each) for each in told.values()) else 1
 
     return run_with_accounts(given["config"], close)
+
+
+async def _watch(closing: asyncio.Task[Any], closings: Any) -> None:
+    """Say how far it is whenever that changes: nobody should wonder in such a moment."""
+    said: dict[str, str] = {}
+    while not (await asyncio.wait([closing], timeout=LOOK_S))[0]:
+        for label, account in closings.accounts.items():
+            now = _progress(account)
+            if said.get(label) != now:
+                said[label] = now
+                click.echo(f"{label}: {now}", err=True)
+
+
+def _progress(account: Any) -> str:
+    if account.state != "closing":
+        return "nothing left, looking once more" if account.state == "confirming" else account.state
+    left = [row.symbol for row in account.symbols.values() if row.status != "flat"]
+    working = "?" if account.open_orders is None else account.open_orders
+    return f"{len(left)} positions left, {working} orders working"
 
 
 def _is_flat(closing: Any) -> bool:
