@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -13,7 +14,7 @@ from tests.world.many import Summary, survey
 from tests.world.mutants import MUTANTS
 from tests.world.mutation import judge
 from tests.world.report import describe
-from tests.world.schedule import Size, decode, draw, encode
+from tests.world.schedule import FOUND, Size, decode, draw, encode
 from tests.world.shrink import shrink
 
 
@@ -63,13 +64,20 @@ def simulate(
 @click.option("--seeds", default="0..200", callback=_seeds, help="A..B, without B.")
 @click.option("--size", type=click.Choice(get_args(Size)), default="small", show_default=True)
 def first_failure(seeds: range, size: Size) -> None:
-    """Print, as JSON, the first seed that breaks a promise, and which; exit 1 if there is one."""
-    for seed in seeds:
-        outcome = live_through(draw(seed, size))
+    """Print, as JSON, the first history that breaks a promise, and which; exit 1 if there is one.
+
+    Before the seeds come the schedules that were found or thought up.
+    """
+    schedules = chain(
+        ((path.stem, decode(path.read_bytes())) for path in FOUND),
+        ((f"seed {seed}", draw(seed, size)) for seed in seeds),
+    )
+    for name, schedule in schedules:
+        outcome = live_through(schedule)
         if outcome.broken is not None:
-            click.echo(json.dumps({"seed": seed, "broken": outcome.broken}))
+            click.echo(json.dumps({"history": name, "broken": outcome.broken}))
             sys.exit(1)
-    click.echo(json.dumps({"seed": None, "broken": None}))
+    click.echo(json.dumps({"history": None, "broken": None}))
 
 
 @main.command()
@@ -85,7 +93,7 @@ def mutants(names: tuple[str, ...], seeds: range, jobs: int, listing: bool) -> N
     chosen = [m for name, m in MUTANTS.items() if not names or any(n in name for n in names)]
     holes = 0
     for verdict in judge(chosen, seeds, jobs):
-        holes += verdict.seed is None
+        holes += verdict.history is None
         click.echo(str(verdict))
     click.echo(f"{len(chosen) - holes} of {len(chosen)} caught within {len(seeds)} seeds")
     sys.exit(1 if holes else 0)

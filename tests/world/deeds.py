@@ -44,6 +44,7 @@ class Deeds:
             "deed.understate": self._understate,
             "deed.echo": self._echo,
             "deed.crowd": self._crowd,
+            "deed.long_day": self._long_day,
             "deed.zombie": self._zombie,
             "deed.cancel_all": self._cancel_all,
         }
@@ -160,8 +161,21 @@ class Deeds:
         working = self._working(label)
         if working:
             self._exchange.cancel(label, working[0].id)
+        self._place_and_cancel(label, int(details["orders"] or 0))
+
+    def _long_day(self, label: str, details: Details) -> None:
+        """More orders end than are kept; then some of the first are told again, from the start."""
+        told = self._ledger.told[label]
+        ids = list(dict.fromkeys(t.order_id for t in told if t.is_fill))[
+            : int(details["told_again"] or 0)
+        ]
+        updates = [t.update for t in told if t.order_id in ids]
+        self._place_and_cancel(label, int(details["orders"] or 0))
+        self._broker.echo(updates)
+
+    def _place_and_cancel(self, label: str, orders: int) -> None:
         body = {"symbol": "XLF", "qty": "1", "side": "buy", "type": "limit", "limit_price": "9.5"}
-        for _n in range(int(details["orders"] or 0)):
+        for _n in range(orders):
             placed = self._exchange.submit(label, body | {"time_in_force": "gtc"})
             self._exchange.cancel(label, str(placed["id"]))
 

@@ -196,6 +196,7 @@ DEEDS: tuple[Kind, ...] = (
     Kind("deed.understate", 2, lambda _: {}),
     Kind("deed.echo", 3, lambda c: {"orders": c.randint(1, 4), "times": 3}),
     Kind("deed.crowd", 0.25, lambda c: {"orders": c.randint(505, 560)}),
+    Kind("deed.long_day", 0.2, lambda c: {"orders": c.randint(620, 680), "told_again": 5}),
     Kind("deed.zombie", 3, lambda _: {}),
     Kind("deed.cancel_all", 1, lambda _: {}),
 )

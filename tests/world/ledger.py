@@ -89,6 +89,7 @@ class Ledger:
         self.cash = {label: Course(self._cash(label)) for label in exchange.labels}
         self._born: dict[str, float] = {}
         self._positions: dict[str, dict[str, Course]] = {label: {} for label in exchange.labels}
+        self._averages: dict[str, dict[str, Course]] = {label: {} for label in exchange.labels}
 
     def note(self, update: TradeUpdate, at: float) -> None:
         """Take an event as it happens: it tells of an order, and of the legs it shows."""
@@ -105,7 +106,11 @@ class Ledger:
     def note_books(self, label: str, at: float) -> None:
         """Look at an account's cash and positions after something that may have moved them."""
         self.cash[label].now(at, self._cash(label))
-        held = {str(p["symbol"]): str(p["qty"]) for p in self._exchange.positions(label)}
+        positions = self._exchange.positions(label)
+        for each in positions:
+            symbol, average = str(each["symbol"]), str(each["avg_entry_price"])
+            self._averages[label].setdefault(symbol, Course("0")).now(at, average)
+        held = {str(p["symbol"]): str(p["qty"]) for p in positions}
         known = self._positions[label]
         for symbol in held.keys() | known.keys():
             known.setdefault(symbol, Course("0")).now(at, held.get(symbol, "0"))
@@ -117,6 +122,10 @@ class Ledger:
     def position(self, label: str, symbol: str) -> Course:
         """What an account held of a symbol."""
         return self._positions[label].get(symbol, Course("0"))
+
+    def average(self, label: str, symbol: str) -> Course:
+        """At what average price an account holds a symbol, or did when it last held it."""
+        return self._averages[label].get(symbol, Course("0"))
 
     def symbols(self, label: str) -> Iterable[str]:
         """Everything an account ever held, in alphabetical order."""

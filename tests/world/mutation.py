@@ -22,15 +22,15 @@ class Verdict(Struct, frozen=True):
     """What became of a mutant."""
 
     name: str
-    seed: int | None = None
-    """The first seed that notices it; None if none does."""
+    history: str | None = None
+    """The first that notices it; None if none does."""
     oracle: str = ""
     problem: str = ""
     """Why it could not be tried."""
 
     def __str__(self) -> str:
-        if self.seed is not None:
-            return f"caught   {self.name}: seed {self.seed}, {self.oracle}"
+        if self.history is not None:
+            return f"caught   {self.name}: {self.history}, {self.oracle}"
         return f"MISFIT   {self.name}: {self.problem}" if self.problem else f"ALIVE    {self.name}"
 
 
@@ -70,8 +70,10 @@ def _live(mutant: Mutant, root: Path, seeds: range) -> Verdict:
             words, cwd=root, capture_output=True, text=True, timeout=LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return Verdict(mutant.name, seed=seeds.start, oracle=f"no end within {LIMIT_S} s")
+        return Verdict(
+            mutant.name, history=f"seed {seeds.start}", oracle=f"no end within {LIMIT_S} s"
+        )
     if done.returncode not in (0, 1):
         return Verdict(mutant.name, problem=done.stderr[-300:])
     found = json.loads(done.stdout.splitlines()[-1])
-    return Verdict(mutant.name, seed=found["seed"], oracle=found["broken"] or "")
+    return Verdict(mutant.name, history=found["history"], oracle=found["broken"] or "")

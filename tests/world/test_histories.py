@@ -1,15 +1,15 @@
 """A fixed range of histories keeps every promise. More of them: `scripts/simulate`."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.world.history import live_through
 from tests.world.report import describe
-from tests.world.schedule import Size, draw
+from tests.world.schedule import FOUND, Size, decode, draw
 from tests.world.shrink import shrink
 
 SEEDS = range(200)
-ONCE_BROKEN = (385, 635, 661)
-"""Seeds that have found something."""
 
 
 MORE: tuple[tuple[Size, range], ...] = (
@@ -26,10 +26,16 @@ def keep_promises(seed: int, size: Size) -> None:
         pytest.fail(describe(outcome, shrink(outcome), size), pytrace=False)
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, *ONCE_BROKEN])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_every_promise_is_kept(seed: int) -> None:
     """Whatever happens: right, or marked; and equal to the broker's books when all is quiet."""
     keep_promises(seed, "small")
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_what_broke_a_promise_once_breaks_none_now(path: Path) -> None:
+    outcome = live_through(decode(path.read_bytes()))
+    assert outcome.broken is None, outcome.details
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ def test_mutants_are_as_many_as_promised() -> None:
 
 def test_a_broken_rule_is_noticed() -> None:
     (verdict,) = judge([MUTANTS["buffer dropped"]], range(20), jobs=1)
-    assert verdict.seed is not None, verdict
+    assert verdict.history is not None, verdict
 
 
 def test_a_word_that_is_not_there_is_told() -> None:

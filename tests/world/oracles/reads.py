@@ -29,6 +29,7 @@ class SeenPosition(Struct):
 
     symbol: str
     qty: str
+    avg_entry_price: str
     current_price: str | None = None
 
 
@@ -212,6 +213,11 @@ class Reads:
             if Decimal(held.get(symbol, "0")) not in map(Decimal, truly):
                 said = f"{label}: {held.get(symbol, '0')} {symbol} without a mark, truly {truly}"
                 raise Violation("old_money", said)
+        for each in seen.positions or ():
+            truly = self._ledger.average(label, each.symbol).within(since, at)
+            if Decimal(each.avg_entry_price) not in map(Decimal, truly):
+                said = f"{label}: {each.symbol} at {each.avg_entry_price} without a mark"
+                raise Violation("old_money", f"{said}, truly {truly}")
 
 
 def _said(order: SeenOrder) -> str:
