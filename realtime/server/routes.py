@@ -23,6 +23,7 @@ from realtime.server.one_account import (
     answer_orders,
     answer_positions,
 )
+from realtime.server.openapi.administration import RELOAD
 from realtime.server.openapi.description import describe
 from realtime.server.openapi.operations import Operation
 from realtime.server.openapi.trading import ALL_KINDS, trade_operations
@@ -105,8 +106,8 @@ def answer_home(desk: Desk, call: Call, query: NoQuery) -> Answer:
 
 @cache  # neither the table nor the version changes
 def description(version: str) -> bytes:
-    """This table and that of the orders as an OpenAPI 3.1 document."""
-    told = (*operations(), *trade_operations())
+    """This table, that of the orders and what is for operators as an OpenAPI 3.1 document."""
+    told = (*operations(), *trade_operations(), RELOAD)
     return ENCODER.encode(describe(told, version=version, servers=PREFIXES, kinds=ALL_KINDS))
 
 

@@ -8,9 +8,12 @@ import pytest
 
 from realtime.server.problems import KINDS
 from realtime.server.routes import ROUTES
+from realtime.server.trading.kinds import ORDER_KINDS
+from realtime.server.trading.routes import TRADE_ROUTES
 from tests.server.reader import Reader
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+ORDERS_PAGE = (Path(__file__).parents[2] / "docs" / "orders.md").read_text(encoding="utf-8")
 SAMPLES = re.findall(r"```http\nGET (\S+)\n(\d+)\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -28,6 +31,13 @@ def test_every_route_parameter_and_code_is_named() -> None:
         assert {f"GET {path}" for path in route.paths} <= words
         assert set(route.query.__struct_fields__) <= words
     assert KINDS.keys() <= words
+
+
+def test_every_route_that_moves_money_is_named_on_its_page() -> None:
+    words = set(re.findall(r"`([^`\n]+)`", ORDERS_PAGE))
+    for route in TRADE_ROUTES:
+        assert {f"{route.method} {path}" for path in route.paths} <= words
+    assert ORDER_KINDS.keys() <= words
 
 
 def test_codes_stand_with_their_status() -> None:

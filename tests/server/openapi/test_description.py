@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from realtime.server import reloading
 from realtime.server.openapi.trading import ALL_KINDS
 from realtime.server.routes import PREFIXES, ROUTES, Route, description
 from realtime.server.trading.routes import TRADE_ROUTES, TradeRoute
@@ -31,6 +32,7 @@ def test_every_route_and_parameter_is_in_it() -> None:
         *((route.method.lower(), route) for route in TRADE_ROUTES),
     ]
     named = {(method, path) for method, route in table for path in route.paths}
+    named.add(("post", reloading.PATH))
     assert named == {(each, path) for path, told in DOCUMENT["paths"].items() for each in told}
     assert [server["url"] for server in DOCUMENT["servers"]] == [p or "/" for p in PREFIXES]
     for method, route in table:
