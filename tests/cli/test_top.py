@@ -58,6 +58,7 @@ def head(pilot: Driver) -> str:
 
 
 async def test_accounts_with_their_figures(pilot: Driver) -> None:
+    await until(pilot, lambda: "3/3 live" in head(pilot))
     rows = {row[0]: row for row in cells(farm_screen(pilot).query_one("#farm", DataTable))}
     assert rows["alpha"][1:4] == ["live", "1 000 000.00", "0.00"]
     assert "3/3 live" in head(pilot)
