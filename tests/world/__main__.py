@@ -66,11 +66,11 @@ def simulate(
 def first_failure(seeds: range, size: Size) -> None:
     """Print, as JSON, the first history that breaks a promise, and which; exit 1 if there is one.
 
-    Before the seeds come the schedules that were found or thought up.
+    After the seeds come the schedules that were found or thought up.
     """
     schedules = chain(
-        ((path.stem, decode(path.read_bytes())) for path in FOUND),
         ((f"seed {seed}", draw(seed, size)) for seed in seeds),
+        ((path.stem, decode(path.read_bytes())) for path in FOUND),
     )
     for name, schedule in schedules:
         outcome = live_through(schedule)
