@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -158,10 +158,12 @@ def _times(floor: Floor, account: Account, window: Window) -> Iterator[int]:
 
 
 def _openings(floor: Floor, start: int, end: int) -> Iterator[int]:
+    """Yield when each day opened; where trading never stops, a day begins at midnight."""
+    opening = time() if floor.market.never_closes else OPEN
     day: date = new_york_date(start)
     while day <= new_york_date(end):
         if floor.market.has_session(day):
-            at = instant(day, OPEN)
+            at = instant(day, opening)
             if at < end:
                 yield at
         day += timedelta(days=1)

@@ -70,6 +70,15 @@ def test_days() -> None:
     assert len(arrays(history, "timestamp")[0]) == 5
 
 
+def test_the_first_day_has_its_point_at_any_hour() -> None:
+    """Where trading never stops, a new account has a history, also before nine in the morning."""
+    world = World(mode="always")
+    world.now -= 5 * 60 * MINUTE * 1_000_000_000
+    world.open_account("bravo")
+    history = world.exchange.portfolio_history("bravo", {})
+    assert arrays(history, "equity") == [[100_000.0]]
+
+
 def test_default_timeframes() -> None:
     """Finer for shorter spans."""
     world = World()
