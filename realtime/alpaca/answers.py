@@ -35,7 +35,8 @@ def check(status: int, headers: Mapping[str, str], body: bytes, what: str) -> No
         raise RateLimited(said, retry_after_s=retry_after_s(headers))
     if status == 401 or (status == 403 and not is_refusal_of_order(problem.code)):
         raise Refused(said, remedy=NEW_KEY)
-    if status >= 500 or status < 400 or not is_json(body):
+    # A time-out in between (408) says as little of what the broker did as a 504.
+    if status >= 500 or status < 400 or status == 408 or not is_json(body):
         raise LinkError(said, status=status)
     raise BrokerError(said, status=status, code=problem.code, body=body)
 

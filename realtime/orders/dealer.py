@@ -95,6 +95,10 @@ class Dealer:
                 reason=error.message,
             )
             return await self.resolve(client_order_id, error.message), True
+        if answered.order.client_order_id != client_order_id:
+            # Another's, by a proxy's mistake: what became of ours is not said.
+            reason = f"the answer is about order {answered.order.client_order_id}"
+            return await self.resolve(client_order_id, reason), True
         self.learn(answered.order)
         return answered, False
 
@@ -129,7 +133,7 @@ class Dealer:
         except RealtimeError as error:
             log.debug("order.ask_failed", account=self.label, reason=error.message)
             found = None
-        if found is not None:
+        if found is not None and found.order.client_order_id == client_order_id:
             self.learn(found.order)
             return found
         told = self.seen(client_order_id)

@@ -32,6 +32,7 @@ def test_good(status: int) -> None:
         (404, b'{"message":"Not Found"}', BrokerError),
         (404, HTML, LinkError),
         (422, b'{"code":"42210000","message":5}', BrokerError),
+        (408, b'{"message":"request timeout"}', LinkError),
         (422, b"[]", BrokerError),
         (429, b'{"code":42910000,"message":"rate limit exceeded."}', RateLimited),
         (429, HTML, RateLimited),

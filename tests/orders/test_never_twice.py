@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from realtime.alpaca.trade import Answered
 from realtime.orders.refusal import Declined, Unresolved
 from realtime.orders.results import Placed
+from realtime.orders.ticket import wire_body
 from tests.orders.trading import Desk, broker, order, trading
 from tests.orders.wire import wire_to
 from tests.virtual import run
@@ -234,6 +236,24 @@ def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None
             assert len(desk.ids("alpha")) == 2
 
     run(main)
+
+
+def test_an_answer_about_another_order_is_no_answer() -> None:
+    """A proxy that mixes answers up: ours is asked for."""
+
+    async def main() -> tuple[str, bool]:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            other = await desk.gateway.place(order(client_order_id="other"))
+            dealer = desk.gateway.dealers["alpha"]
+
+            async def mixed_up() -> Answered:
+                await dealer.trade.submit(wire_body(order(client_order_id="ours")))
+                return Answered(other.order, None)
+
+            answered, was_asked = await dealer.send("ours", mixed_up, is_ours=True)
+            return answered.order.client_order_id, was_asked
+
+    assert run(main) == ("ours", True)
 
 
 def test_unknown_turns_up() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from realtime.core.model import Order
+from realtime.core.model import Order, OrderId
 from realtime.orders.results import Origin
 from realtime.orders.routing import Candidate, choose
 from realtime.server.answers import JSON, Answer
@@ -126,7 +126,7 @@ async def find_order(asked: Asked[AccountQuery]) -> Answer:
     """One order by the broker's id, from memory."""
     order_id = asked.parts["order_id"].lower()
     for record in _records(asked, asked.query.account_id):
-        order = next((o for i, o in record.state.orders.items() if i == order_id), None)
+        order = record.state.orders.get(OrderId(order_id))
         if order is not None:
             return _order(asked, record.profile.label, order)
     raise unknown_order(order_id)
