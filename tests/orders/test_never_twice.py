@@ -241,7 +241,7 @@ def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None
 def test_an_answer_about_another_order_is_no_answer() -> None:
     """A proxy that mixes answers up: ours is asked for."""
 
-    async def main() -> tuple[str, bool]:
+    async def main() -> tuple[str | None, bool]:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
             other = await desk.gateway.place(order(client_order_id="other"))
             dealer = desk.gateway.dealers["alpha"]
