@@ -32,6 +32,8 @@ class Player:
         self._telling: dict[str, frames.Telling] = {}
         self._held = [frames.position_json(symbol) for symbol in frames.SYMBOLS[:positions]]
         listed = [frames.order_json(n, status="filled" if n % 5 else "new") for n in range(orders)]
+        working = [order for order in listed if order["status"] == "new"]
+        self._working = json.dumps(working[::-1]).encode()
         self._canned = {
             "/v2/orders": json.dumps(listed[::-1]).encode(),
             "/v2/account/activities/FILL": b"[]",
@@ -41,7 +43,9 @@ class Player:
         """Answer a reading. Every account has its own number, or keys would seem swapped."""
         key = request.headers["APCA-API-KEY-ID"]
         body = self._canned.get(request.path)
-        if request.path == "/v2/account":
+        if request.path == "/v2/orders" and request.query.get("status") == "open":
+            body = self._working
+        elif request.path == "/v2/account":
             body = json.dumps(frames.ACCOUNT | {"account_number": f"PA{key}"}).encode()
         elif request.path == "/v2/positions":
             body = json.dumps([*self._held, *self._traded(key)]).encode()
