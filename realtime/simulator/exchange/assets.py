@@ -165,12 +165,12 @@ def asset_document(asset: Asset) -> Document:
     if asset.is_crypto:
         document["min_order_size"] = plain(min_order_size(asset))
         document["min_trade_increment"] = "0.000000001"
-        document["price_increment"] = "0.01"
+        document["price_increment"] = "0.000000001"
     return document
 
 
 def min_order_size(asset: Asset) -> Decimal:
-    """Return the smallest quantity of a coin that one order may have: about a dollar's worth."""
+    """Return the smallest quantity of a coin that one order may buy: about a dollar's worth."""
     return Decimal("0.00001") if asset.start_price > 10_000 else Decimal("0.0004")
 
 

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from realtime.simulator.exchange.assets import Asset
+from realtime.simulator.exchange.assets import Asset, min_order_size
 from realtime.simulator.exchange.decimals import ONE, is_whole, plain
-from realtime.simulator.exchange.orders import LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP
+from realtime.simulator.exchange.orders import BUY, LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP
 from realtime.simulator.exchange.refusal import malformed, unprocessable
 from realtime.simulator.exchange.tickets import Ticket
 
@@ -18,7 +18,7 @@ _PRICES = {
 }
 # The broker's inner names of the classes, which its messages use.
 _INNER_CLASS = {"bracket": "otoco", "oco": "oco", "oto": "oto"}
-_LEAST_STOCK_NOTIONAL = ONE
+_LEAST_NOTIONAL = ONE
 _MOST_DECIMALS = 9
 _CENT = Decimal("0.01")
 
@@ -28,7 +28,7 @@ def check_shape(ticket: Ticket, asset: Asset) -> None:
     _check_size(ticket)
     _check_prices(ticket)
     if asset.is_crypto:
-        _check_crypto(ticket)
+        _check_crypto(ticket, asset)
     elif asset.is_option:
         _check_option(ticket)
     else:
@@ -116,7 +116,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _check_crypto(ticket: Ticket) -> None:
+def _check_crypto(ticket: Ticket, asset: Asset) -> None:
     if not ticket.is_simple:
         name = _INNER_CLASS.get(ticket.order_class, ticket.order_class)
         raise unprocessable(f"crypto orders not allowed for advanced order_class: {name}")
@@ -126,6 +126,12 @@ def _check_crypto(ticket: Ticket) -> None:
         raise unprocessable("invalid crypto time_in_force")
     if ticket.extended_hours:
         raise unprocessable("extended hours not supported for crypto orders")
+    least = min_order_size(asset)
+    # What is left of a coin may always be sold.
+    if ticket.side == BUY and ticket.qty is not None and ticket.qty < least:
+        raise unprocessable(f"qty must be >= {plain(least)}")
+    if ticket.notional is not None and ticket.notional < _LEAST_NOTIONAL:
+        raise unprocessable("notional amount must be >= 1.00")
 
 
 def _check_option(ticket: Ticket) -> None:
@@ -151,7 +157,7 @@ def _check_equity(ticket: Ticket) -> None:
         raise unprocessable(f"{ticket.time_in_force} orders must be market or limit orders")
     if ticket.type == TRAILING_STOP and ticket.time_in_force not in ("day", "gtc"):
         raise unprocessable("trailing stop orders must be DAY or GTC orders")
-    if ticket.notional is not None and ticket.notional < _LEAST_STOCK_NOTIONAL:
+    if ticket.notional is not None and ticket.notional < _LEAST_NOTIONAL:
         raise unprocessable("notional amount must be >= 1.00")
     if _is_fractional(ticket):
         _check_fractional(ticket)

@@ -66,12 +66,25 @@ def test_sub_penny(price: str, is_fine: bool) -> None:
         ({"time_in_force": "day"}, "invalid crypto time_in_force"),
         ({"type": "stop", "stop_price": 1}, "invalid order type for crypto order"),
         ({"extended_hours": True}, "extended hours"),
+        ({"qty": "0.00039"}, r"qty must be >= 0\.0004$"),
+        ({"qty": None, "notional": "0.99"}, r"notional amount must be >= 1\.00"),
     ],
 )
 def test_crypto(body: Json, message: str) -> None:
     """Simple orders, gtc or ioc."""
     with pytest.raises(Refusal, match=message):
-        World().buy("ETH/USD", 1, **{"time_in_force": "gtc", **body})
+        World().submit(
+            **{"symbol": "ETH/USD", "side": "buy", "qty": 1, "time_in_force": "gtc", **body}
+        )
+
+
+def test_the_last_crumb_of_a_coin_can_be_sold() -> None:
+    """A fee may leave less than one can buy."""
+    world = World()
+    world.own("ETH/USD", "0.0004", time_in_force="gtc")
+    world.exchange.close_position("alpha", "ETHUSD", qty=None, percentage=None)
+    world.settle()
+    assert world.exchange.positions("alpha") == []
 
 
 @pytest.mark.parametrize(
