@@ -182,7 +182,8 @@ class Deeds:
     def _zombie(self, label: str, _: Details) -> None:
         """Of orders that have ended a working version is told, dated after the end."""
         ended = [o for o in self._account(label).orders.values() if o.is_terminal]
-        working = {t.order_id: t for t in self._ledger.told[label] if t.status == "new"}
+        # A bust of such a date would be no zombie: it may open an order again.
+        working = {t.order_id: t for t in self._ledger.told[label] if t.event == t.status == "new"}
         for order in self._chance.sample(ended, min(3, len(ended))):
             if order.id in working:
                 update = working[order.id].update
