@@ -25,7 +25,7 @@ from realtime.orders.halts import Halts
 from realtime.orders.holdings import Holdings
 from realtime.orders.journal import Journal
 from realtime.orders.memory import Known, Memory, derived_id, fingerprint, read_journal
-from realtime.orders.once import REMEMBERED, Once
+from realtime.orders.once import REMEMBERED, Once, honest
 from realtime.orders.principal import ANYONE, Principal
 from realtime.orders.refusal import Declined, Unresolved, malformed
 from realtime.orders.results import CanceledOrder, Origin, Placed
@@ -181,7 +181,10 @@ class Gateway:
         if before := await self.once.before(known):
             return before
         self.guards.check_may_trade(label, who)
-        becomes = await self._becomes(dealer, order_id, changes)
+        try:
+            becomes = await self._becomes(dealer, order_id, changes)
+        except Declined as no:
+            raise honest(known, no) from no
         known = self._identify(label, changes.client_order_id, key, asked)
         body = wire_body(structs.replace(changes, client_order_id=known.client_order_id))
         return await self.once.run(
@@ -228,9 +231,12 @@ class Gateway:
         known = self._identify(label, client_order_id, key, asked)
         if before := await self.once.before(known):
             return before
-        position = await self._holdings.position(dealer, symbol)
+        try:
+            position = await self._holdings.position(dealer, symbol)
+            wish = closing_order(position, qty=qty, percentage=percentage)
+        except Declined as no:
+            raise honest(known, no) from no
         known = self._identify(label, client_order_id, key, asked)
-        wish = closing_order(position, qty=qty, percentage=percentage)
         self._holdings.closes(dealer, position)
         body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
         return await self.once.run(

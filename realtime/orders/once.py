@@ -193,7 +193,7 @@ class Once:
             return await self._carry_out(errand)
         except Declined as no:
             self._note_refused(errand, no, took_s=self._clock() - began)
-            return no
+            return honest(known, no) if errand.is_repeat else no
         except Unresolved as lost:
             self._note_unknown(known, lost)
             return lost
@@ -307,6 +307,17 @@ class Once:
         found = await self._dealers[known.account].pursue(known.client_order_id)
         if found is not None and known.state == "unknown":
             self.note_found(known, found.order)
+
+
+def honest(known: Known, no: Declined) -> Declined | Unresolved:
+    """A no to an order that may have been sent before says nothing about that: it may exist."""
+    if known.state != "unknown":
+        return no
+    return Unresolved(
+        f"it was sent before, and what became of that is not known; now: {no.message}",
+        account_id=known.account,
+        client_order_id=known.client_order_id,
+    )
 
 
 async def _result(task: "asyncio.Task[Outcome]") -> Placed:

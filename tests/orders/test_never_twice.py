@@ -238,6 +238,45 @@ def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None
     run(main)
 
 
+def test_a_no_to_the_second_time_is_no_no_to_the_first() -> None:
+    """Sent, and never answered; sent again, and refused: the first may be there all the same. So
+    it is not said to be refused, but unknown, until it is found."""
+
+    async def main() -> None:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            await desk.gateway.place(order(qty="5"))
+            await asyncio.sleep(20)
+            simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+            simulator.switch({"kind": "server_error", "path": "/v2/orders:", "for_s": 30})
+            for _ in range(2):
+                # The second time the position is gone, for the first time has closed it.
+                with pytest.raises(Unresolved):
+                    await desk.gateway.close_position("alpha", "AAPL", key="k")
+                await asyncio.sleep(3)
+            await asyncio.sleep(30)
+            closed = await desk.gateway.close_position("alpha", "AAPL", key="k")
+            assert (closed.order.side, closed.order.qty) == ("sell", "5")
+            assert len(desk.ids("alpha")) == 2
+
+    run(main)
+
+
+def test_halted_after_it_was_lost() -> None:
+    async def main() -> None:
+        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+            simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
+            with pytest.raises(Unresolved):
+                await desk.gateway.place(order(), key="k")
+            desk.gateway.halts.halt(None, reason="", who="ops")
+            with pytest.raises(Unresolved, match="orders are halted"):
+                await desk.gateway.place(order(), key="k")
+            assert not desk.ids("alpha")
+            desk.gateway.halts.resume(None, who="ops")
+            assert (await desk.gateway.place(order(), key="k")).how == "answered"
+
+    run(main)
+
+
 def test_an_answer_about_another_order_is_no_answer() -> None:
     """A proxy that mixes answers up: ours is asked for."""
 
