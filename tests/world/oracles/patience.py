@@ -100,9 +100,12 @@ class Patience:
     def _during(self, label: str, at: float) -> Iterable[Act]:
         before_s = self._on_its_way_s[label]
         for act in self._acts[label]:
-            if act.what == "stale_orders" and not self._misled_a_start(label, act):
-                continue  # who was live before says that orders are provisional
-            if act.at - before_s <= at <= act.at + lasts_s(act) + blind_s(act):
+            reaches_back_s = before_s
+            if act.what == "stale_orders":
+                if not self._misled_a_start(label, act):
+                    continue  # who was live before says that orders are provisional
+                reaches_back_s += float(act.details["seconds"] or 0)
+            if act.at - reaches_back_s <= at <= act.at + lasts_s(act) + blind_s(act):
                 yield act
 
     def _misled_a_start(self, label: str, act: Act) -> bool:
