@@ -1,0 +1,102 @@
+"""A change of the tokens' secret ends what was begun with the old one, on connections that stay."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec import Struct, structs
+
+from realtime.app import Daemon, running
+from realtime.auth.keys import secrets_of
+from realtime.cli.world import real_world
+from realtime.config.settings import AuthSettings, Settings
+from realtime.simulator.app import Simulator
+from tests.auth.made import OTHER_SECRET, SECRET, claims, signed
+from tests.farm import settings_for
+from tests.server.guarded import Raw, get, read_answer
+
+SOON = int(time.time()) + 600
+CLAIMS = claims(account_id="alpha", exp=SOON)
+OLD, NEW = signed(CLAIMS, SECRET), signed(CLAIMS, OTHER_SECRET)
+DASHBOARD = "/realtime/dashboard/alpha"
+
+
+class Reader(Struct):
+    """One connection that stays open."""
+
+    source: asyncio.StreamReader
+    sink: asyncio.StreamWriter
+
+    async def ask(self, raw: bytes) -> Raw:
+        self.sink.write(raw)
+        async with asyncio.timeout(5):
+            return await read_answer(self.source)
+
+
+@asynccontextmanager
+async def readers(daemon: Daemon, number: int) -> AsyncIterator[list[Reader]]:
+    made = [Reader(*await asyncio.open_connection("127.0.0.1", daemon.port)) for _ in range(number)]
+    yield made
+    for each in made:
+        each.sink.close()
+        await each.sink.wait_closed()
+
+
+@asynccontextmanager
+async def guarded_daemon(files: list[Settings]) -> AsyncIterator[Daemon]:
+    """Reads the last of `files` when told to read them again."""
+
+    async def reread() -> Settings:
+        return files[-1]
+
+    async with Simulator(accounts=2) as simulator:
+        auth = AuthSettings(keys=secrets_of(SECRET))
+        settings = structs.replace(settings_for(simulator, ["alpha", "bravo"], {}), auth=auth)
+        files.append(settings)
+        async with running(settings, real_world(), reread) as daemon:
+            yield daemon
+
+
+def with_secret(settings: Settings, *secrets: bytes) -> Settings:
+    return structs.replace(settings, auth=AuthSettings(keys=secrets_of(b"\n".join(secrets))))
+
+
+async def test_a_changed_secret_ends_heads_cookies_links_and_push() -> None:
+    files: list[Settings] = []
+    async with (
+        guarded_daemon(files) as daemon,
+        readers(daemon, 3) as (poller, browser, listener),
+    ):
+        assert [(await poller.ask(get(DASHBOARD, OLD))).status for _ in range(3)] == [200] * 3
+        begun = await browser.ask(get("/session", OLD, "Content-Length: 0", method="POST"))
+        cookie = begun.head.partition("Set-Cookie: ")[2].partition(";")[0]
+        seen = get(DASHBOARD, None, f"Cookie: {cookie}")
+        assert [(await browser.ask(seen)).status for _ in range(3)] == [200] * 3
+        made = await browser.ask(get("/session/links", OLD, "Content-Length: 0", method="POST"))
+        listener.sink.write(get("/realtime/events", OLD))
+        await listener.source.readuntil(b"event: ready")
+
+        files.append(with_secret(files[0], OTHER_SECRET))
+        await daemon.reload()
+
+        assert (await poller.ask(get(DASHBOARD, OLD))).code == "token_invalid"
+        assert (await browser.ask(seen)).code == "token_invalid"
+        assert (await browser.ask(get(made.json["path"]))).status == 401
+        async with asyncio.timeout(5):
+            assert (await listener.source.read()).endswith(b"0\r\n\r\n")
+        assert (await poller.ask(get(DASHBOARD, NEW))).status == 200
+
+
+async def test_secrets_that_overlap_are_changed_without_a_gap() -> None:
+    files: list[Settings] = []
+    async with guarded_daemon(files) as daemon, readers(daemon, 1) as (poller,):
+        for secrets, answers in (
+            ((OTHER_SECRET, SECRET), (200, 200)),
+            ((OTHER_SECRET,), (401, 200)),
+        ):
+            files.append(with_secret(files[0], *secrets))
+            await daemon.reload()
+            for name, expected in zip((OLD, NEW), answers, strict=True):
+                for _ in range(3):
+                    assert (await poller.ask(get(DASHBOARD, name))).status == expected
