@@ -1,5 +1,6 @@
 """The page on a farm in every state: live, lost, refused and never read, disabled."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -78,6 +79,7 @@ async def test_it_can_be_used_with_the_keyboard_alone(url: str, open_page: Open)
     await expect(page.get_by_role("dialog")).to_be_hidden()
     await page.keyboard.press("a")
     await expect(page.locator("html")).to_have_attribute("data-ages", "")
+    await expect(page.locator(".figures .age:visible").first).to_have_text(re.compile("s ago"))
 
 
 async def test_columns_sort(url: str, open_page: Open) -> None:

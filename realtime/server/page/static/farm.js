@@ -58,6 +58,7 @@ export class Farm {
       base: sum(both.map(({ money }) => money.last_equity)),
       positions: count("positions"),
       openOrders: count("open_orders"),
+      at: entries.reduce((last, { row }) => (row && row.as_of > last ? row.as_of : last), "") || null,
       known: entries.filter(({ money }) => money.equity !== null).length,
       stale: entries.filter(({ row, link }) => row?.stale && row.equity !== null && link?.state !== "disabled").length,
       byState: this.byState(),

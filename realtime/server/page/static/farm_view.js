@@ -150,15 +150,16 @@ export class FarmView {
 
   #showTotals(totals) {
     const beside = totals.dayPl === null ? "" : `${spellGain(totals.dayPl, totals.base)} today`;
-    this.total.show(totals.equity === null ? "–" : `$${spell(totals.equity)}`, { beside, besideTone: toneOf(totals.dayPl) });
+    this.total.show(totals.equity === null ? "–" : `$${spell(totals.equity)}`, { beside, besideTone: toneOf(totals.dayPl), at: totals.at });
     say(this.total.age, totals.stale ? `${totals.stale} of ${totals.known} accounts in it may be behind` : "");
     mark(this.total.age, "data-tone", totals.stale ? "warn" : null);
     const { live = 0, disabled = 0 } = totals.byState;
     const [cash, power, positions, orders, accounts] = this.figures;
-    cash.show(spell(totals.cash));
-    power.show(spell(totals.buyingPower));
-    positions.show(totals.positions.toLocaleString("en"));
-    orders.show(totals.openOrders.toLocaleString("en"));
+    const { at } = totals; // the newest of them: what is older is counted beside the total
+    cash.show(spell(totals.cash), { at });
+    power.show(spell(totals.buyingPower), { at });
+    positions.show(totals.positions.toLocaleString("en"), { at });
+    orders.show(totals.openOrders.toLocaleString("en"), { at });
     const meant = totals.accounts - disabled;
     const known = isConnected() ? live.toLocaleString("en") : "–";
     accounts.show(known, { beside: ` / ${meant.toLocaleString("en")} live`, tone: live < meant ? "warn" : null });
