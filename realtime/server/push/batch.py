@@ -1,6 +1,7 @@
 """Events on their way to many readers: chosen once, put together once for each kind of reader."""
 
 from collections.abc import Iterator, Sequence
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -18,10 +19,19 @@ class Choice(Struct, frozen=True):
 
     labels: frozenset[AccountLabel] | None
     kinds: frozenset[Kind]
+    mark: str = ""
+    """Names the labels in ids: who hears of other accounts cannot go on where it left off."""
 
     def wants(self, label: AccountLabel) -> bool:
         """Whether an account is chosen."""
         return self.labels is None or label in self.labels
+
+
+def choose(labels: frozenset[AccountLabel] | None, kinds: frozenset[Kind]) -> Choice:
+    """The choice of some accounts (`None`: of all) and kinds of events."""
+    if labels is None:
+        return Choice(None, kinds)
+    return Choice(labels, kinds, f".{crc32(' '.join(sorted(labels)).encode()):08x}")
 
 
 class Chunk(Struct, frozen=True):
@@ -70,7 +80,7 @@ class Batch:
             if not body:
                 continue
             if with_ids:
-                parts.append(self._frames.id_of(entry.seq))
+                parts.append(self._frames.id_of(choice.mark, entry.seq))
             parts.append(body)
             size += len(body)
             if size >= self._chunk_bytes:

@@ -215,13 +215,13 @@ class Broadcast:
         """Tell all who are live up to where they have heard everything."""
         beat = event("heartbeat", Heartbeat(as_of=instant(self._clock())))
         at = self._position
-        chunks = [chunk(at, self._frames.id_of(at) + beat)]
-        readers = self._all_live()
-        for reader in readers:
+        for reader in self._all_live():
             if reader.is_behind:  # for a whole heartbeat, or just now: its task will see
                 reader.position = at
                 self._leave(reader)
-        await self._write_all(readers, chunks, at, at)
+        for choice, readers in list(self._live.items()):
+            chunks = [chunk(at, self._frames.id_of(choice.mark, at) + beat)]
+            await self._write_all(list(readers), chunks, at, at)
 
     async def _write_all(
         self, readers: Sequence[Reader], chunks: Sequence[Chunk], begin: int, end: int

@@ -82,9 +82,9 @@ class Frames:
         self._log = log
         self._states = Renderings(BODIES_BYTES)
 
-    def id_of(self, seq: int) -> bytes:
-        """The line that names a position."""
-        return b"id: %b-%d\n" % (self._store.boot.encode(), seq)
+    def id_of(self, mark: str, seq: int) -> bytes:
+        """The line that names a position, for those whose choice has this mark."""
+        return b"id: %b%b-%d\n" % (self._store.boot.encode(), mark.encode(), seq)
 
     def body(self, entry: Entry) -> bytes:
         """An entry as an event without its id; empty if there is nothing left to tell."""

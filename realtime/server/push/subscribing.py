@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.server.answers import Answer
 from realtime.server.desk import Call, Desk
-from realtime.server.push.batch import Choice
+from realtime.server.push.batch import choose
 from realtime.server.push.broadcast import Subscription
 from realtime.server.push.frames import Heartbeat, Ready, Resync
 from realtime.server.push.kinds import ALWAYS, KINDS, Type
@@ -78,6 +78,6 @@ def answer_events(desk: Desk, call: Call, query: EventsQuery) -> Answer | Subscr
     everything = not query.account_id and desk.only is None
     kinds = ALWAYS.union(*(KINDS[each] for each in query.types))
     return Subscription(
-        choice=Choice(None if everything else labels, kinds),
+        choice=choose(None if everything else labels, kinds),
         last_event_id=call.last_event_id or query.last_event_id,
     )

@@ -46,9 +46,10 @@ class Usher:
         """Place a reader where it left off. Gives why it cannot be; empty if it begins."""
         if not last_event_id:
             return ""
-        boot, _, number = last_event_id.rpartition("-")
-        if boot != self._store.boot:
-            return "other_run"
+        told, _, number = last_event_id.rpartition("-")
+        if told != self._store.boot + reader.choice.mark:
+            is_ours = told.partition(".")[0] == self._store.boot
+            return "other_choice" if is_ours else "other_run"
         if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
             return "unknown_id"
         reader.position = int(number)
@@ -97,7 +98,11 @@ class Usher:
             resumed=is_resumed,
         )
         position = reader.position
-        reader.write(chunk(position, self._frames.id_of(position) + event("ready", ready)))
+        reader.write(
+            chunk(
+                position, self._frames.id_of(reader.choice.mark, position) + event("ready", ready)
+            )
+        )
 
     def batch(self, entries: Sequence[Entry]) -> Batch:
         """Entries in a row, in chunks of the size that is used here."""

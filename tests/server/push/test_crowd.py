@@ -74,7 +74,7 @@ async def play(seed: int, acts: int, ring: int) -> list[Follower]:
                 task.cancel()
         for follower in followers:
             follower.parser.cut()
-            await follower.read_all(lambda last_id: last_id == f"b00t-{log.head}")
+            await follower.read_all(lambda last_id: last_id.endswith(f"-{log.head}"))
     kinds = [(change.label, told) for change in broker.changes for _, told in kinds_of(change)]
     for follower, choice in zip(followers, CHOICES, strict=True):
         news = kinds[follower.mirror.begins_at :]
