@@ -243,8 +243,9 @@ class _History:
             await self._keeper.stop(kill=False)  # the operator has put new keys in
             await self._keeper.start()
         await self._until_equal()
+        began = self._keeper.starts[-1].at
         for record in self._store:
-            check_executions(self._broker, record)
+            check_executions(self._broker, record, lambda id_: self._ledger.born(id_) < began)
         self._watch()
 
     async def _until_settled(self) -> None:
