@@ -1,6 +1,5 @@
 """`realtime close --account alpha`, `realtime close --all`: cancel all, close all, until flat."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,16 @@ def command(*, account: str | None, is_all: bool, is_release: bool, **given: Any
     """
     if (account is None) == (not is_all):
         raise click.UsageError("say --account LABEL or --all")
+    # `--help` must not pay for what only the command itself needs.
+    import asyncio  # noqa: PLC0415 - as above
+
     from realtime.cli.confirming import (  # noqa: PLC0415 - as `run`
         is_agreed,
         live_accounts,
         run_with_accounts,
     )
+
+    said: dict[str, str] = {}
 
     async def close(accounts: Any) -> int:
         if account is not None:
@@ -49,7 +53,8 @@ def command(*, account: str | None, is_all: bool, is_release: bool, **given: Any
         closing = asyncio.create_task(
             accounts.close_all_positions(account, wait_s=given["wait_s"]), name="close"
         )
-        await _watch(closing, accounts.floor.closings)
+        while not (await asyncio.wait([closing], timeout=LOOK_S))[0]:
+            _say_progress(accounts.floor.closings, said)
         told = closing.result()
         for label, each in told.items():
             _tell(label, each)
@@ -58,15 +63,13 @@ def command(*, account: str | None, is_all: bool, is_release: bool, **given: Any
     return run_with_accounts(given["config"], close)
 
 
-async def _watch(closing: asyncio.Task[Any], closings: Any) -> None:
+def _say_progress(closings: Any, said: dict[str, str]) -> None:
     """Say how far it is whenever that changes: nobody should wonder in such a moment."""
-    said: dict[str, str] = {}
-    while not (await asyncio.wait([closing], timeout=LOOK_S))[0]:
-        for label, account in closings.accounts.items():
-            now = _progress(account)
-            if said.get(label) != now:
-                said[label] = now
-                click.echo(f"{label}: {now}", err=True)
+    for label, account in closings.accounts.items():
+        now = _progress(account)
+        if said.get(label) != now:
+            said[label] = now
+            click.echo(f"{label}: {now}", err=True)
 
 
 def _progress(account: Any) -> str:
