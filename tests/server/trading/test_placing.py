@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from tests.server.trading.client import MARKET, Trader, play
 
@@ -147,6 +148,17 @@ def test_a_batch_answers_each_in_its_order(tmp_path: Path) -> None:
         assert empty.status == 422
 
     play(scene, tmp_path, accounts=4)
+
+
+def test_connections_are_open_when_the_daemon_has_started(tmp_path: Path) -> None:
+    """`max_connections` of each account, before anybody has ordered anything."""
+
+    async def scene(trader: Trader) -> None:
+        await asyncio.sleep(1)
+
+    with capture_logs() as log:
+        play(scene, tmp_path, accounts=3)
+    assert [e["count"] for e in log if e["event"] == "connections.ready"] == [12]
 
 
 def test_six_accounts_cost_the_time_of_one(tmp_path: Path) -> None:
