@@ -1,6 +1,7 @@
 """All measurements, as one run: `scripts/bench [--quick] [--write] [--only NAME …]`."""
 
 import argparse
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ def main() -> int:
     options.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=" ".join(names))
     given = options.parse_args()
     allow_files()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     sections = [
         section
         for section in SECTIONS
@@ -42,6 +44,8 @@ def run(sections: Sequence[Section], *, quick: bool, writes: bool) -> list[str]:
     failed: the others count all the same, and the table of before stays."""
     began, failed = time.monotonic(), []
     machine = _machine()
+    if quick:
+        machine.append("* a quick run: fewer rounds, shorter ones")
     _show(machine)
     for section in sections:
         try:

@@ -5,15 +5,27 @@ import os
 import platform
 import re
 import resource
+import threading
+import time
 from importlib import metadata
 from pathlib import Path
 
+LOOK_S = 1.0
+
 
 def pin(core: int) -> None:
-    """Keep this process on one core, where the system can do that."""
+    """Keep this process on one core, where the system can do that; end it if its parent ends."""
+    parent = os.getppid()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os._exit(1)  # whoever would have asked for more is gone
 
 
 def allow_files() -> None:

@@ -62,6 +62,8 @@ def nginx(core: int) -> Iterator[tuple[int, int]]:
         config = folder / "nginx.conf"
         config.write_text(NGINX.format(folder=folder, port=port))
         pinned = ["taskset", "-c", str(core)] if shutil.which("taskset") else []
+        if shutil.which("setpriv"):  # not even a parent that was killed leaves it behind
+            pinned = ["setpriv", "--pdeathsig", "TERM", *pinned]
         process = subprocess.Popen(
             [*pinned, "nginx", "-e", str(folder / "errors"), "-c", str(config)],
             stderr=subprocess.DEVNULL,
