@@ -52,8 +52,10 @@ async def soak(minutes: float, accounts: int, activity: float, seed: int) -> lis
                 samples = await _watch(both, daemon, minutes * 60, random.Random(seed))
                 return _verdict(samples) + await _end(both, accounts)
             finally:
-                print(f"stopped in {await daemon.stop():.1f} s")
-                await simulator.stop()
+                try:
+                    print(f"stopped in {await daemon.stop():.1f} s")
+                finally:
+                    await simulator.stop()
 
 
 async def _watch(
