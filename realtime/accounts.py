@@ -47,19 +47,24 @@ MakeConnector = Callable[[], aiohttp.BaseConnector]
 
 
 class Accounts:
-    """All enabled accounts of a configuration. Use as `async with`."""
+    """All enabled accounts of a configuration. Use as `async with`.
+
+    `keeps_warm`: whether connections for orders are opened before one needs them.
+    """
 
     def __init__(
         self,
         settings: Settings,
         *,
         who: Principal = LIBRARY,
+        keeps_warm: bool = True,
         make_connector: MakeConnector | None = None,
         clock: Callable[[], float] = time.time,
         chance: random.Random | None = None,
     ) -> None:
         self.settings = settings
         self._who = who
+        self._keeps_warm = keeps_warm
         self._make_connector = make_connector or (lambda: aiohttp.TCPConnector(limit=0))
         self._clock = clock
         self._chance = chance or random.Random(os.urandom(32))
@@ -90,7 +95,9 @@ class Accounts:
                     goes_on_closing=False,
                 )
             )
-            await opening.enter_async_context(keeping_warm(http, lambda: floor.seats.connections))
+            if self._keeps_warm:
+                wanted = lambda: floor.seats.connections  # noqa: E731 - asked anew every time
+                await opening.enter_async_context(keeping_warm(http, wanted))
             self._floor, self._open = floor, opening.pop_all()
         return self
 
