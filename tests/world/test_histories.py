@@ -13,8 +13,8 @@ SEEDS = range(200)
 
 
 MORE: tuple[tuple[Size, range], ...] = (
-    *(("small", range(first, first + 25)) for first in range(200, 400, 25)),
-    *(("large", range(first, first + 1)) for first in range(4)),
+    *(("small", range(first, first + 25)) for first in range(200, 300, 25)),
+    *(("large", range(first, first + 1)) for first in range(1, 3)),
 )
 """What is lived through where there is time for it."""
 
