@@ -25,7 +25,7 @@ class Section(Struct, frozen=True):
 
 
 def _queries(quick: bool) -> list[str]:
-    return table.queries(measure_queries(2, 1.0) if quick else measure_queries(5, 3.0))
+    return table.queries(measure_queries(1, 1.0) if quick else measure_queries(5, 3.0))
 
 
 def _frames(quick: bool) -> list[str]:
@@ -57,7 +57,7 @@ def _pushed(quick: bool) -> list[str]:
 
 
 def _orders(quick: bool) -> list[str]:
-    return orders.lines(orders.measure(100 if quick else 1000))
+    return orders.lines(orders.measure(30 if quick else 1000))
 
 
 def _start(quick: bool) -> list[str]:

@@ -79,7 +79,7 @@ def drips(seen: Mapping[str, Drip]) -> list[str]:
     ]
     lines += [
         f"| {name} | {d.rate:,.0f} | {d.p50_ms:.2f} ms | {d.p99_ms:.2f} ms |"
-        f" {d.queries.p50_us / 1000:.2f} ms | {d.queries.p99_us / 1000:.2f} ms |"
+        f" {_ms(d.queries.p50_us)} | {_ms(d.queries.p99_us)} |"
         f" {d.busy:.0%} | {d.waited:.0%} | {d.load_busy:.0%} | {d.pause_most_ms:.0f} ms |"
         f" {d.rss_mb:.0f} MB |"
         for name, d in seen.items()
@@ -115,6 +115,11 @@ def put(name: str, lines: Sequence[str], page: Path = PAGE) -> None:
         raise ValueError(f"{page}: no place marked <!-- {name} --> … <!-- /{name} -->")
     table = "\n".join(lines) + "\n"
     page.write_text(mark.sub(lambda found: found[1] + table + found[2], text))
+
+
+def _ms(microseconds: float) -> str:
+    """In milliseconds; 0 means that nothing was answered at all."""
+    return f"{microseconds / 1000:.2f} ms" if microseconds else "no answer"
 
 
 def _middle(rounds: Sequence[Round]) -> float:
