@@ -11,6 +11,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from realtime.alpaca.rest import Rest
+from realtime.core.groups import GROUPED
 from realtime.core.model import FillActivity, Order, OrderId
 from realtime.core.orders import flatten
 from realtime.core.reconcile import Snapshot
@@ -24,6 +25,8 @@ TRAILING = "trailing_stop"
 """The type of order whose `hwm` and `stop_price` move without an event."""
 REPLACED_MOST = 50
 """Replaced legs that one reading asks for."""
+GROUPS_MOST = 20
+"""Pages that one reading asks for to find the groups of working legs."""
 PAGES_AT_MOST = 40
 """Bounds a reading after a very long absence: 20 000 orders."""
 
@@ -99,7 +102,27 @@ async def _orders_since(rest: Rest, since: int | None) -> tuple[Order, ...]:
         )
         orders += page
     orders += await _working_orders(rest)
+    orders += await _crowded_out(rest, orders)
     return tuple(orders)
+
+
+async def _crowded_out(rest: Rest, orders: Collection[Order]) -> list[Order]:
+    """Working legs whose parent is closed and older than all that was listed: a nested list of
+    what works does not show them. Their group was submitted when they were."""
+    shown = {order.id for top in orders for order, _ in flatten(top)}
+    found: list[Order] = []
+    asked = 0
+    for order in await _working_orders(rest, nested=False):
+        if order.id not in shown:
+            found.append(order)
+            if order.order_class in GROUPED and asked < GROUPS_MOST:
+                asked += 1
+                border = from_micros(microseconds(order.submitted_at) + 1_000_000)
+                found += await rest.orders(
+                    status="all", limit=PAGE, direction="desc", nested=True, until=border
+                )
+            shown |= {each.id for top in found for each, _ in flatten(top)}
+    return found
 
 
 async def _with_replaced_legs(
@@ -131,12 +154,12 @@ def _is_unlisted(
     )
 
 
-async def _working_orders(rest: Rest) -> list[Order]:
+async def _working_orders(rest: Rest, *, nested: bool = True) -> list[Order]:
     orders: list[Order] = []
     until = None
     for _ in range(PAGES_AT_MOST):
         page = await rest.orders(
-            status="open", limit=PAGE, direction="desc", nested=True, until=until
+            status="open", limit=PAGE, direction="desc", nested=nested, until=until
         )
         orders += page
         if len(page) < PAGE:
