@@ -18,7 +18,7 @@ from realtime.config.environment import variable
 from realtime.config.keys import ENVIRONMENT
 from realtime.config.settings import AccountSettings, stream_url
 from realtime.core.model import Account
-from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
+from realtime.errors import BrokerError, LinkError, RateLimited, RealtimeError, Refused
 from realtime.secret import Credentials
 
 ACCOUNT_S = 90.0
@@ -147,6 +147,11 @@ def _of_rest(error: RealtimeError, account: AccountSettings) -> Finding:
         case LinkError(status=None):
             fact = f"{account.trading_url}: {error.message}"
             return Finding(fact, "is the address right, and this machine online?")
+        case (
+            LinkError(status=404 | 301 | 302 | 307 | 308)
+            | BrokerError(status=404 | 301 | 302 | 307 | 308)
+        ):
+            return Finding(f"{account.trading_url}: {error.message}", "is the address right?")
         case _:
             return Finding(error.message, error.remedy or "the broker is unwell; try again later")
 

@@ -57,6 +57,13 @@ async def test_a_refused_key_is_its_accounts_alone(sim: Simulator, config: Path)
     assert answer.out.endswith("1 of 3 failed\n")
 
 
+async def test_an_address_that_is_not_a_brokers(sim: Simulator, config: Path) -> None:
+    fault(sim, kind="server_error", account="bravo", status=404)
+    answer = await check(config)
+    assert f"bravo    FAILED  {sim.url}: GET /v2/account: 404" in answer.out
+    assert "remedy: is the address right?" in answer.out
+
+
 async def test_a_key_from_the_environment_is_named_where_it_is(
     sim: Simulator, config: Path
 ) -> None:
