@@ -45,7 +45,9 @@ def run(sections: Sequence[Section], *, quick: bool, writes: bool) -> list[str]:
     began, failed = time.monotonic(), []
     machine = _machine()
     if quick:
-        machine.append("* a quick run: fewer rounds, shorter ones")
+        machine.append(
+            "* a quick run: fewer and shorter rounds; 200 accounts for the push, 30 for orders"
+        )
     _show(machine)
     for section in sections:
         try:
