@@ -21,6 +21,8 @@ from tests.virtual import run
 CALLS = 7
 HELD = 100
 SEEDS = range(25)
+TRIES = 300
+"""Every 3 s: nine answers of 429 in a row take the account's budget for nine minutes."""
 FINAL = ("broker_forbids", "broker_refuses", "broker_knows_not", "invalid_order")
 """Refusals after which nobody insists."""
 
@@ -62,7 +64,7 @@ async def do(desk: Desk, deed: Deed) -> list[Placed]:
 
 
 async def insist(desk: Desk, deed: Deed) -> None:
-    for _ in range(60):
+    for _ in range(TRIES):
         try:
             deed.placed = await do(desk, deed)
         except Declined as no:
