@@ -21,6 +21,7 @@ from realtime.config.settings import AccountSettings, Settings, stream_url
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.live.follower import Follower, Target
+from realtime.live.pace import pace_of
 from realtime.logs import get_logger
 from realtime.orders.floor import Floor
 from realtime.orders.seats import Seat
@@ -31,13 +32,6 @@ log = get_logger()
 
 REST_IN_FLIGHT = 64
 """Requests to the broker under way at once, farm-wide: more only queue inside the event loop."""
-
-MONEY_EVERY_S = 15.0
-"""How old prices in positions and account may grow without a fill; two requests each time."""
-
-MONEY_FARM_S = 0.05
-"""But an account's turn comes once in this many seconds for each account of the farm: at 1000
-accounts every 50 s, 40 requests a second for all."""
 
 STOP_S = 3.0
 """Limit for all followers to close their sockets; the process must end within 5 s of a signal."""
@@ -220,7 +214,7 @@ class Following:
             clock=self._clock,
             # Its own source of chance: one's luck does not depend on the others' number.
             chance=random.Random(f"{self._chance.random()}:{account.label}"),
-            money_every_s=max(MONEY_EVERY_S, MONEY_FARM_S * len(self._store)),
+            pace=pace_of(len(self._store)),
         )
         self._followed[account.label] = Followed(follower)
         self.seats[account.label] = Seat(

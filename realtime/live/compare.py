@@ -8,8 +8,8 @@ this, it is lossy: no reconnect, but comparisons at a faster pace for a while.
 A reading right after a connect may lag what happened just before, and no frame will tell that: so a
 first comparison follows soon. What happened before the stream listened is not held against it.
 
-Cost: a reading is four to six requests; one every `EVERY_S` is about 1 % of the 200 a minute that
-an account has, at the suspicious pace about 6 %.
+Cost: a reading is four to six requests. Once a minute (`live.pace`) they are 3 % of the 200 that an
+account has, at the suspicious pace 6 %.
 """
 
 import asyncio
@@ -26,7 +26,6 @@ from realtime.logs import get_logger
 
 log = get_logger()
 
-EVERY_S = 300.0
 SUSPICIOUS_EVERY_S = 30.0
 SUSPICIOUS_TIMES = 10
 """Comparisons at the faster pace after a loss."""
@@ -48,8 +47,9 @@ STREAM_TELLS = frozenset({"order_missing", "order_differs", "execution_missing"}
 class Comparison:
     """The schedule of one account's session, which begins when the stream listens."""
 
-    def __init__(self, replica: Replica, chance: random.Random) -> None:
+    def __init__(self, replica: Replica, chance: random.Random, *, every_s: float) -> None:
         self._replica = replica
+        self._every_s = every_s
         self._chance = chance
         self._listening_since = replica.now
         self._suspicious = 0
@@ -86,7 +86,7 @@ class Comparison:
                 log.debug("compare.failed", account=self._replica.label, reason=str(error))
                 self._asked.set()  # it is still due
             await asyncio.sleep(LEAST_S)
-            every_s = SUSPICIOUS_EVERY_S if self._suspicious else EVERY_S
+            every_s = SUSPICIOUS_EVERY_S if self._suspicious else self._every_s
             wait_s = every_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD)
 
     async def compare(self) -> None:

@@ -35,6 +35,7 @@ from realtime.live.compare import Comparison
 from realtime.live.doubts import Doubts
 from realtime.live.link import LinkJournal
 from realtime.live.money import MoneyRefresh
+from realtime.live.pace import Pace
 from realtime.live.replica import Replica
 from realtime.live.watchdog import Watchdog
 from realtime.logs import get_logger
@@ -80,7 +81,7 @@ class Follower:
         tls: ssl.SSLContext | None,
         clock: Callable[[], float],
         chance: random.Random,
-        money_every_s: float,
+        pace: Pace,
     ) -> None:
         self._target = target
         self._store = store
@@ -88,7 +89,7 @@ class Follower:
         self._tls = tls
         self._clock = clock
         self._chance = chance
-        self._money_every_s = money_every_s
+        self._pace = pace
         self._backoff = Backoff()
         self._session: _Session | None = None
         self._journal = LinkJournal(target.label, store, clock)
@@ -164,7 +165,7 @@ class Follower:
             self._store,
             clock=self._clock,
             chance=self._chance,
-            money_every_s=self._money_every_s,
+            pace=self._pace,
         )
         self._session = session
         try:
@@ -231,12 +232,12 @@ class _Session:
         *,
         clock: Callable[[], float],
         chance: random.Random,
-        money_every_s: float,
+        pace: Pace,
     ) -> None:
         self.doubts = Doubts(replica)
         self.watchdog = Watchdog(replica, self.doubts)
-        self.comparison = Comparison(replica, chance)
-        self.money = MoneyRefresh(replica, every_s=money_every_s)
+        self.comparison = Comparison(replica, chance, every_s=pace.comparison_s)
+        self.money = MoneyRefresh(replica, every_s=pace.money_s)
         replica.on_reading = self._weigh
         self._stream = stream
         self._replica = replica

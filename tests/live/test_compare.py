@@ -4,12 +4,13 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from realtime.live.compare import EVERY_S, SPREAD
+from realtime.live.compare import SPREAD
+from realtime.live.pace import pace_of
 from tests.equality import unequal
 from tests.farm import Farm
 from tests.live.scene import play
 
-LONGEST_S = EVERY_S * (1 + SPREAD) + 20
+LONGEST_S = pace_of(2).comparison_s * (1 + SPREAD) + 20
 
 
 def test_a_deaf_socket_is_found_by_rest_and_replaced() -> None:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 Value = float | int | str | bool | None
 Details = dict[str, Value]
 
-COMPARISON_S = 400.0
-"""A comparison every 300 s ± 25 %, and the reading itself: what no other check can notice."""
+COMPARISON_S = 100.0
+"""A comparison every 60 s ± 25 %, 10 s between two, and the reading itself: what no other check can
+notice. In farms of up to 200 accounts."""
 
 DEAD_PATH_S = 33.0
 """Ping every 10 s, pong within 20 s, then the mark; and slow pings."""
