@@ -237,7 +237,7 @@ class _Session:
         self.doubts = Doubts(replica)
         self.watchdog = Watchdog(replica, self.doubts)
         self.comparison = Comparison(replica, chance, every_s=pace.comparison_s)
-        self.money = MoneyRefresh(replica, every_s=pace.money_s)
+        self.money = MoneyRefresh(replica, every_s=pace.money_s, gap_s=pace.money_gap_s)
         replica.on_reading = self._weigh
         self._stream = stream
         self._replica = replica

@@ -1,6 +1,6 @@
 """Re-reads positions and account: the stream tells neither money nor prices.
 
-After fills, coalesced: one reading in flight and at most one waiting, never two within `GAP_S`; so
+After fills, coalesced: one reading in flight and at most one waiting, never two within `gap_s`; so
 200 fills in a second cost a handful of calls, and the last state is read. Because REST may lag the
 stream by about ten seconds, one more reading follows `LAG_S` after the last fill and after every
 snapshot. Without fills prices still move equity: every `every_s` the money is read anyway.
@@ -17,7 +17,6 @@ from realtime.logs import get_logger
 
 log = get_logger()
 
-GAP_S = 2.0
 RETRY_S = 5.0
 """Wait after a reading that failed; the state says meanwhile that it is provisional, for prices and
 what no event tells have moved on."""
@@ -26,9 +25,10 @@ what no event tells have moved on."""
 class MoneyRefresh:
     """Asked after each fill; reads when it is due. Lives as long as one session."""
 
-    def __init__(self, replica: Replica, *, every_s: float) -> None:
+    def __init__(self, replica: Replica, *, every_s: float, gap_s: float) -> None:
         self._replica = replica
         self._every_s = every_s
+        self._gap_s = gap_s
         self._asked = asyncio.Event()
         self._confirm_at = math.inf
         self._failing = False
@@ -65,7 +65,7 @@ class MoneyRefresh:
         if MONEY & reconciled.state.provisional and self._confirm_at == math.inf:
             # The last look did not agree either: go on looking until it does.
             self._confirm_at = asyncio.get_running_loop().time() + LAG_S
-        return GAP_S
+        return self._gap_s
 
     def _tell_failure(self, error: Exception) -> None:
         say = log.debug if self._failing else log.warning

@@ -18,3 +18,10 @@ def test_neither_an_account_nor_the_farm_asks_too_much(accounts: int) -> None:
     each = MONEY_REQUESTS / pace.money_s + COMPARISON_REQUESTS / pace.comparison_s
     assert each * 60 <= 200 * 0.08
     assert each * accounts <= 61
+
+
+@given(st.integers(1, 10_000))
+def test_fills_without_end_do_not_spend_the_budget_nor_the_processor(accounts: int) -> None:
+    pace = pace_of(accounts)
+    assert 60 * MONEY_REQUESTS / pace.money_gap_s <= 200 * 0.3
+    assert accounts * MONEY_REQUESTS / pace.money_gap_s <= 201
