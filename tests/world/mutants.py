@@ -1,7 +1,8 @@
-"""The rules that keep the state right, each broken once: what the world must notice.
+"""The rules that keep the state right, each broken once: what the world, or a test, must notice.
 
 `mutants.toml` holds them: under each name the words to replace. The words must be there exactly
-once, so a mutant that no longer fits its file is told and not silently alive.
+once, so a mutant that no longer fits its file is told and not silently alive. Where a rule needs
+more luck than a hundred seeds have, its mutant names the tests of that rule, which must fail.
 """
 
 from pathlib import Path
@@ -16,6 +17,8 @@ class Edit(Struct, frozen=True, forbid_unknown_fields=True):
     file: str
     old: str
     new: str
+    tests: tuple[str, ...] = ()
+    """What pytest is given: any of these must fail, as `tests/live/test_x.py::test_y`."""
 
 
 class Mutant(Struct, frozen=True):
@@ -23,6 +26,11 @@ class Mutant(Struct, frozen=True):
 
     name: str
     edits: tuple[Edit, ...]
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that are there to notice it; none if the world is."""
+        return tuple(test for edit in self.edits for test in edit.tests)
 
 
 def _load(path: Path) -> dict[str, Mutant]:

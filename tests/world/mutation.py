@@ -17,13 +17,16 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 900
 """A mutant that spins is noticed, too."""
 
+TESTS_FAILED = 1
+"""What pytest exits with if tests ran and failed; other codes are its own trouble."""
+
 
 class Verdict(Struct, frozen=True):
     """What became of a mutant."""
 
     name: str
     history: str | None = None
-    """The first that notices it; None if none does."""
+    """The first history or test that notices it; None if none does."""
     oracle: str = ""
     problem: str = ""
     """Why it could not be tried."""
@@ -59,17 +62,29 @@ def _judge(mutant: Mutant, seeds: range) -> Verdict:
         for edit in mutant.edits:
             path = root / "realtime" / edit.file
             path.write_text(path.read_text().replace(edit.old, edit.new))
-        return _live(mutant, root, seeds)
+        return _test(mutant, root) or _live(mutant, root, seeds)
+
+
+def _test(mutant: Mutant, root: Path) -> Verdict | None:
+    """Run the mutant's own tests, if it names any; give a verdict unless all of them pass."""
+    if not mutant.tests:
+        return None
+    shutil.copy(ROOT / "pyproject.toml", root)
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
+    done = _run(words, root)
+    if done is None:
+        return Verdict(mutant.name, history=mutant.tests[0], oracle=f"no end within {LIMIT_S} s")
+    if done.returncode == TESTS_FAILED:
+        failed = next(line for line in done.stdout.splitlines() if line.startswith("FAILED "))
+        return Verdict(mutant.name, history=failed.split()[1], oracle="a test")
+    return None if done.returncode == 0 else Verdict(mutant.name, problem=done.stdout[-300:])
 
 
 def _live(mutant: Mutant, root: Path, seeds: range) -> Verdict:
     words = [sys.executable, "-m", "tests.world", "first-failure"]
     words.append(f"--seeds={seeds.start}..{seeds.stop}")
-    try:
-        done = subprocess.run(
-            words, cwd=root, capture_output=True, text=True, timeout=LIMIT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
+    done = _run(words, root)
+    if done is None:
         return Verdict(
             mutant.name, history=f"seed {seeds.start}", oracle=f"no end within {LIMIT_S} s"
         )
@@ -77,3 +92,13 @@ def _live(mutant: Mutant, root: Path, seeds: range) -> Verdict:
         return Verdict(mutant.name, problem=done.stderr[-300:])
     found = json.loads(done.stdout.splitlines()[-1])
     return Verdict(mutant.name, history=found["history"], oracle=found["broken"] or "")
+
+
+def _run(words: list[str], root: Path) -> subprocess.CompletedProcess[str] | None:
+    """Run it to its end; None if that does not come."""
+    try:
+        return subprocess.run(
+            words, cwd=root, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
