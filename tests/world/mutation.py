@@ -88,7 +88,7 @@ def _live(mutant: Mutant, root: Path, seeds: range) -> Verdict:
         return Verdict(
             mutant.name, history=f"seed {seeds.start}", oracle=f"no end within {LIMIT_S} s"
         )
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1) or not done.stdout:
         return Verdict(mutant.name, problem=done.stderr[-300:])
     found = json.loads(done.stdout.splitlines()[-1])
     return Verdict(mutant.name, history=found["history"], oracle=found["broken"] or "")
