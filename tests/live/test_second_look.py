@@ -1,7 +1,10 @@
 """What the first reading after a connect could not show is found soon, and not held against it."""
 
+import asyncio
+
 import pytest
 
+from realtime.core.model import OrderId
 from tests.equality import unequal
 from tests.farm import Farm
 from tests.live.scene import play
@@ -67,5 +70,27 @@ def test_orders_are_in_doubt_when_rest_has_a_position_that_no_frame_told() -> No
         assert "orders" in farm.record("alpha").state.provisional
         await farm.until(farm.settled)
         assert await unequal(farm, "alpha") == []
+
+    play(act, accounts=1)
+
+
+def test_an_order_that_ended_in_an_outage_and_is_in_no_list_is_asked_for_by_id() -> None:
+    """More orders than one page shows are newer, and it is older than a reading goes back."""
+    cheap = {"type": "limit", "limit_price": "1", "time_in_force": "gtc"}
+
+    async def act(farm: Farm) -> None:
+        exchange = farm.simulator.exchange
+        old = farm.buy("alpha", **cheap)
+        await asyncio.sleep(1)
+        for _ in range(510):
+            exchange.cancel("alpha", farm.buy("alpha", **cheap))
+        await asyncio.sleep(100)
+        farm.buy("alpha", **cheap)
+        await asyncio.sleep(100)
+        await farm.fault(kind="cut", account="alpha")
+        await farm.until(lambda: not farm.links["alpha"].is_live)
+        exchange.cancel("alpha", old)
+        await farm.until(farm.settled, within_s=200)
+        assert farm.record("alpha").state.orders[OrderId(old)].status == "canceled"
 
     play(act, accounts=1)
