@@ -5,6 +5,7 @@ been seen to come without a frame (alpaca-py issue 198), and whether a parent's 
 is not written. So members are held against each other; what does not fit is read by id.
 """
 
+from realtime.core.decimals import number
 from realtime.core.model import Order, OrderId
 from realtime.core.state import AccountState
 
@@ -37,6 +38,15 @@ def has_outlived(state: AccountState, order: Order) -> bool:
     if _has_ended(parent) and (parent.order_class == "oco" or parent.status != "filled"):
         return True
     return any(_has_ended(o) for o in group(state, order) if o is not parent)
+
+
+def is_told(before: Order | None, now: Order, *, is_leg: bool) -> bool:
+    """Whether a stream that hears must have told of this change. Of a leg that waits for its
+    group nothing needs to be told: not that it came to be, nor that it ended unsent."""
+    if now.order_class not in GROUPED or number(now.filled_qty):
+        return True
+    waited = is_leg if before is None else before.status == "held"
+    return not (now.status == "held" or (waited and now.is_closed))
 
 
 def _has_ended(order: Order) -> bool:

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 
 from realtime.core.decimals import number
 from realtime.core.executions import identity_by_quantity
+from realtime.core.groups import is_told
 from realtime.core.lagging import find_unsettled, held, is_unproven, outdate
 from realtime.core.model import (
     Account,
@@ -77,6 +78,8 @@ class Difference(Struct, frozen=True):
     """The order's id, the execution's id or the symbol."""
     ours: str | None
     theirs: str | None
+    is_told: bool = True
+    """Whether a stream that hears must have told of it."""
 
 
 class Reconciled(Struct, frozen=True, kw_only=True):
@@ -183,12 +186,15 @@ def _take_orders(
         if parent is not None:
             parents[order.id] = parent
         ours = orders.get(order.id)
+        told = is_told(ours, order, is_leg=parent is not None)
         if ours is None:
-            differences.append(Difference("order_missing", order.id, None, _said(order)))
+            differences.append(Difference("order_missing", order.id, None, _said(order), told))
         elif not (is_current_at_broker(order, ours) or is_overdue(order, ours, now)):
             continue
         elif contradicts(order, ours):
-            differences.append(Difference("order_differs", order.id, _said(ours), _said(order)))
+            differences.append(
+                Difference("order_differs", order.id, _said(ours), _said(order), told)
+            )
             if outranks(ours, order, NEVER):
                 busted[order.id] = microseconds(order.updated_at)
         if ours != order:

@@ -6,7 +6,8 @@ deaf, and the session ends with `Deaf` (a new socket hears again); if it tells o
 this, it is lossy: no reconnect, but comparisons at a faster pace for a while.
 
 A reading right after a connect may lag what happened just before, and no frame will tell that: so a
-first comparison follows soon. What happened before the stream listened is not held against it.
+first comparison follows soon. What happened before the stream listened is not held against it, nor
+what the broker need not tell: legs that wait for their group (`core.groups.is_told`).
 
 Cost: a reading is four to six requests. Once a minute (`live.pace`) they are 3 % of the 200 that an
 account has, at the suspicious pace 6 %.
@@ -98,7 +99,7 @@ class Comparison:
         self._awaited = {
             d.key: d
             for d in reconciled.differences
-            if d.kind in STREAM_TELLS and _happened_at(reconciled, d) > since
+            if d.kind in STREAM_TELLS and d.is_told and _happened_at(reconciled, d) > since
         }
         if not self._awaited:
             return

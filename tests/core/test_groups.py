@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from realtime.core.groups import group, has_outlived, lacks_legs
+from realtime.core.groups import group, has_outlived, is_told, lacks_legs
 from realtime.core.model import Order, OrderId
 from realtime.core.state import EMPTY, AccountState
 
@@ -67,3 +67,30 @@ def test_a_leg_that_works_tells_its_own_end() -> None:
     fired = order("stop", "new")
     orders = (order("entry", "filled"), order("profit", "canceled"), fired)
     assert not has_outlived(state_of(*orders), fired)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_leg", "told"),
+    [
+        (None, "held", True, False),
+        (None, "held", False, False),  # listed flat
+        (None, "canceled", True, False),
+        (None, "new", True, True),
+        (None, "canceled", False, True),
+        ("held", "canceled", True, False),
+        ("held", "replaced", True, False),
+        ("held", "new", True, True),
+        ("new", "canceled", True, True),
+    ],
+)
+def test_of_a_leg_that_waits_nothing_needs_to_be_told(
+    before: str | None, now: str, is_leg: bool, told: bool
+) -> None:
+    ours = order("stop", before) if before is not None else None
+    assert is_told(ours, order("stop", now), is_leg=is_leg) is told
+
+
+def test_what_a_leg_traded_and_what_has_no_group_must_be_told() -> None:
+    filled = structs.replace(order("stop", "filled"), filled_qty="1")
+    assert is_told(order("stop", "held"), filled, is_leg=True)
+    assert is_told(None, order("alone", "canceled", ""), is_leg=False)
