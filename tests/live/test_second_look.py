@@ -94,3 +94,28 @@ def test_an_order_that_ended_in_an_outage_and_is_in_no_list_is_asked_for_by_id()
         assert farm.record("alpha").state.orders[OrderId(old)].status == "canceled"
 
     play(act, accounts=1)
+
+
+def test_a_position_that_no_frame_told_asks_for_a_comparison() -> None:
+    """So its order is found with the money, long before a comparison is due."""
+
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind="deaf", account="alpha", count=1)
+        order_id = OrderId(farm.buy("alpha", qty="2"))
+        await farm.until(lambda: order_id in farm.record("alpha").state.orders, within_s=22)
+
+    play(act, accounts=1)
+
+
+def test_a_doubt_that_cannot_be_answered_stays() -> None:
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind="server_error", account="alpha", status=503, for_s=30)
+        await farm.fault(kind="garbage", account="alpha", instead=True, count=1)
+        farm.buy("alpha", qty="2", type="limit", limit_price="1")
+        await farm.until(lambda: farm.daemon.store.counts["frames.unreadable"] > 0, within_s=1)
+        for _ in range(25):
+            await asyncio.sleep(1)
+            assert "orders" in farm.record("alpha").state.provisional
+        await farm.until(farm.settled)
+
+    play(act, accounts=1)
