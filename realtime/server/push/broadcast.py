@@ -18,7 +18,7 @@ from msgspec import Struct
 from realtime.logs import get_logger
 from realtime.server.answers import COMMON_HEADERS
 from realtime.server.problems import Problem
-from realtime.server.push.batch import CHUNK_BYTES, Choice, Chunk, chunk
+from realtime.server.push.batch import CHUNK_BYTES, Batch, Choice, Chunk, chunk
 from realtime.server.push.frames import Frames, Heartbeat, event
 from realtime.server.push.log import Log
 from realtime.server.push.reader import READ_WITHIN_S, Deaf, Left, Reader
@@ -207,9 +207,18 @@ class Broadcast:
             batch = self._usher.batch(self._log.after(begin))
             for choice, readers in list(self._live.items()):
                 if batch.concerns(choice):
-                    await self._write_all(list(readers), list(batch.chunks(choice)), begin, head)
+                    chunks = await self._put_together(batch, choice)
+                    await self._write_all(list(readers), chunks, begin, head)
         for reader in joining:
             self._let_in(reader)
+
+    async def _put_together(self, batch: Batch, choice: Choice) -> list[Chunk]:
+        """What a choice lets through, without keeping the loop for long."""
+        chunks: list[Chunk] = []
+        for each in batch.chunks(choice):
+            chunks.append(each)
+            await self._breathe()
+        return chunks
 
     async def _beat(self) -> None:
         """Tell all who are live up to where they have heard everything."""
