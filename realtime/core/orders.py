@@ -12,6 +12,7 @@ newer again; of two equals REST's form is taken (trailing stops move there witho
 """
 
 from collections.abc import Mapping
+from heapq import nlargest
 
 from msgspec import structs
 
@@ -90,7 +91,8 @@ def contradicts(candidate: Order, current: Order) -> bool:
 def evict(state: AccountState) -> AccountState:
     """Drop the closed orders that were longest without news, once there are too many.
 
-    Orders that work are never dropped, nor are their executions.
+    Orders that work are never dropped, nor are their executions; nor are the newest, which one list
+    of the broker shows whenever they ended.
     """
     if len(state.orders) <= CLOSED_ORDERS_KEPT + EVICTION_SLACK:
         return state
@@ -99,16 +101,21 @@ def evict(state: AccountState) -> AccountState:
     if surplus < EVICTION_SLACK:
         return state
     closed.sort(key=lambda o: (microseconds(o.updated_at), o.id))
-    dropped = {o.id for o in closed[:surplus]}
+    newest = nlargest(
+        CLOSED_ORDERS_KEPT, state.orders.values(), key=lambda o: microseconds(o.submitted_at)
+    )
+    listed = {o.id for o in newest if o.submitted_at}
+    old = [o for o in closed[:surplus] if o.id not in listed]
+    if not old:
+        return state
+    dropped = {o.id for o in old}
     return structs.replace(
         state,
         orders={i: o for i, o in state.orders.items() if i not in dropped},
         parents={i: p for i, p in state.parents.items() if i not in dropped},
         executions={i: e for i, e in state.executions.items() if i not in dropped},
         busted={i: at for i, at in state.busted.items() if i not in dropped},
-        forgotten_before=max(
-            state.forgotten_before, microseconds(closed[surplus - 1].updated_at) + 1
-        ),
+        forgotten_before=max(state.forgotten_before, microseconds(old[-1].updated_at) + 1),
     )
 
 

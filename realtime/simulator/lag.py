@@ -102,14 +102,14 @@ class Past:
             match fault.what:
                 case LaggingPositions() if label not in self._positions:
                     versions = self._positions[label] = Versions()
-                    versions.add(0.0, self._exchange.positions(label))
+                    versions.add(float("-inf"), self._exchange.positions(label))
                 case StaleOrders() if label not in self._orders:
                     self._orders[label] = self._open_orders(label)
 
     def _open_orders(self, label: str) -> dict[str, Versions[Document]]:
         known: dict[str, Versions[Document]] = {}
         for order in self._exchange.orders(label, {"status": "open", "limit": "500"}):
-            known.setdefault(str(order["id"]), Versions()).add(0.0, order)
+            known.setdefault(str(order["id"]), Versions()).add(float("-inf"), order)
         return known
 
     def _keep_order(self, update: TradeUpdate) -> None:

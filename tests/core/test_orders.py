@@ -15,7 +15,7 @@ from realtime.core.orders import (
     is_later,
     is_overdue,
 )
-from realtime.core.state import CLOSED_ORDERS_KEPT, AccountState, Execution
+from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, AccountState, Execution
 from realtime.core.times import from_micros, microseconds
 
 T1, T2 = "2026-10-06T14:02:11.519102Z", "2026-10-06T14:02:12Z"
@@ -119,3 +119,19 @@ def test_what_was_dropped_is_not_news() -> None:
         (order("x", "filled", "no time"), False, False),
     ]:
         assert (is_forgotten(told, state), is_late(told, state)) == (forgotten, late)
+
+
+def test_the_newest_are_kept_however_early_they_ended() -> None:
+    """One list of the broker shows them; the older ones ended later."""
+    early = "2026-10-05T14:02:11Z"
+    old = [submitted(f"old{n}", early, T2) for n in range(EVICTION_SLACK + 1)]
+    new = [submitted(f"new{n}", T1, T1) for n in range(CLOSED_ORDERS_KEPT)]
+    first = submitted("first", "2026-10-04T14:02:11Z", early)
+    state = structs.replace(EMPTY, orders={o.id: o for o in [first, *old, *new]})
+    kept = evict(state)
+    assert {o.id for o in new} <= kept.orders.keys()
+    assert first.id not in kept.orders
+
+
+def submitted(name: str, at: str, ended: str) -> Order:
+    return structs.replace(order(name, "canceled", ended), submitted_at=at)
