@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import orders, push, table
+from bench import orders, push, recovery, table
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -71,6 +71,10 @@ def _start(quick: bool) -> list[str]:
     return lines
 
 
+def _recovery(_: bool) -> list[str]:
+    return recovery.lines(recovery.measure(1000, 30))
+
+
 def _growth(_: bool) -> list[str]:
     return table.growth(
         measure_growth(5.0, accounts=(10, 100, 1000, 5000), rates=(1000, 2000, 5000, 8000))
@@ -84,5 +88,6 @@ SECTIONS = (
     Section("push", _pushed),
     Section("orders", _orders),
     Section("start", _start),
+    Section("recovery", _recovery, is_quick=False),
     Section("growth", _growth, is_quick=False),
 )
