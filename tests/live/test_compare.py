@@ -4,13 +4,14 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from realtime.live.compare import SPREAD
+from realtime.live.compare import GRACE_S, SOON_S, SPREAD
 from realtime.live.pace import pace_of
 from tests.equality import unequal
 from tests.farm import Farm
 from tests.live.scene import play
 
 LONGEST_S = pace_of(2).comparison_s * (1 + SPREAD) + 20
+RESTING = {"type": "limit", "limit_price": "1"}
 
 
 def test_a_deaf_socket_is_found_by_rest_and_replaced() -> None:
@@ -62,6 +63,42 @@ def test_a_lost_end_of_a_market_order_is_asked_for() -> None:
         await farm.until(lambda: _orders(farm, "alpha")[order_id] == "filled", within_s=10)
         await farm.until_done("alpha")
         assert await unequal(farm, "alpha") == []
+
+    play(act, accounts=1)
+
+
+def test_a_socket_that_tells_other_things_is_lossy_and_kept() -> None:
+    async def act(farm: Farm) -> None:
+        before, counts = farm.handshakes("alpha"), farm.daemon.store.counts
+        with capture_logs() as lines:
+            await farm.fault(kind="drop", account="alpha", for_s=3)
+            untold = farm.buy("alpha", **RESTING)
+            await farm.until(lambda: counts["differences.order_missing"] > 0, within_s=LONGEST_S)
+            farm.buy("alpha", **RESTING)
+            await asyncio.sleep(2 * GRACE_S)
+        told = [line["evidence"] for line in lines if line["event"] == "stream.lossy"]
+        assert len(told) == 1
+        assert untold in told[0]
+        assert farm.links["alpha"].is_live
+        assert farm.handshakes("alpha") == before
+
+    play(act, accounts=1)
+
+
+def test_news_from_before_a_connect_is_not_held_against_the_new_socket() -> None:
+    async def act(farm: Farm) -> None:
+        await farm.fault(kind="stale_orders", account="alpha", seconds=9, for_s=10)
+        await farm.fault(kind="refuse_handshake", account="alpha", status=503, for_s=4)
+        await farm.fault(kind="cut", account="alpha")
+        await farm.until(lambda: not farm.links["alpha"].is_live)
+        order_id = farm.buy("alpha", **RESTING)
+        await farm.until(lambda: farm.links["alpha"].is_live, within_s=8)
+        assert order_id not in _orders(farm, "alpha"), "the first reading must lag"
+        before = farm.handshakes("alpha")
+        await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=SOON_S[1] + 1)
+        await asyncio.sleep(2 * GRACE_S)
+        assert farm.links["alpha"].is_live
+        assert farm.handshakes("alpha") == before
 
     play(act, accounts=1)
 

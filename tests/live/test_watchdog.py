@@ -1,6 +1,7 @@
 """Orders that should have moved on are asked for: legs whose end or whose being nobody told."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.equality import unequal
 from tests.farm import Farm
@@ -57,6 +58,29 @@ def test_a_group_that_is_whole_is_not_asked_for() -> None:
         await farm.until(farm.settled)
         assert farm.daemon.store.counts["doubts.legs_unknown"] == 0
         assert farm.daemon.store.counts["doubts.overdue"] == 0
+
+    play(act, accounts=1)
+
+
+def test_an_order_that_a_connect_finds_pending_is_watched() -> None:
+    """No frame tells of it any more: only the reading shows that it should move on."""
+
+    async def act(farm: Farm) -> None:
+        exchange = farm.simulator.exchange
+        order_id = farm.buy("alpha", type="limit", limit_price="1")
+        await farm.until(farm.settled)
+        exchange.hold_cancels("alpha", True)
+        await farm.fault(kind="cut", account="alpha")
+        await farm.until(lambda: not farm.links["alpha"].is_live)
+        exchange.cancel("alpha", order_id)
+        await farm.until(lambda: farm.links["alpha"].is_live)
+        assert "pending_cancel" in _statuses(farm)
+        await farm.fault(kind="drop", account="alpha", for_s=1)
+        exchange.hold_cancels("alpha", False)
+        with capture_logs() as lines:
+            await farm.until(lambda: "pending_cancel" not in _statuses(farm), within_s=40)
+        found = [line for line in lines if line["event"] == "reconcile.difference_found"]
+        assert [(line["key"], line["reason"]) for line in found] == [(order_id, "overdue")]
 
     play(act, accounts=1)
 
