@@ -70,6 +70,27 @@ def test_prices_in_positions_never_grow_older_than_promised() -> None:
     play(act, accounts=1)
 
 
+def test_a_slow_reading_does_not_land_after_a_younger_one() -> None:
+    """The account's answer comes late, when the positions read before it are old already."""
+
+    async def act(farm: Farm) -> None:
+        farm.buy("alpha", qty="5")
+        await farm.until(farm.settled)
+        await farm.fault(kind="latency", account="alpha", path="/v2/account", seconds=6, count=1)
+        farm.buy("alpha", qty="1")
+        await farm.until(lambda: _held(farm, "alpha", "AAPL") == "6")
+        await asyncio.sleep(1)
+        farm.simulator.exchange.set_price("AAPL", "1000")
+        await farm.fault(kind="garbage", account="alpha", instead=True, count=1)
+        farm.buy("alpha", type="limit", limit_price="1")
+        await farm.until(lambda: _price(farm, "alpha", "AAPL") == "1000", within_s=16)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            assert _price(farm, "alpha", "AAPL") == "1000"
+
+    play(act, accounts=1)
+
+
 def _fills(farm: Farm, label: str) -> int:
     return sum(len(each) for each in farm.record(label).state.executions.values())
 
