@@ -21,6 +21,8 @@ from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.store import Record
 
+ENDS_OF_ATTEMPTS = ("authorized", "unauthorized", "auth_unanswered", "sessions_refused")
+
 
 class Farm(Struct, frozen=True):
     """A running pair and a client for asking either."""
@@ -89,9 +91,12 @@ class Farm(Struct, frozen=True):
         """REST requests that the simulator has counted for an account."""
         return self.simulator.tally.of(label).get("requests", 0)
 
-    def handshakes(self, label: str) -> int:
-        """Websocket handshakes that the simulator has counted for an account."""
-        return self.simulator.tally.of(label).get("handshakes", 0)
+    def attempts(self, label: str) -> int:
+        """How often an account has asked to be let in, granted or not: a handshake names nobody."""
+        counts = self.simulator.tally.of(label)
+        attempts = sum(counts.get(what, 0) for what in ENDS_OF_ATTEMPTS)
+        assert attempts > 0, "who is followed has asked at least once"
+        return attempts
 
     def buy(self, label: str, symbol: str = "AAPL", qty: str = "1", **more: object) -> str:
         """Place an order at the exchange, as another program would; give its id."""

@@ -34,23 +34,23 @@ def test_a_deaf_socket_is_found_by_rest_and_replaced() -> None:
 
 def test_a_quiet_market_is_not_taken_for_a_deaf_socket() -> None:
     async def act(farm: Farm) -> None:
-        before = farm.handshakes("alpha")
+        before = farm.attempts("alpha")
         await asyncio.sleep(3000)
-        assert farm.handshakes("alpha") == before
+        assert farm.attempts("alpha") == before
 
     play(act, accounts=1)
 
 
 def test_one_lost_frame_is_repaired_without_a_reconnect() -> None:
     async def act(farm: Farm) -> None:
-        before = farm.handshakes("alpha")
+        before = farm.attempts("alpha")
         await farm.fault(kind="drop", account="alpha", count=1)
         farm.simulator.exchange.deposit("alpha", "1")  # no event: nothing to drop
         order_id = farm.buy("alpha", qty="2")
         await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=5)
         await farm.until_done("alpha")
         assert await unequal(farm, "alpha") == []
-        assert farm.handshakes("alpha") == before
+        assert farm.attempts("alpha") == before
 
     play(act, accounts=1)
 

@@ -109,9 +109,9 @@ def test_refused_credentials_are_not_hammered_and_touch_no_other() -> None:
         await farm.until(lambda: farm.links["alpha"].state == "refused")
         await farm.until(lambda: farm.links["bravo"].is_live)
         assert farm.links["alpha"].remedy
-        tried = farm.handshakes("alpha"), farm.requests("alpha")
+        tried = farm.attempts("alpha"), farm.requests("alpha")
         await asyncio.sleep(1000)
-        assert (farm.handshakes("alpha"), farm.requests("alpha")) == tried
+        assert (farm.attempts("alpha"), farm.requests("alpha")) == tried
         assert farm.links["alpha"].state == "refused"
         assert farm.links["bravo"].is_live
 
@@ -170,9 +170,9 @@ def test_a_new_socket_waits_for_the_slot_of_the_lost_one() -> None:
         await farm.fault(kind="second_connection", mode="refuse-429", release_s=90)
         await farm.fault(kind="cut", account="alpha")
         await farm.until(lambda: "429" in str(farm.links["alpha"].last_error_message))
-        before = farm.handshakes("alpha")
+        before = farm.attempts("alpha")
         await farm.until(farm.all_live, within_s=400)
-        assert farm.handshakes("alpha") - before <= 2, "it must not hammer"
+        assert farm.attempts("alpha") - before <= 2, "it must not hammer"
 
     play(act)
 

@@ -19,11 +19,11 @@ def test_what_lagged_at_a_connect_is_read_soon_after(lag: str) -> None:
         await farm.until(lambda: not farm.links["alpha"].is_live)
         await farm.until(lambda: farm.links["alpha"].is_live)
         assert "orders" in farm.record("alpha").state.provisional, "lists may lag"
-        connects = farm.handshakes("alpha")
+        connects = farm.attempts("alpha")
         await farm.until(lambda: len(farm.record("alpha").state.executions) == 1, within_s=40)
         await farm.until_done("alpha")
         assert await unequal(farm, "alpha") == []
-        assert farm.handshakes("alpha") == connects, "the new socket is not to blame"
+        assert farm.attempts("alpha") == connects, "the new socket is not to blame"
 
     play(act, accounts=1)
 
