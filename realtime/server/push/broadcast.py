@@ -179,7 +179,7 @@ class Broadcast:
         return asyncio.get_running_loop().call_later(min(left_s, LONGEST_S), self._end, reader)
 
     def _end(self, reader: Reader) -> None:
-        if not reader.is_live:
+        if reader.is_behind and not reader.is_live:
             reader.cut()  # it does not keep up: the end would not reach it
         reader.close()
 

@@ -58,8 +58,12 @@ class Usher:
         return None if self._log.holds(reader.position) else "too_old"
 
     async def catch_up(self, reader: Reader) -> bool:
-        """Write all that happened since; whether it was still there."""
-        while reader.position < self._log.head:
+        """Write all that happened until now; whether it was still there.
+
+        What happens meanwhile is left to the broadcast: a busy day has no end to wait for.
+        """
+        end = self._log.head
+        while reader.position < end:
             if not self._log.holds(reader.position):
                 return False
             missed = self._log.after(reader.position, ENTRIES_AT_ONCE)
@@ -77,7 +81,8 @@ class Usher:
             reader.write(chunk(reader.position, b"id:\n" + event("resync", resync)))
         position, seen = self._log.head, dict[AccountLabel, int]()
         await self._send(reader, self._stands(reader.choice, position, seen))
-        while position < self._log.head:
+        end = self._log.head
+        while position < end:
             if not self._log.holds(position):
                 reader.position = position
                 return

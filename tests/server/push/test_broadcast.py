@@ -1,6 +1,7 @@
 """Readers who are slow, who do not read, who are too many, and the frames as they are written."""
 
 import asyncio
+import itertools
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -195,6 +196,30 @@ async def test_the_end_of_the_daemon_ends_the_responses() -> None:
     async with asyncio.timeout(LIMIT_S):
         assert (await source.read()).endswith(b"\r\n0\r\n\r\n")
     sink.close()
+
+
+async def test_who_has_caught_up_a_moment_ago_hears_the_end_too() -> None:
+    """And it has caught up although news never pause.
+
+    It waits to be live with the others, and reads: it is not one that does not keep up.
+    """
+    for _ in range(20):
+        store = farm()
+        async with pushing(store) as (port, broadcast), asyncio.TaskGroup() as tasks:
+            source, sink = await asyncio.open_connection("127.0.0.1", port)
+            sink.write(b"GET /realtime/events?types=row HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            ready = tasks.create_task(source.readuntil(b"event: ready"))
+            for equity in itertools.count():
+                if ready.done():
+                    break
+                account = structs.replace(ACCOUNT, equity=str(equity))
+                state = structs.replace(store.records[ALPHA].state, account=account)
+                store.update(ALPHA, now=NOW, state=state)
+                await asyncio.sleep(0)
+            broadcast.close()
+            async with asyncio.timeout(LIMIT_S):
+                assert (await source.read()).endswith(b"\r\n0\r\n\r\n")
+            sink.close()
 
 
 async def test_a_trade_update_is_passed_on_letter_for_letter() -> None:
