@@ -24,9 +24,6 @@ from realtime.core.times import NEVER, microseconds
 EVICTION_SLACK = 100
 """Closed orders above the kept number before some are dropped: dropping is O(orders)."""
 
-OVERDUE_US = 60_000_000
-"""Lists lag by seconds; the broker's clock is known to a second."""
-
 PROGRESS: Mapping[str, int] = {
     "held": 0,
     "pending_new": 1,
@@ -71,14 +68,6 @@ def is_current_at_broker(candidate: Order, current: Order) -> bool:
     """Whether a version read by REST is at least as new as the one we have."""
     theirs, ours = microseconds(candidate.updated_at), microseconds(current.updated_at)
     return theirs > ours or (theirs == ours and not outranks(current, candidate, NEVER))
-
-
-def is_overdue(candidate: Order, current: Order, broker_time: int | None) -> bool:
-    """Whether a version read by REST says that an order has ended, which we had as open for longer
-    than any list lags: the end was lost, whatever time a later frame about it claimed."""
-    if broker_time is None or current.is_closed or not candidate.is_closed:
-        return False
-    return microseconds(current.updated_at) < broker_time - OVERDUE_US
 
 
 def contradicts(candidate: Order, current: Order) -> bool:

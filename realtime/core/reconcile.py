@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from realtime.core.decimals import number
+from realtime.core.disputes import disputed, is_believed
 from realtime.core.executions import identity_by_quantity
 from realtime.core.groups import is_told
 from realtime.core.lagging import find_unsettled, held, is_unproven, outdate
@@ -29,7 +30,6 @@ from realtime.core.orders import (
     flatten,
     is_current_at_broker,
     is_forgotten,
-    is_overdue,
     outranks,
 )
 from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution
@@ -97,6 +97,7 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     """Take what the broker has. The first reading of an account has no differences."""
     first = state.account is None
     next_state, order_differences = _take_orders(state, snapshot)
+    next_state = _note_disputes(next_state, snapshot)
     next_state, recovered = _take_fills(next_state, snapshot)
     if snapshot.is_full:
         next_state = take_back(next_state, snapshot.orders or (), snapshot.fills)
@@ -179,21 +180,23 @@ def _take_orders(
     orders, parents, busted = dict(state.orders), dict(state.parents), dict(state.busted)
     executions = state.executions
     differences: list[Difference] = []
-    now = snapshot.broker_time
     for order, parent in _flat(snapshot.orders or ()):
         if is_forgotten(order, state):
             continue
         if parent is not None:
             parents[order.id] = parent
         ours = orders.get(order.id)
-        told = is_told(ours, order, is_leg=parent is not None)
+        is_due = is_told(ours, order, is_leg=parent is not None)
         if ours is None:
-            differences.append(Difference("order_missing", order.id, None, _said(order), told))
-        elif not (is_current_at_broker(order, ours) or is_overdue(order, ours, now)):
+            differences.append(Difference("order_missing", order.id, None, _said(order), is_due))
+        elif not (
+            is_current_at_broker(order, ours)
+            or is_believed(order, ours, state, snapshot.requested_at)
+        ):
             continue
         elif contradicts(order, ours):
             differences.append(
-                Difference("order_differs", order.id, _said(ours), _said(order), told)
+                Difference("order_differs", order.id, _said(ours), _said(order), is_due)
             )
             if outranks(ours, order, NEVER):
                 busted[order.id] = microseconds(order.updated_at)
@@ -216,6 +219,15 @@ def _take_orders(
         state, orders=orders, parents=parents, busted=busted, executions=executions
     )
     return next_state, tuple(differences)
+
+
+def _note_disputes(state: AccountState, snapshot: Snapshot) -> AccountState:
+    told = [order for order, _ in _flat(snapshot.orders or ())]
+    disputes = disputed(told, state, snapshot.requested_at)
+    if not snapshot.is_full:
+        read = {order.id for order in told}
+        disputes |= {i: d for i, d in state.disputes.items() if i in state.orders and i not in read}
+    return state if disputes == state.disputes else structs.replace(state, disputes=disputes)
 
 
 def _missing(
@@ -334,7 +346,7 @@ def _confirm(state: AccountState, snapshot: Snapshot, *, behind: bool) -> Accoun
         resumed_at = None
     if snapshot.answers_doubts and not doubted_since and resumed_at is None:
         provisional -= ORDERS
-    if state.missing:
+    if state.asks_again:
         provisional |= ORDERS
     if behind:
         provisional |= MONEY

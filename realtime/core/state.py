@@ -76,6 +76,15 @@ def marked(
     )
 
 
+class Dispute(Struct, frozen=True, kw_only=True, gc=False):
+    """REST has an order further along than we do, though our version is the younger."""
+
+    version: int
+    """Our version (µs)."""
+    since: float
+    """When the first reading that said so began, epoch seconds by our clock."""
+
+
 class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     """One account's state by value. `account is None` means: nothing was ever read."""
 
@@ -103,9 +112,16 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     missing: Mapping[OrderId, float] = {}
     """order's id → when the broker, asked by id, first did not know it, by our clock: it is dropped
     when the broker still does not `LAG_S` later"""
+    disputes: Mapping[OrderId, Dispute] = {}
+    """order's id → what REST says of it that our version denies, until one of them is right"""
     resumed_at: float | None = None
     """When the stream was taken up again after an outage, by our clock, until a full reading began
     `LAG_S` later: the lists read first may lack what no frame will tell."""
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether REST said something of an order that it must say once more to be believed."""
+        return bool(self.missing or self.disputes)
 
     @property
     def open_orders(self) -> int:

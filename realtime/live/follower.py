@@ -277,7 +277,7 @@ class _Session:
         self.watchdog.watch(self._replica.record.state.orders.values())
         for applied in replayed:
             self._follow_up(applied)
-        self._look_for_missing()
+        self._ask_again()
 
     def _take(self, update: TradeUpdate) -> None:
         if self._buffer is None:
@@ -297,11 +297,12 @@ class _Session:
         if reason == "money" and reconciled.differences:
             self._replica.doubt(ORDERS)  # who did not tell this may not have told more
             self.comparison.ask()
-        self._look_for_missing()
+        self._ask_again()
 
-    def _look_for_missing(self) -> None:
-        """An order that the broker did not know is asked for again before it is dropped."""
-        if self._replica.record.state.missing:
+    def _ask_again(self) -> None:
+        """An order that REST did not know, or has further along than we do, is asked for again
+        before REST is believed."""
+        if self._replica.record.state.asks_again:
             self.comparison.ask()
 
     def _follow_up(self, applied: Applied) -> None:

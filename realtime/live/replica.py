@@ -148,7 +148,7 @@ class Replica:
     def settle_orders(self) -> None:
         """The doubts about orders answered themselves: nothing about orders is provisional."""
         state = self.record.state
-        if ORDERS & state.provisional and state.resumed_at is None and not state.missing:
+        if ORDERS & state.provisional and state.resumed_at is None and not state.asks_again:
             settled = structs.replace(state, provisional=state.provisional - ORDERS)
             self._store.update(self.label, now=self._clock(), state=settled)
 

@@ -5,7 +5,6 @@ from msgspec import structs
 from realtime.core.model import ExecutionId, Order, OrderId
 from realtime.core.orders import (
     EVICTION_SLACK,
-    OVERDUE_US,
     contradicts,
     evict,
     flatten,
@@ -13,7 +12,6 @@ from realtime.core.orders import (
     is_forgotten,
     is_late,
     is_later,
-    is_overdue,
 )
 from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, AccountState, Execution
 from realtime.core.times import from_micros, microseconds
@@ -43,16 +41,6 @@ def test_rest_is_current_unless_older() -> None:
         (order(filled="2", status="partially_filled"), order(), True),
     ]:
         assert is_current_at_broker(theirs, ours) == current
-
-
-def test_an_end_that_was_lost_is_overdue() -> None:
-    """An order that works longer than lists lag, though the broker has ended it; never reversed."""
-    ended, after = order(status="replaced"), microseconds(T2) + OVERDUE_US
-    assert is_overdue(ended, order(at=T2), after + 1)
-    assert not is_overdue(ended, order(at=T2), after)
-    assert not is_overdue(ended, order(at=T2), None)
-    assert not is_overdue(order(), order(at=T2), after + 1)
-    assert not is_overdue(order(), order(status="canceled", at=T2), after + 1)
 
 
 def test_is_later_within_an_era() -> None:
