@@ -151,6 +151,28 @@ class Split(Command, frozen=True):
         return None
 
 
+class Rename(Command, frozen=True):
+    """Give a stock another symbol, with no event on the stream; its open orders are canceled."""
+
+    path: ClassVar[str] = "rename"
+    symbol: str
+    to: Annotated[str, Meta(pattern=r"^[A-Z]{1,5}$")]
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.rename(self.symbol, self.to)
+        return None
+
+
+class EndDay(Command, frozen=True):
+    """End the trading day now and begin the next: yesterday's closes, equity and averages."""
+
+    path: ClassVar[str] = "end_day"
+
+    def run(self, sim: Simulated) -> object:
+        sim.exchange.end_day()
+        return None
+
+
 class Deposit(Command, frozen=True):
     """Journal cash in, or out if negative, with no event on the stream."""
 
@@ -203,6 +225,6 @@ def quirks(sim: Simulated) -> dict[str, object]:
 
 
 COMMANDS: tuple[type[Command], ...] = (
-    SetTraffic, SetMarket, Advance, SetPrice, Bust, Correct, RejectNext, Split, Deposit,
-    HoldCancels, SetQuirks,
+    SetTraffic, SetMarket, Advance, EndDay, SetPrice, Bust, Correct, RejectNext, Split, Rename,
+    Deposit, HoldCancels, SetQuirks,
 )  # fmt: skip

@@ -99,6 +99,9 @@ async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> No
         ("deposit", {"account": "alpha", "amount": "Infinity"}, "$.amount"),
         ("set_price", {"symbol": "NONE", "price": "1"}, ""),
         ("split", {"symbol": "NONE", "ratio": 2}, ""),
+        ("rename", {"symbol": "NONE", "to": "SOME"}, ""),
+        ("rename", {"symbol": "AAPL", "to": "some"}, "$.to"),
+        ("rename", {"symbol": "AAPL", "to": "MSFT"}, "MSFT is taken"),
         ("deposit", {"account": "alpha", "amount": "much"}, ""),
         ("bust", {"account": "alpha", "execution_id": "none"}, ""),
         ("correct", {"account": "alpha", "execution_id": "none", "price": "1"}, ""),
@@ -198,6 +201,22 @@ async def test_split_doubles_a_position_without_an_event(sim: Simulator, rest: R
         await command(rest, "split", symbol="AAPL", ratio=2)
         assert await stream.silent()
     assert (await rest.get("/v2/positions/AAPL"))["qty"] == "2"
+
+
+async def test_a_renamed_stock_is_found_under_its_new_name(rest: Rest) -> None:
+    await rest.buy()
+    await command(rest, "advance", steps=20)
+    await command(rest, "rename", symbol="AAPL", to="APPL")
+    assert [p["symbol"] for p in await rest.get("/v2/positions")] == ["APPL"]
+    assert (await rest.ask("POST", "/_sim/rename", {"symbol": "AAPL", "to": "APP"}))[0] == 400
+
+
+async def test_a_day_ends_when_told(rest: Rest) -> None:
+    await rest.buy()
+    await command(rest, "advance", steps=20)
+    await command(rest, "end_day")
+    account = await rest.get("/v2/account")
+    assert account["last_equity"] == account["equity"]
 
 
 async def test_cancels_hang_until_they_are_let_go(rest: Rest) -> None:

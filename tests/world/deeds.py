@@ -32,6 +32,8 @@ class Deeds:
             "deed.bust": self._bust,
             "deed.correct": self._correct,
             "deed.split": self._split,
+            "deed.rename": self._rename,
+            "deed.new_day": self._new_day,
             "deed.deposit": self._deposit,
             "deed.reject_next": self._reject_next,
             "deed.hold_cancels": self._hold_cancels,
@@ -80,6 +82,15 @@ class Deeds:
         stocks = [symbol for symbol in held if symbol.isalpha() and not symbol.endswith("USD")]
         if stocks:
             self._exchange.split(self._chance.choice(stocks), 2)
+
+    def _rename(self, label: str, _: Details) -> None:
+        held = [str(p["symbol"]) for p in self._exchange.positions(label)]
+        if stocks := [symbol for symbol in held if symbol in STOCKS]:
+            old = self._chance.choice(stocks)
+            self._exchange.rename(old, f"Z{old}"[:5])
+
+    def _new_day(self, _: str, __: Details) -> None:
+        self._exchange.end_day()
 
     def _deposit(self, label: str, details: Details) -> None:
         self._exchange.deposit(label, str(details["amount"]))

@@ -185,6 +185,8 @@ DEEDS: tuple[Kind, ...] = (
     Kind("deed.bust", 3, lambda _: {}),
     Kind("deed.correct", 2, lambda _: {}),
     Kind("deed.split", 0.7, lambda _: {}, _fixed(COMPARISON_S), for_all=True),
+    Kind("deed.rename", 0.5, lambda _: {}, _fixed(COMPARISON_S), for_all=True),
+    Kind("deed.new_day", 0.7, lambda _: {}, _fixed(MONEY_S), for_all=True),
     Kind("deed.deposit", 1, lambda c: {"amount": c.choice(("2500", "-1300.55"))}, _fixed(MONEY_S)),
     Kind("deed.reject_next", 1, lambda _: {}),
     Kind("deed.hold_cancels", 1.5, _for),

@@ -99,11 +99,21 @@ class Listing:
         return self._by_any_name.get(name) or self._by_any_name.get(name.upper())
 
     def retire(self, asset: Asset) -> None:
-        """Take an asset out of trading: an option that has expired."""
+        """Take an asset out of trading: an option that has expired, a symbol that is no more."""
         retired = replace(asset, active=False)
         self.by_symbol[asset.symbol] = retired
         for name in (asset.symbol, asset.position_symbol, asset.id):
             self._by_any_name[name] = retired
+
+    def rename(self, asset: Asset, symbol: str) -> Asset:
+        """Let an asset go on under another symbol; nothing trades under the old one any more."""
+        if symbol in self._by_any_name:
+            raise ValueError(f"{symbol} is taken")
+        renamed = replace(asset, symbol=symbol)
+        self.retire(asset)
+        self.by_symbol[symbol] = renamed
+        self._by_any_name[symbol] = self._by_any_name[asset.id] = renamed
+        return renamed
 
     def options(self) -> list[Asset]:
         """Return the contracts that still trade."""

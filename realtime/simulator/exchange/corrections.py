@@ -1,4 +1,4 @@
-"""What a venue or a back office does after the fact: busts, corrections, splits, cash."""
+"""What a venue or a back office does after the fact: busts, corrections, splits, names, cash."""
 
 from decimal import Decimal
 
@@ -77,6 +77,19 @@ def split(floor: Floor, asset: Asset, ratio: int) -> None:
             _split_position(account, asset, ratio)
 
 
+def rename(floor: Floor, asset: Asset, symbol: str) -> None:
+    """Give a stock another symbol: positions follow, its orders end; the stream says nothing."""
+    if not asset.is_equity:
+        raise ValueError(f"cannot rename {asset.symbol}")
+    renamed = floor.listing.rename(asset, symbol)
+    floor.prices.rename(asset.symbol, symbol)
+    for account in floor.accounts.values():
+        for order in [o for o in account.open_orders.values() if o.asset is asset]:
+            end(floor, account, order, "canceled", is_silent=True)
+        if qty := account.held(asset):
+            _rename_position(account, asset, renamed, qty)
+
+
 def move_cash(account: Account, amount: Decimal) -> None:
     """Deposit, or withdraw if negative."""
     at = account.identity.stamp()
@@ -143,6 +156,22 @@ def _split_order(floor: Floor, account: Account, order: Order, ratio: Decimal) -
     touch(account, order)
     if order.armed or order.status in ("new", "pending_cancel", "pending_replace"):
         floor.books.enter(order)
+
+
+def _rename_position(account: Account, asset: Asset, renamed: Asset, qty: Decimal) -> None:
+    at = account.identity.stamp()
+    account.positions[renamed.symbol] = account.positions[asset.symbol].renamed(renamed)
+    account.note_flow(at, asset.symbol, -qty)
+    account.note_flow(at, renamed.symbol, qty)
+    account.journal.record(
+        "NC",
+        at,
+        account.identity.uuid(),
+        net_amount="0",
+        symbol=renamed.symbol,
+        qty=plain(qty),
+        description=f"{asset.symbol} is now {renamed.symbol}",
+    )
 
 
 def _split_position(account: Account, asset: Asset, ratio: int) -> None:

@@ -25,9 +25,15 @@ from realtime.simulator.exchange.corrections import (
     correct,
     give_status,
     move_cash,
+    rename,
     split,
 )
-from realtime.simulator.exchange.day import change_hours, ring_bells
+from realtime.simulator.exchange.day import (
+    change_hours,
+    close_session,
+    open_session,
+    ring_bells,
+)
 from realtime.simulator.exchange.decimals import plain
 from realtime.simulator.exchange.documents import account_document, position_document, rest_order
 from realtime.simulator.exchange.floor import Floor, Quirks, TradeUpdate
@@ -259,6 +265,15 @@ class Exchange:
     def split(self, symbol: str, ratio: int) -> None:
         """Split a stock, without an event on the stream."""
         split(self._floor, self._floor.listing.tradable(symbol), ratio)
+
+    def rename(self, symbol: str, to: str) -> None:
+        """Give a stock another symbol, without an event on the stream."""
+        rename(self._floor, self._floor.listing.tradable(symbol), to)
+
+    def end_day(self) -> None:
+        """End the trading day now, whatever the clock says, and begin the next."""
+        close_session(self._floor, self._floor.now(), stops_trading=False)
+        open_session(self._floor)
 
     def deposit(self, label: str, amount: str) -> None:
         """Move cash in, or out if negative, without an event on the stream."""

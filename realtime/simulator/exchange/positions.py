@@ -67,6 +67,15 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         self.lots = [Lot(lot.qty * ratio, lot.price / ratio) for lot in self.lots]
         self._begin_day()
 
+    def renamed(self, asset: Asset) -> "Position":
+        """The same holding under another asset's name; this one is flat."""
+        self.end_day()
+        other = Position(asset=asset, lots=self.lots)
+        other._begin_day()
+        self.lots = []
+        self._begin_day()
+        return other
+
     def adjust(self, delta: Decimal, price: Decimal) -> None:
         """Book what is no trade of today: a fee in the coin, an exercise, an old trade undone."""
         self.end_day()

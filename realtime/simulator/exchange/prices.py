@@ -83,6 +83,11 @@ class PriceBoard:
         self._settle(symbol, self._exact[symbol] / ratio)
         self._price_options(lambda option: option not in self._pinned)
 
+    def rename(self, old: str, new: str) -> None:
+        """Let a symbol's prices go on under another; under the old one they remain for history."""
+        for prices in (self._anchor, self._exact, self.last, self.lastday):
+            prices[new] = prices[old]
+
     def remember_minute(self, at: int) -> None:
         """Sample all prices if a new minute has begun."""
         minute = at // MINUTE * MINUTE

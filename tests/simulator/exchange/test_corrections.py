@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from realtime.simulator.exchange.engine import Refusal
 from tests.simulator.exchange.world import World, nested
 
 
@@ -102,6 +103,51 @@ def test_a_split_keeps_the_value() -> None:
     world.settle()
     assert world.qty("F") == 40
     assert nested(world.frames()[-1], "order", "limit_price") == "6.2"
+
+
+def test_a_stock_that_is_renamed_keeps_its_value() -> None:
+    """The position moves, its orders end, nothing trades under the old name; an NC activity."""
+    world, _, _ = filled_world()
+    order = world.sell("F", 10, type="limit", limit_price="99")
+    world.updates.clear()
+    before = world.account()
+    world.exchange.rename("F", "FORD")
+    assert world.events() == []
+    assert world.qty("F") == 0
+    assert world.qty("FORD") == 30
+    after = world.account()
+    for field in ("equity", "cash", "long_market_value", "initial_margin"):
+        assert after[field] == before[field]
+    assert world.order(order["id"])["status"] == "canceled"
+    entry = world.exchange.activities("alpha", {}, "NC")[0]
+    assert (entry["symbol"], entry["qty"]) == ("FORD", "30")
+    with pytest.raises(Refusal, match="not active"):
+        world.buy("F", 1)
+    world.sell("FORD", 30)
+    world.settle()
+    assert world.qty("FORD") == 0
+
+
+def test_what_cannot_be_renamed() -> None:
+    """Coins, and to a name that is taken."""
+    world = World()
+    for symbol, to in (("ETH/USD", "ETHER"), ("F", "AAPL")):
+        with pytest.raises(ValueError, match=r"ETH/USD|AAPL"):
+            world.exchange.rename(symbol, to)
+
+
+def test_a_day_that_ends_makes_today_yesterday() -> None:
+    """Last equity is equity, the last close is the price, and no event tells."""
+    world, _, _ = filled_world()
+    world.exchange.set_price("F", "15")
+    world.settle()
+    world.updates.clear()
+    world.exchange.end_day()
+    assert world.events() == []
+    account, (position,) = world.account(), world.exchange.positions("alpha")
+    assert account["last_equity"] == account["equity"]
+    assert position["lastday_price"] == position["current_price"] == "15"
+    assert position["unrealized_intraday_pl"] == "0"
 
 
 def test_what_cannot_be_split() -> None:

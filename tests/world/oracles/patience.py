@@ -22,7 +22,8 @@ REST_TROUBLE = frozenset(
         *("rate_limited", "server_error", "latency", "no_answer", "unauthorized", "key_revoked"),
         *("lagging_positions", "lagging_activities", "stale_orders", "maintenance"),
         *(kind for kind in KINDS if kind.startswith(("net.", "clock.", "daemon."))),
-        *("deed.split", "deed.deposit", "deed.correct", "deed.bust"),
+        *("deed.split", "deed.rename", "deed.new_day", "deed.deposit"),
+        *("deed.correct", "deed.bust"),
     }
 )
 """Kinds after which REST may tell late, or of what no stream would have told."""
