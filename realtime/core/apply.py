@@ -114,7 +114,7 @@ def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
     counted = executions[-1:] if update.event in UNDOING else executions
     if executions:
         state = count(state, executions)
-        state, position_doubts = _move_positions(state, update, counted, now)
+        state, position_doubts = _move_positions(before, state, update, counted, now)
         doubts += position_doubts
         if not state.provisional >= MONEY:
             state = structs.replace(state, provisional=state.provisional | MONEY)
@@ -279,8 +279,33 @@ def _is_in_last_reading(state: AccountState, execution: Execution) -> bool:
     return NEVER < at < seen - int(LAG_S * 1_000_000_000)
 
 
+def _is_overtaken(
+    before: AccountState, state: AccountState, update: TradeUpdate, execution: Execution
+) -> bool:
+    """Whether an order read by REST tells of a later execution of the symbol, itself untold: then
+    the position after this one is no longer true. Looked for only where REST was first with the
+    order itself."""
+    ours = state.orders.get(execution.order_id)
+    if ours is None or ours is not before.orders.get(execution.order_id):
+        return False
+    told = next((o for o, _ in flatten(update.order) if o.id == ours.id), ours)
+    if number(ours.filled_qty) > number(told.filled_qty):
+        return True
+    at = nanoseconds(execution.at)
+    return any(
+        order.symbol == ours.symbol
+        and nanoseconds(order.filled_at or order.updated_at) > at
+        and unexplained(state, order.id) > 0
+        for order in state.orders.values()
+    )
+
+
 def _move_positions(
-    state: AccountState, update: TradeUpdate, executions: tuple[Execution, ...], now: float
+    before: AccountState,
+    state: AccountState,
+    update: TradeUpdate,
+    executions: tuple[Execution, ...],
+    now: float,
 ) -> tuple[AccountState, tuple[Doubt, ...]]:
     told = _told_positions(update)
     positions, marks, doubts = dict(state.positions), dict(state.marks), []
@@ -288,6 +313,10 @@ def _move_positions(
         symbol, key = position_symbol(execution.symbol), _key(update, execution)
         mark = marks.get(symbol)
         if (mark and key <= mark.key) or _is_in_last_reading(state, execution):
+            continue
+        if update.event not in UNDOING and _is_overtaken(before, state, update, execution):
+            detail = f"{symbol} executed {execution.at}, and again before we heard"
+            doubts.append(Doubt("position_gap", execution.order_id, detail))
             continue
         qty = told.get(symbol)
         side = "" if update.event in UNDOING else execution.side

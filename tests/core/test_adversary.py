@@ -353,6 +353,38 @@ def test_an_old_repetition_after_a_restart_does_not_move_a_position() -> None:
     assert essence(applied.state)["positions"] == truth(books)["positions"]
 
 
+def test_an_execution_that_another_has_overtaken_does_not_move_a_position() -> None:
+    """Both were missed and are not yet among the fills that REST lists, but the orders tell."""
+    books = Books()
+    filled(books)
+    overtaken = books.frames[-1]
+    books.wait(SECOND)
+    filled(books, side="sell", qty=4)
+    newest = books.frames[-1]
+    listed = structs.replace(books.lists(), fills=())
+    state = reconcile(AccountState(), snapshot(listed, NOW)).state
+    applied = apply(state, overtaken, NOW + 1)
+    assert applied.state.positions == state.positions
+    assert [doubt.kind for doubt in applied.doubts] == ["position_gap"]
+    assert applied.state.provisional == MONEY | ORDERS
+    after = apply(applied.state, newest, NOW + 2)
+    assert essence(after.state) == truth(books)
+
+
+def test_a_part_that_the_next_part_has_overtaken_does_not_move_a_position() -> None:
+    """The order itself tells that it has executed more."""
+    books = Books()
+    order_id = books.place()
+    for _ in range(2):
+        books.fill(order_id, 3)
+    overtaken = books.frames[-2]
+    listed = structs.replace(books.lists(), fills=())
+    state = reconcile(AccountState(), snapshot(listed, NOW)).state
+    applied = apply(state, overtaken, NOW + 1)
+    assert applied.state.positions == state.positions
+    assert "position_gap" in {doubt.kind for doubt in applied.doubts}
+
+
 def test_a_vanished_order_leaves_nothing_behind() -> None:
     """Its executions go with it; but only when it was asked for twice, as lists may lag."""
     books = Books()
