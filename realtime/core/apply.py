@@ -33,6 +33,7 @@ from realtime.core.model import (
     position_symbol,
 )
 from realtime.core.orders import evict, flatten, is_late, is_later, outranks
+from realtime.core.persistent import put
 from realtime.core.positions import after_execution
 from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution, PositionKey, marked
 from realtime.core.times import NEVER, microseconds, nanoseconds
@@ -163,9 +164,9 @@ def _take_orders(state: AccountState, update: TradeUpdate) -> AccountState:
             if old_frame and is_late(order, state):
                 continue
         if current is None or outranks(order, current, busted.get(order.id, 0)):
-            orders = {**orders, order.id: order}
+            orders = put(orders, order.id, order)
         if parent is not None and parents.get(order.id) != parent:
-            parents = {**parents, order.id: parent}
+            parents = put(parents, order.id, parent)
     if orders is state.orders and parents is state.parents and busted is state.busted:
         return state
     return structs.replace(state, orders=orders, parents=parents, busted=busted)

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from realtime.core.decimals import ZERO, number, plain
 from realtime.core.model import ExecutionId, LegFill, Order, OrderId, TradeUpdate
+from realtime.core.persistent import put
 from realtime.core.state import AccountState, Execution
 
 UNDOING = frozenset({"trade_bust", "trade_correct"})
@@ -52,10 +53,10 @@ def is_news(state: AccountState, execution: Execution) -> bool:
 
 def count(state: AccountState, executions: tuple[Execution, ...]) -> AccountState:
     """Count executions that are news."""
-    book = dict(state.executions)
+    book = state.executions
     for execution in executions:
-        known = book.get(execution.order_id, {})
-        book[execution.order_id] = {**known, execution.execution_id: execution}
+        known = put(book.get(execution.order_id, {}), execution.execution_id, execution)
+        book = put(book, execution.order_id, known)
     return structs.replace(state, executions=book)
 
 

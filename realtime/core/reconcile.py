@@ -32,6 +32,7 @@ from realtime.core.orders import (
     is_forgotten,
     outranks,
 )
+from realtime.core.persistent import put
 from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution
 from realtime.core.times import NEVER, microseconds, nanoseconds
 from realtime.core.undone import take_back
@@ -267,7 +268,7 @@ def _take_fills(
         if {fill.execution_id, identity_by_quantity(fill.order_id, fill.cum_qty)} & counted:
             continue
         execution = _execution(fill, fill.order_id)
-        book[fill.order_id] = {**book.get(fill.order_id, {}), execution.execution_id: execution}
+        book[fill.order_id] = put(book.get(fill.order_id, {}), execution.execution_id, execution)
         counted.add(execution.execution_id)
         recovered.append(execution)
         may_lag = nanoseconds(execution.at) > lagging_since
