@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, structs
 
 from realtime.core.model import Order, OrderId
 from realtime.core.state import CLOSED_ORDERS_KEPT, AccountState
-from realtime.core.times import microseconds
+from realtime.core.times import NEVER, from_micros, microseconds
 from realtime.views.filters import Sides, Symbols, matches, spelled_alike
 from realtime.views.sheet import Format
 
@@ -40,13 +40,26 @@ class OrdersQuery(Struct, frozen=True, kw_only=True):
 
 RECENT = OrdersQuery()
 
-Age = tuple[int, int, str]
-"""When an order was submitted and created (µs), and its id: what lists are sorted by."""
+Age = str
+"""When an order was submitted and created, and its id, in one word: what lists are sorted by. A
+tuple would be one more object for the garbage collector to visit, for every order."""
+
+_WHOLE = "2026-10-06T14:02:11Z"
+_MICROS = "2026-10-06T14:02:11.519102Z"
 
 
 def age(order: Order) -> Age:
     """What an order is sorted by."""
-    return microseconds(order.submitted_at), _created(order), order.id
+    return f"{_sortable(order.submitted_at)}{_sortable(order.created_at)}{order.id}"
+
+
+def _sortable(time: str | None) -> str:
+    """A time as letters that sort as times do, without reading it. The broker cuts zeros at the
+    end; a filler that is less than any digit stands for them."""
+    if time is None or time[-1:] != "Z" or not len(_WHOLE) <= len(time) <= len(_MICROS):
+        micros = microseconds(time)
+        time = from_micros(micros) if micros != NEVER else ""
+    return time[:-1].ljust(len(_MICROS) - 1, ".")
 
 
 def select_orders(

@@ -31,16 +31,14 @@ _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 
 
-class _Part:
-    """One thing, its JSON once that was asked for, and an order's age."""
+class _Part(Struct, eq=False, gc=False):
+    """One thing, its JSON once that was asked for, and an order's age. There are so many that the
+    garbage collector must not visit them; nothing in them leads back."""
 
-    __slots__ = ("age", "cost", "json", "of")
-
-    def __init__(self, of: Struct) -> None:
-        self.of = of
-        self.age: Age | None = None
-        self.json: Raw | None = None
-        self.cost = OVERHEAD_BYTES
+    of: Struct
+    age: Age | None = None
+    json: Raw | None = None
+    cost: int = OVERHEAD_BYTES
 
 
 class Parts:
