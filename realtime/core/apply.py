@@ -67,6 +67,9 @@ KNOWN_EVENTS = frozenset(
 CRYPTO_FEE_MOST = number("0.01")
 """A crypto buy credits the position less than it executed: the fee stays in the coin."""
 
+UNSURE_US = 1_000_000
+"""How far off what we know of the broker's clock may be: it is dated in whole seconds."""
+
 DoubtKind = Literal[
     "fills_gap",
     "position_gap",
@@ -101,9 +104,11 @@ class Applied(Struct, frozen=True, kw_only=True):
     doubts: tuple[Doubt, ...] = ()
 
 
-def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
-    """The next state. `now` is our clock, epoch seconds; the state is the same object if nothing
-    changed."""
+def apply(
+    state: AccountState, update: TradeUpdate, now: float, positions_read_at: int = NEVER
+) -> Applied:
+    """The next state; the same object if nothing changed. `now` is our clock, epoch seconds;
+    `positions_read_at` what the broker's clock showed (µs) when positions were last read."""
     if is_late(update.order, state):
         doubts = _late_doubts(state, update)
         return Applied(state=_doubted(state, doubts, now), doubts=doubts)
@@ -115,7 +120,9 @@ def apply(state: AccountState, update: TradeUpdate, now: float) -> Applied:
     counted = executions[-1:] if update.event in UNDOING else executions
     if executions:
         state = count(state, executions)
-        state, position_doubts = _move_positions(before, state, update, counted, now)
+        state, position_doubts = _move_positions(
+            before, state, update, counted, now, positions_read_at
+        )
         doubts += position_doubts
         if not state.provisional >= MONEY:
             state = structs.replace(state, provisional=state.provisional | MONEY)
@@ -307,6 +314,7 @@ def _move_positions(
     update: TradeUpdate,
     executions: tuple[Execution, ...],
     now: float,
+    positions_read_at: int,
 ) -> tuple[AccountState, tuple[Doubt, ...]]:
     told = _told_positions(update)
     positions, marks, doubts = dict(state.positions), dict(state.marks), []
@@ -315,19 +323,23 @@ def _move_positions(
         mark = marks.get(symbol)
         if (mark and key <= mark.key) or _is_in_last_reading(state, execution):
             continue
-        if update.event not in UNDOING and _is_overtaken(before, state, update, execution):
+        qty, is_undoing = told.get(symbol), update.event in UNDOING
+        old = positions.get(symbol)
+        fits = is_undoing or qty is None or _follows(old, execution, qty)
+        if not fits:
+            detail = f"{symbol} was {old.qty if old else 0}, is {qty} as of {execution.at}"
+            doubts.append(Doubt("position_gap", execution.order_id, detail))
+            if microseconds(execution.at) < positions_read_at - UNSURE_US:
+                continue  # REST told of more since then, or of a split
+        if not is_undoing and _is_overtaken(before, state, update, execution):
             detail = f"{symbol} executed {execution.at}, and again before we heard"
             doubts.append(Doubt("position_gap", execution.order_id, detail))
             continue
-        qty = told.get(symbol)
-        side = "" if update.event in UNDOING else execution.side
+        side = "" if is_undoing else execution.side
         marks[symbol] = marked(mark, key=key, qty=qty or "", side=side, now=now)
         if qty is None:
             continue
-        old = positions.pop(symbol, None)
-        if update.event not in UNDOING and not _follows(old, execution, qty):
-            detail = f"{symbol} was {old.qty if old else 0}, is {qty}"
-            doubts.append(Doubt("position_gap", execution.order_id, detail))
+        positions.pop(symbol, None)
         position = after_execution(
             old,
             state.orders.get(execution.order_id, update.order),

@@ -16,7 +16,7 @@ from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
 from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile, resume
 from realtime.core.state import ORDERS, AccountState, Execution
-from realtime.core.times import nanoseconds
+from realtime.core.times import NEVER, nanoseconds
 from realtime.errors import Refused
 from realtime.logs import get_logger
 from realtime.store import Record, Store
@@ -45,6 +45,8 @@ class Replica:
         self._clock = clock
         self._account_number = account_number
         self._reading = asyncio.Lock()
+        self._positions_read_at = NEVER
+        """What the broker's clock showed, in µs."""
         self.on_reading: Callable[[str, Reconciled], None] = lambda reason, reconciled: None
         """Called with every reading that was taken while live: why it was made, what it brought."""
 
@@ -172,7 +174,7 @@ class Replica:
         self._store.count(f"events.{update.event}" if known else "events.unknown")
         if not known:
             log.warning("event.unknown", account=self.label, event_name=update.event)
-        applied = apply(state, update, now)
+        applied = apply(state, update, now, self._positions_read_at)
         for execution in applied.executions:
             self._tell_fill(update, execution, now)
         if not applied.executions:
@@ -210,6 +212,8 @@ class Replica:
         if snapshot.account is not None:
             self._check_identity(snapshot.account)
         reconciled = reconcile(state, snapshot)
+        if snapshot.positions is not None and self._rest.offset_s is not None:
+            self._positions_read_at = self.broker_time(snapshot.requested_at)
         for difference in reconciled.differences:
             self._store.count(f"differences.{difference.kind}")
         for difference in reconciled.differences[:DIFFERENCES_LOGGED]:

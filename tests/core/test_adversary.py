@@ -6,11 +6,11 @@ import pytest
 from msgspec import structs
 
 from realtime.core.apply import apply, is_open_question
-from realtime.core.model import OrderId, Symbol, TradeUpdate
+from realtime.core.model import OrderId, Position, Symbol, TradeUpdate
 from realtime.core.orders import EVICTION_SLACK
 from realtime.core.reconcile import Snapshot, reconcile
 from realtime.core.state import CLOSED_ORDERS_KEPT, MONEY, ORDERS, AccountState
-from realtime.core.times import nanoseconds
+from realtime.core.times import microseconds, nanoseconds
 from tests.core.books import ACCOUNT, Books
 from tests.core.histories import (
     NOW,
@@ -365,10 +365,27 @@ def test_an_execution_that_another_has_overtaken_does_not_move_a_position() -> N
     state = reconcile(AccountState(), snapshot(listed, NOW)).state
     applied = apply(state, overtaken, NOW + 1)
     assert applied.state.positions == state.positions
-    assert [doubt.kind for doubt in applied.doubts] == ["position_gap"]
+    assert {doubt.kind for doubt in applied.doubts} == {"position_gap"}
     assert applied.state.provisional == MONEY | ORDERS
     after = apply(applied.state, newest, NOW + 2)
     assert essence(after.state) == truth(books)
+
+
+@pytest.mark.parametrize(("seconds_later", "taken"), [(2, False), (0.5, True)])
+def test_a_position_from_before_a_reading_that_knew_more_is_not_taken(
+    seconds_later: float, taken: bool
+) -> None:
+    """A split, for one: no frame tells it, and a late frame tells the position before it."""
+    books = Books()
+    filled(books)
+    late = books.frames[-1]
+    split = Position(symbol=Symbol("AAA"), qty="20", side="long")
+    state = AccountState(account=ACCOUNT, positions={split.symbol: split})
+    read_at = microseconds(late.timestamp) + round(seconds_later * 1_000_000)
+    applied = apply(state, late, NOW + 12, read_at)
+    assert applied.state.positions[split.symbol].qty == ("10" if taken else "20")
+    assert "position_gap" in {doubt.kind for doubt in applied.doubts}
+    assert applied.state.provisional == MONEY | ORDERS
 
 
 def test_a_part_that_the_next_part_has_overtaken_does_not_move_a_position() -> None:

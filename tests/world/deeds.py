@@ -116,7 +116,7 @@ class Deeds:
     def _twins(self, label: str, _: Details) -> None:
         """Two partial fills equal in price, size and moment."""
         order = self._rest(label, qty="5")
-        for _n in range(2):
+        for _n in range(0 if order.is_terminal else 2):  # the venue may have rejected it
             execute(self._exchange._floor, self._account(label), order, Decimal(1), Decimal("9.5"))
 
     def _burst(self, label: str, details: Details) -> None:
