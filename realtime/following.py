@@ -22,6 +22,7 @@ from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.live.follower import Follower, Target
 from realtime.live.pace import pace_of
+from realtime.live.turns import Turns
 from realtime.logs import get_logger
 from realtime.orders.floor import Floor
 from realtime.orders.seats import Seat
@@ -53,6 +54,7 @@ class Edge:
         self.http = http
         self.farm = Farm(reads=REST_IN_FLIGHT)
         self.gate = Gate(startup_concurrency)
+        self.turns = Turns()
         self._tls: ssl.SSLContext | None = None
 
     def tls_for(self, trading_url: str) -> ssl.SSLContext | None:
@@ -214,7 +216,8 @@ class Following:
             clock=self._clock,
             # Its own source of chance: one's luck does not depend on the others' number.
             chance=random.Random(f"{self._chance.random()}:{account.label}"),
-            pace=pace_of(len(self._store)),
+            pace=lambda: pace_of(len(self._store)),
+            turns=self._edge.turns,
         )
         self._followed[account.label] = Followed(follower)
         self.seats[account.label] = Seat(

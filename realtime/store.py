@@ -141,8 +141,8 @@ class Store:
         first = link or Link(since=now, stale_since=now)
         # From the farm's version on: an account that left and came back never repeats a version, so
         # a reader's old ETag never matches.
-        begun = Record(profile=profile, link=first, version=self.version, as_of=now)
-        return self._assign(None, begun, now)
+        begun = Record(profile=profile, link=first, version=self.version + 1, as_of=now)
+        return self._assign(None, begun)
 
     def remove(self, label: AccountLabel) -> None:
         """Forget an account."""
@@ -162,26 +162,38 @@ class Store:
     ) -> Record:
         """Take the next state, the next link or both, and what led to them.
 
-        Without a difference and without an event nothing is announced.
+        Without a difference and without an event nothing is announced. An event is also a sign of
+        life, as `heard` notes it.
         """
         old = self._records[label]
         state = old.state if state is None else state
         link = old.link if link is None else link
+        heard_at = now if updates else old.last_message_at
         if state is not old.state or link != old.link:
-            new = structs.replace(old, state=state, link=link)
-            return self._assign(old, new, now, updates=updates, recovered=recovered)
+            new = structs.replace(
+                old,
+                state=state,
+                link=link,
+                version=old.version + 1,
+                as_of=now,
+                last_message_at=heard_at,
+            )
+            return self._assign(old, new, updates=updates, recovered=recovered)
         if updates:
-            self._announce(Change(label=label, before=old, after=old, updates=updates))
+            new = self._records[label] = structs.replace(old, last_message_at=heard_at)
+            self._announce(Change(label=label, before=old, after=new, updates=updates))
+            return new
         return old
 
     def describe(self, profile: Profile, *, now: float) -> None:
         """Take what the configuration says of an account now."""
         old = self._records[profile.label]
         if old.profile != profile:
-            self._assign(old, structs.replace(old, profile=profile), now)
+            version = old.version + 1
+            self._assign(old, structs.replace(old, profile=profile, version=version, as_of=now))
 
     def heard(self, label: AccountLabel, *, now: float) -> None:
-        """Note that the broker spoke on the stream; no new version."""
+        """Note that the broker spoke on the stream, no event though; no new version."""
         self._records[label] = structs.replace(self._records[label], last_message_at=now)
 
     def confirmed(self, label: AccountLabel, *, now: float) -> None:
@@ -211,19 +223,17 @@ class Store:
         self,
         old: Record | None,
         new: Record,
-        now: float,
         *,
         updates: tuple[TradeUpdate, ...] = (),
         recovered: tuple[Execution, ...] | None = None,
     ) -> Record:
-        record = structs.replace(new, version=new.version + 1, as_of=now)
-        label = record.profile.label
-        self._records[label] = record
+        label = new.profile.label
+        self._records[label] = new
         self.version += 1
         self._announce(
-            Change(label=label, before=old, after=record, updates=updates, recovered=recovered)
+            Change(label=label, before=old, after=new, updates=updates, recovered=recovered)
         )
-        return record
+        return new
 
     def _announce(self, change: Change) -> None:
         for subscriber in tuple(self._subscribers):

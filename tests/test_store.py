@@ -81,8 +81,9 @@ def test_what_led_to_a_change_is_told_with_it(store: Store) -> None:
     store.subscribe(heard.append)
     update = TradeUpdate(event="order_cancel_rejected", order=Order(id=OrderId("o")))
     before = store.records[A]
-    assert store.update(A, now=2.0, updates=(update,)) is before
-    assert heard == [Change(label=A, before=before, after=before, updates=(update,))]
+    after = store.update(A, now=2.0, updates=(update,))
+    assert after == structs.replace(before, last_message_at=2.0)
+    assert heard == [Change(label=A, before=before, after=after, updates=(update,))]
 
 
 def test_coming_going_and_confirmation_are_told(store: Store) -> None:

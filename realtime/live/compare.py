@@ -22,6 +22,7 @@ from realtime.core.orders import flatten
 from realtime.core.reconcile import Difference, Reconciled
 from realtime.core.times import microseconds
 from realtime.errors import BrokerError, Deaf, LinkError, ProtocolViolation
+from realtime.live.pace import Pace
 from realtime.live.replica import Replica
 from realtime.logs import get_logger
 
@@ -30,8 +31,6 @@ log = get_logger()
 SUSPICIOUS_EVERY_S = 30.0
 SUSPICIOUS_TIMES = 10
 """Comparisons at the faster pace after a loss."""
-SOON_S = (12.0, 36.0)
-"""When, after a connect, all is read once more: REST may lag by ten seconds. Not in step."""
 LEAST_S = 10.0
 """Between two comparisons, however often somebody asks."""
 SPREAD = 0.25
@@ -48,9 +47,9 @@ STREAM_TELLS = frozenset({"order_missing", "order_differs", "execution_missing"}
 class Comparison:
     """The schedule of one account's session, which begins when the stream listens."""
 
-    def __init__(self, replica: Replica, chance: random.Random, *, every_s: float) -> None:
+    def __init__(self, replica: Replica, chance: random.Random, pace: Pace) -> None:
         self._replica = replica
-        self._every_s = every_s
+        self._pace = pace
         self._chance = chance
         self._listening_since = replica.now
         self._suspicious = 0
@@ -73,7 +72,7 @@ class Comparison:
 
     async def run(self) -> None:
         """Compare until cancelled. Raises `Deaf`."""
-        wait_s = self._chance.uniform(*SOON_S)
+        wait_s = self._chance.uniform(*self._pace.soon_s)
         while True:
             with suppress(TimeoutError):  # nobody asked: it is due by the schedule
                 async with asyncio.timeout(wait_s):
@@ -87,7 +86,7 @@ class Comparison:
                 log.debug("compare.failed", account=self._replica.label, reason=str(error))
                 self._asked.set()  # it is still due
             await asyncio.sleep(LEAST_S)
-            every_s = SUSPICIOUS_EVERY_S if self._suspicious else self._every_s
+            every_s = SUSPICIOUS_EVERY_S if self._suspicious else self._pace.comparison_s
             wait_s = every_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD)
 
     async def compare(self) -> None:

@@ -37,6 +37,7 @@ from realtime.live.link import LinkJournal
 from realtime.live.money import MoneyRefresh
 from realtime.live.pace import Pace
 from realtime.live.replica import Replica
+from realtime.live.turns import Turns
 from realtime.live.watchdog import Watchdog
 from realtime.logs import get_logger
 from realtime.secret import Credentials
@@ -81,7 +82,8 @@ class Follower:
         tls: ssl.SSLContext | None,
         clock: Callable[[], float],
         chance: random.Random,
-        pace: Pace,
+        pace: Callable[[], Pace],
+        turns: Turns,
     ) -> None:
         self._target = target
         self._store = store
@@ -90,6 +92,7 @@ class Follower:
         self._clock = clock
         self._chance = chance
         self._pace = pace
+        self._turns = turns
         self._backoff = Backoff()
         self._session: _Session | None = None
         self._journal = LinkJournal(target.label, store, clock)
@@ -165,7 +168,8 @@ class Follower:
             self._store,
             clock=self._clock,
             chance=self._chance,
-            pace=self._pace,
+            pace=self._pace(),
+            turns=self._turns,
         )
         self._session = session
         try:
@@ -233,11 +237,12 @@ class _Session:
         clock: Callable[[], float],
         chance: random.Random,
         pace: Pace,
+        turns: Turns,
     ) -> None:
         self.doubts = Doubts(replica)
         self.watchdog = Watchdog(replica, self.doubts)
-        self.comparison = Comparison(replica, chance, every_s=pace.comparison_s)
-        self.money = MoneyRefresh(replica, every_s=pace.money_s, gap_s=pace.money_gap_s)
+        self.comparison = Comparison(replica, chance, pace)
+        self.money = MoneyRefresh(replica, turns, every_s=pace.money_s)
         replica.on_reading = self._weigh
         self._stream = stream
         self._replica = replica
@@ -250,10 +255,11 @@ class _Session:
         label = self._replica.label
         while True:
             message = await self._stream.receive()
+            if type(message) is TradeUpdate:
+                self._take(message)
+                continue
             self._store.heard(label, now=self._clock())
             match message:
-                case TradeUpdate():
-                    self._take(message)
                 case Unreadable(reason=reason, raw=raw):
                     self._store.count("frames.unreadable")
                     log.error(
@@ -286,6 +292,7 @@ class _Session:
             self.doubts.reconsider()
             self.watchdog.watch((update.order,))
         elif len(self._buffer) < BUFFERED_MOST:
+            self._store.heard(self._replica.label, now=self._clock())
             self._buffer.append(update)
         else:
             raise LinkError(f"more than {BUFFERED_MOST} events during a snapshot")

@@ -1,7 +1,8 @@
 """Re-reads positions and account: the stream tells neither money nor prices.
 
-After fills, coalesced: one reading in flight and at most one waiting, never two within `gap_s`; so
-200 fills in a second cost a handful of calls, and the last state is read. Because REST may lag the
+After fills, coalesced: one reading in flight and at most one waiting, never two within `GAP_S`, and
+each in its turn (`live.turns`); so 200 fills in a second cost a handful of calls, and the last
+state is read. Because REST may lag the
 stream by about ten seconds, one more reading follows `LAG_S` after the last fill and after every
 snapshot. Without fills prices still move equity: every `every_s` the money is read anyway.
 """
@@ -13,9 +14,13 @@ from contextlib import suppress
 from realtime.core.state import LAG_S, MONEY
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
 from realtime.live.replica import Replica
+from realtime.live.turns import Turns
 from realtime.logs import get_logger
 
 log = get_logger()
+
+GAP_S = 2.0
+"""Between two readings of one account, however quickly fills follow each other."""
 
 RETRY_S = 5.0
 """Wait after a reading that failed; the state says meanwhile that it is provisional, for prices and
@@ -25,10 +30,10 @@ what no event tells have moved on."""
 class MoneyRefresh:
     """Asked after each fill; reads when it is due. Lives as long as one session."""
 
-    def __init__(self, replica: Replica, *, every_s: float, gap_s: float) -> None:
+    def __init__(self, replica: Replica, turns: Turns, *, every_s: float) -> None:
         self._replica = replica
+        self._turns = turns
         self._every_s = every_s
-        self._gap_s = gap_s
         self._asked = asyncio.Event()
         self._confirm_at = math.inf
         self._failing = False
@@ -46,6 +51,7 @@ class MoneyRefresh:
             with suppress(TimeoutError):  # nobody asked: it is due by the clock
                 async with asyncio.timeout_at(min(self._confirm_at, loop.time() + self._every_s)):
                     await self._asked.wait()
+            await self._turns.wait()
             self._asked.clear()
             if loop.time() >= self._confirm_at:
                 self._confirm_at = math.inf
@@ -65,7 +71,7 @@ class MoneyRefresh:
         if MONEY & reconciled.state.provisional and self._confirm_at == math.inf:
             # The last look did not agree either: go on looking until it does.
             self._confirm_at = asyncio.get_running_loop().time() + LAG_S
-        return self._gap_s
+        return GAP_S
 
     def _tell_failure(self, error: Exception) -> None:
         say = log.debug if self._failing else log.warning

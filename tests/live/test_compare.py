@@ -4,8 +4,8 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from realtime.live.compare import GRACE_S, SOON_S, SPREAD
-from realtime.live.pace import pace_of
+from realtime.live.compare import GRACE_S, SPREAD
+from realtime.live.pace import SOON_S, pace_of
 from tests.equality import unequal
 from tests.farm import Farm
 from tests.live.scene import play

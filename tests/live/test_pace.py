@@ -3,6 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.core.state import LAG_S
+from realtime.live.money import GAP_S
 from realtime.live.pace import COMPARISON_S, MONEY_S, pace_of
 
 MONEY_REQUESTS, COMPARISON_REQUESTS = 2, 6
@@ -21,7 +23,12 @@ def test_neither_an_account_nor_the_farm_asks_too_much(accounts: int) -> None:
 
 
 @given(st.integers(1, 10_000))
-def test_fills_without_end_do_not_spend_the_budget_nor_the_processor(accounts: int) -> None:
-    pace = pace_of(accounts)
-    assert 60 * MONEY_REQUESTS / pace.money_gap_s <= 200 * 0.3
-    assert accounts * MONEY_REQUESTS / pace.money_gap_s <= 201
+def test_a_farm_that_came_back_at_once_does_not_read_at_once(accounts: int) -> None:
+    first, last = pace_of(accounts).soon_s
+    assert first > LAG_S
+    assert last >= 36
+    assert accounts * COMPARISON_REQUESTS / (last - first) <= 101 or accounts <= 400
+
+
+def test_fills_without_end_do_not_spend_the_budget() -> None:
+    assert 60 * MONEY_REQUESTS / GAP_S <= 200 * 0.3
