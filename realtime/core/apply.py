@@ -16,11 +16,11 @@ from msgspec import Struct, structs
 
 from realtime.core.decimals import ZERO, number
 from realtime.core.executions import (
-    UNDOING,
     count,
     executions_told,
     is_news,
     is_spread,
+    is_undoing,
     unexplained,
 )
 from realtime.core.groups import lacks_legs
@@ -117,7 +117,7 @@ def apply(
     told = executions_told(update, state.orders)
     executions = tuple(e for e in told if is_news(state, e))
     doubts = _order_doubts(before, state, update.order)
-    counted = executions[-1:] if update.event in UNDOING else executions
+    counted = executions[-1:] if is_undoing(update) else executions
     if executions:
         state = count(state, executions)
         state, position_doubts = _move_positions(
@@ -158,7 +158,7 @@ def _doubted(state: AccountState, doubts: tuple[Doubt, ...], now: float) -> Acco
 def _take_orders(state: AccountState, update: TradeUpdate) -> AccountState:
     """Merge the event's order and its legs."""
     busted = state.busted
-    if update.event in UNDOING:
+    if is_undoing(update):
         at = microseconds(update.order.updated_at)
         if at > busted.get(update.order.id, 0):
             busted = {**busted, update.order.id: at}
@@ -323,19 +323,19 @@ def _move_positions(
         mark = marks.get(symbol)
         if (mark and key <= mark.key) or _is_in_last_reading(state, execution):
             continue
-        qty, is_undoing = told.get(symbol), update.event in UNDOING
+        qty, undoes = told.get(symbol), is_undoing(update)
         old = positions.get(symbol)
-        fits = is_undoing or qty is None or _follows(old, execution, qty)
+        fits = undoes or qty is None or _follows(old, execution, qty)
         if not fits:
             detail = f"{symbol} was {old.qty if old else 0}, is {qty} as of {execution.at}"
             doubts.append(Doubt("position_gap", execution.order_id, detail))
-            if microseconds(execution.at) < positions_read_at - UNSURE_US:
+            if microseconds(execution.at) < positions_read_at + UNSURE_US:
                 continue  # REST told of more since then, or of a split
-        if not is_undoing and _is_overtaken(before, state, update, execution):
+        if not undoes and _is_overtaken(before, state, update, execution):
             detail = f"{symbol} executed {execution.at}, and again before we heard"
             doubts.append(Doubt("position_gap", execution.order_id, detail))
             continue
-        side = "" if is_undoing else execution.side
+        side = "" if undoes else execution.side
         marks[symbol] = marked(mark, key=key, qty=qty or "", side=side, now=now)
         if qty is None:
             continue

@@ -19,6 +19,11 @@ UNDOING = frozenset({"trade_bust", "trade_correct"})
 """Events that take back the execution named by `previous_execution_id`."""
 
 
+def is_undoing(update: TradeUpdate) -> bool:
+    """Whether an event takes back an execution, by whatever name it goes."""
+    return update.event in UNDOING or update.previous_execution_id is not None
+
+
 def executions_told(update: TradeUpdate, orders: Mapping[OrderId, Order]) -> tuple[Execution, ...]:
     """The executions of an event; an execution taken back comes with a quantity of zero."""
     if update.legs:
@@ -28,13 +33,14 @@ def executions_told(update: TradeUpdate, orders: Mapping[OrderId, Order]) -> tup
             for leg in update.legs
             if leg.order_id is not None and leg.qty and leg.price
         )
-    if update.event in UNDOING:
+    if is_undoing(update):
         qty = update.qty or "0" if update.event == "trade_correct" else "0"
         own = _own_execution(update, qty)
         if update.previous_execution_id is None:
             return (own,)
         undone = structs.replace(own, execution_id=update.previous_execution_id, qty="0")
-        return (undone, own)
+        # Under another name nobody knows whether something took its place: REST lists it if so.
+        return (undone, own) if update.event in UNDOING else (undone,)
     if not update.qty or not update.price or is_spread(update.order):
         return ()
     return (_own_execution(update, update.qty),)

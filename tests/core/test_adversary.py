@@ -371,7 +371,7 @@ def test_an_execution_that_another_has_overtaken_does_not_move_a_position() -> N
     assert essence(after.state) == truth(books)
 
 
-@pytest.mark.parametrize(("seconds_later", "taken"), [(2, False), (0.5, True)])
+@pytest.mark.parametrize(("seconds_later", "taken"), [(2, False), (-0.5, False), (-2, True)])
 def test_a_position_from_before_a_reading_that_knew_more_is_not_taken(
     seconds_later: float, taken: bool
 ) -> None:

@@ -44,6 +44,7 @@ LEGS = (LegFill(execution_id=ExecutionId("e1"), order_id=LEG, symbol="OPT", qty=
         (structs.replace(UNDO, event="trade_correct"), {"e1": "0", "e2": "4"}),
         (structs.replace(UNDO, execution_id=None), {"e1": "0", "trade_bust:e1": "0"}),
         (structs.replace(UNDO, previous_execution_id=None), {"e2": "0"}),
+        (structs.replace(UNDO, event="restated"), {"e1": "0"}),
         (structs.replace(FILL, order=SPREAD), {}),
         (structs.replace(FILL, order=SPREAD, legs=LEGS), {"e1": "2"}),
     ],
