@@ -9,7 +9,7 @@ behind, and an account that nobody asked for long loses its own.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -48,7 +48,8 @@ class Parts:
 
     def __init__(self) -> None:
         self.size_bytes = 0
-        self._kept: dict[Hashable, _Part] = {}
+        # Words, not tuples: a dict of these alone is nothing to the garbage collector.
+        self._kept: dict[str, _Part] = {}
 
     def account(self, account: Account) -> Raw:
         """The account's JSON."""
@@ -56,7 +57,7 @@ class Parts:
 
     def position(self, position: Position) -> Raw:
         """A position's JSON."""
-        return self._json(self._part(("position", position.symbol), position))
+        return self._json(self._part(f"position {position.symbol}", position))
 
     def order(self, order: Order) -> Raw:
         """An order's JSON. One with its legs rolled up was put together for one answer only."""
@@ -77,7 +78,7 @@ class Parts:
             self._kept.clear()
             self.size_bytes = 0
 
-    def _part(self, key: Hashable, of: Struct) -> _Part:
+    def _part(self, key: str, of: Struct) -> _Part:
         part = self._kept.get(key)
         if part is None or part.of is not of:
             if part is not None:
