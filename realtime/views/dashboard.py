@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.store import Record
 from realtime.views.moments import instant
 from realtime.views.orders import recent_orders
-from realtime.views.parts import Parts
+from realtime.views.parts import AnyParts, Json
 from realtime.views.positions import ALL, select_positions
 from realtime.views.status import LinkRow, link_row
 
@@ -35,11 +35,11 @@ class DashboardDocument(_Beside, frozen=True, kw_only=True):
 
 
 class DashboardJson(_Beside, frozen=True, kw_only=True):
-    """The same, its parts encoded already."""
+    """The same, of parts that may be encoded already."""
 
-    account: Raw | None
-    positions: list[Raw] | None
-    orders: list[Raw] | None
+    account: Json | None
+    positions: list[Json] | None
+    orders: list[Json] | None
 
 
 def dashboard(record: Record) -> DashboardDocument:
@@ -53,7 +53,7 @@ def dashboard(record: Record) -> DashboardDocument:
     )
 
 
-def dashboard_json(record: Record, parts: Parts) -> DashboardJson:
+def dashboard_json(record: Record, parts: AnyParts) -> DashboardJson:
     """The document of a record, put together from parts."""
     state, account = record.state, record.state.account
     if account is None:

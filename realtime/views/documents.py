@@ -18,7 +18,7 @@ from realtime.views.accounts import (
 from realtime.views.dashboard import dashboard_json
 from realtime.views.moments import instant
 from realtime.views.orders import OrdersQuery, select_orders
-from realtime.views.parts import Parts, Shelf
+from realtime.views.parts import AnyParts, Shelf
 from realtime.views.positions import PositionsQuery, select_positions
 from realtime.views.rendering import ENCODER, MAX_BYTES, Rendered, Renderings, Rows
 from realtime.views.status import (
@@ -53,7 +53,7 @@ class Views:
     def dashboard(self, record: Record) -> Rendered:
         """All of one account."""
 
-        def render(parts: Parts) -> Rendered:
+        def render(parts: AnyParts) -> Rendered:
             total = len(record.state.orders) if record.has_data else None
             return Rendered(ENCODER.encode(dashboard_json(record, parts)), total)
 
@@ -66,13 +66,13 @@ class Views:
         return self._rendered(
             ("account", record.profile.label),
             record,
-            lambda parts: Rendered(bytes(parts.account(account))),
+            lambda parts: Rendered(ENCODER.encode(parts.account(account))),
         )
 
     def positions(self, record: Record, query: PositionsQuery) -> Rendered:
         """The broker's list of positions."""
 
-        def render(parts: Parts) -> Rendered:
+        def render(parts: AnyParts) -> Rendered:
             shown = [parts.position(each) for each in select_positions(record.state, query)]
             return Rendered(ENCODER.encode(shown), len(shown))
 
@@ -81,7 +81,7 @@ class Views:
     def orders(self, record: Record, query: OrdersQuery) -> Rendered:
         """The broker's list of orders."""
 
-        def render(parts: Parts) -> Rendered:
+        def render(parts: AnyParts) -> Rendered:
             shown, total = select_orders(record.state, query, parts.age)
             return Rendered(ENCODER.encode([parts.order(each) for each in shown]), total)
 
@@ -132,7 +132,7 @@ class Views:
         return _json(counting_down(self._status_rows.of(record), record, now))
 
     def _rendered(
-        self, key: Hashable, record: Record, render: Callable[[Parts], Rendered]
+        self, key: Hashable, record: Record, render: Callable[[AnyParts], Rendered]
     ) -> Rendered:
         return self.renderings.get(key, record.version, lambda: self.shelf.use(record, render))
 

@@ -44,22 +44,22 @@ Age = str
 """When an order was submitted and created, and its id, in one word: what lists are sorted by. A
 tuple would be one more object for the garbage collector to visit, for every order."""
 
-_WHOLE = "2026-10-06T14:02:11Z"
-_MICROS = "2026-10-06T14:02:11.519102Z"
+_SHORTEST = len("2026-10-06T14:02:11Z")
+_LONGEST = len("2026-10-06T14:02:11.519102Z")
 
 
 def age(order: Order) -> Age:
-    """What an order is sorted by."""
-    return f"{_sortable(order.submitted_at)}{_sortable(order.created_at)}{order.id}"
+    """What an order is sorted by: times as letters that sort as times do, without reading them. The
+    broker cuts zeros at the end; a filler that is less than any digit stands for them."""
+    submitted, created = _in_utc(order.submitted_at), _in_utc(order.created_at)
+    return f"{submitted[:-1]:.<26}{created[:-1]:.<26}{order.id}"
 
 
-def _sortable(time: str | None) -> str:
-    """A time as letters that sort as times do, without reading it. The broker cuts zeros at the
-    end; a filler that is less than any digit stands for them."""
-    if time is None or time[-1:] != "Z" or not len(_WHOLE) <= len(time) <= len(_MICROS):
-        micros = microseconds(time)
-        time = from_micros(micros) if micros != NEVER else ""
-    return time[:-1].ljust(len(_MICROS) - 1, ".")
+def _in_utc(time: str | None) -> str:
+    if time is not None and _SHORTEST <= len(time) <= _LONGEST and time[-1] == "Z":
+        return time
+    micros = microseconds(time)
+    return from_micros(micros) if micros != NEVER else ""
 
 
 def select_orders(

@@ -4,13 +4,14 @@ State changes by value: what an event did not touch is the same object in the ne
 changed order costs one encoding, and not those of the five hundred that stand beside it. The same
 goes for the key that sorts an order, whose timestamps cost more to read than the rest to write.
 
-Parts are kept for who asks again, and bounded: the first rendering of an account leaves none
-behind, and an account that nobody asked for long loses its own.
+Parts are kept for who asks again, within a bound. The first rendering of an account leaves none
+behind; after that those are kept that are asked for most often. What there is no room for is
+encoded as a whole, which costs less than parts that nobody uses again.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -31,6 +32,42 @@ _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 
 
+Json = Raw | Struct
+"""JSON, or what is still to be encoded."""
+
+
+class AnyParts(Protocol):
+    """What a document is put together from."""
+
+    def account(self, account: Account) -> Json: ...
+
+    def position(self, position: Position) -> Json: ...
+
+    def order(self, order: Order) -> Json: ...
+
+    def age(self, order: Order) -> Age:
+        """What sorts an order."""
+
+
+class Loose:
+    """Nothing is kept: everything is encoded with the document."""
+
+    def account(self, account: Account) -> Account:
+        return account
+
+    def position(self, position: Position) -> Position:
+        return position
+
+    def order(self, order: Order) -> Order:
+        return order
+
+    def age(self, order: Order) -> Age:
+        return age(order)
+
+
+LOOSE = Loose()
+
+
 class _Part(Struct, eq=False, gc=False):
     """One thing, its JSON once that was asked for, and an order's age. There are so many that the
     garbage collector must not visit them; nothing in them leads back."""
@@ -44,10 +81,12 @@ class _Part(Struct, eq=False, gc=False):
 class Parts:
     """The parts of one account."""
 
-    __slots__ = ("_kept", "size_bytes")
+    __slots__ = ("_kept", "size_bytes", "used_at")
 
     def __init__(self) -> None:
         self.size_bytes = 0
+        self.used_at = 0
+        """When they were last used, by the shelf's count of uses."""
         # Words, not tuples: a dict of these alone is nothing to the garbage collector.
         self._kept: dict[str, _Part] = {}
 
@@ -97,29 +136,58 @@ class Parts:
 
 
 class Shelf:
-    """label → its parts. Least recently used leave first."""
+    """label → its parts.
+
+    An account comes onto it when it is asked for again, and if there is no room only when that was
+    since the one that leaves for it was last asked for. Else a thousand accounts that are asked for
+    in turns, each for the first time in a while, would push each other out for ever.
+    """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
         self.size_bytes = 0
-        self._shelf: OrderedDict[AccountLabel, Parts] = OrderedDict()
+        self._uses = 0
+        self._kept: OrderedDict[AccountLabel, Parts] = OrderedDict()
+        """Least recently used first."""
+        self._asked: dict[AccountLabel, int] = {}
+        """label → when it was last asked for, of those without parts"""
 
     def __len__(self) -> int:
-        return len(self._shelf)
+        return len(self._kept)
 
-    def use(self, record: Record, render: Callable[[Parts], T]) -> T:
+    def use(self, record: Record, render: Callable[[AnyParts], T]) -> T:
         """What `render` makes of the record's parts."""
         label = record.profile.label
-        parts = self._shelf.pop(label, None)
+        self._uses += 1
+        parts = self._kept.pop(label, None) or self._newcomer(label)
         if parts is None:
-            self._shelf[label] = Parts()  # for the next time, if there is one
-            return render(Parts())
+            return render(LOOSE)
         self.size_bytes -= parts.size_bytes
         parts.forget_strangers(record.state)
+        parts.used_at = self._uses
         try:
             return render(parts)
         finally:
-            self._shelf[label] = parts
+            self._kept[label] = parts
             self.size_bytes += parts.size_bytes
             while self.size_bytes > self.max_bytes:
-                self.size_bytes -= self._shelf.popitem(last=False)[1].size_bytes
+                gone, those = self._kept.popitem(last=False)
+                self._asked[gone] = those.used_at
+                self.size_bytes -= those.size_bytes
+
+    def _newcomer(self, label: AccountLabel) -> Parts | None:
+        """Parts for an account that has none; None if it is not worth them."""
+        before = self._asked.get(label)
+        self._asked[label] = self._uses
+        if before is None:
+            return None
+        oldest = next(iter(self._kept.values()), None)
+        if self._is_full and oldest is not None and oldest.used_at > before:
+            return None
+        del self._asked[label]
+        return Parts()
+
+    @property
+    def _is_full(self) -> bool:
+        kept = max(1, len(self._kept))
+        return self.size_bytes + self.size_bytes // kept > self.max_bytes

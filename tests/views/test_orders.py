@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from realtime.core.model import Order
 from realtime.core.state import AccountState
-from realtime.views.orders import OrdersQuery, recent_orders, select_orders
+from realtime.core.times import from_micros
+from realtime.views.orders import OrdersQuery, age, recent_orders, select_orders
 from tests.views.made import BOOKS, ENTRY, STOP_LOSS, TAKE_PROFIT, order, state_of, states
 
 queries = st.builds(
@@ -61,6 +62,21 @@ def test_times_are_compared_as_times() -> None:
     state = state_of(order(n, submitted_at=at) for n, at in enumerate(stamps))
     shown, _ = select_orders(state, OrdersQuery())
     assert numbers(shown) == [0, 2, 1]
+
+
+@given(st.lists(st.integers(1, 4 * 10**15), min_size=2))
+def test_ages_sort_as_times_do(micros: list[int]) -> None:
+    """Whatever the broker cuts off at the end of a time."""
+    orders = [order(n, submitted_at=from_micros(at), id="o") for n, at in enumerate(micros)]
+    in_order = [each.submitted_at for each in sorted(orders, key=age)]
+    assert in_order == [from_micros(at) for at in sorted(micros)]
+
+
+def test_a_time_in_another_form_is_as_old_as_in_this() -> None:
+    """With an offset, with nanoseconds; an order without a time is the oldest."""
+    stamps = ["2026-10-06T14:00:00+02:00", "2026-10-06T12:00:00.000000400Z", "2026-10-06T12:00:00Z"]
+    assert len({age(order(1, submitted_at=at, created_at=at)) for at in stamps}) == 1
+    assert age(order(1, submitted_at=None)) < age(order(1, submitted_at="1990-01-01T00:00:00Z"))
 
 
 def test_equal_submission_falls_back_to_creation_then_id() -> None:

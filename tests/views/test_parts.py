@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from msgspec import structs
 from realtime.core.model import OrderId
 from realtime.core.state import AccountState
 from realtime.views.orders import age
-from realtime.views.parts import Parts, Shelf
+from realtime.views.parts import AnyParts, Parts, Shelf
 from tests.views.made import ACCOUNT, ENTRY, TAKE_PROFIT, order, position, record, state_of, states
 
 
@@ -57,13 +59,53 @@ def test_parts_of_orders_that_left_are_dropped() -> None:
 def test_only_who_asks_again_has_parts_kept() -> None:
     shelf, used = Shelf(), record("alpha", state_of([order(1), order(2)]))
 
-    def render(parts: Parts) -> list[bytes]:
-        return [bytes(parts.order(each)) for each in used.state.orders.values()]
+    def render(parts: AnyParts) -> bytes:
+        return msgspec.json.encode([parts.order(each) for each in used.state.orders.values()])
 
     first = shelf.use(used, render)
     assert shelf.size_bytes == 0
     assert shelf.use(used, render) == first
-    assert shelf.size_bytes > sum(map(len, first))
+    assert shelf.size_bytes > len(first)
+
+
+def many(count: int) -> tuple[Shelf, Callable[[int], bool]]:
+    """A shelf with room for some of so many accounts, and a way to ask for one: was it kept?"""
+    used = [record(f"a{n}", state_of([order(1), order(2)])) for n in range(count)]
+
+    def render(parts: AnyParts) -> bool:
+        for each in used[0].state.orders.values():
+            parts.order(each)
+        return isinstance(parts, Parts) and parts.size_bytes > 0
+
+    shelf = Shelf()
+    for _ in range(2):
+        shelf.use(used[0], render)
+    shelf.max_bytes = 10 * shelf.size_bytes
+    return shelf, lambda number: shelf.use(used[number], lambda parts: kept(parts, render))
+
+
+def kept(parts: AnyParts, render: Callable[[AnyParts], bool]) -> bool:
+    was = isinstance(parts, Parts) and parts.size_bytes > 0
+    render(parts)
+    return was
+
+
+def test_more_than_there_is_room_for_do_not_push_each_other_out() -> None:
+    """Asked for in turns: those that are kept stay, and are of use each time."""
+    shelf, ask = many(30)
+    rounds = [[ask(number) for number in range(30)] for _ in range(5)]
+    assert len(shelf) == 10
+    assert [sum(hits) for hits in rounds[2:]] == [10, 10, 10]
+
+
+def test_who_is_asked_for_now_takes_the_room_of_who_was_once() -> None:
+    shelf, ask = many(30)
+    for _ in range(3):
+        for number in range(10):
+            ask(number)
+    rounds = [[ask(number) for number in range(20, 25)] for _ in range(3)]
+    assert all(rounds[-1])
+    assert len(shelf) == 10
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=20))
