@@ -28,10 +28,63 @@ class _Meta(StructMeta, ABCMeta):
     pass
 
 
-class Persistent(
-    Struct, Mapping[K, V], metaclass=_Meta, frozen=True, gc=False, eq=False, weakref=False
-):
-    """Made by `put`. Iterates as a dict does: in the order in which keys first came."""
+class _Entries(Mapping[K, V]):
+    """What follows from the entries as a dict. Iterates as a dict does: in the order in which keys
+    first came."""
+
+    __slots__ = ()
+
+    def _whole(self) -> Mapping[K, V]:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._whole())
+
+    def keys(self) -> KeysView[K]:
+        return self._whole().keys()
+
+    def values(self) -> ValuesView[V]:
+        return self._whole().values()
+
+    def items(self) -> ItemsView[K, V]:
+        return self._whole().items()
+
+    def __eq__(self, other: object) -> bool:
+        return self._whole() == (other._whole() if isinstance(other, _Entries) else other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping
+
+
+class Single(_Entries[K, V], Struct, metaclass=_Meta, frozen=True, gc=False, eq=False):
+    """One entry, which is what most have: a dict of it would take six times the memory."""
+
+    _key: K
+    _value: V
+
+    def __getitem__(self, key: K) -> V:
+        if key == self._key:
+            return self._value
+        raise KeyError(key)
+
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+    @overload
+    def get(self, key: K, /, default: V | D) -> V | D: ...
+    def get(self, key: K, default: V | D | None = None) -> V | D | None:
+        return self._value if key == self._key else default
+
+    def __contains__(self, key: object) -> bool:
+        return key == self._key
+
+    def __len__(self) -> int:
+        return 1
+
+    def _whole(self) -> Mapping[K, V]:
+        return {self._key: self._value}
+
+
+class Persistent(_Entries[K, V], Struct, metaclass=_Meta, frozen=True, gc=False, eq=False):
+    """Any number of entries."""
 
     _old: Mapping[K, V]
     _new: dict[K, V]
@@ -55,30 +108,18 @@ class Persistent(
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._whole())
-
-    def keys(self) -> KeysView[K]:
-        return self._whole().keys()
-
-    def values(self) -> ValuesView[V]:
-        return self._whole().values()
-
-    def items(self) -> ItemsView[K, V]:
-        return self._whole().items()
-
-    def __eq__(self, other: object) -> bool:
-        return self._whole() == (other._whole() if isinstance(other, Persistent) else other)
-
     def _whole(self) -> Mapping[K, V]:
-        return {**self._old, **self._new} if self._old else self._new
+        return {**self._old, **self._new}
 
 
 def put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
     """The mapping with one entry more, or another value for it; the given one stays as it was, and
     must not be changed any more either."""
+    if not mapping:
+        return Single(key, value)
     if type(mapping) is not Persistent:
-        return Persistent(mapping, {key: value}, len(mapping) + (key not in mapping))
+        old = mapping._whole() if type(mapping) is Single else mapping
+        return Persistent(old, {key: value}, len(old) + (key not in old))
     old, new = mapping._old, mapping._new
     length = mapping._length + (key not in new and key not in old)
     if len(new) < NEW_MOST:

@@ -39,6 +39,8 @@ def test_it_is_what_a_copied_dict_would_be(
 def test_two_with_the_same_entries_are_equal() -> None:
     one, other = put(put({}, "a", 1), "b", 2), put({"a": 1}, "b", 2)
     assert one == other
+    assert put({}, "a", 1) == put({}, "a", 1) == {"a": 1}
+    assert put({}, "a", 1) != put({}, "a", 2)
     assert one != put(other, "b", 3)
 
 
@@ -48,6 +50,8 @@ def test_a_missing_key_is_a_key_error() -> None:
     assert "b" not in mapping
     with pytest.raises(KeyError, match="b"):
         mapping["b"]
+    with pytest.raises(KeyError, match="c"):
+        put(mapping, "b", 1)["c"]
 
 
 def test_a_change_copies_little() -> None:
@@ -63,6 +67,8 @@ def test_a_change_copies_little() -> None:
 
 def test_the_garbage_collector_does_not_visit_it() -> None:
     """Nor a dict that holds it: what has a hundred thousand of them would stop everybody."""
-    mapping = put({}, "a", "b")
-    assert not gc.is_tracked(mapping)
-    assert not gc.is_tracked({"outer": mapping})
+    single = put({}, "a", "b")
+    several = put(single, "b", "c")
+    for mapping in (single, several):
+        assert not gc.is_tracked(mapping)
+        assert not gc.is_tracked({"outer": mapping})
