@@ -12,7 +12,7 @@ from realtime.alpaca.pacing import TICK_S, Bucket
 PER_S = 100
 """Readings of two requests each; 200 requests a second are an eighth of a core."""
 
-AT_ONCE = 20
+AT_ONCE = 5
 
 
 class Turns:
