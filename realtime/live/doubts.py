@@ -18,6 +18,8 @@ log = get_logger()
 
 GRACE_S = 2.0
 RETRY_S = 5.0
+BY_ID_MOST = 5
+"""Orders that are asked for by id although everything is read as well."""
 PENDING_MOST = 200
 """More doubts than this at once are one doubt about everything."""
 
@@ -76,12 +78,13 @@ class Doubts:
         state = self._replica.record.state
         still_open = [d for d in pending if is_open_question(state, d)]
         gaps = [d for d in still_open if d.kind in ("fills_gap", "position_gap")]
-        if everything is not None or gaps:
-            await self._replica.read_everything(everything or gaps[0].kind)
-        elif still_open:
-            ids = _ids(state, still_open)
+        ids, reads_all = _ids(state, still_open), everything is not None or bool(gaps)
+        if ids and (not reads_all or len(ids) <= BY_ID_MOST):
+            # Also where everything is read: lists lag, what is asked for by its id does not.
             await self._replica.read_orders(ids, still_open[0].kind)
-        elif not self._pending:
+        if reads_all:
+            await self._replica.read_everything(everything or gaps[0].kind)
+        elif not still_open and not self._pending:
             self._replica.settle_orders()
 
 
