@@ -5,6 +5,7 @@ import gc
 import traceback
 import warnings
 from collections import Counter
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -208,7 +209,7 @@ class _History:
 
     async def _look(self, label: str, now: float) -> None:
         self._reads.look(await self._ask(f"/realtime/dashboard/{label}"), now)
-        self._states.look(self._store.get(label), self._keeper.starts[-1].at, now)
+        self._states.look(self._store.get(label), now)
 
     async def _look_at_links(self, now: float) -> None:
         self._links.watch(now)
@@ -243,10 +244,13 @@ class _History:
             await self._keeper.stop(kill=False)  # the operator has put new keys in
             await self._keeper.start()
         await self._until_equal()
-        began = self._keeper.starts[-1].at
         for record in self._store:
-            check_executions(self._broker, record, lambda id_: self._ledger.born(id_) < began)
+            began = self._patience.first_live(record.profile.label)
+            check_executions(self._broker, record, partial(self._is_from_before, began))
         self._watch()
+
+    def _is_from_before(self, began: float, order_id: str) -> bool:
+        return self._ledger.born(order_id) < began
 
     async def _until_settled(self) -> None:
         loop = asyncio.get_running_loop()

@@ -67,6 +67,10 @@ class Patience:
             self._running.add(label)
             self._began[label].append(at)
 
+    def first_live(self, label: str) -> float:
+        """When an account that is live became so for the first time in this run."""
+        return self._began[label][-1]
+
     def is_untouched(self, label: str, at: float) -> bool:
         """Whether nothing at all has happened to an account so far, to speak of."""
         return not any(act.at <= at + 1 for act in self._all_acts[label])

@@ -8,7 +8,7 @@ from msgspec.json import Decoder
 
 from realtime.simulator.exchange.engine import Exchange
 from tests.world.ledger import CLOSED, Ledger, Told, micros
-from tests.world.oracles.patience import HEALTHY_S, Patience
+from tests.world.oracles.patience import FOUND_S, HEALTHY_S, Patience
 from tests.world.oracles.violation import Violation
 
 RECENT = 100
@@ -193,11 +193,12 @@ class Reads:
         return bool(self._exchange._account(label).orders[told.order_id].is_terminal)
 
     def _has_moved(self, label: str, told: Told, at: float) -> bool:
-        """Whether the position still shows that there was a fill."""
+        """Whether the position still shows that there was a fill: to who has missed others before
+        it, too, which together may have been for nothing."""
         order = told.update.data["order"]
         assert isinstance(order, dict)
         course = self._ledger.position(label, str(order["symbol"]).replace("/", ""))
-        return course.within(told.at - 1e-9, at)[:1] != course.within(at, at)
+        return course.within(at, at)[0] not in course.within(told.at - FOUND_S, told.at - 1e-9)
 
     def _check_money(self, seen: Seen, at: float) -> None:
         label = seen.account_id

@@ -27,15 +27,15 @@ class States:
         self._patience = patience
         self._clocks = clocks
 
-    def look(self, record: Record, since: float, at: float) -> None:
-        """Judge a record; `since`: loop time at which this run of the daemon began."""
+    def look(self, record: Record, at: float) -> None:
+        """Judge a record."""
         if not record.link.is_live:
             return
         label = record.profile.label
         if self._patience.is_untouched(label, at):
             self._check_confirmed(record, at)
         if "orders" not in record.state.provisional and self._patience.has_activities(label, at):
-            self._check_explained(record, since, at)
+            self._check_explained(record, at)
 
     def _check_confirmed(self, record: Record, at: float) -> None:
         fills = (t for t in reversed(self._ledger.told[record.profile.label]) if t.is_fill)
@@ -45,8 +45,9 @@ class States:
             said = f"a fill of {at - due.at:.1f} s ago, money read {at - confirmed_s:.1f} s ago"
             raise Violation("confirmed", f"{record.profile.label}: {said}")
 
-    def _check_explained(self, record: Record, since: float, at: float) -> None:
+    def _check_explained(self, record: Record, at: float) -> None:
         label, state = record.profile.label, record.state
+        since = self._patience.first_live(label)
         for told in self._ledger.last_events(label, at):
             order = state.orders.get(OrderId(told.order_id))
             if order is None or order.order_class == "mleg" or not self._is_due(label, told, at):
