@@ -35,7 +35,16 @@ from realtime.core.model import (
 from realtime.core.orders import evict, flatten, is_late, is_later, outranks
 from realtime.core.persistent import put
 from realtime.core.positions import after_execution
-from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution, PositionKey, marked
+from realtime.core.state import (
+    LAG_S,
+    MONEY,
+    ORDERS,
+    UNSURE_S,
+    AccountState,
+    Execution,
+    PositionKey,
+    marked,
+)
 from realtime.core.times import NEVER, microseconds, nanoseconds
 
 KNOWN_EVENTS = frozenset(
@@ -66,9 +75,6 @@ KNOWN_EVENTS = frozenset(
 
 CRYPTO_FEE_MOST = number("0.01")
 """A crypto buy credits the position less than it executed: the fee stays in the coin."""
-
-UNSURE_US = 1_000_000
-"""How far off what we know of the broker's clock may be: it is dated in whole seconds."""
 
 DoubtKind = Literal[
     "fills_gap",
@@ -329,7 +335,7 @@ def _move_positions(
         if not fits:
             detail = f"{symbol} was {old.qty if old else 0}, is {qty} as of {execution.at}"
             doubts.append(Doubt("position_gap", execution.order_id, detail))
-            if microseconds(execution.at) < positions_read_at + UNSURE_US:
+            if microseconds(execution.at) < positions_read_at + UNSURE_S * 1_000_000:
                 continue  # REST told of more since then, or of a split
         if not undoes and _is_overtaken(before, state, update, execution):
             detail = f"{symbol} executed {execution.at}, and again before we heard"

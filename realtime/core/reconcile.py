@@ -33,12 +33,9 @@ from realtime.core.orders import (
     outranks,
 )
 from realtime.core.persistent import put
-from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution
+from realtime.core.state import LAG_S, MONEY, ORDERS, UNSURE_S, AccountState, Execution
 from realtime.core.times import NEVER, microseconds, nanoseconds
 from realtime.core.undone import take_back
-
-UNSURE_S = 1.0
-"""How far off what we know of the broker's clock may be: it is dated in whole seconds."""
 
 DifferenceKind = Literal[
     "order_missing",

@@ -17,6 +17,9 @@ CLOSED_ORDERS_KEPT = 500
 LAG_S = 10.0
 """How long REST positions and account may be behind the stream (Alpaca-API issue 276)."""
 
+UNSURE_S = 1.0
+"""How far off what we know of the broker's clock may be: it is dated in whole seconds."""
+
 NOTHING_PROVISIONAL: frozenset[str] = frozenset()
 MONEY = frozenset({"account", "positions"})
 """The parts that a fill makes provisional until REST has confirmed them."""

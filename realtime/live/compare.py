@@ -20,6 +20,7 @@ from contextlib import suppress
 from realtime.core.model import OrderId, TradeUpdate
 from realtime.core.orders import flatten
 from realtime.core.reconcile import Difference, Reconciled
+from realtime.core.state import UNSURE_S
 from realtime.core.times import microseconds
 from realtime.errors import BrokerError, Deaf, LinkError, ProtocolViolation
 from realtime.live.pace import Pace
@@ -35,8 +36,6 @@ LEAST_S = 10.0
 """Between two comparisons, however often somebody asks."""
 SPREAD = 0.25
 """Each wait is drawn from ±25 %: the accounts of a farm do not compare in step."""
-UNSURE_S = 1.0
-"""How far off what we know of the broker's clock may be: it is dated in whole seconds."""
 GRACE_S = 5.0
 """How long a frame may be on its way after REST knows; healthy delivery takes about 50 ms."""
 

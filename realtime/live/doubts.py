@@ -7,7 +7,7 @@ remains is read: an order by its id, everything when an execution or a position 
 import asyncio
 from collections.abc import Iterable
 
-from realtime.core.apply import Doubt, is_open_question
+from realtime.core.apply import GAPS, Doubt, is_open_question
 from realtime.core.model import OrderId
 from realtime.core.state import MONEY, ORDERS, AccountState
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
@@ -77,7 +77,7 @@ class Doubts:
     async def _answer(self, pending: list[Doubt], everything: str | None) -> None:
         state = self._replica.record.state
         still_open = [d for d in pending if is_open_question(state, d)]
-        gaps = [d for d in still_open if d.kind in ("fills_gap", "position_gap")]
+        gaps = [d for d in still_open if d.kind in GAPS]
         ids, reads_all = _ids(state, still_open), everything is not None or bool(gaps)
         if ids and (not reads_all or len(ids) <= BY_ID_MOST):
             # Also where everything is read: lists lag, what is asked for by its id does not.

@@ -2,9 +2,9 @@
 
 After fills, coalesced: one reading in flight and at most one waiting, never two within `GAP_S`, and
 each in its turn (`live.turns`); so 200 fills in a second cost a handful of calls, and the last
-state is read. Because REST may lag the
-stream by about ten seconds, one more reading follows `LAG_S` after the last fill and after every
-snapshot. Without fills prices still move equity: every `every_s` the money is read anyway.
+state is read. Because REST may lag the stream by about ten seconds, one more reading follows
+`LAG_S` after the last fill and after every snapshot. Without fills prices still move equity: every
+`every_s` the money is read anyway.
 """
 
 import asyncio

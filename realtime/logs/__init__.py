@@ -25,7 +25,6 @@ from realtime.logs.file import LogFile
 from realtime.logs.logger import Logger
 from realtime.logs.output import Output
 from realtime.logs.sentences import printable, sentence
-from realtime.secret import is_secret
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
@@ -174,7 +173,7 @@ def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]
         "account": plain(event.pop("account", None)),
     }
     for name, value in event.items():
-        said = name if name.isidentifier() and not is_secret(name) else conceal(name)
+        said = conceal(name)
         if said not in facts:
             facts[said] = plain(value)
     return facts

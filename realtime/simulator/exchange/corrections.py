@@ -163,15 +163,7 @@ def _rename_position(account: Account, asset: Asset, renamed: Asset, qty: Decima
     account.positions[renamed.symbol] = account.positions[asset.symbol].renamed(renamed)
     account.note_flow(at, asset.symbol, -qty)
     account.note_flow(at, renamed.symbol, qty)
-    account.journal.record(
-        "NC",
-        at,
-        account.identity.uuid(),
-        net_amount="0",
-        symbol=renamed.symbol,
-        qty=plain(qty),
-        description=f"{asset.symbol} is now {renamed.symbol}",
-    )
+    _record_move(account, "NC", at, renamed, qty, f"{asset.symbol} is now {renamed.symbol}")
 
 
 def _split_position(account: Account, asset: Asset, ratio: int) -> None:
@@ -180,12 +172,19 @@ def _split_position(account: Account, asset: Asset, ratio: int) -> None:
     before = position.qty
     position.split(Decimal(ratio))
     account.note_flow(at, asset.symbol, position.qty - before)
+    _record_move(account, "SPLIT", at, asset, position.qty - before, f"{ratio} for 1 split")
+
+
+def _record_move(
+    account: Account, kind: str, at: int, asset: Asset, qty: Decimal, description: str
+) -> None:
+    """Write into the journal that shares came without money."""
     account.journal.record(
-        "SPLIT",
+        kind,
         at,
         account.identity.uuid(),
         net_amount="0",
         symbol=asset.symbol,
-        qty=plain(position.qty - before),
-        description=f"{ratio} for 1 split",
+        qty=plain(qty),
+        description=description,
     )

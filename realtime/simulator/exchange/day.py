@@ -51,6 +51,12 @@ def change_hours(floor: Floor, mode: str) -> None:
         _expire_day_orders(floor)
 
 
+def end_day(floor: Floor) -> None:
+    """End the trading day whatever the clock says, and begin the next."""
+    close_session(floor, floor.now(), stops_trading=False)
+    open_session(floor)
+
+
 def open_session(floor: Floor) -> None:
     """Send queued orders to the venue; opening-auction orders trade now or never."""
     for account, order in _open_orders(floor):

@@ -28,12 +28,7 @@ from realtime.simulator.exchange.corrections import (
     rename,
     split,
 )
-from realtime.simulator.exchange.day import (
-    change_hours,
-    close_session,
-    open_session,
-    ring_bells,
-)
+from realtime.simulator.exchange.day import change_hours, end_day, ring_bells
 from realtime.simulator.exchange.decimals import plain
 from realtime.simulator.exchange.documents import account_document, position_document, rest_order
 from realtime.simulator.exchange.floor import Floor, Quirks, TradeUpdate
@@ -272,8 +267,7 @@ class Exchange:
 
     def end_day(self) -> None:
         """End the trading day now, whatever the clock says, and begin the next."""
-        close_session(self._floor, self._floor.now(), stops_trading=False)
-        open_session(self._floor)
+        end_day(self._floor)
 
     def deposit(self, label: str, amount: str) -> None:
         """Move cash in, or out if negative, without an event on the stream."""
