@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 
 from bench.machine import pin, waited_s
-from realtime.app import running
-from realtime.cli.world import real_world, run_in_loop, settle_memory
 from realtime.config import load
-from realtime.logs import configure
-from realtime.store import Change
+from realtime.runtime.daemon import running
+from realtime.runtime.environment import real_world, run_in_loop, settle_memory
+from realtime.store.store import Change
+from realtime.telemetry.log import configure
 
 LIMIT_S = 120
 START_S = 300

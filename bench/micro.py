@@ -11,13 +11,13 @@ from msgspec import structs
 
 from bench import frames
 from bench.query_servers import filled_store
-from realtime.alpaca.wire import decode_frame
+from realtime.api.documents.document_cache import ENCODER
+from realtime.api.documents.documents import Views
+from realtime.broker.codec import decode_frame
 from realtime.core.apply import apply
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import AccountState
-from realtime.store import Store
-from realtime.views.documents import Views
-from realtime.views.rendering import ENCODER
+from realtime.store.store import Store
 
 ALPHA = AccountLabel("alpha")
 SCENES = 300

@@ -26,9 +26,9 @@ from bench.children import free_port, module
 from bench.machine import pin
 from realtime.accounts import Accounts
 from realtime.config.settings import AccountSettings, OrdersSettings, Settings
-from realtime.logs import configure
 from realtime.orders.results import Placed
 from realtime.secret import Credentials, Secret
+from realtime.telemetry.log import configure
 
 AWAY_S = 0.05
 """The broker's answer takes so long, beside what it has to compute."""

@@ -15,15 +15,15 @@ from msgspec import convert
 
 from bench import frames
 from bench.machine import pin
+from realtime.api.app import build
+from realtime.api.documents.documents import Views
+from realtime.api.fastpath.runner import PLANS
+from realtime.api.listener import serve
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.core.state import AccountState
-from realtime.logs import configure
-from realtime.server.app import build
-from realtime.server.listen import serve
-from realtime.server.runner import PLANS
-from realtime.store import Profile, Store
-from realtime.views.documents import Views
+from realtime.store.store import Profile, Store
+from realtime.telemetry.log import configure
 
 PATH = "/realtime/dashboard/alpha"
 POSITIONS, ORDERS = 5, 10

@@ -7,15 +7,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from realtime.accounts import Accounts as Accounts
-    from realtime.orders.refusal import Declined as Declined
-    from realtime.orders.refusal import Unresolved as Unresolved
+    from realtime.orders.errors import Declined as Declined
+    from realtime.orders.errors import Unresolved as Unresolved
     from realtime.orders.results import Placed as Placed
 else:
     _PLACES = {
         "Accounts": "realtime.accounts",
-        "Declined": "realtime.orders.refusal",
+        "Declined": "realtime.orders.errors",
         "Placed": "realtime.orders.results",
-        "Unresolved": "realtime.orders.refusal",
+        "Unresolved": "realtime.orders.errors",
     }
 
     def __getattr__(name: str) -> object:

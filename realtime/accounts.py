@@ -23,20 +23,20 @@ from typing import Self, TypeVar
 
 import aiohttp
 
-from realtime.alpaca.pacing import Farm, Pacer
-from realtime.alpaca.rest import Rest
-from realtime.alpaca.warm import keeping_warm
+from realtime.broker.rate_limiter import Farm, Pacer
+from realtime.broker.rest_client import Rest
+from realtime.broker.warm_connections import keeping_warm
 from realtime.config import Settings, load
 from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
 from realtime.errors import ConfigError, RealtimeError
-from realtime.orders.floor import Floor, open_floor
+from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.order_request import Changes, Placement, read_value
 from realtime.orders.principal import Principal
-from realtime.orders.refusal import Declined, Unresolved
 from realtime.orders.results import AccountClosing, Placed
-from realtime.orders.seats import Seat
-from realtime.orders.ticket import Changes, Placement, read_value
-from realtime.seating import permit_of, rules_of
+from realtime.orders.trading_accounts import Seat
+from realtime.orders.trading_service import Floor, open_floor
+from realtime.runtime.risk_settings import permit_of, rules_of
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-API, COMPAT, BROWSER = HERE / "api", HERE / "compat", HERE / "browser"
+API, COMPAT, BROWSER = HERE / "conformance", HERE / "compat", HERE / "browser"
 NO_STRANGERS = "schemathesis is not installed: pip install -c constraints.txt -e '.[dev,api]'"
 NO_BROWSER = "no playwright or no Chromium: EXTRAS=dev,top,browser and apt-get install chromium"
 NO_SDK = "alpaca-py is not installed: pip install -c constraints.txt -e '.[dev,compat]'"

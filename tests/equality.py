@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tests.farm import Farm
+from tests.fleet import Farm
 
 ABSENT = "(absent)"
 KEYS = {"positions": "symbol", "orders": "id"}

@@ -14,10 +14,10 @@ from realtime.accounts import Accounts
 from realtime.config.settings import OrdersSettings
 from realtime.core.model import Account
 from realtime.errors import Refused
-from realtime.orders.refusal import Declined
+from realtime.orders.errors import Declined
 from realtime.orders.results import Placed
 from realtime.simulator.app import Simulator
-from tests.farm import settings_for
+from tests.fleet import settings_for
 from tests.orders.trading import broker
 from tests.virtual import VirtualConnector, run, wall_clock
 

@@ -9,7 +9,7 @@ from realtime.core.state import LAG_S
 from realtime.simulator.app import Simulator
 from tests import virtual
 from tests.equality import unequal
-from tests.farm import farm
+from tests.fleet import farm
 
 ACCOUNTS = 50
 EVENTS_A_SECOND = 120.0

@@ -7,10 +7,10 @@ from itertools import islice
 import msgspec
 
 from bench.frames import ACCOUNT, SYMBOLS, Telling, order_json, position_json
-from realtime.alpaca.wire import decode_account, decode_frame, decode_orders, decode_positions
+from realtime.broker.codec import decode_account, decode_frame, decode_orders, decode_positions
 from realtime.core.apply import apply
 from realtime.core.model import TradeUpdate
-from realtime.core.orders import EVICTION_SLACK
+from realtime.core.order_versions import EVICTION_SLACK
 from realtime.core.reconcile import Snapshot, reconcile
 from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, AccountState
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from realtime.api.handlers.order_problems import ORDER_KINDS
+from realtime.api.order_routes import TRADE_ROUTES
 from realtime.config import load
 from realtime.config.settings import OrderLimits
-from realtime.server.trading.kinds import ORDER_KINDS
-from realtime.server.trading.routes import TRADE_ROUTES
 from realtime.simulator.app import Simulator
 from realtime.simulator.write_config import write_config
 

@@ -17,12 +17,12 @@ import msgspec
 import pytest
 import yaml
 
+from realtime.api.documents.accounts import AccountRow
+from realtime.api.documents.summary import SummaryDocument
 from realtime.core.model import AccountLabel, TradeUpdate
-from realtime.store import Store
-from realtime.views.accounts import AccountRow
-from realtime.views.summary import SummaryDocument
-from tests.server.reader import Clock, Reader, reading
-from tests.views.made import NOW, farm, order
+from realtime.store.store import Store
+from tests.api.documents.made import NOW, farm, order
+from tests.api.reader import Clock, Reader, reading
 
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
 DAEMON = "http://127.0.0.1:8090"

@@ -7,17 +7,17 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec import Struct, structs
 
-from realtime.app import Daemon, running
-from realtime.config.changes import Changes
 from realtime.config.settings import AccountSettings, Settings
+from realtime.config.settings_diff import Changes
 from realtime.core.model import AccountLabel
 from realtime.errors import ConfigError
-from realtime.following import ROTATED_WITHIN_S
+from realtime.runtime.account_registry import ROTATED_WITHIN_S
+from realtime.runtime.daemon import Daemon, running
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
-from realtime.store import Change
+from realtime.store.store import Change
 from tests import virtual
-from tests.farm import settings_for
+from tests.fleet import settings_for
 
 
 class Scene(Struct):

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 from msgspec import Struct, structs
 
-from realtime.app import Daemon, running
 from realtime.auth.keys import secrets_of
-from realtime.cli.world import real_world
 from realtime.config.settings import AuthSettings, Settings
+from realtime.runtime.daemon import Daemon, running
+from realtime.runtime.environment import real_world
 from realtime.simulator.app import Simulator
+from tests.api.guarded import Raw, get, read_answer
 from tests.auth.made import OTHER_SECRET, SECRET, claims, signed
-from tests.farm import settings_for
-from tests.server.guarded import Raw, get, read_answer
+from tests.fleet import settings_for
 
 SOON = int(time.time()) + 600
 CLAIMS = claims(account_id="alpha", exp=SOON)

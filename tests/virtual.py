@@ -13,7 +13,7 @@ import aiohttp
 import async_solipsism
 from aiohttp.client_proto import ResponseHandler
 
-from realtime.app import World
+from realtime.runtime.daemon import World
 
 T = TypeVar("T")
 

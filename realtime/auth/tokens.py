@@ -11,9 +11,9 @@ import msgspec
 from jwt import PyJWS, PyJWTError
 from msgspec import Meta, Struct
 
+from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import Key
 from realtime.auth.principal import PERMISSIONS, Permission, Principal
-from realtime.auth.refusals import TokenRefused
 
 TOKEN_MOST = 4000
 """Letters of a token; with its name it must fit into a cookie, of which browsers keep 4096."""

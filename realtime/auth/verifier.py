@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import Key
 from realtime.auth.principal import Principal
-from realtime.auth.refusals import TokenRefused
 from realtime.auth.tokens import Rules, believe
 
 REMEMBERED = 4096

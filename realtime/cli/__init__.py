@@ -58,7 +58,7 @@ class Commands(click.Group):
 
 
 def _imported(name: str) -> click.Command:
-    module_name = f"realtime.cli.{name}"
+    module_name = f"realtime.cli.commands.{name}"
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

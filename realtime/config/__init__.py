@@ -3,7 +3,7 @@
 `load` is the door. Files and environment are read nowhere else in the program.
 """
 
-from realtime.config.loading import load
+from realtime.config.loader import load
 from realtime.config.settings import (
     LIVE_URL,
     PAPER_URL,

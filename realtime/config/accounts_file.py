@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from realtime.config import environment, values
+from realtime.config import environment
+from realtime.config import validators as values
 from realtime.config.auth_section import AUTH, SOURCES, AuthSection
 from realtime.config.problems import Problem, WrongValue, dotted, nearest, shown
 from realtime.config.settings import (

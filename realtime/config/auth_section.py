@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from realtime.auth.keys import Key, key_set_of, public_keys_of, secrets_of, want_crypto
 from realtime.auth.tokens import Rules
-from realtime.config import toml_file, values
-from realtime.config.privacy import exposed
+from realtime.config import toml_file
+from realtime.config import validators as values
+from realtime.config.file_permissions import exposed
 from realtime.config.problems import Problem
 from realtime.config.settings import AuthSettings
 from realtime.errors import ConfigError

@@ -10,10 +10,10 @@ from msgspec import Struct, structs
 
 from realtime.config import toml_file
 from realtime.config.environment import KEY_NAMES, keys_given, variable
-from realtime.config.privacy import exposed
+from realtime.config.file_permissions import exposed
 from realtime.config.problems import Problem, WrongValue, dotted, nearest
 from realtime.config.settings import AccountSettings
-from realtime.config.values import key
+from realtime.config.validators import key
 from realtime.secret import Credentials, Secret
 
 ENVIRONMENT = "environment"

@@ -23,7 +23,6 @@ from realtime.core.executions import (
     is_undoing,
     unexplained,
 )
-from realtime.core.groups import lacks_legs
 from realtime.core.model import (
     Order,
     OrderId,
@@ -32,8 +31,9 @@ from realtime.core.model import (
     TradeUpdate,
     position_symbol,
 )
-from realtime.core.orders import evict, flatten, is_late, is_later, outranks
-from realtime.core.persistent import put
+from realtime.core.order_groups import lacks_legs
+from realtime.core.order_versions import evict, flatten, is_late, is_later, outranks
+from realtime.core.persistent_map import put
 from realtime.core.positions import after_execution
 from realtime.core.state import (
     LAG_S,
@@ -45,7 +45,7 @@ from realtime.core.state import (
     PositionKey,
     marked,
 )
-from realtime.core.times import NEVER, microseconds, nanoseconds
+from realtime.core.timestamps import NEVER, microseconds, nanoseconds
 
 KNOWN_EVENTS = frozenset(
     {

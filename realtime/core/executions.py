@@ -12,7 +12,7 @@ from msgspec import structs
 
 from realtime.core.decimals import ZERO, number, plain
 from realtime.core.model import ExecutionId, LegFill, Order, OrderId, TradeUpdate
-from realtime.core.persistent import put
+from realtime.core.persistent_map import put
 from realtime.core.state import AccountState, Execution
 
 UNDOING = frozenset({"trade_bust", "trade_correct"})

@@ -12,10 +12,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from realtime.core.decimals import number
-from realtime.core.disputes import disputed, is_believed
 from realtime.core.executions import identity_by_quantity
-from realtime.core.groups import is_told
-from realtime.core.lagging import find_unsettled, held, is_unproven, outdate
 from realtime.core.model import (
     Account,
     FillActivity,
@@ -24,7 +21,8 @@ from realtime.core.model import (
     Position,
     Symbol,
 )
-from realtime.core.orders import (
+from realtime.core.order_groups import is_told
+from realtime.core.order_versions import (
     contradicts,
     evict,
     flatten,
@@ -32,10 +30,12 @@ from realtime.core.orders import (
     is_forgotten,
     outranks,
 )
-from realtime.core.persistent import put
+from realtime.core.persistent_map import put
+from realtime.core.position_lag import find_unsettled, held, is_unproven, outdate
+from realtime.core.reversals import take_back
 from realtime.core.state import LAG_S, MONEY, ORDERS, UNSURE_S, AccountState, Execution
-from realtime.core.times import NEVER, microseconds, nanoseconds
-from realtime.core.undone import take_back
+from realtime.core.timestamps import NEVER, microseconds, nanoseconds
+from realtime.core.version_conflicts import disputed, is_believed
 
 DifferenceKind = Literal[
     "order_missing",

@@ -16,22 +16,22 @@ from msgspec import structs
 
 from realtime.core.model import Order
 from realtime.errors import RealtimeError
-from realtime.orders import rules
-from realtime.orders.cancels import Cancels
-from realtime.orders.dealer import Dealer, unasked
-from realtime.orders.derived import changed, closing_order
-from realtime.orders.guards import Guards
-from realtime.orders.halts import Halts
+from realtime.orders import validation as rules
+from realtime.orders.cancellation import Cancels
+from realtime.orders.derived_orders import changed, closing_order
+from realtime.orders.errors import Declined, Unresolved, malformed
+from realtime.orders.executor import REMEMBERED, Once, honest
 from realtime.orders.holdings import Holdings
+from realtime.orders.idempotency import Known, Memory, derived_id, fingerprint, read_journal
 from realtime.orders.journal import Journal
-from realtime.orders.memory import Known, Memory, derived_id, fingerprint, read_journal
-from realtime.orders.once import REMEMBERED, Once, honest
+from realtime.orders.kill_switch import Halts
+from realtime.orders.order_client import Dealer, unasked
+from realtime.orders.order_request import Changes, Placement, Ticket, spelled, wire_body
 from realtime.orders.principal import ANYONE, Principal
-from realtime.orders.refusal import Declined, Unresolved, malformed
 from realtime.orders.results import CanceledOrder, Origin, Placed
+from realtime.orders.risk import Guards
 from realtime.orders.router import Router, Standing
 from realtime.orders.routing import Candidate, Route
-from realtime.orders.ticket import Changes, Placement, Ticket, spelled, wire_body
 
 KEY_MOST = 200
 

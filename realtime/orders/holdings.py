@@ -11,8 +11,8 @@ from realtime.core.decimals import number
 from realtime.core.model import Position
 from realtime.core.state import LAG_S
 from realtime.errors import RealtimeError
-from realtime.orders.dealer import Dealer, unasked
-from realtime.orders.refusal import Declined
+from realtime.orders.errors import Declined
+from realtime.orders.order_client import Dealer, unasked
 
 
 class Holdings:

@@ -19,8 +19,8 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from realtime.errors import ConfigError
-from realtime.logs import get_logger
-from realtime.orders.refusal import Declined
+from realtime.orders.errors import Declined
+from realtime.telemetry.log import get_logger
 
 log = get_logger()
 

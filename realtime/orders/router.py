@@ -3,12 +3,12 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from realtime.logs import get_logger
-from realtime.orders.dealer import Dealer
-from realtime.orders.guards import Guards
+from realtime.orders.order_client import Dealer
+from realtime.orders.order_request import Placement
 from realtime.orders.principal import Principal
+from realtime.orders.risk import Guards
 from realtime.orders.routing import Candidate, Route, choose
-from realtime.orders.ticket import Placement
+from realtime.telemetry.log import get_logger
 
 log = get_logger()
 

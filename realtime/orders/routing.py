@@ -10,9 +10,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from realtime.orders.errors import Declined
+from realtime.orders.order_request import Strategy
 from realtime.orders.principal import Principal
-from realtime.orders.refusal import Declined
-from realtime.orders.ticket import Strategy
 
 
 class Candidate(Struct, frozen=True, kw_only=True):

@@ -6,10 +6,10 @@ from msgspec import structs
 
 from realtime.analytics.recorder import Recorder
 from realtime.core.model import AccountLabel
-from realtime.store import Store
+from realtime.store.store import Store
 from tests import virtual
-from tests.server.reader import Clock
-from tests.views.made import ACCOUNT, LIVE, LOST, NOW, farm, state_of
+from tests.api.documents.made import ACCOUNT, LIVE, LOST, NOW, farm, state_of
+from tests.api.reader import Clock
 
 ALPHA, BRAVO, DELTA = (AccountLabel(name) for name in ("alpha", "bravo", "delta"))
 WINDOW = int(NOW) - int(NOW) % 15

@@ -9,8 +9,8 @@ import jwt
 import pytest
 from jwt.algorithms import get_default_algorithms
 
+from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import KEYS_MOST, key_set_of, public_keys_of, secrets_of
-from realtime.auth.refusals import TokenRefused
 from realtime.auth.tokens import Rules, believe
 from realtime.errors import ConfigError
 from tests.auth.made import NOW, SECRET, claims, signed

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import secrets_of
-from realtime.auth.refusals import TokenRefused
 from realtime.auth.tokens import TOKEN_MOST, Rules, believe
 from tests.auth.made import NOW, OTHER_SECRET, SECRET, b64, claims, signed, unsigned
 

@@ -1,7 +1,7 @@
 import pytest
 
+from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import secrets_of
-from realtime.auth.refusals import TokenRefused
 from realtime.auth.tokens import Rules
 from realtime.auth.verifier import REMEMBERED, Verifier
 from tests.auth.made import NOW, OTHER_SECRET, SECRET, claims, signed

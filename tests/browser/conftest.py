@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
-from realtime.cli.world import real_world
+from realtime.runtime.environment import real_world
 from realtime.simulator.app import Simulator
 from tests.browser.relay import Relay, relay
-from tests.cli.test_status import settled
-from tests.farm import Farm, farm
+from tests.cli.commands.test_status import settled
+from tests.fleet import Farm, farm
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import expect
 
-from realtime.server.listen import serve
+from realtime.api.listener import serve
+from tests.api.documents.made import farm
+from tests.api.reader import Clock, application
 from tests.browser.conftest import Open, in_one_loop
-from tests.server.reader import Clock, application
-from tests.views.made import farm
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

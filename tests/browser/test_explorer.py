@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Dialog, expect
 
-from realtime.server.listen import serve
-from realtime.server.routes import ROUTES
-from realtime.server.trading.routes import TRADE_ROUTES
+from realtime.api.listener import serve
+from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.routes import ROUTES
+from tests.api.documents.made import farm
+from tests.api.reader import Clock, application
 from tests.browser.conftest import Open, in_one_loop
-from tests.server.reader import Clock, application
-from tests.views.made import farm
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

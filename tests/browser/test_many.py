@@ -10,10 +10,10 @@ import pytest
 from msgspec import structs
 from playwright.async_api import expect
 
-from realtime.store import Record, Store
+from realtime.store.store import Record, Store
+from tests.api.documents.made import ACCOUNT, LIVE, put, state_of
 from tests.browser.conftest import Open
 from tests.browser.test_states import ROWS, served, there
-from tests.views.made import ACCOUNT, LIVE, put, state_of
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.api.documents.made import farm
+from tests.api.guarded import ALL, guarded, token
+from tests.api.reader import Clock
 from tests.browser.conftest import Open, in_one_loop
-from tests.server.guarded import ALL, guarded, token
-from tests.server.reader import Clock
-from tests.views.made import farm
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

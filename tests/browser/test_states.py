@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, expect
 
+from realtime.api.listener import serve
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
-from realtime.server.listen import serve
-from realtime.store import Profile, Store
+from realtime.store.store import Profile, Store
+from tests.api.documents.made import LIVE, NOW, farm, state_of
+from tests.api.reader import Clock, application
 from tests.browser.conftest import Open, in_one_loop
-from tests.server.reader import Clock, application
-from tests.views.made import LIVE, NOW, farm, state_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

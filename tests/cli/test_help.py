@@ -13,7 +13,11 @@ from realtime import __version__, cli
 from realtime.errors import BrokerError, ConfigError, LinkError, RateLimited, Refused
 
 HEAVY = ("aiohttp", "websockets", "structlog", "uvloop", "rich", "asyncio")
-BUILT = [name for name in cli.COMMANDS if (Path(cli.__file__).parent / f"{name}.py").exists()]
+BUILT = [
+    name
+    for name in cli.COMMANDS
+    if (Path(cli.__file__).parent / "commands" / f"{name}.py").exists()
+]
 
 
 def realtime(*args: str, program: str = "") -> subprocess.CompletedProcess[str]:

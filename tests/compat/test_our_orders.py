@@ -12,7 +12,7 @@ from alpaca.trading.requests import GetOrdersRequest, MarketOrderRequest
 
 from realtime.accounts import Accounts
 from realtime.config.settings import AccountSettings, AlpacaSettings, OrdersSettings, Settings
-from realtime.orders.refusal import Declined, Unresolved
+from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.results import Placed
 from realtime.secret import Credentials, Secret
 from tests.compat.trader import Trader

@@ -10,7 +10,7 @@ from realtime.core.apply import Applied, Doubt, apply
 from realtime.core.model import ExecutionId, OrderId, TradeUpdate
 from realtime.core.reconcile import Snapshot
 from realtime.core.state import AccountState
-from realtime.core.times import microseconds
+from realtime.core.timestamps import microseconds
 from tests.core.books import ACCOUNT, Books, Lists
 from tests.core.writing import PAUSES_NS, Style, quantities
 

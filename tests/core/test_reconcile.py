@@ -13,7 +13,7 @@ from realtime.core.model import (
 )
 from realtime.core.reconcile import Difference, Snapshot, reconcile, resume
 from realtime.core.state import EMPTY, LAG_S, MONEY, ORDERS, AccountState
-from realtime.core.times import microseconds
+from realtime.core.timestamps import microseconds
 from tests.core.books import ACCOUNT, Books
 from tests.core.histories import NOW, START, essence, follow, snapshot, truth
 from tests.core.writing import MILLISECOND

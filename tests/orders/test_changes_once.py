@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from realtime.orders.refusal import Declined, Unresolved
+from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.order_request import Changes
 from realtime.orders.results import Placed
-from realtime.orders.ticket import Changes
 from realtime.simulator.app import Simulator
 from tests.orders.test_never_twice import FAULTS
 from tests.orders.trading import Desk, broker, order, trading

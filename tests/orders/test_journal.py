@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from realtime.errors import ConfigError
+from realtime.orders.errors import Declined
 from realtime.orders.journal import Journal
 from realtime.orders.principal import Principal
-from realtime.orders.refusal import Declined
 from realtime.orders.results import Placed
 from tests.orders.trading import broker, order, trading
 from tests.virtual import run, wall_clock

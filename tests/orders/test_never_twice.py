@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from realtime.alpaca.trade import Answered
-from realtime.orders.refusal import Declined, Unresolved
+from realtime.broker.order_api import Answered
+from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.order_request import wire_body
 from realtime.orders.results import Placed
-from realtime.orders.ticket import wire_body
 from tests.orders.trading import Desk, broker, order, trading
 from tests.orders.wire import wire_to
 from tests.virtual import run

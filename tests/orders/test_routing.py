@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 from msgspec import structs
 
+from realtime.orders.errors import Declined
+from realtime.orders.order_request import Placement
 from realtime.orders.principal import ANYONE, Principal
-from realtime.orders.refusal import Declined
 from realtime.orders.routing import Candidate, Route, choose
-from realtime.orders.ticket import Placement
 from tests.orders.trading import broker, order, trading
 from tests.virtual import run
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import aiohttp
 from msgspec import Struct
 
-from realtime.alpaca.channel import Channel
-from realtime.alpaca.pacing import Farm, Pacer
-from realtime.alpaca.trade import Trade
-from realtime.orders.dealer import Dealer
+from realtime.broker.http_client import Channel
+from realtime.broker.order_api import Trade
+from realtime.broker.rate_limiter import Farm, Pacer
 from realtime.orders.gateway import Gateway
-from realtime.orders.guards import Guards, Permit, Rules
 from realtime.orders.journal import Journal
+from realtime.orders.order_client import Dealer
+from realtime.orders.order_request import Placement, read_value
 from realtime.orders.principal import Limits
+from realtime.orders.risk import Guards, Permit, Rules
 from realtime.orders.routing import Candidate
-from realtime.orders.ticket import Placement, read_value
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from tests.virtual import VirtualConnector, nanosecond_clock, wall_clock

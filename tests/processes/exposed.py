@@ -11,9 +11,9 @@ from pathlib import Path
 
 from realtime.simulator.app import Simulator
 from realtime.simulator.write_config import write_config
+from tests.api.guarded import get, read_answer
 from tests.auth.made import SECRET, claims, signed
 from tests.processes.pair import STOP_S, events, free_port
-from tests.server.guarded import get, read_answer
 
 ADDRESS = "10.99.0.1"
 CONNECTIONS = 20

@@ -10,12 +10,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from realtime.server.page.files import FILES
-from realtime.server.routes import ROUTES
-from realtime.server.trading.routes import TRADE_ROUTES
+from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.routes import ROUTES
 from realtime.simulator.app import Simulator
 from realtime.simulator.credentials import secret_of
 from realtime.simulator.write_config import write_config
+from realtime.web.files import FILES
 from tests.auth.made import claims, signed
 from tests.processes.pair import STOP_S, events, free_port
 

@@ -7,16 +7,16 @@ from random import Random
 
 from msgspec import Struct
 
-from realtime.app import Daemon, World, running
-from realtime.cli.steady import SteadyClock
 from realtime.config.settings import (
     AccountSettings,
     AlpacaSettings,
     ServerSettings,
     Settings,
 )
+from realtime.runtime.daemon import Daemon, World, running
+from realtime.runtime.steady_clock import SteadyClock
 from realtime.secret import Credentials, Secret
-from realtime.store import Change, Record
+from realtime.store.store import Change, Record
 from tests.world.broker import Broker
 from tests.world.loop import WorldConnector
 from tests.world.network import Network

@@ -13,9 +13,9 @@ import aiohttp
 from msgspec import Struct
 
 from realtime.simulator.exchange.engine import TradeUpdate
-from realtime.store import Record
+from realtime.store.store import Record
 from tests.equality import unequal
-from tests.farm import Farm
+from tests.fleet import Farm
 from tests.virtual import VirtualConnector
 from tests.world import loop as world_loop
 from tests.world import records

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from realtime.store import Record
+from realtime.store.store import Record
 from tests.world.broker import Broker
 from tests.world.oracles.patience import Patience
 from tests.world.oracles.violation import Violation

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from realtime.store import Record, Store
+from realtime.store.store import Record, Store
 from tests.world.broker import Broker
 from tests.world.oracles.violation import Violation
 

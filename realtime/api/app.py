@@ -1,0 +1,150 @@
+"""The readers' edge as one aiohttp application."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from secrets import token_urlsafe
+
+from aiohttp import web
+
+from realtime.analytics.recorder import Recorder
+from realtime.api.context import Desk
+from realtime.api.dispatch import add_routes, problems
+from realtime.api.documents.documents import Views
+from realtime.api.events.broadcaster import Broadcast
+from realtime.api.fastpath.response_cache import Plans
+from realtime.api.fastpath.runner import CROWD, PLANS, REQUESTS
+from realtime.api.handlers.order_access import trade_access
+from realtime.api.handlers.order_dispatch import add_trading
+from realtime.api.handlers.reload import BROADCAST, Reload, add_reload, reload_access
+from realtime.api.metrics.exposition import Metrics
+from realtime.api.metrics.sources import Composed, Sources
+from realtime.api.response_headers import vary_with_token
+from realtime.api.routes import PREFIXES, access_table
+from realtime.api.security.authenticator import DOORKEEPER, AccessRules, Doorkeeper
+from realtime.api.security.client_limits import Addresses, Crowd
+from realtime.api.security.cors import allow_origins
+from realtime.api.security.middleware import BODY_MOST, make_guard
+from realtime.api.security.origins import Names
+from realtime.api.security.sessions import Sessions, session_access
+from realtime.orders.interface import Trading
+from realtime.store.store import Store
+from realtime.telemetry.loop_monitor import PULSE, Pulse
+from realtime.telemetry.request_stats import Requests
+from realtime.web.files import add_page
+
+
+def build(
+    store: Store,
+    views: Views,
+    *,
+    clock: Callable[[], float],
+    version: str,
+    started_at: float,
+    cors_origins: Sequence[str] = (),
+    hosts: frozenset[str] | None = None,
+    connections_per_address: int | None = None,
+    access: AccessRules = AccessRules(),  # noqa: B008 - frozen
+    make_code: Callable[[], str] = token_urlsafe,
+    broadcast: Broadcast | None = None,
+    trading: Trading | None = None,
+    reload: Reload | None = None,
+    composed: Composed = Composed(),  # noqa: B008 - frozen
+    account_metrics: bool = False,
+) -> web.Application:
+    """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
+    doorkeeper = Doorkeeper(access, clock)
+    guard = make_guard(
+        doorkeeper,
+        Names(hosts=hosts, pages=frozenset(cors_origins)),
+        {
+            **access_table(),
+            **session_access(PREFIXES),
+            **reload_access(PREFIXES),
+            **trade_access(PREFIXES),
+            **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
+        },
+    )
+    app = web.Application(middlewares=[problems, guard], client_max_size=BODY_MOST)
+    app[DOORKEEPER] = doorkeeper
+    requests = app[REQUESTS] = Requests()
+    pulse = app[PULSE] = Pulse(store.lag, requests)
+    app.cleanup_ctx.append(partial(_beating, pulse))
+    app[CROWD] = Crowd(Addresses(connections_per_address))
+    app.cleanup_ctx.append(_sweeping)
+    app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)
+    broadcast = broadcast or Broadcast(store, clock)
+    app[BROADCAST] = broadcast
+    app.cleanup_ctx.append(partial(_broadcasting, broadcast))
+    app.on_shutdown.append(partial(_end_responses, broadcast))
+    recorder = Recorder(store, clock)
+    app.cleanup_ctx.append(partial(_recording, recorder))
+    sources = Sources(
+        store=store,
+        requests=requests,
+        pulse=pulse,
+        crowd=app[CROWD],
+        broadcast=broadcast,
+        composed=composed,
+        clock=clock,
+        version=version,
+    )
+    desk = Desk(
+        store,
+        views,
+        clock=clock,
+        version=version,
+        started_at=started_at,
+        broadcast=broadcast,
+        recorder=recorder,
+        pulse=pulse,
+        metrics=Metrics(sources, each_account=account_metrics),
+    )
+    add_routes(app, desk)
+    add_page(app, PREFIXES)
+    if trading is not None:
+        add_trading(app, trading, PREFIXES, desk)
+    allow_origins(app, cors_origins)
+    if reload is not None:
+        add_reload(app, reload, PREFIXES)
+    if access.verifier is not None:
+        # Behind `allow_origins`: no page of another origin begins a session here.
+        Sessions(doorkeeper, clock, make_code).add(app, PREFIXES)
+        app.on_response_prepare.append(vary_with_token)
+    return app
+
+
+async def _broadcasting(broadcast: Broadcast, _: web.Application) -> AsyncIterator[None]:
+    """Push for as long as the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(broadcast.run(), name="broadcast")
+        yield
+        task.cancel()
+
+
+async def _beating(pulse: Pulse, _: web.Application) -> AsyncIterator[None]:
+    """Watch the loop for as long as the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(pulse.run(), name="pulse")
+        yield
+        task.cancel()
+
+
+async def _recording(recorder: Recorder, _: web.Application) -> AsyncIterator[None]:
+    """Note the accounts' equity for as long as the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(recorder.run(), name="recorder")
+        yield
+        task.cancel()
+
+
+async def _sweeping(app: web.Application) -> AsyncIterator[None]:
+    """Cut slow connections for as long as the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(app[CROWD].sweep(), name="sweep")
+        yield
+        task.cancel()
+
+
+async def _end_responses(broadcast: Broadcast, _: web.Application) -> None:
+    broadcast.close()

@@ -1,0 +1,148 @@
+"""The farm as a table: one row of figures an account."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct
+
+from realtime.api.documents.csv_format import Format
+from realtime.api.documents.filters import WHOLE_FARM, FarmLimit, Offset, ShortWord, States
+from realtime.api.documents.timestamps import instant
+from realtime.core.decimals import number, plain
+from realtime.core.model import AccountLabel
+from realtime.store.store import Record
+
+Column = Literal[
+    "configured",
+    "account_id",
+    "name",
+    "tier",
+    "paper",
+    "equity",
+    "last_equity",
+    "cash",
+    "buying_power",
+    "day_pl",
+    "positions",
+    "open_orders",
+    "connected",
+    "stale",
+    "as_of",
+]
+MONEY_COLUMNS = frozenset({"equity", "last_equity", "cash", "buying_power", "day_pl"})
+
+
+class AccountsQuery(Struct, frozen=True, kw_only=True):
+    """What a reader may ask of the table."""
+
+    state: States = ()
+    tier: Annotated[
+        tuple[ShortWord, ...], Meta(max_length=100, description="Only accounts of these tiers.")
+    ] = ()
+    account_id: Annotated[
+        tuple[ShortWord, ...],
+        Meta(max_length=1000, description="Only these accounts, by their labels."),
+    ] = ()
+    sort: Annotated[
+        Column,
+        Meta(
+            description="A column; `configured` is the configuration's order. Unknown comes last."
+        ),
+    ] = "configured"
+    order: Annotated[Literal["asc", "desc"], Meta(description="Which way `sort` goes.")] = "asc"
+    limit: FarmLimit = WHOLE_FARM
+    offset: Offset = 0
+    format: Format = "json"
+
+
+class AccountRow(Struct, frozen=True, kw_only=True):
+    """One account's figures: the broker's decimal strings, `None` while unknown."""
+
+    account_id: AccountLabel
+    name: str | None
+    tier: str | None
+    paper: bool
+    equity: str | None
+    last_equity: str | None
+    cash: str | None
+    buying_power: str | None
+    day_pl: str | None
+    positions: int | None
+    open_orders: int | None
+    connected: bool
+    stale: bool
+    as_of: str
+
+
+class _Beside(Struct, frozen=True, kw_only=True):
+    as_of: str
+    total: int
+
+
+class AccountsDocument(_Beside, frozen=True, kw_only=True):
+    """The table; `total` rows matched before `limit` and `offset`."""
+
+    accounts: list[AccountRow]
+
+
+class AccountsJson(_Beside, frozen=True, kw_only=True):
+    """The same, its rows encoded already."""
+
+    accounts: list[Raw]
+
+
+def account_row(record: Record) -> AccountRow:
+    """The row of one record."""
+    profile, state, account = record.profile, record.state, record.state.account
+    return AccountRow(
+        account_id=profile.label,
+        name=profile.name,
+        tier=profile.tier,
+        paper=profile.paper,
+        equity=account.equity if account else None,
+        last_equity=account.last_equity if account else None,
+        cash=account.cash if account else None,
+        buying_power=account.buying_power if account else None,
+        day_pl=_day_pl(account.equity, account.last_equity) if account else None,
+        positions=len(state.positions) if account else None,
+        open_orders=state.open_orders if account else None,
+        connected=record.link.is_live,
+        stale=record.link.is_stale,
+        as_of=instant(record.as_of),
+    )
+
+
+def is_wanted(record: Record, query: AccountsQuery) -> bool:
+    """Whether the query's filters let a record through."""
+    return (
+        (not query.state or record.link.state in query.state)
+        and (not query.tier or record.profile.tier in query.tier)
+        and (not query.account_id or record.profile.label in query.account_id)
+    )
+
+
+def in_order(rows: Iterable[AccountRow], query: AccountsQuery) -> list[AccountRow]:
+    """The rows sorted; those that do not know the column come last either way."""
+    column, descending = query.sort, query.order == "desc"
+    if column == "configured":
+        return list(rows)[:: -1 if descending else 1]
+    known: list[AccountRow] = []
+    unknown: list[AccountRow] = []
+    for row in rows:
+        (unknown if getattr(row, column) is None else known).append(row)
+    known.sort(key=lambda row: _comparable(row, column), reverse=descending)
+    return known + unknown
+
+
+def _comparable(row: AccountRow, column: str) -> Decimal | str | int:
+    value: str | int = getattr(row, column)
+    if isinstance(value, int):
+        return value
+    return number(value) if column in MONEY_COLUMNS else value.casefold()
+
+
+def _day_pl(equity: str | None, last_equity: str | None) -> str | None:
+    if not equity or not last_equity:
+        return None
+    return plain(number(equity) - number(last_equity))

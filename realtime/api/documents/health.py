@@ -1,0 +1,94 @@
+"""Whether the farm as a whole is well, from its records alone."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from realtime.api.documents.timestamps import instant
+from realtime.store.store import Record
+
+Condition = Literal["ok", "degraded", "starting"]
+
+
+class HealthQuery(Struct, frozen=True, kw_only=True):
+    """What a reader may ask of the health."""
+
+    strict: Annotated[bool, Meta(description="Answer 503 unless the status is `ok`.")] = False
+
+
+class Census(Struct, frozen=True, kw_only=True):
+    """The farm counted. Disabled accounts are in `total` and `disabled` only."""
+
+    total: int
+    disabled: int
+    connected: int
+    stale: int
+    untried: int
+    """Enabled accounts that have neither been read nor failed once since the start."""
+
+    @property
+    def enabled(self) -> int:
+        """Accounts that are meant to be followed."""
+        return self.total - self.disabled
+
+
+class HealthDocument(Struct, frozen=True, kw_only=True):
+    """The farm's health as of one moment."""
+
+    status: Condition
+    version: str
+    uptime_s: float
+    total_accounts: int
+    connected_accounts: int
+    stale_accounts: int
+    disabled_accounts: int
+    as_of: str
+
+
+def is_tried(record: Record) -> bool:
+    """Whether a first attempt has ended: with data, or with an error that can be shown."""
+    link = record.link
+    return (
+        record.has_data
+        or link.state in ("live", "waiting", "refused")
+        or link.reconnect_attempts > 0
+        or link.last_error_at is not None
+    )
+
+
+def take_census(records: Iterable[Record]) -> Census:
+    """Count the farm."""
+    total = disabled = connected = stale = untried = 0
+    for record in records:
+        total += 1
+        if record.link.state == "disabled":
+            disabled += 1
+            continue
+        connected += record.link.is_live
+        stale += record.link.is_stale
+        untried += not is_tried(record)
+    return Census(total=total, disabled=disabled, connected=connected, stale=stale, untried=untried)
+
+
+def condition(census: Census, *, is_ready: bool) -> Condition:
+    """In a word. An account that is added to a running farm does not make it start anew."""
+    if census.untried and not is_ready:
+        return "starting"
+    return "ok" if census.connected == census.enabled and not census.stale else "degraded"
+
+
+def health(
+    census: Census, *, is_ready: bool, version: str, started_at: float, now: float
+) -> HealthDocument:
+    """The document as of `now`; times are epoch seconds."""
+    return HealthDocument(
+        status=condition(census, is_ready=is_ready),
+        version=version,
+        uptime_s=round(max(0.0, now - started_at), 1),
+        total_accounts=census.total,
+        connected_accounts=census.connected,
+        stale_accounts=census.stale,
+        disabled_accounts=census.disabled,
+        as_of=instant(now),
+    )

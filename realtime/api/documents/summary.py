@@ -1,0 +1,59 @@
+"""The farm in a handful of figures, flat: for small consumers that show a number or two."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from realtime.api.documents.accounts import AccountRow
+from realtime.api.documents.health import Condition
+from realtime.core.decimals import number, plain
+
+
+class SummaryDocument(Struct, frozen=True, kw_only=True):
+    """Counts and sums. The money is that of the accounts that were read."""
+
+    as_of: str
+    status: Condition
+    accounts: int
+    """Enabled ones."""
+    live: int
+    stale: int
+    unread: int
+    """Enabled accounts of which nothing is known."""
+    equity: str
+    last_equity: str
+    day_pl: str
+    cash: str
+    positions: int
+    open_orders: int
+
+
+def summary(
+    rows: Iterable[AccountRow],
+    *,
+    as_of: str,
+    status: Condition,
+    accounts: int,
+    live: int,
+    stale: int,
+) -> SummaryDocument:
+    """The document of all rows; the counts are those of the health."""
+    read = [row for row in rows if row.equity is not None]
+    return SummaryDocument(
+        as_of=as_of,
+        status=status,
+        accounts=accounts,
+        live=live,
+        stale=stale,
+        unread=accounts - len(read),
+        equity=_sum(row.equity for row in read),
+        last_equity=_sum(row.last_equity for row in read),
+        day_pl=_sum(row.day_pl for row in read),
+        cash=_sum(row.cash for row in read),
+        positions=sum(row.positions or 0 for row in read),
+        open_orders=sum(row.open_orders or 0 for row in read),
+    )
+
+
+def _sum(texts: Iterable[str | None]) -> str:
+    return plain(sum((number(text) for text in texts), number(None)))

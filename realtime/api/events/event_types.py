@@ -1,0 +1,133 @@
+"""Which events a change of the store is: all that happens on the writer's path.
+
+Nothing is rendered here, and nothing computed that identity does not answer: values are replaced
+and never changed, so a part that is the same object has not changed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from realtime.core.model import Order, OrderId, TradeUpdate
+from realtime.core.order_versions import flatten
+from realtime.core.state import Execution
+from realtime.store.store import Change, Doubt, Record
+
+Kind = Literal[
+    "order", "changed", "working", "doubt", "account", "positions", "link", "row", "gap", "gone"
+]
+
+Type = Literal["order", "account", "positions", "link", "row"]
+"""What a reader can choose; `gap` and `gone` come with any choice."""
+
+KINDS: Mapping[Type, frozenset[Kind]] = {
+    "order": frozenset({"order", "changed", "working", "doubt"}),
+    "account": frozenset({"account"}),
+    "positions": frozenset({"positions"}),
+    "link": frozenset({"link"}),
+    "row": frozenset({"row"}),
+}
+ALWAYS: frozenset[Kind] = frozenset({"gap", "gone"})
+
+STATES: frozenset[Kind] = frozenset({"working", "account", "positions", "link", "row"})
+"""Of these only the newest of an account counts."""
+
+SNAPSHOT: tuple[Kind, ...] = ("link", "account", "positions", "working", "row")
+"""What a snapshot holds of each account, in this order."""
+
+
+class Corrected(Struct, frozen=True):
+    """Orders that a trade update did not tell, or not as they are."""
+
+    record: Record
+    changed: list[Order]
+    removed: list[OrderId]
+
+
+class GapFound(Struct, frozen=True):
+    """What the stream did not tell; times are epoch seconds, `None` where the executions know."""
+
+    since: float | None
+    until: float | None
+    repaired: bool
+    recovered: tuple[Execution, ...]
+
+
+Told = TradeUpdate | Corrected | GapFound | Doubt | None
+
+
+def kinds_of(change: Change) -> Iterator[tuple[Kind, Told]]:
+    """The events of a change, in the order in which a reader is to take them."""
+    before, after = change.before, change.after
+    if after is None:
+        yield "gone", None
+        return
+    for update in change.updates:
+        yield "order", update
+    if before is None:
+        for kind in SNAPSHOT:
+            yield kind, None
+        return
+    if change.doubt is not None:
+        yield "doubt", change.doubt
+    yield from _gap(change, before, after)
+    yield from _orders(change, before, after)
+    yield from _parts(before, after)
+
+
+def _gap(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
+    was, now = before.link, after.link
+    if now is not was and before.has_data:
+        if now.is_stale and not was.is_stale:
+            yield "gap", GapFound(now.stale_since, None, repaired=False, recovered=())
+            return
+        if was.is_stale and not now.is_stale:
+            recovered = change.recovered or ()
+            yield "gap", GapFound(was.stale_since, after.as_of, repaired=True, recovered=recovered)
+            return
+    if change.recovered:
+        until = None if now.is_stale else after.as_of
+        yield "gap", GapFound(None, until, repaired=until is not None, recovered=change.recovered)
+
+
+def _orders(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
+    old, new = before.state.orders, after.state.orders
+    if old is new and not change.updates:
+        return
+    if not before.has_data:
+        yield "working", None
+        return
+    told = {order.id: order for update in change.updates for order, _ in flatten(update.order)}
+    looked_at = told if change.recovered is None and change.updates else {**old, **new, **told}
+    changed, removed = [], []
+    for order_id in looked_at:
+        order = new.get(order_id)
+        heard = told.get(order_id, old.get(order_id))
+        if order is None:
+            if order_id in told or (heard is not None and not heard.is_closed):
+                removed.append(order_id)
+        elif order is not heard and order != heard:
+            changed.append(order)
+    if changed or removed:
+        yield "changed", Corrected(after, changed, removed)
+
+
+def _parts(before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
+    if before.version == after.version:
+        if before.confirmed_at != after.confirmed_at:
+            yield "account", None
+        return
+    was, now = before.state, after.state
+    link_changed = before.link is not after.link
+    trust_changed = (
+        now.provisional != was.provisional or before.link.is_stale != after.link.is_stale
+    )
+    if trust_changed or now.positions is not was.positions:
+        yield "positions", None
+    if trust_changed or now.account is not was.account:
+        yield "account", None
+    if link_changed or before.has_data != after.has_data:
+        yield "link", None
+    if link_changed or now is not was:
+        yield "row", None

@@ -1,0 +1,83 @@
+"""What a reader may ask of the push, and the subscription that it gets."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from realtime.api.context import Call, Desk
+from realtime.api.documents.accounts import AccountRow
+from realtime.api.documents.events import (
+    AccountStand,
+    Gap,
+    Gone,
+    LinkStand,
+    OrdersStand,
+    PositionsStand,
+    Unknown,
+)
+from realtime.api.documents.filters import ShortWord
+from realtime.api.events.batch import choose
+from realtime.api.events.broadcaster import Subscription
+from realtime.api.events.event_types import ALWAYS, KINDS, Type
+from realtime.api.events.sse_encoder import Heartbeat, Ready, Resync
+from realtime.api.responses import Answer
+from realtime.core.model import AccountLabel, TradeUpdate
+
+
+class ToldUpdate(TradeUpdate, frozen=True, kw_only=True):
+    """Event `order`: the trade update exactly as it came, and whose it is."""
+
+    account_id: AccountLabel
+
+
+EVENTS: Mapping[str, type[Struct]] = {
+    "order": ToldUpdate,
+    "orders": OrdersStand,
+    "unknown": Unknown,
+    "account": AccountStand,
+    "positions": PositionsStand,
+    "link": LinkStand,
+    "row": AccountRow,
+    "gap": Gap,
+    "gone": Gone,
+    "ready": Ready,
+    "resync": Resync,
+    "heartbeat": Heartbeat,
+}
+"""Event → its document."""
+
+EVERYTHING: tuple[Type, ...] = ("order", "account", "positions", "link")
+
+
+class EventsQuery(Struct, frozen=True, kw_only=True):
+    """What a reader may ask of the push."""
+
+    account_id: Annotated[
+        tuple[ShortWord, ...],
+        Meta(max_length=1000, description="Only these accounts, by their labels."),
+    ] = ()
+    types: Annotated[
+        tuple[Type, ...],
+        Meta(max_length=5, description="Only these kinds of events; `row` only if asked for."),
+    ] = EVERYTHING
+    last_event_id: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="Where to go on; the header `Last-Event-ID` is looked at first.",
+        ),
+    ] = ""
+
+
+def answer_events(desk: Desk, call: Call, query: EventsQuery) -> Answer | Subscription:
+    """A subscription. A label that no account has is a mistake, not a silent stream."""
+    for label in query.account_id:
+        desk.record(label)
+    labels = frozenset(AccountLabel(label) for label in query.account_id or desk.only or ())
+    everything = not query.account_id and desk.only is None
+    kinds = ALWAYS.union(*(KINDS[each] for each in query.types))
+    return Subscription(
+        choice=choose(None if everything else labels, kinds),
+        last_event_id=call.last_event_id or query.last_event_id,
+    )

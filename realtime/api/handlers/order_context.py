@@ -1,0 +1,109 @@
+"""What a caller sent to a route that moves money, and what is answered to it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from realtime.api.context import Desk
+from realtime.api.documents.document_cache import ENCODER
+from realtime.api.responses import JSON, Answer
+from realtime.core.model import Order
+from realtime.orders.interface import Trading
+from realtime.orders.order_request import Strategy
+from realtime.orders.principal import Principal
+from realtime.orders.results import Origin, Placed
+
+Query = TypeVar("Query", bound=Struct)
+
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Label = Annotated[str, Meta(min_length=1, max_length=64)]
+Labels = Annotated[tuple[Label, ...], Meta(max_length=1000)]
+
+NO_STORE = {"Content-Type": JSON, "Cache-Control": "no-store"}
+
+
+class Asked(Struct, Generic[Query], frozen=True, kw_only=True):
+    """One request, read."""
+
+    desk: Desk
+    trading: Trading
+    who: Principal
+    parts: Mapping[str, str]
+    """Path parameters."""
+    query: Query
+    body: bytes
+    key: str | None = None
+    """`Idempotency-Key`."""
+
+
+class AccountQuery(Struct, frozen=True, kw_only=True):
+    """Which account an order is in."""
+
+    account_id: Annotated[Label | None, Meta(description="the account, if it is known")] = None
+
+
+class AccountsQuery(Struct, frozen=True, kw_only=True):
+    """Which accounts."""
+
+    account_id: Annotated[
+        Labels | None, Meta(description="these accounts; all of them if left out")
+    ] = None
+
+
+class RoutingQuery(Struct, frozen=True, kw_only=True):
+    """Which account, by name or by a strategy."""
+
+    account_id: Annotated[Label | None, Meta(description="exactly this account")] = None
+    routing_key: Annotated[Text | None, Meta(description="equal keys go to the same account")] = (
+        None
+    )
+    strategy: Annotated[Strategy | None, Meta(description="how to choose among several")] = None
+    tier: Annotated[Text | None, Meta(description="among the accounts of this tier")] = None
+    labels: Annotated[Labels | None, Meta(description="among these accounts")] = None
+    force: Annotated[bool, Meta(description="also an account that is not live")] = False
+
+
+def order_bytes(account_id: str, order: Order, origin: Origin) -> bytes:
+    """Alpaca's order with the account and its origin in front."""
+    head = msgspec.json.encode({"account_id": account_id, "origin": origin})
+    return head[:-1] + b"," + ENCODER.encode(order)[1:]
+
+
+def placed_answer(asked: Asked[Query], placed: Placed) -> Answer:
+    """The order, and in headers how it came about."""
+    origin = asked.trading.gateway.origin(placed.account_id, placed.order)
+    return Answer(
+        body=order_bytes(placed.account_id, placed.order, origin),
+        headers={**NO_STORE, **placed_headers(placed)},
+    )
+
+
+def placed_headers(placed: Placed) -> dict[str, str]:
+    """Which account was taken, and why; whether the call came before."""
+    headers = {"X-Realtime-Account": placed.account_id}
+    if placed.route is not None:
+        headers["X-Realtime-Route"] = placed.route.reason
+    if placed.request_id is not None and placed.request_id.isprintable():
+        headers["X-Broker-Request-Id"] = placed.request_id[:128]
+    if placed.how == "replayed":
+        headers["Idempotency-Replayed"] = "true"
+    return headers
+
+
+def json_answer(document: object, status: int = 200, **headers: str) -> Answer:
+    """Any document."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status=status, body=_encode(document), headers={**NO_STORE, **sent})
+
+
+def _encode(document: object) -> bytes:
+    return msgspec.json.encode(document, enc_hook=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"no JSON for {type(value).__name__}")

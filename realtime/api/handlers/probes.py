@@ -1,0 +1,58 @@
+"""The routes that programs ask whether we are well: health, liveness, readiness."""
+
+from typing import Literal
+
+from msgspec import Struct, to_builtins
+
+from realtime.api.context import Call, Desk
+from realtime.api.documents.document_cache import ENCODER
+from realtime.api.documents.health import HealthQuery, health
+from realtime.api.handlers.account import SOON_S
+from realtime.api.parameters import NoQuery
+from realtime.api.problems import Problem
+from realtime.api.responses import JSON, Answer
+
+HEADERS = {"Content-Type": JSON, "Cache-Control": "no-store"}
+
+
+class Probe(Struct, frozen=True):
+    """The answer of a probe that is content."""
+
+    status: Literal["alive", "ready"]
+
+
+def answer_health(desk: Desk, _: Call, query: HealthQuery) -> Answer:
+    """The farm's health. With `strict`, anything but `ok` is 503 and carries the document."""
+    census, is_ready = desk.census()
+    document = health(
+        census,
+        is_ready=is_ready,
+        version=desk.version,
+        started_at=desk.started_at,
+        now=desk.clock(),
+    )
+    if query.strict and document.status != "ok":
+        raise Problem(
+            document.status,
+            f"{census.connected} of {census.enabled} accounts live, {census.stale} stale",
+            headers={"Retry-After": str(SOON_S)},
+            members={"health": to_builtins(document)},
+        )
+    return Answer(body=ENCODER.encode(document), headers=HEADERS)
+
+
+def answer_livez(desk: Desk, call: Call, _: NoQuery) -> Answer:
+    """The event loop turns: that is all this says."""
+    return Answer(body=ENCODER.encode(Probe("alive")), headers=HEADERS)
+
+
+def answer_readyz(desk: Desk, call: Call, _: NoQuery) -> Answer:
+    """Every enabled account has been tried once: read, or failed with a reason to show."""
+    census, is_ready = desk.census()
+    if not is_ready:
+        raise Problem(
+            "starting",
+            f"{census.enabled - census.untried} of {census.enabled} accounts loaded",
+            headers={"Retry-After": str(SOON_S)},
+        )
+    return Answer(body=ENCODER.encode(Probe("ready")), headers=HEADERS)

@@ -1,0 +1,53 @@
+"""The route that has the files read again, and what a change of the tokens' keys ends."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+import msgspec
+from aiohttp import web
+
+from realtime.api.events.broadcaster import Broadcast
+from realtime.api.fastpath.runner import PLANS
+from realtime.api.problems import Problem
+from realtime.api.responses import JSON, Answer, response
+from realtime.api.security.authenticator import Access
+from realtime.config.settings_diff import Changes
+from realtime.errors import ConfigError
+
+PATH = "/admin/reload"
+
+BROADCAST = web.AppKey("broadcast", Broadcast)
+"""Where an application keeps who is pushed to."""
+
+Reload = Callable[[], Awaitable[Changes]]
+"""Raises ConfigError, and then nothing has changed."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def add_reload(app: web.Application, reload: Reload, prefixes: Iterable[str]) -> None:
+    """Give the application the route; `admin` is its permission."""
+
+    async def endpoint(_: web.Request) -> web.StreamResponse:
+        try:
+            changes = await reload()
+        except ConfigError as error:
+            raise Problem("config_refused", error.message, remedy=error.remedy or None) from None
+        return response(
+            Answer(
+                body=_encode(changes), headers={"Content-Type": JSON, "Cache-Control": "no-store"}
+            )
+        )
+
+    for prefix in prefixes:
+        app.router.add_post(prefix + PATH, endpoint)
+
+
+def reload_access(prefixes: Iterable[str]) -> dict[str, Access]:
+    """Path as the router names it → what it wants."""
+    return {prefix + PATH: "admin" for prefix in prefixes}
+
+
+def revoke(app: web.Application) -> None:
+    """Believe nothing that was believed before: each token is looked at again."""
+    app[PLANS].forget()
+    app[BROADCAST].revoke()

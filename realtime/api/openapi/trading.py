@@ -1,0 +1,45 @@
+"""The table of routes that move money in the words of the description."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from realtime.api.handlers.liquidation import ClosingDocument
+from realtime.api.handlers.order_placement import BatchItem
+from realtime.api.handlers.order_problems import ORDER_KINDS
+from realtime.api.openapi.operations import Method, Operation
+from realtime.api.order_routes import TRADE_ROUTES, CanceledItem, PlacedOrder, TradeRoute
+from realtime.api.problems import KINDS, Kind
+
+ALL_KINDS: Mapping[str, Kind] = {**KINDS, **ORDER_KINDS}
+"""Every problem that any route answers."""
+
+
+PLACED = (PlacedOrder, list[BatchItem])
+
+
+def trade_operations() -> Iterator[Operation]:
+    """What can be asked under `/orders`, `/positions` and their like."""
+    for route in TRADE_ROUTES:
+        yield Operation(
+            method=cast(Method, route.method.lower()),
+            paths=route.paths,
+            summary=route.summary,
+            query=route.query,
+            document=route.document,
+            body=route.body,
+            statuses=_statuses(route),
+            is_repeatable=route.method != "GET" and route.document in PLACED,
+            problems=route.problems,
+        )
+
+
+def _statuses(route: TradeRoute[Any]) -> tuple[int, ...]:
+    """207: not all went well; 202: it goes on."""
+    if route.document is None:
+        return (204,)
+    if route.document == list[CanceledItem]:
+        return (207,)
+    if route.document == list[BatchItem]:
+        return (200, 207)
+    closes = route.document is ClosingDocument and route.paths[0].startswith("/positions")
+    return (200, 202) if closes else (200,)

@@ -1,0 +1,110 @@
+"""What the readers' edge may ask of the gateway, without knowing the broker behind it."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from msgspec import Struct
+
+from realtime.core.model import Order
+from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.order_request import Changes, Placement
+from realtime.orders.principal import Principal
+from realtime.orders.results import AccountClosing, CanceledOrder, HaltState, Origin, Placed
+from realtime.orders.routing import Candidate
+
+
+class HaltsPort(Protocol):
+    """The kill switch."""
+
+    @property
+    def state(self) -> HaltState: ...
+
+    def halt(self, scope: str | None, *, reason: str, who: str) -> HaltState: ...
+
+    def resume(self, scope: str | None, *, who: str) -> HaltState: ...
+
+
+class ClosingsPort(Protocol):
+    """Accounts that are being closed."""
+
+    @property
+    def accounts(self) -> Mapping[str, AccountClosing]: ...
+
+    def begin(self, labels: Sequence[str], who: Principal) -> None: ...
+
+    def release(self, labels: Sequence[str], who: Principal) -> list[str]: ...
+
+    async def wait(self, labels: Sequence[str], wait_s: float) -> bool: ...
+
+
+class GatewayPort(Protocol):
+    """Everything that moves money."""
+
+    def candidates(self) -> list[Candidate]: ...
+
+    def why_not(self, label: str, who: Principal) -> Declined | None: ...
+
+    def origin(self, label: str, order: Order) -> Origin: ...
+
+    async def place(self, wish: Placement, who: Principal, *, key: str | None) -> Placed: ...
+
+    async def place_all(
+        self, wishes: Sequence[Placement | Declined], who: Principal, *, key: str | None
+    ) -> list[Placed | Declined | Unresolved]: ...
+
+    async def replace(
+        self, label: str, order_id: str, changes: Changes, who: Principal, *, key: str | None
+    ) -> Placed: ...
+
+    async def cancel(self, label: str, order_id: str, who: Principal) -> None: ...
+
+    async def cancel_all(self, labels: Sequence[str], who: Principal) -> list[CanceledOrder]: ...
+
+    async def close_position(
+        self,
+        label: str,
+        symbol: str,
+        who: Principal,
+        *,
+        qty: Decimal | None,
+        percentage: Decimal | None,
+        key: str | None,
+    ) -> Placed: ...
+
+    async def find(self, label: str, client_order_id: str, who: Principal) -> Order | None: ...
+
+
+class BudgetDocument(Struct, frozen=True, kw_only=True):
+    """What is left of an account's requests to the broker, and who spent them."""
+
+    account_id: str
+    limit: int
+    remaining: int
+    orders: int
+    reads: int
+    others: int | None
+    resets_in_s: float | None
+    resting_s: float
+
+
+class Trading(Protocol):
+    """The gateway and what belongs to it."""
+
+    @property
+    def gateway(self) -> GatewayPort: ...
+
+    @property
+    def halts(self) -> HaltsPort: ...
+
+    @property
+    def closings(self) -> ClosingsPort: ...
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Accounts that can be traded, in the order of the configuration."""
+        ...
+
+    def budget(self, label: str) -> BudgetDocument | None:
+        """The budget of an account that is followed; None for any other."""
+        ...

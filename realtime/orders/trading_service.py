@@ -1,0 +1,159 @@
+"""The gateway put together for a farm: with a store beside it in the daemon, without in a library.
+
+With a store, routing knows who is live and how busy, guards know prices, a lost order is also found
+in what the stream told, and what the broker answers is seen by readers at once.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from msgspec import structs
+
+from realtime.broker.order_api import Trade
+from realtime.core.model import AccountLabel, Order, Position, position_symbol
+from realtime.orders.gateway import Gateway
+from realtime.orders.interface import BudgetDocument
+from realtime.orders.journal import Journal
+from realtime.orders.kill_switch import Halts
+from realtime.orders.liquidation import Closings
+from realtime.orders.order_client import Dealer, Held
+from realtime.orders.risk import Guards, Rules
+from realtime.orders.routing import Candidate
+from realtime.orders.trading_accounts import Seat, Seats
+from realtime.store.store import Doubt, Store
+
+
+class Floor:
+    """Gateway, kill switch, closings, budgets."""
+
+    def __init__(self, gateway: Gateway, closings: Closings, seats: Seats) -> None:
+        self.gateway = gateway
+        self.closings = closings
+        self.seats = seats
+
+    @property
+    def halts(self) -> Halts:
+        """The kill switch."""
+        return self.gateway.halts
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Accounts that can be traded, in the order of the configuration."""
+        return list(self.seats.taken)
+
+    def budget(self, label: str) -> BudgetDocument | None:
+        """The budget of an account; None for one that nobody asks the broker about."""
+        seat = self.seats.taken.get(label)
+        if seat is None:
+            return None
+        return BudgetDocument(account_id=label, **structs.asdict(seat.channel.pacer.budget))
+
+
+@asynccontextmanager
+async def open_floor(
+    seats: Mapping[str, Seat],
+    *,
+    rules: Rules,
+    audit_log: Path | None,
+    clock: Callable[[], float],
+    chance: random.Random,
+    store: Store | None = None,
+    goes_on_closing: bool = True,
+) -> AsyncIterator[Floor]:
+    """Trade for as long as the block runs. What the audit log says of before holds again."""
+
+    def deal(label: str, seat: Seat) -> Dealer:
+        return Dealer(
+            label,
+            Trade(seat.channel),
+            learn=seat.learn,
+            seen=_seen_in(store, label),
+            held=_held_in(store, label),
+            doubt=_doubt_in(store, label),
+        )
+
+    taken = Seats(seats, deal)
+    guards = Guards(rules, taken.permits, _prices(store))
+    async with (
+        Gateway(
+            taken.dealers,
+            guards=guards,
+            journal=Journal(audit_log, clock),
+            standing=lambda only: _standing(taken.taken, store, only),
+            clock=clock,
+            chance=chance,
+        ) as gateway,
+        Closings(gateway, goes_on=goes_on_closing) as closings,
+    ):
+        yield Floor(gateway, closings, taken)
+
+
+def _standing(seats: Mapping[str, Seat], store: Store | None, only: str | None) -> list[Candidate]:
+    if only is not None:
+        return [_candidate(only, seats[only], store)] if only in seats else []
+    return [_candidate(label, seat, store) for label, seat in seats.items()]
+
+
+def _candidate(label: str, seat: Seat, store: Store | None) -> Candidate:
+    record = None if store is None else store.get(label)
+    if record is None:
+        return Candidate(label=label, tier=seat.tier)
+    return Candidate(
+        label=label,
+        tier=seat.tier,
+        is_live=record.link.is_live,
+        open_orders=record.state.open_orders,
+    )
+
+
+def _seen_in(store: Store | None, label: str) -> Callable[[str], Order | None]:
+    def seen(client_order_id: str) -> Order | None:
+        record = None if store is None else store.get(label)
+        if record is None:
+            return None
+        orders = record.state.orders.values()
+        return next((o for o in orders if o.client_order_id == client_order_id), None)
+
+    return seen
+
+
+def _doubt_in(store: Store | None, label: str) -> Callable[[str, str | None], None]:
+    def doubt(client_order_id: str, order_id: str | None) -> None:
+        if store is not None:
+            told = Doubt(client_order_id=client_order_id, order_id=order_id)
+            store.doubt(AccountLabel(label), told)
+
+    return doubt
+
+
+def _held_in(store: Store | None, label: str) -> Held | None:
+    """Positions of a live account; without a store, or while it is not live, only REST tells."""
+    if store is None:
+        return None
+
+    def held(symbol: str) -> Position | None:
+        record = store.get(label)
+        if record is None or not record.link.is_live:
+            return None
+        return record.state.positions.get(position_symbol(symbol)) or Position(
+            symbol=position_symbol(symbol), qty="0"
+        )
+
+    return held
+
+
+def _prices(store: Store | None) -> Callable[[str], str | None]:
+    """Prices as positions tell them: of whichever live account holds the symbol, seconds old."""
+
+    def price_of(symbol: str) -> str | None:
+        for record in store or ():
+            if not record.link.is_live:
+                continue
+            position = record.state.positions.get(position_symbol(symbol))
+            if position is not None and position.current_price is not None:
+                return position.current_price
+        return None
+
+    return price_of

@@ -1,0 +1,224 @@
+"""The log: one event a line, JSON for machines, a sentence for a person at a terminal.
+
+Three promises: a secret never reaches a line; a line never waits for its reader; and nothing that
+happens to the stream (closed pipe, full disk) is ever raised into the program.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Protocol, TextIO, TypeVar
+
+import msgspec
+import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.processors import format_exc_info
+from structlog.typing import EventDict, WrappedLogger
+
+from realtime.errors import ConfigError
+from realtime.telemetry.log_file import LogFile
+from realtime.telemetry.log_output import Output
+from realtime.telemetry.log_sentences import printable, sentence
+from realtime.telemetry.logger import Logger
+from realtime.telemetry.redaction import conceal, plain
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "text"]
+Word = TypeVar("Word", bound=str)
+
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
+FORMATS: tuple[Format, ...] = ("json", "text")
+
+
+class Lines(Protocol):
+    """Where lines go. `lost`: how many in a row it would not take."""
+
+    lost: int
+
+    def write(self, line: str) -> None: ...
+
+
+class _Log:
+    """Where the log of this process goes, and what it lost."""
+
+    file: LogFile | None = None
+    lost = 0
+
+
+_LOGGER = Logger()
+
+
+def get_logger() -> Logger:
+    """Give the logger of a file: `log = get_logger()` at its top."""
+    return _LOGGER
+
+
+def configure(
+    level: Level = "info",
+    fmt: Format | None = None,
+    stream: TextIO | None = None,
+    clock: Callable[[], float] = time.time,
+    file: Path | None = None,
+) -> None:
+    """Send the log to a file, or a stream (stdout), as sentences if that is a terminal, else as
+    JSON.
+
+    `clock` gives epoch seconds. May be called again; the last call holds. Raises `ConfigError` if
+    the file cannot be opened.
+    """
+    stream = stream or sys.stdout
+    fmt = fmt or ("text" if file is None and stream.isatty() else "json")
+    opened = None if file is None else _opened(file)
+    if _Log.file is not None:
+        _Log.file.close()
+    _Log.file = opened
+    output: Lines = opened or Output(stream)
+    render = _text if fmt == "text" else _json
+
+    def line(logger: WrappedLogger, level_name: str, event: EventDict) -> str:
+        event = merge_contextvars(logger, level_name, event)
+        if "exc_info" in event:
+            event = format_exc_info(logger, level_name, event)
+        if output.lost:
+            event["lines_lost"] = output.lost
+        return render(_ordered(event, level_name, clock()))
+
+    lines = _Lines(output)
+
+    def write(level_name: str, event: EventDict) -> None:
+        lines.info(line(None, level_name, event))
+
+    structlog.configure(
+        processors=[line],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: lines,
+        cache_logger_on_first_use=False,
+    )
+    _LOGGER.go_straight(frozenset(LEVELS[LEVELS.index(level) :]), write, line)
+    _adopt_library_logs()
+
+
+def configure_from(
+    environ: Mapping[str, str],
+    stream: TextIO | None = None,
+    *,
+    level: Level | None = None,
+    fmt: Format | None = None,
+    file: Path | None = None,
+) -> None:
+    """Configure by `REALTIME_LOG_LEVEL`, `REALTIME_LOG_FORMAT` and `REALTIME_LOG_FILE`; where these
+    say nothing, by the arguments. Raises `ConfigError`."""
+    level = _choice(environ, "REALTIME_LOG_LEVEL", LEVELS) or level or "info"
+    fmt = _choice(environ, "REALTIME_LOG_FORMAT", FORMATS) or fmt
+    given = environ.get("REALTIME_LOG_FILE")
+    configure(level, fmt, stream, file=Path(given) if given else file)
+
+
+def look_for_file() -> None:
+    """If the log goes to a file: open it anew, should its name stand for another one by now."""
+    if _Log.file is not None:
+        _Log.file.look()
+
+
+def lines_lost() -> int:
+    """Lines that were lost since the process began."""
+    return _Log.lost
+
+
+def _opened(path: Path) -> LogFile:
+    try:
+        return LogFile(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no such name"
+        raise ConfigError(
+            f"the log {path} cannot be opened: {reason.lower()}",
+            remedy="make its directory writable, or choose another with [log] file or --log-file",
+        ) from error
+
+
+def _choice(environ: Mapping[str, str], name: str, words: tuple[Word, ...]) -> Word | None:
+    given = environ.get(name, "")
+    for word in words:
+        if given.lower() == word:
+            return word
+    if given:
+        raise ConfigError(f"{name}: expected {', '.join(words)}, got {given[:40]!r}")
+    return None
+
+
+class _Lines:
+    """What structlog calls at the end of its chain: every level writes a line."""
+
+    def __init__(self, output: Lines) -> None:
+        self._output = output
+        self.debug = self.info = self.warning = self.error = self.critical = self._write
+
+    def _write(self, line: str) -> None:
+        self._output.write(line)
+        if self._output.lost:
+            _Log.lost += 1
+
+
+def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]:
+    """Put the four keys that every line has in front, for `grep` and the eye."""
+    second, millis = divmod(round(now * 1_000_000) // 1000, 1000)
+    facts: dict[str, object] = {
+        "timestamp": f"{_second(second)}.{millis:03}Z",
+        "level": level_name,
+        "event": plain(event.pop("event", None)),
+        "account": plain(event.pop("account", None)),
+    }
+    for name, value in event.items():
+        said = conceal(name)
+        if said not in facts:
+            facts[said] = plain(value)
+    return facts
+
+
+@lru_cache(maxsize=4)
+def _second(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _json(facts: dict[str, object]) -> str:
+    return _encode(facts).decode()
+
+
+def _text(facts: dict[str, object]) -> str:
+    time_of_day = str(facts.pop("timestamp"))[11:23]
+    facts.pop("level")
+    event, account = facts.pop("event"), facts.pop("account")
+    trace = str(facts.pop("exception", "")).splitlines()
+    said = sentence(str(event), None if account is None else str(account), facts)
+    return "\n".join([f"{time_of_day} {said}", *map(printable, trace)])
+
+
+class _LibraryLogs(logging.Handler):
+    """Takes what libraries say through `logging`, so that the stream holds one kind of line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit the format: still worth a line
+            message = str(record.msg)
+        facts = {"logger": record.name, "message": message, "exc_info": record.exc_info}
+        log = get_logger()
+        if record.levelno >= logging.ERROR:
+            log.error("library.logged", **facts)
+        else:
+            log.warning("library.logged", **facts)
+
+
+def _adopt_library_logs() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _LibraryLogs):
+            root.removeHandler(handler)
+    root.addHandler(_LibraryLogs(logging.WARNING))

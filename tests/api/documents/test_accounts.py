@@ -1,0 +1,83 @@
+from typing import get_args
+
+import msgspec
+import pytest
+
+from realtime.api.documents.accounts import (
+    AccountRow,
+    AccountsQuery,
+    Column,
+    account_row,
+    in_order,
+    is_wanted,
+)
+from realtime.core.state import EMPTY
+from tests.api.documents.made import BOOKS, farm, record
+
+ROWS = [account_row(each) for each in farm()]
+
+
+def labels(**asked: object) -> list[str]:
+    return [row.account_id for row in in_order(ROWS, msgspec.convert(asked, AccountsQuery))]
+
+
+def test_a_row() -> None:
+    row = account_row(record(state=BOOKS))
+    assert (row.equity, row.day_pl, row.positions, row.open_orders) == ("100281.40", "281.4", 3, 2)
+
+
+def test_unknown_figures_are_null() -> None:
+    row = account_row(record(state=EMPTY))
+    unknown = ("equity", "last_equity", "cash", "buying_power", "day_pl", "positions")
+    assert all(getattr(row, column) is None for column in (*unknown, "open_orders"))
+
+
+@pytest.mark.parametrize(
+    ("equity", "last_equity", "expected"),
+    [
+        ("100.1", "100.2", "-0.1"),
+        ("100", "100.00", "0"),
+        ("0.3", "0.1", "0.2"),
+        ("5", None, None),
+        (None, "5", None),
+        ("", "5", None),
+    ],
+)
+def test_day_pl_is_exact_or_unknown(
+    equity: str | None, last_equity: str | None, expected: str | None
+) -> None:
+    base = record()
+    assert base.state.account is not None
+    account = msgspec.structs.replace(base.state.account, equity=equity, last_equity=last_equity)
+    made = record(state=msgspec.structs.replace(base.state, account=account))
+    assert account_row(made).day_pl == expected
+
+
+def test_money_sorts_by_value_and_the_unknown_come_last_both_ways() -> None:
+    assert labels(sort="equity") == ["delta", "alpha", "bravo", "charlie", "echo"]
+    assert labels(sort="equity", order="desc") == ["alpha", "bravo", "delta", "charlie", "echo"]
+
+
+@pytest.mark.parametrize("column", get_args(Column))
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_every_column_sorts_and_loses_nobody(column: str, order: str) -> None:
+    assert sorted(labels(sort=column, order=order)) == [row.account_id for row in ROWS]
+
+
+def test_the_columns_are_the_rows() -> None:
+    assert get_args(Column) == ("configured", *AccountRow.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, ["alpha", "bravo", "charlie", "delta", "echo"]),
+        ({"state": ("live",)}, ["alpha", "delta"]),
+        ({"state": ("live", "refused"), "tier": ("basic",)}, ["charlie", "delta"]),
+        ({"account_id": ("echo", "alpha")}, ["alpha", "echo"]),
+        ({"tier": ("gold",)}, []),
+    ],
+)
+def test_filters(asked: dict[str, object], expected: list[str]) -> None:
+    query = msgspec.convert(asked, AccountsQuery)
+    assert [each.profile.label for each in farm() if is_wanted(each, query)] == expected

@@ -1,0 +1,103 @@
+"""Readers who choose differently, come and are cut while the others are being told."""
+
+import asyncio
+import random
+
+import aiohttp
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from realtime.api.app import build
+from realtime.api.documents.documents import Views
+from realtime.api.events.broadcaster import Broadcast
+from realtime.api.events.event_buffer import Log
+from realtime.api.events.event_types import kinds_of
+from realtime.api.listener import serve
+from realtime.core.model import AccountLabel, TradeUpdate
+from realtime.core.state import AccountState
+from realtime.store.store import Store
+from tests import virtual
+from tests.api.documents.made import NOW
+from tests.api.events.test_resuming import Broker, Listening
+
+CHOICES = ("", "?account_id=alpha", "?account_id=alpha,bravo&types=order", "?types=order,row", "")
+PORT = 8090
+
+
+class Steady(Broker):
+    """Takes no account away: who asks for one by its label would be told that there is none."""
+
+    def _remove(self, label: AccountLabel, _: AccountState) -> None:
+        self.store.confirmed(label, now=self.now)
+
+
+class Hesitant(Broadcast):
+    """Between any two readers there is time for everybody to do anything."""
+
+    async def _breathe(self) -> None:
+        await asyncio.sleep(0.001)
+
+
+class Follower(Listening):
+    """Connects again and again, each time for a while."""
+
+    def __init__(self, http: aiohttp.ClientSession, choice: str, seed: int) -> None:
+        super().__init__(f"http://127.0.0.1:{PORT}/realtime/events{choice}", http)
+        self._chance = random.Random(seed)
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.read(self._chance.choice([10, 500, 5_000, 50_000, 500_000]))
+
+
+async def play(seed: int, acts: int, ring: int) -> list[Follower]:
+    """Let things happen while all follow; each must hear all that it chose once, in order."""
+    store, log, chance = Store(boot="b00t"), Log(entries_most=ring), random.Random(seed)
+    broadcast = Hesitant(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
+    broker = Steady(store, seed)
+    app = build(store, Views(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcast)
+    async with (
+        serve(app, "127.0.0.1", PORT),
+        aiohttp.ClientSession(connector=virtual.world(seed).make_connector()) as http,
+    ):
+        followers = [Follower(http, choice, seed + n) for n, choice in enumerate(CHOICES)]
+        async with asyncio.TaskGroup() as tasks:
+            following = [tasks.create_task(each.follow()) for each in followers]
+            for _ in range(acts):
+                for _ in range(chance.choice([0, 0, 1, 3, 20])):
+                    await asyncio.sleep(0)
+                broker.act()
+                if chance.random() < 0.1:
+                    await asyncio.sleep(0.01)
+            for task in following:
+                task.cancel()
+        for follower in followers:
+            follower.parser.cut()
+            await follower.read_all(lambda last_id: last_id.endswith(f"-{log.head}"))
+    kinds = [(change.label, told) for change in broker.changes for _, told in kinds_of(change)]
+    for follower, choice in zip(followers, CHOICES, strict=True):
+        news = kinds[follower.mirror.begins_at :]
+        assert follower.mirror.updates == [
+            told.event_id
+            for label, told in news
+            if isinstance(told, TradeUpdate) and ("account_id" not in choice or label in choice)
+        ]
+    return followers
+
+
+few = settings(max_examples=max(1, settings().max_examples // 8))
+
+
+@few
+@example(45, 100)  # one joins between two choices
+@given(st.integers(0, 100_000), st.integers(1, 200))
+def test_all_of_a_crowd_hear_everything_once(seed: int, acts: int) -> None:
+    followers = virtual.run(lambda: play(seed, acts, 100_000))
+    assert not any(each.resyncs for each in followers)
+
+
+@few
+@given(st.integers(0, 100_000), st.integers(1, 200))
+def test_also_where_the_ring_is_small(seed: int, acts: int) -> None:
+    virtual.run(lambda: play(seed, acts, 20))

@@ -1,0 +1,194 @@
+"""What a scraper reads, by the format's own parser; and the papers that speak of it."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from prometheus_client import parser as text_parser
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from realtime.api.fastpath.runner import REQUESTS
+from realtime.api.metrics.sources import Composed
+from realtime.core.model import AccountLabel
+from realtime.store.store import Store
+from tests.api.documents.made import LIVE, NOW
+from tests.api.guarded import ALL, Raw, get, guarded, token
+from tests.api.reader import Clock, Reader
+
+DOCS = Path(__file__).parents[3] / "docs"
+OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.9,*/*;q=0.1"
+SPOKEN = re.compile(r"\b(?:realtime|process)_[a-z_]+\b")
+ADMIN = ["admin"]
+COMPOSED = Composed(
+    rest_asked=lambda: {"read": 7, "order": 2},
+    rest_refused=lambda: 3,
+    rest_left=lambda: {"alpha": 150, "bravo": 20},
+    orders={"placed": 4, "unknown": 1},
+    halted=lambda: True,
+    reloads=lambda: (False, NOW),
+    log_lost=lambda: 9,
+)
+
+
+def read(text: str) -> dict[str, Metric]:
+    families = text_parser.text_string_to_metric_families(text)
+    return {family.name: family for family in families}
+
+
+def values(family: Metric) -> dict[tuple[str, ...], float]:
+    """Values of labels → the figure, of what is counted or gauged."""
+    return {tuple(s.labels.values()): s.value for s in family.samples if "_created" not in s.name}
+
+
+def samples(families: Iterable[Metric]) -> set[str]:
+    return {sample.name for family in families for sample in family.samples}
+
+
+async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
+    async with guarded(store, clock, composed=COMPOSED, account_metrics=True) as server:
+        answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **ALL))))[0]
+    return read(answer.body.decode())
+
+
+async def test_both_formats_hold_the_same(reader: Reader) -> None:
+    plain = await reader.get("/metrics")
+    open_one = await reader.get("/metrics", Accept=OPENMETRICS)
+    assert plain.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert open_one.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0")
+    found = read(plain.body.decode())
+    parse = openmetrics_parser.text_string_to_metric_families
+    same = list(parse(open_one.body.decode()))  # type: ignore[no-untyped-call]  # theirs
+    assert samples(found.values()) == samples(same)
+
+
+async def test_the_farm_in_figures(store: Store, clock: Clock) -> None:
+    store.count("events.fill")
+    store.count("link_lost.1006")
+    store.count("differences.order_missing")
+    store.lag.note(0.02)
+    families = await everything(store, clock)
+    accounts = values(families["realtime_accounts"])
+    assert (accounts["live",], accounts["refused",], accounts["deaf",]) == (2, 1, 0)
+    assert values(families["realtime_events"])["fill",] == 1
+    assert values(families["realtime_reconnects"])["1006",] == 1
+    assert values(families["realtime_differences"])["order_missing",] == 1
+    assert values(families["realtime_rest_budget_remaining"]) == {(): 20}
+    assert values(families["realtime_rest_requests"])["read",] == 7
+    assert values(families["realtime_orders"]) == {
+        ("placed",): 4, ("refused",): 0, ("unknown",): 1,
+    }  # fmt: skip
+    assert values(families["realtime_orders_halted"]) == {(): 1}
+    assert values(families["realtime_config_last_reload_successful"]) == {(): 0}
+    assert values(families["realtime_log_lines_lost"]) == {(): 9}
+    assert values(families["realtime_build_info"]) == {("1.2.3",): 1}
+
+
+async def test_histograms_are_cumulative_and_agree_with_their_counts(
+    store: Store, clock: Clock
+) -> None:
+    async with guarded(store, clock) as server:
+        head = get("/realtime/accounts", token(**ALL))
+        await server.exchange(head, 6)
+        requests = server.app[REQUESTS]
+        for figure in (0.00002, 0.003, 7.0):
+            requests.remembered.note(figure)
+        answer = (await server.exchange(get("/metrics", token(permissions=ADMIN))))[0]
+    family = read(answer.body.decode())["realtime_http_request_duration_seconds"]
+    for answered, expected in (("remembered", 8), ("routed", 1)):
+        mine = [s for s in family.samples if s.labels["answered"] == answered]
+        buckets = [s.value for s in mine if s.name.endswith("_bucket")]
+        assert buckets == sorted(buckets)
+        assert buckets[-1] == expected
+        assert next(s.value for s in mine if s.name.endswith("_count")) == expected
+    bounds = [float(s.labels["le"]) for s in family.samples if s.name.endswith("_bucket")]
+    assert sum(bound < 0.001 for bound in bounds) >= 10, "most answers take less"
+
+
+async def test_lines_for_each_account_are_those_that_the_token_may_know_of(
+    store: Store, clock: Clock
+) -> None:
+    async with guarded(store, clock, composed=COMPOSED, account_metrics=True) as server:
+
+        async def labels(**claims: object) -> set[str]:
+            answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **claims))))[0]
+            family = read(answer.body.decode())["realtime_account_live"]
+            return {label for (label,) in values(family)}
+
+        assert await labels(**ALL) == set(store.records)
+        assert await labels(account_id="alpha") == {"alpha"}
+        assert await labels(account_id=[]) == set()
+    async with guarded(store, clock, account_metrics=True, open_ops=True) as server:
+        answer = (await server.exchange(get("/metrics")))[0]
+        assert b"alpha" not in answer.body
+        assert b'realtime_accounts{state="live"} 2.0' in answer.body
+
+
+async def test_without_being_asked_for_no_account_is_named(reader: Reader) -> None:
+    body = (await reader.get("/metrics")).body
+    assert not any(label.encode() in body for label in ("alpha", "bravo", "charlie", "delta"))
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [({}, "permission_missing"), ({"permissions": ["trading"]}, "permission_missing")],
+)
+async def test_they_want_admin(
+    store: Store, clock: Clock, claims: dict[str, object], code: str
+) -> None:
+    async with guarded(store, clock) as server:
+        answer: Raw = (await server.exchange(get("/metrics", token(**claims, **ALL))))[0]
+        assert (answer.status, answer.code) == (403, code)
+        assert (await server.exchange(get("/metrics")))[0].code == "token_missing"
+
+
+async def test_a_bad_count_of_an_account_is_not_shown_as_read(store: Store, clock: Clock) -> None:
+    store.update(AccountLabel("alpha"), now=NOW, link=LIVE)
+    family = (await everything(store, clock))["realtime_account_positions"]
+    assert ("charlie",) not in values(family), "it was never read: unknown is not nought"
+
+
+async def test_every_metric_is_in_the_papers_and_no_other(store: Store, clock: Clock) -> None:
+    families = await everything(store, clock)
+    shown = {name for name in families if name.startswith("realtime_")}
+    table = (DOCS / "operations.md").read_text().partition("## Metrics")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `(realtime_[a-z_]+?)(?:_total)?[`{]", table, re.MULTILINE))
+    assert shown == listed
+
+
+@pytest.mark.parametrize("name", ["alerts.yml", "grafana.json"])
+async def test_alerts_and_dashboard_speak_of_metrics_that_exist(
+    store: Store, clock: Clock, name: str
+) -> None:
+    known = samples((await everything(store, clock)).values())
+    text = (DOCS / name).read_text()
+    if name.endswith("json"):
+        board = json.loads(text)
+        asked = [t["expr"] for panel in board["panels"] for t in panel["targets"]]
+        asked += ["realtime_build_info" for v in board["templating"]["list"] if v["name"] == "job"]
+    else:
+        asked = re.findall(r"^ *expr: (.*)$", text, re.MULTILINE)
+    assert len(asked) > 15
+    spoken = {word for expression in asked for word in SPOKEN.findall(expression)}
+    assert spoken - known == set()
+
+
+def test_the_rules_are_rules_and_each_has_its_page() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra dev")
+    page = (DOCS / "operations.md").read_text()
+    headings = {heading.lower() for heading in re.findall(r"^#+ (\w+)$", page, re.MULTILINE)}
+    (group,) = yaml.safe_load((DOCS / "alerts.yml").read_text())["groups"]
+    names = [rule["alert"] for rule in group["rules"]]
+    assert len(names) == len(set(names))
+    for rule in group["rules"]:
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+        assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
+        assert rule["annotations"]["summary"]
+        page_of = rule["annotations"]["runbook"]
+        assert page_of == f"operations.md#{rule['alert'].lower()}"
+        assert rule["alert"].lower() in headings, f"no page for {rule['alert']}"
+    assert {h for h in headings if h.startswith("realtime")} == {n.lower() for n in names}

@@ -1,0 +1,170 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from realtime.api.fastpath.runner import CROWD
+from realtime.api.listener import serve
+from realtime.api.security import client_limits as limits
+from realtime.api.security.client_limits import METERED_MOST, Addresses, Crowd, Meter
+from realtime.store.store import Store
+from tests.api.reader import Clock, application
+from tests.virtual import run
+
+HEAD = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+
+
+def test_a_meter_gives_a_seconds_worth_at_once_and_then_its_pace() -> None:
+    clock = Clock()
+    meter = Meter(10, clock)
+    assert [meter.allows("a") for _ in range(12)] == [True] * 10 + [False] * 2
+    assert meter.refused == 2
+    assert meter.allows("b")
+    clock.now += 0.1
+    assert [meter.allows("a") for _ in range(2)] == [True, False]
+    clock.now += 60
+    assert [meter.allows("a") for _ in range(12)] == [True] * 10 + [False] * 2
+
+
+def test_no_pace_is_any_pace() -> None:
+    meter = Meter(None, Clock())
+    assert all(meter.allows("a") for _ in range(1000))
+
+
+def test_holders_that_are_remembered_are_bounded() -> None:
+    meter = Meter(1, Clock())
+    for number in range(METERED_MOST + 10):
+        assert meter.allows(str(number))
+    assert len(meter._full_at) == METERED_MOST
+
+
+def test_addresses_are_counted_each_by_itself() -> None:
+    addresses = Addresses(2)
+    assert [addresses.enter("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert addresses.enter("192.0.2.2")
+    addresses.leave("192.0.2.1")
+    assert [addresses.enter("192.0.2.1") for _ in range(2)] == [True, False]
+    assert addresses.refused == 2
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.9.9.9", ""])
+def test_this_machine_is_not_counted(address: str) -> None:
+    addresses = Addresses(1)
+    assert all(addresses.enter(address) for _ in range(9))
+    addresses.leave(address)
+
+
+class Slow:
+    """A connection that owes something."""
+
+    def __init__(self) -> None:
+        self.waits_for: tuple[str, int, int] | None = None
+        self.cut_at: float | None = None
+
+    def cut(self) -> None:
+        self.cut_at = asyncio.get_running_loop().time()
+        self.waits_for = None
+
+
+def test_who_does_not_go_on_is_cut() -> None:
+    """In virtual time: a head within ten seconds, some reading within thirty."""
+
+    async def scene() -> None:
+        head, reading, goes_on, idle = people = [Slow() for _ in range(4)]
+        crowd = Crowd(Addresses(None))
+        everybody: Iterable[Slow] = people
+        crowd.everybody = lambda: everybody
+        sweeping = asyncio.create_task(crowd.sweep())
+        head.waits_for, reading.waits_for = ("head", 0, 0), ("reading", 0, 5)
+        for second in range(50):
+            goes_on.waits_for = ("reading", 0, 1000 - second // 9)
+            await asyncio.sleep(1)
+        sweeping.cancel()
+        assert head.cut_at is not None
+        assert reading.cut_at is not None
+        assert limits.HEAD_WITHIN_S <= head.cut_at <= limits.HEAD_WITHIN_S + 2 * limits.SWEEP_S
+        assert limits.READ_WITHIN_S <= reading.cut_at <= limits.READ_WITHIN_S + 2 * limits.SWEEP_S
+        assert goes_on.cut_at is None
+        assert idle.cut_at is None
+
+    run(scene)
+
+
+@asynccontextmanager
+async def quick_sweeps(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: int | None = None
+) -> AsyncIterator[tuple[int, Crowd]]:
+    """A server that is not patient."""
+    monkeypatch.setattr(limits, "SWEEP_S", 0.02)
+    monkeypatch.setitem(limits.WITHIN_S, "head", 0.1)
+    monkeypatch.setitem(limits.WITHIN_S, "reading", 0.1)
+    app = application(store, Clock())
+    app[CROWD].addresses = Addresses(most, counts_loopback=True)
+    async with asyncio.timeout(5), serve(app, "127.0.0.1", 0) as port:
+        yield port, app[CROWD]
+
+
+@pytest.mark.parametrize(
+    "before", [b"", HEAD + b"\r\n"], ids=["at once", "after a request that was answered"]
+)
+async def test_a_head_that_never_ends_is_cut(
+    store: Store, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    """However busily it drips (slowloris)."""
+    async with quick_sweeps(store, monkeypatch) as (port, crowd):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        if before:
+            sink.write(before)
+            await source.readuntil(b"}")
+        sink.write(HEAD)
+        while not source.at_eof() and source.exception() is None:
+            sink.write(b"X: y\r\n")
+            await asyncio.sleep(0.02)
+        assert crowd.cut == 1
+        sink.close()
+
+
+async def test_who_does_not_read_is_cut(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with quick_sweeps(store, monkeypatch) as (port, crowd):
+        _, sink = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        request = b"GET /realtime/dashboard/alpha HTTP/1.1\r\nHost: x\r\n\r\n"
+        while not sink.is_closing():
+            sink.write(request * 20)
+            await asyncio.sleep(0.001)
+        assert crowd.cut == 1
+
+
+async def test_an_idle_connection_is_left_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with quick_sweeps(store, monkeypatch) as (port, crowd):
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            sink.write(HEAD + b"\r\n")
+            await source.readuntil(b"}")
+            await asyncio.sleep(0.2)
+        assert crowd.cut == 0
+        sink.close()
+
+
+async def test_one_connection_too_many_is_closed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with quick_sweeps(store, monkeypatch, most=2) as (port, _):
+        pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for source, sink in pairs:
+            sink.write(HEAD + b"\r\n")
+            await source.readuntil(b"}")
+        third, sink = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            assert await third.read() == b""
+        sink.close()
+        pairs[0][1].close()
+        await pairs[0][1].wait_closed()
+        await asyncio.sleep(0.05)
+        source, sink = await asyncio.open_connection("127.0.0.1", port)
+        sink.write(HEAD + b"\r\n")
+        await source.readuntil(b"}")
+        for _, each in (*pairs, (source, sink)):
+            each.close()

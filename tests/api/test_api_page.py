@@ -1,0 +1,45 @@
+"""The page about the interface is true: samples are asked for again, names are compared."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from realtime.api.handlers.order_problems import ORDER_KINDS
+from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.problems import KINDS
+from realtime.api.routes import ROUTES
+from tests.api.reader import Reader
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+ORDERS_PAGE = (Path(__file__).parents[2] / "docs" / "orders.md").read_text(encoding="utf-8")
+SAMPLES = re.findall(r"```http\nGET (\S+)\n(\d+)\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("path", "status", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+async def test_samples_are_what_is_answered(
+    reader: Reader, path: str, status: str, body: str
+) -> None:
+    reply = await reader.get(path)
+    assert (reply.status, reply.json) == (int(status), msgspec.json.decode(body))
+
+
+def test_every_route_parameter_and_code_is_named() -> None:
+    words = set(re.findall(r"`([^`\n]+)`", PAGE))
+    for route in ROUTES:
+        assert {f"GET {path}" for path in route.paths} <= words
+        assert set(route.query.__struct_fields__) <= words
+    assert KINDS.keys() <= words
+
+
+def test_every_route_that_moves_money_is_named_on_its_page() -> None:
+    words = set(re.findall(r"`([^`\n]+)`", ORDERS_PAGE))
+    for route in TRADE_ROUTES:
+        assert {f"{route.method} {path}" for path in route.paths} <= words
+    assert ORDER_KINDS.keys() <= words
+
+
+def test_codes_stand_with_their_status() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PAGE, re.MULTILINE))
+    assert rows == {code: str(kind.status) for code, kind in KINDS.items()}

@@ -1,0 +1,95 @@
+from typing import Any
+
+import pytest
+
+from realtime.api.documents.accounts import AccountsQuery
+from realtime.api.documents.health import HealthQuery
+from realtime.api.documents.orders import OrdersQuery
+from realtime.api.parameters import Parameters, expected
+from realtime.api.problems import Problem
+from realtime.api.routes import ROUTES
+from tests.api.reader import Reader
+
+GOOD = [
+    (OrdersQuery, "", OrdersQuery()),
+    (OrdersQuery, "limit=1", OrdersQuery(limit=1)),
+    (OrdersQuery, "symbol=a,%20b,&symbol=C%2FD", OrdersQuery(symbol=("a", "b", "C/D"))),
+    (OrdersQuery, "nested", OrdersQuery(nested=True)),
+    (OrdersQuery, "nested=TRUE", OrdersQuery(nested=True)),
+    (OrdersQuery, "nested=0", OrdersQuery(nested=False)),
+    (
+        OrdersQuery,
+        "side=buy,sell&direction=asc",
+        OrdersQuery(side=("buy", "sell"), direction="asc"),
+    ),
+    (AccountsQuery, "state=live,waiting&offset=0", AccountsQuery(state=("live", "waiting"))),
+    (HealthQuery, "strict=", HealthQuery(strict=True)),
+]
+
+LIMIT = "limit: a whole number, 1–500"
+BAD = [
+    ("limit=9999", "limit=9999", LIMIT),
+    ("limit=0500", "limit=0500", LIMIT),
+    ("limit=0", "limit=0", LIMIT),
+    ("limit=-1", "limit=-1", LIMIT),
+    ("limit=5.0", "limit=5.0", LIMIT),
+    ("limit=1e2", "limit=1e2", LIMIT),
+    ("limit=", "limit=", LIMIT),
+    ("limit=%D9%A5", "limit=٥", LIMIT),
+    ("limit=" + "9" * 5000, "limit=" + "9" * 120 + "…", LIMIT),
+    ("limit=1&limit=1", "limit: given more than once", "limit: give it once"),
+    ("status=Open", "status=Open", "status: one of all, closed, open"),
+    ("side=long", "side=long", "side: one of buy, sell; up to 2 of them, with commas between"),
+    ("nested=yes", "nested=yes", "nested: true or false"),
+    ("symbol=", "symbol=", "symbol: 1–32 letters; up to 100 of them, with commas between"),
+    (
+        "symbol=" + "a," * 101,
+        "symbol=" + ("a," * 101)[:120] + "…",
+        "symbol: 1–32 letters; up to 100 of them, with commas between",
+    ),
+    (
+        "limt=5",
+        "limt: unknown parameter",
+        "did you mean limit? known parameters: "
+        "status, limit, symbol, side, direction, nested, format",
+    ),
+    (
+        "zzz",
+        "zzz: unknown parameter",
+        "known parameters: status, limit, symbol, side, direction, nested, format",
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "text", "expected"), GOOD)
+def test_good_queries(query: type[Any], text: str, expected: object) -> None:
+    assert Parameters(query).read(text) == expected
+
+
+@pytest.mark.parametrize(("text", "detail", "remedy"), BAD)
+def test_bad_queries(text: str, detail: str, remedy: str) -> None:
+    with pytest.raises(Problem) as raised:
+        Parameters(OrdersQuery).read(text)
+    problem = raised.value
+    assert (problem.code, problem.detail, problem.remedy) == ("bad_parameter", detail, remedy)
+
+
+async def test_a_bad_query_is_a_problem(reader: Reader) -> None:
+    for text, _, remedy in BAD:
+        reply = await reader.get(f"/realtime/orders/alpha?{text}")
+        assert reply.problem(400, "bad_parameter")["remedy"] == remedy
+
+
+async def test_parameters_are_checked_on_routes_that_have_none(reader: Reader) -> None:
+    reply = await reader.get("/livez?verbose=1")
+    assert reply.problem(400, "bad_parameter")["remedy"] == "known parameters: none"
+
+
+def test_every_parameter_of_the_table_can_be_put_into_words() -> None:
+    words = [
+        expected(parameter.kind)
+        for route in ROUTES
+        for parameter in Parameters(route.query).known.values()
+    ]
+    assert all(words)
+    assert not any("None" in each for each in words)

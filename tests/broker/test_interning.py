@@ -1,0 +1,44 @@
+import msgspec
+
+from realtime.broker.codec import decode_orders
+from realtime.broker.interning import WORDS, share_words
+from realtime.core.model import Order
+from tests.api.documents.made import order
+
+LEG = order(3, status="held")
+
+
+def listed() -> bytes:
+    return msgspec.json.encode([order(1, legs=(LEG,)), order(2)])
+
+
+def test_orders_share_their_words() -> None:
+    first, second = decode_orders(listed())
+    again, _ = decode_orders(listed())
+    assert first.legs is not None
+    for other in (second, again):
+        for name in WORDS:
+            assert getattr(first, name) is getattr(other, name), name
+    assert first.legs[0].symbol is first.symbol
+
+
+def test_nothing_else_changes() -> None:
+    made, copy = order(1, legs=(LEG,), source=None, side=""), order(1, legs=(LEG,), source=None)
+    share_words(made)
+    assert msgspec.structs.replace(made, side="buy") == copy
+
+
+def test_what_is_each_orders_own_is_not_held() -> None:
+    """Interned, it would stay as long as any order of that price."""
+    assert not {"id", "client_order_id", "limit_price", "updated_at"} & set(WORDS)
+
+
+def test_long_quantities_are_not_held() -> None:
+    """Few orders are of just so much."""
+    first, second = order(1, qty="100", filled_qty="0.73190"), order(2, qty="100")
+    again = msgspec.json.decode(msgspec.json.encode(first), type=Order)
+    for each in (first, second, again):
+        share_words(each)
+    assert first.qty is second.qty is again.qty
+    assert first.filled_qty == again.filled_qty
+    assert first.filled_qty is not again.filled_qty

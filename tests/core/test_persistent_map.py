@@ -1,0 +1,74 @@
+"""A mapping that is a value behaves as a dict that is copied before each change."""
+
+import gc
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.core.persistent_map import NEW_MOST, Persistent, put
+
+Puts = st.lists(st.tuples(st.integers(0, 60), st.integers()), max_size=150)
+
+
+@given(begin=st.dictionaries(st.integers(0, 60), st.integers()), puts=Puts)
+def test_it_is_what_a_copied_dict_would_be(
+    begin: dict[int, int], puts: list[tuple[int, int]]
+) -> None:
+    """Whatever is asked, in the same order, and every earlier version stays as it was."""
+    versions: list[tuple[Mapping[int, int], dict[int, int]]] = [(begin, dict(begin))]
+    for key, value in puts:
+        mapping, plain = versions[-1]
+        versions.append((put(mapping, key, value), {**plain, key: value}))
+    for mapping, plain in versions:
+        assert list(mapping.items()) == list(plain.items())
+        assert (list(mapping), list(mapping.values())) == (list(plain), list(plain.values()))
+        assert mapping.keys() == plain.keys()
+        assert len(mapping) == len(plain)
+        assert mapping == plain
+        assert plain == mapping
+        for key in range(62):
+            assert (key in mapping, mapping.get(key), mapping.get(key, "none")) == (
+                key in plain,
+                plain.get(key),
+                plain.get(key, "none"),
+            )
+
+
+def test_two_with_the_same_entries_are_equal() -> None:
+    one, other = put(put({}, "a", 1), "b", 2), put({"a": 1}, "b", 2)
+    assert one == other
+    assert put({}, "a", 1) == put({}, "a", 1) == {"a": 1}
+    assert put({}, "a", 1) != put({}, "a", 2)
+    assert one != put(other, "b", 3)
+
+
+def test_a_missing_key_is_a_key_error() -> None:
+    mapping = put({}, "a", None)
+    assert mapping["a"] is None
+    assert "b" not in mapping
+    with pytest.raises(KeyError, match="b"):
+        mapping["b"]
+    with pytest.raises(KeyError, match="c"):
+        put(mapping, "b", 1)["c"]
+
+
+def test_a_change_copies_little() -> None:
+    """Whatever the size: only what came since the large dict was made."""
+    mapping: Mapping[int, int] = dict.fromkeys(range(10_000), 0)
+    large = mapping
+    for number in range(NEW_MOST):
+        mapping = put(mapping, number, 1)
+        assert isinstance(mapping, Persistent)
+        assert mapping._old is large
+        assert len(mapping._new) == number + 1
+
+
+def test_the_garbage_collector_does_not_visit_it() -> None:
+    """Nor a dict that holds it: what has a hundred thousand of them would stop everybody."""
+    single = put({}, "a", "b")
+    several = put(single, "b", "c")
+    for mapping in (single, several):
+        assert not gc.is_tracked(mapping)
+        assert not gc.is_tracked({"outer": mapping})

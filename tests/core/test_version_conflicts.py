@@ -1,0 +1,105 @@
+"""REST has an order further along than we do, in a version that is older."""
+
+import pytest
+from msgspec import structs
+
+from realtime.core.apply import apply
+from realtime.core.model import Order, OrderId, TradeUpdate
+from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile
+from realtime.core.state import LAG_S, AccountState, Dispute
+from realtime.core.timestamps import microseconds
+from realtime.core.version_conflicts import is_disputed
+from tests.core.books import ACCOUNT
+from tests.core.histories import NOW
+
+EARLIER, LATER, LATEST = (f"2026-10-06T14:02:1{n}.519102Z" for n in range(3))
+ID = OrderId("o1")
+WAIT_S = 20.0
+
+
+def order(status: str, at: str, filled: str = "0") -> Order:
+    return Order(
+        id=ID, updated_at=at, submitted_at=EARLIER, qty="10", filled_qty=filled, status=status
+    )
+
+
+ENDED, WORKING = order("replaced", EARLIER), order("new", LATER)
+HAVING = AccountState(account=ACCOUNT, orders={ID: WORKING})
+
+
+def read(state: AccountState, at: float, *orders: Order, is_full: bool = True) -> Reconciled:
+    snapshot = Snapshot(requested_at=at, orders=orders, answers_doubts=True, is_full=is_full)
+    return reconcile(state, snapshot)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        (ENDED, WORKING, True),
+        (order("partially_filled", EARLIER, "4"), WORKING, True),
+        (order("filled", EARLIER, "10"), order("canceled", LATER), True),
+        (order("replaced", LATER), WORKING, False),
+        (order("replaced", LATEST), WORKING, False),
+        (order("new", EARLIER), WORKING, False),
+        (order("new", EARLIER), order("canceled", LATER), False),
+        (order("partially_filled", EARLIER, "4"), order("canceled", LATER), False),
+    ],
+)
+def test_what_is_disputed(theirs: Order, ours: Order, expected: bool) -> None:
+    """Only what is further along: that an order works again is never concluded."""
+    assert is_disputed(theirs, ours) is expected
+
+
+def test_who_is_believed_and_when() -> None:
+    """Ours, marked, for as long as lists can lag; then REST."""
+    first = read(HAVING, NOW, ENDED)
+    assert first.state.orders == {ID: WORKING}
+    assert not first.differences
+    assert "orders" in first.state.provisional
+    assert first.state.asks_again
+    soon = read(first.state, NOW + WAIT_S - 1, ENDED)
+    assert soon.state.orders == {ID: WORKING}
+    assert "orders" in soon.state.provisional
+    then = read(soon.state, NOW + WAIT_S, ENDED)
+    assert then.state.orders == {ID: ENDED}
+    assert [(d.kind, d.ours, d.theirs) for d in then.differences] == [
+        ("order_differs", "new 0/10", "replaced 0/10")
+    ]
+    assert "orders" not in then.state.provisional
+    assert not then.state.asks_again
+
+
+def test_rest_that_lagged_is_in_the_wrong() -> None:
+    """An execution undone sets an order back; a list from before it disputes that for a while."""
+    first = read(HAVING, NOW, order("filled", EARLIER, "10"))
+    assert "orders" in first.state.provisional
+    then = read(first.state, NOW + LAG_S, WORKING)
+    assert then.state.orders == {ID: WORKING}
+    assert not then.state.provisional
+
+
+def test_another_version_of_ours_is_another_dispute() -> None:
+    """What was heard since, the reading that began the dispute could not know."""
+    first = read(HAVING, NOW, ENDED)
+    heard = apply(
+        first.state,
+        TradeUpdate(event="pending_cancel", order=order("pending_cancel", LATEST)),
+        NOW + 1,
+    ).state
+    assert heard.orders[ID].status == "pending_cancel"
+    then = read(heard, NOW + WAIT_S, ENDED)
+    assert then.state.orders == heard.orders
+    assert then.state.disputes == {ID: Dispute(version=microseconds(LATEST), since=NOW + WAIT_S)}
+
+
+def test_what_was_not_read_stays_disputed() -> None:
+    """A full reading shows every order that works with us; another does not."""
+    first = read(HAVING, NOW, ENDED)
+    other = structs.replace(WORKING, id=OrderId("o2"))
+    assert read(first.state, NOW + 1, other, is_full=False).state.disputes == first.state.disputes
+    assert not read(first.state, NOW + 1, other).state.disputes
+
+
+def test_the_answer_to_a_call_begins_no_dispute() -> None:
+    """Nobody knows how old it is."""
+    assert learn(HAVING, ENDED) == HAVING
