@@ -12,7 +12,7 @@ from msgspec import structs
 from bench import frames
 from bench.query_servers import filled_store
 from realtime.api.documents.document_cache import ENCODER
-from realtime.api.documents.documents import Views
+from realtime.api.documents.documents import Documents
 from realtime.broker.codec import decode_frame
 from realtime.core.apply import apply
 from realtime.core.model import AccountLabel, TradeUpdate
@@ -63,7 +63,7 @@ def _change(store: Store, number: int) -> None:
 
 def bench_dashboard(loops: int, orders: int) -> float:
     """The dashboard after one order has changed."""
-    store, views = filled_store(1, 10, orders), Views()
+    store, views = filled_store(1, 10, orders), Documents()
     views.dashboard(store.records[ALPHA])
     spent = 0.0
     for number in range(loops):

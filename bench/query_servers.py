@@ -16,7 +16,7 @@ from msgspec import convert
 from bench import frames
 from bench.machine import pin
 from realtime.api.app import build
-from realtime.api.documents.documents import Views
+from realtime.api.documents.documents import Documents
 from realtime.api.fastpath.runner import PLANS
 from realtime.api.listener import serve
 from realtime.core.link import Link
@@ -60,7 +60,7 @@ def filled_store(accounts: int, positions: int, orders: int) -> Store:
 async def serve_ours(port: int, *, is_plain: bool) -> None:
     """The readers' edge."""
     store = filled_store(1, POSITIONS, ORDERS)
-    app = build(store, Views(), clock=time.time, version="bench", started_at=time.time())
+    app = build(store, Documents(), clock=time.time, version="bench", started_at=time.time())
     if is_plain:
         del app[PLANS]
     async with serve(app, "127.0.0.1", port):
@@ -101,7 +101,7 @@ def serve_fastapi(port: int, body: bytes) -> None:
 
 def rendered() -> bytes:
     """The bytes that all serve."""
-    return Views().dashboard(next(iter(filled_store(1, POSITIONS, ORDERS)))).body
+    return Documents().dashboard(next(iter(filled_store(1, POSITIONS, ORDERS)))).body
 
 
 def main() -> None:

@@ -23,19 +23,19 @@ from typing import Self, TypeVar
 
 import aiohttp
 
-from realtime.broker.rate_limiter import Farm, Pacer
-from realtime.broker.rest_client import Rest
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.broker.rest_client import RestClient
 from realtime.broker.warm_connections import keeping_warm
 from realtime.config import Settings, load
 from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
 from realtime.errors import ConfigError, RealtimeError
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.order_request import Changes, Placement, read_value
+from realtime.orders.order_request import OrderChanges, Placement, read_value
 from realtime.orders.principal import Principal
-from realtime.orders.results import AccountClosing, Placed
-from realtime.orders.trading_accounts import Seat
-from realtime.orders.trading_service import Floor, open_floor
+from realtime.orders.results import AccountLiquidation, Placed
+from realtime.orders.trading_accounts import TradingAccount
+from realtime.orders.trading_service import TradingService, open_floor
 from realtime.runtime.risk_settings import permit_of, rules_of
 
 T = TypeVar("T")
@@ -69,8 +69,8 @@ class Accounts:
         self._clock = clock
         self._chance = chance or random.Random(os.urandom(32))
         self._open = AsyncExitStack()
-        self._rests: dict[str, Rest] = {}
-        self._floor: Floor | None = None
+        self._rests: dict[str, RestClient] = {}
+        self._floor: TradingService | None = None
 
     @classmethod
     def from_config(
@@ -101,14 +101,16 @@ class Accounts:
             self._floor, self._open = floor, opening.pop_all()
         return self
 
-    def _take_seats(self, http: aiohttp.ClientSession) -> dict[str, Seat]:
-        farm, seats = Farm(), {}
+    def _take_seats(self, http: aiohttp.ClientSession) -> dict[str, TradingAccount]:
+        farm, seats = FleetLimiter(), {}
         for account in self.settings.accounts:
             if account.enabled and account.credentials is not None:
-                pacer = Pacer(farm, orders_at_once=account.max_connections)
-                rest = Rest(http, account.trading_url, account.credentials, pacer, wall=self._clock)
+                pacer = RateLimiter(farm, orders_at_once=account.max_connections)
+                rest = RestClient(
+                    http, account.trading_url, account.credentials, pacer, wall=self._clock
+                )
                 self._rests[account.label] = rest
-                seats[account.label] = Seat(
+                seats[account.label] = TradingAccount(
                     permit=permit_of(account), tier=account.tier, channel=rest.channel
                 )
         return seats
@@ -122,7 +124,7 @@ class Accounts:
         await self._open.aclose()
 
     @property
-    def floor(self) -> Floor:
+    def floor(self) -> TradingService:
         """Gateway, kill switch, closings, budgets."""
         assert self._floor is not None, "use Accounts with `async with`"
         return self._floor
@@ -149,7 +151,7 @@ class Accounts:
     async def verify_credentials(self) -> dict[str, str | RealtimeError]:
         """Every account's number at the broker, or why its key is not taken."""
 
-        async def number(rest: Rest) -> str:
+        async def number(rest: RestClient) -> str:
             return (await rest.account()).account_number
 
         return await self._each(number)
@@ -174,7 +176,7 @@ class Accounts:
         self, account: str, order_id: str, *, key: str | None = None, **changes: object
     ) -> Placed:
         """Replace an order: Alpaca's fields; gives its successor. Raises as `place_order`."""
-        read = read_value(changes, Changes)
+        read = read_value(changes, OrderChanges)
         return await self.floor.gateway.replace(account, order_id, read, self._who, key=key)
 
     async def cancel_order(self, account: str, order_id: str) -> None:
@@ -202,7 +204,7 @@ class Accounts:
 
     async def close_all_positions(
         self, account: str | None = None, *, wait_s: float = 60.0
-    ) -> dict[str, AccountClosing | Declined]:
+    ) -> dict[str, AccountLiquidation | Declined]:
         """Cancel and close all of one account, or of every one; how far that is by `wait_s`, or why
         an account may not be traded at all.
 
@@ -223,8 +225,10 @@ class Accounts:
         labels = self.labels if account is None else [account]
         return self.floor.closings.release(labels, self._who)
 
-    async def _each(self, ask: Callable[[Rest], Awaitable[T]]) -> dict[str, T | RealtimeError]:
-        async def one(rest: Rest) -> T | RealtimeError:
+    async def _each(
+        self, ask: Callable[[RestClient], Awaitable[T]]
+    ) -> dict[str, T | RealtimeError]:
+        async def one(rest: RestClient) -> T | RealtimeError:
             try:
                 return await ask(rest)
             except RealtimeError as error:
@@ -237,7 +241,7 @@ class Accounts:
 class OneAccount:
     """One account of `Accounts`."""
 
-    def __init__(self, accounts: Accounts, label: str, rest: Rest) -> None:
+    def __init__(self, accounts: Accounts, label: str, rest: RestClient) -> None:
         self.label = label
         self._accounts = accounts
         self._rest = rest

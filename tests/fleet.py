@@ -16,7 +16,7 @@ from realtime.config.settings import (
 )
 from realtime.core.link import Link
 from realtime.core.state import LAG_S
-from realtime.runtime.daemon import Daemon, World, running
+from realtime.runtime.daemon import Daemon, Environment, running
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.store.store import Record
@@ -129,7 +129,7 @@ def settings_for(
 
 @asynccontextmanager
 async def farm(
-    simulator: Simulator, world: World, *, numbers: Mapping[str, str] | None = None
+    simulator: Simulator, world: Environment, *, numbers: Mapping[str, str] | None = None
 ) -> AsyncIterator[Farm]:
     """Run the daemon against a simulator that has been started."""
     settings = settings_for(simulator, list(simulator.exchange.labels), numbers or {})

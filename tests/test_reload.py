@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct, structs
 
 from realtime.config.settings import AccountSettings, Settings
-from realtime.config.settings_diff import Changes
+from realtime.config.settings_diff import SettingsDiff
 from realtime.core.model import AccountLabel
 from realtime.errors import ConfigError
 from realtime.runtime.account_registry import ROTATED_WITHIN_S
@@ -35,7 +35,7 @@ class Scene(Struct):
             ):
                 await asyncio.sleep(0.01)
 
-    async def write(self, *accounts: AccountSettings) -> Changes:
+    async def write(self, *accounts: AccountSettings) -> SettingsDiff:
         """Other accounts stand in the files, and the daemon reads them."""
         self.files.append(structs.replace(self.daemon.settings, accounts=accounts))
         self.changes.clear()

@@ -13,7 +13,7 @@ import aiohttp
 import async_solipsism
 from aiohttp.client_proto import ResponseHandler
 
-from realtime.runtime.daemon import World
+from realtime.runtime.daemon import Environment
 
 T = TypeVar("T")
 
@@ -60,9 +60,9 @@ def nanosecond_clock() -> int:
     return round(wall_clock() * 1_000_000) * 1000
 
 
-def world(seed: int) -> World:
+def world(seed: int) -> Environment:
     """A daemon's source of time, chance and connections inside a virtual loop."""
-    return World(
+    return Environment(
         clock=wall_clock,
         chance=random.Random(seed),
         make_connector=lambda: VirtualConnector(limit=0),

@@ -8,11 +8,11 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
-from realtime.api.context import Desk
+from realtime.api.context import ApiContext
 from realtime.api.dispatch import add_routes, problems
-from realtime.api.documents.documents import Views
-from realtime.api.events.broadcaster import Broadcast
-from realtime.api.fastpath.response_cache import Plans
+from realtime.api.documents.documents import Documents
+from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CROWD, PLANS, REQUESTS
 from realtime.api.handlers.order_access import trade_access
 from realtime.api.handlers.order_dispatch import add_trading
@@ -21,22 +21,22 @@ from realtime.api.metrics.exposition import Metrics
 from realtime.api.metrics.sources import Composed, Sources
 from realtime.api.response_headers import vary_with_token
 from realtime.api.routes import PREFIXES, access_table
-from realtime.api.security.authenticator import DOORKEEPER, AccessRules, Doorkeeper
-from realtime.api.security.client_limits import Addresses, Crowd
+from realtime.api.security.authenticator import DOORKEEPER, AccessRules, Authenticator
+from realtime.api.security.client_limits import ConnectionCounter, ConnectionLimiter
 from realtime.api.security.cors import allow_origins
 from realtime.api.security.middleware import BODY_MOST, make_guard
-from realtime.api.security.origins import Names
+from realtime.api.security.origins import AllowedNames
 from realtime.api.security.sessions import Sessions, session_access
-from realtime.orders.interface import Trading
+from realtime.orders.interface import TradingInterface
 from realtime.store.store import Store
-from realtime.telemetry.loop_monitor import PULSE, Pulse
-from realtime.telemetry.request_stats import Requests
+from realtime.telemetry.loop_monitor import LOOP_MONITOR, LoopMonitor
+from realtime.telemetry.request_stats import RequestStats
 from realtime.web.files import add_page
 
 
 def build(
     store: Store,
-    views: Views,
+    views: Documents,
     *,
     clock: Callable[[], float],
     version: str,
@@ -46,17 +46,17 @@ def build(
     connections_per_address: int | None = None,
     access: AccessRules = AccessRules(),  # noqa: B008 - frozen
     make_code: Callable[[], str] = token_urlsafe,
-    broadcast: Broadcast | None = None,
-    trading: Trading | None = None,
+    broadcast: Broadcaster | None = None,
+    trading: TradingInterface | None = None,
     reload: Reload | None = None,
     composed: Composed = Composed(),  # noqa: B008 - frozen
     account_metrics: bool = False,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
-    doorkeeper = Doorkeeper(access, clock)
+    doorkeeper = Authenticator(access, clock)
     guard = make_guard(
         doorkeeper,
-        Names(hosts=hosts, pages=frozenset(cors_origins)),
+        AllowedNames(hosts=hosts, pages=frozenset(cors_origins)),
         {
             **access_table(),
             **session_access(PREFIXES),
@@ -67,13 +67,13 @@ def build(
     )
     app = web.Application(middlewares=[problems, guard], client_max_size=BODY_MOST)
     app[DOORKEEPER] = doorkeeper
-    requests = app[REQUESTS] = Requests()
-    pulse = app[PULSE] = Pulse(store.lag, requests)
+    requests = app[REQUESTS] = RequestStats()
+    pulse = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
     app.cleanup_ctx.append(partial(_beating, pulse))
-    app[CROWD] = Crowd(Addresses(connections_per_address))
+    app[CROWD] = ConnectionLimiter(ConnectionCounter(connections_per_address))
     app.cleanup_ctx.append(_sweeping)
-    app[PLANS] = Plans(clock, allows=doorkeeper.meter.allows)
-    broadcast = broadcast or Broadcast(store, clock)
+    app[PLANS] = ResponseCache(clock, allows=doorkeeper.meter.allows)
+    broadcast = broadcast or Broadcaster(store, clock)
     app[BROADCAST] = broadcast
     app.cleanup_ctx.append(partial(_broadcasting, broadcast))
     app.on_shutdown.append(partial(_end_responses, broadcast))
@@ -89,7 +89,7 @@ def build(
         clock=clock,
         version=version,
     )
-    desk = Desk(
+    desk = ApiContext(
         store,
         views,
         clock=clock,
@@ -114,7 +114,7 @@ def build(
     return app
 
 
-async def _broadcasting(broadcast: Broadcast, _: web.Application) -> AsyncIterator[None]:
+async def _broadcasting(broadcast: Broadcaster, _: web.Application) -> AsyncIterator[None]:
     """Push for as long as the application runs."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(broadcast.run(), name="broadcast")
@@ -122,7 +122,7 @@ async def _broadcasting(broadcast: Broadcast, _: web.Application) -> AsyncIterat
         task.cancel()
 
 
-async def _beating(pulse: Pulse, _: web.Application) -> AsyncIterator[None]:
+async def _beating(pulse: LoopMonitor, _: web.Application) -> AsyncIterator[None]:
     """Watch the loop for as long as the application runs."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(pulse.run(), name="pulse")
@@ -146,5 +146,5 @@ async def _sweeping(app: web.Application) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def _end_responses(broadcast: Broadcast, _: web.Application) -> None:
+async def _end_responses(broadcast: Broadcaster, _: web.Application) -> None:
     broadcast.close()

@@ -6,37 +6,37 @@ from typing import Literal
 from msgspec import Struct
 
 from realtime.analytics.recorder import Recorder
-from realtime.api.documents.document_cache import Rows
-from realtime.api.documents.documents import Views
-from realtime.api.documents.health import Census, take_census
+from realtime.api.documents.document_cache import RowCache
+from realtime.api.documents.documents import Documents
+from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.timestamps import http_date, instant
-from realtime.api.events.broadcaster import Broadcast
+from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.metrics.exposition import Metrics
 from realtime.api.nearest import nearest
 from realtime.api.problems import Problem, shown
 from realtime.store.store import Record, Records
-from realtime.telemetry.loop_monitor import Pulse
+from realtime.telemetry.loop_monitor import LoopMonitor
 
 ChangesWith = Literal["account", "farm", "clock"]
 """What an answer depends on: the version of the account asked for, of the farm, or the moment."""
 
 
-class Desk:
+class ApiContext:
     """One a set of accounts that a reader may know of. `clock` gives epoch seconds."""
 
     def __init__(
         self,
         store: Records,
-        views: Views,
+        views: Documents,
         *,
         clock: Callable[[], float],
         version: str,
         started_at: float,
-        broadcast: Broadcast,
+        broadcast: Broadcaster,
         recorder: Recorder,
-        pulse: Pulse,
+        pulse: LoopMonitor,
         metrics: Metrics,
-        lists: Views | None = None,
+        lists: Documents | None = None,
         only: frozenset[str] | None = None,
     ) -> None:
         self.store = store
@@ -53,7 +53,7 @@ class Desk:
         self.only = only
         """Labels that may be asked for here; None: all."""
         self._is_ready = False
-        self._freshness = Rows(self._freshness_of)
+        self._freshness = RowCache(self._freshness_of)
         self._farm_freshness: tuple[int, dict[str, str]] = (-1, {})
 
     def record(self, label: str) -> Record:
@@ -92,7 +92,9 @@ class Desk:
             )
         return self._farm_freshness[1]
 
-    def mark(self, changes_with: ChangesWith, call: "Call") -> Callable[[], object] | None:
+    def mark(
+        self, changes_with: ChangesWith, call: "RequestContext"
+    ) -> Callable[[], object] | None:
         """What gives equal values as long as the answer to a call is the same; None: never."""
         if changes_with == "account":
             return lambda: record.version if (record := self.store.get(call.account_id)) else None
@@ -110,18 +112,18 @@ class Desk:
             headers["X-Realtime-Provisional"] = ", ".join(sorted(record.state.provisional))
         return headers
 
-    def census(self) -> tuple[Census, bool]:
+    def census(self) -> tuple[FleetCounts, bool]:
         """The farm counted, and whether it is ready.
 
         Ready means that every enabled account has been tried once. That stays true when an account
         is added later: one newcomer must not take the others from their readers.
         """
-        census = take_census(self.store)
+        census = count_fleet(self.store)
         self._is_ready = self._is_ready or not census.untried
         return census, self._is_ready
 
 
-class Call(Struct, frozen=True):
+class RequestContext(Struct, frozen=True):
     """What a reader says beside the query."""
 
     account_id: str = ""

@@ -2,10 +2,10 @@
 
 from collections import OrderedDict
 
-from realtime.api.context import Desk
-from realtime.api.documents.documents import Views
+from realtime.api.context import ApiContext
+from realtime.api.documents.documents import Documents
 from realtime.auth.principal import Principal
-from realtime.store.scoped_store import Scope
+from realtime.store.scoped_store import ScopedStore
 
 DESKS_MOST = 32
 """Sets of accounts that have a desk at one time; another one's is made anew, in microseconds."""
@@ -14,14 +14,14 @@ LISTS_BYTES = 2 * 1024 * 1024
 """Memory for the lists of one desk; documents of one account are shared by all desks."""
 
 
-class Desks:
+class ContextRegistry:
     """The whole desk, and those of parts."""
 
-    def __init__(self, whole: Desk) -> None:
+    def __init__(self, whole: ApiContext) -> None:
         self.whole = whole
-        self._parts: OrderedDict[frozenset[str], Desk] = OrderedDict()
+        self._parts: OrderedDict[frozenset[str], ApiContext] = OrderedDict()
 
-    def of(self, principal: Principal) -> Desk:
+    def of(self, principal: Principal) -> ApiContext:
         """The desk that this one may ask at."""
         labels = principal.accounts
         if labels is None:
@@ -34,10 +34,10 @@ class Desks:
         self._parts.move_to_end(labels)
         return desk
 
-    def _part(self, labels: frozenset[str]) -> Desk:
+    def _part(self, labels: frozenset[str]) -> ApiContext:
         whole = self.whole
-        return Desk(
-            Scope(whole.store, labels),
+        return ApiContext(
+            ScopedStore(whole.store, labels),
             whole.views,
             clock=whole.clock,
             version=whole.version,
@@ -46,6 +46,6 @@ class Desks:
             recorder=whole.recorder,
             pulse=whole.pulse,
             metrics=whole.metrics,
-            lists=Views(max_bytes=LISTS_BYTES),
+            lists=Documents(max_bytes=LISTS_BYTES),
             only=labels,
         )

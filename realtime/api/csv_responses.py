@@ -7,7 +7,7 @@ import msgspec
 from msgspec import structs
 
 from realtime.api.documents.csv_format import sheet
-from realtime.api.responses import Answer
+from realtime.api.responses import ApiResponse
 
 CSV = "text/csv; charset=utf-8"
 
@@ -15,8 +15,8 @@ _DECODER = msgspec.json.Decoder()
 
 
 def as_sheet(
-    answer: Answer, columns: Sequence[str], name: str, member: str | None = None
-) -> Answer:
+    answer: ApiResponse, columns: Sequence[str], name: str, member: str | None = None
+) -> ApiResponse:
     """The same rows as CSV; a 304 stays one. `member` is where the rows stand in the document."""
     if answer.status != 200:
         return answer

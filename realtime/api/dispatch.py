@@ -8,14 +8,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from msgspec import structs
 
-from realtime.api.context import Call, Desk
-from realtime.api.contexts import Desks
+from realtime.api.context import ApiContext, RequestContext
+from realtime.api.contexts import ContextRegistry
 from realtime.api.events.broadcaster import Subscription
-from realtime.api.fastpath.response_cache import MEANING, Meaning
+from realtime.api.fastpath.response_cache import MEANING, ParsedRequest
 from realtime.api.nearest import nearest
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem, of_status, shown
-from realtime.api.responses import Answer, response
+from realtime.api.responses import ApiResponse, response
 from realtime.api.routes import PREFIXES, ROUTES, Route, all_paths
 from realtime.api.security.authenticator import PRINCIPAL
 from realtime.telemetry.log import get_logger
@@ -29,9 +29,9 @@ STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.pat
 """Path up to its first parameter → the whole path."""
 
 
-def add_routes(app: web.Application, desk: Desk) -> list[web.AbstractRoute]:
+def add_routes(app: web.Application, desk: ApiContext) -> list[web.AbstractRoute]:
     """Give the application every route of the table; HEAD comes with each GET."""
-    desks = Desks(desk)
+    desks = ContextRegistry(desk)
     return app.add_routes(
         [
             web.get(path, _endpoint(route, desks), allow_head=True)
@@ -42,7 +42,7 @@ def add_routes(app: web.Application, desk: Desk) -> list[web.AbstractRoute]:
 
 
 def _endpoint(
-    route: Route[Any], desks: Desks
+    route: Route[Any], desks: ContextRegistry
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
     shows_farm = route.access in WHOLE_FARM
@@ -51,7 +51,7 @@ def _endpoint(
         principal = request[PRINCIPAL]
         desk = desks.whole if shows_farm else desks.of(principal)
         asked = parameters.read(request.rel_url.raw_query_string)
-        call = Call(
+        call = RequestContext(
             request.match_info.get("account_id", ""),
             _if_none_match(request),
             request.headers.get("Last-Event-ID"),
@@ -63,10 +63,10 @@ def _endpoint(
             given = structs.replace(given, until=principal.until, holder=principal.holder)
             return await desk.broadcast.serve(request, given)
         if route.changes_with is not None:
-            request[MEANING] = Meaning(
+            request[MEANING] = ParsedRequest(
                 given=given,
                 # No subscription this time, so none the next: a route gives one or the other.
-                answer=cast(Callable[[], Answer], answer),
+                answer=cast(Callable[[], ApiResponse], answer),
                 mark=desk.mark(route.changes_with, call),
                 until=principal.until,
                 holder=principal.holder,

@@ -11,12 +11,17 @@ from msgspec import Struct
 from realtime.api.handlers import liquidation as stopping
 from realtime.api.handlers import order_placement as placing
 from realtime.api.handlers import order_queries as looking
-from realtime.api.handlers.order_context import AccountQuery, AccountsQuery, Asked, RoutingQuery
+from realtime.api.handlers.order_context import (
+    AccountQuery,
+    AccountsQuery,
+    OrderRequestContext,
+    RoutingQuery,
+)
 from realtime.api.parameters import NoQuery
-from realtime.api.responses import Answer
+from realtime.api.responses import ApiResponse
 from realtime.core.model import Account, Order, Position
 from realtime.orders.interface import BudgetDocument
-from realtime.orders.order_request import Changes, Placement
+from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.results import HaltState, Origin
 
 Query = TypeVar("Query", bound=Struct)
@@ -57,7 +62,7 @@ class TradeRoute(Struct, Generic[Query], frozen=True, kw_only=True):
     paths: tuple[str, ...]
     summary: str
     query: type[Query]
-    answer: Callable[[Asked[Query]], Awaitable[Answer]]
+    answer: Callable[[OrderRequestContext[Query]], Awaitable[ApiResponse]]
     document: object
     """The type of the JSON answered; None if there is none."""
     body: type[Struct] | None = None
@@ -135,7 +140,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         method="GET",
         paths=("/orders",),
         summary="Orders of some accounts, newest first, each with its account and origin",
-        query=looking.FoundOrdersQuery,
+        query=looking.OrdersQuery,
         answer=looking.find_orders,
         document=list[PlacedOrder],
         problems=READING,
@@ -192,7 +197,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         summary="How far closing accounts is, symbol by symbol",
         query=AccountsQuery,
         answer=stopping.closings,
-        document=stopping.ClosingDocument,
+        document=stopping.LiquidationDocument,
         problems=("unknown_account",),
     ),
     TradeRoute(
@@ -201,7 +206,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         summary="End closings that are not done; the accounts keep what they have",
         query=AccountsQuery,
         answer=stopping.release,
-        document=stopping.ClosingDocument,
+        document=stopping.LiquidationDocument,
         problems=("unknown_account",),
     ),
     TradeRoute(
@@ -218,7 +223,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         paths=("/orders/{order_id}",),
         summary="Replace an order; the answer is its successor",
         query=AccountQuery,
-        body=Changes,
+        body=OrderChanges,
         answer=placing.replace,
         document=PlacedOrder,
         problems=("unknown_order", *PLACING),
@@ -256,7 +261,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         summary="Close everything, everywhere: cancel all, close all, until nothing is left",
         query=stopping.CloseEverythingQuery,
         answer=stopping.close_everything,
-        document=stopping.ClosingDocument,
+        document=stopping.LiquidationDocument,
         problems=("confirm_required", "trading_not_permitted", "journal_unwritable"),
     ),
     TradeRoute(
@@ -265,7 +270,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         summary="Close one account: cancel all, close all, until nothing is left",
         query=stopping.CloseQuery,
         answer=stopping.close_account,
-        document=stopping.ClosingDocument,
+        document=stopping.LiquidationDocument,
         problems=("unknown_account", "trading_disabled", "journal_unwritable"),
     ),
     TradeRoute(

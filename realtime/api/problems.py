@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 from msgspec import Struct
 
-from realtime.api.responses import Answer
+from realtime.api.responses import ApiResponse
 
 CONTENT_TYPE = "application/problem+json"
 SHOWN = 120
@@ -15,7 +15,7 @@ SHOWN = 120
 _encode = msgspec.json.Encoder().encode
 
 
-class Kind(Struct, frozen=True):
+class ProblemType(Struct, frozen=True):
     """What all problems of one code share. `remedy` is used where there is no better one."""
 
     status: int
@@ -23,65 +23,71 @@ class Kind(Struct, frozen=True):
     remedy: str
 
 
-KINDS: Mapping[str, Kind] = {
-    "bad_parameter": Kind(400, "A query parameter is wrong", "see the route's parameters"),
-    "malformed_request": Kind(400, "This is not HTTP as we understand it", "check the client"),
-    "token_missing": Kind(
+KINDS: Mapping[str, ProblemType] = {
+    "bad_parameter": ProblemType(400, "A query parameter is wrong", "see the route's parameters"),
+    "malformed_request": ProblemType(
+        400, "This is not HTTP as we understand it", "check the client"
+    ),
+    "token_missing": ProblemType(
         401, "A token is needed here", "send `Authorization: Bearer …`; ask your issuer for one"
     ),
-    "token_invalid": Kind(401, "The token is not believed", "ask your issuer for another"),
-    "token_expired": Kind(401, "The token has expired", "ask your issuer for a new one"),
-    "permission_missing": Kind(
+    "token_invalid": ProblemType(401, "The token is not believed", "ask your issuer for another"),
+    "token_expired": ProblemType(401, "The token has expired", "ask your issuer for a new one"),
+    "permission_missing": ProblemType(
         403, "The token does not permit this", "ask your issuer for the permission"
     ),
-    "cross_origin": Kind(
+    "cross_origin": ProblemType(
         403,
         "A page of another origin may not do this",
         "add the origin to server.cors_origins if the page is yours",
     ),
-    "cors_refused": Kind(
+    "cors_refused": ProblemType(
         403, "This origin may not read from here", "add the origin to server.cors_origins"
     ),
-    "unknown_account": Kind(
+    "unknown_account": ProblemType(
         404, "There is no account of this label", "GET /realtime/accounts lists the labels"
     ),
-    "unknown_route": Kind(404, "There is no such route", "GET / lists the routes"),
-    "method_not_allowed": Kind(405, "This route does not know the method", "see the Allow header"),
-    "config_refused": Kind(
+    "unknown_route": ProblemType(404, "There is no such route", "GET / lists the routes"),
+    "method_not_allowed": ProblemType(
+        405, "This route does not know the method", "see the Allow header"
+    ),
+    "config_refused": ProblemType(
         409, "The files say nothing that could hold; nothing has changed", "correct them"
     ),
-    "link_used": Kind(
+    "link_used": ProblemType(
         410, "The link lets nobody in any more", "realtime token --link makes a new one"
     ),
-    "body_too_slow": Kind(408, "The body did not arrive", "send it at once"),
-    "body_too_large": Kind(413, "The body is too large", "send less"),
-    "uri_too_long": Kind(414, "The request line is too long", "ask for fewer things at once"),
-    "expectation_failed": Kind(
+    "body_too_slow": ProblemType(408, "The body did not arrive", "send it at once"),
+    "body_too_large": ProblemType(413, "The body is too large", "send less"),
+    "uri_too_long": ProblemType(
+        414, "The request line is too long", "ask for fewer things at once"
+    ),
+    "expectation_failed": ProblemType(
         417, "The Expect header cannot be met", "leave it out or send 100-continue"
     ),
-    "wrong_host": Kind(
+    "wrong_host": ProblemType(
         421, "This daemon goes by another name", "add the name to server.hosts if it is yours"
     ),
-    "too_many_requests": Kind(429, "Too many requests", "ask again after Retry-After"),
-    "headers_too_large": Kind(431, "The header fields are too large", "send less"),
-    "failed": Kind(500, "The daemon made a mistake", "look for server.failed in its log"),
-    "keys_unavailable": Kind(
+    "too_many_requests": ProblemType(429, "Too many requests", "ask again after Retry-After"),
+    "headers_too_large": ProblemType(431, "The header fields are too large", "send less"),
+    "failed": ProblemType(500, "The daemon made a mistake", "look for server.failed in its log"),
+    "keys_unavailable": ProblemType(
         503, "No token can be verified yet", "look for auth.keys_unavailable in the log"
     ),
-    "starting": Kind(503, "Accounts are still being read", "ask again after Retry-After"),
-    "account_unreachable": Kind(
+    "starting": ProblemType(503, "Accounts are still being read", "ask again after Retry-After"),
+    "account_unreachable": ProblemType(
         503, "The account could not be read yet", "the daemon tries again by itself"
     ),
-    "account_refused": Kind(
+    "account_refused": ProblemType(
         503, "The broker refused the account's credentials", "correct its keys, then SIGHUP"
     ),
-    "account_disabled": Kind(
+    "account_disabled": ProblemType(
         503, "The account is disabled", "set enabled = true in accounts.toml, then SIGHUP"
     ),
-    "too_many_readers": Kind(
+    "too_many_readers": ProblemType(
         503, "Too many readers are listening", "ask again after Retry-After, or poll"
     ),
-    "degraded": Kind(
+    "degraded": ProblemType(
         503, "Some accounts are not live", "GET /realtime/status?state=waiting,refused shows them"
     ),
 }
@@ -90,7 +96,7 @@ KINDS: Mapping[str, Kind] = {
 class Problem(Exception):
     """An answer that is an error. Handlers raise it; the server's edge turns it into bytes."""
 
-    kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    kinds: ClassVar[Mapping[str, ProblemType]] = KINDS
 
     def __init__(
         self,
@@ -109,7 +115,7 @@ class Problem(Exception):
         self.members = members or {}
         """Further members of the document, as RFC 9457 section 3.2 allows."""
 
-    def answer(self, path: str | None = None) -> Answer:
+    def answer(self, path: str | None = None) -> ApiResponse:
         """The problem document; `path` is what was asked, where that is known."""
         kind = self.kinds[self.code]
         document: dict[str, object] = {
@@ -123,7 +129,7 @@ class Problem(Exception):
         if path is not None:
             document["instance"] = shown(path)
         document.update(self.members)
-        return Answer(
+        return ApiResponse(
             status=kind.status,
             body=_encode(document),
             headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **self.headers},

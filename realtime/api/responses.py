@@ -23,7 +23,7 @@ _COMMON_LINES = "".join(f"\r\n{name}: {value}" for name, value in COMMON_HEADERS
 _ENTITY_TAG = re.compile(r'"[^"]*"')
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class ApiResponse(Struct, frozen=True, kw_only=True):
     """Status, headers and body."""
 
     status: int = 200
@@ -31,14 +31,14 @@ class Answer(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
 
 
-def response(answer: Answer) -> web.Response:
+def response(answer: ApiResponse) -> web.Response:
     """The answer as the HTTP library wants it."""
     return web.Response(
         status=answer.status, body=answer.body, headers={**COMMON_HEADERS, **answer.headers}
     )
 
 
-def written(answer: Answer, date: str, added: bytes = b"") -> bytes:
+def written(answer: ApiResponse, date: str, added: bytes = b"") -> bytes:
     """The head of a 200 or 304 on a kept connection, as the HTTP library writes `response(answer)`.
 
     `added` are header lines that are put behind the others.

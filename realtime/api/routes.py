@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from realtime.api.context import Call, ChangesWith, Desk
+from realtime.api.context import ApiContext, ChangesWith, RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
 from realtime.api.documents.dashboard import DashboardDocument
 from realtime.api.documents.document_cache import ENCODER
@@ -38,7 +38,7 @@ from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import Operation
 from realtime.api.openapi.trading import ALL_KINDS, trade_operations
 from realtime.api.parameters import NoQuery
-from realtime.api.responses import JSON, Answer
+from realtime.api.responses import JSON, ApiResponse
 from realtime.api.security.authenticator import Access
 from realtime.core.model import Account, Order, Position
 from realtime.web.files import EXPLORER, FILES, answer_page, wants_page
@@ -57,7 +57,7 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     summary: str
     query: type[Query]
     """The struct whose fields are the parameters: types, bounds, defaults, descriptions."""
-    answer: Callable[[Desk, Call, Query], Answer | Subscription]
+    answer: Callable[[ApiContext, RequestContext, Query], ApiResponse | Subscription]
     """A subscription is pushed to until its reader leaves."""
     document: object
     """The type of the JSON answered; None if it is none."""
@@ -88,16 +88,16 @@ class Index(Struct, frozen=True):
     routes: list[IndexEntry]
 
 
-def answer_index(desk: Desk, _: Call, __: NoQuery) -> Answer:
+def answer_index(desk: ApiContext, _: RequestContext, __: NoQuery) -> ApiResponse:
     """The list of routes."""
     entries = [IndexEntry(path, route.summary) for route in ROUTES for path in route.paths]
     body = ENCODER.encode(Index("realtime", desk.version, entries))
-    return Answer(
+    return ApiResponse(
         body=body, headers={"Content-Type": JSON, "Cache-Control": "no-cache", "Vary": "Accept"}
     )
 
 
-def answer_home(desk: Desk, call: Call, query: NoQuery) -> Answer:
+def answer_home(desk: ApiContext, call: RequestContext, query: NoQuery) -> ApiResponse:
     """The live page for browsers, the list of routes for programs."""
     if wants_page(call.accept):
         return answer_page(call.if_none_match)
@@ -111,13 +111,13 @@ def description(version: str) -> bytes:
     return ENCODER.encode(describe(told, version=version, servers=PREFIXES, kinds=ALL_KINDS))
 
 
-def answer_description(desk: Desk, _: Call, __: NoQuery) -> Answer:
+def answer_description(desk: ApiContext, _: RequestContext, __: NoQuery) -> ApiResponse:
     """The table as an OpenAPI 3.1 document."""
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
-    return Answer(body=description(desk.version), headers=headers)
+    return ApiResponse(body=description(desk.version), headers=headers)
 
 
-def answer_explorer(_: Desk, call: Call, __: NoQuery) -> Answer:
+def answer_explorer(_: ApiContext, call: RequestContext, __: NoQuery) -> ApiResponse:
     """The page that shows the description and runs calls."""
     return FILES[EXPLORER].answer(call.if_none_match)
 

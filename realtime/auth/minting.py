@@ -6,12 +6,12 @@ import jwt
 
 from realtime.auth.keys import Key
 from realtime.auth.principal import Permission
-from realtime.auth.tokens import ALL_ACCOUNTS, Rules
+from realtime.auth.tokens import ALL_ACCOUNTS, TokenRules
 
 
 def mint(
     keys: Sequence[Key],
-    rules: Rules,
+    rules: TokenRules,
     *,
     user_id: str,
     accounts: Sequence[str],

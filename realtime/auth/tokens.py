@@ -40,7 +40,7 @@ class Claims(Struct, frozen=True, kw_only=True):
     iss: Word | None = None
 
 
-class Rules(Struct, frozen=True, kw_only=True):
+class TokenRules(Struct, frozen=True, kw_only=True):
     """What a token must say beside being signed."""
 
     audience: str | None = None
@@ -58,7 +58,7 @@ def holder_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def believe(token: str, keys: Sequence[Key], rules: Rules, now: float) -> Principal:
+def believe(token: str, keys: Sequence[Key], rules: TokenRules, now: float) -> Principal:
     """Who holds this token at `now`, epoch seconds. Raises TokenRefused."""
     if len(token) > TOKEN_MOST:
         raise TokenRefused("token_invalid", f"the token is longer than {TOKEN_MOST} letters")
@@ -104,7 +104,7 @@ def _verified(token: str, keys: Sequence[Key]) -> bytes:
     )
 
 
-def _check_address(claims: Claims, rules: Rules) -> None:
+def _check_address(claims: Claims, rules: TokenRules) -> None:
     """RFC 7519 section 4.1.3: a token that names an audience is for nobody else."""
     audience = (claims.aud,) if isinstance(claims.aud, str) else claims.aud or ()
     if (audience or rules.audience) and rules.audience not in audience:

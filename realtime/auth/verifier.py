@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import Key
 from realtime.auth.principal import Principal
-from realtime.auth.tokens import Rules, believe
+from realtime.auth.tokens import TokenRules, believe
 
 REMEMBERED = 4096
 """Tokens whose holder is remembered: 20 MB at the most. Refused ones never are."""
@@ -15,7 +15,7 @@ REMEMBERED = 4096
 class Verifier:
     """The keys of now, and the tokens that they have signed."""
 
-    def __init__(self, rules: Rules, keys: Sequence[Key] = ()) -> None:
+    def __init__(self, rules: TokenRules, keys: Sequence[Key] = ()) -> None:
         self._rules = rules
         self._keys = tuple(keys)
         self._known: OrderedDict[str, Principal] = OrderedDict()
@@ -39,7 +39,7 @@ class Verifier:
         self._known[token] = principal
         return principal
 
-    def take(self, rules: Rules, keys: Sequence[Key]) -> bool:
+    def take(self, rules: TokenRules, keys: Sequence[Key]) -> bool:
         """Use other keys and rules from now on; whether they are others at all."""
         if (rules, tuple(keys)) == (self._rules, self._keys):
             return False

@@ -6,7 +6,7 @@ and less.
 """
 
 
-class Offset:
+class ClockOffset:
     """What is known of the difference between two clocks."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ SPACING_MAX_S = 0.5
 FACTOR: dict[Outcome, float] = {"ok": 0.5, "failed": 1.5, "rate_limited": 2.0}
 
 
-class Gate:
+class ConnectLimiter:
     """The only way to the broker's websocket. First come, first served."""
 
     def __init__(self, width: int = 20) -> None:

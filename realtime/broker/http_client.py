@@ -14,8 +14,8 @@ from yarl import URL
 
 from realtime.broker import codec as wire
 from realtime.broker import responses as answers
-from realtime.broker.clock_offset import Offset
-from realtime.broker.rate_limiter import Lane, Pacer
+from realtime.broker.clock_offset import ClockOffset
+from realtime.broker.rate_limiter import Lane, RateLimiter
 from realtime.errors import LinkError, NotSent, RateLimited
 from realtime.secret import Credentials
 
@@ -31,7 +31,7 @@ BODY_MAX = 64 * 2**20
 CHUNK = 2**16
 
 
-class Said(Struct, frozen=True):
+class HttpReply(Struct, frozen=True):
     """The broker's answer that is not an error."""
 
     status: int
@@ -40,7 +40,7 @@ class Said(Struct, frozen=True):
     """The broker's name for the request; its support asks for it."""
 
 
-class Channel:
+class HttpClient:
     """Requests of one account; `http` is shared by all accounts."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Channel:
         http: aiohttp.ClientSession,
         url: str,
         credentials: Credentials,
-        pacer: Pacer,
+        pacer: RateLimiter,
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -59,7 +59,7 @@ class Channel:
         self._base = url.rstrip("/")
         self._credentials = credentials
         self._wall = wall
-        self._offset = Offset()
+        self._offset = ClockOffset()
 
     @property
     def offset_s(self) -> float | None:
@@ -80,7 +80,7 @@ class Channel:
         *,
         body: bytes | None = None,
         limit_s: float = CALL_S,
-    ) -> Said:
+    ) -> HttpReply:
         """Make one request when the budget has room; `body` is JSON."""
         async with self.pacer.slot(lane):
             try:
@@ -104,7 +104,7 @@ class Channel:
         params: Mapping[str, str],
         body: bytes | None,
         limit_s: float,
-    ) -> Said:
+    ) -> HttpReply:
         headers = wire.authorize_headers(self._credentials)
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -121,7 +121,7 @@ class Channel:
             request_id = self._learn(response.headers, sent_at)
             answer = await _bounded(response.content)
             answers.check(response.status, response.headers, answer, f"{method} {path}")
-            return Said(response.status, answer, request_id)
+            return HttpReply(response.status, answer, request_id)
 
     def _learn(self, headers: Mapping[str, str], sent_at: float) -> str | None:
         self.last_request_id = request_id = headers.get("X-Request-ID")

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from realtime.broker import codec as wire
-from realtime.broker.http_client import Channel, Said
+from realtime.broker.http_client import HttpClient, HttpReply
 from realtime.broker.lenient_decoder import MISFIT
 from realtime.broker.rest_client import read
 from realtime.core.model import Order, Position
@@ -27,7 +27,7 @@ LOOKUP_S = 5.0
 _encode = Encoder().encode
 
 
-class Answered(Struct, frozen=True):
+class OrderReply(Struct, frozen=True):
     """The broker's order, and its name for the request."""
 
     order: Order
@@ -45,7 +45,7 @@ class _Item(Struct):
 _ITEMS = Decoder(list[_Item])
 
 
-class Canceled(Struct, frozen=True):
+class CancelReply(Struct, frozen=True):
     """What the broker says of one order of a cancel-all."""
 
     order_id: str
@@ -53,17 +53,17 @@ class Canceled(Struct, frozen=True):
     body: bytes
 
 
-class Trade:
+class OrderApi:
     """One account's orders at the broker."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: HttpClient) -> None:
         self.channel = channel
 
-    async def submit(self, body: Mapping[str, object]) -> Answered:
+    async def submit(self, body: Mapping[str, object]) -> OrderReply:
         """Place an order."""
         return _order(await self._tell("POST", "/v2/orders", "order", body))
 
-    async def replace(self, order_id: str, body: Mapping[str, object]) -> Answered:
+    async def replace(self, order_id: str, body: Mapping[str, object]) -> OrderReply:
         """Replace an order; the answer is its successor."""
         return _order(await self._tell("PATCH", _path(order_id), "order", body))
 
@@ -71,21 +71,21 @@ class Trade:
         """Ask for an order to be canceled."""
         await self._tell("DELETE", _path(order_id), "urgent")
 
-    async def cancel_all(self) -> tuple[Canceled, ...]:
+    async def cancel_all(self) -> tuple[CancelReply, ...]:
         """Ask for every open order to be canceled."""
         said = await self._tell("DELETE", "/v2/orders", "urgent")
         try:
             items = _ITEMS.decode(said.body)
         except MISFIT as error:
             raise LinkError("the answer to a cancel-all cannot be read") from error
-        return tuple(Canceled(item.id, item.status, bytes(item.body)) for item in items)
+        return tuple(CancelReply(item.id, item.status, bytes(item.body)) for item in items)
 
-    async def by_client_order_id(self, client_order_id: str) -> Answered | None:
+    async def by_client_order_id(self, client_order_id: str) -> OrderReply | None:
         """Ask for an order by our own id; None when the broker knows none."""
         path = "/v2/orders:by_client_order_id"
         return await self._find(path, {"client_order_id": client_order_id, "nested": "true"})
 
-    async def by_id(self, order_id: str) -> Answered | None:
+    async def by_id(self, order_id: str) -> OrderReply | None:
         """Ask for an order by the broker's id; None when it knows none."""
         return await self._find(_path(order_id), {"nested": "true"})
 
@@ -100,7 +100,7 @@ class Trade:
         said = await self.channel.ask("GET", "/v2/positions", {}, "urgent", limit_s=LOOKUP_S)
         return read(wire.decode_positions, said.body)
 
-    async def _find(self, path: str, query: Mapping[str, str]) -> Answered | None:
+    async def _find(self, path: str, query: Mapping[str, str]) -> OrderReply | None:
         try:
             said = await self.channel.ask("GET", path, query, "urgent", limit_s=LOOKUP_S)
         except BrokerError as error:
@@ -115,7 +115,7 @@ class Trade:
         path: str,
         lane: Literal["order", "urgent"],
         body: Mapping[str, object] | None = None,
-    ) -> Said:
+    ) -> HttpReply:
         sent = None if body is None else _encode(body)
         return await self.channel.ask(method, path, {}, lane, body=sent, limit_s=ORDER_S)
 
@@ -124,9 +124,9 @@ def _path(order_id: str) -> str:
     return f"/v2/orders/{quote(order_id, safe='')}"
 
 
-def _order(said: Said) -> Answered:
+def _order(said: HttpReply) -> OrderReply:
     try:
-        return Answered(wire.decode_order(said.body), said.request_id)
+        return OrderReply(wire.decode_order(said.body), said.request_id)
     except ProtocolViolation as error:
         # It said yes, and we cannot read to what: it has to be asked for.
         raise LinkError("the broker's order cannot be read") from error

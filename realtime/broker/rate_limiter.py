@@ -62,7 +62,7 @@ TICK_S = 0.001
 """Less is not worth a sleep, and a clock need not be able to tell it."""
 
 
-class Bucket:
+class TokenBucket:
     """So many at once, then one every so often. Kept as the time when it would be full again."""
 
     def __init__(self, burst: int, interval_s: float) -> None:
@@ -79,7 +79,7 @@ class Bucket:
         self._full_at = max(self._full_at, now) + self._interval_s
 
 
-class Window:
+class SlidingWindow:
     """What was asked in the last minute, and by which lane."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Window:
             self._asked.popleft()
 
 
-class Farm:
+class FleetLimiter:
     """What all accounts together may have in flight, a lane each for orders and reads."""
 
     def __init__(self, *, reads: int = 64, orders: int = 256) -> None:
@@ -127,7 +127,7 @@ class Farm:
         return self._reads if lane == "read" else self._orders
 
 
-class Budget(Struct, frozen=True, kw_only=True):
+class RateBudget(Struct, frozen=True, kw_only=True):
     """What is left of an account's minute, and who spent it."""
 
     limit: int
@@ -145,14 +145,14 @@ class Budget(Struct, frozen=True, kw_only=True):
     """How long reads still rest."""
 
 
-class Pacer:
+class RateLimiter:
     """One account's budget. First come, first served within a lane; orders before reads."""
 
-    def __init__(self, farm: Farm, *, orders_at_once: int = 32) -> None:
+    def __init__(self, farm: FleetLimiter, *, orders_at_once: int = 32) -> None:
         self.orders_at_once = orders_at_once
         self._farm = farm
-        self._window = Window()
-        self._reads = Bucket(READ_BURST, READ_INTERVAL_S)
+        self._window = SlidingWindow()
+        self._reads = TokenBucket(READ_BURST, READ_INTERVAL_S)
         self._turn = asyncio.Lock()
         # Two rows of places: what asks for lost orders does not queue behind those that get lost.
         self._own_places: dict[Lane, asyncio.Semaphore] = {
@@ -242,7 +242,7 @@ class Pacer:
         return max(0, left)
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> RateBudget:
         """What is left of the running minute, and who spent it."""
         now = _now()
         spent = self._window.spent(now)
@@ -252,7 +252,7 @@ class Pacer:
             others = max(0, limit - told - spent.total())
             remaining = min(told, limit - spent.total())
             resets_in_s = round(resets_at - now, 1)
-        return Budget(
+        return RateBudget(
             limit=limit,
             remaining=max(0, remaining),
             orders=spent["order"] + spent["urgent"],

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import aiohttp
 
 from realtime.broker import codec as wire
-from realtime.broker.http_client import Channel
+from realtime.broker.http_client import HttpClient
 from realtime.broker.lenient_decoder import is_json
-from realtime.broker.rate_limiter import Pacer
+from realtime.broker.rate_limiter import RateLimiter
 from realtime.core.model import Account, FillActivity, Order, Position
 from realtime.errors import BrokerError, LinkError, ProtocolViolation
 from realtime.secret import Credentials
@@ -24,7 +24,7 @@ T = TypeVar("T")
 Direction = Literal["asc", "desc"]
 
 
-class Rest:
+class RestClient:
     """One account's way to the broker's REST interface; `http` is shared by all accounts."""
 
     def __init__(
@@ -32,11 +32,11 @@ class Rest:
         http: aiohttp.ClientSession,
         url: str,
         credentials: Credentials,
-        pacer: Pacer,
+        pacer: RateLimiter,
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.channel = Channel(http, url, credentials, pacer, wall=wall)
+        self.channel = HttpClient(http, url, credentials, pacer, wall=wall)
 
     @property
     def last_request_id(self) -> str | None:

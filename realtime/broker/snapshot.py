@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from realtime.broker.rest_client import Rest
+from realtime.broker.rest_client import RestClient
 from realtime.core.model import FillActivity, Order, OrderId
 from realtime.core.order_groups import GROUPED
 from realtime.core.order_versions import flatten
@@ -31,7 +31,7 @@ PAGES_AT_MOST = 40
 """Bounds a reading after a very long absence: 20 000 orders."""
 
 
-async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Snapshot:
+async def read_everything(rest: RestClient, state: AccountState, *, now: float) -> Snapshot:
     """Read all that changed since the state's watermark; all that matters if it has none."""
     since = _since(state.watermark)
     orders = await _with_replaced_legs(rest, await _orders_since(rest, since), state)
@@ -56,7 +56,7 @@ async def read_everything(rest: Rest, state: AccountState, *, now: float) -> Sna
     )
 
 
-async def read_money(rest: Rest, state: AccountState, *, now: float) -> Snapshot:
+async def read_money(rest: RestClient, state: AccountState, *, now: float) -> Snapshot:
     """Read what moves without an event: positions, account, and trailing stops if any work.
 
     The account comes last: its money is never older than the positions.
@@ -71,11 +71,11 @@ def _has_trailing_stop(state: AccountState) -> bool:
     return any(o.type == TRAILING and not o.is_closed for o in state.orders.values())
 
 
-async def _trailing_stops(rest: Rest) -> tuple[Order, ...]:
+async def _trailing_stops(rest: RestClient) -> tuple[Order, ...]:
     return tuple(o for o in await _working_orders(rest) if o.type == TRAILING)
 
 
-async def read_orders(rest: Rest, ids: Collection[OrderId], *, now: float) -> Snapshot:
+async def read_orders(rest: RestClient, ids: Collection[OrderId], *, now: float) -> Snapshot:
     """Read some orders by id."""
     found, vanished = await _by_id(rest, ids)
     return Snapshot(requested_at=now, orders=found, vanished=vanished, answers_doubts=True)
@@ -85,7 +85,7 @@ def _since(watermark: str | None) -> int | None:
     return None if watermark is None else microseconds(watermark) - OVERLAP_S * 1_000_000
 
 
-async def _orders_since(rest: Rest, since: int | None) -> tuple[Order, ...]:
+async def _orders_since(rest: RestClient, since: int | None) -> tuple[Order, ...]:
     """Orders from the newest back to `since`; without it one page, and whatever still works."""
     page = await rest.orders(status="all", limit=PAGE, direction="desc", nested=True)
     orders = list(page)
@@ -106,7 +106,7 @@ async def _orders_since(rest: Rest, since: int | None) -> tuple[Order, ...]:
     return tuple(orders)
 
 
-async def _crowded_out(rest: Rest, orders: Collection[Order]) -> list[Order]:
+async def _crowded_out(rest: RestClient, orders: Collection[Order]) -> list[Order]:
     """Working legs whose parent is closed and older than all that was listed: a nested list of
     what works does not show them. Their group was submitted when they were."""
     shown = {order.id for top in orders for order, _ in flatten(top)}
@@ -126,7 +126,7 @@ async def _crowded_out(rest: Rest, orders: Collection[Order]) -> list[Order]:
 
 
 async def _with_replaced_legs(
-    rest: Rest, orders: tuple[Order, ...], state: AccountState
+    rest: RestClient, orders: tuple[Order, ...], state: AccountState
 ) -> tuple[Order, ...]:
     """Put beside each leg the one it replaced, and what that replaced: a nested list shows only
     the last of them."""
@@ -154,7 +154,7 @@ def _is_unlisted(
     )
 
 
-async def _working_orders(rest: Rest, *, nested: bool = True) -> list[Order]:
+async def _working_orders(rest: RestClient, *, nested: bool = True) -> list[Order]:
     orders: list[Order] = []
     until = None
     for _ in range(PAGES_AT_MOST):
@@ -168,7 +168,7 @@ async def _working_orders(rest: Rest, *, nested: bool = True) -> list[Order]:
     return orders
 
 
-async def _fills_since(rest: Rest, since: int | None) -> tuple[FillActivity, ...]:
+async def _fills_since(rest: RestClient, since: int | None) -> tuple[FillActivity, ...]:
     if since is None:
         return await rest.fills(direction="desc", page_size=FILLS_PAGE)
     fills: list[FillActivity] = []
@@ -185,7 +185,7 @@ async def _fills_since(rest: Rest, since: int | None) -> tuple[FillActivity, ...
 
 
 async def _by_id(
-    rest: Rest, ids: Collection[OrderId]
+    rest: RestClient, ids: Collection[OrderId]
 ) -> tuple[tuple[Order, ...], tuple[OrderId, ...]]:
     found: list[Order] = []
     vanished: list[OrderId] = []

@@ -74,7 +74,7 @@ class _Connect(websocket_connect):
         return exc
 
 
-class Stream:
+class TradingStream:
     """An open trading socket."""
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -84,7 +84,7 @@ class Stream:
         self._given = 0
 
     @classmethod
-    async def connect(cls, url: str, *, ssl_context: ssl.SSLContext | None) -> "Stream":
+    async def connect(cls, url: str, *, ssl_context: ssl.SSLContext | None) -> "TradingStream":
         """Open the socket. `ssl_context` is shared by all streams and unused for `ws://`.
 
         Raises `RateLimited`, `Refused` or `LinkError`.

@@ -10,10 +10,10 @@ import ssl
 import aiohttp
 from msgspec import Struct
 
-from realtime.broker.connect_limiter import Gate
-from realtime.broker.rate_limiter import Farm, Pacer
-from realtime.broker.rest_client import Rest
-from realtime.broker.trading_stream import Stream
+from realtime.broker.connect_limiter import ConnectLimiter
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.broker.rest_client import RestClient
+from realtime.broker.trading_stream import TradingStream
 from realtime.config.environment import variable
 from realtime.config.keys import ENVIRONMENT
 from realtime.config.settings import AccountSettings, stream_url
@@ -29,14 +29,14 @@ ORDERS_PAGE = 500
 SOCKET_HELD = "stop it; is a daemon running? `realtime status` says"
 
 
-class Finding(Struct, frozen=True):
+class CheckFinding(Struct, frozen=True):
     """What is wrong, and what a person can do about it."""
 
     fact: str
     remedy: str = ""
 
 
-class Examined(Struct, kw_only=True):
+class AccountCheckResult(Struct, kw_only=True):
     """What was found out, in the order of finding it; the rest is None."""
 
     label: str
@@ -46,22 +46,22 @@ class Examined(Struct, kw_only=True):
     has_more_orders: bool = False
     rest_s: float | None = None
     socket_s: float | None = None
-    finding: Finding | None = None
+    finding: CheckFinding | None = None
 
 
-class Examiner:
+class AccountChecker:
     """Tries accounts, many at once but not all: a broker has limits, and so have measurements."""
 
     def __init__(self, http: aiohttp.ClientSession, at_once: int) -> None:
         self._http = http
         self._places = asyncio.Semaphore(at_once)
-        self._gate = Gate(at_once)
-        self._farm = Farm()
+        self._gate = ConnectLimiter(at_once)
+        self._farm = FleetLimiter()
         self._tls = ssl.create_default_context()
 
-    async def examine(self, account: AccountSettings) -> Examined:
+    async def examine(self, account: AccountSettings) -> AccountCheckResult:
         """Try one account. Never raises for the account's sake."""
-        found = Examined(label=account.label)
+        found = AccountCheckResult(label=account.label)
         async with self._places:
             try:
                 async with asyncio.timeout(ACCOUNT_S):
@@ -69,12 +69,14 @@ class Examiner:
                     if found.finding is None:
                         await self._try_socket(account, found)
             except TimeoutError:
-                found.finding = Finding(f"not done within {ACCOUNT_S:.0f} s", "try again later")
+                found.finding = CheckFinding(
+                    f"not done within {ACCOUNT_S:.0f} s", "try again later"
+                )
         return found
 
-    async def _try_rest(self, account: AccountSettings, found: Examined) -> None:
+    async def _try_rest(self, account: AccountSettings, found: AccountCheckResult) -> None:
         loop = asyncio.get_running_loop()
-        rest = Rest(self._http, account.trading_url, _keys(account), Pacer(self._farm))
+        rest = RestClient(self._http, account.trading_url, _keys(account), RateLimiter(self._farm))
         try:
             began = loop.time()
             found.account = await rest.account()
@@ -88,13 +90,13 @@ class Examiner:
         else:
             found.finding = _of_identity(found.account, account)
 
-    async def _try_socket(self, account: AccountSettings, found: Examined) -> None:
+    async def _try_socket(self, account: AccountSettings, found: AccountCheckResult) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with self._gate.pass_():
                 began = loop.time()
                 url = stream_url(account.trading_url)
-                stream = await Stream.connect(url, ssl_context=self._tls)
+                stream = await TradingStream.connect(url, ssl_context=self._tls)
                 try:
                     await stream.authorize(_keys(account))
                     await stream.listen()
@@ -108,7 +110,7 @@ class Examiner:
             self._gate.report("ok")
 
 
-def same_account_twice(all_found: list[Examined]) -> None:
+def same_account_twice(all_found: list[AccountCheckResult]) -> None:
     """Two labels with keys of one account: an order meant for both would be placed twice."""
     first: dict[str, str] = {}
     for found in all_found:
@@ -116,7 +118,7 @@ def same_account_twice(all_found: list[Examined]) -> None:
             continue
         other = first.setdefault(found.account.account_number, found.label)
         if other != found.label:
-            found.finding = Finding(
+            found.finding = CheckFinding(
                 f"{found.account.account_number} is the account of {other} too",
                 "give each its own keys, or disable one",
             )
@@ -127,44 +129,46 @@ def _keys(account: AccountSettings) -> Credentials:
     return account.credentials
 
 
-def _of_identity(known: Account | None, account: AccountSettings) -> Finding | None:
+def _of_identity(known: Account | None, account: AccountSettings) -> CheckFinding | None:
     expected = account.account_number
     if known is None or expected is None or known.account_number == expected:
         return None
     fact = f"key belongs to {known.account_number}, accounts.toml says {expected}"
-    return Finding(fact, "swap the keys, or correct account_number")
+    return CheckFinding(fact, "swap the keys, or correct account_number")
 
 
-def _of_rest(error: RealtimeError, account: AccountSettings) -> Finding:
+def _of_rest(error: RealtimeError, account: AccountSettings) -> CheckFinding:
     match error:
         case Refused():
-            return Finding(f"key refused: {error.message}", _new_key(account))
+            return CheckFinding(f"key refused: {error.message}", _new_key(account))
         case RateLimited():
-            return Finding(
+            return CheckFinding(
                 f"this key's requests are used up: {error.message}",
                 "another program uses the key too; stop it, or try again in a minute",
             )
         case LinkError(status=None):
             fact = f"{account.trading_url}: {error.message}"
-            return Finding(fact, "is the address right, and this machine online?")
+            return CheckFinding(fact, "is the address right, and this machine online?")
         case (
             LinkError(status=404 | 301 | 302 | 307 | 308)
             | BrokerError(status=404 | 301 | 302 | 307 | 308)
         ):
-            return Finding(f"{account.trading_url}: {error.message}", "is the address right?")
+            return CheckFinding(f"{account.trading_url}: {error.message}", "is the address right?")
         case _:
-            return Finding(error.message, error.remedy or "the broker is unwell; try again later")
+            return CheckFinding(
+                error.message, error.remedy or "the broker is unwell; try again later"
+            )
 
 
-def _of_socket(error: RealtimeError, account: AccountSettings) -> Finding:
+def _of_socket(error: RealtimeError, account: AccountSettings) -> CheckFinding:
     match error:
         case RateLimited():
             fact = f"another program holds this key's only socket: {error.message}"
-            return Finding(fact, SOCKET_HELD)
+            return CheckFinding(fact, SOCKET_HELD)
         case Refused():
-            return Finding(f"key refused on the socket: {error.message}", _new_key(account))
+            return CheckFinding(f"key refused on the socket: {error.message}", _new_key(account))
         case _:
-            return Finding(f"socket: {error.message}", error.remedy or "try again later")
+            return CheckFinding(f"socket: {error.message}", error.remedy or "try again later")
 
 
 def _new_key(account: AccountSettings) -> str:

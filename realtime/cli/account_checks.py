@@ -7,7 +7,7 @@ import aiohttp
 from rich.console import Console
 from rich.text import Text
 
-from realtime.cli.account_check import Examined, Examiner, same_account_twice
+from realtime.cli.account_check import AccountChecker, AccountCheckResult, same_account_twice
 from realtime.cli.text_format import clean, counted, money
 from realtime.config.settings import AccountSettings, Settings
 from realtime.core.model import Account
@@ -41,20 +41,20 @@ def check(settings: Settings, *, offline: bool) -> bool:
 
 async def _examine(
     accounts: Sequence[AccountSettings], at_once: int, console: Console
-) -> list[Examined]:
+) -> list[AccountCheckResult]:
     async with (
         aiohttp.ClientSession(
             connector=make_connector(), cookie_jar=aiohttp.DummyCookieJar()
         ) as http,
         asyncio.TaskGroup() as tasks,
     ):
-        examiner = Examiner(http, at_once)
+        examiner = AccountChecker(http, at_once)
         trials = [
             tasks.create_task(examiner.examine(account), name=f"check:{account.label}")
             for account in accounts
         ]
         width = max((len(account.label) for account in accounts), default=0)
-        all_found: list[Examined] = []
+        all_found: list[AccountCheckResult] = []
         for trial in trials:
             all_found.append(await trial)
             same_account_twice(all_found)
@@ -94,7 +94,7 @@ def _named(labels: Sequence[str]) -> str:
     return " ".join(labels[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _row(found: Examined, width: int) -> Iterator[Text]:
+def _row(found: AccountCheckResult, width: int) -> Iterator[Text]:
     name = f"{found.label:<{width}}  "
     if found.finding is None:
         yield Text.assemble(name, ("  ".join(_figures(found))))
@@ -110,7 +110,7 @@ def _row(found: Examined, width: int) -> Iterator[Text]:
         yield Text(f"{'':<{width}}  remedy: {_safe(found.finding.remedy)}")
 
 
-def _figures(found: Examined) -> Iterator[str]:
+def _figures(found: AccountCheckResult) -> Iterator[str]:
     if found.account is not None:
         yield from _of_account(found.account)
     if found.positions is not None:

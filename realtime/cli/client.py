@@ -36,14 +36,14 @@ OTHER_ADDRESS = "set REALTIME_URL to the daemon's address"
 T = TypeVar("T")
 
 
-class Problem(Struct):
+class ProblemBody(Struct):
     """What is used of a problem document (RFC 9457)."""
 
     detail: str = ""
     remedy: str = ""
 
 
-class Daemon:
+class DaemonClient:
     """Where the daemon is, by `REALTIME_URL` and `REALTIME_TOKEN`. Raises `ConfigError`."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -133,9 +133,9 @@ class Daemon:
 
     def _turned_away(self, status: int, body: bytes) -> LinkError:
         try:
-            problem = msgspec.json.decode(body, type=Problem)
+            problem = msgspec.json.decode(body, type=ProblemBody)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            problem = Problem()
+            problem = ProblemBody()
         if status in (401, 403):
             fact = problem.detail or "it wants a token"
             remedy = problem.remedy or "set REALTIME_TOKEN to one that its keeper gave you"

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from realtime.cli.client import Daemon
-from realtime.cli.sse_parser import Event, EventLines
+from realtime.cli.client import DaemonClient
+from realtime.cli.sse_parser import ServerSentEvent, SseParser
 from realtime.errors import ConfigError, LinkError
 
 SILENCE_S = 25.0
@@ -22,14 +22,14 @@ AGAIN = frozenset({429, 502, 503, 504})
 """Answers that another try may change."""
 
 
-class Lost(Struct, frozen=True):
+class EventsLost(Struct, frozen=True):
     """The daemon cannot be heard; it is asked again in so many seconds."""
 
     reason: str
     wait_s: float
 
 
-class Follower:
+class EventFollower:
     """One subscription.
 
     The snapshot is asked for with the types `first`; from then on `types` are followed, so that
@@ -38,7 +38,7 @@ class Follower:
 
     def __init__(
         self,
-        daemon: Daemon,
+        daemon: DaemonClient,
         *,
         first: str,
         types: str,
@@ -54,7 +54,7 @@ class Follower:
         self._pause = pause or threading.Event().wait
         self._last_id = ""
 
-    def events(self) -> Iterator[Event | Lost]:
+    def events(self) -> Iterator[ServerSentEvent | EventsLost]:
         """Everything from the snapshot on. Raises `LinkError` if there is no daemon to begin with.
 
         An account that the daemon does not know is a `ConfigError`.
@@ -75,11 +75,11 @@ class Follower:
                 reason = error.message if error.status else "no connection to the daemon"
             wait_s = min(LONGEST_S, FIRST_S * 2**failed) * (0.5 + self._chance.random() / 2)
             failed = min(failed + 1, 10)
-            yield Lost(reason, wait_s)
+            yield EventsLost(reason, wait_s)
             if self._pause(wait_s):
                 return
 
-    def _connection(self) -> Iterator[Event]:
+    def _connection(self) -> Iterator[ServerSentEvent]:
         """The events of one connection; two where the types change after the snapshot."""
         while True:
             types = self._types if self._last_id else self._first
@@ -87,8 +87,8 @@ class Follower:
             if types == self._types or not self._last_id:
                 return
 
-    def _subscription(self, types: str) -> Iterator[Event]:
-        lines = EventLines(self._last_id)
+    def _subscription(self, types: str) -> Iterator[ServerSentEvent]:
+        lines = SseParser(self._last_id)
         for line in self._daemon.lines(self._address(types), silence_s=SILENCE_S):
             event = lines.take(line)
             if event is None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct, field
 
-from realtime.cli.client import Daemon
-from realtime.cli.event_follower import Follower, Lost
-from realtime.cli.sse_parser import Event
+from realtime.cli.client import DaemonClient
+from realtime.cli.event_follower import EventFollower, EventsLost
+from realtime.cli.sse_parser import ServerSentEvent
 from realtime.cli.text_format import clean, counted, money
 
 FILLS = frozenset({"fill", "partial_fill"})
@@ -149,14 +149,14 @@ class Known(Struct):
     is_provisional: bool = False
 
 
-class Teller:
+class EventFormatter:
     """Turns events into sentences. Nothing of a snapshot is told: it is no news."""
 
     def __init__(self) -> None:
         self._known: dict[str, Known] = {}
         self._is_news = False
 
-    def tell(self, event: Event, now: float) -> Iterator[Sentence]:
+    def tell(self, event: ServerSentEvent, now: float) -> Iterator[Sentence]:
         """What an event says, heard at `now` (epoch seconds)."""
         match event.name:
             case "ready":
@@ -303,20 +303,20 @@ def line(sentence: Sentence, now: float, width: int = WIDTH) -> str:
 
 
 def told(
-    daemon: Daemon, account: str | None, *, clock: Callable[[], float] = time.time
+    daemon: DaemonClient, account: str | None, *, clock: Callable[[], float] = time.time
 ) -> Iterator[tuple[float, Sentence]]:
     """Sentences as they come, each with when it was heard, epoch seconds."""
-    follower = Follower(
+    follower = EventFollower(
         daemon,
         first="account,positions,link",
         types="order,account,positions,link",
         account=account,
         chance=random.Random(),
     )
-    teller, is_lost = Teller(), False
+    teller, is_lost = EventFormatter(), False
     for event in follower.events():
         now = clock()
-        if isinstance(event, Lost):
+        if isinstance(event, EventsLost):
             if not is_lost:
                 yield now, Sentence("–", "lost", f"{event.reason}; trying again", tone="bad")
             is_lost = True

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from realtime.cli.client import Daemon
+from realtime.cli.client import DaemonClient
 
 Instant = Annotated[datetime, Meta(tz=True)]
 
@@ -45,7 +45,7 @@ class Row(Struct, frozen=True):
         return self.state == "disabled" or (self.state in ON_THE_WAY and self.last_error is None)
 
 
-class Lately(Struct, frozen=True):
+class RecentLatencies(Struct, frozen=True):
     """What is used of how something went in the last minute."""
 
     per_s: float
@@ -62,8 +62,8 @@ class Status(Struct, frozen=True):
     accounts: dict[str, Row]
     as_of: Instant
     by_state: dict[str, int]
-    requests: Lately | None = None
-    updates: Lately | None = None
+    requests: RecentLatencies | None = None
+    updates: RecentLatencies | None = None
 
 
 class Figures(Struct, frozen=True):
@@ -79,7 +79,7 @@ class Accounts(Struct, frozen=True):
     accounts: list[Figures]
 
 
-class Standing(Struct, frozen=True):
+class FleetStatus(Struct, frozen=True):
     """All of it."""
 
     health: Health
@@ -88,9 +88,9 @@ class Standing(Struct, frozen=True):
     """label → the broker's decimal string; without those that nobody asked for"""
 
 
-def read_standing(daemon: Daemon) -> Standing:
+def read_standing(daemon: DaemonClient) -> FleetStatus:
     """Read it. Raises `LinkError` where no daemon answers."""
     health = daemon.ask("/health", Health)
     status = daemon.ask("/websocket/status", Status)
     figures = daemon.ask("/realtime/accounts", Accounts)
-    return Standing(health, status, {row.account_id: row.equity for row in figures.accounts})
+    return FleetStatus(health, status, {row.account_id: row.equity for row in figures.accounts})

@@ -4,10 +4,10 @@ import select
 import signal
 from typing import TextIO
 
-from realtime.telemetry.log_output import Output
+from realtime.telemetry.log_output import LogOutput
 
 
-class Voice:
+class Printer:
     """Says lines. When nobody can hear them any more, the process is told to stop, as by SIGTERM.
 
     A reader that merely sleeps (`| less`) loses lines; the event loop does not wait for it.
@@ -15,7 +15,7 @@ class Voice:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._output = Output(stream)
+        self._output = LogOutput(stream)
         self._is_gone = False
 
     def say(self, line: str) -> None:

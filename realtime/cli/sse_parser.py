@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Event(Struct, frozen=True):
+class ServerSentEvent(Struct, frozen=True):
     """One event; `data` is JSON, `last_id` empty where the stream cannot be resumed."""
 
     name: str
@@ -11,7 +11,7 @@ class Event(Struct, frozen=True):
     last_id: str = ""
 
 
-class EventLines:
+class SseParser:
     """Puts lines together until an event is complete."""
 
     def __init__(self, last_id: str = "") -> None:
@@ -19,7 +19,7 @@ class EventLines:
         self._name = ""
         self._data: list[bytes] = []
 
-    def take(self, line: bytes) -> Event | None:
+    def take(self, line: bytes) -> ServerSentEvent | None:
         """Take a line with its end; the event that it completes, if it does."""
         line = line.rstrip(b"\r\n")
         if not line:
@@ -37,7 +37,7 @@ class EventLines:
                 pass  # a comment, `retry`, or what later versions add
         return None
 
-    def _complete(self) -> Event | None:
+    def _complete(self) -> ServerSentEvent | None:
         name, data = self._name, self._data
         self._name, self._data = "", []
-        return Event(name or "message", b"\n".join(data), self._last_id) if data else None
+        return ServerSentEvent(name or "message", b"\n".join(data), self._last_id) if data else None

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from realtime.cli.fleet_status import Row, Standing, Status
+from realtime.cli.fleet_status import FleetStatus, Row, Status
 from realtime.cli.text_format import (
     UNKNOWN,
     clean,
@@ -32,7 +32,7 @@ FIGURES_BESIDE = 60
 LABELS_NAMED = 5
 
 
-def show(standing: Standing, *, show_all: bool) -> None:
+def show(standing: FleetStatus, *, show_all: bool) -> None:
     """Print it on stdout."""
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
@@ -50,7 +50,7 @@ def show(standing: Standing, *, show_all: bool) -> None:
         console.print(Text("(only accounts that are not live; --all for every one)", style="dim"))
 
 
-def headline(standing: Standing) -> str:
+def headline(standing: FleetStatus) -> str:
     """The farm in one line."""
     status = standing.status
     disabled = status.by_state.get("disabled", 0)
@@ -83,7 +83,7 @@ def _lately(status: Status) -> Iterator[str]:
         yield f"{asked.per_s:.3g} queries/s, {', '.join(times)}"
 
 
-def _table(rows: dict[str, Row], standing: Standing, width: int) -> Table:
+def _table(rows: dict[str, Row], standing: FleetStatus, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("ACCOUNT", "STATE", "SINCE"):
         table.add_column(name, no_wrap=True)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from realtime.config import environment
 from realtime.config import validators as values
 from realtime.config.auth_section import AUTH, SOURCES, AuthSection
-from realtime.config.problems import Problem, WrongValue, dotted, nearest, shown
+from realtime.config.problems import InvalidValue, Problem, dotted, nearest, shown
 from realtime.config.settings import (
     LIVE_URL,
     PAPER_URL,
@@ -84,7 +84,7 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     startup_concurrency: int
 
 
-class Reading:
+class AccountsFileReader:
     """One reading of one file: takes tables apart, keeps every problem met on the way."""
 
     def __init__(self, file: Path) -> None:
@@ -107,14 +107,16 @@ class Reading:
                 continue
             try:
                 taken[key] = checks[key](value)
-            except WrongValue as wrong:
+            except InvalidValue as wrong:
                 self.report(f"{dotted(*path, key)}: {wrong.message}", wrong.remedy)
         return taken
 
 
-def read_accounts_file(tables: Mapping[str, object], file: Path) -> tuple[AccountsFile, Reading]:
+def read_accounts_file(
+    tables: Mapping[str, object], file: Path
+) -> tuple[AccountsFile, AccountsFileReader]:
     """Take the file's tables apart. What could not be used is in the reading's `problems`."""
-    reading = Reading(file)
+    reading = AccountsFileReader(file)
     for section in [name for name in tables if name not in SECTIONS]:
         reading.report(f"{dotted(section)}: unknown key", _meant_section(section, tables[section]))
     alpaca = reading.take(tables.get("alpaca", {}), ALPACA, "alpaca")
@@ -132,7 +134,7 @@ def read_accounts_file(tables: Mapping[str, object], file: Path) -> tuple[Accoun
     return content, reading
 
 
-def _auth(tables: Mapping[str, object], reading: Reading) -> AuthSection | None:
+def _auth(tables: Mapping[str, object], reading: AccountsFileReader) -> AuthSection | None:
     if "auth" not in tables:
         return None
     section = AuthSection(**reading.take(tables["auth"], AUTH, "auth"))
@@ -142,14 +144,16 @@ def _auth(tables: Mapping[str, object], reading: Reading) -> AuthSection | None:
     return section
 
 
-def _log(tables: Mapping[str, object], reading: Reading, file: Path) -> LogSettings:
+def _log(tables: Mapping[str, object], reading: AccountsFileReader, file: Path) -> LogSettings:
     written = reading.take(tables.get("log", {}), LOG, "log")
     if "file" in written:
         written["file"] = file.parent / written["file"]
     return LogSettings(**written)
 
 
-def _orders(tables: Mapping[str, object], reading: Reading, file: Path) -> OrdersSettings:
+def _orders(
+    tables: Mapping[str, object], reading: AccountsFileReader, file: Path
+) -> OrdersSettings:
     written = reading.take(tables.get("orders", {}), ORDERS, "orders")
     limits = {name: written.pop(name) for name in ORDER_LIMITS if name in written}
     enabled = limits.pop("enabled", True)
@@ -167,7 +171,7 @@ def _orders(tables: Mapping[str, object], reading: Reading, file: Path) -> Order
     )
 
 
-def _accounts(tables: object, reading: Reading) -> tuple[AccountSettings, ...]:
+def _accounts(tables: object, reading: AccountsFileReader) -> tuple[AccountSettings, ...]:
     if not isinstance(tables, dict):
         reading.report(f"accounts: expected tables, got {shown(tables)}")
         return ()
@@ -180,7 +184,7 @@ def _accounts(tables: object, reading: Reading) -> tuple[AccountSettings, ...]:
     return tuple(_account(label, table, reading) for label, table in tables.items())
 
 
-def _account(label: str, table: object, reading: Reading) -> AccountSettings:
+def _account(label: str, table: object, reading: AccountsFileReader) -> AccountSettings:
     if not values.LABEL.fullmatch(label):
         reading.report(
             f"{dotted('accounts', label)}: not a label",
@@ -205,7 +209,7 @@ def _account(label: str, table: object, reading: Reading) -> AccountSettings:
     return AccountSettings(label=label, **fields)
 
 
-def _compare_labels(labels: list[str], reading: Reading) -> None:
+def _compare_labels(labels: list[str], reading: AccountsFileReader) -> None:
     by_stem: dict[str, str] = {}
     for label in labels:
         stem = environment.stem(label)

@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from realtime.auth.keys import Key, key_set_of, public_keys_of, secrets_of, want_crypto
-from realtime.auth.tokens import Rules
+from realtime.auth.tokens import TokenRules
 from realtime.config import toml_file
 from realtime.config import validators as values
 from realtime.config.file_permissions import exposed
@@ -66,7 +66,7 @@ def read_auth(
             want_crypto()
         except ConfigError as error:
             problems.append(Problem(f"auth.jwks_url {error.message}", error.remedy))
-    rules = Rules(
+    rules = TokenRules(
         audience=section.audience, issuer=section.issuer, leeway_s=float(section.leeway_s)
     )
     settings = AuthSettings(
@@ -87,7 +87,7 @@ def _keys(
     except FileNotFoundError:
         remedy = "openssl rand -hex 32 makes a secret; chmod 600" if "secret" in source else ""
         problems.append(Problem(f"{path} not found (auth.{source})", remedy))
-    except toml_file.Unreadable as error:
+    except toml_file.TomlError as error:
         problems.append(error.problem)
     except ConfigError as error:
         problems.append(Problem(f"{path} {error.message} (auth.{source})", error.remedy))

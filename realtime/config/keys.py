@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from realtime.config import toml_file
 from realtime.config.environment import KEY_NAMES, keys_given, variable
 from realtime.config.file_permissions import exposed
-from realtime.config.problems import Problem, WrongValue, dotted, nearest
+from realtime.config.problems import InvalidValue, Problem, dotted, nearest
 from realtime.config.settings import AccountSettings
 from realtime.config.validators import key
 from realtime.secret import Credentials, Secret
@@ -52,7 +52,7 @@ def read_secrets(path: Path, labels: Iterable[str], environ: Mapping[str, str]) 
         tables = toml_file.parse(toml_file.read_bytes(path), path)
     except FileNotFoundError:
         return SecretsFile(path=path, found=False)
-    except toml_file.Unreadable as error:
+    except toml_file.TomlError as error:
         return SecretsFile(path=path, problems=(error.problem,), usable=False)
     return _take(tables, path, list(labels))
 
@@ -93,7 +93,7 @@ def _pair(table: dict[str, object], where: str, problems: list[Problem]) -> Pair
             continue
         try:
             pair[name] = key(value)
-        except WrongValue as wrong:
+        except InvalidValue as wrong:
             problems.append(Problem(f"{where} {name} {wrong.message}", wrong.remedy))
             pair[name] = ""  # it is there and reported: not missing as well
     return pair
@@ -141,7 +141,7 @@ def _resolve(
     for name, value in given.items():
         try:
             key(value)
-        except WrongValue as wrong:
+        except InvalidValue as wrong:
             fact = f"{variable(account.label, name)} {wrong.message}"
             problems.append(Problem(fact, wrong.remedy))
             pair[name] = ""

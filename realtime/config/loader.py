@@ -11,7 +11,7 @@ from realtime.config.accounts_file import read_accounts_file
 from realtime.config.auth_section import read_auth
 from realtime.config.environment import strangers
 from realtime.config.keys import find_secrets_file, read_secrets, with_keys
-from realtime.config.problems import InvalidConfig, Problem, WrongValue, shown
+from realtime.config.problems import InvalidConfig, InvalidValue, Problem, shown
 from realtime.config.settings import AlpacaSettings, AuthSettings, ServerSettings, Settings
 
 DEFAULT_PATH = Path("accounts.toml")
@@ -83,7 +83,7 @@ def _tables(path: Path) -> dict[str, object]:
         fact = f"{path.name} not found in {path.parent.absolute()}"
         missing = Problem(fact, "`realtime demo` needs none; or `--config PATH`")
         raise InvalidConfig([missing]) from error
-    except toml_file.Unreadable as error:
+    except toml_file.TomlError as error:
         raise InvalidConfig([error.problem]) from error
 
 
@@ -104,7 +104,7 @@ def _server(
         wanted = server.port
     try:
         server = structs.replace(server, port=values.port(wanted))
-    except WrongValue as wrong:
+    except InvalidValue as wrong:
         problems.append(Problem(f"{source}: {wrong.message}"))
     return structs.replace(server, host=host)
 

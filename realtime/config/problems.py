@@ -32,7 +32,7 @@ class InvalidConfig(ConfigError):
             super().__init__("\n".join(str(problem) for problem in problems))
 
 
-class WrongValue(Exception):
+class InvalidValue(Exception):
     """A value that will not do. The message goes on after the key's name: `expected …, got …`."""
 
     def __init__(self, message: str, remedy: str = "") -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from realtime.auth.keys import Key
-from realtime.auth.tokens import Rules
+from realtime.auth.tokens import TokenRules
 from realtime.secret import Credentials
 
 LIVE_URL = "https://api.alpaca.markets"
@@ -83,7 +83,7 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
     `open_ops`: whether operations (metrics, documents about the interface) want no token.
     """
 
-    rules: Rules = Rules()
+    rules: TokenRules = TokenRules()
     keys: tuple[Key, ...] = ()
     jwks_url: str | None = None
     open_ops: bool = False

@@ -20,7 +20,7 @@ ONLY_SHOWN = ("name", "tier", "initial_balance", "orders")
 """Fields of an account that its connection does not depend on."""
 
 
-class Changes(Struct, frozen=True, kw_only=True):
+class SettingsDiff(Struct, frozen=True, kw_only=True):
     """Labels by what became of them, each sorted as in the file."""
 
     added: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Changes(Struct, frozen=True, kw_only=True):
 HOWS: tuple[How, ...] = ("added", "removed", "exchanged", "rotated", "restarted", "described")
 
 
-def compare(old: Settings, new: Settings) -> Changes:
+def compare(old: Settings, new: Settings) -> SettingsDiff:
     """What changed from one reading to the next."""
     before = {account.label: account for account in old.accounts}
     after = {account.label: account for account in new.accounts}
@@ -52,7 +52,7 @@ def compare(old: Settings, new: Settings) -> Changes:
         if how is not None:
             found[how].append(label)
     touched = sum(map(len, found.values()))
-    return Changes(
+    return SettingsDiff(
         **{how: tuple(labels) for how, labels in found.items()},
         unchanged=len(after) + len(found["removed"]) - touched,
         needs_restart=tuple(_fixed(old, new)),

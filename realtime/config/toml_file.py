@@ -33,7 +33,7 @@ _LIKELY = {
 }
 
 
-class Unreadable(Exception):
+class TomlError(Exception):
     """The file cannot be used; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:
@@ -51,10 +51,10 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "no"
         remedy = "give a TOML file that this user may read"
-        raise Unreadable(Problem(f"{path} cannot be read: {reason}", remedy)) from error
+        raise TomlError(Problem(f"{path} cannot be read: {reason}", remedy)) from error
     if len(content) > LARGEST_BYTES:
         remedy = "give a file of accounts: 1000 of them take 200 kB"
-        raise Unreadable(Problem(f"{path} is larger than {LARGEST_BYTES >> 20} MB", remedy))
+        raise TomlError(Problem(f"{path} is larger than {LARGEST_BYTES >> 20} MB", remedy))
     return content
 
 
@@ -64,13 +64,13 @@ def parse(content: bytes, path: Path) -> dict[str, object]:
         source = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         remedy = "save it as UTF-8 in your editor"
-        raise Unreadable(Problem(f"{path}: not UTF-8 text", remedy)) from error
+        raise TomlError(Problem(f"{path}: not UTF-8 text", remedy)) from error
     try:
         return tomllib.loads(source)
     except RecursionError as error:
-        raise Unreadable(Problem(f"{path}: not TOML (nested too deeply)")) from error
+        raise TomlError(Problem(f"{path}: not TOML (nested too deeply)")) from error
     except ValueError as error:  # TOMLDecodeError is one; an absurdly long number is another
-        raise Unreadable(_syntax(str(error), source, path)) from error
+        raise TomlError(_syntax(str(error), source, path)) from error
 
 
 def _syntax(said: str, source: str, path: Path) -> Problem:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from urllib.parse import SplitResult, urlsplit
 
-from realtime.config.problems import WrongValue, shown
+from realtime.config.problems import InvalidValue, shown
 
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 LONGEST_TEXT = 200
@@ -22,9 +22,9 @@ _VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 def text(value: object) -> str:
     if not isinstance(value, str):
-        raise WrongValue(f"expected text in quotes, got {shown(value)}")
+        raise InvalidValue(f"expected text in quotes, got {shown(value)}")
     if not value or len(value) > LONGEST_TEXT or not value.isprintable():
-        raise WrongValue(f"expected 1–{LONGEST_TEXT} printable letters, got {shown(value)}")
+        raise InvalidValue(f"expected 1–{LONGEST_TEXT} printable letters, got {shown(value)}")
     return value
 
 
@@ -33,7 +33,7 @@ def one_of(*words: str) -> Callable[[object], str]:
 
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in words:
-            raise WrongValue(f"expected {', '.join(words)}, got {shown(value)}")
+            raise InvalidValue(f"expected {', '.join(words)}, got {shown(value)}")
         return value
 
     return check
@@ -44,7 +44,7 @@ def some_of(*words: str) -> Callable[[object], tuple[str, ...]]:
 
     def check(value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not value or not all(v in words for v in value):
-            raise WrongValue(f"expected a list of {', '.join(words)}, got {shown(value)}")
+            raise InvalidValue(f"expected a list of {', '.join(words)}, got {shown(value)}")
         return tuple(dict.fromkeys(value))
 
     return check
@@ -53,23 +53,23 @@ def some_of(*words: str) -> Callable[[object], tuple[str, ...]]:
 def symbols(value: object) -> tuple[str, ...]:
     """Give symbols as orders spell them: `AAPL`, `BTC/USD`, or the underlying of options."""
     if not isinstance(value, list) or not value:
-        raise WrongValue(f"expected a list of symbols, got {shown(value)}")
+        raise InvalidValue(f"expected a list of symbols, got {shown(value)}")
     for item in value:
         if not isinstance(item, str) or not _SYMBOL.fullmatch(item):
-            raise WrongValue(f"expected symbols such as AAPL or BTC/USD, got {shown(item)}")
+            raise InvalidValue(f"expected symbols such as AAPL or BTC/USD, got {shown(item)}")
     return tuple(value)
 
 
 def table(value: object) -> dict[str, object]:
     """Give a table, to be taken apart by whoever asked."""
     if not isinstance(value, dict):
-        raise WrongValue(f"expected a table, got {shown(value)}")
+        raise InvalidValue(f"expected a table, got {shown(value)}")
     return value
 
 
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise WrongValue(f"expected true or false, got {shown(value)}")
+        raise InvalidValue(f"expected true or false, got {shown(value)}")
     return value
 
 
@@ -78,7 +78,7 @@ def whole(low: int, high: int) -> Callable[[object], int]:
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise WrongValue(f"expected {low}–{high}, got {shown(value)}")
+            raise InvalidValue(f"expected {low}–{high}, got {shown(value)}")
         return value
 
     return check
@@ -89,13 +89,13 @@ port = whole(1, 65535)
 
 def money(value: object) -> str:
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value) or Decimal(value) == 0:
-        raise WrongValue(f'expected a decimal in quotes such as "100000", got {shown(value)}')
+        raise InvalidValue(f'expected a decimal in quotes such as "100000", got {shown(value)}')
     return value
 
 
 def account_number(value: object) -> str:
     if not isinstance(value, str) or not _ACCOUNT_NUMBER.fullmatch(value):
-        raise WrongValue(f"expected the broker's account number in quotes, got {shown(value)}")
+        raise InvalidValue(f"expected the broker's account number in quotes, got {shown(value)}")
     return value
 
 
@@ -103,70 +103,70 @@ def trading_url(value: object) -> str:
     """Give the address without a slash at its end. Plain http is for this machine only."""
     parts = _address(value)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise WrongValue(
+        raise InvalidValue(
             "plain http would send the keys in clear across the network",
             "use https; http is for a simulator or proxy on this machine",
         )
     if parts.path.rstrip("/").endswith("/v2"):
-        raise WrongValue("ends in /v2", "leave /v2 out: it is added where it belongs")
+        raise InvalidValue("ends in /v2", "leave /v2 out: it is added where it belongs")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def jwks_url(value: object) -> str:
     """Give the address of a key set. Whoever can change it on its way could issue tokens."""
     if isinstance(value, str) and "?" in value:
-        raise WrongValue("an address with a query in it", "leave the query out")
+        raise InvalidValue("an address with a query in it", "leave the query out")
     parts = _address(value)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise WrongValue("keys that come over plain http could be anybody's", "use https")
+        raise InvalidValue("keys that come over plain http could be anybody's", "use https")
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
 def host_names(value: object) -> tuple[str, ...]:
     """Give names by which readers may call the daemon: host names or addresses, without a port."""
     if not isinstance(value, list):
-        raise WrongValue(f"expected a list of names, got {shown(value)}")
+        raise InvalidValue(f"expected a list of names, got {shown(value)}")
     for item in value:
         if not isinstance(item, str) or not _is_host(item):
-            raise WrongValue(f'expected a name such as "board.example", got {shown(item)}')
+            raise InvalidValue(f'expected a name such as "board.example", got {shown(item)}')
     return tuple(item.lower() for item in value)
 
 
 def origins(value: object) -> tuple[str, ...]:
     """Give web origins. `*` is refused: any page in a browser could read the accounts."""
     if not isinstance(value, list):
-        raise WrongValue(f"expected a list of origins, got {shown(value)}")
+        raise InvalidValue(f"expected a list of origins, got {shown(value)}")
     return tuple(_origin(item) for item in value)
 
 
 def _origin(value: object) -> str:
     if value == "*":
-        raise WrongValue(
+        raise InvalidValue(
             '"*" would let every web page read the accounts',
             'name the pages, such as "https://board.example"',
         )
     parts = _address(value)
     if parts.path not in ("", "/"):
-        raise WrongValue(f"an origin has no path, got {shown(value)}")
+        raise InvalidValue(f"an origin has no path, got {shown(value)}")
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def _address(value: object) -> SplitResult:
     expected = 'expected an address such as "https://host:port"'
     if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value):
-        raise WrongValue(f"{expected}, got {shown(value)}")
+        raise InvalidValue(f"{expected}, got {shown(value)}")
     if "@" in value:
-        raise WrongValue("an address with a name or password in it", "keys go into secrets.toml")
+        raise InvalidValue("an address with a name or password in it", "keys go into secrets.toml")
     try:
         parts = urlsplit(value)
         valid_port = parts.port is None or 1 <= parts.port <= 65535
         host = parts.hostname or ""
     except ValueError as error:
-        raise WrongValue(f"{expected}, got {shown(value)}") from error
+        raise InvalidValue(f"{expected}, got {shown(value)}") from error
     if parts.scheme not in ("http", "https") or not valid_port or not _is_host(host):
-        raise WrongValue(f"{expected}, got {shown(value)}")
+        raise InvalidValue(f"{expected}, got {shown(value)}")
     if parts.query or parts.fragment or value.endswith(("?", "#")):
-        raise WrongValue(f"{expected} and nothing after it, got {shown(value)}")
+        raise InvalidValue(f"{expected} and nothing after it, got {shown(value)}")
     return parts
 
 
@@ -190,11 +190,11 @@ def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def key(value: object) -> str:
     """Give a key as pasted. The message never holds it, whatever is wrong with it."""
     if not isinstance(value, str):
-        raise WrongValue("expected text in quotes")
+        raise InvalidValue("expected text in quotes")
     if not value:
-        raise WrongValue("is empty", "paste the broker's, or take the line out")
+        raise InvalidValue("is empty", "paste the broker's, or take the line out")
     if any(letter.isspace() for letter in value):
-        raise WrongValue("has white space in it", "paste it again, without blanks or line breaks")
+        raise InvalidValue("has white space in it", "paste it again, without blanks or line breaks")
     if not _VISIBLE_ASCII.fullmatch(value) or len(value) > LONGEST_TEXT:
-        raise WrongValue("is not what the broker gives out", "paste it again")
+        raise InvalidValue("is not what the broker gives out", "paste it again")
     return value

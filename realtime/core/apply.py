@@ -93,7 +93,7 @@ GAPS = frozenset({"fills_gap", "position_gap"})
 """Doubts that mean an execution nobody told us of: positions and money are behind, too."""
 
 
-class Doubt(Struct, frozen=True):
+class Anomaly(Struct, frozen=True):
     """Why the state may not be what the broker has."""
 
     kind: DoubtKind
@@ -107,7 +107,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     state: AccountState
     executions: tuple[Execution, ...] = ()
     """Executions that counted now for the first time."""
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[Anomaly, ...] = ()
 
 
 def apply(
@@ -139,7 +139,7 @@ def apply(
     return Applied(state=state, executions=counted, doubts=doubts)
 
 
-def is_open_question(state: AccountState, doubt: Doubt) -> bool:
+def is_open_question(state: AccountState, doubt: Anomaly) -> bool:
     """Whether what came since has not answered the doubt by itself."""
     order = state.orders.get(doubt.order_id)
     if doubt.kind in ("superseded_open", "overdue"):
@@ -153,7 +153,7 @@ def is_open_question(state: AccountState, doubt: Doubt) -> bool:
     return True
 
 
-def _doubted(state: AccountState, doubts: tuple[Doubt, ...], now: float) -> AccountState:
+def _doubted(state: AccountState, doubts: tuple[Anomaly, ...], now: float) -> AccountState:
     if not doubts:
         return state
     unheard = any(doubt.kind in GAPS for doubt in doubts)
@@ -185,7 +185,7 @@ def _take_orders(state: AccountState, update: TradeUpdate) -> AccountState:
     return structs.replace(state, orders=orders, parents=parents, busted=busted)
 
 
-def _late_doubts(state: AccountState, update: TradeUpdate) -> tuple[Doubt, ...]:
+def _late_doubts(state: AccountState, update: TradeUpdate) -> tuple[Anomaly, ...]:
     """News of an order that is unknown although newer ones were finished and dropped already.
 
     Nearly always it is a repetition, and the order was dropped, too. So it is not taken; but one
@@ -193,28 +193,28 @@ def _late_doubts(state: AccountState, update: TradeUpdate) -> tuple[Doubt, ...]:
     """
     order = update.order
     if not order.is_closed:
-        return (Doubt("late_news", order.id, f"{order.status}, {order.updated_at}"),)
+        return (Anomaly("late_news", order.id, f"{order.status}, {order.updated_at}"),)
     for execution in executions_told(update, state.orders):
         symbol = position_symbol(execution.symbol)
         mark = state.marks.get(symbol)
         newer = mark is None or _key(update, execution) > mark.key
         if newer and not _is_in_last_reading(state, execution):
-            return (Doubt("position_gap", order.id, f"{symbol} executed {execution.at}"),)
+            return (Anomaly("position_gap", order.id, f"{symbol} executed {execution.at}"),)
     return ()
 
 
-def _order_doubts(before: AccountState, state: AccountState, order: Order) -> tuple[Doubt, ...]:
-    doubts: list[Doubt] = []
+def _order_doubts(before: AccountState, state: AccountState, order: Order) -> tuple[Anomaly, ...]:
+    doubts: list[Anomaly] = []
     known = before.orders.get(order.id)
     if known is not None and _contradict(known, order, state):
         kind: DoubtKind = "reopened" if known.is_closed > order.is_closed else "contradicted"
-        doubts.append(Doubt(kind, order.id, f"{_said(known)} → {_said(order)}"))
+        doubts.append(Anomaly(kind, order.id, f"{_said(known)} → {_said(order)}"))
     if order.replaced_by is not None and order.replaced_by not in state.orders:
-        doubts.append(Doubt("successor_unknown", order.id, f"replaced by {order.replaced_by}"))
+        doubts.append(Anomaly("successor_unknown", order.id, f"replaced by {order.replaced_by}"))
     if order.replaces is not None:
         old = state.orders.get(order.replaces)
         if old is not None and not old.is_closed:
-            doubts.append(Doubt("superseded_open", old.id, f"replaced by {order.id}"))
+            doubts.append(Anomaly("superseded_open", old.id, f"replaced by {order.id}"))
     return tuple(doubts)
 
 
@@ -234,12 +234,12 @@ def _fill_doubts(
     state: AccountState,
     update: TradeUpdate,
     executions: tuple[Execution, ...],
-) -> tuple[Doubt, ...]:
+) -> tuple[Anomaly, ...]:
     """`filled_qty` must grow by exactly what was executed, else an execution was missed.
 
     What an order lacked before, because its history was never read, it may go on lacking.
     """
-    doubts: list[Doubt] = []
+    doubts: list[Anomaly] = []
     for told, _ in flatten(update.order):
         own = [e for e in executions if e.order_id == told.id]
         if not own and state.orders.get(told.id) is before.orders.get(told.id):
@@ -248,11 +248,11 @@ def _fill_doubts(
             continue
         lacked, lacks = unexplained(before, told.id), unexplained(state, told.id)
         if lacks > max(lacked, ZERO) or lacks < min(lacked, ZERO):
-            doubts.append(Doubt("fills_gap", told.id, f"filled is off its executions by {lacks}"))
+            doubts.append(Anomaly("fills_gap", told.id, f"filled is off its executions by {lacks}"))
     if is_spread(update.order) and update.qty and update.price and not update.legs:
-        doubts.append(Doubt("fills_gap", update.order.id, "filled without its legs' executions"))
+        doubts.append(Anomaly("fills_gap", update.order.id, "filled without its legs' executions"))
     doubts += [
-        Doubt("fills_gap", e.order_id, "executed while unknown")
+        Anomaly("fills_gap", e.order_id, "executed while unknown")
         for e in executions
         if e.order_id not in state.orders
     ]
@@ -321,7 +321,7 @@ def _move_positions(
     executions: tuple[Execution, ...],
     now: float,
     positions_read_at: int,
-) -> tuple[AccountState, tuple[Doubt, ...]]:
+) -> tuple[AccountState, tuple[Anomaly, ...]]:
     told = _told_positions(update)
     positions, marks, doubts = dict(state.positions), dict(state.marks), []
     for execution in executions:
@@ -334,12 +334,12 @@ def _move_positions(
         fits = undoes or qty is None or _follows(old, execution, qty)
         if not fits:
             detail = f"{symbol} was {old.qty if old else 0}, is {qty} as of {execution.at}"
-            doubts.append(Doubt("position_gap", execution.order_id, detail))
+            doubts.append(Anomaly("position_gap", execution.order_id, detail))
             if microseconds(execution.at) < positions_read_at + UNSURE_S * 1_000_000:
                 continue  # REST told of more since then, or of a split
         if not undoes and _is_overtaken(before, state, update, execution):
             detail = f"{symbol} executed {execution.at}, and again before we heard"
-            doubts.append(Doubt("position_gap", execution.order_id, detail))
+            doubts.append(Anomaly("position_gap", execution.order_id, detail))
             continue
         side = "" if undoes else execution.side
         marks[symbol] = marked(mark, key=key, qty=qty or "", side=side, now=now)

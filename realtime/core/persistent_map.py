@@ -55,7 +55,7 @@ class _Entries(Mapping[K, V]):
     __hash__ = None  # type: ignore[assignment]  # as of any mapping
 
 
-class Single(_Entries[K, V], Struct, metaclass=_Meta, frozen=True, gc=False, eq=False):
+class SingleEntryMap(_Entries[K, V], Struct, metaclass=_Meta, frozen=True, gc=False, eq=False):
     """One entry, which is what most have: a dict of it would take six times the memory."""
 
     _key: K
@@ -83,7 +83,7 @@ class Single(_Entries[K, V], Struct, metaclass=_Meta, frozen=True, gc=False, eq=
         return {self._key: self._value}
 
 
-class Persistent(_Entries[K, V], Struct, metaclass=_Meta, frozen=True, gc=False, eq=False):
+class PersistentMap(_Entries[K, V], Struct, metaclass=_Meta, frozen=True, gc=False, eq=False):
     """Any number of entries."""
 
     _old: Mapping[K, V]
@@ -116,12 +116,12 @@ def put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
     """The mapping with one entry more, or another value for it; the given one stays as it was, and
     must not be changed any more either."""
     if not mapping:
-        return Single(key, value)
-    if type(mapping) is not Persistent:
-        old = mapping._whole() if type(mapping) is Single else mapping
-        return Persistent(old, {key: value}, len(old) + (key not in old))
+        return SingleEntryMap(key, value)
+    if type(mapping) is not PersistentMap:
+        old = mapping._whole() if type(mapping) is SingleEntryMap else mapping
+        return PersistentMap(old, {key: value}, len(old) + (key not in old))
     old, new = mapping._old, mapping._new
     length = mapping._length + (key not in new and key not in old)
     if len(new) < NEW_MOST:
-        return Persistent(old, {**new, key: value}, length)
-    return Persistent({**old, **new}, {key: value}, length)
+        return PersistentMap(old, {**new, key: value}, length)
+    return PersistentMap({**old, **new}, {key: value}, length)

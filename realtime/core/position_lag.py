@@ -9,12 +9,12 @@ from decimal import Decimal
 
 from realtime.core.decimals import ZERO, number, plain
 from realtime.core.model import Position, Symbol, position_symbol
-from realtime.core.state import LAG_S, Execution, PositionMark, marked
+from realtime.core.state import LAG_S, Execution, PositionEvidence, marked
 from realtime.core.timestamps import NEVER, nanoseconds
 
 
 def outdate(
-    marks: dict[Symbol, PositionMark],
+    marks: dict[Symbol, PositionEvidence],
     execution: Execution,
     heard_at: float,
     positions: Mapping[Symbol, Position] | None,
@@ -36,7 +36,7 @@ def outdate(
 
 
 def _reckoned(
-    mark: PositionMark | None,
+    mark: PositionEvidence | None,
     execution: Execution,
     now: float,
     positions: Mapping[Symbol, Position],
@@ -53,7 +53,7 @@ def _reckoned(
 
 
 def find_unsettled(
-    marks: Mapping[Symbol, PositionMark], theirs: Mapping[Symbol, Position], requested_at: float
+    marks: Mapping[Symbol, PositionEvidence], theirs: Mapping[Symbol, Position], requested_at: float
 ) -> Iterable[Symbol]:
     """Symbols whose position, as read, does not agree with what was told of it lately."""
     for symbol, mark in marks.items():
@@ -62,7 +62,7 @@ def find_unsettled(
             yield symbol
 
 
-def is_unproven(marks: Mapping[Symbol, PositionMark], requested_at: float) -> bool:
+def is_unproven(marks: Mapping[Symbol, PositionEvidence], requested_at: float) -> bool:
     """Whether agreement proves nothing yet: an execution of which the position was not told, or a
     purchase and a sale so close that old positions look like the new ones."""
     since = requested_at - LAG_S

@@ -68,7 +68,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Whether orders and fills reach back to the state's watermark."""
 
 
-class Difference(Struct, frozen=True):
+class Discrepancy(Struct, frozen=True):
     """One thing that was not as the broker has it."""
 
     kind: DifferenceKind
@@ -84,7 +84,7 @@ class Reconciled(Struct, frozen=True, kw_only=True):
     """The next state; the same object if the reading told nothing new."""
 
     state: AccountState
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[Discrepancy, ...] = ()
     recovered: tuple[Execution, ...] = ()
     """Executions that the stream had not told."""
     unsettled: frozenset[Symbol] = frozenset()
@@ -110,7 +110,7 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     if first:
         return Reconciled(state=evict(next_state), unsettled=unsettled)
     missed = tuple(
-        Difference("execution_missing", e.execution_id, None, f"{e.side} {e.qty} {e.symbol}")
+        Discrepancy("execution_missing", e.execution_id, None, f"{e.side} {e.qty} {e.symbol}")
         for e in recovered
     )
     return Reconciled(
@@ -174,10 +174,10 @@ def resume(state: AccountState, now: float) -> AccountState:
 
 def _take_orders(
     state: AccountState, snapshot: Snapshot
-) -> tuple[AccountState, tuple[Difference, ...]]:
+) -> tuple[AccountState, tuple[Discrepancy, ...]]:
     orders, parents, busted = dict(state.orders), dict(state.parents), dict(state.busted)
     executions = state.executions
-    differences: list[Difference] = []
+    differences: list[Discrepancy] = []
     for order, parent in _flat(snapshot.orders or ()):
         if is_forgotten(order, state):
             continue
@@ -186,7 +186,7 @@ def _take_orders(
         ours = orders.get(order.id)
         is_due = is_told(ours, order, is_leg=parent is not None)
         if ours is None:
-            differences.append(Difference("order_missing", order.id, None, _said(order), is_due))
+            differences.append(Discrepancy("order_missing", order.id, None, _said(order), is_due))
         elif not (
             is_current_at_broker(order, ours)
             or is_believed(order, ours, state, snapshot.requested_at)
@@ -194,7 +194,7 @@ def _take_orders(
             continue
         elif contradicts(order, ours):
             differences.append(
-                Difference("order_differs", order.id, _said(ours), _said(order), is_due)
+                Discrepancy("order_differs", order.id, _said(ours), _said(order), is_due)
             )
             if outranks(ours, order, NEVER):
                 busted[order.id] = microseconds(order.updated_at)
@@ -204,7 +204,7 @@ def _take_orders(
     for vanished in snapshot.vanished:
         if vanished in orders and vanished not in missing:
             differences.append(
-                Difference("order_vanished", vanished, _said(orders.pop(vanished)), None)
+                Discrepancy("order_vanished", vanished, _said(orders.pop(vanished)), None)
             )
             parents.pop(vanished, None)
             busted.pop(vanished, None)
@@ -289,13 +289,13 @@ def _execution(fill: FillActivity, order_id: OrderId) -> Execution:
 
 def _take_positions(
     state: AccountState, snapshot: Snapshot
-) -> tuple[AccountState, tuple[Difference, ...], frozenset[Symbol]]:
+) -> tuple[AccountState, tuple[Discrepancy, ...], frozenset[Symbol]]:
     if snapshot.positions is None:
         return state, (), frozenset()
     theirs = {p.symbol: p for p in snapshot.positions if number(p.qty) != 0}
     unsettled = frozenset(find_unsettled(state.marks, theirs, snapshot.requested_at))
     positions: dict[Symbol, Position] = {}
-    differences: list[Difference] = []
+    differences: list[Discrepancy] = []
     for symbol in sorted(theirs.keys() | state.positions.keys()):
         ours, read = state.positions.get(symbol), theirs.get(symbol)
         taken = ours if symbol in unsettled else read
@@ -310,7 +310,7 @@ def _take_positions(
 
 def _position_difference(
     symbol: Symbol, ours: Position | None, theirs: Position | None
-) -> Difference:
+) -> Discrepancy:
     kind: DifferenceKind = (
         "position_missing"
         if ours is None
@@ -318,7 +318,7 @@ def _position_difference(
         if theirs is None
         else "position_qty"
     )
-    return Difference(kind, symbol, ours.qty if ours else None, theirs.qty if theirs else None)
+    return Discrepancy(kind, symbol, ours.qty if ours else None, theirs.qty if theirs else None)
 
 
 def _advance_watermark(state: AccountState, snapshot: Snapshot) -> AccountState:

@@ -45,7 +45,7 @@ PositionKey = tuple[int, str, int, Decimal, str]
 quantity, execution id."""
 
 
-class PositionMark(Struct, frozen=True, kw_only=True, gc=False):
+class PositionEvidence(Struct, frozen=True, kw_only=True, gc=False):
     """The newest execution of a symbol, and what it told of the symbol's whole position."""
 
     key: PositionKey
@@ -63,23 +63,23 @@ class PositionMark(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def marked(
-    old: PositionMark | None,
+    old: PositionEvidence | None,
     *,
     key: PositionKey,
     qty: str,
     side: str,
     now: float,
     is_reckoned: bool = False,
-) -> PositionMark:
+) -> PositionEvidence:
     """The mark after a newer execution; `side` is empty where it says nothing of the direction."""
     turned = not side or (old is not None and side != old.side)
     turned_at = now if turned else old.turned_at if old is not None else None
-    return PositionMark(
+    return PositionEvidence(
         key=key, qty=qty, side=side, heard_at=now, turned_at=turned_at, is_reckoned=is_reckoned
     )
 
 
-class Dispute(Struct, frozen=True, kw_only=True, gc=False):
+class VersionConflict(Struct, frozen=True, kw_only=True, gc=False):
     """REST has an order further along than we do, though our version is the younger."""
 
     version: int
@@ -100,7 +100,7 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     """leg's id → parent's id"""
     executions: Mapping[OrderId, Mapping[ExecutionId, Execution]] = {}
     """order's id → its executions; kept and dropped together with the order"""
-    marks: Mapping[Symbol, PositionMark] = {}
+    marks: Mapping[Symbol, PositionEvidence] = {}
     """symbol → its newest execution"""
     busted: Mapping[OrderId, int] = {}
     """order's id → version (µs) at which an execution of it was last undone"""
@@ -115,7 +115,7 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     missing: Mapping[OrderId, float] = {}
     """order's id → when the broker, asked by id, first did not know it, by our clock: it is dropped
     when the broker still does not `LAG_S` later"""
-    disputes: Mapping[OrderId, Dispute] = {}
+    disputes: Mapping[OrderId, VersionConflict] = {}
     """order's id → what REST says of it that our version denies, until one of them is right"""
     resumed_at: float | None = None
     """When the stream was taken up again after an outage, by our clock, until a full reading began

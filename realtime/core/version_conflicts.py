@@ -11,7 +11,7 @@ from decimal import Decimal
 from realtime.core.decimals import number
 from realtime.core.model import Order, OrderId
 from realtime.core.order_versions import is_current_at_broker
-from realtime.core.state import LAG_S, AccountState, Dispute
+from realtime.core.state import LAG_S, AccountState, VersionConflict
 from realtime.core.timestamps import microseconds
 
 BELIEVED_AFTER_S = 2 * LAG_S
@@ -36,7 +36,7 @@ def is_believed(theirs: Order, ours: Order, state: AccountState, requested_at: f
 
 def disputed(
     told: Iterable[Order], state: AccountState, requested_at: float
-) -> dict[OrderId, Dispute]:
+) -> dict[OrderId, VersionConflict]:
     """What is disputed of the orders that a reading told, which the state has taken already. A
     newer version of ours begins a dispute of its own."""
     found = {}
@@ -45,7 +45,7 @@ def disputed(
         if ours is not None and is_disputed(theirs, ours):
             version, known = microseconds(ours.updated_at), state.disputes.get(ours.id)
             if known is None or known.version != version:
-                known = Dispute(version=version, since=requested_at)
+                known = VersionConflict(version=version, since=requested_at)
             found[ours.id] = known
     return found
 

@@ -11,19 +11,21 @@ import msgspec
 from realtime.errors import BrokerError, LinkError, NotSent, RateLimited, Refused
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.journal import Journal
-from realtime.orders.order_client import CANCELS_AT_MOST, Dealer, declined
+from realtime.orders.order_client import CANCELS_AT_MOST, OrderClient, declined
 from realtime.orders.principal import Principal
 from realtime.orders.results import CanceledOrder
-from realtime.orders.risk import Guards
+from realtime.orders.risk import RiskChecks
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
 
-class Cancels:
+class CancelExecutor:
     """Of all accounts."""
 
-    def __init__(self, dealers: Mapping[str, Dealer], guards: Guards, journal: Journal) -> None:
+    def __init__(
+        self, dealers: Mapping[str, OrderClient], guards: RiskChecks, journal: Journal
+    ) -> None:
         self._dealers = dealers
         self._guards = guards
         self._journal = journal

@@ -5,14 +5,14 @@ from decimal import ROUND_DOWN, Decimal
 from realtime.core.decimals import number, plain
 from realtime.core.model import Order, Position
 from realtime.orders.errors import malformed
-from realtime.orders.order_request import Changes, Leg, Side, Ticket
+from realtime.orders.order_request import Leg, OrderChanges, OrderRequest, Side
 
 NANO = Decimal("0.000000001")
 
 
 def closing_order(
     position: Position, *, qty: Decimal | None = None, percentage: Decimal | None = None
-) -> Ticket:
+) -> OrderRequest:
     """The market order that closes a position, or part of it. Raises `Declined`."""
     held = abs(number(position.qty))
     if qty is not None and percentage is not None:
@@ -28,7 +28,7 @@ def closing_order(
     if not 0 < wanted <= held:
         raise malformed(f"qty must be > 0 and at most {plain(held)}, got {plain(wanted)}")
     is_coin = position.asset_class == "crypto"
-    return Ticket(
+    return OrderRequest(
         symbol=_order_symbol(position),
         qty=wanted,
         side="sell" if number(position.qty) > 0 else "buy",
@@ -37,7 +37,7 @@ def closing_order(
     )
 
 
-def changed(order: Order, changes: Changes) -> Ticket:
+def changed(order: Order, changes: OrderChanges) -> OrderRequest:
     """What an order will be after a replacement, as far as guards look at it."""
     is_multileg = order.order_class == "mleg"
     legs = tuple(
@@ -45,7 +45,7 @@ def changed(order: Order, changes: Changes) -> Ticket:
         for leg in order.legs or ()
     )
     qty = changes.qty or (number(order.qty) if order.qty else None)
-    return Ticket(
+    return OrderRequest(
         symbol=None if is_multileg else order.symbol,
         qty=qty,
         notional=None if qty is not None else number(order.notional),

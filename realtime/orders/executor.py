@@ -12,16 +12,16 @@ from typing import Self
 
 from msgspec import Struct, structs
 
-from realtime.broker.order_api import Answered
+from realtime.broker.order_api import OrderReply
 from realtime.core.model import Order
 from realtime.errors import RealtimeError
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.idempotency import Known, Memory
+from realtime.orders.idempotency import IdempotencyIndex, OrderRecord
 from realtime.orders.journal import Journal
-from realtime.orders.order_client import Dealer
+from realtime.orders.order_client import OrderClient
 from realtime.orders.principal import Principal
 from realtime.orders.results import Placed
-from realtime.orders.routing import Route
+from realtime.orders.routing import RoutingDecision
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -37,15 +37,15 @@ REMEMBERED = "remembered"
 Outcome = Placed | Declined | Unresolved
 
 
-class Errand(Struct, frozen=True, kw_only=True):
+class Submission(Struct, frozen=True, kw_only=True):
     """One order that is to be carried out."""
 
-    known: Known
+    known: OrderRecord
     who: Principal
-    route: Route
+    route: RoutingDecision
     check: Callable[[], None]
     """Raises `Declined` if a guard objects."""
-    call: Callable[[], Awaitable[Answered]]
+    call: Callable[[], Awaitable[OrderReply]]
     """The one request that makes it happen."""
     facts: Mapping[str, object]
     """What the journal is to say of it."""
@@ -55,14 +55,14 @@ class Errand(Struct, frozen=True, kw_only=True):
     """Whether it only takes risk away: then it goes even if it cannot be written down."""
 
 
-class Once:
+class OrderExecutor:
     """Carries orders out. Use as `async with`."""
 
     def __init__(
         self,
-        dealers: Mapping[str, Dealer],
+        dealers: Mapping[str, OrderClient],
         *,
-        memory: Memory,
+        memory: IdempotencyIndex,
         journal: Journal,
         clock: Callable[[], float],
     ) -> None:
@@ -98,12 +98,12 @@ class Once:
 
     async def run(
         self,
-        known: Known,
+        known: OrderRecord,
         who: Principal,
-        route: Route,
+        route: RoutingDecision,
         *,
         check: Callable[[], None],
-        call: Callable[[], Awaitable[Answered]],
+        call: Callable[[], Awaitable[OrderReply]],
         facts: Mapping[str, object],
         is_exit: bool = False,
     ) -> Placed:
@@ -112,7 +112,7 @@ class Once:
         Raises `Declined` or `Unresolved`.
         """
         if known.task is None and known.state != "placed":
-            errand = Errand(
+            errand = Submission(
                 known=known,
                 who=who,
                 route=route,
@@ -128,7 +128,7 @@ class Once:
             return structs.replace(placed, route=route)
         return await self.again(known)
 
-    async def before(self, known: Known) -> Placed | None:
+    async def before(self, known: OrderRecord) -> Placed | None:
         """What became of an order if it went before, as far as it can be found; None if it is new.
 
         To be asked before anything is read of what the order itself may have changed: a position
@@ -144,7 +144,7 @@ class Once:
         self.note_found(known, found.order)
         return await self.again(known)
 
-    async def again(self, known: Known) -> Placed:
+    async def again(self, known: OrderRecord) -> Placed:
         """What became of an order that went before. Raises `Declined` or `Unresolved`."""
         if known.task is not None:
             return structs.replace(await _result(known.task), how="replayed")
@@ -158,10 +158,10 @@ class Once:
             client_order_id=known.client_order_id,
             order=order,
             how="replayed",
-            route=Route(account_id=known.account, strategy=REMEMBERED, among=1),
+            route=RoutingDecision(account_id=known.account, strategy=REMEMBERED, among=1),
         )
 
-    def note_found(self, known: Known, order: Order) -> None:
+    def note_found(self, known: OrderRecord, order: Order) -> None:
         """An order of which nobody knew is at the broker."""
         if known.state == "placed":
             return
@@ -171,7 +171,7 @@ class Once:
         self._dealers[known.account].doubt(known.client_order_id, order.id)
         self._journal.note("order.found", facts)
 
-    def _spawn(self, errand: Errand) -> "asyncio.Task[Outcome]":
+    def _spawn(self, errand: Submission) -> "asyncio.Task[Outcome]":
         assert self._group is not None, "entered before it is used"
         name = f"order:{errand.known.account}:{errand.known.client_order_id}"
         task = self._group.create_task(self._guarded(errand), name=name)
@@ -187,7 +187,7 @@ class Once:
         task.add_done_callback(done)
         return task
 
-    async def _guarded(self, errand: Errand) -> Outcome:
+    async def _guarded(self, errand: Submission) -> Outcome:
         known, began = errand.known, self._clock()
         try:
             return await self._carry_out(errand)
@@ -208,7 +208,7 @@ class Once:
         finally:
             known.task = None
 
-    async def _carry_out(self, errand: Errand) -> Placed:
+    async def _carry_out(self, errand: Submission) -> Placed:
         known, dealer = errand.known, self._dealers[errand.known.account]
         if errand.is_repeat and (found := await dealer.look(known.client_order_id)):
             self.note_found(known, found.order)
@@ -226,7 +226,7 @@ class Once:
         return self._placed(errand, answered, how_asked=was_asked, began=began)
 
     def _placed(
-        self, errand: Errand, answered: Answered, *, how_asked: bool, began: float
+        self, errand: Submission, answered: OrderReply, *, how_asked: bool, began: float
     ) -> Placed:
         known, order = errand.known, answered.order
         known.state, known.order_id = "placed", order.id
@@ -258,7 +258,7 @@ class Once:
         self._journal.note("order.placed", facts)
         return placed
 
-    def _intent(self, errand: Errand) -> dict[str, object]:
+    def _intent(self, errand: Submission) -> dict[str, object]:
         known = errand.known
         return {
             **_names(known),
@@ -269,7 +269,7 @@ class Once:
             **errand.facts,
         }
 
-    def _note_refused(self, errand: Errand, no: Declined, *, took_s: float) -> None:
+    def _note_refused(self, errand: Submission, no: Declined, *, took_s: float) -> None:
         known, cause = errand.known, no.__cause__
         facts = {
             **_names(known),
@@ -289,7 +289,7 @@ class Once:
         event = "order.refused_again" if errand.is_repeat else "order.refused"
         self._journal.note(event, facts)
 
-    def _note_unknown(self, known: Known, lost: Unresolved) -> None:
+    def _note_unknown(self, known: OrderRecord, lost: Unresolved) -> None:
         known.state = "unknown"
         facts = {**_names(known), "message": lost.message}
         self.outcomes["unknown"] += 1
@@ -303,13 +303,13 @@ class Once:
             self._pursuits.add(pursuit)
             pursuit.add_done_callback(self._pursuits.discard)
 
-    async def _pursue(self, known: Known) -> None:
+    async def _pursue(self, known: OrderRecord) -> None:
         found = await self._dealers[known.account].pursue(known.client_order_id)
         if found is not None and known.state == "unknown":
             self.note_found(known, found.order)
 
 
-def honest(known: Known, no: Declined) -> Declined | Unresolved:
+def honest(known: OrderRecord, no: Declined) -> Declined | Unresolved:
     """A no to an order that may have been sent before says nothing about that: it may exist."""
     if known.state != "unknown":
         return no
@@ -328,5 +328,5 @@ async def _result(task: "asyncio.Task[Outcome]") -> Placed:
     raise outcome
 
 
-def _names(known: Known) -> dict[str, object]:
+def _names(known: OrderRecord) -> dict[str, object]:
     return {"account": known.account, "client_order_id": known.client_order_id}

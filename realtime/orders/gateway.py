@@ -17,21 +17,27 @@ from msgspec import structs
 from realtime.core.model import Order
 from realtime.errors import RealtimeError
 from realtime.orders import validation as rules
-from realtime.orders.cancellation import Cancels
+from realtime.orders.cancellation import CancelExecutor
 from realtime.orders.derived_orders import changed, closing_order
 from realtime.orders.errors import Declined, Unresolved, malformed
-from realtime.orders.executor import REMEMBERED, Once, honest
+from realtime.orders.executor import REMEMBERED, OrderExecutor, honest
 from realtime.orders.holdings import Holdings
-from realtime.orders.idempotency import Known, Memory, derived_id, fingerprint, read_journal
+from realtime.orders.idempotency import (
+    IdempotencyIndex,
+    OrderRecord,
+    derived_id,
+    fingerprint,
+    read_journal,
+)
 from realtime.orders.journal import Journal
-from realtime.orders.kill_switch import Halts
-from realtime.orders.order_client import Dealer, unasked
-from realtime.orders.order_request import Changes, Placement, Ticket, spelled, wire_body
+from realtime.orders.kill_switch import KillSwitch
+from realtime.orders.order_client import OrderClient, unasked
+from realtime.orders.order_request import OrderChanges, OrderRequest, Placement, spelled, wire_body
 from realtime.orders.principal import ANYONE, Principal
 from realtime.orders.results import CanceledOrder, Origin, Placed
-from realtime.orders.risk import Guards
+from realtime.orders.risk import RiskChecks
 from realtime.orders.router import Router, Standing
-from realtime.orders.routing import Candidate, Route
+from realtime.orders.routing import Candidate, RoutingDecision
 
 KEY_MOST = 200
 
@@ -44,9 +50,9 @@ class Gateway:
 
     def __init__(
         self,
-        dealers: Mapping[str, Dealer],
+        dealers: Mapping[str, OrderClient],
         *,
-        guards: Guards,
+        guards: RiskChecks,
         journal: Journal,
         standing: Standing,
         clock: Callable[[], float],
@@ -55,16 +61,16 @@ class Gateway:
         self.dealers = dealers
         self.guards = guards
         self.journal = journal
-        self.halts = Halts(journal, clock)
-        self.memory = Memory()
+        self.halts = KillSwitch(journal, clock)
+        self.memory = IdempotencyIndex()
         self.latched: set[str] = set()
         """Accounts that are being closed: nothing new may come in between."""
         self.router = Router(dealers, guards, standing, chance)
         self._clock = clock
         self._chance = chance
-        self._cancels = Cancels(dealers, guards, journal)
+        self._cancels = CancelExecutor(dealers, guards, journal)
         self._holdings = Holdings(clock)
-        self.once = Once(dealers, memory=self.memory, journal=journal, clock=clock)
+        self.once = OrderExecutor(dealers, memory=self.memory, journal=journal, clock=clock)
         self.restored = read_journal(self.memory, journal)
         """Lines of the journal that are about something else than orders."""
         self.halts.load(self.restored)
@@ -82,7 +88,7 @@ class Gateway:
         await self.once.__aexit__(kind, error, trace)
         self.journal.close()
 
-    def dealer(self, label: str, who: Principal) -> Dealer:
+    def dealer(self, label: str, who: Principal) -> OrderClient:
         """The dealer of an account that they may use. Raises `Declined`."""
         found = self.dealers.get(label)
         if found is None or not who.may_use(label):
@@ -124,7 +130,7 @@ class Gateway:
         route = (
             self.router.route(wish, who)
             if before is None
-            else Route(account_id=before.account, strategy=REMEMBERED, among=1)
+            else RoutingDecision(account_id=before.account, strategy=REMEMBERED, among=1)
         )
         known = self._identify(route.account_id, wish.client_order_id, key, asked)
         dealer = self.dealer(known.account, who)
@@ -167,7 +173,7 @@ class Gateway:
         self,
         label: str,
         order_id: str,
-        changes: Changes,
+        changes: OrderChanges,
         who: Principal = ANYONE,
         *,
         key: str | None = None,
@@ -190,7 +196,7 @@ class Gateway:
         return await self.once.run(
             known,
             who,
-            Route(account_id=label, strategy="exact", among=1),
+            RoutingDecision(account_id=label, strategy="exact", among=1),
             check=lambda: self._check_new(label, becomes, who),
             call=lambda: dealer.trade.replace(order_id, body),
             facts={"replaces": order_id, "body": body},
@@ -242,7 +248,7 @@ class Gateway:
         return await self.once.run(
             known,
             who,
-            Route(account_id=label, strategy="exact", among=1),
+            RoutingDecision(account_id=label, strategy="exact", among=1),
             check=lambda: self.guards.check_may_trade(label, who),
             call=lambda: dealer.trade.submit(body),
             facts={"closes": symbol, "body": body},
@@ -278,7 +284,7 @@ class Gateway:
 
     def _identify(
         self, label: str, client_order_id: str | None, key: str | None, asked: str
-    ) -> Known:
+    ) -> OrderRecord:
         """The order that this call is about: one that went before, or a new one.
 
         Raises `Declined` if the key or the id came with another call. Nothing may be awaited
@@ -291,7 +297,7 @@ class Gateway:
             if client_order_id is None:
                 fresh = f"rt-{self._chance.getrandbits(128):032x}"
                 client_order_id = fresh if key is None else derived_id(key, label)
-            return Known(
+            return OrderRecord(
                 account=label,
                 client_order_id=client_order_id,
                 print=asked,
@@ -306,7 +312,7 @@ class Gateway:
             )
         return known
 
-    def _check_new(self, label: str, ticket: Ticket, who: Principal) -> None:
+    def _check_new(self, label: str, ticket: OrderRequest, who: Principal) -> None:
         self.guards.check_may_trade(label, who)
         self.halts.check(label)
         if label in self.latched:
@@ -318,7 +324,9 @@ class Gateway:
             )
         self.guards.check(label, ticket, who, now=self._clock())
 
-    async def _becomes(self, dealer: Dealer, order_id: str, changes: Changes) -> Ticket:
+    async def _becomes(
+        self, dealer: OrderClient, order_id: str, changes: OrderChanges
+    ) -> OrderRequest:
         """What an order will be after the changes: the guards judge that, not the difference."""
         try:
             found = await dealer.trade.by_id(order_id)

@@ -12,7 +12,7 @@ from realtime.core.model import Position
 from realtime.core.state import LAG_S
 from realtime.errors import RealtimeError
 from realtime.orders.errors import Declined
-from realtime.orders.order_client import Dealer, unasked
+from realtime.orders.order_client import OrderClient, unasked
 
 
 class Holdings:
@@ -23,11 +23,11 @@ class Holdings:
         self._closed_at: dict[tuple[str, str], float] = {}
         """account and symbol → when a position was last closed through here"""
 
-    def closes(self, dealer: Dealer, position: Position) -> None:
+    def closes(self, dealer: OrderClient, position: Position) -> None:
         """Note that a position is being closed now."""
         self._closed_at[dealer.label, position.symbol] = self._clock()
 
-    async def position(self, dealer: Dealer, symbol: str) -> Position:
+    async def position(self, dealer: OrderClient, symbol: str) -> Position:
         """A position as it is now, by its symbol or asset id. Raises `Declined`."""
         try:
             held = await dealer.trade.positions()
@@ -44,7 +44,7 @@ class Holdings:
             reached_broker=True,
         )
 
-    def _settled(self, dealer: Dealer, position: Position) -> Position:
+    def _settled(self, dealer: OrderClient, position: Position) -> Position:
         told = dealer.held(position.symbol) if dealer.held is not None else None
         closed_at = self._closed_at.get((dealer.label, position.symbol), -LAG_S)
         if told is None and self._clock() - closed_at >= LAG_S:

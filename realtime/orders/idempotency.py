@@ -13,7 +13,7 @@ from msgspec.json import Encoder
 
 from realtime.core.model import OrderId
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.journal import Journal, Line
+from realtime.orders.journal import Journal, JournalEntry
 from realtime.orders.results import Placed
 
 KEPT = 200_000
@@ -22,7 +22,7 @@ KEPT = 200_000
 _encode = Encoder(order="deterministic").encode
 
 
-class Known(Struct, kw_only=True):
+class OrderRecord(Struct, kw_only=True):
     """One order of ours."""
 
     account: str
@@ -36,14 +36,14 @@ class Known(Struct, kw_only=True):
     """Who is placing it or asking for it now."""
 
 
-class Memory:
+class IdempotencyIndex:
     """All that are known."""
 
     def __init__(self, *, most: int = KEPT) -> None:
         self._most = most
-        self._by_id: dict[tuple[str, str], Known] = {}
+        self._by_id: dict[tuple[str, str], OrderRecord] = {}
         """account and client order id → order"""
-        self._by_key: dict[str, Known] = {}
+        self._by_key: dict[str, OrderRecord] = {}
         """caller and key → order"""
         self.is_complete = False
         """Whether it reaches back to the first order that this journal ever saw."""
@@ -51,15 +51,15 @@ class Memory:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def of_key(self, key: str | None) -> Known | None:
+    def of_key(self, key: str | None) -> OrderRecord | None:
         """The order that was asked for with this key before."""
         return None if key is None else self._by_key.get(key)
 
-    def of_id(self, account: str, client_order_id: str) -> Known | None:
+    def of_id(self, account: str, client_order_id: str) -> OrderRecord | None:
         """The order that went under this id."""
         return self._by_id.get((account, client_order_id))
 
-    def add(self, known: Known) -> None:
+    def add(self, known: OrderRecord) -> None:
         """Remember an order, before it goes."""
         self._by_id.pop((known.account, known.client_order_id), None)
         while len(self._by_id) >= self._most:
@@ -71,20 +71,20 @@ class Memory:
         if known.key is not None:
             self._by_key[known.key] = known
 
-    def forget(self, known: Known) -> None:
+    def forget(self, known: OrderRecord) -> None:
         """There is no such order after all: the same call may come again."""
         self._by_id.pop((known.account, known.client_order_id), None)
         if known.key is not None and self._by_key.get(known.key) is known:
             del self._by_key[known.key]
 
-    def load(self, line: Line) -> None:
+    def load(self, line: JournalEntry) -> None:
         """Take a line of the journal."""
         if line.account is None or line.client_order_id is None:
             return
         known = self.of_id(line.account, line.client_order_id)
         match line.event:
             case "order.intended" if known is None:
-                known = Known(
+                known = OrderRecord(
                     account=line.account,
                     client_order_id=line.client_order_id,
                     print=line.print or "",
@@ -98,7 +98,7 @@ class Memory:
                 self.forget(known)
 
 
-def read_journal(memory: Memory, journal: Journal) -> list[Line]:
+def read_journal(memory: IdempotencyIndex, journal: Journal) -> list[JournalEntry]:
     """Fill the memory; gives the lines that are about something else than orders."""
     others = []
     memory.is_complete = True

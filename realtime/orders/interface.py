@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from realtime.core.model import Order
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.order_request import Changes, Placement
+from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.principal import Principal
-from realtime.orders.results import AccountClosing, CanceledOrder, HaltState, Origin, Placed
+from realtime.orders.results import AccountLiquidation, CanceledOrder, HaltState, Origin, Placed
 from realtime.orders.routing import Candidate
 
 
-class HaltsPort(Protocol):
+class KillSwitchInterface(Protocol):
     """The kill switch."""
 
     @property
@@ -25,11 +25,11 @@ class HaltsPort(Protocol):
     def resume(self, scope: str | None, *, who: str) -> HaltState: ...
 
 
-class ClosingsPort(Protocol):
+class LiquidationInterface(Protocol):
     """Accounts that are being closed."""
 
     @property
-    def accounts(self) -> Mapping[str, AccountClosing]: ...
+    def accounts(self) -> Mapping[str, AccountLiquidation]: ...
 
     def begin(self, labels: Sequence[str], who: Principal) -> None: ...
 
@@ -38,7 +38,7 @@ class ClosingsPort(Protocol):
     async def wait(self, labels: Sequence[str], wait_s: float) -> bool: ...
 
 
-class GatewayPort(Protocol):
+class GatewayInterface(Protocol):
     """Everything that moves money."""
 
     def candidates(self) -> list[Candidate]: ...
@@ -54,7 +54,7 @@ class GatewayPort(Protocol):
     ) -> list[Placed | Declined | Unresolved]: ...
 
     async def replace(
-        self, label: str, order_id: str, changes: Changes, who: Principal, *, key: str | None
+        self, label: str, order_id: str, changes: OrderChanges, who: Principal, *, key: str | None
     ) -> Placed: ...
 
     async def cancel(self, label: str, order_id: str, who: Principal) -> None: ...
@@ -88,17 +88,17 @@ class BudgetDocument(Struct, frozen=True, kw_only=True):
     resting_s: float
 
 
-class Trading(Protocol):
+class TradingInterface(Protocol):
     """The gateway and what belongs to it."""
 
     @property
-    def gateway(self) -> GatewayPort: ...
+    def gateway(self) -> GatewayInterface: ...
 
     @property
-    def halts(self) -> HaltsPort: ...
+    def halts(self) -> KillSwitchInterface: ...
 
     @property
-    def closings(self) -> ClosingsPort: ...
+    def closings(self) -> LiquidationInterface: ...
 
     @property
     def labels(self) -> Sequence[str]:

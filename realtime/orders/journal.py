@@ -28,7 +28,7 @@ LINE_MOST = 64 * 1024
 """Bytes of one line; the longest order is a few thousand."""
 
 
-class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JournalEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is read back of a line; more is written for people."""
 
     event: str
@@ -47,7 +47,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _encode = Encoder().encode
-_DECODER = Decoder(Line)
+_DECODER = Decoder(JournalEntry)
 
 
 class Journal:
@@ -60,7 +60,7 @@ class Journal:
         self._is_torn = False
         """Whether the last line is half a one."""
 
-    def read(self) -> Iterator[Line]:
+    def read(self) -> Iterator[JournalEntry]:
         """Every line there is, oldest first; one that is broken is skipped. Raises `ConfigError`
         if there is a file and it cannot be read: it may hold a halt."""
         if self.path is None or not self.path.exists():

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from realtime.orders.errors import Declined
-from realtime.orders.journal import Journal, Line
+from realtime.orders.journal import Journal, JournalEntry
 from realtime.orders.results import Halt, HaltState
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
 
-class Halts:
+class KillSwitch:
     """All latches, by scope; the scope of everybody is None."""
 
     def __init__(self, journal: Journal, clock: Callable[[], float]) -> None:
@@ -28,7 +28,7 @@ class Halts:
         """What is halted."""
         return HaltState(halted=bool(self._latches), scopes=tuple(self._latches.values()))
 
-    def load(self, lines: Iterable[Line]) -> None:
+    def load(self, lines: Iterable[JournalEntry]) -> None:
         """Take what the journal says of halts."""
         for line in lines:
             if line.event == "trading.halted":

@@ -18,9 +18,9 @@ from realtime.core.state import LAG_S
 from realtime.errors import RealtimeError
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.gateway import Gateway
-from realtime.orders.order_client import Dealer
+from realtime.orders.order_client import OrderClient
 from realtime.orders.principal import Principal
-from realtime.orders.results import AccountClosing, SymbolClosing
+from realtime.orders.results import AccountLiquidation, SymbolLiquidation
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -35,7 +35,7 @@ RESTART = Principal(name="restart")
 """Who goes on with a closing that the journal tells of."""
 
 
-class Closings:
+class LiquidationService:
     """All accounts that are being closed. Use as `async with`, inside the gateway's.
 
     `goes_on`: with what the journal says is not done. Without, those accounts stay latched only.
@@ -45,13 +45,13 @@ class Closings:
         self._gateway = gateway
         self._goes_on = goes_on
         self._journal = gateway.journal
-        self.accounts: dict[str, AccountClosing] = {}
+        self.accounts: dict[str, AccountLiquidation] = {}
         """account → how far; stays when done, until it is closed again"""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
 
-    async def __aenter__(self) -> "Closings":
+    async def __aenter__(self) -> "LiquidationService":
         self._group = await asyncio.TaskGroup().__aenter__()
         for label in self._unfinished():
             self._gateway.latched.add(label)
@@ -123,12 +123,12 @@ class Closings:
     def _start(self, label: str, who: Principal) -> None:
         assert self._group is not None, "entered before it is used"
         self._gateway.latched.add(label)
-        self.accounts[label] = AccountClosing(account_id=label, symbols={})
-        account = Closing(self._gateway, self.accounts[label], self._changed.set, who)
+        self.accounts[label] = AccountLiquidation(account_id=label, symbols={})
+        account = Liquidation(self._gateway, self.accounts[label], self._changed.set, who)
         task = self._group.create_task(self._run(label, account, who), name=f"closing:{label}")
         self._tasks[label] = task
 
-    async def _run(self, label: str, closing: "Closing", who: Principal) -> None:
+    async def _run(self, label: str, closing: "Liquidation", who: Principal) -> None:
         await closing.run()
         self._tasks.pop(label, None)
         self._gateway.latched.discard(label)
@@ -138,17 +138,21 @@ class Closings:
         self._changed.set()
 
 
-class Closing:
+class Liquidation:
     """One account on its way to nothing."""
 
     def __init__(
-        self, gateway: Gateway, told: AccountClosing, changed: Callable[[], None], who: Principal
+        self,
+        gateway: Gateway,
+        told: AccountLiquidation,
+        changed: Callable[[], None],
+        who: Principal,
     ) -> None:
         self.told = told
         self._who = who
         self._gateway = gateway
         self._changed = changed
-        self._dealer: Dealer = gateway.dealers[told.account_id]
+        self._dealer: OrderClient = gateway.dealers[told.account_id]
         self._ours: dict[str, str] = {}
         """our closing orders: client order id → symbol"""
         self._left_alone: dict[str, float] = {}
@@ -215,10 +219,10 @@ class Closing:
     def _is_ours(self, order: Order) -> bool:
         return (order.client_order_id or "") in self._ours
 
-    def _row(self, position: Position) -> SymbolClosing:
+    def _row(self, position: Position) -> SymbolLiquidation:
         symbol = str(position.symbol)
         row = self.told.symbols.setdefault(
-            symbol, SymbolClosing(symbol=symbol, qty=position.qty, status="closing")
+            symbol, SymbolLiquidation(symbol=symbol, qty=position.qty, status="closing")
         )
         row.qty = position.qty
         return row
@@ -238,7 +242,7 @@ class Closing:
 
         await asyncio.gather(*map(one, orders))
 
-    async def _close(self, row: SymbolClosing) -> None:
+    async def _close(self, row: SymbolLiquidation) -> None:
         # An attempt that was lost goes on under its own id: it is asked for before it is sent.
         lost = row.client_order_id if row.status == "unknown" else None
         try:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from realtime.broker.order_api import Answered, Trade
+from realtime.broker.order_api import OrderApi, OrderReply
 from realtime.broker.rate_limiter import REST_S
 from realtime.core.model import Order, Position
 from realtime.errors import (
@@ -51,13 +51,13 @@ Held = Callable[[str], Position | None]
 """symbol → the position as the stream and all readings together tell it"""
 
 
-class Dealer:
+class OrderClient:
     """One account. `learn` is given every order that the broker tells of."""
 
     def __init__(
         self,
         label: str,
-        trade: Trade,
+        trade: OrderApi,
         *,
         learn: Learn = lambda order: None,
         seen: Seen = lambda client_order_id: None,
@@ -74,8 +74,8 @@ class Dealer:
         """Orders and cancels under way."""
 
     async def send(
-        self, client_order_id: str, call: Callable[[], Awaitable[Answered]], *, is_ours: bool
-    ) -> tuple[Answered, bool]:
+        self, client_order_id: str, call: Callable[[], Awaitable[OrderReply]], *, is_ours: bool
+    ) -> tuple[OrderReply, bool]:
         """Make the call once; gives the order, and whether it had to be asked for.
 
         `is_ours`: an order of this id can only be ours, should the broker have one already.
@@ -102,7 +102,7 @@ class Dealer:
         self.learn(answered.order)
         return answered, False
 
-    async def resolve(self, client_order_id: str, reason: str) -> Answered:
+    async def resolve(self, client_order_id: str, reason: str) -> OrderReply:
         """Ask until the order is known. Raises `Unresolved`."""
         try:
             async with asyncio.timeout(RESOLVE_S):
@@ -118,7 +118,7 @@ class Dealer:
             client_order_id=client_order_id,
         )
 
-    async def pursue(self, client_order_id: str) -> Answered | None:
+    async def pursue(self, client_order_id: str) -> OrderReply | None:
         """Go on asking, slowly; None if it stays unknown."""
         for wait_s in PURSUE_AFTER_S:
             await asyncio.sleep(wait_s)
@@ -126,7 +126,7 @@ class Dealer:
                 return found
         return None
 
-    async def look(self, client_order_id: str) -> Answered | None:
+    async def look(self, client_order_id: str) -> OrderReply | None:
         """Ask once; None if it is not known, or cannot be asked for now."""
         try:
             found = await self.trade.by_client_order_id(client_order_id)
@@ -137,7 +137,7 @@ class Dealer:
             self.learn(found.order)
             return found
         told = self.seen(client_order_id)
-        return None if told is None else Answered(told, None)
+        return None if told is None else OrderReply(told, None)
 
     async def cancel(self, order_id: str) -> None:
         """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""

@@ -51,7 +51,7 @@ class Leg(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     position_intent: Intent | None = None
 
 
-class Ticket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OrderRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An order as Alpaca takes it."""
 
     symbol: Symbol | None = None
@@ -74,7 +74,7 @@ class Ticket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     advanced_instructions: dict[str, str] | None = None
 
 
-class Placement(Ticket, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Placement(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An order, and which account is to have it."""
 
     account_id: Label | None = None
@@ -90,7 +90,7 @@ class Placement(Ticket, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Also to an account whose link is not live."""
 
 
-class Changes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OrderChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a replacement as Alpaca takes it."""
 
     qty: Decimal | None = None
@@ -126,9 +126,9 @@ def spelled(wish: Placement) -> Placement:
     return structs.replace(wish, symbol=symbol, legs=legs)
 
 
-def wire_body(ticket: Ticket | Changes) -> dict[str, object]:
+def wire_body(ticket: OrderRequest | OrderChanges) -> dict[str, object]:
     """The body that goes to the broker: what was given, numbers as plain decimal strings."""
-    names = (Ticket if isinstance(ticket, Ticket) else Changes).__struct_fields__
+    names = (OrderRequest if isinstance(ticket, OrderRequest) else OrderChanges).__struct_fields__
     given = {name: getattr(ticket, name) for name in names}
     body = {name: _plain(value) for name, value in given.items() if value is not None}
     if body.get("order_class") == "":

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from realtime.core.model import Order
-from realtime.orders.routing import Route
+from realtime.orders.routing import RoutingDecision
 
 Origin = Literal["ours", "other", "unknown"]
 """Whose order it is: placed through here, by another program, or nobody can say any more."""
@@ -22,7 +22,7 @@ class Placed(Struct, frozen=True, kw_only=True):
     client_order_id: str
     order: Order
     how: How
-    route: Route | None = None
+    route: RoutingDecision | None = None
     request_id: str | None = None
     took_s: float = 0.0
 
@@ -37,7 +37,7 @@ class CanceledOrder(Struct, frozen=True, kw_only=True):
     """The broker's own words, read."""
 
 
-class SymbolClosing(Struct, kw_only=True):
+class SymbolLiquidation(Struct, kw_only=True):
     """How far closing one position is."""
 
     symbol: str
@@ -50,13 +50,13 @@ class SymbolClosing(Struct, kw_only=True):
     """Why it was refused, or what is not known."""
 
 
-class AccountClosing(Struct, kw_only=True):
+class AccountLiquidation(Struct, kw_only=True):
     """How far closing one account is."""
 
     account_id: str
     state: Literal["closing", "confirming", "flat", "released"] = "closing"
     attempts: int = 0
-    symbols: dict[str, SymbolClosing] = {}
+    symbols: dict[str, SymbolLiquidation] = {}
     """symbol → how far; a position that is gone stays, as `flat`"""
     open_orders: int | None = None
     """Orders that still work there; null until the first list came."""

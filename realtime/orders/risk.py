@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from realtime.core.decimals import number, plain
 from realtime.orders.errors import Declined
-from realtime.orders.order_request import Ticket
+from realtime.orders.order_request import OrderRequest
 from realtime.orders.principal import Limits, Principal
 from realtime.orders.validation import asset_kind, underlying
 
@@ -24,7 +24,7 @@ PriceOf = Callable[[str], str | None]
 """symbol → its last known price, or None"""
 
 
-class Rules(Struct, frozen=True, kw_only=True):
+class RiskRules(Struct, frozen=True, kw_only=True):
     """What the configuration allows."""
 
     enabled: bool = True
@@ -36,7 +36,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Who asks → their own, on all accounts together."""
 
 
-class Permit(Struct, frozen=True, kw_only=True):
+class AccountRiskRules(Struct, frozen=True, kw_only=True):
     """What the configuration says of one account."""
 
     label: str
@@ -44,10 +44,12 @@ class Permit(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
 
 
-class Guards:
+class RiskChecks:
     """All guards. Remembers only when orders went, for the caps per minute."""
 
-    def __init__(self, rules: Rules, permits: Mapping[str, Permit], price_of: PriceOf) -> None:
+    def __init__(
+        self, rules: RiskRules, permits: Mapping[str, AccountRiskRules], price_of: PriceOf
+    ) -> None:
         self._rules = rules
         self._permits = permits
         self._price_of = price_of
@@ -82,7 +84,7 @@ class Guards:
         if refused := self.why_disabled(label):
             raise refused
 
-    def check(self, label: str, ticket: Ticket, who: Principal, *, now: float) -> None:
+    def check(self, label: str, ticket: OrderRequest, who: Principal, *, now: float) -> None:
         """Raise `Declined` by the first guard that objects; count the order if none does."""
         self.check_may_trade(label, who)
         sources = [
@@ -106,7 +108,7 @@ class Guards:
     def _of(self, who: Principal) -> Limits:
         return self._rules.users.get(who.name, NO_LIMITS)
 
-    def _check_notional(self, ticket: Ticket, limits: Limits) -> None:
+    def _check_notional(self, ticket: OrderRequest, limits: Limits) -> None:
         if limits.max_notional is None:
             return
         worth = self._worth(ticket)
@@ -123,7 +125,7 @@ class Guards:
                 "order less, or raise max_notional",
             )
 
-    def _worth(self, ticket: Ticket) -> Decimal | None:
+    def _worth(self, ticket: OrderRequest) -> Decimal | None:
         """What it may come to at the most, as far as that can be told; None if it cannot."""
         if ticket.notional is not None:
             return ticket.notional
@@ -133,7 +135,7 @@ class Guards:
             return None
         return price * ticket.qty * (OPTION_SHARES if kind in ("option", "mleg") else 1)
 
-    def _at_worst(self, ticket: Ticket) -> Decimal | None:
+    def _at_worst(self, ticket: OrderRequest) -> Decimal | None:
         """The limit of a purchase; everything else may fill at the market's price."""
         if ticket.side == "buy" and ticket.limit_price is not None:
             return ticket.limit_price
@@ -142,7 +144,7 @@ class Guards:
             return None
         return max(filter(None, (number(known), ticket.limit_price, ticket.stop_price)))
 
-    def _of_legs(self, ticket: Ticket) -> Decimal | None:
+    def _of_legs(self, ticket: OrderRequest) -> Decimal | None:
         """The net price to be paid; for a credit, which has no bound, all legs' prices together."""
         if ticket.limit_price is not None and ticket.limit_price > 0:
             return ticket.limit_price
@@ -162,7 +164,7 @@ class Guards:
         return went
 
 
-def _check_side(ticket: Ticket, limits: Limits) -> None:
+def _check_side(ticket: OrderRequest, limits: Limits) -> None:
     if limits.sides is None:
         return
     sides = {ticket.side} if ticket.side else set()
@@ -172,7 +174,7 @@ def _check_side(ticket: Ticket, limits: Limits) -> None:
         raise _no("side", f"only {', '.join(limits.sides)} is allowed", "change [orders] sides")
 
 
-def _check_symbols(ticket: Ticket, limits: Limits) -> None:
+def _check_symbols(ticket: OrderRequest, limits: Limits) -> None:
     if limits.symbols is None:
         return
     symbols = [ticket.symbol] if ticket.symbol else [leg.symbol for leg in ticket.legs or ()]

@@ -3,11 +3,11 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from realtime.orders.order_client import Dealer
+from realtime.orders.order_client import OrderClient
 from realtime.orders.order_request import Placement
 from realtime.orders.principal import Principal
-from realtime.orders.risk import Guards
-from realtime.orders.routing import Candidate, Route, choose
+from realtime.orders.risk import RiskChecks
+from realtime.orders.routing import Candidate, RoutingDecision, choose
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -24,8 +24,8 @@ class Router:
 
     def __init__(
         self,
-        dealers: Mapping[str, Dealer],
-        guards: Guards,
+        dealers: Mapping[str, OrderClient],
+        guards: RiskChecks,
         standing: Standing,
         chance: random.Random,
     ) -> None:
@@ -51,7 +51,7 @@ class Router:
             in_flight=0 if dealer is None else dealer.in_flight,
         )
 
-    def route(self, wish: Placement, who: Principal) -> Route:
+    def route(self, wish: Placement, who: Principal) -> RoutingDecision:
         """Choose the account of an order. Raises `Declined`."""
         # Each kind of question has its own turns: two that alternate must not share them, or each
         # would only ever see every other account.

@@ -32,7 +32,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return self.open_orders + self.in_flight
 
 
-class Wish(Protocol):
+class RoutingRequest(Protocol):
     """The words of a request that choose an account."""
 
     @property
@@ -49,7 +49,7 @@ class Wish(Protocol):
     def force(self) -> bool: ...
 
 
-class Route(Struct, frozen=True, kw_only=True):
+class RoutingDecision(Struct, frozen=True, kw_only=True):
     """The account that was taken, and why."""
 
     account_id: str
@@ -64,13 +64,13 @@ class Route(Struct, frozen=True, kw_only=True):
 
 
 def choose(
-    wish: Wish,
+    wish: RoutingRequest,
     candidates: Sequence[Candidate],
     who: Principal,
     *,
     turn: int,
     draw: float,
-) -> Route:
+) -> RoutingDecision:
     """Choose. `turn` counts choices so far, `draw` is uniform in [0, 1). Raises `Declined`."""
     if wish.account_id is not None:
         return _exact(wish, candidates, who)
@@ -86,7 +86,7 @@ def choose(
             retry_after_s=2.0 if fit else None,
         )
     if len(usable) == 1 and wish.strategy is None and wish.routing_key is None:
-        return Route(account_id=usable[0].label, strategy="only", among=1)
+        return RoutingDecision(account_id=usable[0].label, strategy="only", among=1)
     strategy = wish.strategy or ("hash" if wish.routing_key is not None else None)
     if strategy is None:
         raise Declined(
@@ -94,14 +94,16 @@ def choose(
             f"{len(usable)} accounts could take this order",
             remedy="name one by account_id, or give a routing_key or a strategy",
         )
-    return Route(
+    return RoutingDecision(
         account_id=_by(strategy, usable, wish.routing_key, turn, draw).label,
         strategy=strategy,
         among=len(usable),
     )
 
 
-def _exact(wish: Wish, candidates: Sequence[Candidate], who: Principal) -> Route:
+def _exact(
+    wish: RoutingRequest, candidates: Sequence[Candidate], who: Principal
+) -> RoutingDecision:
     found = next((c for c in candidates if c.label == wish.account_id), None)
     if found is None or not who.may_use(found.label):
         raise Declined("unknown_account", f"no account '{(wish.account_id or '')[:64]}'")
@@ -114,10 +116,10 @@ def _exact(wish: Wish, candidates: Sequence[Candidate], who: Principal) -> Route
             remedy="ask again when it is live, or say force",
             retry_after_s=2.0,
         )
-    return Route(account_id=found.label, strategy="exact", among=1)
+    return RoutingDecision(account_id=found.label, strategy="exact", among=1)
 
 
-def _is_asked(wish: Wish, candidate: Candidate) -> bool:
+def _is_asked(wish: RoutingRequest, candidate: Candidate) -> bool:
     return (wish.tier is None or candidate.tier == wish.tier) and (
         not wish.labels or candidate.label in wish.labels
     )

@@ -5,28 +5,32 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct, structs
 
-from realtime.broker.http_client import Channel
-from realtime.orders.order_client import Dealer, Learn
-from realtime.orders.risk import Permit
+from realtime.broker.http_client import HttpClient
+from realtime.orders.order_client import Learn, OrderClient
+from realtime.orders.risk import AccountRiskRules
 
 
-class Seat(Struct, frozen=True, kw_only=True):
+class TradingAccount(Struct, frozen=True, kw_only=True):
     """One account that can be traded."""
 
-    permit: Permit
+    permit: AccountRiskRules
     tier: str | None
-    channel: Channel
+    channel: HttpClient
     learn: Learn = lambda order: None
     """Told every order that the broker tells of."""
 
 
-class Seats:
+class TradingAccounts:
     """What gateway and guards look at, changed in one place only."""
 
-    def __init__(self, seats: Mapping[str, Seat], make: Callable[[str, Seat], Dealer]) -> None:
-        self.taken: dict[str, Seat] = {}
-        self.dealers: dict[str, Dealer] = {}
-        self.permits: dict[str, Permit] = {}
+    def __init__(
+        self,
+        seats: Mapping[str, TradingAccount],
+        make: Callable[[str, TradingAccount], OrderClient],
+    ) -> None:
+        self.taken: dict[str, TradingAccount] = {}
+        self.dealers: dict[str, OrderClient] = {}
+        self.permits: dict[str, AccountRiskRules] = {}
         self._make = make
         for label, seat in seats.items():
             self.take(label, seat)
@@ -39,7 +43,7 @@ class Seats:
             wanted[seat.channel.base] += seat.channel.pacer.orders_at_once
         return wanted
 
-    def take(self, label: str, seat: Seat) -> None:
+    def take(self, label: str, seat: TradingAccount) -> None:
         """Trade an account from now on, or by other keys; orders under way end by the old ones."""
         known = self.dealers.get(label)
         if known is None or known.trade.channel is not seat.channel:

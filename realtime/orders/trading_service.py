@@ -11,30 +11,32 @@ from pathlib import Path
 
 from msgspec import structs
 
-from realtime.broker.order_api import Trade
+from realtime.broker.order_api import OrderApi
 from realtime.core.model import AccountLabel, Order, Position, position_symbol
 from realtime.orders.gateway import Gateway
 from realtime.orders.interface import BudgetDocument
 from realtime.orders.journal import Journal
-from realtime.orders.kill_switch import Halts
-from realtime.orders.liquidation import Closings
-from realtime.orders.order_client import Dealer, Held
-from realtime.orders.risk import Guards, Rules
+from realtime.orders.kill_switch import KillSwitch
+from realtime.orders.liquidation import LiquidationService
+from realtime.orders.order_client import Held, OrderClient
+from realtime.orders.risk import RiskChecks, RiskRules
 from realtime.orders.routing import Candidate
-from realtime.orders.trading_accounts import Seat, Seats
-from realtime.store.store import Doubt, Store
+from realtime.orders.trading_accounts import TradingAccount, TradingAccounts
+from realtime.store.store import OrderInDoubt, Store
 
 
-class Floor:
+class TradingService:
     """Gateway, kill switch, closings, budgets."""
 
-    def __init__(self, gateway: Gateway, closings: Closings, seats: Seats) -> None:
+    def __init__(
+        self, gateway: Gateway, closings: LiquidationService, seats: TradingAccounts
+    ) -> None:
         self.gateway = gateway
         self.closings = closings
         self.seats = seats
 
     @property
-    def halts(self) -> Halts:
+    def halts(self) -> KillSwitch:
         """The kill switch."""
         return self.gateway.halts
 
@@ -53,29 +55,29 @@ class Floor:
 
 @asynccontextmanager
 async def open_floor(
-    seats: Mapping[str, Seat],
+    seats: Mapping[str, TradingAccount],
     *,
-    rules: Rules,
+    rules: RiskRules,
     audit_log: Path | None,
     clock: Callable[[], float],
     chance: random.Random,
     store: Store | None = None,
     goes_on_closing: bool = True,
-) -> AsyncIterator[Floor]:
+) -> AsyncIterator[TradingService]:
     """Trade for as long as the block runs. What the audit log says of before holds again."""
 
-    def deal(label: str, seat: Seat) -> Dealer:
-        return Dealer(
+    def deal(label: str, seat: TradingAccount) -> OrderClient:
+        return OrderClient(
             label,
-            Trade(seat.channel),
+            OrderApi(seat.channel),
             learn=seat.learn,
             seen=_seen_in(store, label),
             held=_held_in(store, label),
             doubt=_doubt_in(store, label),
         )
 
-    taken = Seats(seats, deal)
-    guards = Guards(rules, taken.permits, _prices(store))
+    taken = TradingAccounts(seats, deal)
+    guards = RiskChecks(rules, taken.permits, _prices(store))
     async with (
         Gateway(
             taken.dealers,
@@ -85,18 +87,20 @@ async def open_floor(
             clock=clock,
             chance=chance,
         ) as gateway,
-        Closings(gateway, goes_on=goes_on_closing) as closings,
+        LiquidationService(gateway, goes_on=goes_on_closing) as closings,
     ):
-        yield Floor(gateway, closings, taken)
+        yield TradingService(gateway, closings, taken)
 
 
-def _standing(seats: Mapping[str, Seat], store: Store | None, only: str | None) -> list[Candidate]:
+def _standing(
+    seats: Mapping[str, TradingAccount], store: Store | None, only: str | None
+) -> list[Candidate]:
     if only is not None:
         return [_candidate(only, seats[only], store)] if only in seats else []
     return [_candidate(label, seat, store) for label, seat in seats.items()]
 
 
-def _candidate(label: str, seat: Seat, store: Store | None) -> Candidate:
+def _candidate(label: str, seat: TradingAccount, store: Store | None) -> Candidate:
     record = None if store is None else store.get(label)
     if record is None:
         return Candidate(label=label, tier=seat.tier)
@@ -122,7 +126,7 @@ def _seen_in(store: Store | None, label: str) -> Callable[[str], Order | None]:
 def _doubt_in(store: Store | None, label: str) -> Callable[[str, str | None], None]:
     def doubt(client_order_id: str, order_id: str | None) -> None:
         if store is not None:
-            told = Doubt(client_order_id=client_order_id, order_id=order_id)
+            told = OrderInDoubt(client_order_id=client_order_id, order_id=order_id)
             store.doubt(AccountLabel(label), told)
 
     return doubt

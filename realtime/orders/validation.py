@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from realtime.orders.errors import malformed, unprocessable
-from realtime.orders.order_request import Changes, Leg, Ticket
+from realtime.orders.order_request import Leg, OrderChanges, OrderRequest
 
 AssetKind = Literal["stock", "option", "crypto", "mleg"]
 
@@ -29,7 +29,7 @@ PRICES: dict[str, tuple[str, ...]] = {
 """type → the prices that it must have, and no others"""
 
 
-def asset_kind(ticket: Ticket) -> AssetKind:
+def asset_kind(ticket: OrderRequest) -> AssetKind:
     """What is traded, as far as the order itself tells: a coin's pair has a slash."""
     if ticket.order_class == "mleg":
         return "mleg"
@@ -42,7 +42,7 @@ def underlying(symbol: str) -> str:
     return symbol[:-15] if OPTION.fullmatch(symbol) else symbol
 
 
-def check(ticket: Ticket) -> None:
+def check(ticket: OrderRequest) -> None:
     """Raise `Declined` for an order that no broker would take."""
     kind = asset_kind(ticket)
     _check_identity(ticket, kind)
@@ -59,7 +59,7 @@ def check(ticket: Ticket) -> None:
             _check_stock(ticket)
 
 
-def check_changes(changes: Changes) -> None:
+def check_changes(changes: OrderChanges) -> None:
     """Raise `Declined` for a replacement that changes nothing, or to nothing possible."""
     given = {name: getattr(changes, name) for name in changes.__struct_fields__}
     if all(value is None for name, value in given.items() if name != "client_order_id"):
@@ -70,7 +70,7 @@ def check_changes(changes: Changes) -> None:
         raise malformed("limit_price must not be 0")
 
 
-def _check_identity(ticket: Ticket, kind: AssetKind) -> None:
+def _check_identity(ticket: OrderRequest, kind: AssetKind) -> None:
     if kind == "mleg":
         for name in ("symbol", "side", "position_intent"):
             if getattr(ticket, name) is not None:
@@ -86,7 +86,7 @@ def _check_identity(ticket: Ticket, kind: AssetKind) -> None:
         raise unprocessable("side and position_intent do not match")
 
 
-def _check_size(ticket: Ticket) -> None:
+def _check_size(ticket: OrderRequest) -> None:
     if ticket.qty is None and ticket.notional is None:
         raise malformed("qty or notional is required")
     if ticket.qty is not None and ticket.notional is not None:
@@ -99,7 +99,7 @@ def _check_size(ticket: Ticket) -> None:
         raise unprocessable("notional value must be limited to 2 decimal places")
 
 
-def _check_prices(ticket: Ticket, kind: AssetKind) -> None:
+def _check_prices(ticket: OrderRequest, kind: AssetKind) -> None:
     # A one-cancels-other order may leave its limit to its take-profit.
     lent = ticket.order_class == "oco" and ticket.take_profit is not None
     for name in PRICES[ticket.type]:
@@ -124,7 +124,7 @@ def _check_prices(ticket: Ticket, kind: AssetKind) -> None:
         _positive("stop_loss.limit_price", ticket.stop_loss.limit_price)
 
 
-def _check_legs(ticket: Ticket) -> None:
+def _check_legs(ticket: OrderRequest) -> None:
     legs = ticket.legs or ()
     if not 2 <= len(legs) <= LEGS_MOST:
         raise unprocessable(f"mleg orders must have between 2 and {LEGS_MOST} legs")
@@ -150,7 +150,7 @@ def _check_leg(leg: Leg) -> None:
         raise unprocessable("leg ratio_qty must be a whole number")
 
 
-def _check_crypto(ticket: Ticket) -> None:
+def _check_crypto(ticket: OrderRequest) -> None:
     if ticket.order_class not in ("", "simple"):
         raise unprocessable(
             f"crypto orders not allowed for advanced order_class: {ticket.order_class}"
@@ -162,7 +162,7 @@ def _check_crypto(ticket: Ticket) -> None:
     _check_simple(ticket, "crypto orders")
 
 
-def _check_option(ticket: Ticket) -> None:
+def _check_option(ticket: OrderRequest) -> None:
     if ticket.order_class not in ("", "simple"):
         raise unprocessable("complex orders not supported for options trading")
     if ticket.type not in ("market", "limit"):
@@ -174,7 +174,7 @@ def _check_option(ticket: Ticket) -> None:
     _check_simple(ticket, "options orders")
 
 
-def _check_stock(ticket: Ticket) -> None:
+def _check_stock(ticket: OrderRequest) -> None:
     extends = ticket.type == "limit" and ticket.time_in_force in ("day", "gtc")
     if ticket.extended_hours and not extends:
         raise unprocessable("extended hours order must be DAY or GTC limit orders")
@@ -194,7 +194,7 @@ def _check_stock(ticket: Ticket) -> None:
         _check_complex(ticket)
 
 
-def _check_complex(ticket: Ticket) -> None:
+def _check_complex(ticket: OrderRequest) -> None:
     name, profit, loss = ticket.order_class, ticket.take_profit, ticket.stop_loss
     if ticket.time_in_force not in ("day", "gtc") or ticket.extended_hours:
         raise unprocessable("complex orders must be DAY or GTC orders of regular hours")
@@ -215,7 +215,7 @@ def _check_complex(ticket: Ticket) -> None:
             raise unprocessable(f"take_profit.limit_price must be {relation} stop_loss.stop_price")
 
 
-def _check_simple(ticket: Ticket, whose: str, *, may_extend: bool = False) -> None:
+def _check_simple(ticket: OrderRequest, whose: str, *, may_extend: bool = False) -> None:
     if ticket.take_profit is not None or ticket.stop_loss is not None:
         raise unprocessable(f"{whose} must not have take_profit or stop_loss")
     if ticket.extended_hours and not may_extend:

@@ -13,20 +13,20 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 from msgspec import Struct, structs
 
-from realtime.broker.connect_limiter import Gate
-from realtime.broker.rate_limiter import Farm, Pacer
-from realtime.broker.rest_client import Rest
+from realtime.broker.connect_limiter import ConnectLimiter
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.broker.rest_client import RestClient
 from realtime.config.settings import AccountSettings, Settings, stream_url
-from realtime.config.settings_diff import Changes
+from realtime.config.settings_diff import SettingsDiff
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
-from realtime.orders.trading_accounts import Seat
-from realtime.orders.trading_service import Floor
+from realtime.orders.trading_accounts import TradingAccount
+from realtime.orders.trading_service import TradingService
 from realtime.runtime.risk_settings import permit_of
 from realtime.store.store import Change, Profile, Store
 from realtime.sync.intervals import pace_of
-from realtime.sync.refresh_limiter import Turns
-from realtime.sync.supervisor import Follower, Target
+from realtime.sync.refresh_limiter import RefreshLimiter
+from realtime.sync.supervisor import AccountSupervisor, SyncTarget
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -47,14 +47,14 @@ SETTLED = ("live", "waiting", "refused")
 """Link states in which an account no longer holds up the next one."""
 
 
-class Edge:
+class BrokerResources:
     """What all accounts share on their way to the broker."""
 
     def __init__(self, http: aiohttp.ClientSession, startup_concurrency: int) -> None:
         self.http = http
-        self.farm = Farm(reads=REST_IN_FLIGHT)
-        self.gate = Gate(startup_concurrency)
-        self.turns = Turns()
+        self.farm = FleetLimiter(reads=REST_IN_FLIGHT)
+        self.gate = ConnectLimiter(startup_concurrency)
+        self.turns = RefreshLimiter()
         self._tls: ssl.SSLContext | None = None
 
     def tls_for(self, trading_url: str) -> ssl.SSLContext | None:
@@ -65,28 +65,33 @@ class Edge:
         return self._tls
 
 
-class Followed(Struct):
+class RunningAccount(Struct):
     """One account as it runs."""
 
-    follower: Follower
+    follower: AccountSupervisor
     task: asyncio.Task[None] | None = None
 
 
-class Following:
+class AccountRegistry:
     """All accounts. `clock` gives epoch seconds; `chance` seeds each account's own."""
 
     def __init__(
-        self, store: Store, edge: Edge, *, clock: Callable[[], float], chance: random.Random
+        self,
+        store: Store,
+        edge: BrokerResources,
+        *,
+        clock: Callable[[], float],
+        chance: random.Random,
     ) -> None:
-        self.seats: dict[str, Seat] = {}
+        self.seats: dict[str, TradingAccount] = {}
         """label → where it is traded, of every enabled account."""
         self._store = store
         self._edge = edge
         self._clock = clock
         self._chance = chance
-        self._followed: dict[str, Followed] = {}
+        self._followed: dict[str, RunningAccount] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._floor: Floor | None = None
+        self._floor: TradingService | None = None
         self._to_rotate: dict[str, AccountSettings] = {}
         self._rotation: asyncio.Task[None] | None = None
 
@@ -110,13 +115,13 @@ class Following:
             # Followers keep their failures to themselves: this is the block's own error.
             raise group.exceptions[0] from None
 
-    def begin(self, floor: Floor) -> None:
+    def begin(self, floor: TradingService) -> None:
         """Follow every account that has been added."""
         self._floor = floor
         for label in self._followed:
             self._start(label)
 
-    async def change(self, settings: Settings, changes: Changes) -> None:
+    async def change(self, settings: Settings, changes: SettingsDiff) -> None:
         """Make it so. Rotated keys are taken up afterwards, one account after another."""
         accounts = {account.label: account for account in settings.accounts}
         await self._end([*changes.removed, *changes.exchanged, *changes.restarted])
@@ -199,15 +204,17 @@ class Following:
         credentials = account.credentials
         if not account.enabled or credentials is None:
             return
-        pacer = Pacer(self._edge.farm, orders_at_once=account.max_connections)
-        rest = Rest(self._edge.http, account.trading_url, credentials, pacer, wall=self._clock)
-        target = Target(
+        pacer = RateLimiter(self._edge.farm, orders_at_once=account.max_connections)
+        rest = RestClient(
+            self._edge.http, account.trading_url, credentials, pacer, wall=self._clock
+        )
+        target = SyncTarget(
             label=AccountLabel(account.label),
             stream_url=stream_url(account.trading_url),
             credentials=credentials,
             account_number=account_number,
         )
-        follower = Follower(
+        follower = AccountSupervisor(
             target,
             store=self._store,
             rest=rest,
@@ -219,8 +226,8 @@ class Following:
             pace=lambda: pace_of(len(self._store)),
             turns=self._edge.turns,
         )
-        self._followed[account.label] = Followed(follower)
-        self.seats[account.label] = Seat(
+        self._followed[account.label] = RunningAccount(follower)
+        self.seats[account.label] = TradingAccount(
             permit=permit_of(account),
             tier=account.tier,
             channel=rest.channel,

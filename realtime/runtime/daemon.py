@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from realtime import __version__
 from realtime.api.app import build
-from realtime.api.documents.documents import Views
+from realtime.api.documents.documents import Documents
 from realtime.api.handlers.reload import revoke
 from realtime.api.listener import serve
 from realtime.api.metrics.sources import Composed
@@ -25,17 +25,17 @@ from realtime.auth.keys import Key
 from realtime.auth.verifier import Verifier
 from realtime.broker.warm_connections import keeping_warm
 from realtime.config.settings import Settings
-from realtime.config.settings_diff import Changes, compare
+from realtime.config.settings_diff import SettingsDiff, compare
 from realtime.config.validators import is_loopback
 from realtime.errors import ConfigError
-from realtime.orders.trading_service import Floor, open_floor
-from realtime.runtime.account_registry import STOP_S, Edge, Following
-from realtime.runtime.jwks import Issuer
+from realtime.orders.trading_service import TradingService, open_floor
+from realtime.runtime.account_registry import STOP_S, AccountRegistry, BrokerResources
+from realtime.runtime.jwks import JwksRefresher
 from realtime.runtime.risk_settings import rules_of
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger, lines_lost
 
-__all__ = ["STOP_S", "Daemon", "World", "running"]
+__all__ = ["STOP_S", "Daemon", "Environment", "running"]
 
 log = get_logger()
 
@@ -43,7 +43,7 @@ Reread = Callable[[], Awaitable[Settings]]
 """Reads the files again. Raises ConfigError."""
 
 
-class World(Struct, frozen=True, kw_only=True):
+class Environment(Struct, frozen=True, kw_only=True):
     """Where time and chance come from: the real ones, or those of a test."""
 
     clock: Callable[[], float]
@@ -59,7 +59,7 @@ class Daemon:
         self,
         settings: Settings,
         store: Store,
-        following: Following,
+        following: AccountRegistry,
         reread: Reread | None,
         clock: Callable[[], float],
     ) -> None:
@@ -72,24 +72,24 @@ class Daemon:
         self._reread = reread
         self._clock = clock
         self._reloading = asyncio.Lock()
-        self._floor: Floor | None = None
+        self._floor: TradingService | None = None
         self._app: web.Application | None = None
         self._verifier: Verifier | None = None
 
     @property
-    def floor(self) -> Floor:
+    def floor(self) -> TradingService:
         """Where orders are placed."""
         assert self._floor is not None, "the daemon runs"
         return self._floor
 
     def begin(
-        self, app: web.Application, port: int, floor: Floor, verifier: Verifier | None
+        self, app: web.Application, port: int, floor: TradingService, verifier: Verifier | None
     ) -> None:
         """Readers can connect: follow the accounts."""
         self._app, self.port, self._floor, self._verifier = app, port, floor, verifier
         self._following.begin(floor)
 
-    async def reload(self) -> Changes:
+    async def reload(self) -> SettingsDiff:
         """Read the files again and touch what is different. Raises ConfigError, and then nothing
         has changed."""
         async with self._reloading:
@@ -131,7 +131,7 @@ class Daemon:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, world: World, reread: Reread | None = None
+    settings: Settings, world: Environment, reread: Reread | None = None
 ) -> AsyncIterator[Daemon]:
     """Run the daemon inside the block. Enabled accounts have credentials (`config` saw to it)."""
     started_at = world.clock()
@@ -140,8 +140,8 @@ async def running(
         connector=world.make_connector(), cookie_jar=aiohttp.DummyCookieJar()
     )
     async with http:
-        edge = Edge(http, settings.alpaca.startup_concurrency)
-        following = Following(store, edge, clock=world.clock, chance=world.chance)
+        edge = BrokerResources(http, settings.alpaca.startup_concurrency)
+        following = AccountRegistry(store, edge, clock=world.clock, chance=world.chance)
         for account in settings.accounts:
             following.add(account)
         config = str(settings.path)
@@ -162,7 +162,7 @@ async def running(
             access = _access(settings)
             app = build(
                 store,
-                Views(),
+                Documents(),
                 clock=world.clock,
                 version=__version__,
                 started_at=started_at,
@@ -196,7 +196,7 @@ async def _issuing(
     if auth is None or auth.jwks_url is None:
         yield
         return
-    issuer = Issuer(auth.jwks_url, http, daemon.take_keys)
+    issuer = JwksRefresher(auth.jwks_url, http, daemon.take_keys)
     app[DOORKEEPER].on_unknown_key = issuer.ask
     task = asyncio.create_task(issuer.run(), name="issuer")
     try:
@@ -206,7 +206,9 @@ async def _issuing(
         await asyncio.wait([task])
 
 
-def _composed(daemon: Daemon, edge: Edge, following: Following, floor: Floor) -> Composed:
+def _composed(
+    daemon: Daemon, edge: BrokerResources, following: AccountRegistry, floor: TradingService
+) -> Composed:
     """What `/metrics` shows of rooms that the readers' edge does not know."""
     return Composed(
         rest_asked=lambda: {lane: edge.farm.asked[lane] for lane in edge.farm.asked},

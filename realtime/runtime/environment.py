@@ -12,7 +12,7 @@ import aiohttp
 import uvloop
 
 from realtime.errors import RealtimeError
-from realtime.runtime.daemon import World
+from realtime.runtime.daemon import Environment
 from realtime.runtime.steady_clock import SteadyClock
 
 KEEP_ALIVE_S = 60.0
@@ -21,9 +21,9 @@ KEEP_ALIVE_S = 60.0
 T = TypeVar("T")
 
 
-def real_world(chance: Random | None = None) -> World:
+def real_world(chance: Random | None = None) -> Environment:
     """The world as it is. `chance` is seeded for a demo, the system's own otherwise."""
-    return World(
+    return Environment(
         clock=SteadyClock(time.time, time.monotonic),
         chance=chance or Random(os.urandom(32)),
         make_connector=make_connector,

@@ -8,7 +8,7 @@ OTHERS = 1024
 """Beside the accounts' own sockets: readers, REST connections, the log, the interpreter."""
 
 
-class Room(Struct, frozen=True):
+class DescriptorLimit(Struct, frozen=True):
     """Descriptors that are needed and those that may be opened."""
 
     needed: int
@@ -23,15 +23,15 @@ class Room(Struct, frozen=True):
         return f"ulimit -n {self.needed}, or LimitNOFILE={self.needed} in the systemd unit"
 
 
-def make_room(accounts: int) -> Room:
+def make_room(accounts: int) -> DescriptorLimit:
     """Raise the soft limit as far as is needed and allowed; give what came of it."""
     needed = accounts + OTHERS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
-        return Room(needed, needed)
+        return DescriptorLimit(needed, needed)
     wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError):  # some systems have a bound of their own below the hard limit
-        return Room(needed, soft)
-    return Room(needed, wanted)
+        return DescriptorLimit(needed, soft)
+    return DescriptorLimit(needed, wanted)

@@ -33,7 +33,7 @@ BYTES_MOST = 1024 * 1024
 """A set of keys is a few kilobytes."""
 
 
-class Issuer:
+class JwksRefresher:
     """One address of keys. `take` is given each set that was fetched."""
 
     def __init__(

@@ -16,7 +16,7 @@ from realtime.runtime.file_descriptors import make_room
 from realtime.runtime.progress_bar import AboveBar, is_terminal, loading_bar
 from realtime.runtime.readiness import Readiness, take_stock, until_ready
 from realtime.runtime.stop_signals import told_to_stop
-from realtime.runtime.systemd import Service
+from realtime.runtime.systemd import ServiceManager
 from realtime.telemetry.log import configure, configure_from, get_logger, look_for_file
 
 log = get_logger()
@@ -40,7 +40,7 @@ async def _follow(
     settings: Settings, environ: Mapping[str, str], read: Callable[[], Settings] | None
 ) -> None:
     began = asyncio.get_running_loop().time()
-    service = Service(environ)
+    service = ServiceManager(environ)
     with told_to_stop(_tell_stop) as stop:
         reread = None if read is None else partial(asyncio.to_thread, read)
         async with (
@@ -65,7 +65,7 @@ def _begin_log(settings: Settings, environ: Mapping[str, str]) -> None:
     configure_from(environ, level=log.level, fmt=log.format, file=log.file)
 
 
-async def _reload_when_told(daemon: Daemon, service: Service) -> None:
+async def _reload_when_told(daemon: Daemon, service: ServiceManager) -> None:
     """Read the files again at every SIGHUP; what is wrong with them stands in the log."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -84,7 +84,7 @@ async def _reload_when_told(daemon: Daemon, service: Service) -> None:
 
 
 async def _announce_ready(
-    daemon: Daemon, environ: Mapping[str, str], began: float, service: Service
+    daemon: Daemon, environ: Mapping[str, str], began: float, service: ServiceManager
 ) -> None:
     """Say once that every account has been tried. `began` is the loop's time of the start."""
     enabled = take_stock(daemon.store).enabled

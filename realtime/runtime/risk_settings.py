@@ -4,12 +4,12 @@ from msgspec import structs
 
 from realtime.config.settings import AccountSettings, OrderLimits, OrdersSettings
 from realtime.orders.principal import Limits
-from realtime.orders.risk import Permit, Rules
+from realtime.orders.risk import AccountRiskRules, RiskRules
 
 
-def rules_of(orders: OrdersSettings) -> Rules:
+def rules_of(orders: OrdersSettings) -> RiskRules:
     """What holds for every account."""
-    return Rules(
+    return RiskRules(
         enabled=orders.enabled,
         live=orders.live,
         limits=_limits(orders.limits),
@@ -17,9 +17,11 @@ def rules_of(orders: OrdersSettings) -> Rules:
     )
 
 
-def permit_of(account: AccountSettings) -> Permit:
+def permit_of(account: AccountSettings) -> AccountRiskRules:
     """What holds for one."""
-    return Permit(label=account.label, paper=account.paper, limits=_limits(account.orders))
+    return AccountRiskRules(
+        label=account.label, paper=account.paper, limits=_limits(account.orders)
+    )
 
 
 def _limits(limits: OrderLimits) -> Limits:

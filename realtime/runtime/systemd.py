@@ -15,7 +15,7 @@ STATUS_S = 10.0
 """How often it is told how the daemon stands."""
 
 
-class Service:
+class ServiceManager:
     """The manager that started us, by the environment."""
 
     def __init__(self, environ: Mapping[str, str], pid: int | None = None) -> None:

@@ -15,7 +15,7 @@ VERSION_BYTES = 6
 """Of the digest that is a scope's version: as a number it stays exact in any JSON reader."""
 
 
-class Scope:
+class ScopedStore:
     """The records of some labels, as they stand; labels that no account has are not there yet."""
 
     def __init__(self, whole: Records, labels: frozenset[str]) -> None:

@@ -55,7 +55,7 @@ class Record(Struct, frozen=True, kw_only=True):
         return self.state.account is not None
 
 
-class Doubt(Struct, frozen=True, kw_only=True):
+class OrderInDoubt(Struct, frozen=True, kw_only=True):
     """Whether an order exists that was sent through here and never answered."""
 
     client_order_id: str
@@ -76,7 +76,7 @@ class Change(Struct, frozen=True, kw_only=True):
     """The events that were applied, in their order."""
     recovered: tuple[Execution, ...] | None = None
     """Executions that a reading found and no event had told; `None` if nothing was read."""
-    doubt: Doubt | None = None
+    doubt: OrderInDoubt | None = None
     """An order of which nobody knows, or no longer does not; state and version are as before."""
 
 
@@ -202,7 +202,7 @@ class Store:
         self._records[label] = new = structs.replace(old, confirmed_at=now)
         self._announce(Change(label=label, before=old, after=new))
 
-    def doubt(self, label: AccountLabel, doubt: Doubt) -> None:
+    def doubt(self, label: AccountLabel, doubt: OrderInDoubt) -> None:
         """Announce that nobody knows of an order, or that it was found; no new version."""
         record = self._records.get(label)
         if record is not None:

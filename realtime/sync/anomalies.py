@@ -7,7 +7,7 @@ remains is read: an order by its id, everything when an execution or a position 
 import asyncio
 from collections.abc import Iterable
 
-from realtime.core.apply import GAPS, Doubt, is_open_question
+from realtime.core.apply import GAPS, Anomaly, is_open_question
 from realtime.core.model import OrderId
 from realtime.core.state import MONEY, ORDERS, AccountState
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
@@ -24,16 +24,16 @@ PENDING_MOST = 200
 """More doubts than this at once are one doubt about everything."""
 
 
-class Doubts:
+class AnomalyResolver:
     """Collects doubts and has them answered. Lives as long as one session."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self._pending: list[Doubt] = []
+        self._pending: list[Anomaly] = []
         self._everything: str | None = None
         self._raised = asyncio.Event()
 
-    def add(self, doubts: Iterable[Doubt]) -> None:
+    def add(self, doubts: Iterable[Anomaly]) -> None:
         """Have these answered."""
         for doubt in doubts:
             if len(self._pending) < PENDING_MOST:
@@ -74,7 +74,7 @@ class Doubts:
                 hint = error.retry_after_s if isinstance(error, RateLimited) else None
                 await asyncio.sleep(max(RETRY_S, hint or 0.0))
 
-    async def _answer(self, pending: list[Doubt], everything: str | None) -> None:
+    async def _answer(self, pending: list[Anomaly], everything: str | None) -> None:
         state = self._replica.record.state
         still_open = [d for d in pending if is_open_question(state, d)]
         gaps = [d for d in still_open if d.kind in GAPS]
@@ -88,7 +88,7 @@ class Doubts:
             self._replica.settle_orders()
 
 
-def _ids(state: AccountState, doubts: Iterable[Doubt]) -> list[OrderId]:
+def _ids(state: AccountState, doubts: Iterable[Anomaly]) -> list[OrderId]:
     """The orders to ask for, each once, in the order of the doubts."""
     ids: dict[OrderId, None] = {}
     for doubt in doubts:

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from realtime.core.state import LAG_S, MONEY
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
-from realtime.sync.refresh_limiter import Turns
+from realtime.sync.refresh_limiter import RefreshLimiter
 from realtime.sync.replica import Replica
 from realtime.telemetry.log import get_logger
 
@@ -27,10 +27,10 @@ RETRY_S = 5.0
 what no event tells have moved on."""
 
 
-class MoneyRefresh:
+class BalanceRefresher:
     """Asked after each fill; reads when it is due. Lives as long as one session."""
 
-    def __init__(self, replica: Replica, turns: Turns, *, every_s: float) -> None:
+    def __init__(self, replica: Replica, turns: RefreshLimiter, *, every_s: float) -> None:
         self._replica = replica
         self._turns = turns
         self._every_s = every_s

@@ -25,7 +25,7 @@ SOON_FARM_S = 0.06
 """A thousand accounts that came back at once take a minute for it, 17 a second."""
 
 
-class Pace(Struct, frozen=True, kw_only=True):
+class ReadIntervals(Struct, frozen=True, kw_only=True):
     """Seconds between two readings of one account."""
 
     money_s: float
@@ -34,9 +34,9 @@ class Pace(Struct, frozen=True, kw_only=True):
     """After a connect, between which times all is read once more."""
 
 
-def pace_of(accounts: int) -> Pace:
+def pace_of(accounts: int) -> ReadIntervals:
     """The pace of each of so many accounts."""
-    return Pace(
+    return ReadIntervals(
         money_s=max(MONEY_S, MONEY_FARM_S * accounts),
         comparison_s=max(COMPARISON_S, COMPARISON_FARM_S * accounts),
         soon_s=(SOON_S[0], max(SOON_S[1], SOON_S[0] + SOON_FARM_S * accounts)),

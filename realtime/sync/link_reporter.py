@@ -17,7 +17,7 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 
-class LinkJournal:
+class LinkReporter:
     """Writes one account's link into the store and announces what changed."""
 
     def __init__(self, label: AccountLabel, store: Store, clock: Callable[[], float]) -> None:

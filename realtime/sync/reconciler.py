@@ -19,11 +19,11 @@ from contextlib import suppress
 
 from realtime.core.model import OrderId, TradeUpdate
 from realtime.core.order_versions import flatten
-from realtime.core.reconcile import Difference, Reconciled
+from realtime.core.reconcile import Discrepancy, Reconciled
 from realtime.core.state import UNSURE_S
 from realtime.core.timestamps import microseconds
 from realtime.errors import BrokerError, Deaf, LinkError, ProtocolViolation
-from realtime.sync.intervals import Pace
+from realtime.sync.intervals import ReadIntervals
 from realtime.sync.replica import Replica
 from realtime.telemetry.log import get_logger
 
@@ -43,17 +43,17 @@ STREAM_TELLS = frozenset({"order_missing", "order_differs", "execution_missing"}
 """Differences that a hearing socket would have told."""
 
 
-class Comparison:
+class Reconciler:
     """The schedule of one account's session, which begins when the stream listens."""
 
-    def __init__(self, replica: Replica, chance: random.Random, pace: Pace) -> None:
+    def __init__(self, replica: Replica, chance: random.Random, pace: ReadIntervals) -> None:
         self._replica = replica
         self._pace = pace
         self._chance = chance
         self._listening_since = replica.now
         self._suspicious = 0
         self._events_heard = 0
-        self._awaited: dict[str, Difference] = {}
+        self._awaited: dict[str, Discrepancy] = {}
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -116,7 +116,7 @@ class Comparison:
         )
 
 
-def _happened_at(reconciled: Reconciled, difference: Difference) -> int:
+def _happened_at(reconciled: Reconciled, difference: Discrepancy) -> int:
     """When what differed came to be, in µs by the broker's clock."""
     order = reconciled.state.orders.get(OrderId(difference.key))
     if order is not None:
@@ -125,5 +125,5 @@ def _happened_at(reconciled: Reconciled, difference: Difference) -> int:
     return microseconds(next(times, None))
 
 
-def _said(difference: Difference) -> str:
+def _said(difference: Discrepancy) -> str:
     return f"{difference.kind} {difference.key}: {difference.theirs}"

@@ -7,7 +7,7 @@ So each waits for its turn; a hundred have theirs within a second, a thousand wi
 
 import asyncio
 
-from realtime.broker.rate_limiter import TICK_S, Bucket
+from realtime.broker.rate_limiter import TICK_S, TokenBucket
 
 PER_S = 100
 """Readings of two requests each; 200 requests a second are an eighth of a core."""
@@ -15,11 +15,11 @@ PER_S = 100
 AT_ONCE = 5
 
 
-class Turns:
+class RefreshLimiter:
     """One for the farm. First come, first served."""
 
     def __init__(self) -> None:
-        self._bucket = Bucket(AT_ONCE, 1 / PER_S)
+        self._bucket = TokenBucket(AT_ONCE, 1 / PER_S)
         self._first = asyncio.Lock()
 
     async def wait(self) -> None:

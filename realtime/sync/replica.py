@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from msgspec import structs
 
-from realtime.broker.rest_client import Rest
+from realtime.broker.rest_client import RestClient
 from realtime.broker.snapshot import read_everything, read_money, read_orders
 from realtime.core.apply import KNOWN_EVENTS, Applied, apply
 from realtime.core.link import Link
@@ -35,7 +35,7 @@ class Replica:
         label: AccountLabel,
         *,
         store: Store,
-        rest: Rest,
+        rest: RestClient,
         clock: Callable[[], float],
         account_number: str | None,
     ) -> None:
@@ -114,7 +114,7 @@ class Replica:
     async def read_money(self) -> Reconciled:
         """Read what moves without an event, take it, publish."""
 
-        async def reading(rest: Rest, *, now: float) -> Snapshot:
+        async def reading(rest: RestClient, *, now: float) -> Snapshot:
             return await read_money(rest, self.record.state, now=now)
 
         return await self._read("money", reading)
@@ -122,7 +122,7 @@ class Replica:
     async def read_everything(self, reason: str) -> Reconciled:
         """Read all that a connect reads, take it, publish."""
 
-        async def reading(rest: Rest, *, now: float) -> Snapshot:
+        async def reading(rest: RestClient, *, now: float) -> Snapshot:
             return await read_everything(rest, self.record.state, now=now)
 
         return await self._read(reason, reading)
@@ -130,7 +130,7 @@ class Replica:
     async def read_orders(self, ids: Collection[OrderId], reason: str) -> Reconciled:
         """Read some orders by id, take them, publish."""
 
-        async def reading(rest: Rest, *, now: float) -> Snapshot:
+        async def reading(rest: RestClient, *, now: float) -> Snapshot:
             return await read_orders(rest, ids, now=now)
 
         return await self._read(reason, reading)

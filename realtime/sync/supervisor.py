@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from realtime.broker.connect_limiter import Gate
-from realtime.broker.rest_client import Rest
-from realtime.broker.trading_stream import Stream
+from realtime.broker.connect_limiter import ConnectLimiter
+from realtime.broker.rest_client import RestClient
+from realtime.broker.trading_stream import TradingStream
 from realtime.core.apply import GAPS, Applied
 from realtime.core.backoff import Backoff
 from realtime.core.model import AccountLabel, Order, TradeUpdate
@@ -33,12 +33,12 @@ from realtime.errors import (
 )
 from realtime.secret import Credentials
 from realtime.store.store import Store
-from realtime.sync.anomalies import Doubts
-from realtime.sync.balances import MoneyRefresh
-from realtime.sync.intervals import Pace
-from realtime.sync.link_reporter import LinkJournal
-from realtime.sync.reconciler import Comparison
-from realtime.sync.refresh_limiter import Turns
+from realtime.sync.anomalies import AnomalyResolver
+from realtime.sync.balances import BalanceRefresher
+from realtime.sync.intervals import ReadIntervals
+from realtime.sync.link_reporter import LinkReporter
+from realtime.sync.reconciler import Reconciler
+from realtime.sync.refresh_limiter import RefreshLimiter
 from realtime.sync.replica import Replica
 from realtime.sync.watchdog import Watchdog
 from realtime.telemetry.log import get_logger
@@ -60,7 +60,7 @@ POLL_EVERY_S = 30.0
 """Readings while the link is down: at four to six requests each, 6 % of the account's budget."""
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class SyncTarget(Struct, frozen=True, kw_only=True):
     """Where one account is and how to get in."""
 
     label: AccountLabel
@@ -69,21 +69,21 @@ class Target(Struct, frozen=True, kw_only=True):
     account_number: str | None = None
 
 
-class Follower:
+class AccountSupervisor:
     """Follows one account."""
 
     def __init__(
         self,
-        target: Target,
+        target: SyncTarget,
         *,
         store: Store,
-        rest: Rest,
-        gate: Gate,
+        rest: RestClient,
+        gate: ConnectLimiter,
         tls: ssl.SSLContext | None,
         clock: Callable[[], float],
         chance: random.Random,
-        pace: Callable[[], Pace],
-        turns: Turns,
+        pace: Callable[[], ReadIntervals],
+        turns: RefreshLimiter,
     ) -> None:
         self._target = target
         self._store = store
@@ -94,8 +94,8 @@ class Follower:
         self._pace = pace
         self._turns = turns
         self._backoff = Backoff()
-        self._session: _Session | None = None
-        self._journal = LinkJournal(target.label, store, clock)
+        self._session: _SyncSession | None = None
+        self._journal = LinkReporter(target.label, store, clock)
         self._replica = Replica(
             target.label,
             store=store,
@@ -162,7 +162,7 @@ class Follower:
 
     async def _follow(self) -> None:
         stream = await self._open()
-        session = _Session(
+        session = _SyncSession(
             stream,
             self._replica,
             self._store,
@@ -185,7 +185,7 @@ class Follower:
             self._session = None
             await stream.close()
 
-    async def _open(self) -> Stream:
+    async def _open(self) -> TradingStream:
         """Connect, authorize and listen, through the farm's gate."""
         async with self._gate.pass_():
             try:
@@ -199,9 +199,9 @@ class Follower:
             self._gate.report("ok")
             return stream
 
-    async def _shake_hands(self) -> Stream:
+    async def _shake_hands(self) -> TradingStream:
         self._journal.enter("connecting")
-        stream = await Stream.connect(self._target.stream_url, ssl_context=self._tls)
+        stream = await TradingStream.connect(self._target.stream_url, ssl_context=self._tls)
         try:
             self._journal.enter("authorizing")
             await stream.authorize(self._target.credentials)
@@ -211,7 +211,7 @@ class Follower:
             raise
         return stream
 
-    async def _synchronize(self, session: "_Session") -> None:
+    async def _synchronize(self, session: "_SyncSession") -> None:
         self._journal.enter("syncing")
         before = self._replica.record.link
         try:
@@ -225,24 +225,24 @@ class Follower:
         )
 
 
-class _Session:
+class _SyncSession:
     """One authorized, listening socket and what it feeds."""
 
     def __init__(
         self,
-        stream: Stream,
+        stream: TradingStream,
         replica: Replica,
         store: Store,
         *,
         clock: Callable[[], float],
         chance: random.Random,
-        pace: Pace,
-        turns: Turns,
+        pace: ReadIntervals,
+        turns: RefreshLimiter,
     ) -> None:
-        self.doubts = Doubts(replica)
+        self.doubts = AnomalyResolver(replica)
         self.watchdog = Watchdog(replica, self.doubts)
-        self.comparison = Comparison(replica, chance, pace)
-        self.money = MoneyRefresh(replica, turns, every_s=pace.money_s)
+        self.comparison = Reconciler(replica, chance, pace)
+        self.money = BalanceRefresher(replica, turns, every_s=pace.money_s)
         replica.on_reading = self._weigh
         self._stream = stream
         self._replica = replica
@@ -275,7 +275,7 @@ class _Session:
                 case _:
                     pass
 
-    async def synchronize(self, journal: LinkJournal) -> None:
+    async def synchronize(self, journal: LinkReporter) -> None:
         """Read everything while `hear` buffers; from then on events are applied as they come."""
         assert self._buffer is not None, "a session synchronizes once"
         replayed = await self._replica.start(self._buffer, journal.live)

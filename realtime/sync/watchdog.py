@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from realtime.core.apply import Doubt, DoubtKind
+from realtime.core.apply import Anomaly, DoubtKind
 from realtime.core.model import Order, OrderId
 from realtime.core.order_groups import group, has_outlived, lacks_legs
 from realtime.core.state import AccountState
-from realtime.sync.anomalies import Doubts
+from realtime.sync.anomalies import AnomalyResolver
 from realtime.sync.replica import Replica
 
 PATIENCE_S = {"pending_cancel": 10.0, "pending_replace": 10.0, "pending_new": 10.0}
@@ -55,7 +55,7 @@ def impatience(state: AccountState, order: Order) -> Reason | None:
 class Watchdog:
     """Due times of one session's impatient orders."""
 
-    def __init__(self, replica: Replica, doubts: Doubts) -> None:
+    def __init__(self, replica: Replica, doubts: AnomalyResolver) -> None:
         self._replica = replica
         self._doubts = doubts
         self._due: dict[OrderId, tuple[float, float, Reason]] = {}
@@ -102,7 +102,7 @@ class Watchdog:
                 del self._due[order_id]
             elif due <= now:
                 self._doubts.add(
-                    [Doubt(reason.kind, order_id, f"{reason.detail}, {patience:.0f} s")]
+                    [Anomaly(reason.kind, order_id, f"{reason.detail}, {patience:.0f} s")]
                 )
                 self._later(order_id, now, patience, reason)
 

@@ -32,7 +32,7 @@ class Histogram:
         self.total += figure
 
 
-class Lately(Struct, frozen=True, kw_only=True):
+class RecentPercentiles(Struct, frozen=True, kw_only=True):
     """What happened in the last minute or so."""
 
     per_s: float
@@ -42,14 +42,14 @@ class Lately(Struct, frozen=True, kw_only=True):
     p99_ms: float | None
 
 
-class Recent:
+class RecentWindow:
     """The last readings of histograms of the same bounds in seconds, taken as one."""
 
     def __init__(self, histograms: Sequence[Histogram], now: float) -> None:
         self._histograms = histograms
         self._looks: deque[tuple[float, list[int]]] = deque(maxlen=LOOKS)
         self._looks.append((now, self._counts()))
-        self.lately: Lately | None = None
+        self.lately: RecentPercentiles | None = None
         """As of the last look; None before the first."""
 
     def look(self, now: float) -> None:
@@ -65,9 +65,9 @@ class Recent:
         return [sum(each) for each in zip(*(h.counts for h in self._histograms), strict=True)]
 
 
-def _lately(bounds: Sequence[float], counts: Sequence[int], took_s: float) -> Lately:
+def _lately(bounds: Sequence[float], counts: Sequence[int], took_s: float) -> RecentPercentiles:
     p50, p95, p99 = (quantile(bounds, counts, share) for share in (0.5, 0.95, 0.99))
-    return Lately(
+    return RecentPercentiles(
         per_s=round(sum(counts) / took_s, 1), p50_ms=_ms(p50), p95_ms=_ms(p95), p99_ms=_ms(p99)
     )
 

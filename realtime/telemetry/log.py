@@ -21,7 +21,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from realtime.errors import ConfigError
 from realtime.telemetry.log_file import LogFile
-from realtime.telemetry.log_output import Output
+from realtime.telemetry.log_output import LogOutput
 from realtime.telemetry.log_sentences import printable, sentence
 from realtime.telemetry.logger import Logger
 from realtime.telemetry.redaction import conceal, plain
@@ -34,7 +34,7 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 FORMATS: tuple[Format, ...] = ("json", "text")
 
 
-class Lines(Protocol):
+class LineCounts(Protocol):
     """Where lines go. `lost`: how many in a row it would not take."""
 
     lost: int
@@ -42,7 +42,7 @@ class Lines(Protocol):
     def write(self, line: str) -> None: ...
 
 
-class _Log:
+class _LogState:
     """Where the log of this process goes, and what it lost."""
 
     file: LogFile | None = None
@@ -73,10 +73,10 @@ def configure(
     stream = stream or sys.stdout
     fmt = fmt or ("text" if file is None and stream.isatty() else "json")
     opened = None if file is None else _opened(file)
-    if _Log.file is not None:
-        _Log.file.close()
-    _Log.file = opened
-    output: Lines = opened or Output(stream)
+    if _LogState.file is not None:
+        _LogState.file.close()
+    _LogState.file = opened
+    output: LineCounts = opened or LogOutput(stream)
     render = _text if fmt == "text" else _json
 
     def line(logger: WrappedLogger, level_name: str, event: EventDict) -> str:
@@ -87,7 +87,7 @@ def configure(
             event["lines_lost"] = output.lost
         return render(_ordered(event, level_name, clock()))
 
-    lines = _Lines(output)
+    lines = _LineWriter(output)
 
     def write(level_name: str, event: EventDict) -> None:
         lines.info(line(None, level_name, event))
@@ -120,13 +120,13 @@ def configure_from(
 
 def look_for_file() -> None:
     """If the log goes to a file: open it anew, should its name stand for another one by now."""
-    if _Log.file is not None:
-        _Log.file.look()
+    if _LogState.file is not None:
+        _LogState.file.look()
 
 
 def lines_lost() -> int:
     """Lines that were lost since the process began."""
-    return _Log.lost
+    return _LogState.lost
 
 
 def _opened(path: Path) -> LogFile:
@@ -150,17 +150,17 @@ def _choice(environ: Mapping[str, str], name: str, words: tuple[Word, ...]) -> W
     return None
 
 
-class _Lines:
+class _LineWriter:
     """What structlog calls at the end of its chain: every level writes a line."""
 
-    def __init__(self, output: Lines) -> None:
+    def __init__(self, output: LineCounts) -> None:
         self._output = output
         self.debug = self.info = self.warning = self.error = self.critical = self._write
 
     def _write(self, line: str) -> None:
         self._output.write(line)
         if self._output.lost:
-            _Log.lost += 1
+            _LogState.lost += 1
 
 
 def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]:

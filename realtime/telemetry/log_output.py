@@ -8,7 +8,7 @@ from typing import TextIO
 ATOMIC_BYTES = 4096  # Linux' PIPE_BUF: a pipe that polls as writable takes this much at once
 
 
-class Output:
+class LogOutput:
     """Writes whole lines. One that the stream will not take now is dropped and counted in `lost`.
 
     A pipe whose reader sleeps (`| less`) would otherwise stop the event loop, and with it every

@@ -9,8 +9,8 @@ import asyncio
 
 from aiohttp import web
 
-from realtime.telemetry.histogram import Histogram, Lately, Recent
-from realtime.telemetry.request_stats import Requests
+from realtime.telemetry.histogram import Histogram, RecentPercentiles, RecentWindow
+from realtime.telemetry.request_stats import RequestStats
 
 TICK_S = 0.5
 LOOK_S = 10.0
@@ -19,24 +19,24 @@ LOOK_S = 10.0
 LAG_BOUNDS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Pulse:
+class LoopMonitor:
     """One an application."""
 
-    def __init__(self, updates: Histogram, requests: Requests) -> None:
+    def __init__(self, updates: Histogram, requests: RequestStats) -> None:
         self.lag = Histogram(LAG_BOUNDS_S)
         """Seconds by which a wake-up came late."""
         self.beats = 0
         """Rises as long as the loop turns."""
         self._updates = updates
         self._requests = requests
-        self._recent: tuple[Recent, Recent] | None = None
+        self._recent: tuple[RecentWindow, RecentWindow] | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
         loop = asyncio.get_running_loop()
         asked, applied = self._recent = (
-            Recent(self._requests.durations, loop.time()),
-            Recent([self._updates], loop.time()),
+            RecentWindow(self._requests.durations, loop.time()),
+            RecentWindow([self._updates], loop.time()),
         )
         look_at = loop.time() + LOOK_S
         while True:
@@ -51,15 +51,15 @@ class Pulse:
                 look_at = now + LOOK_S
 
     @property
-    def requests(self) -> Lately | None:
+    def requests(self) -> RecentPercentiles | None:
         """How requests went lately; None in the first seconds."""
         return None if self._recent is None else self._recent[0].lately
 
     @property
-    def updates(self) -> Lately | None:
+    def updates(self) -> RecentPercentiles | None:
         """The same of executions: from the broker's time of each to where readers see it."""
         return None if self._recent is None else self._recent[1].lately
 
 
-PULSE = web.AppKey("pulse", Pulse)
+LOOP_MONITOR = web.AppKey("pulse", LoopMonitor)
 """Where an application keeps it."""

@@ -18,7 +18,7 @@ BEGAN = web.RequestKey("began", float)
 """When a request's head had been read, by the timer."""
 
 
-class Requests:
+class RequestStats:
     """One a server. `timer` gives seconds; only differences count."""
 
     def __init__(self, timer: Callable[[], float] = time.perf_counter) -> None:

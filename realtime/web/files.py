@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime.api.problems import Problem, shown
-from realtime.api.responses import Answer, is_match, response
+from realtime.api.responses import ApiResponse, is_match, response
 
 HERE = Path(__file__).parent
 HOME = "static/index.html"
@@ -50,11 +50,11 @@ class File(Struct, frozen=True):
     body: bytes
     headers: Mapping[str, str]
 
-    def answer(self, if_none_match: str | None) -> Answer:
+    def answer(self, if_none_match: str | None) -> ApiResponse:
         """The file, or 304 for a reader that holds it."""
         if is_match(if_none_match, self.headers["ETag"]):
-            return Answer(status=304, headers=self.headers)
-        return Answer(body=self.body, headers=self.headers)
+            return ApiResponse(status=304, headers=self.headers)
+        return ApiResponse(body=self.body, headers=self.headers)
 
 
 def _file(path: Path) -> File:
@@ -86,7 +86,7 @@ def read_files(root: Path = HERE) -> dict[str, File]:
 FILES: Mapping[str, File] = read_files()
 
 
-def answer_page(if_none_match: str | None) -> Answer:
+def answer_page(if_none_match: str | None) -> ApiResponse:
     """The page itself; beside it, programs are answered at the same address."""
     return FILES[HOME].answer(if_none_match)
 

@@ -12,7 +12,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from realtime.api.app import build
-from realtime.api.documents.documents import Views
+from realtime.api.documents.documents import Documents
 from realtime.api.listener import serve
 from realtime.store.store import Store
 from tests.api.documents.made import NOW
@@ -98,7 +98,7 @@ def application(
     """The readers' edge of this store."""
     return build(
         store,
-        Views(),
+        Documents(),
         clock=clock,
         version="1.2.3",
         started_at=NOW - 60,

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from realtime.api.fastpath.runner import PLANS
-from realtime.config.settings_diff import Changes
+from realtime.config.settings_diff import SettingsDiff
 from realtime.store.store import Store
 from tests.api.attacks import ALPHA, ATTACKS, MINE, Attack
 from tests.api.guarded import Guarded, Raw, get, guarded, read_answer, token
@@ -20,7 +20,7 @@ SECRETS = (b"equity", b"buying_power", b"avg_entry_price", b"account_number")
 
 @pytest.fixture
 async def server(store: Store, clock: Clock) -> AsyncIterator[Guarded]:
-    async def reload() -> Changes:
+    async def reload() -> SettingsDiff:
         raise AssertionError("nobody may")
 
     async with guarded(store, clock, reload=reload) as server:

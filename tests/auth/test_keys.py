@@ -11,7 +11,7 @@ from jwt.algorithms import get_default_algorithms
 
 from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import KEYS_MOST, key_set_of, public_keys_of, secrets_of
-from realtime.auth.tokens import Rules, believe
+from realtime.auth.tokens import TokenRules, believe
 from realtime.errors import ConfigError
 from tests.auth.made import NOW, SECRET, claims, signed
 
@@ -83,9 +83,9 @@ def test_a_public_key_verifies_its_own(kind: str) -> None:
     issuer, other = Issuer(kind), Issuer(kind)
     keys = public_keys_of(issuer.pem)
     assert [key.algorithm for key in keys] == [kind]
-    assert believe(issuer.token(), keys, Rules(), NOW).user_id == "ann"
+    assert believe(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
     with pytest.raises(TokenRefused):
-        believe(other.token(), keys, Rules(), NOW)
+        believe(other.token(), keys, TokenRules(), NOW)
 
 
 @crypto
@@ -97,7 +97,7 @@ def test_a_public_key_is_never_a_shared_secret(kind: str, said: str) -> None:
     keys = public_keys_of(issuer.pem)
     for secret in (issuer.pem, issuer.pem.strip(), json.dumps(issuer.jwk).encode()):
         with pytest.raises(TokenRefused):
-            believe(signed(claims(), secret, {"alg": said}), keys, Rules(), NOW)
+            believe(signed(claims(), secret, {"alg": said}), keys, TokenRules(), NOW)
 
 
 @crypto
@@ -105,7 +105,7 @@ def test_a_file_of_several_keys_is_for_a_change_of_keys() -> None:
     issuers = [Issuer(kind) for kind in KINDS]
     keys = public_keys_of(b"\n".join(issuer.pem for issuer in issuers))
     for issuer in issuers:
-        assert believe(issuer.token(), keys, Rules(), NOW).user_id == "ann"
+        assert believe(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
 
 
 @crypto
@@ -128,10 +128,10 @@ def test_a_key_set_is_chosen_from_by_key_id() -> None:
     document = {"keys": [{**issuer.jwk, "kid": kind} for kind, issuer in issuers.items()]}
     keys = key_set_of(json.dumps(document).encode())
     for kind, issuer in issuers.items():
-        assert believe(issuer.token(kid=kind), keys, Rules(), NOW).user_id == "ann"
-        assert believe(issuer.token(), keys, Rules(), NOW).user_id == "ann"
+        assert believe(issuer.token(kid=kind), keys, TokenRules(), NOW).user_id == "ann"
+        assert believe(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
         with pytest.raises(TokenRefused):
-            believe(issuer.token(kid="another"), keys, Rules(), NOW)
+            believe(issuer.token(kid="another"), keys, TokenRules(), NOW)
 
 
 @crypto

@@ -1,13 +1,13 @@
 from realtime.auth.keys import secrets_of
 from realtime.auth.minting import mint
-from realtime.auth.tokens import Rules, believe
+from realtime.auth.tokens import TokenRules, believe
 from tests.auth.made import NOW, OTHER_SECRET, SECRET
 
 KEYS = secrets_of(SECRET + b"\n" + OTHER_SECRET)
 
 
 def test_a_minted_token_is_believed() -> None:
-    rules = Rules(audience="realtime", issuer="us", leeway_s=0)
+    rules = TokenRules(audience="realtime", issuer="us", leeway_s=0)
     token = mint(
         KEYS,
         rules,
@@ -24,5 +24,7 @@ def test_a_minted_token_is_believed() -> None:
 
 
 def test_a_star_is_every_account() -> None:
-    token = mint(KEYS, Rules(), user_id="ann", accounts=["*"], permissions=[], now=NOW, valid_s=60)
-    assert believe(token, KEYS, Rules(), NOW).accounts is None
+    token = mint(
+        KEYS, TokenRules(), user_id="ann", accounts=["*"], permissions=[], now=NOW, valid_s=60
+    )
+    assert believe(token, KEYS, TokenRules(), NOW).accounts is None

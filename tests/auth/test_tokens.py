@@ -6,21 +6,21 @@ from hypothesis import strategies as st
 
 from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import secrets_of
-from realtime.auth.tokens import TOKEN_MOST, Rules, believe
+from realtime.auth.tokens import TOKEN_MOST, TokenRules, believe
 from tests.auth.made import NOW, OTHER_SECRET, SECRET, b64, claims, signed, unsigned
 
 KEYS = secrets_of(SECRET)
-PLAIN = Rules()
+PLAIN = TokenRules()
 
 
-def refusal(token: str, rules: Rules = PLAIN, now: float = NOW) -> str:
+def refusal(token: str, rules: TokenRules = PLAIN, now: float = NOW) -> str:
     with pytest.raises(TokenRefused) as refused:
         believe(token, KEYS, rules, now)
     return f"{refused.value.code}: {refused.value.message}"
 
 
 def test_a_good_token_is_its_holder() -> None:
-    holder = believe(signed(claims()), KEYS, Rules(leeway_s=5), NOW)
+    holder = believe(signed(claims()), KEYS, TokenRules(leeway_s=5), NOW)
     assert holder.user_id == "ann"
     assert holder.accounts == frozenset({"alpha", "bravo"})
     assert holder.permissions == {"account_access"}
@@ -43,12 +43,12 @@ def test_a_good_token_is_its_holder() -> None:
 )
 def test_the_accounts_of_a_token(given: object, seen: set[str] | None) -> None:
     """A token that names none sees none: what is left out permits nothing."""
-    assert believe(signed(claims(account_id=given)), KEYS, Rules(), NOW).accounts == seen
+    assert believe(signed(claims(account_id=given)), KEYS, TokenRules(), NOW).accounts == seen
 
 
 def test_permissions_of_other_programs_are_theirs() -> None:
     token = signed(claims(permissions=["admin", "launch_rockets", "ADMIN"]))
-    assert believe(token, KEYS, Rules(), NOW).permissions == {"admin"}
+    assert believe(token, KEYS, TokenRules(), NOW).permissions == {"admin"}
 
 
 WRONG = {
@@ -116,31 +116,33 @@ def test_a_stranger_learns_nothing_of_the_rules() -> None:
 
 def test_a_token_ends_with_the_leeway() -> None:
     token = signed(claims(exp=NOW))
-    assert believe(token, KEYS, Rules(leeway_s=10), NOW + 9.9).user_id == "ann"
-    assert refusal(token, Rules(leeway_s=10), NOW + 10) == "token_expired: the token has expired"
+    assert believe(token, KEYS, TokenRules(leeway_s=10), NOW + 9.9).user_id == "ann"
+    assert (
+        refusal(token, TokenRules(leeway_s=10), NOW + 10) == "token_expired: the token has expired"
+    )
 
 
 def test_a_token_begins_with_the_leeway() -> None:
     token = signed(claims(nbf=NOW))
-    assert believe(token, KEYS, Rules(leeway_s=10), NOW - 10).user_id == "ann"
-    assert "not valid yet" in refusal(token, Rules(leeway_s=10), NOW - 10.1)
+    assert believe(token, KEYS, TokenRules(leeway_s=10), NOW - 10).user_id == "ann"
+    assert "not valid yet" in refusal(token, TokenRules(leeway_s=10), NOW - 10.1)
 
 
 @pytest.mark.parametrize(
     ("told", "rules", "is_good"),
     [
-        ({"aud": "realtime"}, Rules(audience="realtime"), True),
-        ({"aud": ["x", "realtime"]}, Rules(audience="realtime"), True),
-        ({}, Rules(audience="realtime"), False),
-        ({"aud": []}, Rules(audience="realtime"), False),
-        ({"aud": "realtime"}, Rules(), False),
-        ({"iss": "us"}, Rules(issuer="us"), True),
-        ({"iss": "them"}, Rules(issuer="us"), False),
-        ({}, Rules(issuer="us"), False),
-        ({"iss": "them"}, Rules(), True),
+        ({"aud": "realtime"}, TokenRules(audience="realtime"), True),
+        ({"aud": ["x", "realtime"]}, TokenRules(audience="realtime"), True),
+        ({}, TokenRules(audience="realtime"), False),
+        ({"aud": []}, TokenRules(audience="realtime"), False),
+        ({"aud": "realtime"}, TokenRules(), False),
+        ({"iss": "us"}, TokenRules(issuer="us"), True),
+        ({"iss": "them"}, TokenRules(issuer="us"), False),
+        ({}, TokenRules(issuer="us"), False),
+        ({"iss": "them"}, TokenRules(), True),
     ],
 )
-def test_audience_and_issuer(told: dict[str, object], rules: Rules, is_good: bool) -> None:
+def test_audience_and_issuer(told: dict[str, object], rules: TokenRules, is_good: bool) -> None:
     token = signed(claims(**told))
     if is_good:
         assert believe(token, KEYS, rules, NOW).user_id == "ann"
@@ -151,7 +153,7 @@ def test_audience_and_issuer(told: dict[str, object], rules: Rules, is_good: boo
 def test_each_secret_of_the_file_verifies() -> None:
     keys = secrets_of(OTHER_SECRET + b"\n\n" + SECRET + b"\n")
     for secret in (SECRET, OTHER_SECRET):
-        assert believe(signed(claims(), secret), keys, Rules(), NOW).user_id == "ann"
+        assert believe(signed(claims(), secret), keys, TokenRules(), NOW).user_id == "ann"
 
 
 @given(st.text(max_size=300))
@@ -172,7 +174,7 @@ json_values = st.recursive(
 def test_any_claims_are_read_or_refused(some: dict[str, object]) -> None:
     token = signed(claims() | some)
     try:
-        holder = believe(token, KEYS, Rules(), NOW)
+        holder = believe(token, KEYS, TokenRules(), NOW)
     except TokenRefused:
         return
     assert json.dumps(sorted(holder.accounts or []))

@@ -10,7 +10,7 @@ from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from realtime.broker.trading_stream import Stream
+from realtime.broker.trading_stream import TradingStream
 from realtime.secret import Credentials, Secret
 from tests.broker.samples import AUTHORIZED, LISTENING
 
@@ -61,9 +61,9 @@ def tells(*frames: bytes | str) -> Script:
 
 
 @asynccontextmanager
-async def open_stream(url: str) -> AsyncIterator[Stream]:
+async def open_stream(url: str) -> AsyncIterator[TradingStream]:
     """A connected stream, closed at the end."""
-    stream = await Stream.connect(url, ssl_context=None)
+    stream = await TradingStream.connect(url, ssl_context=None)
     try:
         yield stream
     finally:
@@ -71,14 +71,14 @@ async def open_stream(url: str) -> AsyncIterator[Stream]:
 
 
 @asynccontextmanager
-async def listening_stream(url: str) -> AsyncIterator[Stream]:
+async def listening_stream(url: str) -> AsyncIterator[TradingStream]:
     """A stream that listens."""
     async with open_stream(url) as stream:
         await enter(stream)
         yield stream
 
 
-async def enter(stream: Stream) -> None:
+async def enter(stream: TradingStream) -> None:
     """Authorize and listen."""
     await stream.authorize(KEYS)
     await stream.listen()

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.broker.clock_offset import Offset
+from realtime.broker.clock_offset import ClockOffset
 
 
 def test_nothing_known() -> None:
-    assert Offset().seconds is None
+    assert ClockOffset().seconds is None
 
 
 def test_one_answer() -> None:
     """One answer says it to half a second and half a round trip."""
-    offset = Offset()
+    offset = ClockOffset()
     offset.learn(1000, asked_at=990.2, answered_at=990.4)
     assert offset.seconds == pytest.approx(10.2)
 
@@ -26,7 +26,7 @@ def test_one_answer() -> None:
 )
 def test_the_truth_stays_possible(truth: float, answers: list[tuple[float, float, float]]) -> None:
     """Whatever the round trips, the estimate is within half a second and half the quickest."""
-    offset = Offset()
+    offset = ClockOffset()
     for asked_at, trip_s, share in answers:
         date = floor(asked_at + trip_s * share + truth)
         offset.learn(date, asked_at=asked_at, answered_at=asked_at + trip_s)
@@ -36,7 +36,7 @@ def test_the_truth_stays_possible(truth: float, answers: list[tuple[float, float
 
 
 def test_many_answers_narrow_it_down() -> None:
-    offset = Offset()
+    offset = ClockOffset()
     for step in range(1000):
         asked_at = step * 1.0371
         offset.learn(floor(asked_at + 0.05 + 2.345), asked_at=asked_at, answered_at=asked_at + 0.1)
@@ -45,7 +45,7 @@ def test_many_answers_narrow_it_down() -> None:
 
 def test_a_clock_was_set() -> None:
     """What contradicts all that was known replaces it."""
-    offset = Offset()
+    offset = ClockOffset()
     offset.learn(1000, asked_at=1000.4, answered_at=1000.5)
     offset.learn(1000, asked_at=4600.4, answered_at=4600.5)
     assert offset.seconds == pytest.approx(-3599.95)

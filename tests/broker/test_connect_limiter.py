@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import pytest
 
-from realtime.broker.connect_limiter import SPACING_MAX_S, SPACING_MIN_S, Gate, Outcome
+from realtime.broker.connect_limiter import SPACING_MAX_S, SPACING_MIN_S, ConnectLimiter, Outcome
 from tests.virtual import run
 
 
 class Crowd:
     """Attempts to connect, and what was seen of them."""
 
-    def __init__(self, gate: Gate, *, takes_s: float) -> None:
+    def __init__(self, gate: ConnectLimiter, *, takes_s: float) -> None:
         self.gate = gate
         self.takes_s = takes_s
         self.started: list[tuple[float, int]] = []
@@ -37,7 +37,7 @@ def test_width_and_order() -> None:
     """At most `width` are inside, and they go in the order they came."""
 
     async def main() -> Crowd:
-        crowd = Crowd(Gate(20), takes_s=0.3)
+        crowd = Crowd(ConnectLimiter(20), takes_s=0.3)
         await crowd.run(200)
         return crowd
 
@@ -51,7 +51,7 @@ def test_a_thousand_are_spread() -> None:
     """A thousand quick handshakes take two seconds, not one moment."""
 
     async def main() -> Crowd:
-        crowd = Crowd(Gate(1000), takes_s=0.001)
+        crowd = Crowd(ConnectLimiter(1000), takes_s=0.001)
         await crowd.run(1000)
         return crowd
 
@@ -64,7 +64,7 @@ def test_a_thousand_are_spread() -> None:
 def test_the_first_does_not_wait() -> None:
     async def main() -> float:
         start = asyncio.get_running_loop().time()
-        async with Gate().pass_():
+        async with ConnectLimiter().pass_():
             return asyncio.get_running_loop().time() - start
 
     assert run(main) == 0
@@ -73,7 +73,7 @@ def test_the_first_does_not_wait() -> None:
 @pytest.mark.parametrize("outcome", ["failed", "rate_limited"])
 def test_slower_then_fast_again(outcome: Outcome) -> None:
     """Failures slow the farm down to a bound; a few successes make it fast again."""
-    gate = Gate()
+    gate = ConnectLimiter()
     before = gate.spacing_s
     gate.report(outcome)
     assert gate.spacing_s > before
@@ -89,7 +89,7 @@ def test_spacing_is_kept() -> None:
     """What was learned spaces the next starts."""
 
     async def main() -> Crowd:
-        gate = Gate()
+        gate = ConnectLimiter()
         for _ in range(100):
             gate.report("rate_limited")
         crowd = Crowd(gate, takes_s=0)
@@ -104,7 +104,7 @@ def test_cancelled_while_waiting() -> None:
     """Whoever gives up at the gate takes no place with it, wherever it stood."""
 
     async def main() -> Crowd:
-        gate = Gate(2)
+        gate = ConnectLimiter(2)
         for _ in range(100):
             gate.report("rate_limited")
         crowd = Crowd(gate, takes_s=5)
@@ -125,7 +125,7 @@ def test_cancelled_while_waiting() -> None:
 
 def test_a_failing_attempt_frees_its_place() -> None:
     async def main() -> None:
-        gate = Gate(1)
+        gate = ConnectLimiter(1)
         for _ in range(3):
             with pytest.raises(OSError, match="gone"):
                 async with gate.pass_():

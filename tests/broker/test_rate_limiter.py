@@ -12,9 +12,9 @@ from realtime.broker.rate_limiter import (
     RESERVED,
     REST_MAX_S,
     REST_S,
-    Farm,
+    FleetLimiter,
     Lane,
-    Pacer,
+    RateLimiter,
 )
 from realtime.errors import NotSent
 from tests.virtual import run
@@ -22,14 +22,14 @@ from tests.virtual import run
 Log = list[tuple[float, Lane]]
 
 
-async def ask(pacer: Pacer, lane: Lane, log: Log, *, takes_s: float = 0.05) -> None:
+async def ask(pacer: RateLimiter, lane: Lane, log: Log, *, takes_s: float = 0.05) -> None:
     """One request."""
     async with pacer.slot(lane):
         log.append((asyncio.get_running_loop().time(), lane))
         await asyncio.sleep(takes_s)
 
 
-async def all_of(pacer: Pacer, *lanes: str) -> Log:
+async def all_of(pacer: RateLimiter, *lanes: str) -> Log:
     """Ask for all at once; gives who went when, in seconds from now."""
     log: Log = []
     start = asyncio.get_running_loop().time()
@@ -44,7 +44,7 @@ def busiest_minute(times: list[float]) -> int:
     return max(sum(start <= at < start + 60 for at in times) for start in times)
 
 
-async def insist(pacer: Pacer, lane: Lane, log: Log) -> None:
+async def insist(pacer: RateLimiter, lane: Lane, log: Log) -> None:
     """Come back whenever we are told to."""
     while True:
         try:
@@ -57,7 +57,7 @@ def test_never_200_a_minute() -> None:
     """However many ask, no minute sees 200 requests, and the budget is used."""
 
     async def main() -> Log:
-        pacer, log = Pacer(Farm()), Log()
+        pacer, log = RateLimiter(FleetLimiter()), Log()
         lanes: tuple[Lane, ...] = ("order", "read", "urgent")
         async with asyncio.TaskGroup() as tasks:
             for lane in lanes * 250:
@@ -73,7 +73,7 @@ def test_a_full_budget_says_when_to_come_back() -> None:
     """Orders go at once as long as there is room, and then they do not hang; cancels find room."""
 
     async def main() -> tuple[int, float, float]:
-        pacer, log = Pacer(Farm()), Log()
+        pacer, log = RateLimiter(FleetLimiter()), Log()
         loop = asyncio.get_running_loop()
         for _ in range(MOST - RESERVED):
             await ask(pacer, "order", log, takes_s=0)
@@ -95,8 +95,8 @@ def test_places_that_hang_hold_up_no_other_account() -> None:
     """An account's own places are few: whoever finds none is told, and others have theirs."""
 
     async def main() -> tuple[float, float]:
-        farm, log = Farm(orders=4), Log()
-        hanging, other = Pacer(farm, orders_at_once=2), Pacer(farm, orders_at_once=2)
+        farm, log = FleetLimiter(orders=4), Log()
+        hanging, other = RateLimiter(farm, orders_at_once=2), RateLimiter(farm, orders_at_once=2)
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(2):
@@ -118,7 +118,7 @@ def test_others_spend_too() -> None:
     """What the broker counts and we did not ask was another program's."""
 
     async def main() -> tuple[int, int | None, float | None]:
-        pacer = Pacer(Farm())
+        pacer = RateLimiter(FleetLimiter())
         await ask(pacer, "read", [], takes_s=0)
         pacer.heard(remaining=150, reset_in_s=30, limit=200)
         budget = pacer.budget
@@ -129,19 +129,19 @@ def test_others_spend_too() -> None:
 
 def test_reads_alone_leave_room() -> None:
     """Reads alone use 60 %."""
-    log = run(lambda: all_of(Pacer(Farm()), *["read"] * 400))
+    log = run(lambda: all_of(RateLimiter(FleetLimiter()), *["read"] * 400))
     assert 110 <= busiest_minute([at for at, _ in log]) <= 117
 
 
 def test_a_snapshot_goes_at_once() -> None:
     """Four reads and an order need not wait."""
-    log = run(lambda: all_of(Pacer(Farm()), "read", "read", "read", "read", "order"))
+    log = run(lambda: all_of(RateLimiter(FleetLimiter()), "read", "read", "read", "read", "order"))
     assert all(at == 0 for at, _ in log)
 
 
 def test_orders_before_reads() -> None:
     """Orders that come after a crowd of reads go before it, as fast as the budget allows."""
-    log = run(lambda: all_of(Pacer(Farm()), *["read"] * 50, *["order"] * 10))
+    log = run(lambda: all_of(RateLimiter(FleetLimiter()), *["read"] * 50, *["order"] * 10))
     last_order = max(at for at, lane in log if lane == "order")
     assert last_order < 3.2
     assert Counter(lane for at, lane in log if at < last_order)["read"] <= 5
@@ -151,7 +151,7 @@ def test_reads_do_not_starve() -> None:
     """Orders without end hold up a read for a while, not for ever."""
 
     async def main() -> Log:
-        pacer, log = Pacer(Farm()), Log()
+        pacer, log = RateLimiter(FleetLimiter()), Log()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(300):
                 tasks.create_task(insist(pacer, "order", log))
@@ -167,7 +167,7 @@ def test_spent_budget() -> None:
     """When the broker counts few left, reads rest until its reset and orders do not."""
 
     async def main() -> Log:
-        pacer = Pacer(Farm())
+        pacer = RateLimiter(FleetLimiter())
         pacer.heard(remaining=120, reset_in_s=30)
         assert pacer.resting_s == 0
         pacer.heard(remaining=3, reset_in_s=30)
@@ -183,7 +183,7 @@ def test_refused() -> None:
     async def main() -> list[float]:
         rests = []
         for retry_after_s in (7.0, None, 1e9, -5.0):
-            pacer = Pacer(Farm())
+            pacer = RateLimiter(FleetLimiter())
             pacer.refused(retry_after_s)
             rests.append(pacer.resting_s)
         return rests
@@ -193,7 +193,7 @@ def test_refused() -> None:
 
 def test_an_earlier_reset_does_not_shorten_a_rest() -> None:
     async def main() -> float:
-        pacer = Pacer(Farm())
+        pacer = RateLimiter(FleetLimiter())
         pacer.refused(20)
         pacer.heard(remaining=0, reset_in_s=5)
         return pacer.resting_s
@@ -205,12 +205,12 @@ def test_the_farm_bounds_what_is_in_flight() -> None:
     """Accounts share the places of reads; an order has its own, and does not wait for them."""
 
     async def main() -> tuple[int, float]:
-        farm, most, inside = Farm(reads=3, orders=1), 0, 0
+        farm, most, inside = FleetLimiter(reads=3, orders=1), 0, 0
         log: Log = []
 
         async def read() -> None:
             nonlocal most, inside
-            async with Pacer(farm).slot("read"):
+            async with RateLimiter(farm).slot("read"):
                 inside += 1
                 most = max(most, inside)
                 await asyncio.sleep(10)
@@ -220,7 +220,7 @@ def test_the_farm_bounds_what_is_in_flight() -> None:
             for _ in range(9):
                 tasks.create_task(read())
             await asyncio.sleep(1)
-            await ask(Pacer(farm), "order", log)
+            await ask(RateLimiter(farm), "order", log)
         return most, log[0][0]
 
     assert run(main) == (3, 1)
@@ -230,8 +230,8 @@ def test_cancelled_while_waiting() -> None:
     """Whoever gives up leaves nothing locked and no place taken."""
 
     async def main() -> Log:
-        farm = Farm(reads=1)
-        pacer = Pacer(farm)
+        farm = FleetLimiter(reads=1)
+        pacer = RateLimiter(farm)
         log: Log = []
         for _ in range(3):
             async with asyncio.TaskGroup() as tasks:

@@ -13,8 +13,8 @@ from yarl import URL
 
 from realtime.broker import http_client as channel_module
 from realtime.broker.http_client import CALL_S
-from realtime.broker.rate_limiter import Farm, Pacer
-from realtime.broker.rest_client import Rest
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.broker.rest_client import RestClient
 from realtime.errors import (
     BrokerError,
     LinkError,
@@ -32,7 +32,7 @@ DATE = "Tue, 06 Oct 2026 14:02:11 GMT"
 DATE_S = 1_791_295_331
 PORT = 8091
 
-Call = Callable[[Rest], Awaitable[object]]
+Call = Callable[[RestClient], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "account": lambda rest: rest.account(),
     "positions": lambda rest: rest.positions(),
@@ -58,14 +58,16 @@ def json_of(value: object) -> bytes:
 
 
 @asynccontextmanager
-async def client(url: str, pacer: Pacer | None = None) -> AsyncIterator[Rest]:
+async def client(url: str, pacer: RateLimiter | None = None) -> AsyncIterator[RestClient]:
     """A client whose wall clock stands still."""
     async with aiohttp.ClientSession() as http:
-        yield Rest(http, url, KEYS, pacer or Pacer(Farm()), wall=lambda: float(DATE_S))
+        yield RestClient(
+            http, url, KEYS, pacer or RateLimiter(FleetLimiter()), wall=lambda: float(DATE_S)
+        )
 
 
 @asynccontextmanager
-async def broker(answer: Answer) -> AsyncIterator[Rest]:
+async def broker(answer: Answer) -> AsyncIterator[RestClient]:
     """A client of a broker that gives one answer."""
     async with rest_broker(answer) as url, client(url) as rest:
         yield rest
@@ -211,7 +213,7 @@ async def test_offset() -> None:
 
 async def test_budget_headers() -> None:
     """The pacer hears what the broker counts, and of a 429."""
-    pacer = Pacer(Farm())
+    pacer = RateLimiter(FleetLimiter())
     headers = {
         "X_RateLimit_Remaining": "0",
         "X_RateLimit_Reset": str(DATE_S + 20),
@@ -221,7 +223,7 @@ async def test_budget_headers() -> None:
         await r.account()
     assert pacer.resting_s == pytest.approx(20, abs=1)
 
-    pacer = Pacer(Farm())
+    pacer = RateLimiter(FleetLimiter())
     async with rest_broker(fixed(429, b"", Retry_After="9")) as url, client(url, pacer) as r:
         with pytest.raises(RateLimited) as caught:
             await r.account()
@@ -291,7 +293,7 @@ def test_every_call_ends(said: bytes) -> None:
             raw_broker(speak, port=PORT) as address,
             aiohttp.ClientSession(connector=VirtualConnector()) as http,
         ):
-            rest = Rest(http, f"http://{address}", KEYS, Pacer(Farm()))
+            rest = RestClient(http, f"http://{address}", KEYS, RateLimiter(FleetLimiter()))
             with pytest.raises(LinkError, match=f"no answer .* within {CALL_S:.0f} s"):
                 await rest.account()
             return asyncio.get_running_loop().time()
@@ -303,7 +305,9 @@ def test_every_call_ends(said: bytes) -> None:
 async def test_no_key(secret: str) -> None:
     """What cannot be a key is refused before it is sent, and not shown."""
     async with rest_broker(fixed(200, json_of(ACCOUNT))) as url, aiohttp.ClientSession() as http:
-        rest = Rest(http, url, Credentials(Secret("PKEXAMPLE"), Secret(secret)), Pacer(Farm()))
+        rest = RestClient(
+            http, url, Credentials(Secret("PKEXAMPLE"), Secret(secret)), RateLimiter(FleetLimiter())
+        )
         with pytest.raises(Refused, match="cannot be a key") as caught:
             await rest.account()
     assert "s3cr" not in str(caught.value)

@@ -12,7 +12,14 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from realtime.broker import trading_stream as stream_module
-from realtime.broker.trading_stream import AT_ONCE, AUTHORIZE_S, CLOSE_S, EARLY_MAX, OPEN_S, Stream
+from realtime.broker.trading_stream import (
+    AT_ONCE,
+    AUTHORIZE_S,
+    CLOSE_S,
+    EARLY_MAX,
+    OPEN_S,
+    TradingStream,
+)
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Ignored, Unreadable
 from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
@@ -178,7 +185,7 @@ async def test_turned_away(status: int, expected: type[RealtimeError]) -> None:
 
     async with stream_broker(tells(), gatekeeper=turn_away) as url:
         with pytest.raises(expected, match=str(status)) as caught:
-            await Stream.connect(url, ssl_context=None)
+            await TradingStream.connect(url, ssl_context=None)
     assert type(caught.value) is expected
     assert asked == ["/stream"]
     if isinstance(caught.value, RateLimited):
@@ -201,20 +208,20 @@ async def test_no_websocket_there(said: bytes) -> None:
 
     async with raw_broker(speak) as address:
         with pytest.raises(LinkError):
-            await Stream.connect(f"ws://{address}/stream", ssl_context=None)
+            await TradingStream.connect(f"ws://{address}/stream", ssl_context=None)
 
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:1/stream", "ws://no-such-host.invalid/stream"])
 async def test_nobody_there(url: str) -> None:
     with pytest.raises(LinkError, match="cannot connect"):
-        await Stream.connect(url, ssl_context=None)
+        await TradingStream.connect(url, ssl_context=None)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws://", "ws://" + "a" * 70 + ".x/", "x"])
 async def test_no_address(url: str) -> None:
     """A wrong address is an error of ours."""
     with pytest.raises(LinkError):
-        await Stream.connect(url, ssl_context=None)
+        await TradingStream.connect(url, ssl_context=None)
 
 
 def test_silent_handshake() -> None:
@@ -226,7 +233,7 @@ def test_silent_handshake() -> None:
     async def main() -> float:
         async with raw_broker(speak, port=PORT) as address:
             with pytest.raises(LinkError, match="no websocket within 10 s"):
-                await Stream.connect(f"ws://{address}/stream", ssl_context=None)
+                await TradingStream.connect(f"ws://{address}/stream", ssl_context=None)
             return asyncio.get_running_loop().time()
 
     assert run(main) == pytest.approx(OPEN_S, abs=0.1)
@@ -366,7 +373,7 @@ def test_close_does_not_wait_for_ever() -> None:
 
     async def main() -> float:
         async with raw_broker(speak, port=PORT) as address:
-            stream = await Stream.connect(f"ws://{address}/stream", ssl_context=None)
+            stream = await TradingStream.connect(f"ws://{address}/stream", ssl_context=None)
             await stream.close()
             return asyncio.get_running_loop().time()
 
@@ -398,7 +405,7 @@ async def test_cancelled_close_cuts() -> None:
 
     gone = asyncio.Event()
     async with raw_broker(speak) as address:
-        stream = await Stream.connect(f"ws://{address}/stream", ssl_context=None)
+        stream = await TradingStream.connect(f"ws://{address}/stream", ssl_context=None)
         closing = asyncio.create_task(stream.close())
         await asyncio.sleep(0)
         closing.cancel()

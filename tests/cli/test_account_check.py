@@ -1,12 +1,14 @@
 """What `realtime check` finds only when it looks at several accounts together."""
 
-from realtime.cli.account_check import Examined, Finding, same_account_twice
+from realtime.cli.account_check import AccountCheckResult, CheckFinding, same_account_twice
 from realtime.core.model import Account
 
 
-def examined(label: str, number: str | None, finding: Finding | None = None) -> Examined:
+def examined(
+    label: str, number: str | None, finding: CheckFinding | None = None
+) -> AccountCheckResult:
     account = None if number is None else Account(id=f"id-{label}", account_number=number)
-    return Examined(label=label, account=account, finding=finding)
+    return AccountCheckResult(label=label, account=account, finding=finding)
 
 
 def test_two_labels_on_one_account() -> None:
@@ -21,7 +23,7 @@ def test_two_labels_on_one_account() -> None:
 
 
 def test_accounts_that_failed_are_nobodys_twins() -> None:
-    found = [examined("alpha", "PA1", Finding("refused")), examined("bravo", None)]
+    found = [examined("alpha", "PA1", CheckFinding("refused")), examined("bravo", None)]
     found.append(examined("charlie", "PA1"))
     same_account_twice(found)
     assert found[2].finding is None

@@ -5,31 +5,31 @@ from datetime import UTC, datetime
 
 import pytest
 
-from realtime.cli.event_format import Sentence, Teller, line
-from realtime.cli.sse_parser import Event
+from realtime.cli.event_format import EventFormatter, Sentence, line
+from realtime.cli.sse_parser import ServerSentEvent
 
 NOW = datetime(2026, 11, 21, 4, 12, 57, 103_000, UTC).timestamp()
 ORDER = {"symbol": "AAPL", "side": "buy", "qty": "10", "status": "filled"}
 STAND = {"account_id": "alpha", "provisional": [], "stale": False}
 
 
-def event(name: str, **data: object) -> Event:
-    return Event(name, json.dumps({"account_id": "alpha", **data}).encode())
+def event(name: str, **data: object) -> ServerSentEvent:
+    return ServerSentEvent(name, json.dumps({"account_id": "alpha", **data}).encode())
 
 
-def link(state: str, **more: object) -> Event:
+def link(state: str, **more: object) -> ServerSentEvent:
     return event("link", link={"state": state, **more})
 
 
-def news(*before: Event) -> Teller:
+def news(*before: ServerSentEvent) -> EventFormatter:
     """A teller whose snapshot held these."""
-    teller = Teller()
+    teller = EventFormatter()
     for each in (*before, event("ready")):
         assert list(teller.tell(each, NOW)) == []
     return teller
 
 
-def shown(teller: Teller, *events: Event) -> list[str]:
+def shown(teller: EventFormatter, *events: ServerSentEvent) -> list[str]:
     said = [sentence for each in events for sentence in teller.tell(each, NOW)]
     return [f"{each.word}: {each.text}" for each in said]
 

@@ -1,24 +1,24 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.cli.sse_parser import Event, EventLines
+from realtime.cli.sse_parser import ServerSentEvent, SseParser
 
 
-def events(text: bytes, last_id: str = "") -> list[Event]:
-    lines = EventLines(last_id)
+def events(text: bytes, last_id: str = "") -> list[ServerSentEvent]:
+    lines = SseParser(last_id)
     taken = [lines.take(line) for line in text.splitlines(keepends=True)]
     return [event for event in taken if event is not None]
 
 
 def test_an_event_ends_with_an_empty_line() -> None:
     text = b'id: ab-7\nevent: row\ndata: {"a":1}\n\nevent: half\ndata: {}\n'
-    assert events(text) == [Event("row", b'{"a":1}', "ab-7")]
+    assert events(text) == [ServerSentEvent("row", b'{"a":1}', "ab-7")]
 
 
 def test_the_id_stays_until_another_is_told() -> None:
     text = b"id: a-1\nevent: row\ndata: 1\n\ndata: 2\n\nid:\nevent: resync\ndata: 3\n\n"
     assert events(text) == [
-        Event("row", b"1", "a-1"), Event("message", b"2", "a-1"), Event("resync", b"3", ""),
+        ServerSentEvent("row", b"1", "a-1"), ServerSentEvent("message", b"2", "a-1"), ServerSentEvent("resync", b"3", ""),
     ]  # fmt: skip
     assert events(b"data: 1\n\n", "a-9")[0].last_id == "a-9"
 
@@ -28,7 +28,7 @@ def test_what_is_no_event_is_none() -> None:
 
 
 def test_data_of_several_lines_is_joined() -> None:
-    assert events(b"data: a\ndata:b\ndata:\n\n") == [Event("message", b"a\nb\n")]
+    assert events(b"data: a\ndata:b\ndata:\n\n") == [ServerSentEvent("message", b"a\nb\n")]
 
 
 @given(st.binary())

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from realtime.auth.keys import Key
-from realtime.auth.tokens import Rules
+from realtime.auth.tokens import TokenRules
 from tests.auth.made import SECRET
 from tests.config.conftest import KEYS, Folder
 
@@ -22,7 +22,7 @@ def test_a_secret_file_lets_the_daemon_be_reached(folder: Folder) -> None:
     settings = folder.load(f'{WIDE}[auth]\nsecret_file = "token.secret"\n{ONE}')
     assert settings.auth is not None
     assert settings.auth.keys == (Key(algorithm="HS256", material=SECRET),)
-    assert settings.auth.rules == Rules(leeway_s=30)
+    assert settings.auth.rules == TokenRules(leeway_s=30)
     assert not settings.auth.open_ops
     assert SECRET.decode() not in repr(settings)
 
@@ -32,7 +32,7 @@ def test_rules_are_taken(folder: Folder) -> None:
     rules = 'audience = "board"\nissuer = "us"\nleeway_s = 5\nopen_ops = true\n'
     settings = folder.load(f'[auth]\nsecret_file = "token.secret"\n{rules}{ONE}')
     assert settings.auth is not None
-    assert settings.auth.rules == Rules(audience="board", issuer="us", leeway_s=5)
+    assert settings.auth.rules == TokenRules(audience="board", issuer="us", leeway_s=5)
     assert settings.auth.open_ops
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from realtime.auth.keys import Key
-from realtime.auth.tokens import Rules
+from realtime.auth.tokens import TokenRules
 from realtime.config.settings import (
     AccountSettings,
     AuthSettings,
@@ -16,7 +16,7 @@ from realtime.config.settings import (
     ServerSettings,
     Settings,
 )
-from realtime.config.settings_diff import HOWS, Changes, compare
+from realtime.config.settings_diff import HOWS, SettingsDiff, compare
 from realtime.secret import Credentials, Secret
 
 
@@ -66,7 +66,7 @@ def test_what_becomes_of_an_account(what: str) -> None:
     after = settings(*(each for each in (other, new) if each))
     changes = compare(before, after)
     assert changes == structs.replace(
-        Changes(unchanged=1 if how else 2), **({how: ("alpha",)} if how else {})
+        SettingsDiff(unchanged=1 if how else 2), **({how: ("alpha",)} if how else {})
     )
     assert changes.is_empty == (how is None)
 
@@ -105,7 +105,9 @@ def test_what_holds_after_a_restart_only_is_named() -> None:
 
 def test_other_keys_for_tokens_hold_at_once() -> None:
     one = AuthSettings(keys=(Key(algorithm="HS256", material=b"1"),))
-    other = AuthSettings(keys=(Key(algorithm="HS256", material=b"2"),), rules=Rules(issuer="us"))
+    other = AuthSettings(
+        keys=(Key(algorithm="HS256", material=b"2"),), rules=TokenRules(issuer="us")
+    )
     changes = compare(settings(auth=one), settings(auth=other))
     assert changes.needs_restart == ()
     wider = compare(settings(auth=one), settings(auth=structs.replace(one, open_ops=True)))

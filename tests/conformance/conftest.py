@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from realtime.api.app import build
-from realtime.api.documents.documents import Views
+from realtime.api.documents.documents import Documents
 from realtime.api.listener import serve
 from tests.api.documents.made import NOW, farm
 from tests.api.reader import Clock
@@ -30,7 +30,7 @@ class Served(threading.Thread):
         self._loop.close()
 
     async def _serve(self) -> None:
-        app = build(farm(), Views(), clock=Clock(), version="1.2.3", started_at=NOW - 60)
+        app = build(farm(), Documents(), clock=Clock(), version="1.2.3", started_at=NOW - 60)
         async with serve(app, "127.0.0.1", 0) as self.port:
             self.ready.set()
             await self._stop_asked.wait()

@@ -6,7 +6,7 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from realtime.core.apply import Applied, Doubt, apply
+from realtime.core.apply import Anomaly, Applied, apply
 from realtime.core.model import ExecutionId, OrderId, TradeUpdate
 from realtime.core.reconcile import Snapshot
 from realtime.core.state import AccountState
@@ -168,7 +168,7 @@ def follow_closely(
     return state, steps
 
 
-def doubts_of(steps: Iterable[Applied]) -> list[Doubt]:
+def doubts_of(steps: Iterable[Applied]) -> list[Anomaly]:
     return [doubt for step in steps for doubt in step.doubts]
 
 

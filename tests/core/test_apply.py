@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from realtime.core.apply import KNOWN_EVENTS, Doubt, apply, is_open_question
+from realtime.core.apply import KNOWN_EVENTS, Anomaly, apply, is_open_question
 from realtime.core.model import ExecutionId, Order, OrderId, Position, Symbol, TradeUpdate
 from realtime.core.state import MONEY, ORDERS, AccountState
 
@@ -135,7 +135,7 @@ def test_what_is_doubted(known: Order | None, update: TradeUpdate, kinds: list[s
 )
 def test_is_open_question(kind: str, state: AccountState, is_open: bool) -> None:
     """Some doubts are answered by what comes next."""
-    doubt = Doubt(kind, ID, "")  # type: ignore[arg-type]  # each is one of the kinds
+    doubt = Anomaly(kind, ID, "")  # type: ignore[arg-type]  # each is one of the kinds
     assert is_open_question(state, doubt) == is_open
 
 

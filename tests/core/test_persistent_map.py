@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.persistent_map import NEW_MOST, Persistent, put
+from realtime.core.persistent_map import NEW_MOST, PersistentMap, put
 
 Puts = st.lists(st.tuples(st.integers(0, 60), st.integers()), max_size=150)
 
@@ -60,7 +60,7 @@ def test_a_change_copies_little() -> None:
     large = mapping
     for number in range(NEW_MOST):
         mapping = put(mapping, number, 1)
-        assert isinstance(mapping, Persistent)
+        assert isinstance(mapping, PersistentMap)
         assert mapping._old is large
         assert len(mapping._new) == number + 1
 

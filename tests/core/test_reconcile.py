@@ -11,7 +11,7 @@ from realtime.core.model import (
     Position,
     Symbol,
 )
-from realtime.core.reconcile import Difference, Snapshot, reconcile, resume
+from realtime.core.reconcile import Discrepancy, Snapshot, reconcile, resume
 from realtime.core.state import EMPTY, LAG_S, MONEY, ORDERS, AccountState
 from realtime.core.timestamps import microseconds
 from tests.core.books import ACCOUNT, Books
@@ -77,11 +77,11 @@ def test_differences_say_both_sides() -> None:
         fills=(FillActivity(id="2026::e1", order_id=ID, symbol="NVDA", side="buy", qty="10"),),
     )
     assert reconcile(state, read).differences == (
-        Difference("order_differs", "o1", "new 0/10", "filled 10/10"),
-        Difference("execution_missing", "e1", None, "buy 10 NVDA"),
-        Difference("position_extra", "AAA", "1", None),
-        Difference("position_qty", "BBB", "2", "3"),
-        Difference("position_missing", "CCC", None, "-4"),
+        Discrepancy("order_differs", "o1", "new 0/10", "filled 10/10"),
+        Discrepancy("execution_missing", "e1", None, "buy 10 NVDA"),
+        Discrepancy("position_extra", "AAA", "1", None),
+        Discrepancy("position_qty", "BBB", "2", "3"),
+        Discrepancy("position_missing", "CCC", None, "-4"),
     )
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from realtime.core.model import Order, OrderId
-from realtime.core.state import AccountState, PositionKey, PositionMark, marked
+from realtime.core.state import AccountState, PositionEvidence, PositionKey, marked
 
 
 def test_open_orders_work_at_the_broker() -> None:
@@ -13,7 +13,7 @@ def test_open_orders_work_at_the_broker() -> None:
     assert AccountState(orders=orders).open_orders == 3
 
 
-def mark(old: PositionMark | None, side: str, now: float) -> PositionMark:
+def mark(old: PositionEvidence | None, side: str, now: float) -> PositionEvidence:
     key: PositionKey = (int(now), "", 0, Decimal(0), "")
     return marked(old, key=key, qty="1", side=side, now=now)
 

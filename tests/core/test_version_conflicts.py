@@ -6,7 +6,7 @@ from msgspec import structs
 from realtime.core.apply import apply
 from realtime.core.model import Order, OrderId, TradeUpdate
 from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile
-from realtime.core.state import LAG_S, AccountState, Dispute
+from realtime.core.state import LAG_S, AccountState, VersionConflict
 from realtime.core.timestamps import microseconds
 from realtime.core.version_conflicts import is_disputed
 from tests.core.books import ACCOUNT
@@ -89,7 +89,9 @@ def test_another_version_of_ours_is_another_dispute() -> None:
     assert heard.orders[ID].status == "pending_cancel"
     then = read(heard, NOW + WAIT_S, ENDED)
     assert then.state.orders == heard.orders
-    assert then.state.disputes == {ID: Dispute(version=microseconds(LATEST), since=NOW + WAIT_S)}
+    assert then.state.disputes == {
+        ID: VersionConflict(version=microseconds(LATEST), since=NOW + WAIT_S)
+    }
 
 
 def test_what_was_not_read_stays_disputed() -> None:

@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.order_request import Changes
+from realtime.orders.order_request import OrderChanges
 from realtime.orders.results import Placed
 from realtime.simulator.app import Simulator
 from tests.orders.test_never_twice import FAULTS
@@ -56,7 +56,7 @@ async def do(desk: Desk, deed: Deed) -> list[Placed]:
         case "close all":
             return [await gateway.close_position("alpha", "WMT", key=key)]
         case "replace":
-            changes = Changes(limit_price=Decimal(2))
+            changes = OrderChanges(limit_price=Decimal(2))
             return [await gateway.replace("alpha", deed.of, changes, key=key)]
         case _:
             await gateway.cancel("alpha", deed.of)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.broker.order_api import Answered
+from realtime.broker.order_api import OrderReply
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.order_request import wire_body
 from realtime.orders.results import Placed
@@ -285,9 +285,9 @@ def test_an_answer_about_another_order_is_no_answer() -> None:
             other = await desk.gateway.place(order(client_order_id="other"))
             dealer = desk.gateway.dealers["alpha"]
 
-            async def mixed_up() -> Answered:
+            async def mixed_up() -> OrderReply:
                 await dealer.trade.submit(wire_body(order(client_order_id="ours")))
-                return Answered(other.order, None)
+                return OrderReply(other.order, None)
 
             answered, was_asked = await dealer.send("ours", mixed_up, is_ours=True)
             return answered.order.client_order_id, was_asked

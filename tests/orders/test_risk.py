@@ -7,9 +7,9 @@ import pytest
 from realtime.core.model import Order, OrderId
 from realtime.orders.derived_orders import changed
 from realtime.orders.errors import Declined
-from realtime.orders.order_request import Changes, read_value, spelled
+from realtime.orders.order_request import OrderChanges, read_value, spelled
 from realtime.orders.principal import ANYONE, Limits, Principal
-from realtime.orders.risk import Guards, Permit, Rules
+from realtime.orders.risk import AccountRiskRules, RiskChecks, RiskRules
 from tests.orders.trading import broker, order, trading
 from tests.virtual import run
 
@@ -30,14 +30,14 @@ def guards(
     *,
     own: Limits = Limits(),  # noqa: B008 - frozen
     users: Mapping[str, Limits] | None = None,
-) -> Guards:
-    rules = Rules(limits=limits, users=users or {})
-    permits = {label: Permit(label=label, limits=own) for label in ("alpha", "bravo")}
-    return Guards(rules, permits, PRICES.get)
+) -> RiskChecks:
+    rules = RiskRules(limits=limits, users=users or {})
+    permits = {label: AccountRiskRules(label=label, limits=own) for label in ("alpha", "bravo")}
+    return RiskChecks(rules, permits, PRICES.get)
 
 
 def refused(
-    guards: Guards, more: Mapping[str, object], who: Principal = ANYONE, label: str = "alpha"
+    guards: RiskChecks, more: Mapping[str, object], who: Principal = ANYONE, label: str = "alpha"
 ) -> str | None:
     """The guard that says no, or None."""
     try:
@@ -155,7 +155,7 @@ def test_a_replacement_is_judged_by_what_it_makes() -> None:
     )  # fmt: skip
 
     def check(**more: object) -> None:
-        becomes = changed(before, read_value(more, Changes))
+        becomes = changed(before, read_value(more, OrderChanges))
         limits.check("alpha", becomes, ANYONE, now=0)
 
     check(limit_price="99")
@@ -170,7 +170,7 @@ def test_nothing_refused_reaches_the_broker() -> None:
     """Nor does a name in small letters reach it otherwise than the guards have judged it."""
 
     async def main() -> None:
-        rules = Rules(limits=Limits(symbols=("AAPL",), max_notional="10000"))
+        rules = RiskRules(limits=Limits(symbols=("AAPL",), max_notional="10000"))
         async with broker(accounts=1) as simulator, trading(simulator, rules=rules) as desk:
             for more in ({"symbol": "MSFT"}, {"qty": "1000000"}):
                 with pytest.raises(Declined):

@@ -10,7 +10,7 @@ from msgspec import structs
 from realtime.orders.errors import Declined
 from realtime.orders.order_request import Placement
 from realtime.orders.principal import ANYONE, Principal
-from realtime.orders.routing import Candidate, Route, choose
+from realtime.orders.routing import Candidate, RoutingDecision, choose
 from tests.orders.trading import broker, order, trading
 from tests.virtual import run
 
@@ -22,7 +22,7 @@ FIVE = [
 
 def routed(
     wish: Placement, candidates: list[Candidate], *, turn: int = 0, draw: float = 0.0
-) -> Route:
+) -> RoutingDecision:
     return choose(wish, candidates, ANYONE, turn=turn, draw=draw)
 
 
@@ -119,7 +119,9 @@ def test_who_may_not_see_an_account_is_told_that_there_is_none() -> None:
 
 
 def test_one_account_needs_no_word() -> None:
-    assert routed(order(), FIVE[:1]) == Route(account_id="alpha", strategy="only", among=1)
+    assert routed(order(), FIVE[:1]) == RoutingDecision(
+        account_id="alpha", strategy="only", among=1
+    )
 
 
 def test_a_batch_sees_its_own_orders() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from realtime.orders import validation as rules
 from realtime.orders.errors import MALFORMED, UNPROCESSABLE, Declined
-from realtime.orders.order_request import Placement, Ticket, read_body, read_value, wire_body
+from realtime.orders.order_request import OrderRequest, Placement, read_body, read_value, wire_body
 from realtime.simulator.app import Simulator
 
 OCC = "NVDA261120C00200000"
@@ -100,7 +100,7 @@ async def test_what_is_possible_here_is_possible_there() -> None:
     """The simulator's own rules, which share no code with ours, take the form of every one."""
     async with Simulator(accounts=1, step_s=None) as simulator:
         for body in GOOD:
-            ticket = read_value(dict(body), Ticket)
+            ticket = read_value(dict(body), OrderRequest)
             try:
                 simulator.exchange.submit("alpha", wire_body(ticket))
             except Exception as error:  # noqa: BLE001 - the exchange's own type is not ours to know

@@ -8,15 +8,15 @@ from pathlib import Path
 import aiohttp
 from msgspec import Struct
 
-from realtime.broker.http_client import Channel
-from realtime.broker.order_api import Trade
-from realtime.broker.rate_limiter import Farm, Pacer
+from realtime.broker.http_client import HttpClient
+from realtime.broker.order_api import OrderApi
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.orders.gateway import Gateway
 from realtime.orders.journal import Journal
-from realtime.orders.order_client import Dealer
+from realtime.orders.order_client import OrderClient
 from realtime.orders.order_request import Placement, read_value
 from realtime.orders.principal import Limits
-from realtime.orders.risk import Guards, Permit, Rules
+from realtime.orders.risk import AccountRiskRules, RiskChecks, RiskRules
 from realtime.orders.routing import Candidate
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
@@ -71,7 +71,7 @@ async def trading(
     simulator: Simulator,
     *,
     seed: int = 1,
-    rules: Rules | None = None,
+    rules: RiskRules | None = None,
     limits: Mapping[str, Limits] | None = None,
     live: Sequence[str] = (),
     journal: Path | None = None,
@@ -80,17 +80,17 @@ async def trading(
 ) -> AsyncIterator[Desk]:
     """A gateway for all of the simulator's accounts; `live` names those with real money."""
     labels = list(simulator.exchange.labels)
-    farm = Farm()
+    farm = FleetLimiter()
     async with aiohttp.ClientSession(connector=VirtualConnector(limit=0)) as http:
         dealers = {
-            label: Dealer(
+            label: OrderClient(
                 label,
-                Trade(
-                    Channel(
+                OrderApi(
+                    HttpClient(
                         http,
                         url or simulator.url,
                         Credentials(Secret(f"demo-{label}"), Secret(f"demo-secret-{label}")),
-                        Pacer(farm, orders_at_once=places),
+                        RateLimiter(farm, orders_at_once=places),
                         wall=wall_clock,
                     )
                 ),
@@ -98,13 +98,13 @@ async def trading(
             for label in labels
         }
         permits = {
-            label: Permit(
+            label: AccountRiskRules(
                 label=label, paper=label not in live, limits=(limits or {}).get(label, Limits())
             )
             for label in labels
         }
         prices = simulator.exchange.prices
-        guards = Guards(rules or Rules(), permits, lambda symbol: prices().get(symbol))
+        guards = RiskChecks(rules or RiskRules(), permits, lambda symbol: prices().get(symbol))
         async with Gateway(
             dealers,
             guards=guards,

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from realtime.auth.keys import Key
 from realtime.runtime import jwks as module
-from realtime.runtime.jwks import AGAIN_S, BYTES_MOST, EVERY_S, RETRY_S, Issuer
+from realtime.runtime.jwks import AGAIN_S, BYTES_MOST, EVERY_S, RETRY_S, JwksRefresher
 from tests import virtual
 from tests.auth.test_keys import Issuer as KeyPair
 from tests.auth.test_keys import crypto
@@ -38,7 +38,7 @@ async def fetched(answers: Answers, for_s: float, ask_at: float | None = None) -
     await web.TCPSite(runner, "127.0.0.1", 9443).start()
     connector = virtual.world(1).make_connector()
     async with aiohttp.ClientSession(connector=connector) as http:
-        issuer = Issuer("http://127.0.0.1:9443/keys", http, take)
+        issuer = JwksRefresher("http://127.0.0.1:9443/keys", http, take)
         task = asyncio.create_task(issuer.run())
         if ask_at is not None:
             await asyncio.sleep(ask_at)

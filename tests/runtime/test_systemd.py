@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.runtime.systemd import Service
+from realtime.runtime.systemd import ServiceManager
 from realtime.simulator.app import Simulator
 from tests.cli.conftest import edit
 from tests.cli.programs import free_port, started, stop
@@ -48,16 +48,16 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 def test_without_a_manager_nothing_is_told() -> None:
     for given in ({}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "nonsense"}):
-        Service(given).tell("READY=1")
+        ServiceManager(given).tell("READY=1")
 
 
 @pytest.mark.parametrize("given", ["/nowhere/at/all", "@realtime-nobody-listens", "/dev/null"])
 def test_one_that_does_not_listen_is_no_reason_to_stop(given: str) -> None:
-    Service({"NOTIFY_SOCKET": given}).tell("READY=1")
+    ServiceManager({"NOTIFY_SOCKET": given}).tell("READY=1")
 
 
 def test_one_that_does_not_read_holds_nobody_up(manager: Manager, tmp_path: Path) -> None:
-    service = Service({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    service = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")})
     for _ in range(2000):
         service.tell("WATCHDOG=1")
     assert len(manager.hear()) < 2000
@@ -66,7 +66,7 @@ def test_one_that_does_not_read_holds_nobody_up(manager: Manager, tmp_path: Path
 def test_the_abstract_space() -> None:
     name = f"realtime-test-{os.getpid()}"
     made = Manager("\0" + name)
-    Service({"NOTIFY_SOCKET": f"@{name}"}).tell("READY=1", "STATUS=well")
+    ServiceManager({"NOTIFY_SOCKET": f"@{name}"}).tell("READY=1", "STATUS=well")
     assert made.hear() == ["READY=1", "STATUS=well"]
     made.socket.close()
 
@@ -83,11 +83,11 @@ def test_the_abstract_space() -> None:
     ],
 )
 def test_the_watchdog_is_ours_if_it_says_so(given: dict[str, str], expected: float | None) -> None:
-    assert Service(given, pid=7).watchdog_s == expected
+    assert ServiceManager(given, pid=7).watchdog_s == expected
 
 
 async def test_signs_of_life_end_when_the_loop_hangs(manager: Manager, tmp_path: Path) -> None:
-    service = Service({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000"})
+    service = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000"})
     life = asyncio.create_task(service.live(lambda: "2 live"))
     await manager.until("WATCHDOG=1", times=3)
     assert "STATUS=2 live" in manager.heard

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.model import AccountLabel
-from realtime.store.scoped_store import Scope
+from realtime.store.scoped_store import ScopedStore
 from realtime.store.store import Records, Store
 from tests.api.documents.made import LIVE, LOST, NOW, farm
 
@@ -10,14 +10,14 @@ LABELS = ("alpha", "bravo", "charlie", "delta", "echo")
 
 
 def test_the_store_and_its_parts_are_read_alike() -> None:
-    both: list[Records] = [farm(), Scope(farm(), frozenset())]
+    both: list[Records] = [farm(), ScopedStore(farm(), frozenset())]
     assert [len(each) for each in both] == [5, 0]
 
 
 @given(st.sets(st.sampled_from([*LABELS, "nobody"])))
 def test_a_scope_is_the_store_without_the_others(labels: set[str]) -> None:
     store = farm()
-    scope = Scope(store, frozenset(labels))
+    scope = ScopedStore(store, frozenset(labels))
     seen = [label for label in LABELS if label in labels]
     assert list(scope.records) == seen == [record.profile.label for record in scope]
     assert len(scope) == len(seen)
@@ -33,7 +33,7 @@ def test_a_version_moves_with_what_is_seen_only(
     labels: set[str], made: list[tuple[str, object]]
 ) -> None:
     store: Store = farm()
-    scope = Scope(store, frozenset(labels))
+    scope = ScopedStore(store, frozenset(labels))
     versions = {scope.version}
     for label, link in made:
         before = store.records[AccountLabel(label)].version
@@ -45,7 +45,7 @@ def test_a_version_moves_with_what_is_seen_only(
 
 def test_leaving_and_coming_back_is_another_version() -> None:
     store = farm()
-    scope = Scope(store, frozenset({"alpha"}))
+    scope = ScopedStore(store, frozenset({"alpha"}))
     profile, first = store.records[AccountLabel("alpha")].profile, scope.version
     store.remove(AccountLabel("alpha"))
     second = scope.version

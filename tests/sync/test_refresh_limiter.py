@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from realtime.sync.refresh_limiter import AT_ONCE, PER_S, Turns
+from realtime.sync.refresh_limiter import AT_ONCE, PER_S, RefreshLimiter
 from tests.virtual import run
 
 
@@ -13,7 +13,7 @@ def waited(count: int) -> list[tuple[float, int]]:
     """When each of so many that ask at once had its turn."""
 
     async def main() -> list[tuple[float, int]]:
-        turns, had = Turns(), list[tuple[float, int]]()
+        turns, had = RefreshLimiter(), list[tuple[float, int]]()
 
         async def ask(number: int) -> None:
             await turns.wait()
@@ -42,7 +42,7 @@ def test_a_thousand_have_their_turns_in_order_within_ten_seconds() -> None:
 
 def test_who_gives_up_waiting_holds_up_nobody() -> None:
     async def main() -> float:
-        loop, turns = asyncio.get_running_loop(), Turns()
+        loop, turns = asyncio.get_running_loop(), RefreshLimiter()
         tasks = [loop.create_task(turns.wait()) for _ in range(100)]
         await asyncio.sleep(0.1)
         for task in tasks[:90]:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.telemetry.histogram import Histogram, Lately, Recent, quantile
+from realtime.telemetry.histogram import Histogram, RecentPercentiles, RecentWindow, quantile
 
 BOUNDS = (0.001, 0.01, 0.1)
 
@@ -47,7 +47,7 @@ def test_a_quantile_lies_in_the_bucket_of_the_figure(figures: list[float], share
 
 def test_recent_forgets() -> None:
     one, two = Histogram(BOUNDS), Histogram(BOUNDS)
-    recent = Recent([one, two], now=0.0)
+    recent = RecentWindow([one, two], now=0.0)
     assert recent.lately is None
     for _ in range(10):
         one.note(0.05)
@@ -57,4 +57,4 @@ def test_recent_forgets() -> None:
     assert (recent.lately.per_s, recent.lately.p99_ms) == (1.1, 99.0)
     for moment in range(20, 90, 10):
         recent.look(float(moment))
-    assert recent.lately == Lately(per_s=0.0, p50_ms=None, p95_ms=None, p99_ms=None)
+    assert recent.lately == RecentPercentiles(per_s=0.0, p50_ms=None, p95_ms=None, p99_ms=None)

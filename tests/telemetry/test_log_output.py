@@ -10,7 +10,7 @@ from typing import TextIO
 import pytest
 
 from realtime.telemetry import log as logs
-from realtime.telemetry.log_output import Output
+from realtime.telemetry.log_output import LogOutput
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def pipe() -> Iterator[tuple[int, TextIO]]:
 
 def test_a_line_arrives_at_once(pipe: tuple[int, TextIO]) -> None:
     reader, stream = pipe
-    Output(stream).write("one → two")
+    LogOutput(stream).write("one → two")
     assert os.read(reader, 100) == "one → two\n".encode()
 
 
 def test_a_full_disk_raises_nothing() -> None:
     with open("/dev/full", "w") as stream:
-        output = Output(stream)
+        output = LogOutput(stream)
         output.write("one")
         output.write("two")
         assert output.lost == 2
@@ -38,7 +38,7 @@ def test_a_full_disk_raises_nothing() -> None:
 
 def test_a_closed_pipe_raises_nothing(pipe: tuple[int, TextIO]) -> None:
     reader, stream = pipe
-    output = Output(stream)
+    output = LogOutput(stream)
     os.close(reader)
     output.write("one")
     assert output.lost == 1
@@ -46,7 +46,7 @@ def test_a_closed_pipe_raises_nothing(pipe: tuple[int, TextIO]) -> None:
 
 def test_a_closed_stream_raises_nothing() -> None:
     stream = io.StringIO()
-    output = Output(stream)
+    output = LogOutput(stream)
     stream.close()
     output.write("one")
     assert output.lost == 1
@@ -77,7 +77,7 @@ def test_a_reader_that_sleeps_stops_nobody(pipe: tuple[int, TextIO]) -> None:
 
 def test_a_line_after_a_torn_one_starts_on_its_own(pipe: tuple[int, TextIO]) -> None:
     reader, stream = pipe
-    output = Output(stream)
+    output = LogOutput(stream)
     output.write("x" * 1_000_000)  # more than a pipe holds
     assert output.lost == 1
     while os.read(reader, 1 << 20)[-1:] == b"x":

@@ -3,15 +3,15 @@
 import asyncio
 
 from realtime.store.store import Store
-from realtime.telemetry.loop_monitor import LOOK_S, TICK_S, Pulse
-from realtime.telemetry.request_stats import Requests
+from realtime.telemetry.loop_monitor import LOOK_S, TICK_S, LoopMonitor
+from realtime.telemetry.request_stats import RequestStats
 from tests import virtual
 
 
 def test_it_beats_as_long_as_the_loop_turns() -> None:
     async def play() -> None:
-        requests, store = Requests(), Store(boot="b")
-        pulse = Pulse(store.lag, requests)
+        requests, store = RequestStats(), Store(boot="b")
+        pulse = LoopMonitor(store.lag, requests)
         assert (pulse.requests, pulse.updates) == (None, None)
         task = asyncio.create_task(pulse.run())
         await asyncio.sleep(LOOK_S - 1)

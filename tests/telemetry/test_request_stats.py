@@ -2,12 +2,12 @@
 
 from realtime.api.fastpath.runner import REQUESTS
 from realtime.store.store import Store
-from realtime.telemetry.request_stats import Requests
+from realtime.telemetry.request_stats import RequestStats
 from tests.api.guarded import Guarded, get, guarded, token
 from tests.api.reader import Clock
 
 
-def figures(requests: Requests) -> tuple[int, int, dict[int, int]]:
+def figures(requests: RequestStats) -> tuple[int, int, dict[int, int]]:
     return sum(requests.remembered.counts), sum(requests.routed.counts), dict(requests.errors)
 
 

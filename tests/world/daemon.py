@@ -13,7 +13,7 @@ from realtime.config.settings import (
     ServerSettings,
     Settings,
 )
-from realtime.runtime.daemon import Daemon, World, running
+from realtime.runtime.daemon import Daemon, Environment, running
 from realtime.runtime.steady_clock import SteadyClock
 from realtime.secret import Credentials, Secret
 from realtime.store.store import Change, Record
@@ -85,7 +85,7 @@ class Keeper:
 
     async def _run(self, ready: asyncio.Event) -> None:
         number = len(self.starts)
-        world = World(
+        world = Environment(
             clock=SteadyClock(self._broker.clocks.daemon, asyncio.get_running_loop().time),
             chance=Random(f"daemon:{self._seed}:{number}"),
             make_connector=lambda: WorldConnector(limit=0),

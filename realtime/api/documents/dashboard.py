@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from realtime.api.documents.fragments import AnyParts, Json
+from realtime.api.documents.fragments import Fragments, Json
 from realtime.api.documents.orders import recent_orders
 from realtime.api.documents.positions import ALL, select_positions
 from realtime.api.documents.status import LinkRow, link_row
@@ -53,7 +53,7 @@ def dashboard(record: Record) -> DashboardDocument:
     )
 
 
-def dashboard_json(record: Record, parts: AnyParts) -> DashboardJson:
+def dashboard_json(record: Record, parts: Fragments) -> DashboardJson:
     """The document of a record, put together from parts."""
     state, account = record.state, record.state.account
     if account is None:

@@ -24,25 +24,27 @@ OVERHEAD_BYTES = 2048
 """What an entry is charged beside its body: key, query, bookkeeping."""
 
 
-class Rendered(Struct, frozen=True):
+class RenderedDocument(Struct, frozen=True):
     """A document's bytes, and for lists how many things matched before any limit."""
 
     body: bytes
     total: int | None = None
 
 
-class Renderings:
+class DocumentCache:
     """(what was asked) → the rendering of one version. Least recently asked leave first."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
         self.size_bytes = 0
-        self._entries: OrderedDict[Hashable, tuple[int, Rendered]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[int, RenderedDocument]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: Hashable, version: int, render: Callable[[], Rendered]) -> Rendered:
+    def get(
+        self, key: Hashable, version: int, render: Callable[[], RenderedDocument]
+    ) -> RenderedDocument:
         """The rendering of this version; `render` is called if there is none yet."""
         entry = self._entries.get(key)
         if entry is not None:
@@ -70,7 +72,7 @@ def same_version(one: Record, other: Record) -> bool:
     return one is other or (one.version == other.version and one.profile is other.profile)
 
 
-class Rows(Generic[Row]):
+class RowCache(Generic[Row]):
     """label → the row made of its record, made again when the record is not the `same`."""
 
     def __init__(
@@ -102,5 +104,5 @@ class Rows(Generic[Row]):
                 del self._rows[label]
 
 
-def _cost(rendered: Rendered) -> int:
+def _cost(rendered: RenderedDocument) -> int:
     return len(rendered.body) + OVERHEAD_BYTES

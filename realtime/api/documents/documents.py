@@ -14,8 +14,14 @@ from realtime.api.documents.accounts import (
     is_wanted,
 )
 from realtime.api.documents.dashboard import dashboard_json
-from realtime.api.documents.document_cache import ENCODER, MAX_BYTES, Rendered, Renderings, Rows
-from realtime.api.documents.fragments import AnyParts, Shelf
+from realtime.api.documents.document_cache import (
+    ENCODER,
+    MAX_BYTES,
+    DocumentCache,
+    RenderedDocument,
+    RowCache,
+)
+from realtime.api.documents.fragments import FragmentCache, Fragments
 from realtime.api.documents.orders import OrdersQuery, select_orders
 from realtime.api.documents.positions import PositionsQuery, select_positions
 from realtime.api.documents.status import (
@@ -28,10 +34,10 @@ from realtime.api.documents.status import (
 )
 from realtime.api.documents.timestamps import instant
 from realtime.store.store import Record, Records
-from realtime.telemetry.histogram import Lately
+from realtime.telemetry.histogram import RecentPercentiles
 
 
-class Views:
+class Documents:
     """Renders what is asked for and keeps it until the account changes.
 
     The documents of one account are a function of its record's version, the table of accounts of
@@ -40,54 +46,54 @@ class Views:
     """
 
     def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
-        self.renderings = Renderings(max_bytes)
-        self.shelf = Shelf()
-        self._account_rows = Rows(account_row)
-        self._account_json = Rows(lambda record: _json(self._account_rows.of(record)))
-        self._version_rows = Rows(status_row)
-        self._status_rows = Rows(
+        self.renderings = DocumentCache(max_bytes)
+        self.shelf = FragmentCache()
+        self._account_rows = RowCache(account_row)
+        self._account_json = RowCache(lambda record: _json(self._account_rows.of(record)))
+        self._version_rows = RowCache(status_row)
+        self._status_rows = RowCache(
             lambda record: with_moments(self._version_rows.of(record), record), same=is_
         )
-        self._status_json = Rows(lambda record: _json(self._status_rows.of(record)), same=is_)
+        self._status_json = RowCache(lambda record: _json(self._status_rows.of(record)), same=is_)
 
-    def dashboard(self, record: Record) -> Rendered:
+    def dashboard(self, record: Record) -> RenderedDocument:
         """All of one account."""
 
-        def render(parts: AnyParts) -> Rendered:
+        def render(parts: Fragments) -> RenderedDocument:
             total = len(record.state.orders) if record.has_data else None
-            return Rendered(ENCODER.encode(dashboard_json(record, parts)), total)
+            return RenderedDocument(ENCODER.encode(dashboard_json(record, parts)), total)
 
         return self._rendered(("dashboard", record.profile.label), record, render)
 
-    def account(self, record: Record) -> Rendered:
+    def account(self, record: Record) -> RenderedDocument:
         """The broker's account object."""
         account = record.state.account
         assert account is not None, "only what was read can be shown"
         return self._rendered(
             ("account", record.profile.label),
             record,
-            lambda parts: Rendered(ENCODER.encode(parts.account(account))),
+            lambda parts: RenderedDocument(ENCODER.encode(parts.account(account))),
         )
 
-    def positions(self, record: Record, query: PositionsQuery) -> Rendered:
+    def positions(self, record: Record, query: PositionsQuery) -> RenderedDocument:
         """The broker's list of positions."""
 
-        def render(parts: AnyParts) -> Rendered:
+        def render(parts: Fragments) -> RenderedDocument:
             shown = [parts.position(each) for each in select_positions(record.state, query)]
-            return Rendered(ENCODER.encode(shown), len(shown))
+            return RenderedDocument(ENCODER.encode(shown), len(shown))
 
         return self._rendered(("positions", record.profile.label, query), record, render)
 
-    def orders(self, record: Record, query: OrdersQuery) -> Rendered:
+    def orders(self, record: Record, query: OrdersQuery) -> RenderedDocument:
         """The broker's list of orders."""
 
-        def render(parts: AnyParts) -> Rendered:
+        def render(parts: Fragments) -> RenderedDocument:
             shown, total = select_orders(record.state, query, parts.age)
-            return Rendered(ENCODER.encode([parts.order(each) for each in shown]), total)
+            return RenderedDocument(ENCODER.encode([parts.order(each) for each in shown]), total)
 
         return self._rendered(("orders", record.profile.label, query), record, render)
 
-    def accounts(self, store: Records, query: AccountsQuery) -> Rendered:
+    def accounts(self, store: Records, query: AccountsQuery) -> RenderedDocument:
         """The farm as a table."""
         return self.renderings.get(
             ("accounts", query), store.version, lambda: self._accounts(store, query)
@@ -104,9 +110,9 @@ class Views:
         query: StatusQuery,
         *,
         now: float,
-        requests: Lately | None = None,
-        updates: Lately | None = None,
-    ) -> Rendered:
+        requests: RecentPercentiles | None = None,
+        updates: RecentPercentiles | None = None,
+    ) -> RenderedDocument:
         """The farm's links as of `now`, epoch seconds."""
         for rows in (self._version_rows, self._status_rows, self._status_json):
             rows.forget_strangers(store)
@@ -124,7 +130,7 @@ class Views:
             requests=requests,
             updates=updates,
         )
-        return Rendered(ENCODER.encode(document), len(found))
+        return RenderedDocument(ENCODER.encode(document), len(found))
 
     def _status_now(self, record: Record, now: float) -> Raw:
         if record.link.next_attempt_at is None:
@@ -132,11 +138,11 @@ class Views:
         return _json(counting_down(self._status_rows.of(record), record, now))
 
     def _rendered(
-        self, key: Hashable, record: Record, render: Callable[[AnyParts], Rendered]
-    ) -> Rendered:
+        self, key: Hashable, record: Record, render: Callable[[Fragments], RenderedDocument]
+    ) -> RenderedDocument:
         return self.renderings.get(key, record.version, lambda: self.shelf.use(record, render))
 
-    def _accounts(self, store: Records, query: AccountsQuery) -> Rendered:
+    def _accounts(self, store: Records, query: AccountsQuery) -> RenderedDocument:
         for rows in (self._account_rows, self._account_json):
             rows.forget_strangers(store)
         found = [self._account_rows.of(record) for record in store if is_wanted(record, query)]
@@ -147,7 +153,7 @@ class Views:
             total=len(found),
             accounts=[self._account_json.of(records[row.account_id]) for row in shown],
         )
-        return Rendered(ENCODER.encode(document), len(found))
+        return RenderedDocument(ENCODER.encode(document), len(found))
 
 
 def _json(row: Struct) -> Raw:

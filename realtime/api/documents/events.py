@@ -17,7 +17,7 @@ from realtime.core.timestamps import microseconds
 from realtime.store.store import Record
 
 
-class Stand(Struct, frozen=True, kw_only=True):
+class EventDocument(Struct, frozen=True, kw_only=True):
     """Which version of which account this is, and how far it can be trusted."""
 
     account_id: AccountLabel
@@ -27,7 +27,7 @@ class Stand(Struct, frozen=True, kw_only=True):
     provisional: list[str]
 
 
-class AccountStand(Stand, frozen=True, kw_only=True):
+class AccountEvent(EventDocument, frozen=True, kw_only=True):
     """Event `account`: the figures, `None` while nothing was ever read."""
 
     confirmed_at: str | None
@@ -35,19 +35,19 @@ class AccountStand(Stand, frozen=True, kw_only=True):
     account: Account | None
 
 
-class PositionsStand(Stand, frozen=True, kw_only=True):
+class PositionsEvent(EventDocument, frozen=True, kw_only=True):
     """Event `positions`: all of them, by symbol; `None` while nothing was ever read."""
 
     positions: list[Position] | None
 
 
-class LinkStand(Stand, frozen=True, kw_only=True):
+class LinkEvent(EventDocument, frozen=True, kw_only=True):
     """Event `link`: the row of the status as of this version."""
 
     link: LinkRow
 
 
-class OrdersStand(Stand, frozen=True, kw_only=True):
+class OrdersEvent(EventDocument, frozen=True, kw_only=True):
     """Event `orders`: what trade updates did not tell.
 
     `complete`: these are all orders that work, and no other does; `None` while nothing was ever
@@ -59,7 +59,7 @@ class OrdersStand(Stand, frozen=True, kw_only=True):
     removed: list[OrderId]
 
 
-class Gap(Struct, frozen=True, kw_only=True):
+class GapEvent(Struct, frozen=True, kw_only=True):
     """Event `gap`: the stream told nothing, or not all, between two moments."""
 
     account_id: AccountLabel
@@ -73,13 +73,13 @@ class Gap(Struct, frozen=True, kw_only=True):
     executions: list[Execution]
 
 
-class Gone(Struct, frozen=True):
+class AccountRemovedEvent(Struct, frozen=True):
     """Event `gone`: the account is no longer in the configuration."""
 
     account_id: AccountLabel
 
 
-class Unknown(Struct, frozen=True):
+class OrderStatusUnknownEvent(Struct, frozen=True):
     """Event `unknown`: an order was sent through here, and nobody knows whether the broker has it.
 
     With `order_id` it was found after all.
@@ -90,10 +90,10 @@ class Unknown(Struct, frozen=True):
     order_id: str | None
 
 
-def account_stand(record: Record) -> AccountStand:
+def account_stand(record: Record) -> AccountEvent:
     """The figures of a record."""
     confirmed = record.confirmed_at
-    return AccountStand(
+    return AccountEvent(
         account_id=record.profile.label,
         as_of=instant(record.as_of),
         version=record.version,
@@ -104,9 +104,9 @@ def account_stand(record: Record) -> AccountStand:
     )
 
 
-def positions_stand(record: Record) -> PositionsStand:
+def positions_stand(record: Record) -> PositionsEvent:
     """The positions of a record."""
-    return PositionsStand(
+    return PositionsEvent(
         account_id=record.profile.label,
         as_of=instant(record.as_of),
         version=record.version,
@@ -116,9 +116,9 @@ def positions_stand(record: Record) -> PositionsStand:
     )
 
 
-def link_stand(record: Record) -> LinkStand:
+def link_stand(record: Record) -> LinkEvent:
     """The link of a record."""
-    return LinkStand(
+    return LinkEvent(
         account_id=record.profile.label,
         as_of=instant(record.as_of),
         version=record.version,
@@ -128,7 +128,7 @@ def link_stand(record: Record) -> LinkStand:
     )
 
 
-def working_orders(record: Record) -> OrdersStand:
+def working_orders(record: Record) -> OrdersEvent:
     """Every order of a record that is not final, newest submitted first."""
     if not record.has_data:
         return _orders(record, None, (), complete=True)
@@ -137,15 +137,15 @@ def working_orders(record: Record) -> OrdersStand:
     return _orders(record, working, (), complete=True)
 
 
-def changed_orders(record: Record, changed: list[Order], removed: Iterable[OrderId]) -> OrdersStand:
+def changed_orders(record: Record, changed: list[Order], removed: Iterable[OrderId]) -> OrdersEvent:
     """Some orders of a record, as they are now."""
     return _orders(record, changed, removed, complete=False)
 
 
 def _orders(
     record: Record, orders: list[Order] | None, removed: Iterable[OrderId], *, complete: bool
-) -> OrdersStand:
-    return OrdersStand(
+) -> OrdersEvent:
+    return OrdersEvent(
         account_id=record.profile.label,
         as_of=instant(record.as_of),
         version=record.version,

@@ -36,7 +36,7 @@ Json = Raw | Struct
 """JSON, or what is still to be encoded."""
 
 
-class AnyParts(Protocol):
+class Fragments(Protocol):
     """What a document is put together from."""
 
     def account(self, account: Account) -> Json: ...
@@ -49,7 +49,7 @@ class AnyParts(Protocol):
         """What sorts an order."""
 
 
-class Loose:
+class UncachedFragments:
     """Nothing is kept: everything is encoded with the document."""
 
     def account(self, account: Account) -> Account:
@@ -65,10 +65,10 @@ class Loose:
         return age(order)
 
 
-LOOSE = Loose()
+UNCACHED = UncachedFragments()
 
 
-class _Part(Struct, eq=False, gc=False):
+class _Fragment(Struct, eq=False, gc=False):
     """One thing, its JSON once that was asked for, and an order's age. There are so many that the
     garbage collector must not visit them; nothing in them leads back."""
 
@@ -78,7 +78,7 @@ class _Part(Struct, eq=False, gc=False):
     cost: int = OVERHEAD_BYTES
 
 
-class Parts:
+class CachedFragments:
     """The parts of one account."""
 
     __slots__ = ("_kept", "size_bytes", "used_at")
@@ -88,7 +88,7 @@ class Parts:
         self.used_at = 0
         """When they were last used, by the shelf's count of uses."""
         # Words, not tuples: a dict of these alone is nothing to the garbage collector.
-        self._kept: dict[str, _Part] = {}
+        self._kept: dict[str, _Fragment] = {}
 
     def account(self, account: Account) -> Raw:
         """The account's JSON."""
@@ -117,16 +117,16 @@ class Parts:
             self._kept.clear()
             self.size_bytes = 0
 
-    def _part(self, key: str, of: Struct) -> _Part:
+    def _part(self, key: str, of: Struct) -> _Fragment:
         part = self._kept.get(key)
         if part is None or part.of is not of:
             if part is not None:
                 self.size_bytes -= part.cost
-            part = self._kept[key] = _Part(of)
+            part = self._kept[key] = _Fragment(of)
             self.size_bytes += part.cost
         return part
 
-    def _json(self, part: _Part) -> Raw:
+    def _json(self, part: _Fragment) -> Raw:
         if part.json is None:
             encoded = _encode(part.of)
             part.json = Raw(encoded)
@@ -135,7 +135,7 @@ class Parts:
         return part.json
 
 
-class Shelf:
+class FragmentCache:
     """label → its parts.
 
     An account comes onto it when it is asked for again, and if there is no room only when that was
@@ -147,7 +147,7 @@ class Shelf:
         self.max_bytes = max_bytes
         self.size_bytes = 0
         self._uses = 0
-        self._kept: OrderedDict[AccountLabel, Parts] = OrderedDict()
+        self._kept: OrderedDict[AccountLabel, CachedFragments] = OrderedDict()
         """Least recently used first."""
         self._asked: dict[AccountLabel, int] = {}
         """label → when it was last asked for, of those without parts"""
@@ -155,13 +155,13 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def use(self, record: Record, render: Callable[[AnyParts], T]) -> T:
+    def use(self, record: Record, render: Callable[[Fragments], T]) -> T:
         """What `render` makes of the record's parts."""
         label = record.profile.label
         self._uses += 1
         parts = self._kept.pop(label, None) or self._newcomer(label)
         if parts is None:
-            return render(LOOSE)
+            return render(UNCACHED)
         self.size_bytes -= parts.size_bytes
         parts.forget_strangers(record.state)
         parts.used_at = self._uses
@@ -175,7 +175,7 @@ class Shelf:
                 self._asked[gone] = those.used_at
                 self.size_bytes -= those.size_bytes
 
-    def _newcomer(self, label: AccountLabel) -> Parts | None:
+    def _newcomer(self, label: AccountLabel) -> CachedFragments | None:
         """Parts for an account that has none; None if it is not worth them."""
         before = self._asked.get(label)
         self._asked[label] = self._uses
@@ -185,7 +185,7 @@ class Shelf:
         if self._is_full and oldest is not None and oldest.used_at > before:
             return None
         del self._asked[label]
-        return Parts()
+        return CachedFragments()
 
     @property
     def _is_full(self) -> bool:

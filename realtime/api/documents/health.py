@@ -17,7 +17,7 @@ class HealthQuery(Struct, frozen=True, kw_only=True):
     strict: Annotated[bool, Meta(description="Answer 503 unless the status is `ok`.")] = False
 
 
-class Census(Struct, frozen=True, kw_only=True):
+class FleetCounts(Struct, frozen=True, kw_only=True):
     """The farm counted. Disabled accounts are in `total` and `disabled` only."""
 
     total: int
@@ -57,7 +57,7 @@ def is_tried(record: Record) -> bool:
     )
 
 
-def take_census(records: Iterable[Record]) -> Census:
+def count_fleet(records: Iterable[Record]) -> FleetCounts:
     """Count the farm."""
     total = disabled = connected = stale = untried = 0
     for record in records:
@@ -68,10 +68,12 @@ def take_census(records: Iterable[Record]) -> Census:
         connected += record.link.is_live
         stale += record.link.is_stale
         untried += not is_tried(record)
-    return Census(total=total, disabled=disabled, connected=connected, stale=stale, untried=untried)
+    return FleetCounts(
+        total=total, disabled=disabled, connected=connected, stale=stale, untried=untried
+    )
 
 
-def condition(census: Census, *, is_ready: bool) -> Condition:
+def condition(census: FleetCounts, *, is_ready: bool) -> Condition:
     """In a word. An account that is added to a running farm does not make it start anew."""
     if census.untried and not is_ready:
         return "starting"
@@ -79,7 +81,7 @@ def condition(census: Census, *, is_ready: bool) -> Condition:
 
 
 def health(
-    census: Census, *, is_ready: bool, version: str, started_at: float, now: float
+    census: FleetCounts, *, is_ready: bool, version: str, started_at: float, now: float
 ) -> HealthDocument:
     """The document as of `now`; times are epoch seconds."""
     return HealthDocument(

@@ -11,7 +11,7 @@ from realtime.api.documents.timestamps import instant, second
 from realtime.core.link import LinkState
 from realtime.core.model import AccountLabel
 from realtime.store.store import Record
-from realtime.telemetry.histogram import Lately
+from realtime.telemetry.histogram import RecentPercentiles
 
 STATES: tuple[LinkState, ...] = get_args(LinkState)
 
@@ -63,10 +63,10 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     accounts: dict[AccountLabel, StatusRow]
     as_of: str
     by_state: dict[LinkState, int]
-    requests: Lately | None
+    requests: RecentPercentiles | None
     """How readers' requests went in the last minute; null in the first seconds, and for a token
     that may not know of every account."""
-    updates: Lately | None
+    updates: RecentPercentiles | None
     """The same of executions: from the broker's time of each to where readers see it."""
 
 
@@ -78,8 +78,8 @@ class StatusJson(Struct, frozen=True, kw_only=True):
     accounts: dict[AccountLabel, Raw]
     as_of: str
     by_state: dict[LinkState, int]
-    requests: Lately | None
-    updates: Lately | None
+    requests: RecentPercentiles | None
+    updates: RecentPercentiles | None
 
 
 def link_row(record: Record) -> LinkRow:

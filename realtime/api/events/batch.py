@@ -5,16 +5,16 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from realtime.api.events.event_buffer import Entry
+from realtime.api.events.event_buffer import BufferedEvent
 from realtime.api.events.event_types import STATES, Kind
-from realtime.api.events.sse_encoder import Frames
+from realtime.api.events.sse_encoder import SseEncoder
 from realtime.core.model import AccountLabel
 
 CHUNK_BYTES = 64 * 1024
 """Bytes written in one go: between two chunks a reader's buffer is looked at."""
 
 
-class Choice(Struct, frozen=True):
+class EventFilter(Struct, frozen=True):
     """What a reader wants to hear; `labels` `None` means all accounts."""
 
     labels: frozenset[AccountLabel] | None
@@ -27,11 +27,11 @@ class Choice(Struct, frozen=True):
         return self.labels is None or label in self.labels
 
 
-def choose(labels: frozenset[AccountLabel] | None, kinds: frozenset[Kind]) -> Choice:
+def choose(labels: frozenset[AccountLabel] | None, kinds: frozenset[Kind]) -> EventFilter:
     """The choice of some accounts (`None`: of all) and kinds of events."""
     if labels is None:
-        return Choice(None, kinds)
-    return Choice(labels, kinds, f".{crc32(' '.join(sorted(labels)).encode()):08x}")
+        return EventFilter(None, kinds)
+    return EventFilter(labels, kinds, f".{crc32(' '.join(sorted(labels)).encode()):08x}")
 
 
 class Chunk(Struct, frozen=True):
@@ -56,7 +56,11 @@ class Batch:
     """
 
     def __init__(
-        self, entries: Sequence[Entry], frames: Frames, *, chunk_bytes: int = CHUNK_BYTES
+        self,
+        entries: Sequence[BufferedEvent],
+        frames: SseEncoder,
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         last = {(e.label, e.kind): e.seq for e in entries if e.kind in STATES}
         self._entries = [
@@ -65,13 +69,13 @@ class Batch:
         self._labels = frozenset(e.label for e in self._entries)
         self._frames = frames
         self._chunk_bytes = chunk_bytes
-        self._by_label: dict[AccountLabel, list[Entry]] | None = None
+        self._by_label: dict[AccountLabel, list[BufferedEvent]] | None = None
 
-    def concerns(self, choice: Choice) -> bool:
+    def concerns(self, choice: EventFilter) -> bool:
         """Whether any of it may be for a choice. Most who follow one account need not be told."""
         return choice.labels is None or not choice.labels.isdisjoint(self._labels)
 
-    def chunks(self, choice: Choice, *, with_ids: bool = True) -> Iterator[Chunk]:
+    def chunks(self, choice: EventFilter, *, with_ids: bool = True) -> Iterator[Chunk]:
         """What a choice lets through, in chunks of about `chunk_bytes`."""
         parts: list[bytes] = []
         size = 0
@@ -90,11 +94,11 @@ class Batch:
         if parts:
             yield chunk(entry.seq, b"".join(parts))
 
-    def _chosen(self, choice: Choice) -> Iterator[Entry]:
+    def _chosen(self, choice: EventFilter) -> Iterator[BufferedEvent]:
         entries = self._entries if choice.labels is None else self._of(choice.labels)
         return (entry for entry in entries if entry.kind in choice.kinds)
 
-    def _of(self, labels: frozenset[AccountLabel]) -> list[Entry]:
+    def _of(self, labels: frozenset[AccountLabel]) -> list[BufferedEvent]:
         if self._by_label is None:
             self._by_label = {}
             for entry in self._entries:

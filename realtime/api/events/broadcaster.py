@@ -16,11 +16,16 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime.api.documents.timestamps import instant
-from realtime.api.events.batch import CHUNK_BYTES, Batch, Choice, Chunk, chunk
-from realtime.api.events.event_buffer import Log
-from realtime.api.events.replayer import Usher
-from realtime.api.events.sse_encoder import Frames, Heartbeat, event
-from realtime.api.events.subscriber import READ_WITHIN_S, Deaf, Left, Reader
+from realtime.api.events.batch import CHUNK_BYTES, Batch, Chunk, EventFilter, chunk
+from realtime.api.events.event_buffer import EventBuffer
+from realtime.api.events.replayer import Replayer
+from realtime.api.events.sse_encoder import Heartbeat, SseEncoder, event
+from realtime.api.events.subscriber import (
+    READ_WITHIN_S,
+    Subscriber,
+    SubscriberLeft,
+    SubscriberStalled,
+)
 from realtime.api.problems import Problem
 from realtime.api.responses import COMMON_HEADERS
 from realtime.store.store import Store
@@ -63,7 +68,7 @@ HEADERS = {
 class Subscription(Struct, frozen=True, kw_only=True):
     """What a reader asked for."""
 
-    choice: Choice
+    choice: EventFilter
     last_event_id: str | None = None
     until: float | None = None
     """When the permission to listen ends, epoch seconds; None: never."""
@@ -71,7 +76,7 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """Whose permission it is; None: nobody's."""
 
 
-class Broadcast:
+class Broadcaster:
     """One a server. `clock` gives epoch seconds."""
 
     def __init__(
@@ -79,7 +84,7 @@ class Broadcast:
         store: Store,
         clock: Callable[[], float],
         *,
-        ring: Log | None = None,
+        ring: EventBuffer | None = None,
         readers_most: int = READERS_MOST,
         read_within_s: float = READ_WITHIN_S,
         heartbeat_s: float = HEARTBEAT_S,
@@ -87,15 +92,15 @@ class Broadcast:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._log = Log() if ring is None else ring
-        self._frames = Frames(store, self._log)
+        self._log = EventBuffer() if ring is None else ring
+        self._frames = SseEncoder(store, self._log)
         self._readers_most = readers_most
         self._read_within_s = read_within_s
         self._heartbeat_s = heartbeat_s
-        self._usher = Usher(store, self._log, self._frames, clock, chunk_bytes=chunk_bytes)
-        self._readers: set[Reader] = set()
-        self._live: dict[Choice, set[Reader]] = {}
-        self._joining: list[Reader] = []
+        self._usher = Replayer(store, self._log, self._frames, clock, chunk_bytes=chunk_bytes)
+        self._readers: set[Subscriber] = set()
+        self._live: dict[EventFilter, set[Subscriber]] = {}
+        self._joining: list[Subscriber] = []
         self._position = 0
         """Up to where the live readers have been told."""
         self._breath_at = 0.0
@@ -137,7 +142,7 @@ class Broadcast:
             )
         response = web.StreamResponse(headers=HEADERS)
         response.force_close()
-        reader = Reader(subscription.choice, request, read_within_s=self._read_within_s)
+        reader = Subscriber(subscription.choice, request, read_within_s=self._read_within_s)
         self._readers.add(reader)
         ending = self._end_in_time(reader, subscription)
         try:
@@ -145,9 +150,9 @@ class Broadcast:
             if request.method == "GET" and not self._is_closing:
                 await response.write(b"retry: %d\n\n" % RETRY_MS)
                 await self._attend(reader, subscription.last_event_id)
-        except (Left, ConnectionError):
+        except (SubscriberLeft, ConnectionError):
             pass  # the usual end
-        except Deaf:
+        except SubscriberStalled:
             self._store.count("readers.cut")
             log.info("reader.cut", readers=len(self._readers) - 1)
             reader.cut()
@@ -169,7 +174,7 @@ class Broadcast:
         return len(self._readers) - len(gone) >= self._readers_most
 
     def _end_in_time(
-        self, reader: Reader, subscription: Subscription
+        self, reader: Subscriber, subscription: Subscription
     ) -> asyncio.TimerHandle | None:
         """Have the response end when the permission does: the reader must show a new token."""
         reader.holder = subscription.holder
@@ -178,7 +183,7 @@ class Broadcast:
         left_s = max(0.0, subscription.until - self._clock())
         return asyncio.get_running_loop().call_later(min(left_s, LONGEST_S), self._end, reader)
 
-    def _end(self, reader: Reader) -> None:
+    def _end(self, reader: Subscriber) -> None:
         if reader.is_behind and not reader.is_live:
             reader.cut()  # it does not keep up: the end would not reach it
         reader.close()
@@ -212,7 +217,7 @@ class Broadcast:
         for reader in joining:
             self._let_in(reader)
 
-    async def _put_together(self, batch: Batch, choice: Choice) -> list[Chunk]:
+    async def _put_together(self, batch: Batch, choice: EventFilter) -> list[Chunk]:
         """What a choice lets through, without keeping the loop for long."""
         chunks: list[Chunk] = []
         for each in batch.chunks(choice):
@@ -233,7 +238,7 @@ class Broadcast:
             await self._write_all(list(readers), chunks, at, at)
 
     async def _write_all(
-        self, readers: Sequence[Reader], chunks: Sequence[Chunk], begin: int, end: int
+        self, readers: Sequence[Subscriber], chunks: Sequence[Chunk], begin: int, end: int
     ) -> None:
         """Write what happened between two positions, without keeping the loop for long."""
         for reader in readers if chunks else ():
@@ -250,7 +255,7 @@ class Broadcast:
             await asyncio.sleep(0)
             self._breath_at = loop.time() + SLICE_S
 
-    def _write(self, reader: Reader, chunks: Sequence[Chunk], end: int) -> None:
+    def _write(self, reader: Subscriber, chunks: Sequence[Chunk], end: int) -> None:
         for each in chunks:
             if not (reader.is_connected and reader.has_room()):
                 self._leave(reader)
@@ -258,7 +263,7 @@ class Broadcast:
             reader.write(each)
         reader.position = end
 
-    def _join(self, reader: Reader) -> None:
+    def _join(self, reader: Subscriber) -> None:
         """Let a reader who has caught up with the log be live."""
         if reader.position == self._position:
             self._enter(reader)
@@ -266,7 +271,7 @@ class Broadcast:
             self._joining.append(reader)
             self._woken.set()
 
-    def _let_in(self, reader: Reader) -> None:
+    def _let_in(self, reader: Subscriber) -> None:
         """The same for one that was ahead of the others until now, or is behind by a batch."""
         if reader not in self._readers:
             return
@@ -278,15 +283,15 @@ class Broadcast:
         chunks = list(self._usher.batch(missed).chunks(reader.choice))
         self._write(reader, chunks, self._position)
 
-    def _enter(self, reader: Reader) -> None:
+    def _enter(self, reader: Subscriber) -> None:
         reader.is_live = True
         self._live.setdefault(reader.choice, set()).add(reader)
 
-    def _leave(self, reader: Reader) -> None:
+    def _leave(self, reader: Subscriber) -> None:
         self._forget(reader)
         reader.fall_behind()
 
-    def _forget(self, reader: Reader) -> None:
+    def _forget(self, reader: Subscriber) -> None:
         reader.is_live = False
         readers = self._live.get(reader.choice)
         if readers is not None:
@@ -294,10 +299,10 @@ class Broadcast:
             if not readers:
                 del self._live[reader.choice]
 
-    def _all_live(self) -> list[Reader]:
+    def _all_live(self) -> list[Subscriber]:
         return [reader for readers in self._live.values() for reader in readers]
 
-    async def _attend(self, reader: Reader, last_event_id: str | None) -> None:
+    async def _attend(self, reader: Subscriber, last_event_id: str | None) -> None:
         """Lead a reader to where it is live, again and again. Raises `Left` or `Deaf`."""
         reason = self._usher.place(reader, last_event_id)
         is_resumed, failed = reason is None, 0
@@ -316,4 +321,4 @@ class Broadcast:
                 reason, failed = "slow", failed + 1
                 self._store.count("readers.resynced")
                 if failed > RESYNCS_MOST:
-                    raise Deaf
+                    raise SubscriberStalled

@@ -10,7 +10,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from realtime.api.events.event_types import Corrected, Kind, Told, kinds_of
+from realtime.api.events.event_types import CorrectedEvent, Kind, Told, kinds_of
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.store import Change
 
@@ -24,7 +24,7 @@ ORDER_BYTES = 1000
 """What an order is counted as."""
 
 
-class Entry(Struct, eq=False, gc=False):
+class BufferedEvent(Struct, eq=False, gc=False):
     """One event of one account.
 
     The garbage collector need not visit it: nothing that it holds leads back to it. With tens of
@@ -42,12 +42,12 @@ class Entry(Struct, eq=False, gc=False):
     """The rendering, once there is one."""
 
 
-class Log:
+class EventBuffer:
     """The ring. `head` is the number of its newest entry; numbers rise by one."""
 
     def __init__(self, *, entries_most: int = ENTRIES_MOST, bytes_most: int = BYTES_MOST) -> None:
         self.head = 0
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[BufferedEvent] = deque()
         self._entries_most = entries_most
         self._bytes_most = bytes_most
         self._bytes = 0
@@ -78,7 +78,7 @@ class Log:
         """The number of an account's newest entry."""
         return self._newest.get(label, 0)
 
-    def after(self, seq: int, most: int = ENTRIES_MOST) -> list[Entry]:
+    def after(self, seq: int, most: int = ENTRIES_MOST) -> list[BufferedEvent]:
         """The entries after a number, `most` of them; all of them must be here."""
         assert self.holds(seq), "ask `holds` first"
         begin = seq - self.head + len(self._entries)
@@ -92,7 +92,7 @@ class Log:
     def _append(self, label: AccountLabel, kind: Kind, told: Told) -> None:
         self.head += 1
         if told is None:  # most are marks
-            entry = Entry(self.head, label, kind, None)
+            entry = BufferedEvent(self.head, label, kind, None)
         else:
             entry = _weighed(self.head, label, kind, told)
             self._bytes += entry.size
@@ -102,8 +102,8 @@ class Log:
             self._bytes -= self._entries.popleft().size
 
 
-def _weighed(seq: int, label: AccountLabel, kind: Kind, told: Told) -> Entry:
+def _weighed(seq: int, label: AccountLabel, kind: Kind, told: Told) -> BufferedEvent:
     if isinstance(told, TradeUpdate) and told.frame:
-        return Entry(seq, label, kind, told.frame, len(told.frame))
-    size = ORDER_BYTES * len(told.changed) if isinstance(told, Corrected) else 0
-    return Entry(seq, label, kind, told, size)
+        return BufferedEvent(seq, label, kind, told.frame, len(told.frame))
+    size = ORDER_BYTES * len(told.changed) if isinstance(told, CorrectedEvent) else 0
+    return BufferedEvent(seq, label, kind, told, size)

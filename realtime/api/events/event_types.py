@@ -12,7 +12,7 @@ from msgspec import Struct
 from realtime.core.model import Order, OrderId, TradeUpdate
 from realtime.core.order_versions import flatten
 from realtime.core.state import Execution
-from realtime.store.store import Change, Doubt, Record
+from realtime.store.store import Change, OrderInDoubt, Record
 
 Kind = Literal[
     "order", "changed", "working", "doubt", "account", "positions", "link", "row", "gap", "gone"
@@ -37,7 +37,7 @@ SNAPSHOT: tuple[Kind, ...] = ("link", "account", "positions", "working", "row")
 """What a snapshot holds of each account, in this order."""
 
 
-class Corrected(Struct, frozen=True):
+class CorrectedEvent(Struct, frozen=True):
     """Orders that a trade update did not tell, or not as they are."""
 
     record: Record
@@ -45,7 +45,7 @@ class Corrected(Struct, frozen=True):
     removed: list[OrderId]
 
 
-class GapFound(Struct, frozen=True):
+class GapFoundEvent(Struct, frozen=True):
     """What the stream did not tell; times are epoch seconds, `None` where the executions know."""
 
     since: float | None
@@ -54,7 +54,7 @@ class GapFound(Struct, frozen=True):
     recovered: tuple[Execution, ...]
 
 
-Told = TradeUpdate | Corrected | GapFound | Doubt | None
+Told = TradeUpdate | CorrectedEvent | GapFoundEvent | OrderInDoubt | None
 
 
 def kinds_of(change: Change) -> Iterator[tuple[Kind, Told]]:
@@ -80,15 +80,21 @@ def _gap(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, 
     was, now = before.link, after.link
     if now is not was and before.has_data:
         if now.is_stale and not was.is_stale:
-            yield "gap", GapFound(now.stale_since, None, repaired=False, recovered=())
+            yield "gap", GapFoundEvent(now.stale_since, None, repaired=False, recovered=())
             return
         if was.is_stale and not now.is_stale:
             recovered = change.recovered or ()
-            yield "gap", GapFound(was.stale_since, after.as_of, repaired=True, recovered=recovered)
+            yield (
+                "gap",
+                GapFoundEvent(was.stale_since, after.as_of, repaired=True, recovered=recovered),
+            )
             return
     if change.recovered:
         until = None if now.is_stale else after.as_of
-        yield "gap", GapFound(None, until, repaired=until is not None, recovered=change.recovered)
+        yield (
+            "gap",
+            GapFoundEvent(None, until, repaired=until is not None, recovered=change.recovered),
+        )
 
 
 def _orders(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
@@ -110,7 +116,7 @@ def _orders(change: Change, before: Record, after: Record) -> Iterator[tuple[Kin
         elif order is not heard and order != heard:
             changed.append(order)
     if changed or removed:
-        yield "changed", Corrected(after, changed, removed)
+        yield "changed", CorrectedEvent(after, changed, removed)
 
 
 def _parts(before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:

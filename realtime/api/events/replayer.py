@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from realtime.api.documents.timestamps import instant
-from realtime.api.events.batch import CHUNK_BYTES, Batch, Choice, Chunk, chunk
-from realtime.api.events.event_buffer import Entry, Log
+from realtime.api.events.batch import CHUNK_BYTES, Batch, Chunk, EventFilter, chunk
+from realtime.api.events.event_buffer import BufferedEvent, EventBuffer
 from realtime.api.events.event_types import SNAPSHOT
-from realtime.api.events.sse_encoder import Frames, Ready, Resync, event
-from realtime.api.events.subscriber import Reader
+from realtime.api.events.sse_encoder import Ready, Resync, SseEncoder, event
+from realtime.api.events.subscriber import Subscriber
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
 
@@ -23,14 +23,14 @@ ID_DIGITS = 18
 """A longer number is none of ours."""
 
 
-class Usher:
+class Replayer:
     """One a broadcast. `clock` gives epoch seconds."""
 
     def __init__(
         self,
         store: Store,
-        log: Log,
-        frames: Frames,
+        log: EventBuffer,
+        frames: SseEncoder,
         clock: Callable[[], float],
         *,
         chunk_bytes: int = CHUNK_BYTES,
@@ -42,7 +42,7 @@ class Usher:
         self._chunk_bytes = chunk_bytes
         self._turn = asyncio.Lock()
 
-    def place(self, reader: Reader, last_event_id: str | None) -> str | None:
+    def place(self, reader: Subscriber, last_event_id: str | None) -> str | None:
         """Place a reader where it left off. Gives why it cannot be; empty if it begins."""
         if not last_event_id:
             return ""
@@ -57,7 +57,7 @@ class Usher:
             return "unknown_id"
         return None if self._log.holds(reader.position) else "too_old"
 
-    async def catch_up(self, reader: Reader) -> bool:
+    async def catch_up(self, reader: Subscriber) -> bool:
         """Write all that happened until now; whether it was still there.
 
         What happens meanwhile is left to the broadcast: a busy day has no end to wait for.
@@ -71,7 +71,7 @@ class Usher:
             reader.position = missed[-1].seq
         return True
 
-    async def snapshot(self, reader: Reader, reason: str) -> None:
+    async def snapshot(self, reader: Subscriber, reason: str) -> None:
         """Write how everything stands, what happened meanwhile, and that this is all.
 
         Nothing of it has an id: who is cut in the middle begins anew.
@@ -93,7 +93,7 @@ class Usher:
         reader.position = position
         self.tell_ready(reader, is_resumed=False)
 
-    def tell_ready(self, reader: Reader, *, is_resumed: bool) -> None:
+    def tell_ready(self, reader: Subscriber, *, is_resumed: bool) -> None:
         """Say that from here on it is news."""
         accounts = sum(1 for label in self._store.records if reader.choice.wants(label))
         ready = Ready(
@@ -109,12 +109,12 @@ class Usher:
             )
         )
 
-    def batch(self, entries: Sequence[Entry]) -> Batch:
+    def batch(self, entries: Sequence[BufferedEvent]) -> Batch:
         """Entries in a row, in chunks of the size that is used here."""
         return Batch(entries, self._frames, chunk_bytes=self._chunk_bytes)
 
     def _stands(
-        self, choice: Choice, position: int, seen: dict[AccountLabel, int]
+        self, choice: EventFilter, position: int, seen: dict[AccountLabel, int]
     ) -> Iterator[Chunk]:
         """How every chosen account stands; notes in `seen` as of which position."""
         kinds = [kind for kind in SNAPSHOT if kind in choice.kinds]
@@ -132,7 +132,7 @@ class Usher:
         if size:
             yield chunk(position, b"".join(parts))
 
-    async def _send(self, reader: Reader, chunks: Iterator[Chunk]) -> None:
+    async def _send(self, reader: Subscriber, chunks: Iterator[Chunk]) -> None:
         """Write chunk by chunk, each when the last was read, and one reader's at a time."""
         loop = asyncio.get_running_loop()
         while True:

@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from realtime.api.documents.accounts import account_row
-from realtime.api.documents.document_cache import ENCODER, Rendered, Renderings
+from realtime.api.documents.document_cache import ENCODER, DocumentCache, RenderedDocument
 from realtime.api.documents.events import (
-    Gap,
-    Gone,
-    Unknown,
+    AccountRemovedEvent,
+    GapEvent,
+    OrderStatusUnknownEvent,
     account_stand,
     changed_orders,
     link_stand,
@@ -18,10 +18,10 @@ from realtime.api.documents.events import (
     working_orders,
 )
 from realtime.api.documents.timestamps import instant
-from realtime.api.events.event_buffer import Entry, Log
-from realtime.api.events.event_types import Corrected, GapFound, Kind
+from realtime.api.events.event_buffer import BufferedEvent, EventBuffer
+from realtime.api.events.event_types import CorrectedEvent, GapFoundEvent, Kind
 from realtime.core.model import AccountLabel, TradeUpdate
-from realtime.store.store import Doubt, Record, Store
+from realtime.store.store import OrderInDoubt, Record, Store
 
 STANDS: Mapping[Kind, tuple[str, Callable[[Record], Struct]]] = {
     "account": ("account", account_stand),
@@ -74,19 +74,19 @@ def event(name: str, document: object) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), ENCODER.encode(document))
 
 
-class Frames:
+class SseEncoder:
     """Renders entries and states, and keeps what it rendered while it is true."""
 
-    def __init__(self, store: Store, log: Log) -> None:
+    def __init__(self, store: Store, log: EventBuffer) -> None:
         self._store = store
         self._log = log
-        self._states = Renderings(BODIES_BYTES)
+        self._states = DocumentCache(BODIES_BYTES)
 
     def id_of(self, mark: str, seq: int) -> bytes:
         """The line that names a position, for those whose choice has this mark."""
         return b"id: %b%b-%d\n" % (self._store.boot.encode(), mark.encode(), seq)
 
-    def body(self, entry: Entry) -> bytes:
+    def body(self, entry: BufferedEvent) -> bytes:
         """An entry as an event without its id; empty if there is nothing left to tell."""
         if entry.kind in STANDS:
             return self.state(entry.label, entry.kind)
@@ -103,24 +103,24 @@ class Frames:
         return self._states.get(
             (kind, label),
             self._log.newest(label),
-            lambda: Rendered(event(name, make(record))),
+            lambda: RenderedDocument(event(name, make(record))),
         ).body
 
 
-def _told(entry: Entry) -> bytes:
+def _told(entry: BufferedEvent) -> bytes:
     match entry.told:
         case bytes() as frame:
             return b"event: order\ndata: %b\n\n" % _with_account(_data(frame), entry.label)
         case TradeUpdate() as update:
             return b"event: order\ndata: %b\n\n" % _with_account(_written(update), entry.label)
-        case Corrected(record=record, changed=changed, removed=removed):
+        case CorrectedEvent(record=record, changed=changed, removed=removed):
             return event("orders", changed_orders(record, changed, removed))
-        case Doubt(client_order_id=client_order_id, order_id=order_id):
-            return event("unknown", Unknown(entry.label, client_order_id, order_id))
-        case GapFound() as found:
+        case OrderInDoubt(client_order_id=client_order_id, order_id=order_id):
+            return event("unknown", OrderStatusUnknownEvent(entry.label, client_order_id, order_id))
+        case GapFoundEvent() as found:
             return event("gap", _gap(entry.label, found))
         case _:
-            return event("gone", Gone(entry.label))
+            return event("gone", AccountRemovedEvent(entry.label))
 
 
 def _data(frame: bytes) -> bytes:
@@ -145,10 +145,10 @@ def _with_account(data: bytes, label: AccountLabel) -> bytes:
     return b'%b,"account_id":%b}' % (data.rstrip()[:-1], ENCODER.encode(label))
 
 
-def _gap(label: AccountLabel, found: GapFound) -> Gap:
+def _gap(label: AccountLabel, found: GapFoundEvent) -> GapEvent:
     told = [execution.at for execution in found.recovered if execution.at]
     since = min(told, default=None) if found.since is None else instant(found.since)
-    return Gap(
+    return GapEvent(
         account_id=label,
         since=since,
         until=None if found.until is None else instant(found.until),

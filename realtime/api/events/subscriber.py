@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from realtime.api.events.batch import Choice, Chunk
+from realtime.api.events.batch import Chunk, EventFilter
 
 BUFFER_MOST = 256 * 1024
 """Bytes that wait for a reader before it counts as behind. A thousand such readers: 256 MB."""
@@ -23,19 +23,19 @@ READ_WITHIN_S = 30.0
 """A reader that has not taken all that waits for it by then does not read: it is cut."""
 
 
-class Deaf(Exception):
+class SubscriberStalled(Exception):
     """The reader does not read."""
 
 
-class Left(Exception):
+class SubscriberLeft(Exception):
     """The reader has gone, or the daemon is about to."""
 
 
-class Reader:
+class Subscriber:
     """A reader, and up to which position it has been written to."""
 
     def __init__(
-        self, choice: Choice, request: web.BaseRequest, *, read_within_s: float = READ_WITHIN_S
+        self, choice: EventFilter, request: web.BaseRequest, *, read_within_s: float = READ_WITHIN_S
     ) -> None:
         self.choice = choice
         self.position = 0
@@ -105,12 +105,12 @@ class Reader:
             async with asyncio.timeout(self._read_within_s):
                 await self._protocol._drain_helper()
         except TimeoutError:
-            raise Deaf from None
+            raise SubscriberStalled from None
         except ConnectionError as error:
-            raise Left from error
+            raise SubscriberLeft from error
         self.check()
 
     def check(self) -> None:
         """Raise `Left` if there is nobody to write to."""
         if self.is_closing or not self.is_connected:
-            raise Left
+            raise SubscriberLeft

@@ -15,7 +15,7 @@ from realtime.api.dispatch import problem_of
 from realtime.api.problems import Problem
 from realtime.api.responses import response
 from realtime.telemetry.log import get_logger
-from realtime.telemetry.request_stats import Requests
+from realtime.telemetry.request_stats import RequestStats
 
 log = get_logger()
 
@@ -30,7 +30,7 @@ class Connection(web.RequestHandler):
         self._address: str | None = None
         """Where it comes from, once it has been counted."""
         self._is_head_begun = False
-        self._requests: Requests = getattr(manager, "requests", None) or Requests()
+        self._requests: RequestStats = getattr(manager, "requests", None) or RequestStats()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count a connection; one too many of its address is cut before it says anything."""

@@ -25,7 +25,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from realtime.api.fastpath.connection import Connection
-from realtime.api.fastpath.response_cache import HEAD_MOST, MEANING, Plans
+from realtime.api.fastpath.response_cache import HEAD_MOST, MEANING, ResponseCache
 
 LEANS_ON: dict[type, tuple[str, ...]] = {
     web.RequestHandler: (
@@ -65,12 +65,12 @@ def missing(server: web.Server) -> list[str]:
     return names if hasattr(server, "requests_count") else [*names, "Server.requests_count"]
 
 
-class Shortcut(Connection):
+class FastConnection(Connection):
     """One reader's connection, and the plans that all connections share."""
 
     __slots__ = ("_head", "_is_parser_empty", "_plans")
 
-    def __init__(self, plans: Plans, manager: web.Server, **settings: Any) -> None:
+    def __init__(self, plans: ResponseCache, manager: web.Server, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._plans = plans
         self._is_parser_empty = True

@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from msgspec import Struct
 
-from realtime.api.responses import Answer, written
+from realtime.api.responses import ApiResponse, written
 
 PLANS_MOST = 4096
 """Heads remembered. A thousand accounts with four kinds of readers; the oldest leaves first."""
@@ -29,12 +29,12 @@ KEPT_BYTES = 32 * 1024 * 1024
 """Whole replies kept for the running second; beyond, each is put together for its reader."""
 
 
-class Meaning(Struct, frozen=True, kw_only=True):
+class ParsedRequest(Struct, frozen=True, kw_only=True):
     """What a request that was served meant: all that is needed to serve it again."""
 
-    given: Answer
+    given: ApiResponse
     """What it was answered."""
-    answer: Callable[[], Answer]
+    answer: Callable[[], ApiResponse]
     """Asks the route again; may raise whatever the route raises."""
     mark: Callable[[], object] | None
     """Of what the answer depends on: equal marks, equal answers. None: it is new at every call."""
@@ -44,16 +44,16 @@ class Meaning(Struct, frozen=True, kw_only=True):
     """Whose permission it was, for `Plans.revoke`."""
 
 
-MEANING = web.RequestKey("meaning", Meaning)
+MEANING = web.RequestKey("meaning", ParsedRequest)
 """Where an endpoint leaves what the request meant, if that may be remembered."""
 
 
-class Plan:
+class CachedRequest:
     """One head's meaning, and the reply of the running second."""
 
     __slots__ = ("added", "answer", "holder", "mark", "reply", "reply_mark", "until")
 
-    def __init__(self, meaning: Meaning, added: bytes) -> None:
+    def __init__(self, meaning: ParsedRequest, added: bytes) -> None:
         self.answer = meaning.answer
         self.mark = meaning.mark
         self.until = meaning.until
@@ -64,7 +64,7 @@ class Plan:
         self.reply_mark: object = None
 
 
-class Plans:
+class ResponseCache:
     """head → plan, bounded. `clock` gives epoch seconds."""
 
     def __init__(
@@ -80,9 +80,9 @@ class Plans:
         self._allows = allows
         """Whether a holder may ask once more now; the library asks, too, and tells if not."""
         self._most = most
-        self._plans: dict[bytes, Plan] = {}
+        self._plans: dict[bytes, CachedRequest] = {}
         self._date = ""
-        self._kept: list[Plan] = []
+        self._kept: list[CachedRequest] = []
         self._kept_bytes = 0
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class Plans:
         self.hits += 1
         return plan.reply
 
-    def learn(self, head: bytes, meaning: Meaning, theirs: bytes, date: str) -> bool:
+    def learn(self, head: bytes, meaning: ParsedRequest, theirs: bytes, date: str) -> bool:
         """Remember a head that the library answered with the head `theirs`; whether it could be."""
         ours = written(meaning.given, date)[: -len(b"\r\n")]
         if len(head) > HEAD_MOST or not theirs.startswith(ours):
@@ -115,7 +115,7 @@ class Plans:
         self._plans.pop(head, None)
         while len(self._plans) >= self._most:
             del self._plans[next(iter(self._plans))]
-        self._plans[head] = Plan(meaning, theirs[len(ours) : -len(b"\r\n")])
+        self._plans[head] = CachedRequest(meaning, theirs[len(ours) : -len(b"\r\n")])
         return True
 
     def revoke(self, holder: str) -> None:
@@ -126,7 +126,7 @@ class Plans:
         """Forget everything: the rules by which requests are understood have changed."""
         self._plans.clear()
 
-    def _ask(self, plan: Plan, mark: object) -> bytes | None:
+    def _ask(self, plan: CachedRequest, mark: object) -> bytes | None:
         try:
             answer = plan.answer()
         except Exception:  # noqa: BLE001 - the library asks the route again, and tells what is wrong

@@ -9,35 +9,35 @@ from collections.abc import Callable
 from aiohttp import web
 
 from realtime.api.fastpath.connection import Connection
-from realtime.api.fastpath.fast_connection import Shortcut, missing
-from realtime.api.fastpath.response_cache import Plans
-from realtime.api.security.client_limits import Crowd
+from realtime.api.fastpath.fast_connection import FastConnection, missing
+from realtime.api.fastpath.response_cache import ResponseCache
+from realtime.api.security.client_limits import ConnectionLimiter
 from realtime.telemetry.log import get_logger
-from realtime.telemetry.request_stats import BEGAN, Requests
+from realtime.telemetry.request_stats import BEGAN, RequestStats
 
 log = get_logger()
 
-PLANS = web.AppKey("plans", Plans)
+PLANS = web.AppKey("plans", ResponseCache)
 """Where an application keeps what its connections share."""
 
-CROWD = web.AppKey("crowd", Crowd)
+CROWD = web.AppKey("crowd", ConnectionLimiter)
 """Where it keeps who is connected."""
 
-REQUESTS = web.AppKey("requests", Requests)
+REQUESTS = web.AppKey("requests", RequestStats)
 """Where it keeps how requests went."""
 
 
 class Connections(web.Server):
     """Makes connections: with a shortcut if there are plans."""
 
-    plans: Plans | None = None
-    crowd: Crowd | None = None
-    requests: Requests | None = None
+    plans: ResponseCache | None = None
+    crowd: ConnectionLimiter | None = None
+    requests: RequestStats | None = None
 
     def __call__(self) -> web.RequestHandler:
         """A connection for a socket that was accepted."""
         if self.plans is not None:
-            return Shortcut(self.plans, self, loop=self._loop, **self._kwargs)
+            return FastConnection(self.plans, self, loop=self._loop, **self._kwargs)
         return Connection(self, loop=self._loop, **self._kwargs)
 
 

@@ -5,42 +5,42 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from realtime.api.context import Call, Desk
+from realtime.api.context import ApiContext, RequestContext
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.events import (
-    AccountStand,
-    Gap,
-    Gone,
-    LinkStand,
-    OrdersStand,
-    PositionsStand,
-    Unknown,
+    AccountEvent,
+    AccountRemovedEvent,
+    GapEvent,
+    LinkEvent,
+    OrdersEvent,
+    OrderStatusUnknownEvent,
+    PositionsEvent,
 )
 from realtime.api.documents.filters import ShortWord
 from realtime.api.events.batch import choose
 from realtime.api.events.broadcaster import Subscription
 from realtime.api.events.event_types import ALWAYS, KINDS, Type
 from realtime.api.events.sse_encoder import Heartbeat, Ready, Resync
-from realtime.api.responses import Answer
+from realtime.api.responses import ApiResponse
 from realtime.core.model import AccountLabel, TradeUpdate
 
 
-class ToldUpdate(TradeUpdate, frozen=True, kw_only=True):
+class UpdateEvent(TradeUpdate, frozen=True, kw_only=True):
     """Event `order`: the trade update exactly as it came, and whose it is."""
 
     account_id: AccountLabel
 
 
 EVENTS: Mapping[str, type[Struct]] = {
-    "order": ToldUpdate,
-    "orders": OrdersStand,
-    "unknown": Unknown,
-    "account": AccountStand,
-    "positions": PositionsStand,
-    "link": LinkStand,
+    "order": UpdateEvent,
+    "orders": OrdersEvent,
+    "unknown": OrderStatusUnknownEvent,
+    "account": AccountEvent,
+    "positions": PositionsEvent,
+    "link": LinkEvent,
     "row": AccountRow,
-    "gap": Gap,
-    "gone": Gone,
+    "gap": GapEvent,
+    "gone": AccountRemovedEvent,
     "ready": Ready,
     "resync": Resync,
     "heartbeat": Heartbeat,
@@ -70,7 +70,9 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
     ] = ""
 
 
-def answer_events(desk: Desk, call: Call, query: EventsQuery) -> Answer | Subscription:
+def answer_events(
+    desk: ApiContext, call: RequestContext, query: EventsQuery
+) -> ApiResponse | Subscription:
     """A subscription. A label that no account has is a mistake, not a silent stream."""
     for label in query.account_id:
         desk.record(label)

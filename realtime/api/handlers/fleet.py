@@ -1,22 +1,22 @@
 """The routes over all accounts: the table of figures and the status of the links."""
 
-from realtime.api.context import Call, Desk
+from realtime.api.context import ApiContext, RequestContext
 from realtime.api.csv_responses import as_sheet
 from realtime.api.documents.accounts import AccountRow, AccountsQuery
 from realtime.api.documents.status import StatusQuery
 from realtime.api.documents.timestamps import instant
-from realtime.api.responses import JSON, Answer, is_match
+from realtime.api.responses import JSON, ApiResponse, is_match
 
 
-def answer_accounts(desk: Desk, call: Call, query: AccountsQuery) -> Answer:
+def answer_accounts(desk: ApiContext, call: RequestContext, query: AccountsQuery) -> ApiResponse:
     """The farm as a table. A label that no account has is a mistake, not an empty answer."""
     for label in query.account_id:
         desk.record(label)
     headers = desk.farm_freshness()
     if is_match(call.if_none_match, headers["ETag"]):
-        return Answer(status=304, headers=headers)
+        return ApiResponse(status=304, headers=headers)
     rendered = desk.lists.accounts(desk.store, query)
-    answer = Answer(
+    answer = ApiResponse(
         body=rendered.body,
         headers={**headers, "Content-Type": JSON, "X-Total-Count": str(rendered.total)},
     )
@@ -25,7 +25,7 @@ def answer_accounts(desk: Desk, call: Call, query: AccountsQuery) -> Answer:
     return answer
 
 
-def answer_status(desk: Desk, _: Call, query: StatusQuery) -> Answer:
+def answer_status(desk: ApiContext, _: RequestContext, query: StatusQuery) -> ApiResponse:
     """The links as of now. It counts seconds, so it is never conditional."""
     now = desk.clock()
     # What others ask and trade is not told to whoever may know of some accounts only.
@@ -33,7 +33,7 @@ def answer_status(desk: Desk, _: Call, query: StatusQuery) -> Answer:
         (desk.pulse.requests, desk.pulse.updates) if desk.only is None else (None, None)
     )
     rendered = desk.lists.status(desk.store, query, now=now, requests=requests, updates=updates)
-    return Answer(
+    return ApiResponse(
         body=rendered.body,
         headers={
             "Content-Type": JSON,

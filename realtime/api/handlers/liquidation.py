@@ -8,19 +8,19 @@ from msgspec import Meta, Struct, structs
 
 from realtime.api.handlers.order_context import (
     AccountsQuery,
-    Asked,
     Label,
+    OrderRequestContext,
     json_answer,
     placed_answer,
 )
 from realtime.api.handlers.order_placement import chosen
 from realtime.api.handlers.order_problems import OrderProblem
 from realtime.api.parameters import NoQuery
-from realtime.api.responses import Answer
+from realtime.api.responses import ApiResponse
 from realtime.core.decimals import number
 from realtime.orders.errors import malformed
 from realtime.orders.order_request import read_body
-from realtime.orders.results import AccountClosing, HaltState
+from realtime.orders.results import AccountLiquidation, HaltState
 
 Number = Annotated[str, Meta(min_length=1, max_length=40)]
 
@@ -64,17 +64,17 @@ class HaltQuery(Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class ClosingDocument(Struct, frozen=True, kw_only=True):
+class LiquidationDocument(Struct, frozen=True, kw_only=True):
     """How far it is."""
 
     done: bool
     """Whether every account was flat in two lists, some seconds apart."""
-    accounts: list[AccountClosing]
+    accounts: list[AccountLiquidation]
     left_out: dict[str, str] = {}
     """Accounts that may not be traded through here, and so keep what they have: why."""
 
 
-async def close_position(asked: Asked[PartQuery]) -> Answer:
+async def close_position(asked: OrderRequestContext[PartQuery]) -> ApiResponse:
     """Close one position, or a part of it."""
     label = asked.parts["account_id"]
     asked.desk.record(label)
@@ -89,14 +89,14 @@ async def close_position(asked: Asked[PartQuery]) -> Answer:
     return placed_answer(asked, placed)
 
 
-async def close_account(asked: Asked[CloseQuery]) -> Answer:
+async def close_account(asked: OrderRequestContext[CloseQuery]) -> ApiResponse:
     """Close all of one account."""
     label = asked.parts["account_id"]
     asked.desk.record(label)
     return await _close(asked, [label], asked.query.wait_s)
 
 
-async def close_everything(asked: Asked[CloseEverythingQuery]) -> Answer:
+async def close_everything(asked: OrderRequestContext[CloseEverythingQuery]) -> ApiResponse:
     """Close all of every account that they may trade."""
     if not asked.query.confirm:
         raise OrderProblem("confirm_required", "nothing was done")
@@ -110,38 +110,38 @@ async def close_everything(asked: Asked[CloseEverythingQuery]) -> Answer:
     return await _close(asked, labels, asked.query.wait_s, told)
 
 
-async def closings(asked: Asked[AccountsQuery]) -> Answer:
+async def closings(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
     """How far closing is, account by account, symbol by symbol."""
     return json_answer(_document(asked, chosen(asked, asked.query.account_id)))
 
 
-async def release(asked: Asked[AccountsQuery]) -> Answer:
+async def release(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
     """End closings that are not done: the accounts keep what they have."""
     labels = chosen(asked, asked.query.account_id)
     asked.trading.closings.release(labels, asked.who)
     return json_answer(_document(asked, labels))
 
 
-async def halt(asked: Asked[HaltQuery]) -> Answer:
+async def halt(asked: OrderRequestContext[HaltQuery]) -> ApiResponse:
     """Stop new orders: of one account, or of everybody."""
     body = _halt_body(asked)
     asked.trading.halts.halt(body.account_id, reason=body.reason, who=asked.who.name)
     return _halts(asked)
 
 
-async def resume(asked: Asked[HaltQuery]) -> Answer:
+async def resume(asked: OrderRequestContext[HaltQuery]) -> ApiResponse:
     """Allow new orders again: of one account, or of everybody."""
     body = _halt_body(asked)
     asked.trading.halts.resume(body.account_id, who=asked.who.name)
     return _halts(asked)
 
 
-async def halted(asked: Asked[NoQuery]) -> Answer:
+async def halted(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
     """What is halted."""
     return _halts(asked)
 
 
-def _halts(asked: Asked[HaltQuery] | Asked[NoQuery]) -> Answer:
+def _halts(asked: OrderRequestContext[HaltQuery] | OrderRequestContext[NoQuery]) -> ApiResponse:
     """What is halted of what they may know of."""
     scopes = asked.trading.halts.state.scopes
     own = tuple(h for h in scopes if h.account_id is None or asked.who.may_use(h.account_id))
@@ -149,11 +149,11 @@ def _halts(asked: Asked[HaltQuery] | Asked[NoQuery]) -> Answer:
 
 
 async def _close(
-    asked: Asked[CloseQuery] | Asked[CloseEverythingQuery],
+    asked: OrderRequestContext[CloseQuery] | OrderRequestContext[CloseEverythingQuery],
     labels: list[str],
     wait_s: int,
     left_out: Mapping[str, str] = {},
-) -> Answer:
+) -> ApiResponse:
     asked.trading.closings.begin(labels, asked.who)
     await asked.trading.closings.wait(labels, wait_s)
     document = structs.replace(_document(asked, labels), left_out=dict(left_out))
@@ -162,15 +162,17 @@ async def _close(
 
 
 def _document(
-    asked: Asked[CloseQuery] | Asked[CloseEverythingQuery] | Asked[AccountsQuery],
+    asked: OrderRequestContext[CloseQuery]
+    | OrderRequestContext[CloseEverythingQuery]
+    | OrderRequestContext[AccountsQuery],
     labels: list[str],
-) -> ClosingDocument:
+) -> LiquidationDocument:
     known = asked.trading.closings.accounts
     accounts = [known[label] for label in labels if label in known]
-    return ClosingDocument(done=all(a.state == "flat" for a in accounts), accounts=accounts)
+    return LiquidationDocument(done=all(a.state == "flat" for a in accounts), accounts=accounts)
 
 
-def _halt_body(asked: Asked[HaltQuery]) -> HaltBody:
+def _halt_body(asked: OrderRequestContext[HaltQuery]) -> HaltBody:
     said = HaltBody(account_id=asked.query.account_id, reason=asked.query.reason or "")
     body = read_body(asked.body, HaltBody) if asked.body.strip() else said
     if body.account_id is not None:

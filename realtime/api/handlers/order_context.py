@@ -7,11 +7,11 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from realtime.api.context import Desk
+from realtime.api.context import ApiContext
 from realtime.api.documents.document_cache import ENCODER
-from realtime.api.responses import JSON, Answer
+from realtime.api.responses import JSON, ApiResponse
 from realtime.core.model import Order
-from realtime.orders.interface import Trading
+from realtime.orders.interface import TradingInterface
 from realtime.orders.order_request import Strategy
 from realtime.orders.principal import Principal
 from realtime.orders.results import Origin, Placed
@@ -25,11 +25,11 @@ Labels = Annotated[tuple[Label, ...], Meta(max_length=1000)]
 NO_STORE = {"Content-Type": JSON, "Cache-Control": "no-store"}
 
 
-class Asked(Struct, Generic[Query], frozen=True, kw_only=True):
+class OrderRequestContext(Struct, Generic[Query], frozen=True, kw_only=True):
     """One request, read."""
 
-    desk: Desk
-    trading: Trading
+    desk: ApiContext
+    trading: TradingInterface
     who: Principal
     parts: Mapping[str, str]
     """Path parameters."""
@@ -72,10 +72,10 @@ def order_bytes(account_id: str, order: Order, origin: Origin) -> bytes:
     return head[:-1] + b"," + ENCODER.encode(order)[1:]
 
 
-def placed_answer(asked: Asked[Query], placed: Placed) -> Answer:
+def placed_answer(asked: OrderRequestContext[Query], placed: Placed) -> ApiResponse:
     """The order, and in headers how it came about."""
     origin = asked.trading.gateway.origin(placed.account_id, placed.order)
-    return Answer(
+    return ApiResponse(
         body=order_bytes(placed.account_id, placed.order, origin),
         headers={**NO_STORE, **placed_headers(placed)},
     )
@@ -93,10 +93,10 @@ def placed_headers(placed: Placed) -> dict[str, str]:
     return headers
 
 
-def json_answer(document: object, status: int = 200, **headers: str) -> Answer:
+def json_answer(document: object, status: int = 200, **headers: str) -> ApiResponse:
     """Any document."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status=status, body=_encode(document), headers={**NO_STORE, **sent})
+    return ApiResponse(status=status, body=_encode(document), headers={**NO_STORE, **sent})
 
 
 def _encode(document: object) -> bytes:

@@ -5,10 +5,10 @@ from typing import Any
 
 from aiohttp import web
 
-from realtime.api.context import Desk
-from realtime.api.contexts import Desks
+from realtime.api.context import ApiContext
+from realtime.api.contexts import ContextRegistry
 from realtime.api.handlers.order_access import reader_of, who_asks
-from realtime.api.handlers.order_context import Asked
+from realtime.api.handlers.order_context import OrderRequestContext
 from realtime.api.handlers.order_problems import of_declined, of_unresolved
 from realtime.api.order_routes import TRADE_ROUTES, TradeRoute
 from realtime.api.parameters import Parameters
@@ -16,14 +16,14 @@ from realtime.api.problems import Problem
 from realtime.api.responses import response
 from realtime.auth.principal import Permission
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.interface import Trading
+from realtime.orders.interface import TradingInterface
 
 
 def add_trading(
-    app: web.Application, trading: Trading, prefixes: tuple[str, ...], desk: Desk
+    app: web.Application, trading: TradingInterface, prefixes: tuple[str, ...], desk: ApiContext
 ) -> None:
     """Give the application every trading route."""
-    desks = Desks(desk)
+    desks = ContextRegistry(desk)
     for route in TRADE_ROUTES:
         endpoint = _endpoint(route, trading, desks)
         for path in (prefix + path for prefix in prefixes for path in route.paths):
@@ -34,7 +34,7 @@ def add_trading(
 
 
 def _endpoint(
-    route: TradeRoute[Any], trading: Trading, desks: Desks
+    route: TradeRoute[Any], trading: TradingInterface, desks: ContextRegistry
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
 
@@ -43,7 +43,7 @@ def _endpoint(
         wanted: Permission = "trading" if route.is_trading else "account_access"
         if not reader.may(wanted):
             raise Problem("permission_missing", f"the token lacks the permission `{wanted}`")
-        asked = Asked(
+        asked = OrderRequestContext(
             desk=desks.of(reader),
             trading=trading,
             who=who_asks(request),

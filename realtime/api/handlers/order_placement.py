@@ -9,9 +9,9 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType, structs
 from realtime.api.handlers.order_context import (
     AccountQuery,
     AccountsQuery,
-    Asked,
     Label,
     Labels,
+    OrderRequestContext,
     Text,
     json_answer,
     order_bytes,
@@ -20,11 +20,11 @@ from realtime.api.handlers.order_context import (
 from realtime.api.handlers.order_problems import OrderProblem, of_declined, of_unresolved
 from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem, shown
-from realtime.api.responses import Answer
+from realtime.api.responses import ApiResponse
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.order_request import (
-    Changes,
     ClientOrderId,
+    OrderChanges,
     Placement,
     Strategy,
     Time,
@@ -91,12 +91,12 @@ class BatchItem(Struct, frozen=True, kw_only=True):
     body: object
 
 
-async def place(asked: Asked[NoQuery]) -> Answer:
+async def place(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
     """Any order."""
     return await _place(asked, read_body(asked.body, Placement))
 
 
-async def place_stock(asked: Asked[NoQuery]) -> Answer:
+async def place_stock(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
     """An order for a stock, checked to be one."""
     wish = read_body(asked.body, Placement)
     if asset_kind(wish) != "stock":
@@ -104,7 +104,7 @@ async def place_stock(asked: Asked[NoQuery]) -> Answer:
     return await _place(asked, wish)
 
 
-async def place_option(asked: Asked[NoQuery]) -> Answer:
+async def place_option(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
     """An order for an option or several, checked to be one."""
     wish = read_body(asked.body, Placement)
     if asset_kind(wish) not in ("option", "mleg"):
@@ -112,17 +112,17 @@ async def place_option(asked: Asked[NoQuery]) -> Answer:
     return await _place(asked, wish)
 
 
-async def buy(asked: Asked[QuickOrder]) -> Answer:
+async def buy(asked: OrderRequestContext[QuickOrder]) -> ApiResponse:
     """Buy by quantity or amount."""
     return await _quick(asked, "buy")
 
 
-async def sell(asked: Asked[QuickOrder]) -> Answer:
+async def sell(asked: OrderRequestContext[QuickOrder]) -> ApiResponse:
     """Sell by quantity or amount."""
     return await _quick(asked, "sell")
 
 
-async def place_batch(asked: Asked[NoQuery]) -> Answer:
+async def place_batch(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
     """Many orders at once; one's failure is its own."""
     raws = _batch(asked.body)
     if not 0 < len(raws) <= BATCH_MOST:
@@ -133,23 +133,23 @@ async def place_batch(asked: Asked[NoQuery]) -> Answer:
     return json_answer(items, 200 if all(item.status == 200 for item in items) else 207)
 
 
-async def replace(asked: Asked[AccountQuery]) -> Answer:
+async def replace(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
     """Replace an order; the answer is its successor."""
-    changes = read_body(asked.body, Changes)
+    changes = read_body(asked.body, OrderChanges)
     label, order_id = _find(asked)
     placed = await asked.trading.gateway.replace(label, order_id, changes, asked.who, key=asked.key)
     return placed_answer(asked, placed)
 
 
-async def cancel(asked: Asked[AccountQuery]) -> Answer:
+async def cancel(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
     """Cancel an order."""
     label, order_id = _find(asked)
     await asked.trading.gateway.cancel(label, order_id, asked.who)
     headers = {"Cache-Control": "no-store", "X-Realtime-Account": label}
-    return Answer(status=204, headers=headers)
+    return ApiResponse(status=204, headers=headers)
 
 
-async def cancel_all(asked: Asked[AccountsQuery]) -> Answer:
+async def cancel_all(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
     """Cancel every open order of some accounts, or of all."""
     labels = chosen(asked, asked.query.account_id)
     items = await asked.trading.gateway.cancel_all(labels, asked.who)
@@ -160,7 +160,7 @@ async def cancel_all(asked: Asked[AccountsQuery]) -> Answer:
     return json_answer(told, 207)
 
 
-def chosen(asked: Asked[AccountsQuery], labels: tuple[str, ...] | None) -> list[str]:
+def chosen(asked: OrderRequestContext[AccountsQuery], labels: tuple[str, ...] | None) -> list[str]:
     """The accounts that are named, or all that they may use."""
     seen = [label for label in asked.trading.labels if asked.who.may_use(label)]
     for label in labels or ():
@@ -169,12 +169,12 @@ def chosen(asked: Asked[AccountsQuery], labels: tuple[str, ...] | None) -> list[
     return list(dict.fromkeys(labels)) if labels else seen
 
 
-async def _place(asked: Asked[NoQuery], wish: Placement) -> Answer:
+async def _place(asked: OrderRequestContext[NoQuery], wish: Placement) -> ApiResponse:
     placed = await asked.trading.gateway.place(wish, asked.who, key=asked.key)
     return placed_answer(asked, placed)
 
 
-async def _quick(asked: Asked[QuickOrder], side: str) -> Answer:
+async def _quick(asked: OrderRequestContext[QuickOrder], side: str) -> ApiResponse:
     given = {
         name: value
         for name, value in structs.asdict(asked.query).items()
@@ -213,7 +213,9 @@ def _read(raw: Raw) -> Placement | Declined:
 
 
 def _item(
-    asked: Asked[NoQuery], wish: Placement | Declined, outcome: Placed | Declined | Unresolved
+    asked: OrderRequestContext[NoQuery],
+    wish: Placement | Declined,
+    outcome: Placed | Declined | Unresolved,
 ) -> BatchItem:
     if isinstance(outcome, Placed):
         origin = asked.trading.gateway.origin(outcome.account_id, outcome.order)
@@ -238,7 +240,7 @@ def _item(
     )
 
 
-def _find(asked: Asked[AccountQuery]) -> tuple[str, str]:
+def _find(asked: OrderRequestContext[AccountQuery]) -> tuple[str, str]:
     """The account of an order: the one that is named, or the one that has it."""
     order_id, label = asked.parts["order_id"].lower(), asked.query.account_id
     if label is not None:

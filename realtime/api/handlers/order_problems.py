@@ -7,51 +7,61 @@ its own words stand beside ours in `alpaca`: a number and a sentence in Alpaca's
 import math
 from collections.abc import Mapping
 
-from realtime.api.problems import Kind, Problem
+from realtime.api.problems import Problem, ProblemType
 from realtime.orders.errors import Declined, Unresolved
 
 AGAIN = "change the order, or the configuration"
 
-ORDER_KINDS: Mapping[str, Kind] = {
-    "account_required": Kind(
+ORDER_KINDS: Mapping[str, ProblemType] = {
+    "account_required": ProblemType(
         400, "Which account is meant is not said", "name one by account_id, or give a strategy"
     ),
-    "confirm_required": Kind(
+    "confirm_required": ProblemType(
         400, "This closes everything, everywhere", "say confirm=true if that is what you want"
     ),
-    "trading_not_permitted": Kind(403, "You may read, not trade", "ask for the permission trading"),
-    "trading_disabled": Kind(403, "Trading is switched off here", "see [orders] in accounts.toml"),
-    "guard_notional": Kind(403, "The order is worth more than one may be", AGAIN),
-    "guard_symbol": Kind(403, "This symbol may not be traded here", AGAIN),
-    "guard_side": Kind(403, "This side may not be traded here", AGAIN),
-    "broker_forbids": Kind(403, "The broker does not allow it", "see the broker's message"),
-    "broker_knows_not": Kind(404, "The broker knows no such thing", "see the broker's message"),
-    "unknown_order": Kind(
+    "trading_not_permitted": ProblemType(
+        403, "You may read, not trade", "ask for the permission trading"
+    ),
+    "trading_disabled": ProblemType(
+        403, "Trading is switched off here", "see [orders] in accounts.toml"
+    ),
+    "guard_notional": ProblemType(403, "The order is worth more than one may be", AGAIN),
+    "guard_symbol": ProblemType(403, "This symbol may not be traded here", AGAIN),
+    "guard_side": ProblemType(403, "This side may not be traded here", AGAIN),
+    "broker_forbids": ProblemType(403, "The broker does not allow it", "see the broker's message"),
+    "broker_knows_not": ProblemType(
+        404, "The broker knows no such thing", "see the broker's message"
+    ),
+    "unknown_order": ProblemType(
         404, "No account has this order", "give account_id, or its client_order_id"
     ),
-    "account_not_live": Kind(
+    "account_not_live": ProblemType(
         409, "What the account holds is not known for sure", "wait, or say force"
     ),
-    "position_unsettled": Kind(
+    "position_unsettled": ProblemType(
         409, "How much is held is not known for sure", "ask again after Retry-After"
     ),
-    "invalid_order": Kind(422, "No broker would take this order", "correct the field named"),
-    "broker_refuses": Kind(422, "The broker refused it", "see the broker's message"),
-    "orders_halted": Kind(423, "The kill switch is on", "POST /orders/resume"),
-    "account_closing": Kind(
+    "invalid_order": ProblemType(422, "No broker would take this order", "correct the field named"),
+    "broker_refuses": ProblemType(422, "The broker refused it", "see the broker's message"),
+    "orders_halted": ProblemType(423, "The kill switch is on", "POST /orders/resume"),
+    "account_closing": ProblemType(
         423, "The account is being closed", "wait until it is flat, or DELETE /orders/closing"
     ),
-    "guard_rate": Kind(429, "Too many orders in a minute", "ask again after Retry-After"),
-    "budget_spent": Kind(429, "The account's requests are spent", "ask again after Retry-After"),
-    "rate_limited": Kind(
+    "guard_rate": ProblemType(429, "Too many orders in a minute", "ask again after Retry-After"),
+    "budget_spent": ProblemType(
+        429, "The account's requests are spent", "ask again after Retry-After"
+    ),
+    "rate_limited": ProblemType(
         429, "The broker says: not so fast", "another program may use this account; wait"
     ),
-    "broker_unreachable": Kind(503, "The broker cannot be reached", "nothing was sent: try again"),
-    "no_account": Kind(503, "No account can take this order now", "GET /realtime/status"),
-    "journal_unwritable": Kind(
+    "broker_unreachable": ProblemType(
+        503, "The broker cannot be reached", "nothing was sent: try again"
+    ),
+    "no_account": ProblemType(503, "No account can take this order now", "GET /realtime/status"),
+    "journal_unwritable": ProblemType(
         503, "The audit log cannot be written", "make room; nothing is sent without it"
     ),
-    "order_unknown": Kind(
+    "order_unknown": ProblemType(
         504,
         "Nobody knows whether the broker took it",
         "ask GET /orders/by_client_order_id, or send the same call again: never two orders come"

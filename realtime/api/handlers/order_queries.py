@@ -8,21 +8,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from realtime.api.context import Call
+from realtime.api.context import RequestContext
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.handlers.account import answer_account, answer_positions, unread
 from realtime.api.handlers.order_context import (
     AccountQuery,
-    Asked,
     Label,
     Labels,
+    OrderRequestContext,
     RoutingQuery,
     json_answer,
     order_bytes,
 )
 from realtime.api.handlers.order_placement import unknown_order
 from realtime.api.parameters import NoQuery
-from realtime.api.responses import JSON, Answer
+from realtime.api.responses import JSON, ApiResponse
 from realtime.core.model import Order, OrderId
 from realtime.orders.results import Origin
 from realtime.orders.routing import Candidate, choose
@@ -37,7 +37,7 @@ Found = tuple[str, str, str, Order]
 """When it was submitted, its id, whose it is, the order."""
 
 
-class FoundOrdersQuery(Struct, frozen=True, kw_only=True):
+class OrdersQuery(Struct, frozen=True, kw_only=True):
     """Which orders."""
 
     account_id: Annotated[
@@ -68,7 +68,7 @@ class BudgetQuery(Struct, frozen=True, kw_only=True):
     """Nothing to say."""
 
 
-async def find_orders(asked: Asked[FoundOrdersQuery]) -> Answer:
+async def find_orders(asked: OrderRequestContext[OrdersQuery]) -> ApiResponse:
     """Orders of some accounts, newest first, each with its account and origin."""
     query, desk, gateway = asked.query, asked.desk, asked.trading.gateway
     records = [desk.record(label) for label in query.account_id or ()] or list(desk.store)
@@ -85,12 +85,12 @@ async def find_orders(asked: Asked[FoundOrdersQuery]) -> Answer:
         "X-Total-Count": str(total),
         "X-Realtime-Stale": "true" if any(r.link.is_stale for r in records) else "false",
     }
-    return Answer(body=b"[" + body + b"]", headers=headers)
+    return ApiResponse(body=b"[" + body + b"]", headers=headers)
 
 
 async def _newest(
     records: Sequence[Record],
-    query: FoundOrdersQuery,
+    query: OrdersQuery,
     origin: Callable[[str, Order], Origin],
 ) -> tuple[list[Found], int]:
     """The newest orders that fit, and how many fit; others get their turn meanwhile."""
@@ -122,7 +122,7 @@ def _when(order: Order) -> str:
     return (at[:-1] if "." in at else at[:-1] + ".").ljust(NANO_LENGTH, "0")
 
 
-async def find_order(asked: Asked[AccountQuery]) -> Answer:
+async def find_order(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
     """One order by the broker's id, from memory."""
     order_id = asked.parts["order_id"].lower()
     for record in _records(asked, asked.query.account_id):
@@ -132,7 +132,7 @@ async def find_order(asked: Asked[AccountQuery]) -> Answer:
     raise unknown_order(order_id)
 
 
-async def find_by_client_order_id(asked: Asked[ClientOrderQuery]) -> Answer:
+async def find_by_client_order_id(asked: OrderRequestContext[ClientOrderQuery]) -> ApiResponse:
     """One order by our own id: from memory, else the broker is asked."""
     query = asked.query
     records = _records(asked, query.account_id)
@@ -147,21 +147,21 @@ async def find_by_client_order_id(asked: Asked[ClientOrderQuery]) -> Answer:
     raise unknown_order(query.client_order_id)
 
 
-async def account(asked: Asked[RoutingQuery]) -> Answer:
+async def account(asked: OrderRequestContext[RoutingQuery]) -> ApiResponse:
     """One account's figures, by name or by the words of routing."""
     label = _routed(asked)
-    answer = answer_account(asked.desk, Call(account_id=label), NoQuery())
+    answer = answer_account(asked.desk, RequestContext(account_id=label), NoQuery())
     return _named(answer, label)
 
 
-async def positions(asked: Asked[RoutingQuery]) -> Answer:
+async def positions(asked: OrderRequestContext[RoutingQuery]) -> ApiResponse:
     """One account's positions, by name or by the words of routing."""
     label = _routed(asked)
-    answer = answer_positions(asked.desk, Call(account_id=label), PositionsQuery())
+    answer = answer_positions(asked.desk, RequestContext(account_id=label), PositionsQuery())
     return _named(answer, label)
 
 
-async def budget(asked: Asked[BudgetQuery]) -> Answer:
+async def budget(asked: OrderRequestContext[BudgetQuery]) -> ApiResponse:
     """What is left of an account's requests to the broker, and who spent them."""
     label = asked.parts["account_id"]
     record = asked.desk.record(label)
@@ -171,7 +171,7 @@ async def budget(asked: Asked[BudgetQuery]) -> Answer:
     return json_answer(document)
 
 
-def _fits(order: Order, query: FoundOrdersQuery) -> bool:
+def _fits(order: Order, query: OrdersQuery) -> bool:
     return (
         (query.status == "all" or (query.status == "closed") == order.is_closed)
         and (query.symbol is None or order.symbol == query.symbol)
@@ -180,20 +180,23 @@ def _fits(order: Order, query: FoundOrdersQuery) -> bool:
 
 
 def _records(
-    asked: Asked[AccountQuery] | Asked[ClientOrderQuery], label: str | None
+    asked: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
+    label: str | None,
 ) -> list[Record]:
     return list(asked.desk.store) if label is None else [asked.desk.record(label)]
 
 
 def _order(
-    asked: Asked[AccountQuery] | Asked[ClientOrderQuery], label: str, order: Order
-) -> Answer:
+    asked: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
+    label: str,
+    order: Order,
+) -> ApiResponse:
     body = order_bytes(label, order, asked.trading.gateway.origin(label, order))
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache", "X-Realtime-Account": label}
-    return Answer(body=body, headers=headers)
+    return ApiResponse(body=body, headers=headers)
 
 
-def _routed(asked: Asked[RoutingQuery]) -> str:
+def _routed(asked: OrderRequestContext[RoutingQuery]) -> str:
     """Reading needs no permission to trade, and an account that is not live may be read."""
     if asked.query.account_id is not None:
         return asked.desk.record(asked.query.account_id).profile.label
@@ -212,8 +215,8 @@ def _routed(asked: Asked[RoutingQuery]) -> str:
     return choose(asked.query, candidates, asked.who, turn=0, draw=0.5).account_id
 
 
-def _named(answer: Answer, label: str) -> Answer:
-    return Answer(
+def _named(answer: ApiResponse, label: str) -> ApiResponse:
+    return ApiResponse(
         status=answer.status,
         body=answer.body,
         headers={**answer.headers, "X-Realtime-Account": label},

@@ -4,13 +4,13 @@ from typing import Literal
 
 from msgspec import Struct, to_builtins
 
-from realtime.api.context import Call, Desk
+from realtime.api.context import ApiContext, RequestContext
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import HealthQuery, health
 from realtime.api.handlers.account import SOON_S
 from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem
-from realtime.api.responses import JSON, Answer
+from realtime.api.responses import JSON, ApiResponse
 
 HEADERS = {"Content-Type": JSON, "Cache-Control": "no-store"}
 
@@ -21,7 +21,7 @@ class Probe(Struct, frozen=True):
     status: Literal["alive", "ready"]
 
 
-def answer_health(desk: Desk, _: Call, query: HealthQuery) -> Answer:
+def answer_health(desk: ApiContext, _: RequestContext, query: HealthQuery) -> ApiResponse:
     """The farm's health. With `strict`, anything but `ok` is 503 and carries the document."""
     census, is_ready = desk.census()
     document = health(
@@ -38,15 +38,15 @@ def answer_health(desk: Desk, _: Call, query: HealthQuery) -> Answer:
             headers={"Retry-After": str(SOON_S)},
             members={"health": to_builtins(document)},
         )
-    return Answer(body=ENCODER.encode(document), headers=HEADERS)
+    return ApiResponse(body=ENCODER.encode(document), headers=HEADERS)
 
 
-def answer_livez(desk: Desk, call: Call, _: NoQuery) -> Answer:
+def answer_livez(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
     """The event loop turns: that is all this says."""
-    return Answer(body=ENCODER.encode(Probe("alive")), headers=HEADERS)
+    return ApiResponse(body=ENCODER.encode(Probe("alive")), headers=HEADERS)
 
 
-def answer_readyz(desk: Desk, call: Call, _: NoQuery) -> Answer:
+def answer_readyz(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
     """Every enabled account has been tried once: read, or failed with a reason to show."""
     census, is_ready = desk.census()
     if not is_ready:
@@ -55,4 +55,4 @@ def answer_readyz(desk: Desk, call: Call, _: NoQuery) -> Answer:
             f"{census.enabled - census.untried} of {census.enabled} accounts loaded",
             headers={"Retry-After": str(SOON_S)},
         )
-    return Answer(body=ENCODER.encode(Probe("ready")), headers=HEADERS)
+    return ApiResponse(body=ENCODER.encode(Probe("ready")), headers=HEADERS)

@@ -5,20 +5,20 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 from aiohttp import web
 
-from realtime.api.events.broadcaster import Broadcast
+from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.runner import PLANS
 from realtime.api.problems import Problem
-from realtime.api.responses import JSON, Answer, response
+from realtime.api.responses import JSON, ApiResponse, response
 from realtime.api.security.authenticator import Access
-from realtime.config.settings_diff import Changes
+from realtime.config.settings_diff import SettingsDiff
 from realtime.errors import ConfigError
 
 PATH = "/admin/reload"
 
-BROADCAST = web.AppKey("broadcast", Broadcast)
+BROADCAST = web.AppKey("broadcast", Broadcaster)
 """Where an application keeps who is pushed to."""
 
-Reload = Callable[[], Awaitable[Changes]]
+Reload = Callable[[], Awaitable[SettingsDiff]]
 """Raises ConfigError, and then nothing has changed."""
 
 _encode = msgspec.json.Encoder().encode
@@ -33,7 +33,7 @@ def add_reload(app: web.Application, reload: Reload, prefixes: Iterable[str]) ->
         except ConfigError as error:
             raise Problem("config_refused", error.message, remedy=error.remedy or None) from None
         return response(
-            Answer(
+            ApiResponse(
                 body=_encode(changes), headers={"Content-Type": JSON, "Cache-Control": "no-store"}
             )
         )

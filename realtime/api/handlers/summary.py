@@ -1,19 +1,19 @@
 """The route of the farm's figures."""
 
-from realtime.api.context import Call, Desk
+from realtime.api.context import ApiContext, RequestContext
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import condition
 from realtime.api.documents.summary import summary
 from realtime.api.documents.timestamps import instant
 from realtime.api.parameters import NoQuery
-from realtime.api.responses import JSON, Answer, is_match
+from realtime.api.responses import JSON, ApiResponse, is_match
 
 
-def answer_summary(desk: Desk, call: Call, _: NoQuery) -> Answer:
+def answer_summary(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
     """The farm in a handful of figures."""
     headers = desk.farm_freshness()
     if is_match(call.if_none_match, headers["ETag"]):
-        return Answer(status=304, headers=headers)
+        return ApiResponse(status=304, headers=headers)
     census, is_ready = desk.census()
     document = summary(
         desk.lists.account_rows(desk.store),
@@ -23,4 +23,4 @@ def answer_summary(desk: Desk, call: Call, _: NoQuery) -> Answer:
         live=census.connected,
         stale=census.stale,
     )
-    return Answer(body=ENCODER.encode(document), headers={**headers, "Content-Type": JSON})
+    return ApiResponse(body=ENCODER.encode(document), headers={**headers, "Content-Type": JSON})

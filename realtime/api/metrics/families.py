@@ -16,7 +16,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from realtime.api.documents.health import Census, take_census
+from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.status import count_states
 from realtime.api.metrics.sources import Sources
 from realtime.store.store import Record
@@ -76,7 +76,7 @@ def _accounts(sources: Sources) -> Iterator[Metric]:
     for state, count in count_states(sources.store).items():
         states.add_metric([state], count)
     yield states
-    census: Census = take_census(sources.store)
+    census: FleetCounts = count_fleet(sources.store)
     yield GaugeMetricFamily(
         "realtime_accounts_stale", "Enabled accounts that may be behind the broker", census.stale
     )

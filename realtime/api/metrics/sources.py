@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from realtime.api.events.broadcaster import Broadcast
-from realtime.api.security.client_limits import Crowd
+from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.security.client_limits import ConnectionLimiter
 from realtime.store.store import Store
-from realtime.telemetry.loop_monitor import Pulse
-from realtime.telemetry.request_stats import Requests
+from realtime.telemetry.loop_monitor import LoopMonitor
+from realtime.telemetry.request_stats import RequestStats
 
 
 class Composed(Struct, frozen=True, kw_only=True):
@@ -34,10 +34,10 @@ class Sources(Struct, frozen=True, kw_only=True):
     """All of it."""
 
     store: Store
-    requests: Requests
-    pulse: Pulse
-    crowd: Crowd
-    broadcast: Broadcast
+    requests: RequestStats
+    pulse: LoopMonitor
+    crowd: ConnectionLimiter
+    broadcast: Broadcaster
     composed: Composed
     clock: Callable[[], float]
     """Epoch seconds."""

@@ -2,10 +2,10 @@
 
 from realtime.api.openapi.operations import Operation
 from realtime.api.parameters import NoQuery
-from realtime.config.settings_diff import Changes
+from realtime.config.settings_diff import SettingsDiff
 
 
-class Reloaded(Changes, frozen=True, kw_only=True):
+class Reloaded(SettingsDiff, frozen=True, kw_only=True):
     """Labels by what became of them; every other account has noticed nothing."""
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from realtime.api.openapi.operations import Operation
-from realtime.api.problems import KINDS, Kind
+from realtime.api.problems import KINDS, ProblemType
 
 VERSION = "3.1.0"
 REFERENCE = "#/components/schemas/{name}"
@@ -55,7 +55,7 @@ def describe(
     *,
     version: str,
     servers: Iterable[str],
-    kinds: Mapping[str, Kind] = KINDS,
+    kinds: Mapping[str, ProblemType] = KINDS,
 ) -> Json:
     """The document. `servers` are the prefixes under which every path stands."""
     schemas = _Schemas(operations)
@@ -116,7 +116,7 @@ def _anything(_: type) -> Json:
 
 
 def _operation(
-    operation: Operation, path: str, schemas: _Schemas, kinds: Mapping[str, Kind]
+    operation: Operation, path: str, schemas: _Schemas, kinds: Mapping[str, ProblemType]
 ) -> Json:
     described: Json = {
         "operationId": _identifier(operation.method, path),
@@ -211,7 +211,7 @@ def _good(operation: Operation, schemas: _Schemas) -> Json:
     return responses
 
 
-def _bad(operation: Operation, schemas: _Schemas, kinds: Mapping[str, Kind]) -> Json:
+def _bad(operation: Operation, schemas: _Schemas, kinds: Mapping[str, ProblemType]) -> Json:
     codes = [*ON_EVERY_ROUTE, *(() if operation.is_open else BEHIND_TOKENS), *operation.problems]
     if operation.body is not None:
         codes += WITH_A_BODY

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from realtime.api.handlers.liquidation import ClosingDocument
+from realtime.api.handlers.liquidation import LiquidationDocument
 from realtime.api.handlers.order_placement import BatchItem
 from realtime.api.handlers.order_problems import ORDER_KINDS
 from realtime.api.openapi.operations import Method, Operation
 from realtime.api.order_routes import TRADE_ROUTES, CanceledItem, PlacedOrder, TradeRoute
-from realtime.api.problems import KINDS, Kind
+from realtime.api.problems import KINDS, ProblemType
 
-ALL_KINDS: Mapping[str, Kind] = {**KINDS, **ORDER_KINDS}
+ALL_KINDS: Mapping[str, ProblemType] = {**KINDS, **ORDER_KINDS}
 """Every problem that any route answers."""
 
 
@@ -41,5 +41,5 @@ def _statuses(route: TradeRoute[Any]) -> tuple[int, ...]:
         return (207,)
     if route.document == list[BatchItem]:
         return (200, 207)
-    closes = route.document is ClosingDocument and route.paths[0].startswith("/positions")
+    closes = route.document is LiquidationDocument and route.paths[0].startswith("/positions")
     return (200, 202) if closes else (200,)

@@ -13,7 +13,7 @@ from aiohttp.web_request import BaseRequest
 from msgspec import Struct
 
 from realtime.api.problems import Problem
-from realtime.api.security.client_limits import Meter
+from realtime.api.security.client_limits import TokenRateLimiter
 from realtime.auth.errors import TokenRefused
 from realtime.auth.principal import ANYBODY, NOBODY, Permission, Principal
 from realtime.auth.verifier import Verifier
@@ -46,12 +46,12 @@ class AccessRules(Struct, frozen=True, kw_only=True):
     """Of one token; None: any number."""
 
 
-class Doorkeeper:
+class Authenticator:
     """Lets requests in. `clock` gives epoch seconds."""
 
     def __init__(self, rules: AccessRules, clock: Callable[[], float]) -> None:
         self.rules = rules
-        self.meter = Meter(rules.requests_per_s, clock)
+        self.meter = TokenRateLimiter(rules.requests_per_s, clock)
         self.on_unknown_key: Callable[[], None] = lambda: None
         """Called when a token names a key that the issuer may have made since we last asked."""
         self._clock = clock
@@ -114,7 +114,7 @@ def _permission(access: Access) -> Permission | None:
             return permission
 
 
-DOORKEEPER = web.AppKey("doorkeeper", Doorkeeper)
+DOORKEEPER = web.AppKey("doorkeeper", Authenticator)
 """Where an application keeps who lets requests in."""
 
 

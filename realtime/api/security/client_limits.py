@@ -26,7 +26,7 @@ ROUNDING_S = 1e-6
 """Epoch seconds are exact to a quarter of a microsecond."""
 
 
-class Meter:
+class TokenRateLimiter:
     """Lets each token ask so often a second, with a second's worth at once. None: any number."""
 
     def __init__(self, per_s: int | None, clock: Callable[[], float]) -> None:
@@ -52,7 +52,7 @@ class Meter:
         return True
 
 
-class Addresses:
+class ConnectionCounter:
     """Open connections by the address they come from; this machine's own are not counted, since
     a proxy here speaks for everybody."""
 
@@ -88,7 +88,7 @@ class Addresses:
             return True  # no internet address: a socket of this machine
 
 
-class Watched(Protocol):
+class LimitedConnection(Protocol):
     """A connection as the sweep sees it."""
 
     @property
@@ -100,22 +100,22 @@ class Watched(Protocol):
         """End it, without a word that nobody would read."""
 
 
-class Crowd:
+class ConnectionLimiter:
     """Everybody who is connected to one server."""
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: ConnectionCounter) -> None:
         self.addresses = addresses
-        self.everybody: Callable[[], Iterable[Watched]] = list
+        self.everybody: Callable[[], Iterable[LimitedConnection]] = list
         self.cut = 0
         """Connections that were ended for being slow."""
 
     async def sweep(self) -> None:
         """Cut those who do not go on, until cancelled."""
         loop = asyncio.get_running_loop()
-        owing: dict[Watched, tuple[tuple[str, int, int], float]] = {}
+        owing: dict[LimitedConnection, tuple[tuple[str, int, int], float]] = {}
         while True:
             await asyncio.sleep(SWEEP_S)
-            now, still = loop.time(), dict[Watched, tuple[tuple[str, int, int], float]]()
+            now, still = loop.time(), dict[LimitedConnection, tuple[tuple[str, int, int], float]]()
             for connection in list(self.everybody()):
                 owed = connection.waits_for
                 if owed is None:

@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from realtime.api.problems import Problem
-from realtime.api.security.authenticator import PRINCIPAL, Access, Doorkeeper
-from realtime.api.security.origins import Names, check_names
+from realtime.api.security.authenticator import PRINCIPAL, Access, Authenticator
+from realtime.api.security.origins import AllowedNames, check_names
 
 BODY_MOST = 1024 * 1024
 """No route reads a body larger than this: a batch of 2000 orders. Others are hundreds of bytes."""
@@ -21,7 +21,9 @@ BODY_WITHIN_S = 10.0
 """Who takes longer to send it means to hold the connection."""
 
 
-def make_guard(doorkeeper: Doorkeeper, names: Names, table: Mapping[str, Access]) -> Middleware:
+def make_guard(
+    doorkeeper: Authenticator, names: AllowedNames, table: Mapping[str, Access]
+) -> Middleware:
     """The middleware. `table`: path as the router names it → what it wants."""
 
     @web.middleware

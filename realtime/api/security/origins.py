@@ -18,7 +18,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 section 9.2.1)."""
 
 
-class Names(Struct, frozen=True, kw_only=True):
+class AllowedNames(Struct, frozen=True, kw_only=True):
     """`hosts`: names we answer to, beside addresses and `localhost`; None: any. `pages`: origins
     whose pages may act."""
 
@@ -26,7 +26,7 @@ class Names(Struct, frozen=True, kw_only=True):
     pages: frozenset[str] = frozenset()
 
 
-def check_names(request: BaseRequest, names: Names) -> None:
+def check_names(request: BaseRequest, names: AllowedNames) -> None:
     """Raise the problems `wrong_host` and `cross_origin`."""
     if names.hosts is not None:
         _check_host(request.headers.getall("Host", []), names.hosts)

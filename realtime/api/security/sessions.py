@@ -15,8 +15,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime.api.problems import Problem
-from realtime.api.responses import JSON, Answer, response
-from realtime.api.security.authenticator import COOKIE, Access, Doorkeeper, token_of
+from realtime.api.responses import JSON, ApiResponse, response
+from realtime.api.security.authenticator import COOKIE, Access, Authenticator, token_of
 from realtime.auth.principal import Permission, Principal
 
 LINK_S = 60.0
@@ -44,14 +44,14 @@ class SessionDocument(Struct, frozen=True, kw_only=True):
     """Epoch seconds."""
 
 
-class LinkDocument(Struct, frozen=True):
+class SignInLinkDocument(Struct, frozen=True):
     """A path that lets a browser in, once."""
 
     path: str
     valid_s: float
 
 
-class Links:
+class SignInLinks:
     """code → the token that it stands for. `clock` gives epoch seconds."""
 
     def __init__(self, clock: Callable[[], float], make_code: Callable[[], str]) -> None:
@@ -77,11 +77,11 @@ class Sessions:
     """The routes. They are there where tokens are wanted."""
 
     def __init__(
-        self, doorkeeper: Doorkeeper, clock: Callable[[], float], make_code: Callable[[], str]
+        self, doorkeeper: Authenticator, clock: Callable[[], float], make_code: Callable[[], str]
     ) -> None:
         self._doorkeeper = doorkeeper
         self._clock = clock
-        self._links = Links(clock, make_code)
+        self._links = SignInLinks(clock, make_code)
 
     def add(self, app: web.Application, prefixes: Iterable[str]) -> None:
         """Add them to an application."""
@@ -105,15 +105,15 @@ class Sessions:
 
     async def end(self, request: web.Request) -> web.StreamResponse:
         """Take the cookie back."""
-        answer = response(Answer(status=204, headers={"Cache-Control": "no-store"}))
+        answer = response(ApiResponse(status=204, headers={"Cache-Control": "no-store"}))
         answer.headers["Set-Cookie"] = _cookie("", 0, request)
         return answer
 
     async def make_link(self, request: web.Request) -> web.StreamResponse:
         """A link that lets a browser in with the token of the request."""
         code = self._links.make(token_of(request))
-        document = LinkDocument(LINK.replace("{code}", code), LINK_S)
-        return response(Answer(body=_encode(document), headers=_HEADERS))
+        document = SignInLinkDocument(LINK.replace("{code}", code), LINK_S)
+        return response(ApiResponse(body=_encode(document), headers=_HEADERS))
 
     async def follow_link(self, request: web.Request) -> web.StreamResponse:
         """Let a browser in, and send it to the page."""
@@ -124,7 +124,7 @@ class Sessions:
         if token is None:
             raise Problem("link_used", "the link was followed before, or is older than a minute")
         answer = response(
-            Answer(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
+            ApiResponse(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
         )
         self._give(answer, request, token, self._doorkeeper.believe(token))
         return answer
@@ -150,7 +150,7 @@ def _told(principal: Principal) -> web.Response:
         permissions=sorted(principal.permissions),
         until=principal.until,
     )
-    return response(Answer(body=_encode(document), headers=_HEADERS))
+    return response(ApiResponse(body=_encode(document), headers=_HEADERS))
 
 
 def _cookie(token: str, left_s: int, request: web.Request) -> str:

@@ -51,10 +51,10 @@ def command(
     if port == sim_port != 0:
         raise click.UsageError("--port and --sim-port must differ")
     # `--help` must not pay for what only the command itself needs.
-    from realtime.cli.demo.demo import Wishes, demonstrate  # noqa: PLC0415 - as above
-    from realtime.cli.printer import Voice  # noqa: PLC0415 - as above
+    from realtime.cli.demo.demo import DemoOptions, demonstrate  # noqa: PLC0415 - as above
+    from realtime.cli.printer import Printer  # noqa: PLC0415 - as above
 
-    wishes = Wishes(
+    wishes = DemoOptions(
         accounts=accounts,
         seed=seed,
         port=port,
@@ -63,4 +63,4 @@ def command(
         has_chaos=not no_chaos,
         duration_s=duration,
     )
-    return FINE if demonstrate(wishes, Voice(sys.stdout).say) else FAILED
+    return FINE if demonstrate(wishes, Printer(sys.stdout).say) else FAILED

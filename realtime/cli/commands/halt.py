@@ -18,7 +18,7 @@ def command(*, account: str | None, reason: str, is_resume: bool, config: Path |
     A running daemon (REALTIME_URL) is told. Where none answers, the audit log of accounts.toml is:
     every start from then on is halted.
     """
-    from realtime.cli.client import Daemon  # noqa: PLC0415 - as `run`
+    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - as `run`
     from realtime.cli.confirmation import run_with_accounts  # noqa: PLC0415 - as above
     from realtime.errors import LinkError  # noqa: PLC0415 - as above
 
@@ -27,7 +27,7 @@ def command(*, account: str | None, reason: str, is_resume: bool, config: Path |
     query = urlencode({name: value for name, value in said.items() if value})
     whom = account or "everybody"
     try:
-        Daemon().tell(f"/orders/{word}?{query}", dict)
+        DaemonClient().tell(f"/orders/{word}?{query}", dict)
     except LinkError as error:
         if "no daemon" not in error.message:
             raise

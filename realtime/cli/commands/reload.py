@@ -14,10 +14,10 @@ def command() -> None:
     The daemon is at REALTIME_URL (http://127.0.0.1:8090); REALTIME_TOKEN is sent if set.
     """
     # `--help` must not pay for what only the command itself needs.
-    from realtime.cli.client import Daemon  # noqa: PLC0415 - as above
-    from realtime.config.settings_diff import Changes  # noqa: PLC0415 - as above
+    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - as above
+    from realtime.config.settings_diff import SettingsDiff  # noqa: PLC0415 - as above
 
-    changes = Daemon().tell("/admin/reload", Changes)
+    changes = DaemonClient().tell("/admin/reload", SettingsDiff)
     for how in CHANGED:
         if labels := getattr(changes, how):
             click.echo(f"{how:10} {' '.join(labels)}")

@@ -16,15 +16,15 @@ def command(*, show_all: bool, quiet: bool) -> int:
     Exit code: 0 all is well, 1 some accounts are not, 3 no daemon answers.
     """
     # `--help` must not pay for what only the command itself needs.
-    from realtime.cli.client import Daemon  # noqa: PLC0415 - as above
+    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - as above
     from realtime.cli.fleet_status import Health, read_standing  # noqa: PLC0415 - as above
 
     if quiet:
         try:
-            return _code(Daemon().ask("/health", Health).status)
+            return _code(DaemonClient().ask("/health", Health).status)
         except RealtimeError as error:
             return exit_code(error)
-    standing = read_standing(Daemon())
+    standing = read_standing(DaemonClient())
 
     from realtime.cli.status_format import show  # noqa: PLC0415 - rich, only for a table
 

@@ -24,12 +24,12 @@ def command(*, account: str | None, most: int | None) -> int:
     from shutil import get_terminal_size  # noqa: PLC0415 - as above
     from sys import stdout  # noqa: PLC0415 - as above
 
-    from realtime.cli.client import Daemon  # noqa: PLC0415 - as above
+    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - as above
     from realtime.cli.event_format import WIDTH, line, told  # noqa: PLC0415 - as above
 
     width = get_terminal_size().columns if stdout.isatty() else WIDTH
     try:
-        for now, sentence in islice(told(Daemon(), account), most):
+        for now, sentence in islice(told(DaemonClient(), account), most):
             click.echo(click.style(line(sentence, now, width), fg=COLOURS.get(sentence.tone)))
     except KeyboardInterrupt:
         pass  # the usual end

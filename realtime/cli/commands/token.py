@@ -81,8 +81,8 @@ def command(
 
 def _link(token: str) -> str:
     """A link of the running daemon."""
-    from realtime.cli.client import Daemon  # noqa: PLC0415 - only this needs a daemon
+    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - only this needs a daemon
     from realtime.cli.session_link import SessionLink  # noqa: PLC0415 - as above
 
-    daemon = Daemon({**os.environ, "REALTIME_TOKEN": token})
+    daemon = DaemonClient({**os.environ, "REALTIME_TOKEN": token})
     return daemon.url + daemon.tell("/session/links", SessionLink).path

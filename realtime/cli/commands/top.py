@@ -17,22 +17,22 @@ def command() -> int:
     Exit code: 0 quit, 2 no terminal or no textual, 3 no daemon answers.
     """
     # `--help` must not pay for what only the command itself needs.
-    from realtime.cli.client import Daemon  # noqa: PLC0415 - as above
+    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - as above
     from realtime.cli.fleet_status import Health  # noqa: PLC0415 - as above
 
     try:
-        from realtime.cli.top.fleet_screen import Top  # noqa: PLC0415 - as above
+        from realtime.cli.top.fleet_screen import TopApp  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         if error.name is None or not error.name.startswith("textual"):
             raise
         raise ConfigError(
             "realtime top needs textual", remedy="pip install 'realtime[top]', or scripts/setup top"
         ) from error
-    daemon = Daemon()
+    daemon = DaemonClient()
     daemon.ask("/health", Health)  # a missing daemon is told before the screen is taken
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("realtime top needs a terminal", remedy="realtime status --all")
-    app = Top(daemon)
+    app = TopApp(daemon)
     app.run()
     if app.failure is not None:
         raise app.failure

@@ -11,7 +11,7 @@ SHOW_S = 60.0
 Fault = Mapping[str, object]
 
 
-class Act(Struct, frozen=True):
+class ChaosStep(Struct, frozen=True):
     """What happens to one account, and when: seconds after everything is ready."""
 
     at_s: float
@@ -23,14 +23,14 @@ class Act(Struct, frozen=True):
 
 
 TIMETABLE = (
-    Act(20, 0, "chaos: cutting {}, and trading meanwhile", ({"kind": "cut"},), trades=3),
+    ChaosStep(20, 0, "chaos: cutting {}, and trading meanwhile", ({"kind": "cut"},), trades=3),
     # The way back is barred for a while: REST answers 429 to the first reading after the cut.
-    Act(35, 1, "chaos: 429 for {}", ({"kind": "rate_limited", "for_s": 15}, {"kind": "cut"})),
-    Act(45, 2, "chaos: {}'s key is refused", ({"kind": "key_revoked"},)),
+    ChaosStep(35, 1, "chaos: 429 for {}", ({"kind": "rate_limited", "for_s": 15}, {"kind": "cut"})),
+    ChaosStep(45, 2, "chaos: {}'s key is refused", ({"kind": "key_revoked"},)),
 )
 
 
-async def acts(labels: Sequence[str], pace: float) -> AsyncIterator[Act]:
+async def acts(labels: Sequence[str], pace: float) -> AsyncIterator[ChaosStep]:
     """Give each act at its time, for accounts that there are. At pace 1 it takes a minute."""
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -11,10 +11,10 @@ from msgspec import Struct
 from rich.console import Console
 
 from realtime.cli.demo.narrator import Narrator
-from realtime.cli.demo.scenario import Show, Stage
+from realtime.cli.demo.scenario import Scenario, ScenarioOptions
 from realtime.cli.demo.settings import settings_for
-from realtime.cli.demo.simulator_child import LOOPBACK, Order
-from realtime.cli.demo.simulator_process import Broker, broker
+from realtime.cli.demo.simulator_child import LOOPBACK, ChildOptions
+from realtime.cli.demo.simulator_process import SimulatorProcess, broker
 from realtime.cli.ports import must_be_free
 from realtime.cli.racing import first_of
 from realtime.cli.text_format import counted
@@ -27,7 +27,7 @@ from realtime.runtime.stop_signals import told_to_stop
 from realtime.simulator.roster import account_specs
 
 
-class Wishes(Struct, frozen=True, kw_only=True):
+class DemoOptions(Struct, frozen=True, kw_only=True):
     """What was asked for on the command line."""
 
     accounts: int
@@ -39,31 +39,31 @@ class Wishes(Struct, frozen=True, kw_only=True):
     duration_s: float | None
 
 
-def demonstrate(wishes: Wishes, say: Callable[[str], None]) -> bool:
+def demonstrate(wishes: DemoOptions, say: Callable[[str], None]) -> bool:
     """Run the demo to its end; says whether nothing was lost, as far as that was measured."""
     must_be_free(LOOPBACK, wishes.port, "--port")
     must_be_free(LOOPBACK, wishes.sim_port, "--sim-port")
     room = make_room(wishes.accounts)
     if room.is_short:
         say(f"only {room.limit} files may be open, {room.needed} may be needed; {room.remedy}")
-    return run_in_loop(Demonstration(wishes, say).run())
+    return run_in_loop(Demo(wishes, say).run())
 
 
-class Demonstration:
+class Demo:
     """One demo."""
 
-    def __init__(self, wishes: Wishes, say: Callable[[str], None]) -> None:
+    def __init__(self, wishes: DemoOptions, say: Callable[[str], None]) -> None:
         self._wishes = wishes
         self._say = say
         self._specs = account_specs(wishes.accounts)
         self._narrator = Narrator(say)
-        stage = Stage(
+        stage = ScenarioOptions(
             labels=[spec.label for spec in self._specs],
             activity=wishes.activity,
             has_chaos=wishes.has_chaos,
             duration_s=wishes.duration_s,
         )
-        self._show = Show(stage, say, self._narrator)
+        self._show = Scenario(stage, say, self._narrator)
 
     async def run(self) -> bool:
         """Show everything until the end or until told to stop; the last line is the summary."""
@@ -75,7 +75,7 @@ class Demonstration:
 
     async def _with_broker(self) -> None:
         wishes = self._wishes
-        order = Order(wishes.accounts, wishes.seed, wishes.sim_port, wishes.activity)
+        order = ChildOptions(wishes.accounts, wishes.seed, wishes.sim_port, wishes.activity)
         async with broker(order) as simulator:
             accounts = counted(wishes.accounts, "account")
             self._say(f"simulator on :{simulator.port}, {accounts}, seed {wishes.seed}")
@@ -83,7 +83,7 @@ class Demonstration:
             if failure is not None:
                 raise failure
 
-    async def _with_daemon(self, simulator: Broker) -> None:
+    async def _with_daemon(self, simulator: SimulatorProcess) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         settings = settings_for(self._specs, simulator.url, self._wishes.port)

@@ -10,8 +10,8 @@ from msgspec import Struct
 from realtime.cli.demo.chaos import SHOW_S, acts
 from realtime.cli.demo.comparison import compare
 from realtime.cli.demo.narrator import Narrator
-from realtime.cli.demo.simulator_control import BrokerControl, query_for_ever
-from realtime.cli.demo.statistics import Figures
+from realtime.cli.demo.simulator_control import SimulatorControl, query_for_ever
+from realtime.cli.demo.statistics import DemoStatistics
 from realtime.store.store import Store
 
 COMPARING_S = 3.0
@@ -21,7 +21,7 @@ DIFFERENCES_SHOWN = 10
 LABELS_SHOWN = 10
 
 
-class Stage(Struct, frozen=True, kw_only=True):
+class ScenarioOptions(Struct, frozen=True, kw_only=True):
     """Where it takes place."""
 
     labels: Sequence[str]
@@ -31,11 +31,13 @@ class Stage(Struct, frozen=True, kw_only=True):
     """Until when; None is until somebody ends it."""
 
 
-class Show:
+class Scenario:
     """One run of it."""
 
-    def __init__(self, stage: Stage, say: Callable[[str], None], narrator: Narrator) -> None:
-        self.figures = Figures(updates=narrator.lags)
+    def __init__(
+        self, stage: ScenarioOptions, say: Callable[[str], None], narrator: Narrator
+    ) -> None:
+        self.figures = DemoStatistics(updates=narrator.lags)
         self._stage = stage
         self._say = say
         self._narrator = narrator
@@ -50,7 +52,7 @@ class Show:
         mark_s = SHOW_S if duration_s is None else min(SHOW_S, duration_s)
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout) as http, asyncio.TaskGroup() as tasks:
-            control = BrokerControl(http, broker_url)
+            control = SimulatorControl(http, broker_url)
             if self._stage.has_chaos:
                 tasks.create_task(self._make_trouble(control, mark_s / SHOW_S), name="chaos")
             async with self._querying(http, daemon_url):
@@ -83,7 +85,7 @@ class Show:
             self._say(self.figures.summary(self._narrator.elapsed_s, events))
         self._summary_is_due = False
 
-    async def _make_trouble(self, control: BrokerControl, pace: float) -> None:
+    async def _make_trouble(self, control: SimulatorControl, pace: float) -> None:
         async for act in acts(self._stage.labels, pace):
             label = self._stage.labels[act.account]
             self._narrator.tell(act.sentence.format(label))

@@ -18,7 +18,7 @@ from realtime.simulator.app import Simulator
 LOOPBACK = "127.0.0.1"
 
 
-class Order(Struct, frozen=True):
+class ChildOptions(Struct, frozen=True):
     """What the demo wants; the only argument, as JSON."""
 
     accounts: int
@@ -27,7 +27,7 @@ class Order(Struct, frozen=True):
     activity: float
 
 
-class Word(Struct, frozen=True):
+class ChildReport(Struct, frozen=True):
     """What the demo is told."""
 
     port: int = 0
@@ -35,7 +35,7 @@ class Word(Struct, frozen=True):
     """Why there is none."""
 
 
-async def _serve(order: Order) -> None:
+async def _serve(order: ChildOptions) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, told.set)
@@ -44,12 +44,12 @@ async def _serve(order: Order) -> None:
     try:
         port = await sim.start(LOOPBACK, order.port)
     except OSError as error:
-        _say(Word(errno=error.errno or 0))
+        _say(ChildReport(errno=error.errno or 0))
         return
     async with sim:
         gc.collect()
         gc.freeze()
-        _say(Word(port=port))
+        _say(ChildReport(port=port))
         async with asyncio.TaskGroup() as tasks:
             ends = [
                 tasks.create_task(told.wait()),
@@ -68,7 +68,7 @@ async def _parent_gone() -> None:
     await reader.read()
 
 
-def _say(word: Word) -> None:
+def _say(word: ChildReport) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(word) + b"\n")
     sys.stdout.buffer.flush()
 
@@ -76,7 +76,7 @@ def _say(word: Word) -> None:
 def main() -> None:
     """Serve until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    order = msgspec.json.decode(sys.argv[1], type=Order)
+    order = msgspec.json.decode(sys.argv[1], type=ChildOptions)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(order))
 

@@ -7,7 +7,7 @@ from itertools import cycle
 
 import aiohttp
 
-from realtime.cli.demo.statistics import Figures
+from realtime.cli.demo.statistics import DemoStatistics
 from realtime.simulator.credentials import key_of, secret_of
 
 QUERY_EVERY_S = 0.05
@@ -15,7 +15,7 @@ QUERY_EVERY_S = 0.05
 ORDER = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 
 
-class BrokerControl:
+class SimulatorControl:
     """Switches of `/_sim`. A simulator that does not answer is somebody else's business here."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
@@ -49,7 +49,7 @@ class BrokerControl:
 
 
 async def query_for_ever(
-    http: aiohttp.ClientSession, daemon: str, labels: Sequence[str], figures: Figures
+    http: aiohttp.ClientSession, daemon: str, labels: Sequence[str], figures: DemoStatistics
 ) -> None:
     """Ask for one dashboard after another at a steady pace and measure, until cancelled."""
     loop = asyncio.get_running_loop()

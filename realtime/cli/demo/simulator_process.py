@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from realtime.cli.demo.simulator_child import LOOPBACK, Order, Word
+from realtime.cli.demo.simulator_child import LOOPBACK, ChildOptions, ChildReport
 from realtime.cli.ports import taken
 from realtime.errors import ConfigError, RealtimeError
 
@@ -22,7 +22,7 @@ END_S = 3.0
 """Limit of its end; then it is killed. It holds nothing that would be lost."""
 
 
-class Broker:
+class SimulatorProcess:
     """A running simulator."""
 
     def __init__(self, process: subprocess.Popen[bytes], words: asyncio.StreamReader) -> None:
@@ -48,7 +48,7 @@ class Broker:
             raise RealtimeError(f"the simulator did not start within {START_S:.0f} s") from None
         if not line:
             raise _died(self._process)
-        word = msgspec.json.decode(line, type=Word)
+        word = msgspec.json.decode(line, type=ChildReport)
         if word.errno == errno.EADDRINUSE:
             raise taken(wanted, "--sim-port")
         if word.errno is not None:
@@ -57,18 +57,18 @@ class Broker:
 
 
 @asynccontextmanager
-async def broker(order: Order) -> AsyncIterator[Broker]:
+async def broker(order: ChildOptions) -> AsyncIterator[SimulatorProcess]:
     """Run a simulator for as long as the block."""
     process = _spawn(order)
     try:
-        running = Broker(process, await _reader(process))
+        running = SimulatorProcess(process, await _reader(process))
         await running.listening(order.port)
         yield running
     finally:
         await _end(process)
 
 
-def _spawn(order: Order) -> subprocess.Popen[bytes]:
+def _spawn(order: ChildOptions) -> subprocess.Popen[bytes]:
     """Start it deaf to Ctrl-C from its first instant: the terminal sends that to both of us."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -28,7 +28,7 @@ class Sample:
         return ordered[(len(ordered) * 99 - 1) // 100] if ordered else None
 
 
-class Figures(Struct):
+class DemoStatistics(Struct):
     """Everything the summary tells. What was not measured is left out of it."""
 
     updates: Sample = field(default_factory=Sample)

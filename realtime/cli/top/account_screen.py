@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
-from realtime.cli.client import Daemon
+from realtime.cli.client import DaemonClient
 from realtime.cli.event_format import Link
 from realtime.cli.text_format import clean, money
 from realtime.errors import LinkError
@@ -77,7 +77,7 @@ class AccountScreen(Screen[None]):
         Binding("q", "app.quit", "quit"),
     ]
 
-    def __init__(self, daemon: Daemon, label: str) -> None:
+    def __init__(self, daemon: DaemonClient, label: str) -> None:
         super().__init__()
         self.label = label
         self._daemon = daemon

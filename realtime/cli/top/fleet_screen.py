@@ -8,10 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
-from realtime.cli.client import Daemon
+from realtime.cli.client import DaemonClient
 from realtime.cli.text_format import clean, money, whole
 from realtime.cli.top.account_screen import AccountScreen
-from realtime.cli.top.rows import SORTS, Figures, Rows, keep_rows
+from realtime.cli.top.rows import SORTS, AccountRows, RowFigures, keep_rows
 from realtime.errors import RealtimeError
 
 DRAW_EVERY_S = 0.5
@@ -21,7 +21,7 @@ COLUMNS = ("ACCOUNT", "LINK", "EQUITY", "DAY P/L", "CASH", "POS", "OPEN", "WHY")
 NUMBERS = frozenset({"EQUITY", "DAY P/L", "CASH", "POS", "OPEN"})
 
 
-class FarmScreen(Screen[None]):
+class FleetScreen(Screen[None]):
     """All accounts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,7 +34,7 @@ class FarmScreen(Screen[None]):
         Binding("q", "app.quit", "quit"),
     ]
 
-    def __init__(self, daemon: Daemon, rows: Rows) -> None:
+    def __init__(self, daemon: DaemonClient, rows: AccountRows) -> None:
         super().__init__()
         self.rows = rows
         self.sort = "d"
@@ -100,7 +100,7 @@ class FarmScreen(Screen[None]):
         at = self.table.cursor_row
         return self._labels[at] if 0 <= at < len(self._labels) else None
 
-    def _row(self, row: Figures) -> tuple[Text, ...]:
+    def _row(self, row: RowFigures) -> tuple[Text, ...]:
         label, link = row.account_id, self.rows.links.get(row.account_id)
         state = link.state if link and self.rows.lost is None else "unknown"
         if state == "live" and row.stale:
@@ -174,7 +174,7 @@ def _result(day_pl: str | None) -> str:
     return "red" if day_pl.startswith("-") else "green"
 
 
-class Top(App[None]):
+class TopApp(App[None]):
     """`realtime top`."""
 
     CSS = """
@@ -187,9 +187,9 @@ class Top(App[None]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "realtime top"
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: DaemonClient) -> None:
         super().__init__()
-        self.rows = Rows()
+        self.rows = AccountRows()
         self._daemon = daemon
         self._end = keep_rows(daemon, self.rows)
 
@@ -199,7 +199,7 @@ class Top(App[None]):
         return self.rows.failure
 
     def on_mount(self) -> None:
-        self.push_screen(FarmScreen(self._daemon, self.rows))
+        self.push_screen(FleetScreen(self._daemon, self.rows))
 
     def on_unmount(self) -> None:
         self._end()

@@ -8,17 +8,17 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 from msgspec import Struct
 
-from realtime.cli.client import Daemon
-from realtime.cli.event_follower import Follower, Lost
+from realtime.cli.client import DaemonClient
+from realtime.cli.event_follower import EventFollower, EventsLost
 from realtime.cli.event_format import Link, LinkNews
-from realtime.cli.sse_parser import Event
+from realtime.cli.sse_parser import ServerSentEvent
 from realtime.errors import RealtimeError
 
 SORTS: dict[str, str] = {"e": "equity", "p": "positions", "d": "day_pl", "n": "account_id"}
 """Key → what it sorts by; figures largest first."""
 
 
-class Figures(Struct, frozen=True):
+class RowFigures(Struct, frozen=True):
     """What is used of event `row`."""
 
     account_id: str
@@ -37,25 +37,25 @@ class Named(Struct, frozen=True):
     account_id: str
 
 
-class Rows:
+class AccountRows:
     """label → figures and link. Written by one thread, read by another: values are replaced."""
 
     def __init__(self) -> None:
-        self.figures: dict[str, Figures] = {}
+        self.figures: dict[str, RowFigures] = {}
         self.links: dict[str, Link] = {}
         self.lost: str | None = "connecting"
         """Why nothing is heard; None while something is."""
         self.failure: RealtimeError | None = None
         """What ended the following for good."""
 
-    def take(self, event: Event | Lost) -> None:
+    def take(self, event: ServerSentEvent | EventsLost) -> None:
         """Note an event."""
-        if isinstance(event, Lost):
+        if isinstance(event, EventsLost):
             self.lost = event.reason
             return
         match event.name:
             case "row":
-                row = msgspec.json.decode(event.data, type=Figures)
+                row = msgspec.json.decode(event.data, type=RowFigures)
                 self.figures[row.account_id] = row
             case "link":
                 news = msgspec.json.decode(event.data, type=LinkNews)
@@ -70,7 +70,7 @@ class Rows:
             case "ready":
                 self.lost = None
 
-    def shown(self, words: str, sort: str) -> list[Figures]:
+    def shown(self, words: str, sort: str) -> list[RowFigures]:
         """The rows whose label holds the words, sorted; what is unknown comes last."""
         rows = [row for row in list(self.figures.values()) if words in row.account_id.lower()]
         if sort == "account_id":
@@ -94,11 +94,13 @@ def _amount(value: str | int | None) -> Decimal:
         return Decimal("-Infinity")
 
 
-def keep_rows(daemon: Daemon, rows: Rows) -> Callable[[], None]:
+def keep_rows(daemon: DaemonClient, rows: AccountRows) -> Callable[[], None]:
     """Follow the daemon in a thread of its own; what is returned tells it to end."""
     over = threading.Event()
     types = "row,link"
-    follower = Follower(daemon, first=types, types=types, chance=random.Random(), pause=over.wait)
+    follower = EventFollower(
+        daemon, first=types, types=types, chance=random.Random(), pause=over.wait
+    )
 
     def follow() -> None:
         try:

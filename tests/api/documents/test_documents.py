@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.api.documents.accounts import AccountsQuery
-from realtime.api.documents.document_cache import Rendered
-from realtime.api.documents.documents import Views
+from realtime.api.documents.document_cache import RenderedDocument
+from realtime.api.documents.documents import Documents
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.status import StatusQuery
@@ -16,7 +16,7 @@ from tests.api.documents.made import LIVE, LOST, NOW, farm, put, states
 ALPHA = AccountLabel("alpha")
 
 
-def everything(views: Views, store: Store, now: float) -> list[Rendered]:
+def everything(views: Documents, store: Store, now: float) -> list[RenderedDocument]:
     """All documents, under some queries each."""
     documents = []
     for record in store:
@@ -50,18 +50,18 @@ def test_kept_answers_equal_fresh_ones(
     changes: list[tuple[str, AccountState | None, object, bool]],
 ) -> None:
     """After any changes, asked in between or not, no answer is an old one."""
-    store, views = farm(), Views()
+    store, views = farm(), Documents()
     for second, (label, state, link, asked) in enumerate(changes):
         now = NOW + second
         store.update(AccountLabel(label), now=now, state=state, link=link)  # type: ignore[arg-type]
         store.heard(AccountLabel(label), now=now)
         if asked:
             everything(views, store, now)
-        assert everything(views, store, now) == everything(Views(), store, now)
+        assert everything(views, store, now) == everything(Documents(), store, now)
 
 
 def test_nothing_is_rendered_twice_for_one_version() -> None:
-    store, views = farm(), Views()
+    store, views = farm(), Documents()
     first = everything(views, store, NOW)
     again = everything(views, store, NOW)
     kept = [a is b for a, b in zip(first, again, strict=True)]
@@ -69,7 +69,7 @@ def test_nothing_is_rendered_twice_for_one_version() -> None:
 
 
 def test_a_change_of_one_account_leaves_the_others_renderings() -> None:
-    store, views = farm(), Views()
+    store, views = farm(), Documents()
     bravo = views.dashboard(store.records[AccountLabel("bravo")])
     alpha = views.dashboard(store.records[ALPHA])
     store.update(ALPHA, now=NOW, link=LOST)
@@ -81,7 +81,7 @@ def test_the_status_to_the_letter() -> None:
     store = Store(boot="b")
     put(store, "account_1", LIVE)
     put(store, "account_2", LOST)
-    body = Views().status(store, StatusQuery(), now=NOW).body
+    body = Documents().status(store, StatusQuery(), now=NOW).body
     document = msgspec.json.decode(body)
     assert list(document)[:3] == ["total_accounts", "connected_accounts", "accounts"]
     assert (document["total_accounts"], document["connected_accounts"]) == (2, 1)
@@ -98,7 +98,7 @@ def test_the_status_to_the_letter() -> None:
 
 
 def test_the_status_is_never_frozen() -> None:
-    store, views = farm(), Views()
+    store, views = farm(), Documents()
     asked = StatusQuery(state=("waiting",))
 
     def left(now: float) -> float:
@@ -111,7 +111,7 @@ def test_the_status_is_never_frozen() -> None:
 
 def test_status_filters_rows_and_counts_the_whole_farm() -> None:
     store = farm()
-    rendered = Views().status(store, StatusQuery(state=("live",), offset=1, limit=1), now=NOW)
+    rendered = Documents().status(store, StatusQuery(state=("live",), offset=1, limit=1), now=NOW)
     document = msgspec.json.decode(rendered.body)
     assert list(document["accounts"]) == ["delta"]
     assert (rendered.total, document["total_accounts"], document["by_state"]["refused"]) == (
@@ -122,7 +122,7 @@ def test_status_filters_rows_and_counts_the_whole_farm() -> None:
 
 
 def test_pages_of_the_table_put_together_are_the_table() -> None:
-    store, views = farm(), Views()
+    store, views = farm(), Documents()
     pages = [
         msgspec.json.decode(views.accounts(store, AccountsQuery(limit=2, offset=n)).body)
         for n in (0, 2, 4, 6)

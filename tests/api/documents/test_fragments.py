@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from realtime.api.documents.fragments import AnyParts, Parts, Shelf
+from realtime.api.documents.fragments import CachedFragments, FragmentCache, Fragments
 from realtime.api.documents.orders import age
 from realtime.core.model import OrderId
 from realtime.core.state import AccountState
@@ -22,7 +22,7 @@ from tests.api.documents.made import (
 
 
 def test_what_did_not_change_is_not_encoded_again() -> None:
-    parts, first, other = Parts(), order(1), order(2)
+    parts, first, other = CachedFragments(), order(1), order(2)
     kept = parts.order(first), parts.order(other), parts.account(ACCOUNT)
     changed = structs.replace(first, status="filled")
     assert parts.order(changed) is not kept[0]
@@ -34,7 +34,7 @@ def test_what_did_not_change_is_not_encoded_again() -> None:
 @given(st.lists(states(), min_size=1, max_size=4))
 def test_a_part_is_what_encoding_it_gives(history: list[AccountState]) -> None:
     """After any changes; and an order is as old as it is."""
-    parts = Parts()
+    parts = CachedFragments()
     for state in history:
         for each in state.orders.values():
             assert bytes(parts.order(each)) == msgspec.json.encode(each)
@@ -42,7 +42,7 @@ def test_a_part_is_what_encoding_it_gives(history: list[AccountState]) -> None:
 
 
 def test_an_order_with_its_legs_is_another_thing_than_without() -> None:
-    parts = Parts()
+    parts = CachedFragments()
     rolled_up = structs.replace(ENTRY, legs=(TAKE_PROFIT,))
     alone = parts.order(ENTRY)
     assert len(msgspec.json.decode(parts.order(rolled_up))["legs"]) == 1
@@ -51,14 +51,14 @@ def test_an_order_with_its_legs_is_another_thing_than_without() -> None:
 
 
 def test_a_position_is_not_mistaken_for_an_order_of_that_name() -> None:
-    parts = Parts()
+    parts = CachedFragments()
     assert b"avg_entry_price" in bytes(parts.position(position("X")))
     assert b"client_order_id" in bytes(parts.order(order(1, id=OrderId("X"))))
     assert b"avg_entry_price" in bytes(parts.position(position("X")))
 
 
 def test_parts_of_orders_that_left_are_dropped() -> None:
-    parts = Parts()
+    parts = CachedFragments()
     for number in range(100):
         parts.order(order(number))
     parts.forget_strangers(state_of([order(1)]))
@@ -66,9 +66,9 @@ def test_parts_of_orders_that_left_are_dropped() -> None:
 
 
 def test_only_who_asks_again_has_parts_kept() -> None:
-    shelf, used = Shelf(), record("alpha", state_of([order(1), order(2)]))
+    shelf, used = FragmentCache(), record("alpha", state_of([order(1), order(2)]))
 
-    def render(parts: AnyParts) -> bytes:
+    def render(parts: Fragments) -> bytes:
         return msgspec.json.encode([parts.order(each) for each in used.state.orders.values()])
 
     first = shelf.use(used, render)
@@ -77,24 +77,24 @@ def test_only_who_asks_again_has_parts_kept() -> None:
     assert shelf.size_bytes > len(first)
 
 
-def many(count: int) -> tuple[Shelf, Callable[[int], bool]]:
+def many(count: int) -> tuple[FragmentCache, Callable[[int], bool]]:
     """A shelf with room for some of so many accounts, and a way to ask for one: was it kept?"""
     used = [record(f"a{n}", state_of([order(1), order(2)])) for n in range(count)]
 
-    def render(parts: AnyParts) -> bool:
+    def render(parts: Fragments) -> bool:
         for each in used[0].state.orders.values():
             parts.order(each)
-        return isinstance(parts, Parts) and parts.size_bytes > 0
+        return isinstance(parts, CachedFragments) and parts.size_bytes > 0
 
-    shelf = Shelf()
+    shelf = FragmentCache()
     for _ in range(2):
         shelf.use(used[0], render)
     shelf.max_bytes = 10 * shelf.size_bytes
     return shelf, lambda number: shelf.use(used[number], lambda parts: kept(parts, render))
 
 
-def kept(parts: AnyParts, render: Callable[[AnyParts], bool]) -> bool:
-    was = isinstance(parts, Parts) and parts.size_bytes > 0
+def kept(parts: Fragments, render: Callable[[Fragments], bool]) -> bool:
+    was = isinstance(parts, CachedFragments) and parts.size_bytes > 0
     render(parts)
     return was
 
@@ -119,7 +119,7 @@ def test_who_is_asked_for_now_takes_the_room_of_who_was_once() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=20))
 def test_memory_is_bounded_whoever_asks(asked: list[tuple[int, int]]) -> None:
-    shelf = Shelf(max_bytes=10_000)
+    shelf = FragmentCache(max_bytes=10_000)
     for label, count in asked:
         state = state_of([order(number) for number in range(count)])
         used = record(f"a{label}", state)

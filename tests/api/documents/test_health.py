@@ -1,7 +1,7 @@
 import pytest
 from msgspec import structs
 
-from realtime.api.documents.health import condition, health, is_tried, take_census
+from realtime.api.documents.health import condition, count_fleet, health, is_tried
 from realtime.core.link import Link
 from realtime.core.state import EMPTY
 from realtime.store.store import Record
@@ -45,11 +45,11 @@ def test_an_attempt_that_ended_counts(link: Link, has_data: bool, expected: bool
     ],
 )
 def test_the_condition_in_a_word(records: list[Record], is_ready: bool, expected: str) -> None:
-    assert condition(take_census(records), is_ready=is_ready) == expected
+    assert condition(count_fleet(records), is_ready=is_ready) == expected
 
 
 def test_the_document() -> None:
-    census = take_census([live, lost, unread, record(link=DISABLED)])
+    census = count_fleet([live, lost, unread, record(link=DISABLED)])
     document = health(census, is_ready=False, version="1.2", started_at=NOW - 3.14, now=NOW)
     assert structs.asdict(document) == {
         "status": "starting",
@@ -64,5 +64,5 @@ def test_the_document() -> None:
 
 
 def test_a_clock_set_back_gives_no_negative_uptime() -> None:
-    document = health(take_census([]), is_ready=True, version="1", started_at=NOW, now=NOW - 9)
+    document = health(count_fleet([]), is_ready=True, version="1", started_at=NOW, now=NOW - 9)
     assert document.uptime_s == 0.0

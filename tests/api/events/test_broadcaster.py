@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct, structs
 
 from realtime.api.app import build
-from realtime.api.documents.documents import Views
-from realtime.api.events.broadcaster import Broadcast
-from realtime.api.events.event_buffer import Log
+from realtime.api.documents.documents import Documents
+from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.events.event_buffer import EventBuffer
 from realtime.api.listener import serve
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.store import Store
@@ -58,10 +58,10 @@ class Line(Struct):
 
 
 @asynccontextmanager
-async def pushing(store: Store, **settings: float) -> AsyncIterator[tuple[int, Broadcast]]:
-    ring = Log(entries_most=int(settings.pop("ring", 10_000)))
-    broadcast = Broadcast(store, Clock(), ring=ring, **settings)  # type: ignore[arg-type]  # numbers
-    app = build(store, Views(), clock=Clock(), version="1", started_at=NOW, broadcast=broadcast)
+async def pushing(store: Store, **settings: float) -> AsyncIterator[tuple[int, Broadcaster]]:
+    ring = EventBuffer(entries_most=int(settings.pop("ring", 10_000)))
+    broadcast = Broadcaster(store, Clock(), ring=ring, **settings)  # type: ignore[arg-type]  # numbers
+    app = build(store, Documents(), clock=Clock(), version="1", started_at=NOW, broadcast=broadcast)
     async with serve(app, "127.0.0.1", 0) as port:
         yield port, broadcast
 

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from realtime.api.app import build
-from realtime.api.documents.documents import Views
-from realtime.api.events.broadcaster import Broadcast
-from realtime.api.events.event_buffer import Log
+from realtime.api.documents.documents import Documents
+from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.events.event_buffer import EventBuffer
 from realtime.api.events.event_types import kinds_of
 from realtime.api.listener import serve
 from realtime.core.model import AccountLabel, TradeUpdate
@@ -31,7 +31,7 @@ class Steady(Broker):
         self.store.confirmed(label, now=self.now)
 
 
-class Hesitant(Broadcast):
+class Hesitant(Broadcaster):
     """Between any two readers there is time for everybody to do anything."""
 
     async def _breathe(self) -> None:
@@ -53,10 +53,12 @@ class Follower(Listening):
 
 async def play(seed: int, acts: int, ring: int) -> list[Follower]:
     """Let things happen while all follow; each must hear all that it chose once, in order."""
-    store, log, chance = Store(boot="b00t"), Log(entries_most=ring), random.Random(seed)
+    store, log, chance = Store(boot="b00t"), EventBuffer(entries_most=ring), random.Random(seed)
     broadcast = Hesitant(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
     broker = Steady(store, seed)
-    app = build(store, Views(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcast)
+    app = build(
+        store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcast
+    )
     async with (
         serve(app, "127.0.0.1", PORT),
         aiohttp.ClientSession(connector=virtual.world(seed).make_connector()) as http,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from realtime.api.events.event_buffer import Log
-from realtime.api.events.sse_encoder import Frames
+from realtime.api.events.event_buffer import EventBuffer
+from realtime.api.events.sse_encoder import SseEncoder
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
 from realtime.core.state import AccountState
@@ -16,8 +16,8 @@ FRAME = b'{"stream":"trade_updates","data":{"event":"new","order":{"id":"%d","st
 @pytest.mark.parametrize("is_read", [False, True])
 def test_bytes_held_are_counted_alike(is_read: bool) -> None:
     """The newest entries are there however many came before, and however many were rendered."""
-    store, log = Store(boot="one"), Log(bytes_most=20 * len(FRAME))
-    frames = Frames(store, log)
+    store, log = Store(boot="one"), EventBuffer(bytes_most=20 * len(FRAME))
+    frames = SseEncoder(store, log)
     store.add(Profile(label=ALPHA), now=1.0)
     state = AccountState(account=Account(id="a", account_number="PA1"))
     store.update(ALPHA, now=1.0, state=state, link=Link(state="live", stale_reason=None))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from realtime.api.app import build
-from realtime.api.documents.documents import Views
-from realtime.api.events.broadcaster import Broadcast
-from realtime.api.events.event_buffer import Log
+from realtime.api.documents.documents import Documents
+from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.events.event_buffer import EventBuffer
 from realtime.api.events.event_types import kinds_of
 from realtime.api.listener import serve
 from realtime.core.apply import apply
@@ -168,10 +168,12 @@ class Listening:
 async def play(seed: int, steps: list[tuple[str, int]], ring: int) -> Listening:
     """Let things happen and connections be cut as `steps` say; compare in the end."""
     store = Store(boot="b00t")
-    log = Log(entries_most=ring)
-    broadcast = Broadcast(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
+    log = EventBuffer(entries_most=ring)
+    broadcast = Broadcaster(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
     broker = Broker(store, seed)
-    app = build(store, Views(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcast)
+    app = build(
+        store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcast
+    )
     world = virtual.world(seed)
     async with (
         serve(app, "127.0.0.1", 8090) as port,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realtime.api import listener as listen
-from realtime.api.fastpath.response_cache import Plans
+from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import PLANS
 from realtime.api.listener import serve
 from realtime.core.model import AccountLabel
@@ -29,7 +29,7 @@ DATE = re.compile(rb"\r\nDate: [^\r]*")
 class Pair:
     """Two servers of one store: one with the shortcut, one of plain aiohttp."""
 
-    def __init__(self, quick: int, plain: int, plans: Plans) -> None:
+    def __init__(self, quick: int, plain: int, plans: ResponseCache) -> None:
         self.quick = quick
         self.plain = plain
         self.plans = plans

@@ -3,9 +3,9 @@ from collections.abc import Callable
 import pytest
 
 from realtime.api.fastpath import response_cache as module
-from realtime.api.fastpath.response_cache import HEAD_MOST, Meaning, Plans
+from realtime.api.fastpath.response_cache import HEAD_MOST, ParsedRequest, ResponseCache
 from realtime.api.problems import Problem
-from realtime.api.responses import JSON, Answer, written
+from realtime.api.responses import JSON, ApiResponse, written
 from tests.api.documents.made import NOW
 from tests.api.reader import Clock
 
@@ -19,29 +19,31 @@ class Source:
     def __init__(self) -> None:
         self.version: int | None = 1
         self.asked = 0
-        self.answer = Answer(body=b"one", headers={"Content-Type": JSON, "ETag": "1"})
+        self.answer = ApiResponse(body=b"one", headers={"Content-Type": JSON, "ETag": "1"})
         self.problem: Exception | None = None
 
-    def __call__(self) -> Answer:
+    def __call__(self) -> ApiResponse:
         self.asked += 1
         if self.problem is not None:
             raise self.problem
         return self.answer
 
 
-def meaning(source: Source, mark: Callable[[], object] | None = None, **more: object) -> Meaning:
+def meaning(
+    source: Source, mark: Callable[[], object] | None = None, **more: object
+) -> ParsedRequest:
     mark = mark or (lambda: source.version)
-    return Meaning(given=source.answer, answer=source, mark=mark, **more)  # type: ignore[arg-type]
+    return ParsedRequest(given=source.answer, answer=source, mark=mark, **more)  # type: ignore[arg-type]
 
 
-def learned(source: Source, *, most: int = 10, clock: Clock | None = None) -> Plans:
-    plans = Plans(clock or Clock(), most=most)
+def learned(source: Source, *, most: int = 10, clock: Clock | None = None) -> ResponseCache:
+    plans = ResponseCache(clock or Clock(), most=most)
     assert plans.learn(HEAD, meaning(source), written(source.answer, DATE), DATE)
     return plans
 
 
 def test_what_is_not_known_is_left_to_the_library() -> None:
-    assert Plans(Clock()).reply(HEAD) is None
+    assert ResponseCache(Clock()).reply(HEAD) is None
 
 
 def test_the_route_is_asked_again_only_when_the_mark_has_moved(
@@ -53,7 +55,7 @@ def test_the_route_is_asked_again_only_when_the_mark_has_moved(
     first = written(source.answer, DATE) + b"one"
     assert [plans.reply(HEAD) for _ in range(3)] == [first] * 3
     assert source.asked == 1
-    source.version, source.answer = 2, Answer(status=304, headers={"ETag": "2"})
+    source.version, source.answer = 2, ApiResponse(status=304, headers={"ETag": "2"})
     assert [plans.reply(HEAD) for _ in range(3)] == [written(source.answer, DATE)] * 3
     assert (source.asked, plans.hits) == (2, 6)
 
@@ -68,8 +70,8 @@ def test_a_reply_does_not_outlive_its_second(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_without_a_mark_every_request_asks_the_route() -> None:
     source = Source()
-    plans = Plans(Clock())
-    told = Meaning(given=source.answer, answer=source, mark=None)
+    plans = ResponseCache(Clock())
+    told = ParsedRequest(given=source.answer, answer=source, mark=None)
     assert plans.learn(HEAD, told, written(source.answer, DATE), DATE)
     assert all(plans.reply(HEAD) for _ in range(3))
     assert source.asked == 3
@@ -81,14 +83,14 @@ def test_what_goes_wrong_is_left_to_the_library(problem: Exception) -> None:
     plans = learned(source)
     source.version, source.problem = 2, problem
     assert plans.reply(HEAD) is None
-    source.problem, source.answer = None, Answer(status=503, headers={})
+    source.problem, source.answer = None, ApiResponse(status=503, headers={})
     assert plans.reply(HEAD) is None
     assert plans.hits == 0
 
 
 def test_only_an_answer_that_we_write_as_the_library_does_is_remembered() -> None:
     source = Source()
-    plans = Plans(Clock())
+    plans = ResponseCache(Clock())
     ours = written(source.answer, DATE)
     for theirs in (ours.replace(b"ETag: 1", b"ETag: 2"), ours.replace(b"200", b"201"), b""):
         assert not plans.learn(HEAD, meaning(source), theirs, DATE)
@@ -98,7 +100,7 @@ def test_only_an_answer_that_we_write_as_the_library_does_is_remembered() -> Non
 
 def test_a_plan_ends_with_its_permission() -> None:
     clock, source = Clock(), Source()
-    plans = Plans(clock)
+    plans = ResponseCache(clock)
     permitted = meaning(source, until=NOW + 5, holder="ann")
     plans.learn(HEAD, permitted, written(source.answer, DATE), DATE)
     clock.now = NOW + 4.999
@@ -110,7 +112,7 @@ def test_a_plan_ends_with_its_permission() -> None:
 
 def test_a_holder_can_be_revoked_at_once() -> None:
     source = Source()
-    plans = Plans(Clock())
+    plans = ResponseCache(Clock())
     for holder in ("ann", "bob", None):
         head = f"GET /{holder} HTTP/1.1\r\n\r\n".encode()
         plans.learn(head, meaning(source, holder=holder), written(source.answer, DATE), DATE)

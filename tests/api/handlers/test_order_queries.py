@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from realtime.api.handlers.order_queries import FoundOrdersQuery, _newest, _when
+from realtime.api.handlers.order_queries import OrdersQuery, _newest, _when
 from realtime.core.model import AccountLabel, Order, OrderId
 from realtime.core.state import AccountState
 from realtime.core.timestamps import microseconds
@@ -52,10 +52,10 @@ async def test_the_newest_of_many(limit: int) -> None:
     chance = random.Random(3)
     numbers = chance.sample(range(3600), 3000)
     records = [record(f"a{n}", *map(order, numbers[n::30])) for n in range(30)]
-    found, total = await _newest(records, FoundOrdersQuery(limit=limit), ours_if_even)
+    found, total = await _newest(records, OrdersQuery(limit=limit), ours_if_even)
     assert [int(row[1]) for row in found] == sorted(numbers, reverse=True)[:limit]
     assert total == 3000
-    query = FoundOrdersQuery(limit=limit, origin="ours", symbol="AAPL", side="buy")
+    query = OrdersQuery(limit=limit, origin="ours", symbol="AAPL", side="buy")
     found, total = await _newest(records, query, ours_if_even)
     even = [n for n in numbers if n % 2 == 0]
     assert ([int(row[1]) for row in found], total) == (

@@ -10,7 +10,7 @@ from realtime.api.order_routes import TRADE_ROUTES
 from realtime.auth.keys import Key
 from realtime.auth.minting import mint
 from realtime.auth.principal import PERMISSIONS, Permission
-from realtime.auth.tokens import Rules
+from realtime.auth.tokens import TokenRules
 from realtime.config.settings import AuthSettings, OrderLimits, Settings
 from tests.api.orders.client import MARKET, Reply, Trader, play
 from tests.virtual import wall_clock
@@ -25,7 +25,7 @@ def bearer(
 ) -> str:
     token = mint(
         KEYS,
-        Rules(),
+        TokenRules(),
         user_id=user_id,
         accounts=accounts or ["*"],
         permissions=sorted(permissions),

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.api.fastpath.runner import PLANS
 from realtime.auth.keys import secrets_of
-from realtime.auth.tokens import Rules
+from realtime.auth.tokens import TokenRules
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
 from tests.api.documents.made import BOOKS, LIVE, NOW, put
@@ -133,7 +133,7 @@ async def test_a_changed_secret_ends_all(server: Guarded, remembered: bool) -> N
     head = get(DASHBOARD, ALPHA)
     if remembered:
         await server.exchange(head, 3)
-    server.verifier.take(Rules(leeway_s=0), secrets_of(OTHER_SECRET))
+    server.verifier.take(TokenRules(leeway_s=0), secrets_of(OTHER_SECRET))
     server.app[PLANS].forget()
     for answer in await server.exchange(head, 2):
         assert (answer.status, answer.code) == (401, "token_invalid")

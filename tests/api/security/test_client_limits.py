@@ -7,7 +7,12 @@ import pytest
 from realtime.api.fastpath.runner import CROWD
 from realtime.api.listener import serve
 from realtime.api.security import client_limits as limits
-from realtime.api.security.client_limits import METERED_MOST, Addresses, Crowd, Meter
+from realtime.api.security.client_limits import (
+    METERED_MOST,
+    ConnectionCounter,
+    ConnectionLimiter,
+    TokenRateLimiter,
+)
 from realtime.store.store import Store
 from tests.api.reader import Clock, application
 from tests.virtual import run
@@ -17,7 +22,7 @@ HEAD = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 
 def test_a_meter_gives_a_seconds_worth_at_once_and_then_its_pace() -> None:
     clock = Clock()
-    meter = Meter(10, clock)
+    meter = TokenRateLimiter(10, clock)
     assert [meter.allows("a") for _ in range(12)] == [True] * 10 + [False] * 2
     assert meter.refused == 2
     assert meter.allows("b")
@@ -28,19 +33,19 @@ def test_a_meter_gives_a_seconds_worth_at_once_and_then_its_pace() -> None:
 
 
 def test_no_pace_is_any_pace() -> None:
-    meter = Meter(None, Clock())
+    meter = TokenRateLimiter(None, Clock())
     assert all(meter.allows("a") for _ in range(1000))
 
 
 def test_holders_that_are_remembered_are_bounded() -> None:
-    meter = Meter(1, Clock())
+    meter = TokenRateLimiter(1, Clock())
     for number in range(METERED_MOST + 10):
         assert meter.allows(str(number))
     assert len(meter._full_at) == METERED_MOST
 
 
 def test_addresses_are_counted_each_by_itself() -> None:
-    addresses = Addresses(2)
+    addresses = ConnectionCounter(2)
     assert [addresses.enter("192.0.2.1") for _ in range(3)] == [True, True, False]
     assert addresses.enter("192.0.2.2")
     addresses.leave("192.0.2.1")
@@ -50,7 +55,7 @@ def test_addresses_are_counted_each_by_itself() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.9.9.9", ""])
 def test_this_machine_is_not_counted(address: str) -> None:
-    addresses = Addresses(1)
+    addresses = ConnectionCounter(1)
     assert all(addresses.enter(address) for _ in range(9))
     addresses.leave(address)
 
@@ -72,7 +77,7 @@ def test_who_does_not_go_on_is_cut() -> None:
 
     async def scene() -> None:
         head, reading, goes_on, idle = people = [Slow() for _ in range(4)]
-        crowd = Crowd(Addresses(None))
+        crowd = ConnectionLimiter(ConnectionCounter(None))
         everybody: Iterable[Slow] = people
         crowd.everybody = lambda: everybody
         sweeping = asyncio.create_task(crowd.sweep())
@@ -94,13 +99,13 @@ def test_who_does_not_go_on_is_cut() -> None:
 @asynccontextmanager
 async def quick_sweeps(
     store: Store, monkeypatch: pytest.MonkeyPatch, most: int | None = None
-) -> AsyncIterator[tuple[int, Crowd]]:
+) -> AsyncIterator[tuple[int, ConnectionLimiter]]:
     """A server that is not patient."""
     monkeypatch.setattr(limits, "SWEEP_S", 0.02)
     monkeypatch.setitem(limits.WITHIN_S, "head", 0.1)
     monkeypatch.setitem(limits.WITHIN_S, "reading", 0.1)
     app = application(store, Clock())
-    app[CROWD].addresses = Addresses(most, counts_loopback=True)
+    app[CROWD].addresses = ConnectionCounter(most, counts_loopback=True)
     async with asyncio.timeout(5), serve(app, "127.0.0.1", 0) as port:
         yield port, app[CROWD]
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from realtime.api.security.sessions import LINK_S, LINKS_MOST, Links
+from realtime.api.security.sessions import LINK_S, LINKS_MOST, SignInLinks
 from realtime.store.store import Store
 from tests.api.documents.made import NOW
 from tests.api.guarded import Guarded, Raw, get, guarded, token
@@ -106,7 +106,7 @@ async def test_a_link_of_an_ended_token_lets_nobody_in(server: Guarded, clock: C
 
 def test_links_are_bounded_and_end() -> None:
     clock, numbers = Clock(), iter(range(10**6))
-    links = Links(clock, lambda: str(next(numbers)))
+    links = SignInLinks(clock, lambda: str(next(numbers)))
     codes = [links.make("t") for _ in range(LINKS_MOST + 1)]
     assert links.follow(codes[0]) is None
     assert links.follow(codes[1]) == "t"

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from realtime.auth.keys import secrets_of
-from realtime.auth.tokens import Rules, believe
+from realtime.auth.tokens import TokenRules, believe
 from tests.auth.made import SECRET
 from tests.cli.programs import run
 
@@ -32,7 +32,7 @@ async def test_a_token_of_the_configuration(config: Path) -> None:
         *("token", "--config", str(config), "--account", "alpha", "--permission", "trading")
     )
     assert (answer.code, answer.err) == (0, "")
-    rules = Rules(audience="board")
+    rules = TokenRules(audience="board")
     holder = believe(answer.out.strip(), secrets_of(SECRET), rules, now=1_000_000_000.0)
     assert (holder.user_id, sorted(holder.accounts or ())) == ("developer", ["alpha"])
     assert holder.permissions == frozenset({"trading"})

@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
 from realtime.cli import MISUSED, UNREACHABLE
-from realtime.cli.client import Daemon
+from realtime.cli.client import DaemonClient
 from realtime.cli.top.account_screen import AccountScreen
-from realtime.cli.top.fleet_screen import FarmScreen, Top
+from realtime.cli.top.fleet_screen import FleetScreen, TopApp
 from realtime.simulator.app import Simulator
 from tests.cli.commands.test_status import daemon
 from tests.cli.conftest import fault
@@ -25,7 +25,7 @@ Driver = Pilot[None]
 @pytest.fixture
 async def pilot(sim: Simulator) -> AsyncIterator[Driver]:
     async with daemon(sim) as url:
-        top = Top(Daemon({"REALTIME_URL": url}))
+        top = TopApp(DaemonClient({"REALTIME_URL": url}))
         async with top.run_test(size=(120, 30)) as pilot:
             await until(pilot, lambda: len(labels(pilot)) == 3)
             yield pilot
@@ -37,9 +37,9 @@ async def until(pilot: Driver, holds: Callable[[], bool]) -> None:
             await pilot.pause(0.05)
 
 
-def farm_screen(pilot: Driver) -> FarmScreen:
+def farm_screen(pilot: Driver) -> FleetScreen:
     screen = pilot.app.screen
-    assert isinstance(screen, FarmScreen)
+    assert isinstance(screen, FleetScreen)
     return screen
 
 
@@ -48,7 +48,7 @@ def cells(table: DataTable[object]) -> list[list[str]]:
 
 
 def labels(pilot: Driver) -> list[str]:
-    if not isinstance(pilot.app.screen, FarmScreen):
+    if not isinstance(pilot.app.screen, FleetScreen):
         return []
     return [row[0] for row in cells(pilot.app.screen.query_one("#farm", DataTable))]
 
@@ -85,7 +85,7 @@ async def test_enter_opens_an_account_and_escape_leads_back(pilot: Driver) -> No
     await until(pilot, lambda: isinstance(pilot.app.screen, AccountScreen))
     await until(pilot, lambda: "bravo · live · equity 100 000.00" in head(pilot))
     await pilot.press("escape")
-    assert isinstance(pilot.app.screen, FarmScreen)
+    assert isinstance(pilot.app.screen, FleetScreen)
 
 
 async def test_changes_come_by_themselves(sim: Simulator, pilot: Driver) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.cli.demo.statistics import Figures, Sample
+from realtime.cli.demo.statistics import DemoStatistics, Sample
 
 
 def sample(*times_ms: float) -> Sample:
@@ -29,18 +29,20 @@ def test_p99(times: tuple[float, ...], p99: float | None) -> None:
 
 
 def test_everything() -> None:
-    figures = Figures(updates=sample(9.04), queries=sample(0.62), faults=3, lost=0, lost_at_s=58.0)
+    figures = DemoStatistics(
+        updates=sample(9.04), queries=sample(0.62), faults=3, lost=0, lost_at_s=58.0
+    )
     assert figures.summary(60.2, 1412) == (
         "60 s: 1 412 events, update p99 9.0 ms, query p99 0.6 ms, 3 faults, 0 lost"
     )
 
 
 def test_what_was_not_measured_is_left_out() -> None:
-    assert Figures().summary(3.0, 1) == "3 s: 1 event, 0 faults"
+    assert DemoStatistics().summary(3.0, 1) == "3 s: 1 event, 0 faults"
 
 
 def test_an_old_comparison_says_when_it_was_made() -> None:
-    figures = Figures(faults=1, lost=2, lost_at_s=58.0, queries_failed=4)
+    figures = DemoStatistics(faults=1, lost=2, lost_at_s=58.0, queries_failed=4)
     assert figures.summary(133.0, 0) == (
         "2 min 13 s: 0 events, 4 queries failed, 1 fault, 2 lost at 58 s"
     )
