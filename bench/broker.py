@@ -17,7 +17,7 @@ from bench import frames
 from bench.machine import pin
 
 TICK_S = 0.002
-WAITING_MOST = 256 * 1024
+MAX_WAITING = 256 * 1024
 """Bytes that wait for one socket before it is left alone for a moment."""
 AT_ONCE = 32
 """Frames written to one socket in one go."""
@@ -95,7 +95,7 @@ class Player:
                 transport = self._sockets.get(key)
                 if transport is None:
                     del left[key]
-                elif transport.get_write_buffer_size() < WAITING_MOST:
+                elif transport.get_write_buffer_size() < MAX_WAITING:
                     batch = min(AT_ONCE, left[key])
                     transport.write(b"".join(self._next(key) for _ in range(batch)))
                     left[key] -= batch

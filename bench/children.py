@@ -26,7 +26,7 @@ class Child:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.live_s = 0.0
+        self.synced_s = 0.0
         """Of a daemon: seconds from its beginning until all accounts were live."""
 
     @property
@@ -114,8 +114,8 @@ def post(url: str, body: object) -> Any:  # as `say`
 
 
 @contextlib.contextmanager
-def farm_config(accounts: int, broker: int) -> Iterator[Path]:
-    """The settings of a farm whose broker listens on this port."""
+def fleet_config(accounts: int, broker: int) -> Iterator[Path]:
+    """The settings of a fleet whose broker listens on this port."""
     with tempfile.TemporaryDirectory() as folder:
         labels = [f"a{number}" for number in range(accounts)]
         url = f'trading_url = "http://127.0.0.1:{broker}"'

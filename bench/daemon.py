@@ -90,12 +90,12 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
     async with running(settings, real_world()) as daemon:
         daemon.store.subscribe(counting)
         async with asyncio.timeout(START_S):
-            while not all(record.link.is_live for record in daemon.store):
+            while not all(record.link.is_synced for record in daemon.store):
                 await asyncio.sleep(0.01)
-        live_s = time.monotonic() - began
+        synced_s = time.monotonic() - began
         if settles:
             settle_memory()
-        print(json.dumps({"live_s": live_s}), flush=True)
+        print(json.dumps({"synced_s": synced_s}), flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             word, *rest = line.split()
             if word == "reset":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct, convert
 
-from bench.children import Child, farm_config, free_port, module, post
+from bench.children import Child, fleet_config, free_port, module, post
 from bench.load import Load
 
 FRAMES = 40_000
@@ -58,13 +58,13 @@ def daemon(config: Path, *, port: int | None = None, unsettled: bool = False) ->
     with module(
         "daemon", "--config", str(config), "--port", str(port or free_port()), *more
     ) as child:
-        child.live_s = json.loads(child.line())["live_s"]
+        child.synced_s = json.loads(child.line())["synced_s"]
         yield child
 
 
 def pour(sockets: int, frames: int = FRAMES) -> Pour:
     """Frames to the daemon over so many sockets, one account each."""
-    with broker() as port, farm_config(sockets, port) as config, daemon(config) as child:
+    with broker() as port, fleet_config(sockets, port) as config, daemon(config) as child:
         return _poured(child, port, sockets, frames)
 
 
@@ -84,7 +84,7 @@ def drip(accounts: int, rate: float, seconds: float, *, unsettled: bool = False)
     http = free_port()
     with (
         broker(positions=10, orders=100) as port,
-        farm_config(accounts, port) as config,
+        fleet_config(accounts, port) as config,
         daemon(config, port=http, unsettled=unsettled) as child,
     ):
         child.say("reset")

@@ -28,8 +28,8 @@ STAMP = re.compile(rb'"subtag":"(\d+)"')
 class Listener(asyncio.Protocol):
     """One reader."""
 
-    def __init__(self, crowd: "Crowd", query: str) -> None:
-        self._crowd = crowd
+    def __init__(self, connection_limiter: "Crowd", query: str) -> None:
+        self._connection_limiter = connection_limiter
         self._query = query
         self._is_ready = False
 
@@ -40,20 +40,20 @@ class Listener(asyncio.Protocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        crowd = self._crowd
-        crowd.bytes += len(data)
+        connection_limiter = self._connection_limiter
+        connection_limiter.bytes += len(data)
         if not self._is_ready and b"event: ready" in data:
             self._is_ready = True
-            crowd.take_ready()
+            connection_limiter.take_ready()
         stamps = STAMP.findall(data)
         if self._is_ready and stamps:
-            crowd.updates += len(stamps)
+            connection_limiter.updates += len(stamps)
             # The oldest of those that came together: the one that waited longest.
-            crowd.late_ns.append(time.monotonic_ns() - int(stamps[0]))
-        crowd.resyncs += data.count(b"event: resync")
+            connection_limiter.late_ns.append(time.monotonic_ns() - int(stamps[0]))
+        connection_limiter.resyncs += data.count(b"event: resync")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._crowd.lost += 1
+        self._connection_limiter.lost += 1
 
 
 class Crowd:
@@ -98,17 +98,17 @@ def query_of(number: int, accounts: int) -> str:
 async def listen(port: int, readers: int, accounts: int) -> None:
     """Read until standard input ends."""
     loop = asyncio.get_running_loop()
-    crowd = Crowd(readers)
+    connection_limiter = Crowd(readers)
     for number in range(readers):
-        make = partial(Listener, crowd, query_of(number, accounts))
+        make = partial(Listener, connection_limiter, query_of(number, accounts))
         await loop.create_connection(make, "127.0.0.1", port)
     async with asyncio.timeout(LIMIT_S):
-        await crowd.all_ready.wait()
-    crowd.reset()
+        await connection_limiter.all_ready.wait()
+    connection_limiter.reset()
     print("ready", flush=True)
     while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(crowd.stats()), flush=True)
-        crowd.reset()
+        print(json.dumps(connection_limiter.stats()), flush=True)
+        connection_limiter.reset()
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def main() -> None:
     threading.Thread(target=lambda: asyncio.run(follow()), daemon=True).start()
     while not all(stream._running for stream in streams):
         time.sleep(0.01)
-    print(json.dumps({"live_s": 0}), flush=True)
+    print(json.dumps({"synced_s": 0}), flush=True)
     for line in sys.stdin:
         word, *rest = line.split()
         if word == "reset":

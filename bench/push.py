@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bench.children import farm_config, free_port, module, post
+from bench.children import fleet_config, free_port, module, post
 from bench.events import broker, daemon
 
 ACCOUNTS = 1000
@@ -34,7 +34,7 @@ def measure(
     http = free_port()
     with (
         broker(positions=5, orders=10) as port,
-        farm_config(accounts, port) as config,
+        fleet_config(accounts, port) as config,
         daemon(config, port=http) as child,
     ):
         return list(_played(child, port, http, readers, accounts, rate, seconds))
@@ -46,14 +46,14 @@ def _played(
     url, asked = f"http://127.0.0.1:{port}/_play", {"rate": rate, "seconds": s}
     for count in readers:
         words = ["--port", str(http), "--readers", str(count), "--accounts", str(accounts)]
-        with module("listening", *words) as crowd:
+        with module("listening", *words) as connection_limiter:
             if count:
-                crowd.line()
+                connection_limiter.line()
             child.say("reset")
             sent = post(url, asked)["sent"]
             applied = child.say(f"wait {sent}")
             time.sleep(SETTLE_S)
-            told = crowd.say("stats") if count else None
+            told = connection_limiter.say("stats") if count else None
         yield Push(count, sent / s, s, applied, told)
 
 

@@ -53,7 +53,7 @@ def filled_store(accounts: int, positions: int, orders: int) -> Store:
     for number in range(accounts):
         label = AccountLabel("alpha" if number == 0 else f"a{number}")
         store.add(Profile(label=label), now=now)
-        store.update(label, now=now, state=state, link=Link(state="live", stale_reason=None))
+        store.update(label, now=now, state=state, link=Link(state="synced", stale_reason=None))
     return store
 
 

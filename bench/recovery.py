@@ -21,9 +21,9 @@ class Recovery(Struct):
 
     accounts: int
     gone_s: float
-    live_s: float
+    synced_s: float
     """From the broker's return until the last account is live: connected and read anew."""
-    attempts_most: int
+    max_attempts: int
     """Attempts to connect in the busiest second, while it was gone and after."""
 
 
@@ -40,17 +40,17 @@ def measure(accounts: int, gone_s: float) -> Recovery:
                 raise TimeoutError(f"{_live(http)} of {accounts} live {LIMIT_S:.0f} s later")
             time.sleep(LOOK_S)
             attempts.append(_attempts(control))
-        live_s = time.monotonic() - back_at
+        synced_s = time.monotonic() - back_at
     busiest = max(after - before for before, after in pairwise(attempts))
-    return Recovery(accounts, gone_s, live_s, busiest)
+    return Recovery(accounts, gone_s, synced_s, busiest)
 
 
 def lines(seen: Recovery) -> list[str]:
     """In words."""
     return [
         f"* broker gone for {seen.gone_s:.0f} s: all {seen.accounts} accounts live"
-        f" {seen.live_s:.0f} s after it is back; in the busiest second"
-        f" {seen.attempts_most} attempts to connect"
+        f" {seen.synced_s:.0f} s after it is back; in the busiest second"
+        f" {seen.max_attempts} attempts to connect"
     ]
 
 
@@ -65,7 +65,7 @@ def _attempts(control: str) -> int:
 
 def _live(http: int) -> int:
     summary = json.loads(wait_for(f"http://127.0.0.1:{http}/realtime/summary"))
-    return int(summary["live"])
+    return int(summary["synced"])
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def _start(quick: bool) -> list[str]:
     if not quick:
         seen = memory(1000, 10, 100)
         lines.append(
-            f"* 1000 accounts of 10 positions and 100 orders: {seen.live_mb:.0f} MB once live,"
+            f"* 1000 accounts of 10 positions and 100 orders: {seen.synced_mb:.0f} MB once live,"
             f" {seen.asked_mb:.0f} MB once every dashboard was asked for"
         )
     return lines

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench.children import ROOT, ended, farm_config, free_port, wait_for
+from bench.children import ROOT, ended, fleet_config, free_port, wait_for
 from bench.events import broker, daemon
 
 
@@ -18,8 +18,8 @@ class Memory(Struct):
 
     accounts: int
     orders: int
-    live_s: float
-    live_mb: float
+    synced_s: float
+    synced_mb: float
     asked_mb: float
 
 
@@ -42,19 +42,19 @@ def simulator(accounts: int) -> Iterator[Path]:
 def start(accounts: int) -> float:
     """Seconds from the daemon's beginning until all accounts of a simulator are live."""
     with simulator(accounts) as config, daemon(config) as child:
-        return child.live_s
+        return child.synced_s
 
 
 def memory(accounts: int, positions: int, orders: int) -> Memory:
-    """What a farm of such accounts takes."""
+    """What a fleet of such accounts takes."""
     http = free_port()
     with (
         broker(positions=positions, orders=orders) as port,
-        farm_config(accounts, port) as config,
+        fleet_config(accounts, port) as config,
         daemon(config, port=http) as child,
     ):
         before = child.say("stats")["rss_mb"]
         for number in range(accounts):
             wait_for(f"http://127.0.0.1:{http}/realtime/dashboard/a{number}")
         after = child.say("stats")["rss_mb"]
-        return Memory(accounts, orders, child.live_s, before, after)
+        return Memory(accounts, orders, child.synced_s, before, after)

@@ -92,7 +92,7 @@ def growth(seen: Growth) -> list[str]:
     lines = ["| accounts | orders each | live after | memory | after every dashboard |"]
     lines.append("| ---: | ---: | ---: | ---: | ---: |")
     lines += [
-        f"| {m.accounts:,} | {m.orders} | {m.live_s:.1f} s | {m.live_mb:.0f} MB |"
+        f"| {m.accounts:,} | {m.orders} | {m.synced_s:.1f} s | {m.synced_mb:.0f} MB |"
         f" {m.asked_mb:.0f} MB |"
         for m in [*seen.accounts, *seen.orders]
     ]

@@ -35,7 +35,7 @@ from realtime.orders.order_request import OrderChanges, Placement, read_value
 from realtime.orders.principal import Principal
 from realtime.orders.results import AccountLiquidation, Placed
 from realtime.orders.trading_accounts import TradingAccount
-from realtime.orders.trading_service import TradingService, open_floor
+from realtime.orders.trading_service import TradingService, open_trading_service
 from realtime.runtime.risk_settings import permit_of, rules_of
 
 T = TypeVar("T")
@@ -56,21 +56,21 @@ class Accounts:
         self,
         settings: Settings,
         *,
-        who: Principal = LIBRARY,
+        principal: Principal = LIBRARY,
         keeps_warm: bool = True,
         make_connector: MakeConnector | None = None,
         clock: Callable[[], float] = time.time,
-        chance: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
-        self._who = who
+        self._principal = principal
         self._keeps_warm = keeps_warm
         self._make_connector = make_connector or (lambda: aiohttp.TCPConnector(limit=0))
         self._clock = clock
-        self._chance = chance or random.Random(os.urandom(32))
+        self._rng = rng or random.Random(os.urandom(32))
         self._open = AsyncExitStack()
         self._rests: dict[str, RestClient] = {}
-        self._floor: TradingService | None = None
+        self._trading_service: TradingService | None = None
 
     @classmethod
     def from_config(
@@ -85,35 +85,35 @@ class Accounts:
                 connector=self._make_connector(), cookie_jar=aiohttp.DummyCookieJar()
             )
             http = await opening.enter_async_context(session)
-            floor = await opening.enter_async_context(
-                open_floor(
+            trading_service = await opening.enter_async_context(
+                open_trading_service(
                     self._take_seats(http),
                     rules=rules_of(self.settings.orders),
                     audit_log=self.settings.orders.audit_log,
                     clock=self._clock,
-                    chance=self._chance,
+                    rng=self._rng,
                     goes_on_closing=False,
                 )
             )
             if self._keeps_warm:
-                wanted = lambda: floor.seats.connections  # noqa: E731 - asked anew every time
+                wanted = lambda: trading_service.trading_accounts.connections  # noqa: E731 - asked anew every time
                 await opening.enter_async_context(keeping_warm(http, wanted))
-            self._floor, self._open = floor, opening.pop_all()
+            self._trading_service, self._open = trading_service, opening.pop_all()
         return self
 
     def _take_seats(self, http: aiohttp.ClientSession) -> dict[str, TradingAccount]:
-        farm, seats = FleetLimiter(), {}
+        fleet, trading_accounts = FleetLimiter(), {}
         for account in self.settings.accounts:
             if account.enabled and account.credentials is not None:
-                pacer = RateLimiter(farm, orders_at_once=account.max_connections)
+                limiter = RateLimiter(fleet, orders_at_once=account.max_connections)
                 rest = RestClient(
-                    http, account.trading_url, account.credentials, pacer, wall=self._clock
+                    http, account.trading_url, account.credentials, limiter, wall=self._clock
                 )
                 self._rests[account.label] = rest
-                seats[account.label] = TradingAccount(
+                trading_accounts[account.label] = TradingAccount(
                     permit=permit_of(account), tier=account.tier, channel=rest.channel
                 )
-        return seats
+        return trading_accounts
 
     async def __aexit__(
         self,
@@ -124,10 +124,10 @@ class Accounts:
         await self._open.aclose()
 
     @property
-    def floor(self) -> TradingService:
+    def trading_service(self) -> TradingService:
         """Gateway, kill switch, closings, budgets."""
-        assert self._floor is not None, "use Accounts with `async with`"
-        return self._floor
+        assert self._trading_service is not None, "use Accounts with `async with`"
+        return self._trading_service
 
     @property
     def labels(self) -> list[str]:
@@ -163,25 +163,27 @@ class Accounts:
         `client_order_id` asks again and never gives a second order.
         """
         wish = read_value(order, Placement)
-        return await self.floor.gateway.place(wish, self._who, key=key)
+        return await self.trading_service.gateway.place(wish, self._principal, key=key)
 
     async def place_orders(
         self, orders: Iterable[Mapping[str, object]], *, key: str | None = None
     ) -> list[Placed | Declined | Unresolved]:
         """Place many at once; an answer for each, in their order."""
         wishes = [_read(dict(order)) for order in orders]
-        return await self.floor.gateway.place_all(wishes, self._who, key=key)
+        return await self.trading_service.gateway.place_all(wishes, self._principal, key=key)
 
     async def replace_order(
         self, account: str, order_id: str, *, key: str | None = None, **changes: object
     ) -> Placed:
         """Replace an order: Alpaca's fields; gives its successor. Raises as `place_order`."""
         read = read_value(changes, OrderChanges)
-        return await self.floor.gateway.replace(account, order_id, read, self._who, key=key)
+        return await self.trading_service.gateway.replace(
+            account, order_id, read, self._principal, key=key
+        )
 
     async def cancel_order(self, account: str, order_id: str) -> None:
         """Cancel an order. Raises `Declined` or `Unresolved`."""
-        await self.floor.gateway.cancel(account, order_id, self._who)
+        await self.trading_service.gateway.cancel(account, order_id, self._principal)
 
     async def close_position(
         self,
@@ -193,10 +195,10 @@ class Accounts:
         key: str | None = None,
     ) -> Placed:
         """Close a position, or a part of it. Raises `Declined` or `Unresolved`."""
-        return await self.floor.gateway.close_position(
+        return await self.trading_service.gateway.close_position(
             account,
             symbol,
-            self._who,
+            self._principal,
             qty=None if qty is None else Decimal(qty),
             percentage=None if percentage is None else Decimal(percentage),
             key=key,
@@ -211,19 +213,21 @@ class Accounts:
         Whoever is not flat by then stays latched in the audit log and takes no other order, until
         this is called again, or a daemon starts, and comes to the end; or `release_closing`.
         """
-        closings = self.floor.closings
+        liquidations = self.trading_service.liquidations
         labels = self.labels if account is None else [account]
-        refused = {label: self.floor.gateway.why_not(label, self._who) for label in labels}
+        refused = {
+            label: self.trading_service.gateway.why_not(label, self._principal) for label in labels
+        }
         begun = [label for label in labels if refused[label] is None]
-        closings.begin(begun, self._who)
-        await closings.wait(begun, wait_s)
-        return {label: refused[label] or closings.accounts[label] for label in labels}
+        liquidations.begin(begun, self._principal)
+        await liquidations.wait(begun, wait_s)
+        return {label: refused[label] or liquidations.accounts[label] for label in labels}
 
     def release_closing(self, account: str | None = None) -> list[str]:
         """End closings that are not done, of one account or of every one; gives whose. They keep
         what they have and take orders again."""
         labels = self.labels if account is None else [account]
-        return self.floor.closings.release(labels, self._who)
+        return self.trading_service.liquidations.release(labels, self._principal)
 
     async def _each(
         self, ask: Callable[[RestClient], Awaitable[T]]

@@ -2,24 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 
-from tests.fleet import Farm
+from tests.fleet import Fleet
 
 ABSENT = "(absent)"
 KEYS = {"positions": "symbol", "orders": "id"}
 
 
-async def unequal(farm: Farm, label: str) -> list[str]:
+async def unequal(fleet: Fleet, label: str) -> list[str]:
     """Every field in which the daemon's answers for an account differ from the broker's books."""
-    exchange = farm.simulator.exchange
+    exchange = fleet.simulator.exchange
     theirs = {
         "account": exchange.account(label),
         "positions": exchange.positions(label),
         "orders": exchange.orders(label, {"status": "all", "limit": "500"}),
     }
     ours = {
-        "account": await farm.reader(f"/realtime/account/{label}"),
-        "positions": await farm.reader(f"/realtime/positions/{label}"),
-        "orders": await farm.reader(f"/realtime/orders/{label}?status=all&limit=500"),
+        "account": await fleet.reader(f"/realtime/account/{label}"),
+        "positions": await fleet.reader(f"/realtime/positions/{label}"),
+        "orders": await fleet.reader(f"/realtime/orders/{label}?status=all&limit=500"),
     }
     return compare(label, theirs, ours)
 

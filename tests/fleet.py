@@ -24,7 +24,7 @@ from realtime.store.store import Record
 ENDS_OF_ATTEMPTS = ("authorized", "unauthorized", "auth_unanswered", "sessions_refused")
 
 
-class Farm(Struct, frozen=True):
+class Fleet(Struct, frozen=True):
     """A running pair and a client for asking either."""
 
     simulator: Simulator
@@ -68,13 +68,13 @@ class Farm(Struct, frozen=True):
         """label → link"""
         return {record.profile.label: record.link for record in self.daemon.store}
 
-    def all_live(self) -> bool:
+    def all_synced(self) -> bool:
         """Whether every account is live."""
-        return all(record.link.is_live for record in self.daemon.store)
+        return all(record.link.is_synced for record in self.daemon.store)
 
     def settled(self) -> bool:
         """Whether every account is live and has everything confirmed."""
-        return self.all_live() and not any(r.state.provisional for r in self.daemon.store)
+        return self.all_synced() and not any(r.state.provisional for r in self.daemon.store)
 
     def working(self, label: str) -> list[str]:
         """Orders that the exchange has not finished."""
@@ -128,13 +128,13 @@ def settings_for(
 
 
 @asynccontextmanager
-async def farm(
+async def fleet(
     simulator: Simulator, world: Environment, *, numbers: Mapping[str, str] | None = None
-) -> AsyncIterator[Farm]:
+) -> AsyncIterator[Fleet]:
     """Run the daemon against a simulator that has been started."""
     settings = settings_for(simulator, list(simulator.exchange.labels), numbers or {})
     async with (
         running(settings, world) as daemon,
         aiohttp.ClientSession(connector=world.make_connector()) as http,
     ):
-        yield Farm(simulator, daemon, http)
+        yield Fleet(simulator, daemon, http)

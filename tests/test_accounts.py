@@ -31,7 +31,7 @@ def accounts_of(simulator: Simulator, folder: Path) -> Accounts:
         structs.replace(settings, orders=orders),
         make_connector=lambda: VirtualConnector(limit=0),
         clock=wall_clock,
-        chance=random.Random(1),
+        rng=random.Random(1),
     )
 
 

@@ -9,7 +9,7 @@ from realtime.core.state import LAG_S
 from realtime.simulator.app import Simulator
 from tests import virtual
 from tests.equality import unequal
-from tests.fleet import farm
+from tests.fleet import fleet
 
 ACCOUNTS = 50
 EVENTS_A_SECOND = 120.0
@@ -24,20 +24,20 @@ def test_fifty_accounts_cut_at_random_end_equal() -> None:
     """Thousands of operations of every kind, a socket cut every half second."""
 
     async def scene() -> None:
-        chance = random.Random(11)
+        rng = random.Random(11)
         loop = asyncio.get_running_loop()
         simulator = Simulator(
             accounts=ACCOUNTS, seed=11, activity=EVENTS_A_SECOND, clock=virtual.nanosecond_clock
         )
-        async with simulator, farm(simulator, virtual.world(11)) as running:
+        async with simulator, fleet(simulator, virtual.world(11)) as running:
             labels = list(simulator.exchange.labels)
-            await running.until(running.all_live)
+            await running.until(running.all_synced)
             while loop.time() < DISORDER_S:
-                await asyncio.sleep(chance.uniform(0.1, 0.9))
-                cut = {"kind": "cut", "account": chance.choice(labels), **chance.choice(CUTS)}
+                await asyncio.sleep(rng.uniform(0.1, 0.9))
+                cut = {"kind": "cut", "account": rng.choice(labels), **rng.choice(CUTS)}
                 await running.fault(**cut)
             simulator.set_activity(0)
-            await running.until(running.all_live, within_s=200)
+            await running.until(running.all_synced, within_s=200)
             await asyncio.sleep(LAG_S + TRAILING_S)
             await running.until(running.settled)
             told = sum(n for name, n in running.daemon.store.counts.items() if "events." in name)

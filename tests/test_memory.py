@@ -15,9 +15,9 @@ from realtime.core.reconcile import Snapshot, reconcile
 from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, AccountState
 
 USUAL_BYTES = 130_000
-"""10 positions and 100 orders: 1000 such accounts are 130 MB of the 300 that a farm may take."""
+"""10 positions and 100 orders: 1000 such accounts are 130 MB of the 300 that a fleet may take."""
 
-MOST_BYTES = 1_500_000
+MAX_BYTES = 1_500_000
 """However much is traded: 600 orders with two executions each. Open orders come on top."""
 
 EVENTS = 6_000
@@ -77,5 +77,5 @@ def test_a_busy_account_does_not_grow_for_ever() -> None:
         if count % (EVENTS // 6) == EVENTS // 6 - 1:
             sizes.append(deep_size(state, set()))
     assert len(state.orders) <= CLOSED_ORDERS_KEPT + EVICTION_SLACK
-    assert max(sizes) <= MOST_BYTES, sizes
+    assert max(sizes) <= MAX_BYTES, sizes
     assert sizes[-1] < 1.3 * sizes[2], sizes

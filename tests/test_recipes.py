@@ -21,7 +21,7 @@ from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.summary import SummaryDocument
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.store import Store
-from tests.api.documents.made import NOW, farm, order
+from tests.api.documents.made import NOW, fleet, order
 from tests.api.reader import Clock, Reader, reading
 
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ DATA_SOURCE, SENSORS = (yaml.load(text, Loader) for text in blocks("yaml"))
 
 @pytest.fixture
 def store() -> Store:
-    return farm()
+    return fleet()
 
 
 @pytest.fixture

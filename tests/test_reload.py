@@ -28,10 +28,10 @@ class Scene(Struct):
     files: list[Settings | ConfigError]
     changes: list[Change]
 
-    async def until_live(self, *labels: str) -> None:
+    async def until_synced(self, *labels: str) -> None:
         async with asyncio.timeout(60):
             while not all(  # noqa: ASYNC110 - virtual time
-                self.daemon.store.records[AccountLabel(x)].link.is_live for x in labels
+                self.daemon.store.records[AccountLabel(x)].link.is_synced for x in labels
             ):
                 await asyncio.sleep(0.01)
 
@@ -73,7 +73,7 @@ async def scene(labels: tuple[str, ...] | None = None) -> AsyncIterator[Scene]:
         async with running(settings, virtual.world(3), reread) as daemon:
             made = Scene(simulator, daemon, files, [])
             daemon.store.subscribe(made.changes.append)
-            await made.until_live(*(account.label for account in settings.accounts))
+            await made.until_synced(*(account.label for account in settings.accounts))
             yield made
 
 
@@ -99,11 +99,11 @@ def test_accounts_come_and_go_and_the_others_never_blink() -> None:
             changes = await made.write(second, *rest)
             assert changes.removed == (first.label,)
             assert made.daemon.store.get(first.label) is None
-            assert first.label not in made.daemon.floor.labels
+            assert first.label not in made.daemon.trading_service.labels
             changes = await made.write(second, *rest, first)
             assert changes.added == (first.label,)
-            await made.until_live(first.label)
-            assert first.label in made.daemon.floor.labels
+            await made.until_synced(first.label)
+            assert first.label in made.daemon.trading_service.labels
             assert made.touched() == {first.label}
             assert made.simulator.tally.of(second.label)["authorized"] == 1
             assert made.simulator.tally.of(first.label)["authorized"] == 2
@@ -120,9 +120,9 @@ def test_an_account_is_switched_off_and_on() -> None:
             record = made.daemon.store.records[AccountLabel(first.label)]
             assert record.has_data, "what was known stays, and is marked"
             assert record.link.stale_reason == "disabled"
-            assert first.label not in made.daemon.floor.labels
+            assert first.label not in made.daemon.trading_service.labels
             await made.write(first, *rest)
-            await made.until_live(first.label)
+            await made.until_synced(first.label)
             assert made.touched() == {first.label}
 
     virtual.run(play)
@@ -136,7 +136,7 @@ def test_a_name_is_shown_without_a_reconnect() -> None:
             profile = made.daemon.store.records[AccountLabel(first.label)].profile
             assert (profile.name, profile.tier) == ("New", "gold")
             assert made.touched() == set()
-            assert made.state(first.label) == "live"
+            assert made.state(first.label) == "synced"
 
     virtual.run(play)
 
@@ -160,7 +160,7 @@ def test_rotated_keys_reconnect_one_by_one() -> None:
 
             def look(_: Change) -> None:
                 nonlocal most_down
-                down = sum(not record.link.is_live for record in made.daemon.store)
+                down = sum(not record.link.is_synced for record in made.daemon.store)
                 most_down = max(most_down, down)
 
             made.daemon.store.subscribe(look)
@@ -169,7 +169,7 @@ def test_rotated_keys_reconnect_one_by_one() -> None:
             async with asyncio.timeout(60):
                 while made.touched() != set(changes.rotated):  # noqa: ASYNC110 - virtual time
                     await asyncio.sleep(0.05)
-            await made.until_live(*old)
+            await made.until_synced(*old)
             assert most_down == 1
             authorized = [made.simulator.tally.of(label)["authorized"] for label in old]
             assert authorized == [2, 2, 2, 1]
@@ -194,7 +194,7 @@ def test_a_key_of_another_account_is_refused() -> None:
             assert "the key belongs to" in (record.link.last_error_message or "")
             assert record.state.account == equity, "nothing of the other account was taken"
             await made.write(first, *rest)
-            await made.until_live(first.label)
+            await made.until_synced(first.label)
 
     virtual.run(play)
 
@@ -222,7 +222,7 @@ def test_readings_at_once_are_taken_one_after_another() -> None:
                 made.write(second, *rest), made.write(first, second, *rest), made.write(first)
             )
             assert list(made.daemon.store.records) == [first.label]
-            await made.until_live(first.label)
+            await made.until_synced(first.label)
 
     virtual.run(play)
 
@@ -241,6 +241,6 @@ def test_a_reload_while_keys_rotate() -> None:
             await made.write(*list(old.values())[:1])
             await asyncio.sleep(60)
             assert list(made.daemon.store.records) == list(old)[:1]
-            assert made.state(next(iter(old))) == "live"
+            assert made.state(next(iter(old))) == "synced"
 
     virtual.run(play)

@@ -64,7 +64,7 @@ def world(seed: int) -> Environment:
     """A daemon's source of time, chance and connections inside a virtual loop."""
     return Environment(
         clock=wall_clock,
-        chance=random.Random(seed),
+        rng=random.Random(seed),
         make_connector=lambda: VirtualConnector(limit=0),
     )
 

@@ -1,7 +1,7 @@
 """Equity of every account over the last day, noted every quarter of a minute.
 
 Nothing is noted while an account is stale: a curve has a gap where nothing was known, and never a
-straight line that nobody saw. The farm's curve is the sum of the last known figures; it begins once
+straight line that was not seen. The fleet's curve sums the last known figures; it begins when
 every account has been tried, or its beginning would look like a profit.
 """
 

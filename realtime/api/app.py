@@ -21,10 +21,10 @@ from realtime.api.metrics.exposition import Metrics
 from realtime.api.metrics.sources import Composed, Sources
 from realtime.api.response_headers import vary_with_token
 from realtime.api.routes import PREFIXES, access_table
-from realtime.api.security.authenticator import DOORKEEPER, AccessRules, Authenticator
+from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules, Authenticator
 from realtime.api.security.client_limits import ConnectionCounter, ConnectionLimiter
 from realtime.api.security.cors import allow_origins
-from realtime.api.security.middleware import BODY_MOST, make_guard
+from realtime.api.security.middleware import MAX_BODY, make_guard
 from realtime.api.security.origins import AllowedNames
 from realtime.api.security.sessions import Sessions, session_access
 from realtime.orders.interface import TradingInterface
@@ -53,9 +53,9 @@ def build(
     account_metrics: bool = False,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
-    doorkeeper = Authenticator(access, clock)
+    authenticator = Authenticator(access, clock)
     guard = make_guard(
-        doorkeeper,
+        authenticator,
         AllowedNames(hosts=hosts, pages=frozenset(cors_origins)),
         {
             **access_table(),
@@ -65,14 +65,14 @@ def build(
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
     )
-    app = web.Application(middlewares=[problems, guard], client_max_size=BODY_MOST)
-    app[DOORKEEPER] = doorkeeper
+    app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY)
+    app[AUTHENTICATOR] = authenticator
     requests = app[REQUESTS] = RequestStats()
-    pulse = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
-    app.cleanup_ctx.append(partial(_beating, pulse))
+    loop_monitor = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
+    app.cleanup_ctx.append(partial(_beating, loop_monitor))
     app[CROWD] = ConnectionLimiter(ConnectionCounter(connections_per_address))
     app.cleanup_ctx.append(_sweeping)
-    app[PLANS] = ResponseCache(clock, allows=doorkeeper.meter.allows)
+    app[PLANS] = ResponseCache(clock, allows=authenticator.meter.allows)
     broadcast = broadcast or Broadcaster(store, clock)
     app[BROADCAST] = broadcast
     app.cleanup_ctx.append(partial(_broadcasting, broadcast))
@@ -82,8 +82,8 @@ def build(
     sources = Sources(
         store=store,
         requests=requests,
-        pulse=pulse,
-        crowd=app[CROWD],
+        loop_monitor=loop_monitor,
+        connection_limiter=app[CROWD],
         broadcast=broadcast,
         composed=composed,
         clock=clock,
@@ -97,7 +97,7 @@ def build(
         started_at=started_at,
         broadcast=broadcast,
         recorder=recorder,
-        pulse=pulse,
+        loop_monitor=loop_monitor,
         metrics=Metrics(sources, each_account=account_metrics),
     )
     add_routes(app, desk)
@@ -109,7 +109,7 @@ def build(
         add_reload(app, reload, PREFIXES)
     if access.verifier is not None:
         # Behind `allow_origins`: no page of another origin begins a session here.
-        Sessions(doorkeeper, clock, make_code).add(app, PREFIXES)
+        Sessions(authenticator, clock, make_code).add(app, PREFIXES)
         app.on_response_prepare.append(vary_with_token)
     return app
 
@@ -122,10 +122,10 @@ async def _broadcasting(broadcast: Broadcaster, _: web.Application) -> AsyncIter
         task.cancel()
 
 
-async def _beating(pulse: LoopMonitor, _: web.Application) -> AsyncIterator[None]:
+async def _beating(loop_monitor: LoopMonitor, _: web.Application) -> AsyncIterator[None]:
     """Watch the loop for as long as the application runs."""
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(pulse.run(), name="pulse")
+        task = tasks.create_task(loop_monitor.run(), name="pulse")
         yield
         task.cancel()
 

@@ -17,8 +17,8 @@ from realtime.api.problems import Problem, shown
 from realtime.store.store import Record, Records
 from realtime.telemetry.loop_monitor import LoopMonitor
 
-ChangesWith = Literal["account", "farm", "clock"]
-"""What an answer depends on: the version of the account asked for, of the farm, or the moment."""
+ChangesWith = Literal["account", "fleet", "clock"]
+"""What an answer depends on: the version of the account asked for, of the fleet, or the moment."""
 
 
 class ApiContext:
@@ -34,7 +34,7 @@ class ApiContext:
         started_at: float,
         broadcast: Broadcaster,
         recorder: Recorder,
-        pulse: LoopMonitor,
+        loop_monitor: LoopMonitor,
         metrics: Metrics,
         lists: Documents | None = None,
         only: frozenset[str] | None = None,
@@ -46,7 +46,7 @@ class ApiContext:
         self.started_at = started_at
         self.broadcast = broadcast
         self.recorder = recorder
-        self.pulse = pulse
+        self.loop_monitor = loop_monitor
         self.metrics = metrics
         self.lists = lists or views
         """Renders what is about many accounts, of this desk's alone."""
@@ -54,7 +54,7 @@ class ApiContext:
         """Labels that may be asked for here; None: all."""
         self._is_ready = False
         self._freshness = RowCache(self._freshness_of)
-        self._farm_freshness: tuple[int, dict[str, str]] = (-1, {})
+        self._fleet_freshness: tuple[int, dict[str, str]] = (-1, {})
 
     def record(self, label: str) -> Record:
         """The record of an account. Raises the problem `unknown_account`."""
@@ -77,11 +77,11 @@ class ApiContext:
         self._freshness.forget_strangers(self.store)
         return self._freshness.of(record)
 
-    def farm_freshness(self) -> dict[str, str]:
+    def fleet_freshness(self) -> dict[str, str]:
         """The same for an answer over all accounts."""
-        if self._farm_freshness[0] != self.store.version:
+        if self._fleet_freshness[0] != self.store.version:
             changed_at = max((record.as_of for record in self.store), default=self.started_at)
-            self._farm_freshness = (
+            self._fleet_freshness = (
                 self.store.version,
                 {
                     "ETag": f'"{self.store.boot}-{self.store.version}"',
@@ -90,7 +90,7 @@ class ApiContext:
                     "X-Realtime-As-Of": instant(changed_at),
                 },
             )
-        return self._farm_freshness[1]
+        return self._fleet_freshness[1]
 
     def mark(
         self, changes_with: ChangesWith, call: "RequestContext"
@@ -98,7 +98,7 @@ class ApiContext:
         """What gives equal values as long as the answer to a call is the same; None: never."""
         if changes_with == "account":
             return lambda: record.version if (record := self.store.get(call.account_id)) else None
-        return (lambda: self.store.version) if changes_with == "farm" else None
+        return (lambda: self.store.version) if changes_with == "fleet" else None
 
     def _freshness_of(self, record: Record) -> dict[str, str]:
         headers = {
@@ -113,7 +113,7 @@ class ApiContext:
         return headers
 
     def census(self) -> tuple[FleetCounts, bool]:
-        """The farm counted, and whether it is ready.
+        """The fleet counted, and whether it is ready.
 
         Ready means that every enabled account has been tried once. That stays true when an account
         is added later: one newcomer must not take the others from their readers.

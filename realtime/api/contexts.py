@@ -7,7 +7,7 @@ from realtime.api.documents.documents import Documents
 from realtime.auth.principal import Principal
 from realtime.store.scoped_store import ScopedStore
 
-DESKS_MOST = 32
+MAX_DESKS = 32
 """Sets of accounts that have a desk at one time; another one's is made anew, in microseconds."""
 
 LISTS_BYTES = 2 * 1024 * 1024
@@ -29,7 +29,7 @@ class ContextRegistry:
         desk = self._parts.get(labels)
         if desk is None:
             desk = self._parts[labels] = self._part(labels)
-            if len(self._parts) > DESKS_MOST:
+            if len(self._parts) > MAX_DESKS:
                 self._parts.popitem(last=False)
         self._parts.move_to_end(labels)
         return desk
@@ -44,7 +44,7 @@ class ContextRegistry:
             started_at=whole.started_at,
             broadcast=whole.broadcast,
             recorder=whole.recorder,
-            pulse=whole.pulse,
+            loop_monitor=whole.loop_monitor,
             metrics=whole.metrics,
             lists=Documents(max_bytes=LISTS_BYTES),
             only=labels,

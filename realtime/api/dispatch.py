@@ -22,7 +22,7 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-WHOLE_FARM = ("open", "docs")
+WHOLE_FLEET = ("open", "docs")
 """Routes of these kinds show no account, but count all."""
 
 STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths if path != "/"}
@@ -45,11 +45,11 @@ def _endpoint(
     route: Route[Any], desks: ContextRegistry
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
-    shows_farm = route.access in WHOLE_FARM
+    shows_fleet = route.access in WHOLE_FLEET
 
     async def endpoint(request: web.Request) -> web.StreamResponse:
         principal = request[PRINCIPAL]
-        desk = desks.whole if shows_farm else desks.of(principal)
+        desk = desks.whole if shows_fleet else desks.of(principal)
         asked = parameters.read(request.rel_url.raw_query_string)
         call = RequestContext(
             request.match_info.get("account_id", ""),

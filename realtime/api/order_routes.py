@@ -28,7 +28,7 @@ Query = TypeVar("Query", bound=Struct)
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 PLACING = (
-    "account_required", "invalid_order", "no_account", "unknown_account", "account_not_live",
+    "account_required", "invalid_order", "no_account", "unknown_account", "account_not_synced",
     "trading_not_permitted", "trading_disabled", "guard_notional", "guard_symbol", "guard_side",
     "guard_rate", "orders_halted", "account_closing", "budget_spent", "rate_limited",
     "broker_forbids", "broker_knows_not", "broker_refuses", "broker_unreachable",
@@ -196,7 +196,7 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         paths=("/orders/closing",),
         summary="How far closing accounts is, symbol by symbol",
         query=AccountsQuery,
-        answer=stopping.closings,
+        answer=stopping.liquidations,
         document=stopping.LiquidationDocument,
         problems=("unknown_account",),
     ),

@@ -171,16 +171,16 @@ ROUTES: tuple[Route[Any], ...] = (
         answer=answer_accounts,
         document=AccountsDocument,
         media=("text/csv",),
-        changes_with="farm",
+        changes_with="fleet",
         problems=("unknown_account",),
     ),
     Route(
         paths=("/realtime/summary",),
-        summary="The farm in a handful of figures",
+        summary="The fleet in a handful of figures",
         query=NoQuery,
         answer=answer_summary,
         document=SummaryDocument,
-        changes_with="farm",
+        changes_with="fleet",
     ),
     Route(
         paths=("/realtime/status", "/websocket/status"),
@@ -219,7 +219,7 @@ ROUTES: tuple[Route[Any], ...] = (
     Route(
         paths=("/health",),
         access="open",
-        summary="Whether the farm as a whole is well",
+        summary="Whether the fleet as a whole is well",
         query=HealthQuery,
         answer=answer_health,
         document=HealthDocument,
@@ -300,7 +300,7 @@ def operations() -> Iterator[Operation]:
             events=route.events,
             problems=route.problems,
             is_open=route.access == "open",
-            is_conditional=route.changes_with in ("account", "farm"),
+            is_conditional=route.changes_with in ("account", "fleet"),
         )
 
 

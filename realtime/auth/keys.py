@@ -18,13 +18,13 @@ from realtime.secret import Secret
 
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
 
-SECRET_LEAST = 32
+MIN_SECRET = 32
 """Bytes. HS256 wants a key at least as long as its digest (RFC 7518 section 3.2)."""
 
-KEYS_MOST = 32
+MAX_KEYS = 32
 """Keys that are tried for one token at the most."""
 
-RSA_BITS_LEAST = 2048
+MIN_RSA_BITS = 2048
 
 OF_KIND: dict[tuple[str, str | None], Algorithm] = {
     ("RSA", None): "RS256",
@@ -59,9 +59,9 @@ def secrets_of(content: bytes) -> tuple[Key, ...]:
     if not lines:
         raise ConfigError("is empty", remedy="openssl rand -hex 32 makes a secret")
     short = min(len(line) for line in lines)
-    if short < SECRET_LEAST:
+    if short < MIN_SECRET:
         raise ConfigError(
-            f"holds a secret of {short} bytes; HS256 wants at least {SECRET_LEAST}",
+            f"holds a secret of {short} bytes; HS256 wants at least {MIN_SECRET}",
             remedy="openssl rand -hex 32 makes one",
         )
     for line in lines:
@@ -114,7 +114,7 @@ def _of_set(jwk: dict[str, object]) -> Key | None:
         material = PyJWK(public, algorithm).key
     except (PyJWTError, PyJWKError, ValueError):
         return None
-    if algorithm == "RS256" and material.key_size < RSA_BITS_LEAST:
+    if algorithm == "RS256" and material.key_size < MIN_RSA_BITS:
         return None
     key_id = jwk.get("kid")
     return Key(
@@ -131,8 +131,8 @@ def _public(pem: bytes) -> Key:
             material = algorithms[name].prepare_key(pem)
         except (PyJWTError, ValueError, TypeError):
             continue
-        if name == "RS256" and material.key_size < RSA_BITS_LEAST:
-            raise ConfigError(f"holds an RSA key of fewer than {RSA_BITS_LEAST} bits")
+        if name == "RS256" and material.key_size < MIN_RSA_BITS:
+            raise ConfigError(f"holds an RSA key of fewer than {MIN_RSA_BITS} bits")
         return Key(algorithm=name, material=material)
     raise ConfigError(
         "holds a key that is neither RSA, EC P-256 nor Ed25519",
@@ -147,6 +147,6 @@ def want_crypto() -> None:
 
 
 def _bounded(keys: list[Key]) -> tuple[Key, ...]:
-    if len(keys) > KEYS_MOST:
-        raise ConfigError(f"holds {len(keys)} keys; {KEYS_MOST} at the most are used")
+    if len(keys) > MAX_KEYS:
+        raise ConfigError(f"holds {len(keys)} keys; {MAX_KEYS} at the most are used")
     return tuple(keys)

@@ -15,7 +15,7 @@ from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import Key
 from realtime.auth.principal import PERMISSIONS, Permission, Principal
 
-TOKEN_MOST = 4000
+MAX_TOKEN = 4000
 """Letters of a token; with its name it must fit into a cookie, of which browsers keep 4096."""
 
 ALL_ACCOUNTS = "*"
@@ -60,8 +60,8 @@ def holder_of(token: str) -> str:
 
 def believe(token: str, keys: Sequence[Key], rules: TokenRules, now: float) -> Principal:
     """Who holds this token at `now`, epoch seconds. Raises TokenRefused."""
-    if len(token) > TOKEN_MOST:
-        raise TokenRefused("token_invalid", f"the token is longer than {TOKEN_MOST} letters")
+    if len(token) > MAX_TOKEN:
+        raise TokenRefused("token_invalid", f"the token is longer than {MAX_TOKEN} letters")
     payload = _verified(token, keys)
     try:
         claims = _read_claims(payload)

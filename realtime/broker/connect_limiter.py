@@ -57,6 +57,6 @@ class ConnectLimiter:
             self._places.release()
 
     def report(self, outcome: Outcome) -> None:
-        """Tell how an attempt ended, so that the farm goes slower or faster."""
+        """Tell how an attempt ended, so that the fleet goes slower or faster."""
         spacing_s = self._spacing_s * FACTOR[outcome]
         self._spacing_s = min(max(spacing_s, SPACING_MIN_S), SPACING_MAX_S)

@@ -48,11 +48,11 @@ class HttpClient:
         http: aiohttp.ClientSession,
         url: str,
         credentials: Credentials,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.pacer = pacer
+        self.limiter = limiter
         self.last_request_id: str | None = None
         """The broker's name for the last answered request."""
         self._http = http
@@ -82,11 +82,11 @@ class HttpClient:
         limit_s: float = CALL_S,
     ) -> HttpReply:
         """Make one request when the budget has room; `body` is JSON."""
-        async with self.pacer.slot(lane):
+        async with self.limiter.slot(lane):
             try:
                 return await self._exchange(method, path, params, body, limit_s)
             except RateLimited as limited:
-                self.pacer.refused(limited.retry_after_s, lane)
+                self.limiter.refused(limited.retry_after_s, lane)
                 raise
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 reason = str(error) or type(error).__name__
@@ -128,7 +128,7 @@ class HttpClient:
         date = answers.epoch(headers.get("Date"))
         if date is not None:
             self._offset.learn(date, sent_at, self._wall())
-        self.pacer.heard(
+        self.limiter.heard(
             remaining=answers.whole(headers.get("X-RateLimit-Remaining")),
             reset_in_s=answers.reset_in_s(headers),
             limit=answers.whole(headers.get("X-RateLimit-Limit")),

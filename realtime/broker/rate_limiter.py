@@ -4,7 +4,7 @@ A key's budget is 200 requests a minute, and going over it makes the broker deaf
 nothing goes that would be more than `MOST` in any minute. Reads pass a bucket as well, which
 spreads them and leaves room, and when the broker itself says that the budget is spent (another
 program may use the same key), reads rest until it is reset. Orders may come in a burst; they never
-queue for long: what finds no room is told when to come back. The farm bounds what all accounts
+queue for long: what finds no room is told when to come back. The fleet bounds what all accounts
 together have in flight, in two lanes, so that a thousand snapshots never stand before an order.
 """
 
@@ -148,9 +148,9 @@ class RateBudget(Struct, frozen=True, kw_only=True):
 class RateLimiter:
     """One account's budget. First come, first served within a lane; orders before reads."""
 
-    def __init__(self, farm: FleetLimiter, *, orders_at_once: int = 32) -> None:
+    def __init__(self, fleet: FleetLimiter, *, orders_at_once: int = 32) -> None:
         self.orders_at_once = orders_at_once
-        self._farm = farm
+        self._fleet = fleet
         self._window = SlidingWindow()
         self._reads = TokenBucket(READ_BURST, READ_INTERVAL_S)
         self._turn = asyncio.Lock()
@@ -169,14 +169,14 @@ class RateLimiter:
     async def slot(self, lane: Lane) -> AsyncIterator[None]:
         """Hold a place in which one request may be made.
 
-        A read waits for budget, then for the farm. An order raises `NotSent` rather than wait long.
+        A read waits for budget, then for the fleet. An order raises `NotSent` instead.
         """
         if lane != "read":
             async with self._trading_slot(lane):
                 yield
             return
-        places = self._farm.lane(lane)
-        # The turn is kept until the farm lets us in: of budget that was granted and not yet used
+        places = self._fleet.lane(lane)
+        # The turn is kept until the fleet lets us in: of budget that was granted and not yet used
         # there is never more than one request, or it would pile up into a burst.
         async with self._turn:
             await self._until_read_due()
@@ -194,7 +194,7 @@ class RateLimiter:
                 try:
                     async with asyncio.timeout(PLACE_S):
                         await held.enter_async_context(self._own_places[lane])
-                        await held.enter_async_context(self._farm.lane(lane))
+                        await held.enter_async_context(self._fleet.lane(lane))
                 except TimeoutError:
                     fact = f"no place among the orders under way within {PLACE_S:.0f} s"
                     raise NotSent(fact, retry_after_s=PLACE_S) from None
@@ -220,7 +220,7 @@ class RateLimiter:
 
     def refused(self, retry_after_s: float | None, lane: Lane = "read") -> None:
         """Learn from a 429: reads rest, and new orders too if it was one of theirs."""
-        self._farm.refused += 1
+        self._fleet.refused += 1
         until = _rested(retry_after_s)
         self._rest_until = max(self._rest_until, until)
         if lane == "order":
@@ -297,7 +297,7 @@ class RateLimiter:
 
     def _take(self, now: float, lane: Lane) -> None:
         self._window.take(now, lane)
-        self._farm.asked[lane] += 1
+        self._fleet.asked[lane] += 1
 
 
 def _now() -> float:

@@ -32,11 +32,11 @@ class RestClient:
         http: aiohttp.ClientSession,
         url: str,
         credentials: Credentials,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.channel = HttpClient(http, url, credentials, pacer, wall=wall)
+        self.channel = HttpClient(http, url, credentials, limiter, wall=wall)
 
     @property
     def last_request_id(self) -> str | None:

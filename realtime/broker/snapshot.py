@@ -23,11 +23,11 @@ PAGE = 500
 FILLS_PAGE = 100
 TRAILING = "trailing_stop"
 """The type of order whose `hwm` and `stop_price` move without an event."""
-REPLACED_MOST = 50
+MAX_REPLACED = 50
 """Replaced legs that one reading asks for."""
-GROUPS_MOST = 20
+MAX_GROUPS = 20
 """Pages that one reading asks for to find the groups of working legs."""
-PAGES_AT_MOST = 40
+MAX_PAGES = 40
 """Bounds a reading after a very long absence: 20 000 orders."""
 
 
@@ -91,7 +91,7 @@ async def _orders_since(rest: RestClient, since: int | None) -> tuple[Order, ...
     orders = list(page)
     if len(page) < PAGE:
         return tuple(orders)
-    for _ in range(PAGES_AT_MOST):
+    for _ in range(MAX_PAGES):
         oldest = min(microseconds(o.submitted_at) for o in page)
         if since is None or oldest < since or len(page) < PAGE:
             break
@@ -115,7 +115,7 @@ async def _crowded_out(rest: RestClient, orders: Collection[Order]) -> list[Orde
     for order in await _working_orders(rest, nested=False):
         if order.id not in shown:
             found.append(order)
-            if order.order_class in GROUPED and asked < GROUPS_MOST:
+            if order.order_class in GROUPED and asked < MAX_GROUPS:
                 asked += 1
                 border = from_micros(microseconds(order.submitted_at) + 1_000_000)
                 found += await rest.orders(
@@ -135,7 +135,7 @@ async def _with_replaced_legs(
     for top in orders:
         legs = list(top.legs or ())
         for leg in legs:  # which grows while it is walked
-            if asked < REPLACED_MOST and _is_unlisted(leg.replaces, leg, legs, state):
+            if asked < MAX_REPLACED and _is_unlisted(leg.replaces, leg, legs, state):
                 asked += 1
                 before = await rest.order(leg.replaces, nested=True) if leg.replaces else None
                 legs += [before] if before is not None else []
@@ -157,7 +157,7 @@ def _is_unlisted(
 async def _working_orders(rest: RestClient, *, nested: bool = True) -> list[Order]:
     orders: list[Order] = []
     until = None
-    for _ in range(PAGES_AT_MOST):
+    for _ in range(MAX_PAGES):
         page = await rest.orders(
             status="open", limit=PAGE, direction="desc", nested=nested, until=until
         )
@@ -173,7 +173,7 @@ async def _fills_since(rest: RestClient, since: int | None) -> tuple[FillActivit
         return await rest.fills(direction="desc", page_size=FILLS_PAGE)
     fills: list[FillActivity] = []
     token = None
-    for _ in range(PAGES_AT_MOST):
+    for _ in range(MAX_PAGES):
         page = await rest.fills(
             after=from_micros(since), direction="asc", page_size=FILLS_PAGE, page_token=token
         )

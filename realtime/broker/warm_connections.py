@@ -18,8 +18,8 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-WARM_MOST = 100
-"""Connections kept, farm-wide."""
+MAX_WARM = 100
+"""Connections kept, fleet-wide."""
 
 LOOK_EVERY_S = 10.0
 """A connection that the broker has closed is missing for so long at the most."""
@@ -59,7 +59,7 @@ async def _keep(http: aiohttp.ClientSession, wanted: Wanted) -> None:
 def _shared(wanted: Mapping[str, int]) -> dict[str, int]:
     """What each address gets of all that may be kept."""
     total = sum(wanted.values())
-    share = min(1.0, WARM_MOST / total) if total else 0.0
+    share = min(1.0, MAX_WARM / total) if total else 0.0
     return {url: ceil(count * share) for url, count in wanted.items()}
 
 

@@ -55,8 +55,8 @@ class AccountChecker:
     def __init__(self, http: aiohttp.ClientSession, at_once: int) -> None:
         self._http = http
         self._places = asyncio.Semaphore(at_once)
-        self._gate = ConnectLimiter(at_once)
-        self._farm = FleetLimiter()
+        self._connect_limiter = ConnectLimiter(at_once)
+        self._fleet = FleetLimiter()
         self._tls = ssl.create_default_context()
 
     async def examine(self, account: AccountSettings) -> AccountCheckResult:
@@ -76,7 +76,7 @@ class AccountChecker:
 
     async def _try_rest(self, account: AccountSettings, found: AccountCheckResult) -> None:
         loop = asyncio.get_running_loop()
-        rest = RestClient(self._http, account.trading_url, _keys(account), RateLimiter(self._farm))
+        rest = RestClient(self._http, account.trading_url, _keys(account), RateLimiter(self._fleet))
         try:
             began = loop.time()
             found.account = await rest.account()
@@ -93,7 +93,7 @@ class AccountChecker:
     async def _try_socket(self, account: AccountSettings, found: AccountCheckResult) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with self._gate.pass_():
+            async with self._connect_limiter.pass_():
                 began = loop.time()
                 url = stream_url(account.trading_url)
                 stream = await TradingStream.connect(url, ssl_context=self._tls)
@@ -104,10 +104,12 @@ class AccountChecker:
                 finally:
                     await stream.close()
         except RealtimeError as error:
-            self._gate.report("rate_limited" if isinstance(error, RateLimited) else "failed")
+            self._connect_limiter.report(
+                "rate_limited" if isinstance(error, RateLimited) else "failed"
+            )
             found.finding = _of_socket(error, account)
         else:
-            self._gate.report("ok")
+            self._connect_limiter.report("ok")
 
 
 def same_account_twice(all_found: list[AccountCheckResult]) -> None:

@@ -45,8 +45,8 @@ def run_with_accounts(config: Path | None, doing: Callable[..., Awaitable[int]])
     async def main() -> int:
         try:
             settings = Accounts.from_config(config).settings
-            who = Principal(name="shell")
-            async with Accounts(settings, who=who, keeps_warm=False) as accounts:
+            principal = Principal(name="shell")
+            async with Accounts(settings, principal=principal, keeps_warm=False) as accounts:
                 return await doing(accounts)
         except Declined as no:
             click.echo(f"refused: {no.message}", err=True)

@@ -15,7 +15,7 @@ SILENCE_S = 25.0
 """A heartbeat comes every 15 s: who says nothing for longer is not there."""
 
 FIRST_S = 0.5
-LONGEST_S = 8.0
+MAX_S = 8.0
 """Waits between attempts: halves to wholes of 0.5, 1, 2 … 8 s."""
 
 AGAIN = frozenset({429, 502, 503, 504})
@@ -43,14 +43,14 @@ class EventFollower:
         first: str,
         types: str,
         account: str | None = None,
-        chance: random.Random,
+        rng: random.Random,
         pause: Callable[[float], bool] | None = None,
     ) -> None:
         self._daemon = daemon
         self._first = first
         self._types = types
         self._account = account
-        self._chance = chance
+        self._rng = rng
         self._pause = pause or threading.Event().wait
         self._last_id = ""
 
@@ -73,7 +73,7 @@ class EventFollower:
                 if not was_there:
                     raise
                 reason = error.message if error.status else "no connection to the daemon"
-            wait_s = min(LONGEST_S, FIRST_S * 2**failed) * (0.5 + self._chance.random() / 2)
+            wait_s = min(MAX_S, FIRST_S * 2**failed) * (0.5 + self._rng.random() / 2)
             failed = min(failed + 1, 10)
             yield EventsLost(reason, wait_s)
             if self._pause(wait_s):

@@ -22,7 +22,7 @@ WIDTH = 82
 LAG = 10
 """Letters of a line, and those of them that are kept for the lag."""
 
-LAG_MOST_S = 60.0
+MAX_LAG_S = 60.0
 """A longer way from the broker is not told: it is news of the past, or a clock that is off."""
 
 
@@ -204,8 +204,8 @@ class EventFormatter:
             case "deaf":
                 text = "the broker knows more than its socket told; reconnecting"
                 yield Sentence(news.account_id, "deaf", text, tone="warn")
-            case "live":
-                yield Sentence(news.account_id, "live", "in step with the broker", tone="good")
+            case "synced":
+                yield Sentence(news.account_id, "synced", "in step with the broker", tone="good")
 
     def _account(self, news: AccountNews) -> Iterator[Sentence]:
         known = self._of(news.account_id)
@@ -255,7 +255,7 @@ def _lag_ms(update: Update, now: float) -> float | None:
     if at is None:
         return None
     lag_s = now - (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    return lag_s * 1000 if 0 <= lag_s < LAG_MOST_S else None
+    return lag_s * 1000 if 0 <= lag_s < MAX_LAG_S else None
 
 
 def _retry(link: Link, now: float) -> str:
@@ -311,9 +311,9 @@ def told(
         first="account,positions,link",
         types="order,account,positions,link",
         account=account,
-        chance=random.Random(),
+        rng=random.Random(),
     )
-    teller, is_lost = EventFormatter(), False
+    formatter, is_lost = EventFormatter(), False
     for event in follower.events():
         now = clock()
         if isinstance(event, EventsLost):
@@ -324,5 +324,5 @@ def told(
             if is_lost and event.name == "ready":
                 is_lost = False
                 yield now, Sentence("–", "back", "the daemon is heard again", tone="good")
-            for sentence in teller.tell(event, now):
+            for sentence in formatter.tell(event, now):
                 yield now, sentence

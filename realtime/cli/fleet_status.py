@@ -1,4 +1,4 @@
-"""How the farm stands, as a running daemon tells it: its documents, read and joined."""
+"""How the fleet stands, as a running daemon tells it: its documents, read and joined."""
 
 from datetime import datetime
 from typing import Annotated
@@ -40,7 +40,7 @@ class Row(Struct, frozen=True):
     def is_well(self) -> bool:
         """Whether there is nothing to tell. A disabled account is as it is meant to be, and one
         on its first way up is only counted: a thousand of them would hide the others."""
-        if self.state == "live":
+        if self.state == "synced":
             return not self.stale
         return self.state == "disabled" or (self.state in ON_THE_WAY and self.last_error is None)
 

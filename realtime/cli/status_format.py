@@ -1,4 +1,4 @@
-"""How the farm stands, on a terminal: one line of counts, a row an account, the remedies."""
+"""How the fleet stands, on a terminal: one line of counts, a row an account, the remedies."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from realtime.cli.text_format import (
     whole,
 )
 
-COLOURS = {"live": "green", "refused": "red", "disabled": "dim"}
+COLOURS = {"synced": "green", "refused": "red", "disabled": "dim"}
 OTHER_COLOUR = "yellow"
 UNWRAPPED = 10_000
 """Letters a line may have where no terminal bounds it: `grep` wants a row on one line."""
@@ -51,16 +51,16 @@ def show(standing: FleetStatus, *, show_all: bool) -> None:
 
 
 def headline(standing: FleetStatus) -> str:
-    """The farm in one line."""
+    """The fleet in one line."""
     status = standing.status
     disabled = status.by_state.get("disabled", 0)
     parts = [f"{whole(status.connected_accounts)}/{whole(status.total_accounts - disabled)} live"]
     parts += [
         f"{whole(count)} {clean(state)}"
         for state, count in status.by_state.items()
-        if count and state != "live"
+        if count and state != "synced"
     ]
-    stale = sum(row.stale and row.state == "live" for row in status.accounts.values())
+    stale = sum(row.stale and row.state == "synced" for row in status.accounts.values())
     if stale:
         parts.append(f"{whole(stale)} live but stale")
     parts.append(f"up {span(standing.health.uptime_s)}")
@@ -117,7 +117,7 @@ def _account(label: str, row: Row) -> Text:
 
 
 def _state(row: Row) -> Text:
-    if row.state == "live" and row.stale:
+    if row.state == "synced" and row.stale:
         return Text("live, stale", style=OTHER_COLOUR)
     return Text(clean(row.state), style=COLOURS.get(row.state, OTHER_COLOUR))
 

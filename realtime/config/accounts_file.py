@@ -24,7 +24,7 @@ from realtime.config.settings import (
 
 Checks = Mapping[str, Callable[[object], object]]
 
-MOST_ACCOUNTS = 10_000
+MAX_ACCOUNTS = 10_000
 
 SERVER: Checks = {
     "host": values.text,
@@ -177,8 +177,8 @@ def _accounts(tables: object, reading: AccountsFileReader) -> tuple[AccountSetti
         return ()
     if not tables:
         reading.report("no account", "add one: [accounts.<label>]")
-    if len(tables) > MOST_ACCOUNTS:
-        reading.report(f"accounts: expected at most {MOST_ACCOUNTS}, got {len(tables)}")
+    if len(tables) > MAX_ACCOUNTS:
+        reading.report(f"accounts: expected at most {MAX_ACCOUNTS}, got {len(tables)}")
         return ()
     _compare_labels(list(tables), reading)
     return tuple(_account(label, table, reading) for label, table in tables.items())

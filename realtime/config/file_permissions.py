@@ -16,7 +16,7 @@ def exposed(path: Path) -> Problem | None:
         return None  # reading it will say what is wrong
     if not mode & 0o077:
         return None
-    who = "readable" if mode & 0o044 else "open"
+    principal = "readable" if mode & 0o044 else "open"
     return Problem(
-        f"{path} is {who} by others (mode {mode:o})", f"chmod 600 {shlex.quote(str(path))}"
+        f"{path} is {principal} by others (mode {mode:o})", f"chmod 600 {shlex.quote(str(path))}"
     )

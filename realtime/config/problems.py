@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from realtime.errors import ConfigError
 
-LONGEST_SHOWN = 40  # letters of a wrong value; enough to find it, and a screen is no dump
+MAX_SHOWN = 40  # letters of a wrong value; enough to find it, and a screen is no dump
 
 
 class Problem(Struct, frozen=True):
@@ -57,13 +57,13 @@ def shown(value: object) -> str:
             return "a list"
         case bool():
             return str(value).lower()
-        case int() if value.bit_length() > 8 * LONGEST_SHOWN:
+        case int() if value.bit_length() > 8 * MAX_SHOWN:
             return "a number too long to show"  # Python refuses to spell very long ones at all
         case str():
-            text = json.dumps(value[: LONGEST_SHOWN + 1], ensure_ascii=not value.isprintable())
+            text = json.dumps(value[: MAX_SHOWN + 1], ensure_ascii=not value.isprintable())
         case _:
             text = str(value)
-    return text if len(text) <= LONGEST_SHOWN + 2 else f"{text[:LONGEST_SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN + 2 else f"{text[:MAX_SHOWN]}…"
 
 
 def dotted(*keys: str) -> str:
@@ -73,4 +73,4 @@ def dotted(*keys: str) -> str:
 
 def _is_bare(key: str) -> bool:
     letters = key.replace("_", "").replace("-", "")
-    return letters.isascii() and letters.isalnum() and len(key) <= 2 * LONGEST_SHOWN
+    return letters.isascii() and letters.isalnum() and len(key) <= 2 * MAX_SHOWN

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from realtime.config.problems import InvalidValue, shown
 
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-LONGEST_TEXT = 200
+MAX_TEXT = 200
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -23,8 +23,8 @@ _VISIBLE_ASCII = re.compile(r"[!-~]+")
 def text(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidValue(f"expected text in quotes, got {shown(value)}")
-    if not value or len(value) > LONGEST_TEXT or not value.isprintable():
-        raise InvalidValue(f"expected 1–{LONGEST_TEXT} printable letters, got {shown(value)}")
+    if not value or len(value) > MAX_TEXT or not value.isprintable():
+        raise InvalidValue(f"expected 1–{MAX_TEXT} printable letters, got {shown(value)}")
     return value
 
 
@@ -195,6 +195,6 @@ def key(value: object) -> str:
         raise InvalidValue("is empty", "paste the broker's, or take the line out")
     if any(letter.isspace() for letter in value):
         raise InvalidValue("has white space in it", "paste it again, without blanks or line breaks")
-    if not _VISIBLE_ASCII.fullmatch(value) or len(value) > LONGEST_TEXT:
+    if not _VISIBLE_ASCII.fullmatch(value) or len(value) > MAX_TEXT:
         raise InvalidValue("is not what the broker gives out", "paste it again")
     return value

@@ -18,8 +18,8 @@ from realtime.core.decimals import ZERO, number
 from realtime.core.executions import (
     count,
     executions_told,
+    is_multileg,
     is_news,
-    is_spread,
     is_undoing,
     unexplained,
 )
@@ -73,7 +73,7 @@ KNOWN_EVENTS = frozenset(
 )
 """Events with a documented meaning; any other is applied by its order and counted."""
 
-CRYPTO_FEE_MOST = number("0.01")
+MAX_CRYPTO_FEE = number("0.01")
 """A crypto buy credits the position less than it executed: the fee stays in the coin."""
 
 DoubtKind = Literal[
@@ -149,7 +149,7 @@ def is_open_question(state: AccountState, doubt: Anomaly) -> bool:
     if doubt.kind == "legs_unknown":
         return order is not None and lacks_legs(state, order)
     if doubt.kind == "fills_gap":
-        return order is None or is_spread(order) or unexplained(state, order.id) != 0
+        return order is None or is_multileg(order) or unexplained(state, order.id) != 0
     return True
 
 
@@ -249,7 +249,7 @@ def _fill_doubts(
         lacked, lacks = unexplained(before, told.id), unexplained(state, told.id)
         if lacks > max(lacked, ZERO) or lacks < min(lacked, ZERO):
             doubts.append(Anomaly("fills_gap", told.id, f"filled is off its executions by {lacks}"))
-    if is_spread(update.order) and update.qty and update.price and not update.legs:
+    if is_multileg(update.order) and update.qty and update.price and not update.legs:
         doubts.append(Anomaly("fills_gap", update.order.id, "filled without its legs' executions"))
     doubts += [
         Anomaly("fills_gap", e.order_id, "executed while unknown")
@@ -373,5 +373,5 @@ def _follows(old: Position | None, execution: Execution, told: str) -> bool:
     qty, step = number(execution.qty), number(told) - (number(old.qty) if old else ZERO)
     if execution.side == "buy":
         fee = qty - step
-        return fee == 0 or ("/" in execution.symbol and 0 < fee <= qty * CRYPTO_FEE_MOST)
+        return fee == 0 or ("/" in execution.symbol and 0 < fee <= qty * MAX_CRYPTO_FEE)
     return step == -qty or (not execution.side and step == qty)

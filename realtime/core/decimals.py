@@ -5,7 +5,7 @@ from functools import lru_cache
 
 ZERO = Decimal(0)
 
-EXPONENT_MOST = 30
+MAX_EXPONENT = 30
 """No price or quantity has more digits before or after its point; the hostile ones overflow."""
 
 
@@ -18,7 +18,7 @@ def number(text: str | None) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         return ZERO
-    return value if value.is_finite() and abs(value.adjusted()) <= EXPONENT_MOST else ZERO
+    return value if value.is_finite() and abs(value.adjusted()) <= MAX_EXPONENT else ZERO
 
 
 def plain(value: Decimal) -> str:

@@ -41,12 +41,12 @@ def executions_told(update: TradeUpdate, orders: Mapping[OrderId, Order]) -> tup
         undone = structs.replace(own, execution_id=update.previous_execution_id, qty="0")
         # Under another name nobody knows whether something took its place: REST lists it if so.
         return (undone, own) if update.event in UNDOING else (undone,)
-    if not update.qty or not update.price or is_spread(update.order):
+    if not update.qty or not update.price or is_multileg(update.order):
         return ()
     return (_own_execution(update, update.qty),)
 
 
-def is_spread(order: Order) -> bool:
+def is_multileg(order: Order) -> bool:
     """Whether it is the parent of a multi-leg order: it fills, but only its legs execute."""
     return order.order_class == "mleg" and not order.symbol
 
@@ -69,7 +69,7 @@ def count(state: AccountState, executions: tuple[Execution, ...]) -> AccountStat
 def unexplained(state: AccountState, order_id: OrderId) -> Decimal:
     """The filled quantity of an order less its known executions."""
     order = state.orders.get(order_id)
-    if order is None or is_spread(order):
+    if order is None or is_multileg(order):
         return ZERO
     executed = (number(e.qty) for e in state.executions.get(order_id, {}).values())
     return number(order.filled_qty) - sum(executed, ZERO)

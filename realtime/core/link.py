@@ -9,7 +9,7 @@ LinkState = Literal[
     "connecting",
     "authorizing",
     "syncing",
-    "live",
+    "synced",
     "deaf",
     "waiting",
     "refused",
@@ -39,9 +39,9 @@ class Link(Struct, frozen=True, kw_only=True):
     """Why it may be behind; `None` while it is current."""
 
     @property
-    def is_live(self) -> bool:
+    def is_synced(self) -> bool:
         """Whether events flow and the snapshot is in: the state is current."""
-        return self.state == "live"
+        return self.state == "synced"
 
     @property
     def is_stale(self) -> bool:

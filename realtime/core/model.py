@@ -7,7 +7,7 @@ must be computed or compared). Every field may be missing on the wire: `None` is
 fields that are absent in some answers and must stay absent are `UNSET`. Unknown fields are skipped.
 
 `gc=False`: values hold no way back to themselves, so the garbage collector need not visit them, nor
-the mappings they are kept in; a farm holds hundreds of thousands, and a visit stops everything.
+the mappings they are kept in; a fleet holds hundreds of thousands, and a visit stops everything.
 
 Source: Alpaca Trading API v2 reference (orders, positions, account, account activities) and
 "Websocket streaming" (`trade_updates`).

@@ -18,7 +18,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 D = TypeVar("D")
 
-NEW_MOST = 32
+MAX_NEW = 32
 """Entries above the large dict. The sum of both copies is least near the root of the size."""
 
 _ABSENT: Any = object()
@@ -122,6 +122,6 @@ def put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
         return PersistentMap(old, {key: value}, len(old) + (key not in old))
     old, new = mapping._old, mapping._new
     length = mapping._length + (key not in new and key not in old)
-    if len(new) < NEW_MOST:
+    if len(new) < MAX_NEW:
         return PersistentMap(old, {**new, key: value}, length)
     return PersistentMap({**old, **new}, {key: value}, length)

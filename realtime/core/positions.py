@@ -17,7 +17,7 @@ from realtime.core.model import Order, Position, Symbol
 
 OPTION_MULTIPLIER = 100
 RATIO_PLACES = Decimal("1e-16")
-RATIO_EXPONENT_MOST = 10
+MAX_RATIO_EXPONENT = 10
 """Above it, sixteen decimals do not fit into a decimal's 28 digits."""
 
 
@@ -71,4 +71,4 @@ def _available(old: Position, before: Decimal, after: Decimal) -> str:
 
 def _ratio(gain: Decimal, cost: Decimal) -> Decimal:
     ratio = gain / abs(cost)
-    return ratio.quantize(RATIO_PLACES) if ratio.adjusted() <= RATIO_EXPONENT_MOST else ratio
+    return ratio.quantize(RATIO_PLACES) if ratio.adjusted() <= MAX_RATIO_EXPONENT else ratio

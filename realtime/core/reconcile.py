@@ -221,11 +221,17 @@ def _take_orders(
 
 def _note_disputes(state: AccountState, snapshot: Snapshot) -> AccountState:
     told = [order for order, _ in _flat(snapshot.orders or ())]
-    disputes = disputed(told, state, snapshot.requested_at)
+    version_conflicts = disputed(told, state, snapshot.requested_at)
     if not snapshot.is_full:
         read = {order.id for order in told}
-        disputes |= {i: d for i, d in state.disputes.items() if i in state.orders and i not in read}
-    return state if disputes == state.disputes else structs.replace(state, disputes=disputes)
+        version_conflicts |= {
+            i: d for i, d in state.version_conflicts.items() if i in state.orders and i not in read
+        }
+    return (
+        state
+        if version_conflicts == state.version_conflicts
+        else structs.replace(state, version_conflicts=version_conflicts)
+    )
 
 
 def _missing(

@@ -115,7 +115,7 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     missing: Mapping[OrderId, float] = {}
     """order's id → when the broker, asked by id, first did not know it, by our clock: it is dropped
     when the broker still does not `LAG_S` later"""
-    disputes: Mapping[OrderId, VersionConflict] = {}
+    version_conflicts: Mapping[OrderId, VersionConflict] = {}
     """order's id → what REST says of it that our version denies, until one of them is right"""
     resumed_at: float | None = None
     """When the stream was taken up again after an outage, by our clock, until a full reading began
@@ -124,7 +124,7 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def asks_again(self) -> bool:
         """Whether REST said something of an order that it must say once more to be believed."""
-        return bool(self.missing or self.disputes)
+        return bool(self.missing or self.version_conflicts)
 
     @property
     def open_orders(self) -> int:

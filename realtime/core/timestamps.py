@@ -54,7 +54,7 @@ def from_micros(micros: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _whole_seconds(text: str) -> int:
-    # Few of the stamps of a farm are the same, but many are of the same second.
+    # Few of the stamps of a fleet are the same, but many are of the same second.
     return int(datetime.fromisoformat(text).timestamp())
 
 

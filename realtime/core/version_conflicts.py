@@ -25,11 +25,11 @@ def is_disputed(theirs: Order, ours: Order) -> bool:
 
 def is_believed(theirs: Order, ours: Order, state: AccountState, requested_at: float) -> bool:
     """Whether REST insisted for so long that it is right, whatever time our version claims."""
-    dispute = state.disputes.get(ours.id)
+    version_conflict = state.version_conflicts.get(ours.id)
     return (
-        dispute is not None
-        and dispute.version == microseconds(ours.updated_at)
-        and requested_at >= dispute.since + BELIEVED_AFTER_S
+        version_conflict is not None
+        and version_conflict.version == microseconds(ours.updated_at)
+        and requested_at >= version_conflict.since + BELIEVED_AFTER_S
         and is_disputed(theirs, ours)
     )
 
@@ -43,7 +43,7 @@ def disputed(
     for theirs in told:
         ours = state.orders.get(theirs.id)
         if ours is not None and is_disputed(theirs, ours):
-            version, known = microseconds(ours.updated_at), state.disputes.get(ours.id)
+            version, known = microseconds(ours.updated_at), state.version_conflicts.get(ours.id)
             if known is None or known.version != version:
                 known = VersionConflict(version=version, since=requested_at)
             found[ours.id] = known

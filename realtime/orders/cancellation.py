@@ -11,7 +11,7 @@ import msgspec
 from realtime.errors import BrokerError, LinkError, NotSent, RateLimited, Refused
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.journal import Journal
-from realtime.orders.order_client import CANCELS_AT_MOST, OrderClient, declined
+from realtime.orders.order_client import MAX_CANCELS, OrderClient, declined
 from realtime.orders.principal import Principal
 from realtime.orders.results import CanceledOrder
 from realtime.orders.risk import RiskChecks
@@ -24,34 +24,36 @@ class CancelExecutor:
     """Of all accounts."""
 
     def __init__(
-        self, dealers: Mapping[str, OrderClient], guards: RiskChecks, journal: Journal
+        self, order_clients: Mapping[str, OrderClient], risk_checks: RiskChecks, journal: Journal
     ) -> None:
-        self._dealers = dealers
-        self._guards = guards
+        self._order_clients = order_clients
+        self._risk_checks = risk_checks
         self._journal = journal
 
-    async def one(self, label: str, order_id: str, who: Principal) -> None:
+    async def one(self, label: str, order_id: str, principal: Principal) -> None:
         """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
-        self._guards.check_may_trade(label, who)
-        facts = {"account": label, "order_id": order_id, "who": who.name}
+        self._risk_checks.check_may_trade(label, principal)
+        facts = {"account": label, "order_id": order_id, "who": principal.name}
         self._journal.note("cancel.intended", facts)
         try:
-            await self._dealers[label].cancel(order_id)
+            await self._order_clients[label].cancel(order_id)
         except (Declined, Unresolved) as no:
             self._journal.note("cancel.failed", {**facts, "message": no.message})
             raise
         self._journal.note("cancel.accepted", facts)
-        log.info("order.cancel_accepted", account=label, order_id=order_id, who=who.name)
+        log.info(
+            "order.cancel_accepted", account=label, order_id=order_id, principal=principal.name
+        )
 
-    async def all_of(self, labels: Sequence[str], who: Principal) -> list[CanceledOrder]:
+    async def all_of(self, labels: Sequence[str], principal: Principal) -> list[CanceledOrder]:
         """Cancel every open order of these accounts, all in parallel; one's trouble is its own."""
-        items = await asyncio.gather(*(self._all_of_one(label, who) for label in labels))
+        items = await asyncio.gather(*(self._all_of_one(label, principal) for label in labels))
         return [item for each in items for item in each]
 
-    async def _all_of_one(self, label: str, who: Principal) -> list[CanceledOrder]:
+    async def _all_of_one(self, label: str, principal: Principal) -> list[CanceledOrder]:
         try:
-            self._guards.check_may_trade(label, who)
-            self._journal.note("cancel.intended", {"account": label, "who": who.name})
+            self._risk_checks.check_may_trade(label, principal)
+            self._journal.note("cancel.intended", {"account": label, "who": principal.name})
             items = await self._tell(label)
         except (Declined, Unresolved) as no:
             self._journal.note("cancel.failed", {"account": label, "message": no.message})
@@ -61,9 +63,9 @@ class CancelExecutor:
 
     async def _tell(self, label: str) -> list[CanceledOrder]:
         reason = ""
-        for _ in range(CANCELS_AT_MOST):
+        for _ in range(MAX_CANCELS):
             try:
-                items = await self._dealers[label].trade.cancel_all()
+                items = await self._order_clients[label].trade.cancel_all()
             except (NotSent, RateLimited, Refused, BrokerError) as error:
                 raise declined(error, label) from error
             except LinkError as error:

@@ -29,7 +29,7 @@ log = get_logger()
 FINISH_S = 1.0
 """Orders under way may take so long to finish at the end."""
 
-PURSUITS_MOST = 500
+MAX_PURSUITS = 500
 """Lost orders that are asked for at one time, after their callers were told."""
 
 REMEMBERED = "remembered"
@@ -41,7 +41,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     """One order that is to be carried out."""
 
     known: OrderRecord
-    who: Principal
+    principal: Principal
     route: RoutingDecision
     check: Callable[[], None]
     """Raises `Declined` if a guard objects."""
@@ -60,13 +60,13 @@ class OrderExecutor:
 
     def __init__(
         self,
-        dealers: Mapping[str, OrderClient],
+        order_clients: Mapping[str, OrderClient],
         *,
         memory: IdempotencyIndex,
         journal: Journal,
         clock: Callable[[], float],
     ) -> None:
-        self._dealers = dealers
+        self._order_clients = order_clients
         self._memory = memory
         self._journal = journal
         self._clock = clock
@@ -99,7 +99,7 @@ class OrderExecutor:
     async def run(
         self,
         known: OrderRecord,
-        who: Principal,
+        principal: Principal,
         route: RoutingDecision,
         *,
         check: Callable[[], None],
@@ -112,9 +112,9 @@ class OrderExecutor:
         Raises `Declined` or `Unresolved`.
         """
         if known.task is None and known.state != "placed":
-            errand = Submission(
+            submission = Submission(
                 known=known,
-                who=who,
+                principal=principal,
                 route=route,
                 check=check,
                 call=call,
@@ -123,7 +123,7 @@ class OrderExecutor:
                 is_exit=is_exit,
             )
             self._memory.add(known)
-            known.task = self._spawn(errand)
+            known.task = self._spawn(submission)
             placed = await _result(known.task)
             return structs.replace(placed, route=route)
         return await self.again(known)
@@ -138,7 +138,7 @@ class OrderExecutor:
             return await self.again(known)
         if known.state != "unknown":
             return None
-        found = await self._dealers[known.account].look(known.client_order_id)
+        found = await self._order_clients[known.account].look(known.client_order_id)
         if found is None:
             return None
         self.note_found(known, found.order)
@@ -148,10 +148,12 @@ class OrderExecutor:
         """What became of an order that went before. Raises `Declined` or `Unresolved`."""
         if known.task is not None:
             return structs.replace(await _result(known.task), how="replayed")
-        dealer = self._dealers[known.account]
-        order = dealer.seen(known.client_order_id)
+        order_client = self._order_clients[known.account]
+        order = order_client.seen(known.client_order_id)
         if order is None:
-            answered = await dealer.resolve(known.client_order_id, "this order was placed before")
+            answered = await order_client.resolve(
+                known.client_order_id, "this order was placed before"
+            )
             order = answered.order
         return Placed(
             account_id=known.account,
@@ -168,32 +170,32 @@ class OrderExecutor:
         known.state, known.order_id = "placed", order.id
         facts = _names(known) | {"order_id": order.id, "status": order.status}
         log.info("order.found", **facts)
-        self._dealers[known.account].doubt(known.client_order_id, order.id)
+        self._order_clients[known.account].doubt(known.client_order_id, order.id)
         self._journal.note("order.found", facts)
 
-    def _spawn(self, errand: Submission) -> "asyncio.Task[Outcome]":
+    def _spawn(self, submission: Submission) -> "asyncio.Task[Outcome]":
         assert self._group is not None, "entered before it is used"
-        name = f"order:{errand.known.account}:{errand.known.client_order_id}"
-        task = self._group.create_task(self._guarded(errand), name=name)
+        name = f"order:{submission.known.account}:{submission.known.client_order_id}"
+        task = self._group.create_task(self._guarded(submission), name=name)
         self._working.add(task)
         # Counted from here on, not from when it runs: the next order of a batch must see it.
-        dealer = self._dealers[errand.known.account]
-        dealer.in_flight += 1
+        order_client = self._order_clients[submission.known.account]
+        order_client.in_flight += 1
 
         def done(task: "asyncio.Task[Outcome]") -> None:
-            dealer.in_flight -= 1
+            order_client.in_flight -= 1
             self._working.discard(task)
 
         task.add_done_callback(done)
         return task
 
-    async def _guarded(self, errand: Submission) -> Outcome:
-        known, began = errand.known, self._clock()
+    async def _guarded(self, submission: Submission) -> Outcome:
+        known, began = submission.known, self._clock()
         try:
-            return await self._carry_out(errand)
+            return await self._carry_out(submission)
         except Declined as no:
-            self._note_refused(errand, no, took_s=self._clock() - began)
-            return honest(known, no) if errand.is_repeat else no
+            self._note_refused(submission, no, took_s=self._clock() - began)
+            return honest(known, no) if submission.is_repeat else no
         except Unresolved as lost:
             self._note_unknown(known, lost)
             return lost
@@ -208,27 +210,27 @@ class OrderExecutor:
         finally:
             known.task = None
 
-    async def _carry_out(self, errand: Submission) -> Placed:
-        known, dealer = errand.known, self._dealers[errand.known.account]
-        if errand.is_repeat and (found := await dealer.look(known.client_order_id)):
+    async def _carry_out(self, submission: Submission) -> Placed:
+        known, order_client = submission.known, self._order_clients[submission.known.account]
+        if submission.is_repeat and (found := await order_client.look(known.client_order_id)):
             self.note_found(known, found.order)
-            return self._placed(errand, found, how_asked=True, began=self._clock())
-        errand.check()
-        write = self._journal.note if errand.is_exit else self._journal.write
-        write("order.intended", self._intent(errand))
+            return self._placed(submission, found, how_asked=True, began=self._clock())
+        submission.check()
+        write = self._journal.note if submission.is_exit else self._journal.write
+        write("order.intended", self._intent(submission))
         known.state = "unknown"  # from here on it may exist
         began = self._clock()
-        answered, was_asked = await dealer.send(
+        answered, was_asked = await order_client.send(
             known.client_order_id,
-            errand.call,
-            is_ours=errand.is_repeat or known.key is not None,
+            submission.call,
+            is_ours=submission.is_repeat or known.key is not None,
         )
-        return self._placed(errand, answered, how_asked=was_asked, began=began)
+        return self._placed(submission, answered, how_asked=was_asked, began=began)
 
     def _placed(
-        self, errand: Submission, answered: OrderReply, *, how_asked: bool, began: float
+        self, submission: Submission, answered: OrderReply, *, how_asked: bool, began: float
     ) -> Placed:
-        known, order = errand.known, answered.order
+        known, order = submission.known, answered.order
         known.state, known.order_id = "placed", order.id
         placed = Placed(
             account_id=known.account,
@@ -237,7 +239,7 @@ class OrderExecutor:
             how="asked" if how_asked else "answered",
             request_id=answered.request_id,
             took_s=round(self._clock() - began, 4),
-            route=errand.route,
+            route=submission.route,
         )
         facts = {
             **_names(known),
@@ -251,26 +253,26 @@ class OrderExecutor:
             "notional": order.notional,
             "type": order.type,
             "status": order.status,
-            "who": errand.who.name,
+            "who": submission.principal.name,
         }
         self.outcomes["placed"] += 1
         log.info("order.placed", **facts)
         self._journal.note("order.placed", facts)
         return placed
 
-    def _intent(self, errand: Submission) -> dict[str, object]:
-        known = errand.known
+    def _intent(self, submission: Submission) -> dict[str, object]:
+        known = submission.known
         return {
             **_names(known),
             "key": known.key,
             "print": known.print,
-            "who": errand.who.name,
-            "route": errand.route.reason,
-            **errand.facts,
+            "who": submission.principal.name,
+            "route": submission.route.reason,
+            **submission.facts,
         }
 
-    def _note_refused(self, errand: Submission, no: Declined, *, took_s: float) -> None:
-        known, cause = errand.known, no.__cause__
+    def _note_refused(self, submission: Submission, no: Declined, *, took_s: float) -> None:
+        known, cause = submission.known, no.__cause__
         facts = {
             **_names(known),
             "code": no.code,
@@ -278,15 +280,15 @@ class OrderExecutor:
             "message": no.message,
             "answer": cause.message if isinstance(cause, RealtimeError) else None,
             "took_ms": round(took_s * 1000, 1) if no.reached_broker else None,
-            "who": errand.who.name,
+            "who": submission.principal.name,
         }
         self.outcomes["refused"] += 1
         log.warning("order.refused", **{k: v for k, v in facts.items() if v is not None})
         # A no to the second time says nothing about the first: that stays unknown.
         known.state = "unknown"
-        if not errand.is_repeat:
+        if not submission.is_repeat:
             self._memory.forget(known)
-        event = "order.refused_again" if errand.is_repeat else "order.refused"
+        event = "order.refused_again" if submission.is_repeat else "order.refused"
         self._journal.note(event, facts)
 
     def _note_unknown(self, known: OrderRecord, lost: Unresolved) -> None:
@@ -294,9 +296,9 @@ class OrderExecutor:
         facts = {**_names(known), "message": lost.message}
         self.outcomes["unknown"] += 1
         log.error("order.unknown", **facts)
-        self._dealers[known.account].doubt(known.client_order_id, None)
+        self._order_clients[known.account].doubt(known.client_order_id, None)
         self._journal.note("order.unknown", facts)
-        if self._group is not None and len(self._pursuits) < PURSUITS_MOST:
+        if self._group is not None and len(self._pursuits) < MAX_PURSUITS:
             pursuit = self._group.create_task(
                 self._pursue(known), name=f"lost:{known.account}:{known.client_order_id}"
             )
@@ -304,7 +306,7 @@ class OrderExecutor:
             pursuit.add_done_callback(self._pursuits.discard)
 
     async def _pursue(self, known: OrderRecord) -> None:
-        found = await self._dealers[known.account].pursue(known.client_order_id)
+        found = await self._order_clients[known.account].pursue(known.client_order_id)
         if found is not None and known.state == "unknown":
             self.note_found(known, found.order)
 

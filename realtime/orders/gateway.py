@@ -39,7 +39,7 @@ from realtime.orders.risk import RiskChecks
 from realtime.orders.router import Router, Standing
 from realtime.orders.routing import Candidate, RoutingDecision
 
-KEY_MOST = 200
+MAX_KEY = 200
 
 AT_ONCE = 20
 """Orders of a batch that are begun before others get their turn: each costs up to a millisecond."""
@@ -50,30 +50,30 @@ class Gateway:
 
     def __init__(
         self,
-        dealers: Mapping[str, OrderClient],
+        order_clients: Mapping[str, OrderClient],
         *,
-        guards: RiskChecks,
+        risk_checks: RiskChecks,
         journal: Journal,
         standing: Standing,
         clock: Callable[[], float],
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
-        self.dealers = dealers
-        self.guards = guards
+        self.order_clients = order_clients
+        self.risk_checks = risk_checks
         self.journal = journal
-        self.halts = KillSwitch(journal, clock)
+        self.kill_switch = KillSwitch(journal, clock)
         self.memory = IdempotencyIndex()
         self.latched: set[str] = set()
         """Accounts that are being closed: nothing new may come in between."""
-        self.router = Router(dealers, guards, standing, chance)
+        self.router = Router(order_clients, risk_checks, standing, rng)
         self._clock = clock
-        self._chance = chance
-        self._cancels = CancelExecutor(dealers, guards, journal)
+        self._rng = rng
+        self._cancels = CancelExecutor(order_clients, risk_checks, journal)
         self._holdings = Holdings(clock)
-        self.once = OrderExecutor(dealers, memory=self.memory, journal=journal, clock=clock)
+        self.once = OrderExecutor(order_clients, memory=self.memory, journal=journal, clock=clock)
         self.restored = read_journal(self.memory, journal)
         """Lines of the journal that are about something else than orders."""
-        self.halts.load(self.restored)
+        self.kill_switch.load(self.restored)
 
     async def __aenter__(self) -> Self:
         await self.once.__aenter__()
@@ -88,17 +88,17 @@ class Gateway:
         await self.once.__aexit__(kind, error, trace)
         self.journal.close()
 
-    def dealer(self, label: str, who: Principal) -> OrderClient:
+    def order_client(self, label: str, principal: Principal) -> OrderClient:
         """The dealer of an account that they may use. Raises `Declined`."""
-        found = self.dealers.get(label)
-        if found is None or not who.may_use(label):
+        found = self.order_clients.get(label)
+        if found is None or not principal.may_use(label):
             raise Declined("unknown_account", f"no account '{label[:64]}'")
         return found
 
-    def why_not(self, label: str, who: Principal) -> Declined | None:
+    def why_not(self, label: str, principal: Principal) -> Declined | None:
         """Why they may not trade an account at all, or None if they may."""
         try:
-            self.guards.check_may_trade(label, who)
+            self.risk_checks.check_may_trade(label, principal)
         except Declined as no:
             return no
         return None
@@ -114,7 +114,7 @@ class Gateway:
         return "other" if self.memory.is_complete and self.journal.path else "unknown"
 
     async def place(
-        self, wish: Placement, who: Principal = ANYONE, *, key: str | None = None
+        self, wish: Placement, principal: Principal = ANYONE, *, key: str | None = None
     ) -> Placed:
         """Place an order. Raises `Declined` for a decided no, `Unresolved` if nobody knows.
 
@@ -122,32 +122,32 @@ class Gateway:
         """
         wish = spelled(wish)
         rules.check(wish)
-        key = _scoped(key, who)
+        key = _scoped(key, principal)
         asked = fingerprint(
             wire_body(wish), wish.account_id, wish.routing_key, wish.tier, wish.labels
         )
         before = self.memory.of_key(key)
         route = (
-            self.router.route(wish, who)
+            self.router.route(wish, principal)
             if before is None
             else RoutingDecision(account_id=before.account, strategy=REMEMBERED, among=1)
         )
         known = self._identify(route.account_id, wish.client_order_id, key, asked)
-        dealer = self.dealer(known.account, who)
+        order_client = self.order_client(known.account, principal)
         body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
         return await self.once.run(
             known,
-            who,
+            principal,
             route,
-            check=lambda: self._check_new(dealer.label, wish, who),
-            call=lambda: dealer.trade.submit(body),
+            check=lambda: self._check_new(order_client.label, wish, principal),
+            call=lambda: order_client.trade.submit(body),
             facts={"body": body},
         )
 
     async def place_all(
         self,
         wishes: Sequence[Placement | Declined],
-        who: Principal = ANYONE,
+        principal: Principal = ANYONE,
         *,
         key: str | None = None,
     ) -> list[Placed | Declined | Unresolved]:
@@ -157,7 +157,7 @@ class Gateway:
             if isinstance(wish, Declined):
                 return wish
             try:
-                return await self.place(wish, who, key=None if key is None else f"{key}#{at}")
+                return await self.place(wish, principal, key=None if key is None else f"{key}#{at}")
             except (Declined, Unresolved) as no:
                 return no
 
@@ -174,52 +174,52 @@ class Gateway:
         label: str,
         order_id: str,
         changes: OrderChanges,
-        who: Principal = ANYONE,
+        principal: Principal = ANYONE,
         *,
         key: str | None = None,
     ) -> Placed:
         """Replace an order; the answer is its successor. Raises as `place` does."""
         rules.check_changes(changes)
-        dealer = self.dealer(label, who)
-        key = _scoped(key, who)
+        order_client = self.order_client(label, principal)
+        key = _scoped(key, principal)
         asked = fingerprint("replace", order_id, wire_body(changes))
         known = self._identify(label, changes.client_order_id, key, asked)
         if before := await self.once.before(known):
             return before
-        self.guards.check_may_trade(label, who)
+        self.risk_checks.check_may_trade(label, principal)
         try:
-            becomes = await self._becomes(dealer, order_id, changes)
+            becomes = await self._becomes(order_client, order_id, changes)
         except Declined as no:
             raise honest(known, no) from no
         known = self._identify(label, changes.client_order_id, key, asked)
         body = wire_body(structs.replace(changes, client_order_id=known.client_order_id))
         return await self.once.run(
             known,
-            who,
+            principal,
             RoutingDecision(account_id=label, strategy="exact", among=1),
-            check=lambda: self._check_new(label, becomes, who),
-            call=lambda: dealer.trade.replace(order_id, body),
+            check=lambda: self._check_new(label, becomes, principal),
+            call=lambda: order_client.trade.replace(order_id, body),
             facts={"replaces": order_id, "body": body},
         )
 
-    async def cancel(self, label: str, order_id: str, who: Principal = ANYONE) -> None:
+    async def cancel(self, label: str, order_id: str, principal: Principal = ANYONE) -> None:
         """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
-        self.dealer(label, who)
-        await self._cancels.one(label, order_id, who)
+        self.order_client(label, principal)
+        await self._cancels.one(label, order_id, principal)
 
     async def cancel_all(
-        self, labels: Sequence[str], who: Principal = ANYONE
+        self, labels: Sequence[str], principal: Principal = ANYONE
     ) -> list[CanceledOrder]:
         """Cancel every open order of these accounts, all in parallel; one's trouble is its own."""
         for label in labels:
-            self.dealer(label, who)
-        return await self._cancels.all_of(labels, who)
+            self.order_client(label, principal)
+        return await self._cancels.all_of(labels, principal)
 
     async def close_position(
         self,
         label: str,
         symbol: str,
-        who: Principal = ANYONE,
+        principal: Principal = ANYONE,
         *,
         qty: Decimal | None = None,
         percentage: Decimal | None = None,
@@ -230,46 +230,48 @@ class Gateway:
 
         The quantity comes from the broker. The kill switch does not stop it.
         """
-        dealer = self.dealer(label, who)
-        self.guards.check_may_trade(label, who)
-        key = _scoped(key, who)
+        order_client = self.order_client(label, principal)
+        self.risk_checks.check_may_trade(label, principal)
+        key = _scoped(key, principal)
         asked = fingerprint("close", label, symbol, str(qty), str(percentage))
         known = self._identify(label, client_order_id, key, asked)
         if before := await self.once.before(known):
             return before
         try:
-            position = await self._holdings.position(dealer, symbol)
+            position = await self._holdings.position(order_client, symbol)
             wish = closing_order(position, qty=qty, percentage=percentage)
         except Declined as no:
             raise honest(known, no) from no
         known = self._identify(label, client_order_id, key, asked)
-        self._holdings.closes(dealer, position)
+        self._holdings.closes(order_client, position)
         body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
         return await self.once.run(
             known,
-            who,
+            principal,
             RoutingDecision(account_id=label, strategy="exact", among=1),
-            check=lambda: self.guards.check_may_trade(label, who),
-            call=lambda: dealer.trade.submit(body),
+            check=lambda: self.risk_checks.check_may_trade(label, principal),
+            call=lambda: order_client.trade.submit(body),
             facts={"closes": symbol, "body": body},
             is_exit=True,
         )
 
-    async def find(self, label: str, client_order_id: str, who: Principal = ANYONE) -> Order | None:
+    async def find(
+        self, label: str, client_order_id: str, principal: Principal = ANYONE
+    ) -> Order | None:
         """The order of this id, asked of the broker; None if there is none.
 
         Raises `Declined` if it cannot be asked, `Unresolved` if it was sent and is not to be found.
         """
-        dealer = self.dealer(label, who)
+        order_client = self.order_client(label, principal)
         try:
-            found = await dealer.trade.by_client_order_id(client_order_id)
+            found = await order_client.trade.by_client_order_id(client_order_id)
         except RealtimeError as error:
-            if told := dealer.seen(client_order_id):
+            if told := order_client.seen(client_order_id):
                 return told
             raise unasked(error) from error
         known = self.memory.of_id(label, client_order_id)
         if found is None:
-            told = dealer.seen(client_order_id)
+            told = order_client.seen(client_order_id)
             if told is None and known is not None and known.state == "unknown":
                 raise Unresolved(
                     "it was sent; the broker does not know it, or not yet",
@@ -277,7 +279,7 @@ class Gateway:
                     client_order_id=client_order_id,
                 )
             return told
-        dealer.learn(found.order)
+        order_client.learn(found.order)
         if known is not None and known.state == "unknown":
             self.once.note_found(known, found.order)
         return found.order
@@ -295,7 +297,7 @@ class Gateway:
             known = self.memory.of_id(label, client_order_id)
         if known is None:
             if client_order_id is None:
-                fresh = f"rt-{self._chance.getrandbits(128):032x}"
+                fresh = f"rt-{self._rng.getrandbits(128):032x}"
                 client_order_id = fresh if key is None else derived_id(key, label)
             return OrderRecord(
                 account=label,
@@ -312,9 +314,9 @@ class Gateway:
             )
         return known
 
-    def _check_new(self, label: str, ticket: OrderRequest, who: Principal) -> None:
-        self.guards.check_may_trade(label, who)
-        self.halts.check(label)
+    def _check_new(self, label: str, ticket: OrderRequest, principal: Principal) -> None:
+        self.risk_checks.check_may_trade(label, principal)
+        self.kill_switch.check(label)
         if label in self.latched:
             raise Declined(
                 "account_closing",
@@ -322,14 +324,14 @@ class Gateway:
                 remedy="wait until it is flat, or DELETE /orders/closing",
                 guard="closing",
             )
-        self.guards.check(label, ticket, who, now=self._clock())
+        self.risk_checks.check(label, ticket, principal, now=self._clock())
 
     async def _becomes(
-        self, dealer: OrderClient, order_id: str, changes: OrderChanges
+        self, order_client: OrderClient, order_id: str, changes: OrderChanges
     ) -> OrderRequest:
         """What an order will be after the changes: the guards judge that, not the difference."""
         try:
-            found = await dealer.trade.by_id(order_id)
+            found = await order_client.trade.by_id(order_id)
         except RealtimeError as error:
             raise unasked(error) from error
         if found is None:
@@ -342,10 +344,10 @@ class Gateway:
         return changed(found.order, changes)
 
 
-def _scoped(key: str | None, who: Principal) -> str | None:
+def _scoped(key: str | None, principal: Principal) -> str | None:
     """One caller's keys are not another's."""
     if key is None:
         return None
-    if not 0 < len(key) <= KEY_MOST or not key.isprintable():
-        raise malformed(f"Idempotency-Key: 1–{KEY_MOST} printable letters")
-    return f"{who.name}\t{key}"  # no key holds a tab: so each pair has its own
+    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
+        raise malformed(f"Idempotency-Key: 1–{MAX_KEY} printable letters")
+    return f"{principal.name}\t{key}"  # no key holds a tab: so each pair has its own

@@ -23,20 +23,20 @@ class Holdings:
         self._closed_at: dict[tuple[str, str], float] = {}
         """account and symbol → when a position was last closed through here"""
 
-    def closes(self, dealer: OrderClient, position: Position) -> None:
+    def closes(self, order_client: OrderClient, position: Position) -> None:
         """Note that a position is being closed now."""
-        self._closed_at[dealer.label, position.symbol] = self._clock()
+        self._closed_at[order_client.label, position.symbol] = self._clock()
 
-    async def position(self, dealer: OrderClient, symbol: str) -> Position:
+    async def position(self, order_client: OrderClient, symbol: str) -> Position:
         """A position as it is now, by its symbol or asset id. Raises `Declined`."""
         try:
-            held = await dealer.trade.positions()
+            held = await order_client.trade.positions()
         except RealtimeError as error:
             raise unasked(error) from error
         wanted = symbol.replace("/", "").upper()
         for position in held:
             if position.symbol == wanted or position.asset_id == symbol:
-                return self._settled(dealer, position)
+                return self._settled(order_client, position)
         raise Declined(
             "broker_knows_not",
             f"position does not exist: {symbol[:32]}",
@@ -44,9 +44,9 @@ class Holdings:
             reached_broker=True,
         )
 
-    def _settled(self, dealer: OrderClient, position: Position) -> Position:
-        told = dealer.held(position.symbol) if dealer.held is not None else None
-        closed_at = self._closed_at.get((dealer.label, position.symbol), -LAG_S)
+    def _settled(self, order_client: OrderClient, position: Position) -> Position:
+        told = order_client.held(position.symbol) if order_client.held is not None else None
+        closed_at = self._closed_at.get((order_client.label, position.symbol), -LAG_S)
         if told is None and self._clock() - closed_at >= LAG_S:
             return position
         if told is not None and number(told.qty) == number(position.qty):

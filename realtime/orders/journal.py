@@ -24,7 +24,7 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-LINE_MOST = 64 * 1024
+MAX_LINE = 64 * 1024
 """Bytes of one line; the longest order is a few thousand."""
 
 
@@ -86,7 +86,7 @@ class Journal:
         given = {name: value for name, value in facts.items() if value is not None}
         line = _encode({"at": at, "event": event, **given}) + b"\n"
         try:
-            if len(line) > LINE_MOST:
+            if len(line) > MAX_LINE:
                 raise OSError(f"a line of {len(line)} bytes")
             if self._file is None:
                 self._file = self._open(self.path)

@@ -35,25 +35,27 @@ class KillSwitch:
                 self._latches[line.scope] = Halt(
                     account_id=line.scope,
                     reason=line.message or "",
-                    who=line.outcome or "",
+                    principal=line.outcome or "",
                     since=line.at,
                 )
             elif line.event == "trading.resumed":
                 self._release(line.scope)
 
-    def halt(self, scope: str | None, *, reason: str, who: str) -> HaltState:
+    def halt(self, scope: str | None, *, reason: str, principal: str) -> HaltState:
         """Latch. It holds at once, even if it could not be written (then not over a restart)."""
         at = datetime.fromtimestamp(self._clock(), UTC).isoformat("T", "milliseconds")[:-6] + "Z"
-        self._latches[scope] = Halt(account_id=scope, reason=reason, who=who, since=at)
-        log.warning("trading.halted", account=scope, reason=reason, who=who)
-        self._journal.note("trading.halted", {"scope": scope, "message": reason, "outcome": who})
+        self._latches[scope] = Halt(account_id=scope, reason=reason, principal=principal, since=at)
+        log.warning("trading.halted", account=scope, reason=reason, principal=principal)
+        self._journal.note(
+            "trading.halted", {"scope": scope, "message": reason, "outcome": principal}
+        )
         return self.state
 
-    def resume(self, scope: str | None, *, who: str) -> HaltState:
+    def resume(self, scope: str | None, *, principal: str) -> HaltState:
         """Release an account's latch; without one, all latches."""
-        self._journal.write("trading.resumed", {"scope": scope, "outcome": who})
+        self._journal.write("trading.resumed", {"scope": scope, "outcome": principal})
         self._release(scope)
-        log.warning("trading.resumed", account=scope, who=who)
+        log.warning("trading.resumed", account=scope, principal=principal)
         return self.state
 
     def check(self, label: str) -> None:
@@ -64,7 +66,7 @@ class KillSwitch:
             why = f": {latch.reason}" if latch.reason else ""
             raise Declined(
                 "orders_halted",
-                f"orders are halted for {whom} since {latch.since} by {latch.who}{why}",
+                f"orders are halted for {whom} since {latch.since} by {latch.principal}{why}",
                 remedy="POST /orders/resume, or `realtime halt --resume`",
                 guard="halted",
             )

@@ -67,22 +67,22 @@ class LiquidationService:
             task.cancel()
         await group.__aexit__(None, None, None)
 
-    def begin(self, labels: Sequence[str], who: Principal) -> None:
+    def begin(self, labels: Sequence[str], principal: Principal) -> None:
         """Latch these accounts and begin to close them; those under way go on as they are.
 
         Raises `Declined` before anything happens, if one of them may not be traded.
         """
         for label in labels:
-            self._gateway.dealer(label, who)
-            self._gateway.guards.check_may_trade(label, who)
+            self._gateway.order_client(label, principal)
+            self._gateway.risk_checks.check_may_trade(label, principal)
         for label in labels:
             if label not in self._tasks:
                 self._gateway.latched.add(label)
-                self._journal.note("closing.begun", {"account": label, "who": who.name})
-                log.warning("closing.begun", account=label, who=who.name)
-                self._start(label, who)
+                self._journal.note("closing.begun", {"account": label, "who": principal.name})
+                log.warning("closing.begun", account=label, principal=principal.name)
+                self._start(label, principal)
 
-    def release(self, labels: Sequence[str], who: Principal) -> list[str]:
+    def release(self, labels: Sequence[str], principal: Principal) -> list[str]:
         """End closings that are not done: the accounts keep what they have. Gives whose."""
         released = []
         for label in labels:
@@ -92,8 +92,8 @@ class LiquidationService:
                 task.cancel()
                 self.accounts[label].state = "released"
             self._gateway.latched.discard(label)
-            self._journal.note("closing.released", {"account": label, "who": who.name})
-            log.warning("closing.released", account=label, who=who.name)
+            self._journal.note("closing.released", {"account": label, "who": principal.name})
+            log.warning("closing.released", account=label, principal=principal.name)
             released.append(label)
         self._changed.set()
         return released
@@ -112,7 +112,7 @@ class LiquidationService:
     def _unfinished(self) -> list[str]:
         latched: dict[str, None] = {}
         for line in self._gateway.restored:
-            if line.account not in self._gateway.dealers or line.account is None:
+            if line.account not in self._gateway.order_clients or line.account is None:
                 continue
             if line.event == "closing.begun":
                 latched[line.account] = None
@@ -120,19 +120,21 @@ class LiquidationService:
                 latched.pop(line.account, None)
         return list(latched)
 
-    def _start(self, label: str, who: Principal) -> None:
+    def _start(self, label: str, principal: Principal) -> None:
         assert self._group is not None, "entered before it is used"
         self._gateway.latched.add(label)
         self.accounts[label] = AccountLiquidation(account_id=label, symbols={})
-        account = Liquidation(self._gateway, self.accounts[label], self._changed.set, who)
-        task = self._group.create_task(self._run(label, account, who), name=f"closing:{label}")
+        account = Liquidation(self._gateway, self.accounts[label], self._changed.set, principal)
+        task = self._group.create_task(
+            self._run(label, account, principal), name=f"closing:{label}"
+        )
         self._tasks[label] = task
 
-    async def _run(self, label: str, closing: "Liquidation", who: Principal) -> None:
+    async def _run(self, label: str, closing: "Liquidation", principal: Principal) -> None:
         await closing.run()
         self._tasks.pop(label, None)
         self._gateway.latched.discard(label)
-        facts = {"account": label, "attempts": closing.told.attempts, "who": who.name}
+        facts = {"account": label, "attempts": closing.told.attempts, "who": principal.name}
         log.warning("closing.finished", **facts)
         self._journal.note("closing.finished", facts)
         self._changed.set()
@@ -146,13 +148,13 @@ class Liquidation:
         gateway: Gateway,
         told: AccountLiquidation,
         changed: Callable[[], None],
-        who: Principal,
+        principal: Principal,
     ) -> None:
         self.told = told
-        self._who = who
+        self._principal = principal
         self._gateway = gateway
         self._changed = changed
-        self._dealer: OrderClient = gateway.dealers[told.account_id]
+        self._order_client: OrderClient = gateway.order_clients[told.account_id]
         self._ours: dict[str, str] = {}
         """our closing orders: client order id → symbol"""
         self._left_alone: dict[str, float] = {}
@@ -184,10 +186,10 @@ class Liquidation:
         self._changed()
 
     async def _look(self) -> tuple[dict[Symbol, Position], tuple[Order, ...]]:
-        working = await self._dealer.trade.open_orders()
-        held = {p.symbol: p for p in await self._dealer.trade.positions() if number(p.qty)}
+        working = await self._order_client.trade.open_orders()
+        held = {p.symbol: p for p in await self._order_client.trade.positions() if number(p.qty)}
         for order in working:
-            self._dealer.learn(order)
+            self._order_client.learn(order)
         self.told.open_orders = len(working)
         for symbol, row in self.told.symbols.items():
             if symbol not in held:
@@ -231,12 +233,12 @@ class Liquidation:
         if not orders:
             return
         if not self._ours:
-            await self._dealer.trade.cancel_all()
+            await self._order_client.trade.cancel_all()
             return
 
         async def one(order: Order) -> None:
             try:
-                await self._dealer.cancel(order.id)
+                await self._order_client.cancel(order.id)
             except (Declined, Unresolved) as no:  # the next look shows whether it still works
                 self.told.last_error = no.message
 
@@ -247,7 +249,7 @@ class Liquidation:
         lost = row.client_order_id if row.status == "unknown" else None
         try:
             placed = await self._gateway.close_position(
-                self.told.account_id, row.symbol, self._who, client_order_id=lost
+                self.told.account_id, row.symbol, self._principal, client_order_id=lost
             )
         except Declined as no:
             row.status, row.detail = "refused", no.message

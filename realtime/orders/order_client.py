@@ -36,7 +36,7 @@ RESOLVE_S = 12.0
 PURSUE_AFTER_S = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 600.0)
 """Waits before each further question, when the caller has been told that nobody knows."""
 
-CANCELS_AT_MOST = 3
+MAX_CANCELS = 3
 """Canceling twice does no harm: a lost cancel is sent again while the order still works."""
 
 Seen = Callable[[str], Order | None]
@@ -149,7 +149,7 @@ class OrderClient:
 
     async def _cancel(self, order_id: str) -> None:
         reason = ""
-        for wait_s in ASK_AFTER_S[:CANCELS_AT_MOST]:
+        for wait_s in ASK_AFTER_S[:MAX_CANCELS]:
             await asyncio.sleep(wait_s)
             try:
                 return await self.trade.cancel(order_id)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from realtime.core.decimals import EXPONENT_MOST, plain
+from realtime.core.decimals import MAX_EXPONENT, plain
 from realtime.orders.errors import Declined, malformed
 
 Side = Literal["buy", "sell"]
@@ -160,7 +160,7 @@ def _sane(given: T) -> T:
                 if isinstance(item, Struct):
                     _sane(item)
         elif isinstance(value, Decimal) and not (
-            value.is_finite() and abs(value.adjusted()) < EXPONENT_MOST and len(str(value)) < 40
+            value.is_finite() and abs(value.adjusted()) < MAX_EXPONENT and len(str(value)) < 40
         ):
             raise malformed("not a number that can be traded", field=name)
     return given

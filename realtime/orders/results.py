@@ -76,5 +76,5 @@ class Halt(Struct, frozen=True, kw_only=True):
     account_id: str | None
     """Null: every account."""
     reason: str
-    who: str
+    principal: str
     since: str

@@ -69,28 +69,28 @@ class RiskChecks:
             return _no("live", f"account {label} holds real money", remedy)
         return None
 
-    def check_may_trade(self, label: str, who: Principal) -> None:
+    def check_may_trade(self, label: str, principal: Principal) -> None:
         """Raise `Declined` unless they may move money of this account."""
-        if not who.may_trade:
-            raise Declined("trading_not_permitted", f"{who.name} may read, not trade")
-        if label not in self._permits or not who.may_use(label):
+        if not principal.may_trade:
+            raise Declined("trading_not_permitted", f"{principal.name} may read, not trade")
+        if label not in self._permits or not principal.may_use(label):
             raise Declined("unknown_account", f"no account '{label[:64]}'")
-        if not self._of(who).enabled:
+        if not self._of(principal).enabled:
             raise _no(
                 "enabled",
-                f"trading is switched off for {who.name}",
-                f"set enabled = true in [orders.users.{who.name}]",
+                f"trading is switched off for {principal.name}",
+                f"set enabled = true in [orders.users.{principal.name}]",
             )
         if refused := self.why_disabled(label):
             raise refused
 
-    def check(self, label: str, ticket: OrderRequest, who: Principal, *, now: float) -> None:
+    def check(self, label: str, ticket: OrderRequest, principal: Principal, *, now: float) -> None:
         """Raise `Declined` by the first guard that objects; count the order if none does."""
-        self.check_may_trade(label, who)
+        self.check_may_trade(label, principal)
         sources = [
             ("", self._rules.limits),
             (label, self._permits[label].limits),
-            (f"user:{who.name}", self._of(who)),
+            (f"user:{principal.name}", self._of(principal)),
         ]
         for _, limits in sources:
             _check_side(ticket, limits)
@@ -105,8 +105,8 @@ class RiskChecks:
         for went in counted:
             went.append(now)
 
-    def _of(self, who: Principal) -> Limits:
-        return self._rules.users.get(who.name, NO_LIMITS)
+    def _of(self, principal: Principal) -> Limits:
+        return self._rules.users.get(principal.name, NO_LIMITS)
 
     def _check_notional(self, ticket: OrderRequest, limits: Limits) -> None:
         if limits.max_notional is None:

@@ -12,7 +12,7 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-TURNS_MOST = 1000
+MAX_TURNS = 1000
 """Kinds of questions whose turns are remembered."""
 
 Standing = Callable[[str | None], Sequence[Candidate]]
@@ -24,16 +24,16 @@ class Router:
 
     def __init__(
         self,
-        dealers: Mapping[str, OrderClient],
-        guards: RiskChecks,
+        order_clients: Mapping[str, OrderClient],
+        risk_checks: RiskChecks,
         standing: Standing,
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
-        self._dealers = dealers
-        self._guards = guards
+        self._order_clients = order_clients
+        self._risk_checks = risk_checks
         self._standing = standing
-        self._chance = chance
-        self._turns: dict[object, int] = {}
+        self._rng = rng
+        self._refresh_limiter: dict[object, int] = {}
         """what was asked for → how often; the longest unasked first"""
 
     def candidates(self, only: str | None = None) -> list[Candidate]:
@@ -41,27 +41,28 @@ class Router:
         return [self._candidate(each) for each in self._standing(only)]
 
     def _candidate(self, stands: Candidate) -> Candidate:
-        dealer = self._dealers.get(stands.label)
+        order_client = self._order_clients.get(stands.label)
         return Candidate(
             label=stands.label,
             tier=stands.tier,
-            is_live=stands.is_live,
+            is_synced=stands.is_synced,
             open_orders=stands.open_orders,
-            is_enabled=dealer is not None and self._guards.why_disabled(stands.label) is None,
-            in_flight=0 if dealer is None else dealer.in_flight,
+            is_enabled=order_client is not None
+            and self._risk_checks.why_disabled(stands.label) is None,
+            in_flight=0 if order_client is None else order_client.in_flight,
         )
 
-    def route(self, wish: Placement, who: Principal) -> RoutingDecision:
+    def route(self, wish: Placement, principal: Principal) -> RoutingDecision:
         """Choose the account of an order. Raises `Declined`."""
         # Each kind of question has its own turns: two that alternate must not share them, or each
         # would only ever see every other account.
-        asked = (wish.strategy, wish.tier, wish.labels, who.accounts)
-        turn = self._turns.pop(asked, 0)
+        asked = (wish.strategy, wish.tier, wish.labels, principal.accounts)
+        turn = self._refresh_limiter.pop(asked, 0)
         candidates = self.candidates(wish.account_id)
-        route = choose(wish, candidates, who, turn=turn, draw=self._chance.random())
-        self._turns[asked] = turn + 1
-        if len(self._turns) > TURNS_MOST:
-            del self._turns[next(iter(self._turns))]
+        route = choose(wish, candidates, principal, turn=turn, draw=self._rng.random())
+        self._refresh_limiter[asked] = turn + 1
+        if len(self._refresh_limiter) > MAX_TURNS:
+            del self._refresh_limiter[next(iter(self._refresh_limiter))]
         if route.strategy != "exact":
             log.info("order.routed", account=route.account_id, reason=route.reason)
         return route

@@ -22,7 +22,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     tier: str | None = None
     is_enabled: bool = True
     """Whether it trades at all: enabled, and allowed to by the configuration."""
-    is_live: bool = True
+    is_synced: bool = True
     open_orders: int = 0
     in_flight: int = 0
 
@@ -66,16 +66,16 @@ class RoutingDecision(Struct, frozen=True, kw_only=True):
 def choose(
     wish: RoutingRequest,
     candidates: Sequence[Candidate],
-    who: Principal,
+    principal: Principal,
     *,
     turn: int,
     draw: float,
 ) -> RoutingDecision:
     """Choose. `turn` counts choices so far, `draw` is uniform in [0, 1). Raises `Declined`."""
     if wish.account_id is not None:
-        return _exact(wish, candidates, who)
-    fit = [c for c in candidates if who.may_use(c.label) and _is_asked(wish, c)]
-    usable = [c for c in fit if c.is_enabled and (c.is_live or wish.force)]
+        return _exact(wish, candidates, principal)
+    fit = [c for c in candidates if principal.may_use(c.label) and _is_asked(wish, c)]
+    usable = [c for c in fit if c.is_enabled and (c.is_synced or wish.force)]
     if not usable:
         raise Declined(
             "no_account",
@@ -102,16 +102,16 @@ def choose(
 
 
 def _exact(
-    wish: RoutingRequest, candidates: Sequence[Candidate], who: Principal
+    wish: RoutingRequest, candidates: Sequence[Candidate], principal: Principal
 ) -> RoutingDecision:
     found = next((c for c in candidates if c.label == wish.account_id), None)
-    if found is None or not who.may_use(found.label):
+    if found is None or not principal.may_use(found.label):
         raise Declined("unknown_account", f"no account '{(wish.account_id or '')[:64]}'")
     if not _is_asked(wish, found):
         raise Declined("no_account", f"account {found.label} does not fit tier or labels")
-    if not found.is_live and not wish.force:
+    if not found.is_synced and not wish.force:
         raise Declined(
-            "account_not_live",
+            "account_not_synced",
             f"account {found.label} is not live: what it holds now is not known for sure",
             remedy="ask again when it is live, or say force",
             retry_after_s=2.0,

@@ -25,31 +25,31 @@ class TradingAccounts:
 
     def __init__(
         self,
-        seats: Mapping[str, TradingAccount],
+        trading_accounts: Mapping[str, TradingAccount],
         make: Callable[[str, TradingAccount], OrderClient],
     ) -> None:
         self.taken: dict[str, TradingAccount] = {}
-        self.dealers: dict[str, OrderClient] = {}
+        self.order_clients: dict[str, OrderClient] = {}
         self.permits: dict[str, AccountRiskRules] = {}
         self._make = make
-        for label, seat in seats.items():
-            self.take(label, seat)
+        for label, trading_account in trading_accounts.items():
+            self.take(label, trading_account)
 
     @property
     def connections(self) -> Mapping[str, int]:
         """Address of a broker → how many connections orders may use there at one time."""
         wanted: Counter[str] = Counter()
-        for seat in self.taken.values():
-            wanted[seat.channel.base] += seat.channel.pacer.orders_at_once
+        for trading_account in self.taken.values():
+            wanted[trading_account.channel.base] += trading_account.channel.limiter.orders_at_once
         return wanted
 
-    def take(self, label: str, seat: TradingAccount) -> None:
+    def take(self, label: str, trading_account: TradingAccount) -> None:
         """Trade an account from now on, or by other keys; orders under way end by the old ones."""
-        known = self.dealers.get(label)
-        if known is None or known.trade.channel is not seat.channel:
-            self.dealers[label] = self._make(label, seat)
-        self.taken[label] = seat
-        self.permits[label] = seat.permit
+        known = self.order_clients.get(label)
+        if known is None or known.trade.channel is not trading_account.channel:
+            self.order_clients[label] = self._make(label, trading_account)
+        self.taken[label] = trading_account
+        self.permits[label] = trading_account.permit
 
     def leave(self, label: str) -> None:
         """Trade an account no more: its dealer answers for what is under way, no more."""

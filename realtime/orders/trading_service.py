@@ -1,4 +1,4 @@
-"""The gateway put together for a farm: with a store beside it in the daemon, without in a library.
+"""The gateway put together for a fleet: with a store beside it in the daemon, without in a library.
 
 With a store, routing knows who is live and how busy, guards know prices, a lost order is also found
 in what the stream told, and what the broker answers is seen by readers at once.
@@ -29,85 +29,90 @@ class TradingService:
     """Gateway, kill switch, closings, budgets."""
 
     def __init__(
-        self, gateway: Gateway, closings: LiquidationService, seats: TradingAccounts
+        self, gateway: Gateway, liquidations: LiquidationService, trading_accounts: TradingAccounts
     ) -> None:
         self.gateway = gateway
-        self.closings = closings
-        self.seats = seats
+        self.liquidations = liquidations
+        self.trading_accounts = trading_accounts
 
     @property
-    def halts(self) -> KillSwitch:
+    def kill_switch(self) -> KillSwitch:
         """The kill switch."""
-        return self.gateway.halts
+        return self.gateway.kill_switch
 
     @property
     def labels(self) -> Sequence[str]:
         """Accounts that can be traded, in the order of the configuration."""
-        return list(self.seats.taken)
+        return list(self.trading_accounts.taken)
 
     def budget(self, label: str) -> BudgetDocument | None:
         """The budget of an account; None for one that nobody asks the broker about."""
-        seat = self.seats.taken.get(label)
-        if seat is None:
+        trading_account = self.trading_accounts.taken.get(label)
+        if trading_account is None:
             return None
-        return BudgetDocument(account_id=label, **structs.asdict(seat.channel.pacer.budget))
+        return BudgetDocument(
+            account_id=label, **structs.asdict(trading_account.channel.limiter.budget)
+        )
 
 
 @asynccontextmanager
-async def open_floor(
-    seats: Mapping[str, TradingAccount],
+async def open_trading_service(
+    trading_accounts: Mapping[str, TradingAccount],
     *,
     rules: RiskRules,
     audit_log: Path | None,
     clock: Callable[[], float],
-    chance: random.Random,
+    rng: random.Random,
     store: Store | None = None,
     goes_on_closing: bool = True,
 ) -> AsyncIterator[TradingService]:
     """Trade for as long as the block runs. What the audit log says of before holds again."""
 
-    def deal(label: str, seat: TradingAccount) -> OrderClient:
+    def deal(label: str, trading_account: TradingAccount) -> OrderClient:
         return OrderClient(
             label,
-            OrderApi(seat.channel),
-            learn=seat.learn,
+            OrderApi(trading_account.channel),
+            learn=trading_account.learn,
             seen=_seen_in(store, label),
             held=_held_in(store, label),
             doubt=_doubt_in(store, label),
         )
 
-    taken = TradingAccounts(seats, deal)
-    guards = RiskChecks(rules, taken.permits, _prices(store))
+    taken = TradingAccounts(trading_accounts, deal)
+    risk_checks = RiskChecks(rules, taken.permits, _prices(store))
     async with (
         Gateway(
-            taken.dealers,
-            guards=guards,
+            taken.order_clients,
+            risk_checks=risk_checks,
             journal=Journal(audit_log, clock),
             standing=lambda only: _standing(taken.taken, store, only),
             clock=clock,
-            chance=chance,
+            rng=rng,
         ) as gateway,
-        LiquidationService(gateway, goes_on=goes_on_closing) as closings,
+        LiquidationService(gateway, goes_on=goes_on_closing) as liquidations,
     ):
-        yield TradingService(gateway, closings, taken)
+        yield TradingService(gateway, liquidations, taken)
 
 
 def _standing(
-    seats: Mapping[str, TradingAccount], store: Store | None, only: str | None
+    trading_accounts: Mapping[str, TradingAccount], store: Store | None, only: str | None
 ) -> list[Candidate]:
     if only is not None:
-        return [_candidate(only, seats[only], store)] if only in seats else []
-    return [_candidate(label, seat, store) for label, seat in seats.items()]
+        return [_candidate(only, trading_accounts[only], store)] if only in trading_accounts else []
+    return [
+        _candidate(label, trading_account, store)
+        for label, trading_account in trading_accounts.items()
+    ]
 
 
-def _candidate(label: str, seat: TradingAccount, store: Store | None) -> Candidate:
+def _candidate(label: str, trading_account: TradingAccount, store: Store | None) -> Candidate:
     record = None if store is None else store.get(label)
     if record is None:
-        return Candidate(label=label, tier=seat.tier)
+        return Candidate(label=label, tier=trading_account.tier)
     return Candidate(
         label=label,
-        tier=seat.tier,
-        is_live=record.link.is_live,
+        tier=trading_account.tier,
+        is_synced=record.link.is_synced,
         open_orders=record.state.open_orders,
     )
 
@@ -139,7 +144,7 @@ def _held_in(store: Store | None, label: str) -> Held | None:
 
     def held(symbol: str) -> Position | None:
         record = store.get(label)
-        if record is None or not record.link.is_live:
+        if record is None or not record.link.is_synced:
             return None
         return record.state.positions.get(position_symbol(symbol)) or Position(
             symbol=position_symbol(symbol), qty="0"
@@ -153,7 +158,7 @@ def _prices(store: Store | None) -> Callable[[str], str | None]:
 
     def price_of(symbol: str) -> str | None:
         for record in store or ():
-            if not record.link.is_live:
+            if not record.link.is_synced:
                 continue
             position = record.state.positions.get(position_symbol(symbol))
             if position is not None and position.current_price is not None:

@@ -16,7 +16,7 @@ AssetKind = Literal["stock", "option", "crypto", "mleg"]
 OPTION = re.compile(r"[A-Z0-9.]{1,6}[0-9]{6}[CP][0-9]{8}")
 """Root, date, call or put, strike × 1000: the OCC's symbol without spaces."""
 
-LEGS_MOST = 4
+MAX_LEGS = 4
 NOTIONAL_STEP = Decimal("0.01")
 
 PRICES: dict[str, tuple[str, ...]] = {
@@ -126,8 +126,8 @@ def _check_prices(ticket: OrderRequest, kind: AssetKind) -> None:
 
 def _check_legs(ticket: OrderRequest) -> None:
     legs = ticket.legs or ()
-    if not 2 <= len(legs) <= LEGS_MOST:
-        raise unprocessable(f"mleg orders must have between 2 and {LEGS_MOST} legs")
+    if not 2 <= len(legs) <= MAX_LEGS:
+        raise unprocessable(f"mleg orders must have between 2 and {MAX_LEGS} legs")
     if len({leg.symbol for leg in legs}) != len(legs):
         raise unprocessable("mleg order legs must have unique symbols")
     for leg in legs:

@@ -1,7 +1,7 @@
 """Which accounts are followed and traded, and how that changes while the daemon runs.
 
 Each account is a task of its own. A change touches the accounts that it is about, and no other:
-there is no moment at which the farm as a whole is stopped or started.
+there is no moment at which the fleet as a whole is stopped or started.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from realtime.orders.trading_accounts import TradingAccount
 from realtime.orders.trading_service import TradingService
 from realtime.runtime.risk_settings import permit_of
 from realtime.store.store import Change, Profile, Store
-from realtime.sync.intervals import pace_of
+from realtime.sync.intervals import intervals_for
 from realtime.sync.refresh_limiter import RefreshLimiter
 from realtime.sync.supervisor import AccountSupervisor, SyncTarget
 from realtime.telemetry.log import get_logger
@@ -32,7 +32,7 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 REST_IN_FLIGHT = 64
-"""Requests to the broker under way at once, farm-wide: more only queue inside the event loop."""
+"""Requests to the broker under way at once, fleet-wide: more only queue inside the event loop."""
 
 STOP_S = 3.0
 """Limit for all followers to close their sockets; the process must end within 5 s of a signal."""
@@ -43,7 +43,7 @@ GOODBYE_S = 1.5
 ROTATED_WITHIN_S = 30.0
 """How long the next account whose keys were changed waits for the one before to be live again."""
 
-SETTLED = ("live", "waiting", "refused")
+SETTLED = ("synced", "waiting", "refused")
 """Link states in which an account no longer holds up the next one."""
 
 
@@ -52,9 +52,9 @@ class BrokerResources:
 
     def __init__(self, http: aiohttp.ClientSession, startup_concurrency: int) -> None:
         self.http = http
-        self.farm = FleetLimiter(reads=REST_IN_FLIGHT)
-        self.gate = ConnectLimiter(startup_concurrency)
-        self.turns = RefreshLimiter()
+        self.fleet = FleetLimiter(reads=REST_IN_FLIGHT)
+        self.connect_limiter = ConnectLimiter(startup_concurrency)
+        self.refresh_limiter = RefreshLimiter()
         self._tls: ssl.SSLContext | None = None
 
     def tls_for(self, trading_url: str) -> ssl.SSLContext | None:
@@ -78,20 +78,20 @@ class AccountRegistry:
     def __init__(
         self,
         store: Store,
-        edge: BrokerResources,
+        broker_resources: BrokerResources,
         *,
         clock: Callable[[], float],
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
-        self.seats: dict[str, TradingAccount] = {}
+        self.trading_accounts: dict[str, TradingAccount] = {}
         """label → where it is traded, of every enabled account."""
         self._store = store
-        self._edge = edge
+        self._broker_resources = broker_resources
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._followed: dict[str, RunningAccount] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._floor: TradingService | None = None
+        self._trading_service: TradingService | None = None
         self._to_rotate: dict[str, AccountSettings] = {}
         self._rotation: asyncio.Task[None] | None = None
 
@@ -115,9 +115,9 @@ class AccountRegistry:
             # Followers keep their failures to themselves: this is the block's own error.
             raise group.exceptions[0] from None
 
-    def begin(self, floor: TradingService) -> None:
+    def begin(self, trading_service: TradingService) -> None:
         """Follow every account that has been added."""
-        self._floor = floor
+        self._trading_service = trading_service
         for label in self._followed:
             self._start(label)
 
@@ -141,7 +141,7 @@ class AccountRegistry:
             self._rotation = self._tasks.create_task(self._rotate(), name="rotation")
 
     async def _rotate(self) -> None:
-        """One account after another, so that the farm is never without all of them."""
+        """One account after another, so that the fleet is never without all of them."""
         while self._to_rotate:
             label = next(iter(self._to_rotate))
             account = self._to_rotate.pop(label)
@@ -190,23 +190,23 @@ class AccountRegistry:
 
     def _describe(self, account: AccountSettings) -> None:
         self._store.describe(_profile(account), now=self._clock())
-        seat = self.seats.get(account.label)
-        if seat is not None:
-            self.seats[account.label] = structs.replace(
-                seat, permit=permit_of(account), tier=account.tier
+        trading_account = self.trading_accounts.get(account.label)
+        if trading_account is not None:
+            self.trading_accounts[account.label] = structs.replace(
+                trading_account, permit=permit_of(account), tier=account.tier
             )
             self._take_seat(account.label)
 
     def _prepare(self, account: AccountSettings, account_number: str | None) -> None:
         """Make what follows and trades an account. A disabled one has neither."""
         self._followed.pop(account.label, None)
-        self.seats.pop(account.label, None)
+        self.trading_accounts.pop(account.label, None)
         credentials = account.credentials
         if not account.enabled or credentials is None:
             return
-        pacer = RateLimiter(self._edge.farm, orders_at_once=account.max_connections)
+        limiter = RateLimiter(self._broker_resources.fleet, orders_at_once=account.max_connections)
         rest = RestClient(
-            self._edge.http, account.trading_url, credentials, pacer, wall=self._clock
+            self._broker_resources.http, account.trading_url, credentials, limiter, wall=self._clock
         )
         target = SyncTarget(
             label=AccountLabel(account.label),
@@ -218,16 +218,16 @@ class AccountRegistry:
             target,
             store=self._store,
             rest=rest,
-            gate=self._edge.gate,
-            tls=self._edge.tls_for(account.trading_url),
+            connect_limiter=self._broker_resources.connect_limiter,
+            tls=self._broker_resources.tls_for(account.trading_url),
             clock=self._clock,
             # Its own source of chance: one's luck does not depend on the others' number.
-            chance=random.Random(f"{self._chance.random()}:{account.label}"),
-            pace=lambda: pace_of(len(self._store)),
-            turns=self._edge.turns,
+            rng=random.Random(f"{self._rng.random()}:{account.label}"),
+            intervals=lambda: intervals_for(len(self._store)),
+            refresh_limiter=self._broker_resources.refresh_limiter,
         )
         self._followed[account.label] = RunningAccount(follower)
-        self.seats[account.label] = TradingAccount(
+        self.trading_accounts[account.label] = TradingAccount(
             permit=permit_of(account),
             tier=account.tier,
             channel=rest.channel,
@@ -235,23 +235,23 @@ class AccountRegistry:
         )
 
     def _take_seat(self, label: str) -> None:
-        assert self._floor is not None, "the daemon runs"
-        if label in self.seats:
-            self._floor.seats.take(label, self.seats[label])
+        assert self._trading_service is not None, "the daemon runs"
+        if label in self.trading_accounts:
+            self._trading_service.trading_accounts.take(label, self.trading_accounts[label])
         else:
-            self._floor.seats.leave(label)
+            self._trading_service.trading_accounts.leave(label)
 
     def _start(self, label: str) -> None:
         assert self._tasks is not None, "the daemon runs"
         followed = self._followed.get(label)
         if followed is not None:
             followed.task = self._tasks.create_task(
-                followed.follower.keep_live(), name=f"account:{label}"
+                followed.follower.keep_synced(), name=f"account:{label}"
             )
 
     def _forget(self, label: str) -> None:
         self._followed.pop(label, None)
-        self.seats.pop(label, None)
+        self.trading_accounts.pop(label, None)
         self._to_rotate.pop(label, None)
         self._take_seat(label)
         self._store.remove(AccountLabel(label))

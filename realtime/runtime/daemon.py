@@ -20,7 +20,7 @@ from realtime.api.documents.documents import Documents
 from realtime.api.handlers.reload import revoke
 from realtime.api.listener import serve
 from realtime.api.metrics.sources import Composed
-from realtime.api.security.authenticator import DOORKEEPER, AccessRules
+from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules
 from realtime.auth.keys import Key
 from realtime.auth.verifier import Verifier
 from realtime.broker.warm_connections import keeping_warm
@@ -28,7 +28,7 @@ from realtime.config.settings import Settings
 from realtime.config.settings_diff import SettingsDiff, compare
 from realtime.config.validators import is_loopback
 from realtime.errors import ConfigError
-from realtime.orders.trading_service import TradingService, open_floor
+from realtime.orders.trading_service import TradingService, open_trading_service
 from realtime.runtime.account_registry import STOP_S, AccountRegistry, BrokerResources
 from realtime.runtime.jwks import JwksRefresher
 from realtime.runtime.risk_settings import rules_of
@@ -48,7 +48,7 @@ class Environment(Struct, frozen=True, kw_only=True):
 
     clock: Callable[[], float]
     """Epoch seconds."""
-    chance: random.Random
+    rng: random.Random
     make_connector: Callable[[], aiohttp.BaseConnector]
 
 
@@ -72,22 +72,31 @@ class Daemon:
         self._reread = reread
         self._clock = clock
         self._reloading = asyncio.Lock()
-        self._floor: TradingService | None = None
+        self._trading_service: TradingService | None = None
         self._app: web.Application | None = None
         self._verifier: Verifier | None = None
 
     @property
-    def floor(self) -> TradingService:
+    def trading_service(self) -> TradingService:
         """Where orders are placed."""
-        assert self._floor is not None, "the daemon runs"
-        return self._floor
+        assert self._trading_service is not None, "the daemon runs"
+        return self._trading_service
 
     def begin(
-        self, app: web.Application, port: int, floor: TradingService, verifier: Verifier | None
+        self,
+        app: web.Application,
+        port: int,
+        trading_service: TradingService,
+        verifier: Verifier | None,
     ) -> None:
         """Readers can connect: follow the accounts."""
-        self._app, self.port, self._floor, self._verifier = app, port, floor, verifier
-        self._following.begin(floor)
+        self._app, self.port, self._trading_service, self._verifier = (
+            app,
+            port,
+            trading_service,
+            verifier,
+        )
+        self._following.begin(trading_service)
 
     async def reload(self) -> SettingsDiff:
         """Read the files again and touch what is different. Raises ConfigError, and then nothing
@@ -135,13 +144,13 @@ async def running(
 ) -> AsyncIterator[Daemon]:
     """Run the daemon inside the block. Enabled accounts have credentials (`config` saw to it)."""
     started_at = world.clock()
-    store = Store(boot=f"{world.chance.getrandbits(48):012x}")
+    store = Store(boot=f"{world.rng.getrandbits(48):012x}")
     http = aiohttp.ClientSession(
         connector=world.make_connector(), cookie_jar=aiohttp.DummyCookieJar()
     )
     async with http:
-        edge = BrokerResources(http, settings.alpaca.startup_concurrency)
-        following = AccountRegistry(store, edge, clock=world.clock, chance=world.chance)
+        broker_resources = BrokerResources(http, settings.alpaca.startup_concurrency)
+        following = AccountRegistry(store, broker_resources, clock=world.clock, rng=world.rng)
         for account in settings.accounts:
             following.add(account)
         config = str(settings.path)
@@ -150,14 +159,14 @@ async def running(
         daemon = Daemon(settings, store, following, reread, world.clock)
         async with (
             following.running(),
-            open_floor(
-                following.seats,
+            open_trading_service(
+                following.trading_accounts,
                 rules=rules_of(settings.orders),
                 audit_log=settings.orders.audit_log,
                 clock=world.clock,
-                chance=random.Random(world.chance.random()),
+                rng=random.Random(world.rng.random()),
                 store=store,
-            ) as floor,
+            ) as trading_service,
         ):
             access = _access(settings)
             app = build(
@@ -170,17 +179,17 @@ async def running(
                 hosts=_hosts(settings),
                 connections_per_address=settings.limits.connections_per_address,
                 access=access,
-                trading=floor,
+                trading=trading_service,
                 reload=daemon.reload,
-                composed=_composed(daemon, edge, following, floor),
+                composed=_composed(daemon, broker_resources, following, trading_service),
                 account_metrics=settings.server.account_metrics,
             )
             async with serve(app, settings.server.host, settings.server.port) as port:
                 # Not before the port is ours: a second daemon, started by mistake, must not take
                 # the accounts' only connections from the first.
-                daemon.begin(app, port, floor, access.verifier)
+                daemon.begin(app, port, trading_service, access.verifier)
                 async with (
-                    keeping_warm(http, lambda: floor.seats.connections),
+                    keeping_warm(http, lambda: trading_service.trading_accounts.connections),
                     _issuing(daemon, app, http),
                 ):
                     yield daemon
@@ -197,7 +206,7 @@ async def _issuing(
         yield
         return
     issuer = JwksRefresher(auth.jwks_url, http, daemon.take_keys)
-    app[DOORKEEPER].on_unknown_key = issuer.ask
+    app[AUTHENTICATOR].on_unknown_key = issuer.ask
     task = asyncio.create_task(issuer.run(), name="issuer")
     try:
         yield
@@ -207,17 +216,23 @@ async def _issuing(
 
 
 def _composed(
-    daemon: Daemon, edge: BrokerResources, following: AccountRegistry, floor: TradingService
+    daemon: Daemon,
+    broker_resources: BrokerResources,
+    following: AccountRegistry,
+    trading_service: TradingService,
 ) -> Composed:
     """What `/metrics` shows of rooms that the readers' edge does not know."""
     return Composed(
-        rest_asked=lambda: {lane: edge.farm.asked[lane] for lane in edge.farm.asked},
-        rest_refused=lambda: edge.farm.refused,
-        rest_left=lambda: {
-            label: seat.channel.pacer.left for label, seat in following.seats.items()
+        rest_asked=lambda: {
+            lane: broker_resources.fleet.asked[lane] for lane in broker_resources.fleet.asked
         },
-        orders=floor.gateway.once.outcomes,
-        halted=lambda: floor.halts.state.halted,
+        rest_refused=lambda: broker_resources.fleet.refused,
+        rest_left=lambda: {
+            label: trading_account.channel.limiter.left
+            for label, trading_account in following.trading_accounts.items()
+        },
+        orders=trading_service.gateway.once.outcomes,
+        halted=lambda: trading_service.kill_switch.state.halted,
         reloads=lambda: daemon.last_reload,
         log_lost=lines_lost,
     )

@@ -21,11 +21,11 @@ KEEP_ALIVE_S = 60.0
 T = TypeVar("T")
 
 
-def real_world(chance: Random | None = None) -> Environment:
+def real_world(rng: Random | None = None) -> Environment:
     """The world as it is. `chance` is seeded for a demo, the system's own otherwise."""
     return Environment(
         clock=SteadyClock(time.time, time.monotonic),
-        chance=chance or Random(os.urandom(32)),
+        rng=rng or Random(os.urandom(32)),
         make_connector=make_connector,
     )
 
@@ -35,7 +35,7 @@ def make_connector() -> aiohttp.BaseConnector:
     return aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)
 
 
-YOUNG_MOST = 50_000
+MAX_YOUNG = 50_000
 """New objects between two looks for garbage, in place of 700. Each look holds everybody up, some
 30 ms once a thousand accounts have changed; and it hardly finds anything: state is values without
 cycles, which are freed at once. Only lost connections leave something behind."""
@@ -45,7 +45,7 @@ def settle_memory() -> None:
     """What exists now stays: looking for garbage then need not visit every account, which takes
     hundreds of milliseconds with a thousand of them and holds up all."""
     gc.freeze()
-    gc.set_threshold(YOUNG_MOST)
+    gc.set_threshold(MAX_YOUNG)
 
 
 def run_in_loop(main: Coroutine[object, object, T]) -> T:

@@ -29,7 +29,7 @@ RETRY_S = 5.0
 ANSWER_S = 5.0
 """Limit of a whole answer."""
 
-BYTES_MOST = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """A set of keys is a few kilobytes."""
 
 
@@ -73,9 +73,9 @@ class JwksRefresher:
         ):
             if answer.status != 200:
                 raise ConfigError(f"answered {answer.status}")
-            content = await answer.content.read(BYTES_MOST + 1)
-            while len(content) <= BYTES_MOST and (more := await answer.content.read(BYTES_MOST)):
+            content = await answer.content.read(MAX_BYTES + 1)
+            while len(content) <= MAX_BYTES and (more := await answer.content.read(MAX_BYTES)):
                 content += more
-            if len(content) > BYTES_MOST:
-                raise ConfigError(f"is larger than {BYTES_MOST >> 20} MB")
+            if len(content) > MAX_BYTES:
+                raise ConfigError(f"is larger than {MAX_BYTES >> 20} MB")
             return content

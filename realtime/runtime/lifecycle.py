@@ -15,7 +15,7 @@ from realtime.runtime.environment import real_world, run_in_loop, settle_memory
 from realtime.runtime.file_descriptors import make_room
 from realtime.runtime.progress_bar import AboveBar, is_terminal, loading_bar
 from realtime.runtime.readiness import Readiness, take_stock, until_ready
-from realtime.runtime.stop_signals import told_to_stop
+from realtime.runtime.stop_signals import stop_requested
 from realtime.runtime.systemd import ServiceManager
 from realtime.telemetry.log import configure, configure_from, get_logger, look_for_file
 
@@ -41,7 +41,7 @@ async def _follow(
 ) -> None:
     began = asyncio.get_running_loop().time()
     service = ServiceManager(environ)
-    with told_to_stop(_tell_stop) as stop:
+    with stop_requested(_tell_stop) as stop:
         reread = None if read is None else partial(asyncio.to_thread, read)
         async with (
             running(settings, real_world(), reread) as daemon,
@@ -120,7 +120,7 @@ def _tell_ready(ready: Readiness, took_s: float) -> None:
         "daemon.ready",
         accounts=ready.enabled,
         took_s=round(took_s, 1),
-        live=ready.live,
+        synced=ready.synced,
         **{word: count for word, count in others.items() if count},
     )
 

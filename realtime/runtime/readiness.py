@@ -14,16 +14,16 @@ class Readiness(Struct, frozen=True, kw_only=True):
     """What came of the start, by number of accounts."""
 
     enabled: int
-    live: int
+    synced: int
     refused: int
     waiting: int
-    """Neither live nor refused: another attempt is due or under way."""
+    """Neither synced nor refused: another attempt is due or under way."""
 
     def __str__(self) -> str:
-        """The counts as a sentence has them: `23 live, 1 waiting, 1 refused`."""
+        """The counts as a sentence has them: `23 synced, 1 waiting, 1 refused`."""
         others = {"waiting": self.waiting, "refused": self.refused}
         told = [f"{count} {word}" for word, count in others.items() if count]
-        return ", ".join([f"{self.live} live", *told])
+        return ", ".join([f"{self.synced} synced", *told])
 
 
 async def until_ready(store: Store, advanced: Callable[[int], None]) -> Readiness:
@@ -53,8 +53,10 @@ def take_stock(store: Store) -> Readiness:
     """Count the accounts as they stand now."""
     states = Counter(record.link.state for record in store)
     enabled = states.total() - states["disabled"]
-    live, refused = states["live"], states["refused"]
-    return Readiness(enabled=enabled, live=live, refused=refused, waiting=enabled - live - refused)
+    synced, refused = states["synced"], states["refused"]
+    return Readiness(
+        enabled=enabled, synced=synced, refused=refused, waiting=enabled - synced - refused
+    )
 
 
 def _is_settled(record: Record) -> bool:

@@ -14,7 +14,7 @@ No finger is that quick."""
 
 
 @contextmanager
-def told_to_stop(say: Callable[[signal.Signals], None]) -> Iterator[asyncio.Event]:
+def stop_requested(say: Callable[[signal.Signals], None]) -> Iterator[asyncio.Event]:
     """Give the event that SIGTERM or Ctrl-C sets. `say` is told once, with the signal.
 
     Ctrl-C while the stop is under way ends the process there and then, for whoever cannot wait.

@@ -37,7 +37,7 @@ from realtime.simulator.traffic import Traffic
 STEP_S = 0.1
 # Traffic acts more often, so that no burst of orders blocks the loop for long.
 TRAFFIC_STEP_S = 0.02
-# Open connections that may wait to be accepted: a farm of 1000 arrives within a second.
+# Open connections that may wait to be accepted: a fleet of 1000 arrives within a second.
 BACKLOG = 2048
 # Stages of stopping: goodbyes to sockets, then requests in flight.
 GOODBYE_LIMIT_S = 2.0

@@ -2,7 +2,7 @@
 
 A route that is given a scope in place of the store cannot show what is not in it: lists, counts,
 "did you mean" and versions are made of what it sees. Versions too, because a number that rises with
-every change of the farm would tell how busy the others are.
+every change of the fleet would tell how busy the others are.
 """
 
 from collections.abc import Iterator, Mapping

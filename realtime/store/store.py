@@ -139,7 +139,7 @@ class Store:
         """Begin an account's record; a second one for the same label is a mistake of ours."""
         assert profile.label not in self._records, f"{profile.label} is in the store already"
         first = link or Link(since=now, stale_since=now)
-        # From the farm's version on: an account that left and came back never repeats a version, so
+        # From the fleet's version on: an account that returns never repeats a version, so
         # a reader's old ETag never matches.
         begun = Record(profile=profile, link=first, version=self.version + 1, as_of=now)
         return self._assign(None, begun)

@@ -18,9 +18,9 @@ log = get_logger()
 
 GRACE_S = 2.0
 RETRY_S = 5.0
-BY_ID_MOST = 5
+MAX_BY_ID = 5
 """Orders that are asked for by id although everything is read as well."""
-PENDING_MOST = 200
+MAX_PENDING = 200
 """More doubts than this at once are one doubt about everything."""
 
 
@@ -36,7 +36,7 @@ class AnomalyResolver:
     def add(self, doubts: Iterable[Anomaly]) -> None:
         """Have these answered."""
         for doubt in doubts:
-            if len(self._pending) < PENDING_MOST:
+            if len(self._pending) < MAX_PENDING:
                 self._pending.append(doubt)
             else:
                 self._everything = "many doubts"
@@ -79,7 +79,7 @@ class AnomalyResolver:
         still_open = [d for d in pending if is_open_question(state, d)]
         gaps = [d for d in still_open if d.kind in GAPS]
         ids, reads_all = _ids(state, still_open), everything is not None or bool(gaps)
-        if ids and (not reads_all or len(ids) <= BY_ID_MOST):
+        if ids and (not reads_all or len(ids) <= MAX_BY_ID):
             # Also where everything is read: lists lag, what is asked for by its id does not.
             await self._replica.read_orders(ids, still_open[0].kind)
         if reads_all:

@@ -30,9 +30,11 @@ what no event tells have moved on."""
 class BalanceRefresher:
     """Asked after each fill; reads when it is due. Lives as long as one session."""
 
-    def __init__(self, replica: Replica, turns: RefreshLimiter, *, every_s: float) -> None:
+    def __init__(
+        self, replica: Replica, refresh_limiter: RefreshLimiter, *, every_s: float
+    ) -> None:
         self._replica = replica
-        self._turns = turns
+        self._refresh_limiter = refresh_limiter
         self._every_s = every_s
         self._asked = asyncio.Event()
         self._confirm_at = math.inf
@@ -51,7 +53,7 @@ class BalanceRefresher:
             with suppress(TimeoutError):  # nobody asked: it is due by the clock
                 async with asyncio.timeout_at(min(self._confirm_at, loop.time() + self._every_s)):
                     await self._asked.wait()
-            await self._turns.wait()
+            await self._refresh_limiter.wait()
             self._asked.clear()
             if loop.time() >= self._confirm_at:
                 self._confirm_at = math.inf

@@ -36,7 +36,7 @@ class LinkReporter:
         """The link once the snapshot is in; the caller publishes it together with the state."""
         return structs.replace(
             self._link,
-            state="live",
+            state="synced",
             since=link_now,
             reconnect_attempts=0,
             next_attempt_at=None,
@@ -46,7 +46,7 @@ class LinkReporter:
             stale_reason=None,
         )
 
-    def announce_live(self, *, stale_since: float | None, attempts: int) -> None:
+    def announce_synced(self, *, stale_since: float | None, attempts: int) -> None:
         """Log the end of an outage, or the first connection."""
         now = self._clock()
         down_s = round(now - stale_since, 3) if stale_since is not None else None

@@ -32,10 +32,10 @@ log = get_logger()
 SUSPICIOUS_EVERY_S = 30.0
 SUSPICIOUS_TIMES = 10
 """Comparisons at the faster pace after a loss."""
-LEAST_S = 10.0
+MIN_S = 10.0
 """Between two comparisons, however often somebody asks."""
 SPREAD = 0.25
-"""Each wait is drawn from ±25 %: the accounts of a farm do not compare in step."""
+"""Each wait is drawn from ±25 %: the accounts of a fleet do not compare in step."""
 GRACE_S = 5.0
 """How long a frame may be on its way after REST knows; healthy delivery takes about 50 ms."""
 
@@ -46,10 +46,10 @@ STREAM_TELLS = frozenset({"order_missing", "order_differs", "execution_missing"}
 class Reconciler:
     """The schedule of one account's session, which begins when the stream listens."""
 
-    def __init__(self, replica: Replica, chance: random.Random, pace: ReadIntervals) -> None:
+    def __init__(self, replica: Replica, rng: random.Random, intervals: ReadIntervals) -> None:
         self._replica = replica
-        self._pace = pace
-        self._chance = chance
+        self._intervals = intervals
+        self._rng = rng
         self._listening_since = replica.now
         self._suspicious = 0
         self._events_heard = 0
@@ -71,7 +71,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Compare until cancelled. Raises `Deaf`."""
-        wait_s = self._chance.uniform(*self._pace.soon_s)
+        wait_s = self._rng.uniform(*self._intervals.soon_s)
         while True:
             with suppress(TimeoutError):  # nobody asked: it is due by the schedule
                 async with asyncio.timeout(wait_s):
@@ -84,9 +84,9 @@ class Reconciler:
             except (LinkError, BrokerError, ProtocolViolation) as error:
                 log.debug("compare.failed", account=self._replica.label, reason=str(error))
                 self._asked.set()  # it is still due
-            await asyncio.sleep(LEAST_S)
-            every_s = SUSPICIOUS_EVERY_S if self._suspicious else self._pace.comparison_s
-            wait_s = every_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD)
+            await asyncio.sleep(MIN_S)
+            every_s = SUSPICIOUS_EVERY_S if self._suspicious else self._intervals.comparison_s
+            wait_s = every_s * self._rng.uniform(1 - SPREAD, 1 + SPREAD)
 
     async def compare(self) -> None:
         """Compare once. Raises `Deaf` if the stream kept silent about what it should have told."""

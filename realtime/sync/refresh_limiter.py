@@ -1,4 +1,4 @@
-"""The turns in which the accounts of a farm read their money.
+"""The turns in which the accounts of a fleet read their money.
 
 After a fill an account reads at once, if others do not all do the same: a thousand accounts that
 trade in the same second would ask two thousand times, and events and readers would wait for that.
@@ -16,7 +16,7 @@ AT_ONCE = 5
 
 
 class RefreshLimiter:
-    """One for the farm. First come, first served."""
+    """One for the fleet. First come, first served."""
 
     def __init__(self) -> None:
         self._bucket = TokenBucket(AT_ONCE, 1 / PER_S)

@@ -45,7 +45,7 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-BUFFERED_MOST = 20_000
+MAX_BUFFERED = 20_000
 """Events kept while a snapshot is read; more means that the reading cannot win: start again."""
 
 SNAPSHOT_S = 300.0
@@ -78,21 +78,21 @@ class AccountSupervisor:
         *,
         store: Store,
         rest: RestClient,
-        gate: ConnectLimiter,
+        connect_limiter: ConnectLimiter,
         tls: ssl.SSLContext | None,
         clock: Callable[[], float],
-        chance: random.Random,
-        pace: Callable[[], ReadIntervals],
-        turns: RefreshLimiter,
+        rng: random.Random,
+        intervals: Callable[[], ReadIntervals],
+        refresh_limiter: RefreshLimiter,
     ) -> None:
         self._target = target
         self._store = store
-        self._gate = gate
+        self._connect_limiter = connect_limiter
         self._tls = tls
         self._clock = clock
-        self._chance = chance
-        self._pace = pace
-        self._turns = turns
+        self._rng = rng
+        self._intervals = intervals
+        self._refresh_limiter = refresh_limiter
         self._backoff = Backoff()
         self._session: _SyncSession | None = None
         self._journal = LinkReporter(target.label, store, clock)
@@ -110,7 +110,7 @@ class AccountSupervisor:
         if self._session is not None:
             self._session.watchdog.watch((order,))
 
-    async def keep_live(self) -> None:
+    async def keep_synced(self) -> None:
         """Follow the account until cancelled, or until its credentials are refused."""
         while True:
             failure = await self._follow_guarded()
@@ -122,9 +122,7 @@ class AccountSupervisor:
                 await asyncio.sleep(DEAF_WAIT_S)
                 continue
             limited = isinstance(failure, LinkError) and failure.status == 429
-            self._backoff, wait_s = self._backoff.failed(
-                rate_limited=limited, chance=self._chance.random
-            )
+            self._backoff, wait_s = self._backoff.failed(rate_limited=limited, rng=self._rng.random)
             self._journal.waiting(failure, wait_s)
             try:
                 await self._wait(wait_s)
@@ -167,9 +165,9 @@ class AccountSupervisor:
             self._replica,
             self._store,
             clock=self._clock,
-            chance=self._chance,
-            pace=self._pace(),
-            turns=self._turns,
+            rng=self._rng,
+            intervals=self._intervals(),
+            refresh_limiter=self._refresh_limiter,
         )
         self._session = session
         try:
@@ -186,17 +184,17 @@ class AccountSupervisor:
             await stream.close()
 
     async def _open(self) -> TradingStream:
-        """Connect, authorize and listen, through the farm's gate."""
-        async with self._gate.pass_():
+        """Connect, authorize and listen, through the fleet's gate."""
+        async with self._connect_limiter.pass_():
             try:
                 stream = await self._shake_hands()
             except RateLimited:
-                self._gate.report("rate_limited")
+                self._connect_limiter.report("rate_limited")
                 raise
             except LinkError:
-                self._gate.report("failed")
+                self._connect_limiter.report("failed")
                 raise
-            self._gate.report("ok")
+            self._connect_limiter.report("ok")
             return stream
 
     async def _shake_hands(self) -> TradingStream:
@@ -220,7 +218,7 @@ class AccountSupervisor:
         except TimeoutError:
             raise LinkError(f"the snapshot was not complete within {SNAPSHOT_S:.0f} s") from None
         self._backoff = Backoff()
-        self._journal.announce_live(
+        self._journal.announce_synced(
             stale_since=before.stale_since, attempts=before.reconnect_attempts
         )
 
@@ -235,14 +233,14 @@ class _SyncSession:
         store: Store,
         *,
         clock: Callable[[], float],
-        chance: random.Random,
-        pace: ReadIntervals,
-        turns: RefreshLimiter,
+        rng: random.Random,
+        intervals: ReadIntervals,
+        refresh_limiter: RefreshLimiter,
     ) -> None:
         self.doubts = AnomalyResolver(replica)
         self.watchdog = Watchdog(replica, self.doubts)
-        self.comparison = Reconciler(replica, chance, pace)
-        self.money = BalanceRefresher(replica, turns, every_s=pace.money_s)
+        self.comparison = Reconciler(replica, rng, intervals)
+        self.money = BalanceRefresher(replica, refresh_limiter, every_s=intervals.money_s)
         replica.on_reading = self._weigh
         self._stream = stream
         self._replica = replica
@@ -291,11 +289,11 @@ class _SyncSession:
             self._follow_up(self._replica.hear(update))
             self.doubts.reconsider()
             self.watchdog.watch((update.order,))
-        elif len(self._buffer) < BUFFERED_MOST:
+        elif len(self._buffer) < MAX_BUFFERED:
             self._store.heard(self._replica.label, now=self._clock())
             self._buffer.append(update)
         else:
-            raise LinkError(f"more than {BUFFERED_MOST} events during a snapshot")
+            raise LinkError(f"more than {MAX_BUFFERED} events during a snapshot")
 
     def _weigh(self, reason: str, reconciled: Reconciled) -> None:
         """A reading was taken: what it could not confirm, or found alone, is looked at again."""

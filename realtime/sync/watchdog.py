@@ -29,7 +29,7 @@ MARKET_ROUTED = frozenset({"new", "partially_filled"})
 GROUP_S = 5.0
 """How long the members of a group may contradict each other."""
 
-LONGEST_S = 300.0
+MAX_S = 300.0
 
 
 class Reason(Struct, frozen=True):
@@ -107,8 +107,8 @@ class Watchdog:
                 self._later(order_id, now, patience, reason)
 
     def _later(self, order_id: OrderId, now: float, patience: float, reason: Reason) -> None:
-        if reason.kind == "legs_unknown" and patience >= LONGEST_S:
+        if reason.kind == "legs_unknown" and patience >= MAX_S:
             del self._due[order_id]  # a leg of an order that nobody shows: there is no more to know
             return
-        longer = min(2 * patience, LONGEST_S)
+        longer = min(2 * patience, MAX_S)
         self._due[order_id] = (now + longer, longer, reason)

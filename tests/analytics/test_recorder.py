@@ -1,4 +1,4 @@
-"""What is noted of a farm, and what is not."""
+"""What is noted of a fleet, and what is not."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from realtime.analytics.recorder import Recorder
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
 from tests import virtual
-from tests.api.documents.made import ACCOUNT, LIVE, LOST, NOW, farm, state_of
+from tests.api.documents.made import ACCOUNT, LIVE, LOST, NOW, fleet, state_of
 from tests.api.reader import Clock
 
 ALPHA, BRAVO, DELTA = (AccountLabel(name) for name in ("alpha", "bravo", "delta"))
@@ -22,7 +22,7 @@ def trade(store: Store, label: AccountLabel, equity: str, now: float) -> None:
 
 async def test_figures_are_exact_and_stale_ones_are_not_noted() -> None:
     """Alpha and delta are live, bravo is cut, the others were never read and will not be."""
-    store, clock = farm(), Clock()
+    store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     await recorder.note()
     assert recorder.account(ALPHA) == [(WINDOW, 100_281_400_000)]
@@ -32,7 +32,7 @@ async def test_figures_are_exact_and_stale_ones_are_not_noted() -> None:
 
 
 async def test_an_outage_is_a_hole_in_the_curve() -> None:
-    store, clock = farm(), Clock()
+    store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     for link in (LIVE, LOST, LOST, LIVE):
         store.update(ALPHA, now=clock(), link=link)
@@ -42,9 +42,9 @@ async def test_an_outage_is_a_hole_in_the_curve() -> None:
     assert len(recorder.whole()) == 4
 
 
-async def test_the_farm_begins_when_all_were_tried() -> None:
+async def test_the_fleet_begins_when_all_were_tried() -> None:
     """Or the second account's equity would look like a profit."""
-    store, clock = farm(), Clock()
+    store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     store.update(AccountLabel("charlie"), now=NOW, link=structs.replace(LIVE, state="connecting"))
     await recorder.note()
@@ -55,7 +55,7 @@ async def test_the_farm_begins_when_all_were_tried() -> None:
 
 
 async def test_strange_figures_and_accounts_that_left_are_forgotten() -> None:
-    store, clock = farm(), Clock()
+    store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     trade(store, ALPHA, "9" * 29, NOW)
     trade(store, DELTA, "", NOW)
@@ -70,7 +70,7 @@ async def test_strange_figures_and_accounts_that_left_are_forgotten() -> None:
 
 def test_it_notes_every_quarter_of_a_minute() -> None:
     async def scene() -> None:
-        recorder = Recorder(farm(), virtual.wall_clock)
+        recorder = Recorder(fleet(), virtual.wall_clock)
         task = asyncio.create_task(recorder.run())
         await asyncio.sleep(62)
         task.cancel()

@@ -3,13 +3,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from realtime.store.store import Store
-from tests.api.documents.made import farm
+from tests.api.documents.made import fleet
 from tests.api.reader import Clock, Reader, reading
 
 
 @pytest.fixture
 def store() -> Store:
-    return farm()
+    return fleet()
 
 
 @pytest.fixture

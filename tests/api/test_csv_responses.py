@@ -4,7 +4,7 @@ import io
 from realtime.api.documents.accounts import AccountRow
 from realtime.core.model import Order
 from realtime.store.store import Store
-from tests.api.documents.made import farm, order, put, state_of
+from tests.api.documents.made import fleet, order, put, state_of
 from tests.api.reader import Reader, Reply
 
 
@@ -42,7 +42,7 @@ async def test_a_sheet_is_conditional_and_its_errors_are_problems(reader: Reader
 
 
 async def test_a_formula_stays_text(store: Store, reader: Reader) -> None:
-    link = farm().records[next(iter(store.records))].link
+    link = fleet().records[next(iter(store.records))].link
     put(store, "foxtrot", link, state_of([order(1, client_order_id="=HYPERLINK(1)")]))
     orders = read(await reader.get("/realtime/orders/foxtrot?format=csv"))
     assert orders[0]["client_order_id"] == "'=HYPERLINK(1)"

@@ -12,7 +12,7 @@ PATHS = [path for route in ROUTES if not route.events for path in route.paths]
 MEDIA = {"application/json", *(media for route in ROUTES for media in route.media)}
 NAMES = sorted({name for route in ROUTES for name in route.query.__struct_fields__})
 
-words = st.one_of(st.text(max_size=20), st.sampled_from(["alpha", "1", "true", "live", "csv"]))
+words = st.one_of(st.text(max_size=20), st.sampled_from(["alpha", "1", "true", "synced", "csv"]))
 labels = st.one_of(st.sampled_from(["alpha", "bravo", "charlie"]), words.map(lambda w: w or "x"))
 pairs = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), words), words), max_size=4)
 raw_queries = st.text(alphabet="&=?;%+,abc1\\/[]{}\"'<>|^~`!$*():@.-_#", max_size=40)

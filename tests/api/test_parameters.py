@@ -22,7 +22,7 @@ GOOD = [
         "side=buy,sell&direction=asc",
         OrdersQuery(side=("buy", "sell"), direction="asc"),
     ),
-    (AccountsQuery, "state=live,waiting&offset=0", AccountsQuery(state=("live", "waiting"))),
+    (AccountsQuery, "state=synced,waiting&offset=0", AccountsQuery(state=("synced", "waiting"))),
     (HealthQuery, "strict=", HealthQuery(strict=True)),
 ]
 

@@ -10,7 +10,7 @@ import pytest
 from jwt.algorithms import get_default_algorithms
 
 from realtime.auth.errors import TokenRefused
-from realtime.auth.keys import KEYS_MOST, key_set_of, public_keys_of, secrets_of
+from realtime.auth.keys import MAX_KEYS, key_set_of, public_keys_of, secrets_of
 from realtime.auth.tokens import TokenRules, believe
 from realtime.errors import ConfigError
 from tests.auth.made import NOW, SECRET, claims, signed
@@ -29,7 +29,7 @@ KINDS = ("RS256", "ES256", "EdDSA")
         (b"short", "secret of 5 bytes"),
         (SECRET + b"\nshort", "secret of 5 bytes"),
         (b"-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----", "PEM key"),
-        (b"\n".join([SECRET] * (KEYS_MOST + 1)), "at the most"),
+        (b"\n".join([SECRET] * (MAX_KEYS + 1)), "at the most"),
     ],
 )
 def test_a_secret_file_that_will_not_do(content: bytes, words: str) -> None:

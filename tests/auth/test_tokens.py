@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import secrets_of
-from realtime.auth.tokens import TOKEN_MOST, TokenRules, believe
+from realtime.auth.tokens import MAX_TOKEN, TokenRules, believe
 from tests.auth.made import NOW, OTHER_SECRET, SECRET, b64, claims, signed, unsigned
 
 KEYS = secrets_of(SECRET)
@@ -77,7 +77,7 @@ WRONG = {
     ),
     "key id a path": signed(claims(), OTHER_SECRET, {"alg": "HS256", "kid": "/dev/null"}),
     "key id a list": signed(claims(), header={"alg": "HS256", "kid": []}),
-    "too long": signed(claims(more="x" * TOKEN_MOST)),
+    "too long": signed(claims(more="x" * MAX_TOKEN)),
     "claims a list": signed([1, 2]),
     "no end": signed(claims(exp=None)),
     "end a word": signed(claims(exp=str(int(NOW) + 600))),

@@ -1,4 +1,4 @@
-"""The farm connects a few at once, spaced, at the pace that the broker bears; in virtual time."""
+"""The fleet connects a few at once, spaced, at the pace that the broker bears; in virtual time."""
 
 import asyncio
 from itertools import pairwise
@@ -12,15 +12,15 @@ from tests.virtual import run
 class Crowd:
     """Attempts to connect, and what was seen of them."""
 
-    def __init__(self, gate: ConnectLimiter, *, takes_s: float) -> None:
-        self.gate = gate
+    def __init__(self, connect_limiter: ConnectLimiter, *, takes_s: float) -> None:
+        self.connect_limiter = connect_limiter
         self.takes_s = takes_s
         self.started: list[tuple[float, int]] = []
         self.inside = 0
         self.most_inside = 0
 
     async def attempt(self, number: int) -> None:
-        async with self.gate.pass_():
+        async with self.connect_limiter.pass_():
             self.inside += 1
             self.most_inside = max(self.most_inside, self.inside)
             self.started.append((asyncio.get_running_loop().time(), number))
@@ -37,28 +37,30 @@ def test_width_and_order() -> None:
     """At most `width` are inside, and they go in the order they came."""
 
     async def main() -> Crowd:
-        crowd = Crowd(ConnectLimiter(20), takes_s=0.3)
-        await crowd.run(200)
-        return crowd
+        connection_limiter = Crowd(ConnectLimiter(20), takes_s=0.3)
+        await connection_limiter.run(200)
+        return connection_limiter
 
-    crowd = run(main)
-    assert crowd.most_inside == 20
-    assert [number for _, number in crowd.started] == list(range(200))
-    assert crowd.started[-1][0] == pytest.approx(2.7, abs=0.3)
+    connection_limiter = run(main)
+    assert connection_limiter.most_inside == 20
+    assert [number for _, number in connection_limiter.started] == list(range(200))
+    assert connection_limiter.started[-1][0] == pytest.approx(2.7, abs=0.3)
 
 
 def test_a_thousand_are_spread() -> None:
     """A thousand quick handshakes take two seconds, not one moment."""
 
     async def main() -> Crowd:
-        crowd = Crowd(ConnectLimiter(1000), takes_s=0.001)
-        await crowd.run(1000)
-        return crowd
+        connection_limiter = Crowd(ConnectLimiter(1000), takes_s=0.001)
+        await connection_limiter.run(1000)
+        return connection_limiter
 
-    crowd = run(main)
-    gaps = [b - a for (a, _), (b, _) in pairwise(crowd.started)]
+    connection_limiter = run(main)
+    gaps = [b - a for (a, _), (b, _) in pairwise(connection_limiter.started)]
     assert min(gaps) == pytest.approx(SPACING_MIN_S)
-    assert crowd.started[-1][0] - crowd.started[0][0] == pytest.approx(2, abs=0.1)
+    assert connection_limiter.started[-1][0] - connection_limiter.started[0][0] == pytest.approx(
+        2, abs=0.1
+    )
 
 
 def test_the_first_does_not_wait() -> None:
@@ -72,29 +74,29 @@ def test_the_first_does_not_wait() -> None:
 
 @pytest.mark.parametrize("outcome", ["failed", "rate_limited"])
 def test_slower_then_fast_again(outcome: Outcome) -> None:
-    """Failures slow the farm down to a bound; a few successes make it fast again."""
-    gate = ConnectLimiter()
-    before = gate.spacing_s
-    gate.report(outcome)
-    assert gate.spacing_s > before
+    """Failures slow the fleet down to a bound; a few successes make it fast again."""
+    connect_limiter = ConnectLimiter()
+    before = connect_limiter.spacing_s
+    connect_limiter.report(outcome)
+    assert connect_limiter.spacing_s > before
     for _ in range(1000):
-        gate.report(outcome)
-    assert gate.spacing_s == SPACING_MAX_S
+        connect_limiter.report(outcome)
+    assert connect_limiter.spacing_s == SPACING_MAX_S
     for _ in range(8):
-        gate.report("ok")
-    assert gate.spacing_s == SPACING_MIN_S
+        connect_limiter.report("ok")
+    assert connect_limiter.spacing_s == SPACING_MIN_S
 
 
 def test_spacing_is_kept() -> None:
     """What was learned spaces the next starts."""
 
     async def main() -> Crowd:
-        gate = ConnectLimiter()
+        connect_limiter = ConnectLimiter()
         for _ in range(100):
-            gate.report("rate_limited")
-        crowd = Crowd(gate, takes_s=0)
-        await crowd.run(4)
-        return crowd
+            connect_limiter.report("rate_limited")
+        connection_limiter = Crowd(connect_limiter, takes_s=0)
+        await connection_limiter.run(4)
+        return connection_limiter
 
     times = [at for at, _ in run(main).started]
     assert [b - a for a, b in pairwise(times)] == pytest.approx([SPACING_MAX_S] * 3)
@@ -104,31 +106,31 @@ def test_cancelled_while_waiting() -> None:
     """Whoever gives up at the gate takes no place with it, wherever it stood."""
 
     async def main() -> Crowd:
-        gate = ConnectLimiter(2)
+        connect_limiter = ConnectLimiter(2)
         for _ in range(100):
-            gate.report("rate_limited")
-        crowd = Crowd(gate, takes_s=5)
+            connect_limiter.report("rate_limited")
+        connection_limiter = Crowd(connect_limiter, takes_s=5)
         for pause_s in (0.0, 0.1, 0.3, 0.6, 1.1):
             async with asyncio.TaskGroup() as tasks:
-                waiting = [tasks.create_task(crowd.attempt(n)) for n in range(5)]
+                waiting = [tasks.create_task(connection_limiter.attempt(n)) for n in range(5)]
                 await asyncio.sleep(pause_s)
                 for task in waiting:
                     task.cancel()
-        crowd = Crowd(gate, takes_s=5)
-        await crowd.run(4)
-        return crowd
+        connection_limiter = Crowd(connect_limiter, takes_s=5)
+        await connection_limiter.run(4)
+        return connection_limiter
 
-    crowd = run(main)
-    assert crowd.most_inside == 2
-    assert len(crowd.started) == 4
+    connection_limiter = run(main)
+    assert connection_limiter.most_inside == 2
+    assert len(connection_limiter.started) == 4
 
 
 def test_a_failing_attempt_frees_its_place() -> None:
     async def main() -> None:
-        gate = ConnectLimiter(1)
+        connect_limiter = ConnectLimiter(1)
         for _ in range(3):
             with pytest.raises(OSError, match="gone"):
-                async with gate.pass_():
+                async with connect_limiter.pass_():
                     raise OSError("gone")
 
     run(main)

@@ -58,11 +58,11 @@ def json_of(value: object) -> bytes:
 
 
 @asynccontextmanager
-async def client(url: str, pacer: RateLimiter | None = None) -> AsyncIterator[RestClient]:
+async def client(url: str, limiter: RateLimiter | None = None) -> AsyncIterator[RestClient]:
     """A client whose wall clock stands still."""
     async with aiohttp.ClientSession() as http:
         yield RestClient(
-            http, url, KEYS, pacer or RateLimiter(FleetLimiter()), wall=lambda: float(DATE_S)
+            http, url, KEYS, limiter or RateLimiter(FleetLimiter()), wall=lambda: float(DATE_S)
         )
 
 
@@ -213,22 +213,25 @@ async def test_offset() -> None:
 
 async def test_budget_headers() -> None:
     """The pacer hears what the broker counts, and of a 429."""
-    pacer = RateLimiter(FleetLimiter())
+    limiter = RateLimiter(FleetLimiter())
     headers = {
         "X_RateLimit_Remaining": "0",
         "X_RateLimit_Reset": str(DATE_S + 20),
         "Date": DATE,
     }
-    async with rest_broker(fixed(200, json_of(ACCOUNT), **headers)) as url, client(url, pacer) as r:
+    async with (
+        rest_broker(fixed(200, json_of(ACCOUNT), **headers)) as url,
+        client(url, limiter) as r,
+    ):
         await r.account()
-    assert pacer.resting_s == pytest.approx(20, abs=1)
+    assert limiter.resting_s == pytest.approx(20, abs=1)
 
-    pacer = RateLimiter(FleetLimiter())
-    async with rest_broker(fixed(429, b"", Retry_After="9")) as url, client(url, pacer) as r:
+    limiter = RateLimiter(FleetLimiter())
+    async with rest_broker(fixed(429, b"", Retry_After="9")) as url, client(url, limiter) as r:
         with pytest.raises(RateLimited) as caught:
             await r.account()
     assert caught.value.retry_after_s == 9
-    assert pacer.resting_s == pytest.approx(9, abs=1)
+    assert limiter.resting_s == pytest.approx(9, abs=1)
 
 
 async def test_gzip() -> None:

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from realtime.broker import warm_connections as warm
-from realtime.broker.warm_connections import LIFE_S, LOOK_EVERY_S, WARM_MOST, keeping_warm
+from realtime.broker.warm_connections import LIFE_S, LOOK_EVERY_S, MAX_WARM, keeping_warm
 from tests.virtual import VirtualConnector, run
 
 URL = "http://127.0.0.1:8091"
@@ -130,13 +130,13 @@ def test_a_broker_that_is_away_is_not_stormed() -> None:
     run(main)
 
 
-def test_a_farm_has_a_cap_and_follows_the_configuration() -> None:
+def test_a_fleet_has_a_cap_and_follows_the_configuration() -> None:
     wanted = {URL: 4000}
 
     async def main() -> None:
         async with listening() as broker, session() as http, keeping_warm(http, lambda: wanted):
             await asyncio.sleep(1)
-            assert broker.opened == WARM_MOST
+            assert broker.opened == MAX_WARM
             wanted[URL] = 0
             opened = broker.opened
             await asyncio.sleep(3600)
@@ -145,4 +145,4 @@ def test_a_farm_has_a_cap_and_follows_the_configuration() -> None:
     run(main, limit_s=5000)
     assert warm._shared({"a": 4, "b": 2}) == {"a": 4, "b": 2}
     assert warm._shared({}) == {}
-    assert sum(warm._shared({"a": 3000, "b": 1000}).values()) == WARM_MOST
+    assert sum(warm._shared({"a": 3000, "b": 1000}).values()) == MAX_WARM

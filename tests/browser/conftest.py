@@ -15,7 +15,7 @@ from realtime.runtime.environment import real_world
 from realtime.simulator.app import Simulator
 from tests.browser.relay import Relay, relay
 from tests.cli.commands.test_status import settled
-from tests.fleet import Farm, farm
+from tests.fleet import Fleet, fleet
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -79,15 +79,15 @@ async def open_page(browser: "Browser", faults: list[str]) -> AsyncIterator[Open
 
 
 @in_one_loop
-async def pair() -> AsyncIterator[Farm]:
+async def pair() -> AsyncIterator[Fleet]:
     """Daemon and simulator: alpha, bravo, charlie; nobody trades unless a test does."""
-    async with Simulator(accounts=3) as simulator, farm(simulator, real_world()) as pair:
+    async with Simulator(accounts=3) as simulator, fleet(simulator, real_world()) as pair:
         await settled(pair)
         yield pair
 
 
 @in_one_loop
-async def line(pair: Farm) -> AsyncIterator[Relay]:
+async def line(pair: Fleet) -> AsyncIterator[Relay]:
     """The way from the browser to the daemon."""
     async with relay(pair.daemon.port) as line:
         yield line

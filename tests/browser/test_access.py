@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from realtime.api.listener import serve
-from tests.api.documents.made import farm
+from tests.api.documents.made import fleet
 from tests.api.reader import Clock, application
 from tests.browser.conftest import Open, in_one_loop
 
@@ -48,14 +48,14 @@ NAMELESS = """() => [...document.querySelectorAll("a, button, input, [role], [ta
         || node.textContent.trim() || node.title))
     .map(node => node.outerHTML.slice(0, 80))"""
 
-ROWS = "table.farm tbody tr:not(.spacer)"
+ROWS = "table.fleet tbody tr:not(.spacer)"
 
 VIEWS = ["", "#/account/alpha", "#/account/bravo", "#/account/nobody"]
 
 
 @in_one_loop
 async def url() -> AsyncIterator[str]:
-    async with serve(application(farm(), Clock()), "127.0.0.1", 0) as port:
+    async with serve(application(fleet(), Clock()), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
 

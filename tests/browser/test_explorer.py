@@ -8,7 +8,7 @@ from playwright.async_api import Dialog, expect
 from realtime.api.listener import serve
 from realtime.api.order_routes import TRADE_ROUTES
 from realtime.api.routes import ROUTES
-from tests.api.documents.made import farm
+from tests.api.documents.made import fleet
 from tests.api.reader import Clock, application
 from tests.browser.conftest import Open, in_one_loop
 
@@ -20,7 +20,7 @@ OPERATIONS = sum(len(r.paths) for r in ROUTES) + sum(len(r.paths) for r in TRADE
 
 @in_one_loop
 async def docs() -> AsyncIterator[str]:
-    async with serve(application(farm(), Clock()), "127.0.0.1", 0) as port:
+    async with serve(application(fleet(), Clock()), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}/docs"
 
 

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open
 from tests.browser.relay import Relay
-from tests.fleet import Farm
+from tests.fleet import Fleet
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -26,10 +26,10 @@ LABELS = ("alpha", "bravo", "charlie")
 
 async def all_live(page: Page, count: int = 3) -> None:
     await expect(page.locator("html")).to_have_attribute("data-link", "live")
-    await expect(page.locator("table.farm tbody tr:not(.spacer)")).to_have_count(count)
+    await expect(page.locator("table.fleet tbody tr:not(.spacer)")).to_have_count(count)
 
 
-async def test_changes_appear_without_a_reload(pair: Farm, line: Relay, open_page: Open) -> None:
+async def test_changes_appear_without_a_reload(pair: Fleet, line: Relay, open_page: Open) -> None:
     page = await open_page(line.url)
     await all_live(page)
     await page.evaluate("window.isTheSame = true")
@@ -41,7 +41,7 @@ async def test_changes_appear_without_a_reload(pair: Farm, line: Relay, open_pag
     assert await page.evaluate("window.isTheSame")
 
 
-async def test_totals_are_exact(pair: Farm, line: Relay, open_page: Open) -> None:
+async def test_totals_are_exact(pair: Fleet, line: Relay, open_page: Open) -> None:
     """1 000 000 + 100 000 + 50 000."""
     page = await open_page(line.url)
     await expect(page.locator(".figure.big .value")).to_have_text("$1,150,000.00")
@@ -49,7 +49,7 @@ async def test_totals_are_exact(pair: Farm, line: Relay, open_page: Open) -> Non
 
 
 async def test_a_cut_is_said_and_nothing_is_missed(
-    pair: Farm, line: Relay, open_page: Open
+    pair: Fleet, line: Relay, open_page: Open
 ) -> None:
     page = await open_page(line.url)
     await all_live(page)
@@ -59,7 +59,7 @@ async def test_a_cut_is_said_and_nothing_is_missed(
     await expect(strip).to_contain_text("No connection to the daemon")
     await expect(page.locator("main")).to_have_css("filter", "grayscale(1)")
     assert (await page.title()) == "No connection · realtime"
-    await expect(page.locator("table.farm td.state .state").first).to_have_text("Unknown")
+    await expect(page.locator("table.fleet td.state .state").first).to_have_text("Unknown")
     await expect(page.locator("dl.figures")).to_contain_text("– / 3 live")
     pair.buy("bravo", "KO", "7")
     await pair.until(lambda: bool(pair.record("bravo").state.positions))
@@ -78,7 +78,7 @@ FEED = """[...document.querySelectorAll(".feed li")].map(line => [
 
 
 async def test_after_cuts_the_feed_is_the_exchanges_own_book(
-    pair: Farm, line: Relay, open_page: Open
+    pair: Fleet, line: Relay, open_page: Open
 ) -> None:
     """Fills before, during and after two cuts: each is told once, none is missing."""
     page = await open_page(line.url)
@@ -100,13 +100,13 @@ async def test_after_cuts_the_feed_is_the_exchanges_own_book(
     assert sorted(await page.evaluate(FEED)) == told
 
 
-def all_know(pair: Farm, fills: int) -> bool:
+def all_know(pair: Fleet, fills: int) -> bool:
     """Whether the daemon has that many executions of each account."""
     kept = [pair.record(label).state.executions.values() for label in LABELS]
     return all(sum(map(len, each)) >= fills for each in kept)
 
 
-async def executions(pair: Farm) -> list[str]:
+async def executions(pair: Fleet) -> list[str]:
     """What the exchange has in its books."""
     books = [convert(await pair.broker(f"/books/{label}"), Book) for label in LABELS]
     return sorted(
@@ -117,12 +117,12 @@ async def executions(pair: Farm) -> list[str]:
 
 
 async def test_an_account_that_is_not_followed_never_looks_live(
-    pair: Farm, line: Relay, open_page: Open
+    pair: Fleet, line: Relay, open_page: Open
 ) -> None:
     page = await open_page(line.url)
     await all_live(page)
     await pair.fault(kind="cut", account="charlie")
-    charlie = page.locator("table.farm tbody tr", has_text="charlie")
+    charlie = page.locator("table.fleet tbody tr", has_text="charlie")
     await expect(charlie).to_have_attribute("data-stale", "yes")
     await expect(charlie.locator("td.state")).to_contain_text("Waiting")
     await expect(charlie.locator("td.equity")).to_have_css("font-style", "italic")
@@ -132,11 +132,11 @@ async def test_an_account_that_is_not_followed_never_looks_live(
     await expect(notice.locator(".remedy")).to_contain_text("Nothing to do: retry in")
     await expect(page.locator("#said")).to_contain_text("charlie lost the broker")
     await page.get_by_role("button", name="Not live").click()
-    await expect(page.locator("table.farm tbody tr:not(.spacer)")).to_have_count(1)
+    await expect(page.locator("table.fleet tbody tr:not(.spacer)")).to_have_count(1)
     await expect(page.locator("#foot code")).to_contain_text("/realtime/accounts?state=")
 
 
-async def test_one_account(pair: Farm, line: Relay, open_page: Open) -> None:
+async def test_one_account(pair: Fleet, line: Relay, open_page: Open) -> None:
     page = await open_page(f"{line.url}/#/account/alpha")
     await expect(page.get_by_role("heading", level=1)).to_have_text("alpha")
     await expect(page.locator(".figure.big .value")).to_have_text("$1,000,000.00")
@@ -149,7 +149,7 @@ async def test_one_account(pair: Farm, line: Relay, open_page: Open) -> None:
     await expect(page.locator("#foot code")).to_contain_text("/realtime/dashboard/alpha")
 
 
-async def test_an_order_of_the_past_is_listed(pair: Farm, line: Relay, open_page: Open) -> None:
+async def test_an_order_of_the_past_is_listed(pair: Fleet, line: Relay, open_page: Open) -> None:
     """Snapshots tell working orders only; the others are read once."""
     pair.buy("alpha", "TSLA", "2")
     await pair.until(lambda: any(o.is_closed for o in pair.record("alpha").state.orders.values()))
@@ -167,7 +167,7 @@ async def test_an_account_that_there_is_not(line: Relay, open_page: Open) -> Non
 
 
 async def test_nothing_is_followed_while_nobody_looks(
-    pair: Farm, line: Relay, open_page: Open
+    pair: Fleet, line: Relay, open_page: Open
 ) -> None:
     page = await open_page(line.url)
     await all_live(page)

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.api.documents.made import farm
+from tests.api.documents.made import fleet
 from tests.api.guarded import ALL, guarded, token
 from tests.api.reader import Clock
 from tests.browser.conftest import Open, in_one_loop
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-ROWS = "table.farm tbody tr:not(.spacer)"
+ROWS = "table.fleet tbody tr:not(.spacer)"
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def clock() -> Clock:
 
 @in_one_loop
 async def url(clock: Clock) -> AsyncIterator[str]:
-    async with guarded(farm(), clock) as server:
+    async with guarded(fleet(), clock) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -1,4 +1,4 @@
-"""The page on a farm in every state: live, lost, refused and never read, disabled."""
+"""The page on a fleet in every state: live, lost, refused and never read, disabled."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,13 +10,13 @@ from realtime.api.listener import serve
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.store.store import Profile, Store
-from tests.api.documents.made import LIVE, NOW, farm, state_of
+from tests.api.documents.made import LIVE, NOW, fleet, state_of
 from tests.api.reader import Clock, application
 from tests.browser.conftest import Open, in_one_loop
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-ROWS = "table.farm tbody tr:not(.spacer)"
+ROWS = "table.fleet tbody tr:not(.spacer)"
 
 
 async def served(store: Store) -> AsyncIterator[str]:
@@ -26,7 +26,7 @@ async def served(store: Store) -> AsyncIterator[str]:
 
 @in_one_loop
 async def url() -> AsyncIterator[str]:
-    async for url in served(farm()):
+    async for url in served(fleet()):
         yield url
 
 
@@ -115,7 +115,7 @@ async def test_nothing_is_wider_than_a_phone(url: str, open_page: Open, view: st
 
 
 async def test_a_link_that_comes_and_goes_is_remembered(open_page: Open) -> None:
-    store = farm()
+    store = fleet()
     async for url in served(store):
         page = await open_page(url)
         await there(page)
@@ -136,7 +136,7 @@ async def test_no_figure_is_cut_off(url: str, open_page: Open, width: int) -> No
     await expect(page.locator(ROWS)).to_have_count(5)
     assert await page.evaluate(
         """() => {
-            const table = document.querySelector("table.farm");
+            const table = document.querySelector("table.fleet");
             const cut = [...table.querySelectorAll("th, td.number")].filter(
                 cell => cell.checkVisibility() && cell.scrollWidth > cell.clientWidth + 1);
             return [table.clientWidth - table.parentElement.clientWidth,
@@ -147,7 +147,7 @@ async def test_no_figure_is_cut_off(url: str, open_page: Open, width: int) -> No
 
 async def test_whose_money_it_is(open_page: Open) -> None:
     """PAPER while all of it is; LIVE MONEY as soon as one account's is."""
-    store = farm()
+    store = fleet()
     async for url in served(store):
         page = await open_page(url)
         await expect(page.locator("#money")).to_have_text("PAPER")

@@ -23,14 +23,14 @@ def link(state: str, **more: object) -> ServerSentEvent:
 
 def news(*before: ServerSentEvent) -> EventFormatter:
     """A teller whose snapshot held these."""
-    teller = EventFormatter()
+    formatter = EventFormatter()
     for each in (*before, event("ready")):
-        assert list(teller.tell(each, NOW)) == []
-    return teller
+        assert list(formatter.tell(each, NOW)) == []
+    return formatter
 
 
-def shown(teller: EventFormatter, *events: ServerSentEvent) -> list[str]:
-    said = [sentence for each in events for sentence in teller.tell(each, NOW)]
+def shown(formatter: EventFormatter, *events: ServerSentEvent) -> list[str]:
+    said = [sentence for each in events for sentence in formatter.tell(each, NOW)]
     return [f"{each.word}: {each.text}" for each in said]
 
 
@@ -96,14 +96,14 @@ def test_a_link_that_is_lost_and_comes_back() -> None:
     lost = link("waiting", last_error_message="connection closed (1006)", **retry)
     gap = {"from": "2026-11-21T04:12:50Z", "repaired": True, "recovered": 3}
     assert shown(
-        news(link("live")),
+        news(link("synced")),
         event("gap", **{**gap, "repaired": False, "recovered": 0}),
         lost,
         link("connecting"),
         link("syncing"),
         event("gap", **gap),
-        link("live"),
-        link("live"),
+        link("synced"),
+        link("synced"),
     ) == [
         "lost: connection closed (1006), retry in 5.2 s (attempt 1)",
         "back: 3 missed fills recovered",

@@ -18,7 +18,9 @@ def test_an_event_ends_with_an_empty_line() -> None:
 def test_the_id_stays_until_another_is_told() -> None:
     text = b"id: a-1\nevent: row\ndata: 1\n\ndata: 2\n\nid:\nevent: resync\ndata: 3\n\n"
     assert events(text) == [
-        ServerSentEvent("row", b"1", "a-1"), ServerSentEvent("message", b"2", "a-1"), ServerSentEvent("resync", b"3", ""),
+        ServerSentEvent("row", b"1", "a-1"),
+        ServerSentEvent("message", b"2", "a-1"),
+        ServerSentEvent("resync", b"3", ""),
     ]  # fmt: skip
     assert events(b"data: 1\n\n", "a-9")[0].last_id == "a-9"
 

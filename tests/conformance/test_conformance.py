@@ -11,14 +11,14 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from realtime.api.routes import ROUTES
-from tests.api.documents.made import farm
+from tests.api.documents.made import fleet
 
 pytestmark = [pytest.mark.api, pytest.mark.timeout(120)]
 
 EXAMPLES = 25
 """Questions of each kind to each path; the suite takes half a minute."""
 
-LABELS = [*farm().records, None]
+LABELS = [*fleet().records, None]
 """Accounts that there are, with data and without; `None` leaves what was made up."""
 
 ASKED = [

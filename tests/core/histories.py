@@ -95,7 +95,7 @@ def _place(books: Books, kind: str, symbol: str) -> None:
 
 
 def _work(books: Books, kind: str, order_id: OrderId) -> None:
-    is_spread = books.orders[order_id].order_class == "mleg"
+    is_multileg = books.orders[order_id].order_class == "mleg"
     match kind:
         case "ack":
             if books.orders[order_id].status != "pending_new":
@@ -124,7 +124,7 @@ def _work(books: Books, kind: str, order_id: OrderId) -> None:
             books.tell("done_for_day", order_id, "done_for_day")
             _later(books)
             books.tell("new", order_id, _working_status(books, order_id))
-        case "replace" | "replace_new_first" if not is_spread:
+        case "replace" | "replace_new_first" if not is_multileg:
             books.replace(order_id, new_first=kind == "replace_new_first")
         case "unknown_event":
             books.tell("restated", order_id)

@@ -41,18 +41,18 @@ def test_frames_in_order_give_the_books(books: Books) -> None:
 
 
 @given(histories(busts=False), chances)
-def test_any_order_and_any_duplication_converges(books: Books, chance: random.Random) -> None:
+def test_any_order_and_any_duplication_converges(books: Books, rng: random.Random) -> None:
     """Frames shuffled and repeated end where the books stand."""
-    frames = books.frames + chance.choices(books.frames, k=5)
-    chance.shuffle(frames)
+    frames = books.frames + rng.choices(books.frames, k=5)
+    rng.shuffle(frames)
     assert essence(follow(frames)) == truth(books)
 
 
 @given(histories(), chances)
-def test_busts_in_any_order_converge_or_are_doubted(books: Books, chance: random.Random) -> None:
+def test_busts_in_any_order_converge_or_are_doubted(books: Books, rng: random.Random) -> None:
     """A version that overtakes its bust cannot be told from an old one: it is asked about."""
-    frames = books.frames + chance.choices(books.frames, k=5)
-    chance.shuffle(frames)
+    frames = books.frames + rng.choices(books.frames, k=5)
+    rng.shuffle(frames)
     state, steps = follow_closely(frames)
     mine, theirs = essence(state), truth(books)
     doubted = {d.order_id for d in doubts_of(steps) if d.kind in CONTRADICTIONS}
@@ -73,13 +73,13 @@ def test_twice_is_once(books: Books) -> None:
 
 
 @given(histories(), chances)
-def test_what_was_lost_is_recovered_by_a_reading(books: Books, chance: random.Random) -> None:
+def test_what_was_lost_is_recovered_by_a_reading(books: Books, rng: random.Random) -> None:
     """Any frames missing, then the broker's true lists: the truth, each execution once.
 
     A bust that was lost cannot be recovered from lists of fills, so busts arrive.
     """
-    heard = [f for f in books.frames if f.previous_execution_id or chance.random() < 0.6]
-    chance.shuffle(heard)
+    heard = [f for f in books.frames if f.previous_execution_id or rng.random() < 0.6]
+    rng.shuffle(heard)
     state = reconcile(follow(heard), snapshot(books.lists(), LATER, is_dated=True)).state
     assert essence(state) == truth(books)
     assert state.parents == books.parents
@@ -87,9 +87,9 @@ def test_what_was_lost_is_recovered_by_a_reading(books: Books, chance: random.Ra
 
 
 @given(histories(), chances)
-def test_a_second_reading_confirms(books: Books, chance: random.Random) -> None:
+def test_a_second_reading_confirms(books: Books, rng: random.Random) -> None:
     """The reading after the one that repaired finds nothing and leaves nothing provisional."""
-    heard = [f for f in books.frames if chance.random() < 0.6]
+    heard = [f for f in books.frames if rng.random() < 0.6]
     state = reconcile(follow(heard), snapshot(books.lists(), LATER, is_dated=True)).state
     again = reconcile(state, snapshot(books.lists(), LATER + 60, is_dated=True))
     assert not again.differences
@@ -109,14 +109,14 @@ def test_reading_what_is_known_changes_nothing(books: Books) -> None:
 
 
 @given(histories(), chances)
-def test_replay_after_a_reading_changes_nothing(books: Books, chance: random.Random) -> None:
+def test_replay_after_a_reading_changes_nothing(books: Books, rng: random.Random) -> None:
     """What was buffered while the snapshot was read is known already.
 
     Only a bust is told by no list: it may set a position back until REST is read once more.
     """
     state = reconcile(EMPTY, snapshot(books.lists(), NOW)).state
     frames = list(books.frames)
-    chance.shuffle(frames)
+    rng.shuffle(frames)
     replayed, steps = follow_closely(frames, state)
     doubted = {d.order_id for d in doubts_of(steps) if d.kind in CONTRADICTIONS}
     assert {i for i in books.orders if replayed.orders.get(i) != books.orders[i]} <= doubted
@@ -128,7 +128,7 @@ def test_replay_after_a_reading_changes_nothing(books: Books, chance: random.Ran
 
 @given(histories(), st.integers(0, 1_000_000), chances)
 def test_a_stale_list_never_sets_an_order_back(
-    books: Books, moment: int, chance: random.Random
+    books: Books, moment: int, rng: random.Random
 ) -> None:
     """A list from any earlier moment, read late, changes no order; nor an execution."""
     state = follow(books.frames)
@@ -151,10 +151,10 @@ def test_a_snapshot_between_two_frames_converges(books: Books, read: int, landed
 
 
 @given(histories(busts=False), chances)
-def test_closed_stays_closed(books: Books, chance: random.Random) -> None:
+def test_closed_stays_closed(books: Books, rng: random.Random) -> None:
     """Without a bust no order reopens, in whatever order the frames come."""
     frames = list(books.frames)
-    chance.shuffle(frames)
+    rng.shuffle(frames)
     state = START
     for frame in frames:
         closed = {i for i, o in state.orders.items() if o.is_closed}
@@ -163,10 +163,10 @@ def test_closed_stays_closed(books: Books, chance: random.Random) -> None:
 
 
 @given(histories(), chances)
-def test_a_state_never_changes_in_place(books: Books, chance: random.Random) -> None:
+def test_a_state_never_changes_in_place(books: Books, rng: random.Random) -> None:
     """A reader may keep a state for as long as it likes."""
     frames = list(books.frames)
-    chance.shuffle(frames)
+    rng.shuffle(frames)
     state, kept = START, []
     for frame in frames:
         state = apply(state, frame, NOW).state

@@ -8,8 +8,8 @@ from msgspec import structs
 from realtime.core.executions import (
     executions_told,
     identity_by_quantity,
+    is_multileg,
     is_news,
-    is_spread,
     unexplained,
 )
 from realtime.core.model import ExecutionId, LegFill, Order, OrderId, TradeUpdate
@@ -92,7 +92,7 @@ def test_unexplained() -> None:
     """Filled less executed; a spread does not execute by itself."""
     assert unexplained(KNOWN, ID) == Decimal(1)
     assert unexplained(EMPTY, ID) == 0
-    assert is_spread(SPREAD)
+    assert is_multileg(SPREAD)
     assert unexplained(AccountState(orders={ID: SPREAD}), ID) == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.persistent_map import NEW_MOST, PersistentMap, put
+from realtime.core.persistent_map import MAX_NEW, PersistentMap, put
 
 Puts = st.lists(st.tuples(st.integers(0, 60), st.integers()), max_size=150)
 
@@ -58,7 +58,7 @@ def test_a_change_copies_little() -> None:
     """Whatever the size: only what came since the large dict was made."""
     mapping: Mapping[int, int] = dict.fromkeys(range(10_000), 0)
     large = mapping
-    for number in range(NEW_MOST):
+    for number in range(MAX_NEW):
         mapping = put(mapping, number, 1)
         assert isinstance(mapping, PersistentMap)
         assert mapping._old is large

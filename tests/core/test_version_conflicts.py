@@ -89,7 +89,7 @@ def test_another_version_of_ours_is_another_dispute() -> None:
     assert heard.orders[ID].status == "pending_cancel"
     then = read(heard, NOW + WAIT_S, ENDED)
     assert then.state.orders == heard.orders
-    assert then.state.disputes == {
+    assert then.state.version_conflicts == {
         ID: VersionConflict(version=microseconds(LATEST), since=NOW + WAIT_S)
     }
 
@@ -98,8 +98,11 @@ def test_what_was_not_read_stays_disputed() -> None:
     """A full reading shows every order that works with us; another does not."""
     first = read(HAVING, NOW, ENDED)
     other = structs.replace(WORKING, id=OrderId("o2"))
-    assert read(first.state, NOW + 1, other, is_full=False).state.disputes == first.state.disputes
-    assert not read(first.state, NOW + 1, other).state.disputes
+    assert (
+        read(first.state, NOW + 1, other, is_full=False).state.version_conflicts
+        == first.state.version_conflicts
+    )
+    assert not read(first.state, NOW + 1, other).state.version_conflicts
 
 
 def test_the_answer_to_a_call_begins_no_dispute() -> None:

@@ -79,16 +79,16 @@ async def insist(desk: Desk, deed: Deed) -> None:
     raise AssertionError(f"{deed.kind} never came through")
 
 
-def trouble(simulator: Simulator, chance: random.Random) -> None:
-    if chance.random() < 0.8 and len(simulator.faults.listing()) < 3:
-        fault = chance.choice(list(FAULTS.values()))
-        method = chance.choice(["POST", "POST", "PATCH", "DELETE", "GET"])
-        simulator.switch({**fault, "method": method, "count": chance.randint(1, 3)})
+def trouble(simulator: Simulator, rng: random.Random) -> None:
+    if rng.random() < 0.8 and len(simulator.faults.listing()) < 3:
+        fault = rng.choice(list(FAULTS.values()))
+        method = rng.choice(["POST", "POST", "PATCH", "DELETE", "GET"])
+        simulator.switch({**fault, "method": method, "count": rng.randint(1, 3)})
 
 
-async def restarted(task: "asyncio.Task[None]", chance: random.Random) -> bool:
+async def restarted(task: "asyncio.Task[None]", rng: random.Random) -> bool:
     """Whether the gateway was ended in the middle of it."""
-    await asyncio.wait([task], timeout=chance.uniform(0, 4))
+    await asyncio.wait([task], timeout=rng.uniform(0, 4))
     if task.done():
         return False
     task.cancel()
@@ -96,20 +96,20 @@ async def restarted(task: "asyncio.Task[None]", chance: random.Random) -> bool:
     return True
 
 
-def wanted(chance: random.Random, done: list[Deed], key: str) -> Deed:
+def wanted(rng: random.Random, done: list[Deed], key: str) -> Deed:
     resting = [d.placed[0].order.id for d in done if d.kind in ("place", "replace") and d.placed]
     replaced = {d.of for d in done}
     working = [order_id for order_id in resting if order_id not in replaced]
     kinds = ["place", "batch", "close", "close all"] + ["replace", "cancel"] * 2 * bool(working)
-    kind = chance.choice(kinds)
+    kind = rng.choice(kinds)
     if kind == "close all" and any(d.kind == kind for d in done):
         kind = "close"
-    return Deed(kind, key, chance.choice(working) if kind in ("replace", "cancel") else "")
+    return Deed(kind, key, rng.choice(working) if kind in ("replace", "cancel") else "")
 
 
 async def history(seed: int, journal: Path) -> Counter[str]:
     """One account, some calls, all that can go wrong; in the end the books are compared."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     counted: Counter[str] = Counter()
     done: list[Deed] = []
     async with broker(accounts=1, seed=seed, requests_per_minute=100_000) as simulator:
@@ -120,14 +120,14 @@ async def history(seed: int, journal: Path) -> Counter[str]:
         deed = None
         while len(done) < CALLS:
             counted["starts"] += 1
-            async with trading(simulator, seed=chance.getrandbits(32), journal=journal) as desk:
+            async with trading(simulator, seed=rng.getrandbits(32), journal=journal) as desk:
                 while len(done) < CALLS:
-                    deed = deed or wanted(chance, done, f"k-{len(done)}")
-                    trouble(simulator, chance)
+                    deed = deed or wanted(rng, done, f"k-{len(done)}")
+                    trouble(simulator, rng)
                     task = asyncio.create_task(insist(desk, deed))
-                    if not deed.is_restarted and chance.random() < 0.4:
+                    if not deed.is_restarted and rng.random() < 0.4:
                         deed.is_restarted = True
-                        if await restarted(task, chance):
+                        if await restarted(task, rng):
                             break
                     await task
                     done.append(deed)

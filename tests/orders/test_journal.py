@@ -90,7 +90,7 @@ def test_without_it_nothing_opens_and_everything_closes(tmp_path: Path) -> None:
             with capture_logs() as log:
                 await desk.gateway.cancel("alpha", resting.order.id)
                 closed = await desk.gateway.close_position("alpha", "MSFT")
-                desk.gateway.halts.halt(None, reason="full", who="ops")
+                desk.gateway.kill_switch.halt(None, reason="full", principal="ops")
             assert isinstance(closed, Placed)
             kept = [entry["line"] for entry in log if entry["event"] == "journal.write_failed"]
             assert kept == [
@@ -98,8 +98,8 @@ def test_without_it_nothing_opens_and_everything_closes(tmp_path: Path) -> None:
                 "trading.halted",
             ]  # fmt: skip
             with pytest.raises(Declined, match="cannot be written"):
-                desk.gateway.halts.resume(None, who="ops")
-            assert desk.gateway.halts.state.halted
+                desk.gateway.kill_switch.resume(None, principal="ops")
+            assert desk.gateway.kill_switch.state.halted
 
     run(main)
 

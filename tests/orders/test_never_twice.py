@@ -91,10 +91,10 @@ def test_thousands(seed: int) -> None:
     """Faults and cuts at random, callers who insist: every order once, and each in the end."""
 
     async def main() -> Counter[str]:
-        chance = random.Random(seed)
+        rng = random.Random(seed)
         async with (
             broker(accounts=LABELS, seed=seed, requests_per_minute=100_000) as simulator,
-            wire_to(simulator.port, chance, own_port=8092) as wire,
+            wire_to(simulator.port, rng, own_port=8092) as wire,
             trading(simulator, seed=seed, url="http://127.0.0.1:8092") as desk,
         ):
             wire.before, wire.after = 0.05, 0.05
@@ -102,15 +102,15 @@ def test_thousands(seed: int) -> None:
 
             async def trouble() -> None:
                 while True:
-                    await asyncio.sleep(chance.uniform(0, 2))
+                    await asyncio.sleep(rng.uniform(0, 2))
                     if len(simulator.faults.listing()) > 3:
                         continue
-                    fault = chance.choice(list(FAULTS.values()))
-                    method = chance.choice(["POST", "POST", "GET"])
-                    simulator.switch({**fault, "method": method, "count": chance.randint(1, 3)})
+                    fault = rng.choice(list(FAULTS.values()))
+                    method = rng.choice(["POST", "POST", "GET"])
+                    simulator.switch({**fault, "method": method, "count": rng.randint(1, 3)})
 
             async def insist(label: str, client_order_id: str) -> None:
-                await asyncio.sleep(chance.uniform(0, 100))
+                await asyncio.sleep(rng.uniform(0, 100))
                 for _ in range(60):
                     outcome = await attempt(desk, label, client_order_id)
                     told_truth(desk, label, outcome, client_order_id)
@@ -118,7 +118,7 @@ def test_thousands(seed: int) -> None:
                     if isinstance(outcome, Placed):
                         return
                     wait_s = getattr(outcome, "retry_after_s", None) or 1
-                    await asyncio.sleep(wait_s + chance.uniform(0, 5))
+                    await asyncio.sleep(wait_s + rng.uniform(0, 5))
                 raise AssertionError(f"{client_order_id} never came through")
 
             labels = list(simulator.exchange.labels)
@@ -267,11 +267,11 @@ def test_halted_after_it_was_lost() -> None:
             simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
             with pytest.raises(Unresolved):
                 await desk.gateway.place(order(), key="k")
-            desk.gateway.halts.halt(None, reason="", who="ops")
+            desk.gateway.kill_switch.halt(None, reason="", principal="ops")
             with pytest.raises(Unresolved, match="orders are halted"):
                 await desk.gateway.place(order(), key="k")
             assert not desk.ids("alpha")
-            desk.gateway.halts.resume(None, who="ops")
+            desk.gateway.kill_switch.resume(None, principal="ops")
             assert (await desk.gateway.place(order(), key="k")).how == "answered"
 
     run(main)
@@ -283,13 +283,13 @@ def test_an_answer_about_another_order_is_no_answer() -> None:
     async def main() -> tuple[str | None, bool]:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
             other = await desk.gateway.place(order(client_order_id="other"))
-            dealer = desk.gateway.dealers["alpha"]
+            order_client = desk.gateway.order_clients["alpha"]
 
             async def mixed_up() -> OrderReply:
-                await dealer.trade.submit(wire_body(order(client_order_id="ours")))
+                await order_client.trade.submit(wire_body(order(client_order_id="ours")))
                 return OrderReply(other.order, None)
 
-            answered, was_asked = await dealer.send("ours", mixed_up, is_ours=True)
+            answered, was_asked = await order_client.send("ours", mixed_up, is_ours=True)
             return answered.order.client_order_id, was_asked
 
     assert run(main) == ("ours", True)

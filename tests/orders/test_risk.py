@@ -25,7 +25,7 @@ MLEG = {
 }
 
 
-def guards(
+def risk_checks(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     *,
     own: Limits = Limits(),  # noqa: B008 - frozen
@@ -37,11 +37,14 @@ def guards(
 
 
 def refused(
-    guards: RiskChecks, more: Mapping[str, object], who: Principal = ANYONE, label: str = "alpha"
+    risk_checks: RiskChecks,
+    more: Mapping[str, object],
+    principal: Principal = ANYONE,
+    label: str = "alpha",
 ) -> str | None:
     """The guard that says no, or None."""
     try:
-        guards.check(label, spelled(order(**more)), who, now=0)
+        risk_checks.check(label, spelled(order(**more)), principal, now=0)
     except Declined as no:
         return no.guard
     return None
@@ -75,8 +78,8 @@ def refused(
     ],
 )
 def test_what_an_order_is_worth(more: dict[str, object], worth: int) -> None:
-    assert refused(guards(Limits(max_notional=str(worth))), more) is None
-    assert refused(guards(Limits(max_notional=str(worth - 1))), more) == "notional"
+    assert refused(risk_checks(Limits(max_notional=str(worth))), more) is None
+    assert refused(risk_checks(Limits(max_notional=str(worth - 1))), more) == "notional"
 
 
 @pytest.mark.parametrize(
@@ -89,8 +92,8 @@ def test_what_an_order_is_worth(more: dict[str, object], worth: int) -> None:
     ],
 )
 def test_what_has_no_known_price_does_not_pass_a_cap(more: dict[str, object]) -> None:
-    assert refused(guards(Limits(max_notional="1000000")), more) == "notional"
-    assert refused(guards(), more) is None
+    assert refused(risk_checks(Limits(max_notional="1000000")), more) == "notional"
+    assert refused(risk_checks(), more) is None
 
 
 def test_an_id_in_place_of_a_symbol_is_no_way_around() -> None:
@@ -101,15 +104,15 @@ def test_an_id_in_place_of_a_symbol_is_no_way_around() -> None:
 @pytest.mark.parametrize("symbol", ["AAPL", "aapl", "AAPL261120C00200000"])
 def test_allowed_symbols(symbol: str) -> None:
     """An option counts as what it is about; small letters are the same letters."""
-    only = guards(Limits(symbols=("AAPL",)))
+    only = risk_checks(Limits(symbols=("AAPL",)))
     assert refused(only, {"symbol": symbol}) is None
     assert refused(only, {"symbol": "MSFT"}) == "symbol"
     assert refused(only, {**MLEG, **LIMIT}) == "symbol"
-    assert refused(guards(Limits(symbols=(OCC,))), {**MLEG, **LIMIT}) == "symbol"
+    assert refused(risk_checks(Limits(symbols=(OCC,))), {**MLEG, **LIMIT}) == "symbol"
 
 
 def test_sides_of_legs_count() -> None:
-    only = guards(Limits(sides=("buy",)))
+    only = risk_checks(Limits(sides=("buy",)))
     assert refused(only, {}) is None
     assert refused(only, {"side": "sell"}) == "side"
     assert refused(only, {**MLEG, **LIMIT}) == "side"
@@ -119,28 +122,28 @@ def test_every_cap_holds_where_several_do() -> None:
     """Of all accounts, of one account, of whoever asks: the tightest decides."""
     bot = Principal(name="bot")
     each = {
-        "all": guards(Limits(max_notional="500")),
-        "own": guards(own=Limits(max_notional="500")),
-        "user": guards(users={"bot": Limits(max_notional="500")}),
+        "all": risk_checks(Limits(max_notional="500")),
+        "own": risk_checks(own=Limits(max_notional="500")),
+        "user": risk_checks(users={"bot": Limits(max_notional="500")}),
     }
     for name, guard in each.items():
         assert refused(guard, {"qty": "6"}, bot) == "notional", name
         assert refused(guard, {"qty": "5"}, bot) is None, name
     assert refused(each["user"], {"qty": "6"}) is None
-    assert refused(guards(users={"bot": Limits(enabled=False)}), {}, bot) == "enabled"
+    assert refused(risk_checks(users={"bot": Limits(enabled=False)}), {}, bot) == "enabled"
 
 
 def test_orders_a_minute_of_an_account_and_of_a_user() -> None:
     """A user's are counted over all accounts; what is refused costs nothing of them."""
     bot = Principal(name="bot")
-    of_user = guards(users={"bot": Limits(max_orders_per_minute=2, max_notional="1000")})
+    of_user = risk_checks(users={"bot": Limits(max_orders_per_minute=2, max_notional="1000")})
     assert refused(of_user, {"qty": "11"}, bot) == "notional"
     assert refused(of_user, {}, bot) is None
     assert refused(of_user, {}, bot, "bravo") is None
     assert refused(of_user, {}, bot) == "rate"
     assert refused(of_user, {}, bot, "bravo") == "rate"
     assert refused(of_user, {}) is None
-    of_each = guards(Limits(max_orders_per_minute=1))
+    of_each = risk_checks(Limits(max_orders_per_minute=1))
     assert refused(of_each, {}) is None
     assert refused(of_each, {}, label="bravo") is None
     assert refused(of_each, {}) == "rate"
@@ -148,7 +151,7 @@ def test_orders_a_minute_of_an_account_and_of_a_user() -> None:
 
 def test_a_replacement_is_judged_by_what_it_makes() -> None:
     """Not by the difference: raising the quantity or the price is no way around a cap."""
-    limits = guards(Limits(max_notional="1000"))
+    limits = risk_checks(Limits(max_notional="1000"))
     before = Order(
         id=OrderId("o"), client_order_id="c", status="new", symbol="AAPL", side="buy", type="limit",
         qty="10", limit_price="100", filled_qty="0",

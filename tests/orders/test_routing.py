@@ -34,9 +34,9 @@ def test_round_robin_is_even() -> None:
 
 
 def test_random_is_even_within_chance() -> None:
-    chance = random.Random(7)
+    rng = random.Random(7)
     wish = order(strategy="random")
-    taken = Counter(routed(wish, FIVE, draw=chance.random()).account_id for _ in range(10_000))
+    taken = Counter(routed(wish, FIVE, draw=rng.random()).account_id for _ in range(10_000))
     # Five of 2000 expected, standard deviation 40: four of those.
     assert all(abs(count - 2000) < 160 for count in taken.values())
     assert routed(wish, FIVE, draw=0.999_999_999_999).account_id == "echo"
@@ -77,14 +77,14 @@ def test_least_loaded_takes_the_idlest() -> None:
 def test_only_who_can_is_taken() -> None:
     """Enabled, live, permitted, of the tier and among the labels that are asked for."""
     some = [
-        structs.replace(FIVE[0], is_live=False),
+        structs.replace(FIVE[0], is_synced=False),
         structs.replace(FIVE[1], is_enabled=False),
         *FIVE[2:],
     ]
     wish = order(strategy="round_robin")
 
-    def taken(wish: Placement, who: Principal = ANYONE) -> set[str]:
-        return {choose(wish, some, who, turn=n, draw=0).account_id for n in range(10)}
+    def taken(wish: Placement, principal: Principal = ANYONE) -> set[str]:
+        return {choose(wish, some, principal, turn=n, draw=0).account_id for n in range(10)}
 
     assert taken(wish) == {"charlie", "delta", "echo"}
     assert taken(structs.replace(wish, force=True)) == {"alpha", "charlie", "delta", "echo"}

@@ -80,9 +80,9 @@ async def trading(
 ) -> AsyncIterator[Desk]:
     """A gateway for all of the simulator's accounts; `live` names those with real money."""
     labels = list(simulator.exchange.labels)
-    farm = FleetLimiter()
+    fleet = FleetLimiter()
     async with aiohttp.ClientSession(connector=VirtualConnector(limit=0)) as http:
-        dealers = {
+        order_clients = {
             label: OrderClient(
                 label,
                 OrderApi(
@@ -90,7 +90,7 @@ async def trading(
                         http,
                         url or simulator.url,
                         Credentials(Secret(f"demo-{label}"), Secret(f"demo-secret-{label}")),
-                        RateLimiter(farm, orders_at_once=places),
+                        RateLimiter(fleet, orders_at_once=places),
                         wall=wall_clock,
                     )
                 ),
@@ -104,15 +104,15 @@ async def trading(
             for label in labels
         }
         prices = simulator.exchange.prices
-        guards = RiskChecks(rules or RiskRules(), permits, lambda symbol: prices().get(symbol))
+        risk_checks = RiskChecks(rules or RiskRules(), permits, lambda symbol: prices().get(symbol))
         async with Gateway(
-            dealers,
-            guards=guards,
+            order_clients,
+            risk_checks=risk_checks,
             journal=Journal(journal, wall_clock),
             standing=lambda only: [
                 Candidate(label=label) for label in labels if only in (None, label)
             ],
             clock=wall_clock,
-            chance=random.Random(seed),
+            rng=random.Random(seed),
         ) as gateway:
             yield Desk(gateway, simulator)

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 class Wire:
     """`before` and `after` are the chances that a request with a body, or its answer, is lost."""
 
-    def __init__(self, port: int, chance: random.Random) -> None:
+    def __init__(self, port: int, rng: random.Random) -> None:
         self.before = 0.0
         self.after = 0.0
         self.cuts = 0
         self._port = port
-        self._chance = chance
+        self._rng = rng
         self.carrying: set[asyncio.Task[None]] = set()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -26,12 +26,12 @@ class Wire:
         try:
             while request := await reader.read(2**16):
                 moves_money = not request.startswith(b"GET")
-                if moves_money and self._chance.random() < self.before:
+                if moves_money and self._rng.random() < self.before:
                     self.cuts += 1
                     return
                 ours.write(request)
                 answer = await theirs.read(2**16)
-                if not answer or (moves_money and self._chance.random() < self.after):
+                if not answer or (moves_money and self._rng.random() < self.after):
                     self.cuts += 1
                     return
                 writer.write(answer)
@@ -44,9 +44,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire_to(port: int, chance: random.Random, *, own_port: int) -> AsyncIterator[Wire]:
+async def wire_to(port: int, rng: random.Random, *, own_port: int) -> AsyncIterator[Wire]:
     """Stand between a client and the broker at a port."""
-    wire = Wire(port, chance)
+    wire = Wire(port, rng)
     server = await asyncio.start_server(wire.carry, "127.0.0.1", own_port)
     try:
         yield wire

@@ -76,11 +76,11 @@ async def look(port: int) -> dict[str, object]:
                 answers.append((await read_answer(source)).status)
         sink.close()
         found[name] = answers
-    found["connections"] = await crowd(port)
+    found["connections"] = await connection_limiter(port)
     return found
 
 
-async def crowd(port: int) -> int:
+async def connection_limiter(port: int) -> int:
     """How many connections one address is given."""
     held = [await asyncio.open_connection(ADDRESS, port) for _ in range(CONNECTIONS + 10)]
     served = 0

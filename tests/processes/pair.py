@@ -122,7 +122,7 @@ class Pair:
         assert isinstance(rows, list)
         return [str(row["label"]) for row in rows]
 
-    async def until_live(self, within_s: float = START_S) -> float:
+    async def until_synced(self, within_s: float = START_S) -> float:
         """Wait until every account is live; the seconds it took."""
         loop = asyncio.get_running_loop()
         start = loop.time()

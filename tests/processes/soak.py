@@ -48,7 +48,7 @@ async def soak(minutes: float, accounts: int, activity: float, seed: int) -> lis
             )
             daemon = await both.start_daemon(log=Path("/dev/null"))
             try:
-                print(f"{accounts} accounts live after {await both.until_live(60):.1f} s")
+                print(f"{accounts} accounts live after {await both.until_synced(60):.1f} s")
                 samples = await _watch(both, daemon, minutes * 60, random.Random(seed))
                 return _verdict(samples) + await _end(both, accounts)
             finally:
@@ -59,7 +59,7 @@ async def soak(minutes: float, accounts: int, activity: float, seed: int) -> lis
 
 
 async def _watch(
-    both: Pair, daemon: Program, duration_s: float, chance: random.Random
+    both: Pair, daemon: Program, duration_s: float, rng: random.Random
 ) -> list[Sample]:
     loop = asyncio.get_running_loop()
     start, samples = loop.time(), list[Sample]()
@@ -70,7 +70,7 @@ async def _watch(
         if loop.time() >= trouble_at:
             trouble_at += TROUBLE_EVERY_S
             await both.post(
-                "/faults", kind="cut", account=chance.choice(labels), clean=chance.random() < 0.5
+                "/faults", kind="cut", account=rng.choice(labels), clean=rng.random() < 0.5
             )
         if not samples or loop.time() - start - samples[-1].at_s >= SAMPLE_S:
             samples.append(await _sample(both, daemon, loop.time() - start))
@@ -115,7 +115,7 @@ def _verdict(samples: list[Sample]) -> list[str]:
 
 async def _end(both: Pair, accounts: int) -> list[str]:
     await both.post("/traffic", activity=0)
-    await both.until_live(within_s=400)
+    await both.until_synced(within_s=400)
     labels = (await both.labels())[:COMPARED]
     for label in labels:
         try:

@@ -19,13 +19,13 @@ async def test_the_simulator_is_killed_and_comes_back(tmp_path: Path) -> None:
         simulator = await both.start_simulator("--accounts", "3", "--activity", "0")
         daemon = await both.start_daemon()
         try:
-            await both.until_live()
+            await both.until_synced()
             await simulator.stop(signal.SIGKILL)
             async with asyncio.timeout(5):
                 while (await both.health())["connected_accounts"] != 0:
                     await asyncio.sleep(0.02)
             simulator = await both.start_simulator("--accounts", "3", "--activity", "0")
-            await both.until_live(within_s=25)
+            await both.until_synced(within_s=25)
             for label in LABELS:
                 await both.until_equal(label)
             assert len(events(daemon.log, "link.lost")) == 3
@@ -41,12 +41,12 @@ async def test_the_daemon_is_killed_and_starts_again(tmp_path: Path) -> None:
         simulator = await both.start_simulator("--accounts", "3", "--activity", "30")
         daemon = await both.start_daemon()
         try:
-            await both.until_live()
+            await both.until_synced()
             await daemon.stop(signal.SIGKILL)
             # The simulator sees the sockets end and holds their slots as the broker does.
             await both.post("/faults", kind="second_connection", mode="both")
             daemon = await both.start_daemon()
-            await both.until_live()
+            await both.until_synced()
             await both.post("/traffic", activity=0)
             for label in LABELS:
                 await both.until_equal(label)
@@ -60,7 +60,7 @@ async def test_a_full_disk_under_the_log_stops_nobody(tmp_path: Path) -> None:
         simulator = await both.start_simulator("--accounts", "3", "--activity", "50")
         daemon = await both.start_daemon(log=Path("/dev/full"))
         try:
-            await both.until_live()
+            await both.until_synced()
             assert (await both.health())["status"] == "ok"
         finally:
             assert await daemon.stop() < 5
@@ -73,7 +73,7 @@ async def test_a_thousand_accounts_start_and_stop_in_time(tmp_path: Path) -> Non
         simulator = await both.start_simulator("--accounts", "1000", "--activity", "0")
         daemon = await both.start_daemon()
         try:
-            await both.until_live(within_s=60)
+            await both.until_synced(within_s=60)
             assert daemon.descriptors < 1300
             assert daemon.memory_mb < 300
         finally:

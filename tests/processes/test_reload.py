@@ -189,7 +189,7 @@ async def test_whoever_is_not_meant_never_blinks(tmp_path: Path) -> None:
             code, said = await made.command()
             assert (code, f"added      {gone}" in said) == (0, True), said
             assert f"described  {renamed}" in said
-            await made.until(lambda rows: rows[gone]["state"] == "live")
+            await made.until(lambda rows: rows[gone]["state"] == "synced")
 
             # One has a new key, one is given another account's.
             made.simulator.credentials.rotate(rotated, "demo-new")
@@ -203,7 +203,7 @@ async def test_whoever_is_not_meant_never_blinks(tmp_path: Path) -> None:
             assert told["rotated"] == [rotated, stranger]
             await made.until(lambda rows: rows[stranger]["state"] == "refused")
             rows = await made.rows()
-            assert rows[rotated]["state"] == "live"
+            assert rows[rotated]["state"] == "synced"
             assert "the key belongs to" in rows[stranger]["last_error_message"]
             assert len(events(made.program.log, "account.key_rotated")) == 2
         assert witness.asked > ACCOUNTS

@@ -78,14 +78,14 @@ def paths() -> Iterator[tuple[str, str]]:
 
 async def ask_everything(http: aiohttp.ClientSession, url: str, heard: Heard) -> None:
     tokens = {"reader": READER, "admin": ADMIN, "ended": ENDED, "none": "", "cut": ADMIN[:-4]}
-    for who, token in tokens.items():
+    for principal, token in tokens.items():
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         for method, path in paths():
             body = {"symbol": "AAPL", "side": "buy", "qty": "1", "account_id": "alpha"}
             sent = body if method in ("POST", "PATCH") and "reload" not in path else None
             async with http.request(method, url + path, headers=headers, json=sent) as answer:
                 words = repr(answer.headers).encode() + await answer.read()
-                heard.keep(f"{who}: {method} {path}", words)
+                heard.keep(f"{principal}: {method} {path}", words)
     async with http.get(f"{url}/realtime/accounts?token={ADMIN}") as answer:
         heard.keep("a token in the address", await answer.read())
     for name in FILES:

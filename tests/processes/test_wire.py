@@ -58,7 +58,7 @@ async def test_nothing_false_is_told_without_a_mark(tmp_path: Path) -> None:
         _lead_through(both, wires)
         daemon = await both.start_daemon()
         try:
-            await both.until_live()
+            await both.until_synced()
             await both.post("/faults", kind="stale_orders", seconds=6, for_s=20)
             await both.post("/faults", kind="lagging_positions", seconds=6, for_s=20)
             await both.post("/traffic", activity=60)
@@ -72,7 +72,7 @@ async def test_nothing_false_is_told_without_a_mark(tmp_path: Path) -> None:
                 wire.heal()
                 wire.reset()
             await _judge_until(both, 8)
-            await both.until_live(within_s=60)
+            await both.until_synced(within_s=60)
             for label in (*TROUBLES, SPARED):
                 await both.until_equal(label)
             lost = {line["account"] for line in events(daemon.log, "link.lost")}

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from realtime.auth.keys import Key
 from realtime.runtime import jwks as module
-from realtime.runtime.jwks import AGAIN_S, BYTES_MOST, EVERY_S, RETRY_S, JwksRefresher
+from realtime.runtime.jwks import AGAIN_S, EVERY_S, MAX_BYTES, RETRY_S, JwksRefresher
 from tests import virtual
 from tests.auth.test_keys import Issuer as KeyPair
 from tests.auth.test_keys import crypto
@@ -74,7 +74,7 @@ def test_a_key_that_is_missing_is_asked_for_at_once_but_not_often() -> None:
         lambda: web.Response(status=302, headers={"Location": "/elsewhere"}),
         lambda: web.Response(body=b"nothing"),
         lambda: web.Response(body=json.dumps({"keys": []}).encode()),
-        lambda: web.Response(body=b" " * (BYTES_MOST + 2)),
+        lambda: web.Response(body=b" " * (MAX_BYTES + 2)),
     ],
 )
 def test_what_is_no_set_of_keys_is_not_taken(wrong: Callable[[], web.Response]) -> None:

@@ -32,13 +32,13 @@ async def test_ready_when_the_last_has_been_tried() -> None:
     waiting = asyncio.create_task(until_ready(store, told.append))
     await asyncio.sleep(0)
     enter(store, A, "connecting")
-    enter(store, A, "live")
+    enter(store, A, "synced")
     enter(store, A, "waiting")
     await asyncio.sleep(0)
     assert not waiting.done()
     enter(store, B, "refused")
     ready = await waiting
-    assert ready == Readiness(enabled=2, live=0, refused=1, waiting=1)
+    assert ready == Readiness(enabled=2, synced=0, refused=1, waiting=1)
     assert told == [0, 1, 2]
 
 
@@ -46,7 +46,7 @@ async def test_ready_at_once() -> None:
     """Nothing to wait for: no account is enabled, or all were tried before anybody looked."""
     told: list[int] = []
     assert (await until_ready(store_of(a="disabled"), told.append)).enabled == 0
-    assert (await until_ready(store_of(a="live", b="waiting"), told.append)).live == 1
+    assert (await until_ready(store_of(a="synced", b="waiting"), told.append)).synced == 1
     assert told == [0, 2]
 
 
@@ -61,8 +61,8 @@ async def test_nobody_is_left_subscribed() -> None:
 
 
 def test_the_counts_as_a_sentence() -> None:
-    stock = take_stock(store_of(a="live", b="live", c="disabled"))
-    assert str(stock) == "2 live"
-    assert str(take_stock(store_of(a="live", b="syncing", c="refused"))) == (
-        "1 live, 1 waiting, 1 refused"
+    stock = take_stock(store_of(a="synced", b="synced", c="disabled"))
+    assert str(stock) == "2 synced"
+    assert str(take_stock(store_of(a="synced", b="syncing", c="refused"))) == (
+        "1 synced, 1 waiting, 1 refused"
     )

@@ -4,19 +4,19 @@ from hypothesis import strategies as st
 from realtime.core.model import AccountLabel
 from realtime.store.scoped_store import ScopedStore
 from realtime.store.store import Records, Store
-from tests.api.documents.made import LIVE, LOST, NOW, farm
+from tests.api.documents.made import LIVE, LOST, NOW, fleet
 
 LABELS = ("alpha", "bravo", "charlie", "delta", "echo")
 
 
 def test_the_store_and_its_parts_are_read_alike() -> None:
-    both: list[Records] = [farm(), ScopedStore(farm(), frozenset())]
+    both: list[Records] = [fleet(), ScopedStore(fleet(), frozenset())]
     assert [len(each) for each in both] == [5, 0]
 
 
 @given(st.sets(st.sampled_from([*LABELS, "nobody"])))
 def test_a_scope_is_the_store_without_the_others(labels: set[str]) -> None:
-    store = farm()
+    store = fleet()
     scope = ScopedStore(store, frozenset(labels))
     seen = [label for label in LABELS if label in labels]
     assert list(scope.records) == seen == [record.profile.label for record in scope]
@@ -32,7 +32,7 @@ changes = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from([LIVE, LOS
 def test_a_version_moves_with_what_is_seen_only(
     labels: set[str], made: list[tuple[str, object]]
 ) -> None:
-    store: Store = farm()
+    store: Store = fleet()
     scope = ScopedStore(store, frozenset(labels))
     versions = {scope.version}
     for label, link in made:
@@ -44,7 +44,7 @@ def test_a_version_moves_with_what_is_seen_only(
 
 
 def test_leaving_and_coming_back_is_another_version() -> None:
-    store = farm()
+    store = fleet()
     scope = ScopedStore(store, frozenset({"alpha"}))
     profile, first = store.records[AccountLabel("alpha")].profile, scope.version
     store.remove(AccountLabel("alpha"))

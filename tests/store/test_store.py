@@ -53,12 +53,12 @@ def test_an_update_is_a_new_record(store: Store) -> None:
 
 def test_without_a_difference_nothing_is_announced(store: Store) -> None:
     """Neither the same state nor an equal link is a change."""
-    store.update(A, now=2.0, state=FULL, link=Link(state="live"))
+    store.update(A, now=2.0, state=FULL, link=Link(state="synced"))
     heard: list[Change] = []
     store.subscribe(heard.append)
     before = store.records[A], store.version
     assert store.update(A, now=3.0) is before[0]
-    assert store.update(A, now=3.0, state=FULL, link=Link(state="live")) is before[0]
+    assert store.update(A, now=3.0, state=FULL, link=Link(state="synced")) is before[0]
     assert (store.records[A], store.version) == before
     assert not heard
 
@@ -68,7 +68,7 @@ def test_subscribers_are_told_each_change_until_they_leave(store: Store) -> None
     heard: list[Change] = []
     leave = store.subscribe(heard.append)
     before = store.records[A]
-    both = store.update(A, now=2.0, state=FULL, link=Link(state="live"))
+    both = store.update(A, now=2.0, state=FULL, link=Link(state="synced"))
     assert heard == [Change(label=A, before=before, after=both)]
     leave()
     store.update(A, now=3.0, link=Link(state="waiting"))
@@ -112,7 +112,7 @@ def test_a_subscriber_may_leave_while_it_is_told(store: Store) -> None:
     leave = store.subscribe(once)
     store.subscribe(lambda _: heard.append("second"))
     store.update(A, now=2.0, state=FULL)
-    store.update(A, now=3.0, link=Link(state="live"))
+    store.update(A, now=3.0, link=Link(state="synced"))
     assert heard == ["first", "second", "second"]
 
 
@@ -163,10 +163,10 @@ changes = st.tuples(
 
 @given(st.lists(changes, max_size=60))
 def test_versions_only_rise(steps: list[tuple[str, AccountLabel]]) -> None:
-    """The farm's with every change, an account's with its own, also when it left and came back."""
+    """The fleet's with every change, an account's with its own, also when it left and came back."""
     store, newest = Store(boot="b"), {A: 0, B: 0}
     for now, (step, label) in enumerate(steps):
-        farm, known = store.version, store.get(label)
+        fleet, known = store.version, store.get(label)
         if known is None:
             store.add(Profile(label=label), now=now)
         elif step == "state":
@@ -181,7 +181,7 @@ def test_versions_only_rise(steps: list[tuple[str, AccountLabel]]) -> None:
             store.remove(label)
         record = store.get(label)
         if record is not known:
-            assert step == "heard" or store.version > farm
+            assert step == "heard" or store.version > fleet
         if record is not None:
             assert record.version >= newest[label]
             assert record.version > newest[label] or known is not None

@@ -1,15 +1,15 @@
-"""A small farm in virtual time for tests of one account's life."""
+"""A small fleet in virtual time for tests of one account's life."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
 from realtime.simulator.app import Simulator
 from realtime.simulator.faults.catalogue import read_fault
 from tests import virtual
-from tests.fleet import Farm, farm
+from tests.fleet import Fleet, fleet
 
 
 def play(
-    act: Callable[[Farm], Awaitable[None]],
+    act: Callable[[Fleet], Awaitable[None]],
     *,
     accounts: int = 2,
     live_first: bool = True,
@@ -24,7 +24,7 @@ def play(
         async with simulator:
             if before is not None:
                 simulator.faults.add(read_fault(dict(before)))
-            async with farm(simulator, virtual.world(5), numbers=numbers) as running:
+            async with fleet(simulator, virtual.world(5), numbers=numbers) as running:
                 if live_first and before is None:
                     await running.until(running.settled)
                 await act(running)

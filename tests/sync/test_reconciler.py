@@ -4,77 +4,77 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from realtime.sync.intervals import SOON_S, pace_of
+from realtime.sync.intervals import SOON_S, intervals_for
 from realtime.sync.reconciler import GRACE_S, SPREAD
 from tests.equality import unequal
-from tests.fleet import Farm
+from tests.fleet import Fleet
 from tests.sync.scene import play
 
-LONGEST_S = pace_of(2).comparison_s * (1 + SPREAD) + 20
+MAX_S = intervals_for(2).comparison_s * (1 + SPREAD) + 20
 RESTING = {"type": "limit", "limit_price": "1"}
 
 
 def test_a_deaf_socket_is_found_by_rest_and_replaced() -> None:
-    async def act(farm: Farm) -> None:
+    async def act(fleet: Fleet) -> None:
         with capture_logs() as lines:
-            await farm.fault(kind="deaf", account="alpha", count=1)
-            order_id = farm.buy("alpha", qty="4")
-            await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=LONGEST_S)
-            await farm.until(lambda: not farm.links["alpha"].is_live)
-            assert "did not tell" in str(farm.links["alpha"].last_error_message)
-            await farm.until_done("alpha")
+            await fleet.fault(kind="deaf", account="alpha", count=1)
+            order_id = fleet.buy("alpha", qty="4")
+            await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=MAX_S)
+            await fleet.until(lambda: not fleet.links["alpha"].is_synced)
+            assert "did not tell" in str(fleet.links["alpha"].last_error_message)
+            await fleet.until_done("alpha")
         assert any(line["event"] == "link.deaf" for line in lines)
-        assert await unequal(farm, "alpha") == []
-        assert farm.links["bravo"].reconnect_attempts == 0
-        order_id = farm.buy("alpha", qty="1")
-        await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=1)
+        assert await unequal(fleet, "alpha") == []
+        assert fleet.links["bravo"].reconnect_attempts == 0
+        order_id = fleet.buy("alpha", qty="1")
+        await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=1)
 
     play(act)
 
 
 def test_a_quiet_market_is_not_taken_for_a_deaf_socket() -> None:
-    async def act(farm: Farm) -> None:
-        before = farm.attempts("alpha")
+    async def act(fleet: Fleet) -> None:
+        before = fleet.attempts("alpha")
         await asyncio.sleep(3000)
-        assert farm.attempts("alpha") == before
+        assert fleet.attempts("alpha") == before
 
     play(act, accounts=1)
 
 
 def test_one_lost_frame_is_repaired_without_a_reconnect() -> None:
-    async def act(farm: Farm) -> None:
-        before = farm.attempts("alpha")
-        await farm.fault(kind="drop", account="alpha", count=1)
-        farm.simulator.exchange.deposit("alpha", "1")  # no event: nothing to drop
-        order_id = farm.buy("alpha", qty="2")
-        await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=5)
-        await farm.until_done("alpha")
-        assert await unequal(farm, "alpha") == []
-        assert farm.attempts("alpha") == before
+    async def act(fleet: Fleet) -> None:
+        before = fleet.attempts("alpha")
+        await fleet.fault(kind="drop", account="alpha", count=1)
+        fleet.simulator.exchange.deposit("alpha", "1")  # no event: nothing to drop
+        order_id = fleet.buy("alpha", qty="2")
+        await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=5)
+        await fleet.until_done("alpha")
+        assert await unequal(fleet, "alpha") == []
+        assert fleet.attempts("alpha") == before
 
     play(act, accounts=1)
 
 
 def test_a_lost_end_of_a_market_order_is_asked_for() -> None:
-    async def act(farm: Farm) -> None:
-        order_id = farm.buy("alpha", qty="2")
-        await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=5)
-        await farm.fault(kind="drop", account="alpha", for_s=3)
-        await farm.until(lambda: _orders(farm, "alpha")[order_id] == "filled", within_s=10)
-        await farm.until_done("alpha")
-        assert await unequal(farm, "alpha") == []
+    async def act(fleet: Fleet) -> None:
+        order_id = fleet.buy("alpha", qty="2")
+        await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=5)
+        await fleet.fault(kind="drop", account="alpha", for_s=3)
+        await fleet.until(lambda: _orders(fleet, "alpha")[order_id] == "filled", within_s=10)
+        await fleet.until_done("alpha")
+        assert await unequal(fleet, "alpha") == []
 
     play(act, accounts=1)
 
 
 def test_a_socket_that_tells_other_things_is_lossy_and_kept() -> None:
-    async def act(farm: Farm) -> None:
-        counts = farm.daemon.store.counts
+    async def act(fleet: Fleet) -> None:
+        counts = fleet.daemon.store.counts
         with capture_logs() as lines:
-            await farm.fault(kind="drop", account="alpha", for_s=3)
-            untold = farm.buy("alpha", **RESTING)
-            await farm.until(lambda: counts["differences.order_missing"] > 0, within_s=LONGEST_S)
-            farm.buy("alpha", **RESTING)
+            await fleet.fault(kind="drop", account="alpha", for_s=3)
+            untold = fleet.buy("alpha", **RESTING)
+            await fleet.until(lambda: counts["differences.order_missing"] > 0, within_s=MAX_S)
+            fleet.buy("alpha", **RESTING)
             await asyncio.sleep(2 * GRACE_S)
         told = [line["evidence"] for line in lines if line["event"] == "stream.lossy"]
         assert len(told) == 1
@@ -85,21 +85,21 @@ def test_a_socket_that_tells_other_things_is_lossy_and_kept() -> None:
 
 
 def test_news_from_before_a_connect_is_not_held_against_the_new_socket() -> None:
-    async def act(farm: Farm) -> None:
-        await farm.fault(kind="stale_orders", account="alpha", seconds=9, for_s=10)
-        await farm.fault(kind="refuse_handshake", account="alpha", status=503, for_s=4)
-        await farm.fault(kind="cut", account="alpha")
-        await farm.until(lambda: not farm.links["alpha"].is_live)
-        order_id = farm.buy("alpha", **RESTING)
-        await farm.until(lambda: farm.links["alpha"].is_live, within_s=8)
-        assert order_id not in _orders(farm, "alpha"), "the first reading must lag"
+    async def act(fleet: Fleet) -> None:
+        await fleet.fault(kind="stale_orders", account="alpha", seconds=9, for_s=10)
+        await fleet.fault(kind="refuse_handshake", account="alpha", status=503, for_s=4)
+        await fleet.fault(kind="cut", account="alpha")
+        await fleet.until(lambda: not fleet.links["alpha"].is_synced)
+        order_id = fleet.buy("alpha", **RESTING)
+        await fleet.until(lambda: fleet.links["alpha"].is_synced, within_s=8)
+        assert order_id not in _orders(fleet, "alpha"), "the first reading must lag"
         with capture_logs() as lines:
-            await farm.until(lambda: order_id in _orders(farm, "alpha"), within_s=SOON_S[1] + 1)
+            await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=SOON_S[1] + 1)
             await asyncio.sleep(2 * GRACE_S)
         assert not any(line["event"].startswith("link.") for line in lines)
 
     play(act, accounts=1)
 
 
-def _orders(farm: Farm, label: str) -> dict[str, str]:
-    return {str(key): order.status for key, order in farm.record(label).state.orders.items()}
+def _orders(fleet: Fleet, label: str) -> dict[str, str]:
+    return {str(key): order.status for key, order in fleet.record(label).state.orders.items()}

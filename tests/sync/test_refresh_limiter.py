@@ -1,4 +1,4 @@
-"""A farm that trades all at once reads its money in turns; in virtual time."""
+"""A fleet that trades all at once reads its money in turns; in virtual time."""
 
 import asyncio
 from itertools import pairwise
@@ -13,10 +13,10 @@ def waited(count: int) -> list[tuple[float, int]]:
     """When each of so many that ask at once had its turn."""
 
     async def main() -> list[tuple[float, int]]:
-        turns, had = RefreshLimiter(), list[tuple[float, int]]()
+        refresh_limiter, had = RefreshLimiter(), list[tuple[float, int]]()
 
         async def ask(number: int) -> None:
-            await turns.wait()
+            await refresh_limiter.wait()
             had.append((asyncio.get_running_loop().time(), number))
 
         began = asyncio.get_running_loop().time()
@@ -42,8 +42,8 @@ def test_a_thousand_have_their_turns_in_order_within_ten_seconds() -> None:
 
 def test_who_gives_up_waiting_holds_up_nobody() -> None:
     async def main() -> float:
-        loop, turns = asyncio.get_running_loop(), RefreshLimiter()
-        tasks = [loop.create_task(turns.wait()) for _ in range(100)]
+        loop, refresh_limiter = asyncio.get_running_loop(), RefreshLimiter()
+        tasks = [loop.create_task(refresh_limiter.wait()) for _ in range(100)]
         await asyncio.sleep(0.1)
         for task in tasks[:90]:
             task.cancel()

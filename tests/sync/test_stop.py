@@ -7,7 +7,7 @@ from realtime.runtime.account_registry import _stopped
 from realtime.runtime.daemon import STOP_S
 from realtime.simulator.app import Simulator
 from tests import virtual
-from tests.fleet import farm
+from tests.fleet import fleet
 
 
 def test_a_stop_in_the_moment_of_a_loss_is_not_lost() -> None:
@@ -16,8 +16,8 @@ def test_a_stop_in_the_moment_of_a_loss_is_not_lost() -> None:
     async def scene() -> float:
         loop = asyncio.get_running_loop()
         async with Simulator(accounts=3, seed=5, clock=virtual.nanosecond_clock) as simulator:
-            async with farm(simulator, virtual.world(5)) as running:
-                await running.until(running.all_live)
+            async with fleet(simulator, virtual.world(5)) as running:
+                await running.until(running.all_synced)
                 await running.fault(kind="cut")
                 began = loop.time()
             return loop.time() - began

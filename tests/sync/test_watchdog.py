@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.equality import unequal
-from tests.fleet import Farm
+from tests.fleet import Fleet
 from tests.sync.scene import play
 
 BRACKET = {
@@ -23,41 +23,41 @@ WITHIN_S = 10
 
 
 def test_legs_that_no_frame_shows_are_asked_for() -> None:
-    async def act(farm: Farm) -> None:
-        farm.simulator.exchange.quirks.parent_legs_in_frame = False
-        before = len(farm.record("alpha").state.orders)
-        farm.simulator.exchange.submit("alpha", BRACKET)
-        await farm.until(
-            lambda: len(farm.record("alpha").state.orders) == before + 3, within_s=WITHIN_S
+    async def act(fleet: Fleet) -> None:
+        fleet.simulator.exchange.quirks.parent_legs_in_frame = False
+        before = len(fleet.record("alpha").state.orders)
+        fleet.simulator.exchange.submit("alpha", BRACKET)
+        await fleet.until(
+            lambda: len(fleet.record("alpha").state.orders) == before + 3, within_s=WITHIN_S
         )
-        await farm.until(farm.settled)
-        assert await unequal(farm, "alpha") == []
+        await fleet.until(fleet.settled)
+        assert await unequal(fleet, "alpha") == []
 
     play(act, accounts=1)
 
 
 @pytest.mark.parametrize("legs_told", [True, False])
 def test_held_legs_that_end_without_a_frame_are_asked_for(legs_told: bool) -> None:
-    async def act(farm: Farm) -> None:
-        farm.simulator.exchange.quirks.bracket_cancel_frame = False
-        farm.simulator.exchange.quirks.parent_legs_in_frame = legs_told
-        entry = str(farm.simulator.exchange.submit("alpha", BRACKET)["id"])
-        await farm.until(lambda: "held" in _statuses(farm), within_s=WITHIN_S)
-        farm.simulator.exchange.cancel("alpha", entry)
-        await farm.until(lambda: "held" not in _statuses(farm), within_s=WITHIN_S)
-        await farm.until(farm.settled)
-        assert await unequal(farm, "alpha") == []
+    async def act(fleet: Fleet) -> None:
+        fleet.simulator.exchange.quirks.bracket_cancel_frame = False
+        fleet.simulator.exchange.quirks.parent_legs_in_frame = legs_told
+        entry = str(fleet.simulator.exchange.submit("alpha", BRACKET)["id"])
+        await fleet.until(lambda: "held" in _statuses(fleet), within_s=WITHIN_S)
+        fleet.simulator.exchange.cancel("alpha", entry)
+        await fleet.until(lambda: "held" not in _statuses(fleet), within_s=WITHIN_S)
+        await fleet.until(fleet.settled)
+        assert await unequal(fleet, "alpha") == []
 
     play(act, accounts=1)
 
 
 def test_a_group_that_is_whole_is_not_asked_for() -> None:
-    async def act(farm: Farm) -> None:
-        farm.simulator.exchange.submit("alpha", BRACKET)
-        await farm.until(lambda: "held" in _statuses(farm), within_s=1)
-        await farm.until(farm.settled)
-        assert farm.daemon.store.counts["doubts.legs_unknown"] == 0
-        assert farm.daemon.store.counts["doubts.overdue"] == 0
+    async def act(fleet: Fleet) -> None:
+        fleet.simulator.exchange.submit("alpha", BRACKET)
+        await fleet.until(lambda: "held" in _statuses(fleet), within_s=1)
+        await fleet.until(fleet.settled)
+        assert fleet.daemon.store.counts["doubts.legs_unknown"] == 0
+        assert fleet.daemon.store.counts["doubts.overdue"] == 0
 
     play(act, accounts=1)
 
@@ -65,25 +65,25 @@ def test_a_group_that_is_whole_is_not_asked_for() -> None:
 def test_an_order_that_a_connect_finds_pending_is_watched() -> None:
     """No frame tells of it any more: only the reading shows that it should move on."""
 
-    async def act(farm: Farm) -> None:
-        exchange = farm.simulator.exchange
-        order_id = farm.buy("alpha", type="limit", limit_price="1")
-        await farm.until(farm.settled)
+    async def act(fleet: Fleet) -> None:
+        exchange = fleet.simulator.exchange
+        order_id = fleet.buy("alpha", type="limit", limit_price="1")
+        await fleet.until(fleet.settled)
         exchange.hold_cancels("alpha", True)
-        await farm.fault(kind="cut", account="alpha")
-        await farm.until(lambda: not farm.links["alpha"].is_live)
+        await fleet.fault(kind="cut", account="alpha")
+        await fleet.until(lambda: not fleet.links["alpha"].is_synced)
         exchange.cancel("alpha", order_id)
-        await farm.until(lambda: farm.links["alpha"].is_live)
-        assert "pending_cancel" in _statuses(farm)
-        await farm.fault(kind="drop", account="alpha", for_s=1)
+        await fleet.until(lambda: fleet.links["alpha"].is_synced)
+        assert "pending_cancel" in _statuses(fleet)
+        await fleet.fault(kind="drop", account="alpha", for_s=1)
         exchange.hold_cancels("alpha", False)
         with capture_logs() as lines:
-            await farm.until(lambda: "pending_cancel" not in _statuses(farm), within_s=40)
+            await fleet.until(lambda: "pending_cancel" not in _statuses(fleet), within_s=40)
         found = [line for line in lines if line["event"] == "reconcile.difference_found"]
         assert [(line["key"], line["reason"]) for line in found] == [(order_id, "overdue")]
 
     play(act, accounts=1)
 
 
-def _statuses(farm: Farm) -> set[str]:
-    return {order.status for order in farm.record("alpha").state.orders.values()}
+def _statuses(fleet: Fleet) -> set[str]:
+    return {order.status for order in fleet.record("alpha").state.orders.values()}

@@ -11,23 +11,23 @@ from tests import virtual
 def test_it_beats_as_long_as_the_loop_turns() -> None:
     async def play() -> None:
         requests, store = RequestStats(), Store(boot="b")
-        pulse = LoopMonitor(store.lag, requests)
-        assert (pulse.requests, pulse.updates) == (None, None)
-        task = asyncio.create_task(pulse.run())
+        loop_monitor = LoopMonitor(store.lag, requests)
+        assert (loop_monitor.requests, loop_monitor.updates) == (None, None)
+        task = asyncio.create_task(loop_monitor.run())
         await asyncio.sleep(LOOK_S - 1)
         for _ in range(50):
             requests.remembered.note(0.00002)
         requests.routed.note(0.002)
         store.lag.note(0.2)
-        assert pulse.requests is None
+        assert loop_monitor.requests is None
         await asyncio.sleep(1 + TICK_S * 1.5)
-        assert pulse.beats in range(int(LOOK_S / TICK_S) - 1, int(LOOK_S / TICK_S) + 3)
-        assert sum(pulse.lag.counts) == pulse.lag.counts[0] == pulse.beats
-        assert pulse.requests is not None
-        assert pulse.updates is not None
-        assert pulse.requests.p50_ms is not None
-        assert 0.01 < pulse.requests.p50_ms < 0.025
-        assert pulse.updates.p50_ms == 175.0
+        assert loop_monitor.beats in range(int(LOOK_S / TICK_S) - 1, int(LOOK_S / TICK_S) + 3)
+        assert sum(loop_monitor.lag.counts) == loop_monitor.lag.counts[0] == loop_monitor.beats
+        assert loop_monitor.requests is not None
+        assert loop_monitor.updates is not None
+        assert loop_monitor.requests.p50_ms is not None
+        assert 0.01 < loop_monitor.requests.p50_ms < 0.025
+        assert loop_monitor.updates.p50_ms == 175.0
         task.cancel()
 
     virtual.run(play)

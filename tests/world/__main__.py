@@ -9,7 +9,7 @@ from typing import get_args
 import click
 import msgspec
 
-from tests.world.history import Outcome, live_through
+from tests.world.history import Outcome, play
 from tests.world.many import Summary, survey
 from tests.world.mutants import MUTANTS
 from tests.world.mutation import judge
@@ -53,7 +53,7 @@ def simulate(
         click.echo(encode(draw(seeds[0], size)))
     elif schedule is not None or trace:
         drawn = draw(seeds[0], size) if schedule is None else decode(schedule.read_bytes())
-        _tell_one(live_through(drawn, keep=None if trace else 60), size, trace=trace)
+        _tell_one(play(drawn, keep=None if trace else 60), size, trace=trace)
     else:
         summary = survey(seeds, size, jobs, click.echo, stop=stop)
         _tell_summary(summary)
@@ -73,7 +73,7 @@ def first_failure(seeds: range, size: Size) -> None:
         ((path.stem, decode(path.read_bytes())) for path in FOUND),
     )
     for name, schedule in schedules:
-        outcome = live_through(schedule)
+        outcome = play(schedule)
         if outcome.broken is not None:
             click.echo(json.dumps({"history": name, "broken": outcome.broken}))
             sys.exit(1)

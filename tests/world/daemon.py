@@ -40,7 +40,7 @@ class Keeper:
         self._broker = broker
         self._network = network
         self._seed = seed
-        self._chance = Random(f"kill:{seed}")
+        self._rng = Random(f"kill:{seed}")
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self.daemon: Daemon | None = None
@@ -73,7 +73,7 @@ class Keeper:
         if kill:
             for connection in self._network.open():
                 connection.cut()
-            for _ in range(self._chance.randrange(3)):
+            for _ in range(self._rng.randrange(3)):
                 await asyncio.sleep(0)
             task.cancel()
         self._stop.set()
@@ -87,7 +87,7 @@ class Keeper:
         number = len(self.starts)
         world = Environment(
             clock=SteadyClock(self._broker.clocks.daemon, asyncio.get_running_loop().time),
-            chance=Random(f"daemon:{self._seed}:{number}"),
+            rng=Random(f"daemon:{self._seed}:{number}"),
             make_connector=lambda: WorldConnector(limit=0),
         )
         async with running(self._settings(), world) as daemon:

@@ -23,11 +23,11 @@ ECHO_AFTER = 3
 class Deeds:
     """The hands of everybody who is not the daemon."""
 
-    def __init__(self, broker: Broker, ledger: Ledger, chance: Random) -> None:
+    def __init__(self, broker: Broker, ledger: Ledger, rng: Random) -> None:
         self._broker = broker
         self._exchange = broker.exchange
         self._ledger = ledger
-        self._chance = chance
+        self._rng = rng
         self._deeds: dict[str, Callable[[str, Details], None]] = {
             "deed.bust": self._bust,
             "deed.correct": self._correct,
@@ -45,7 +45,7 @@ class Deeds:
             "deed.round_trip": self._round_trip,
             "deed.understate": self._understate,
             "deed.echo": self._echo,
-            "deed.crowd": self._crowd,
+            "deed.crowd": self._connection_limiter,
             "deed.long_day": self._long_day,
             "deed.zombie": self._zombie,
             "deed.cancel_all": self._cancel_all,
@@ -69,11 +69,11 @@ class Deeds:
 
     def _bust(self, label: str, _: Details) -> None:
         if standing := self._standing(label):
-            self._exchange.bust(label, self._chance.choice(standing).id)
+            self._exchange.bust(label, self._rng.choice(standing).id)
 
     def _correct(self, label: str, _: Details) -> None:
         if standing := self._standing(label):
-            execution = self._chance.choice(standing)
+            execution = self._rng.choice(standing)
             price = (execution.price * Decimal("0.99")).quantize(Decimal("0.01"))
             self._exchange.correct(label, execution.id, format(price, "f"))
 
@@ -81,12 +81,12 @@ class Deeds:
         held = [str(p["symbol"]) for p in self._exchange.positions(label)]
         stocks = [symbol for symbol in held if symbol.isalpha() and not symbol.endswith("USD")]
         if stocks:
-            self._exchange.split(self._chance.choice(stocks), 2)
+            self._exchange.split(self._rng.choice(stocks), 2)
 
     def _rename(self, label: str, _: Details) -> None:
         held = [str(p["symbol"]) for p in self._exchange.positions(label)]
         if stocks := [symbol for symbol in held if symbol in STOCKS]:
-            old = self._chance.choice(stocks)
+            old = self._rng.choice(stocks)
             self._exchange.rename(old, f"Z{old}"[:5])
 
     def _new_day(self, _: str, __: Details) -> None:
@@ -102,7 +102,7 @@ class Deeds:
     def _hold_cancels(self, label: str, _: Details) -> None:
         self._exchange.hold_cancels(label, True)
         if working := self._working(label):
-            self._exchange.cancel(label, self._chance.choice(working).id)
+            self._exchange.cancel(label, self._rng.choice(working).id)
 
     def _hold_replaces(self, label: str, _: Details) -> None:
         self._exchange.hold_replaces(label, True)
@@ -110,21 +110,27 @@ class Deeds:
 
     def _status(self, label: str, details: Details) -> None:
         if working := self._working(label):
-            order = self._chance.choice(working)
+            order = self._rng.choice(working)
             self._exchange.give_status(label, order.id, str(details["status"]))
 
     def _twins(self, label: str, _: Details) -> None:
         """Two partial fills equal in price, size and moment."""
         order = self._rest(label, qty="5")
         for _n in range(0 if order.is_terminal else 2):  # the venue may have rejected it
-            execute(self._exchange._floor, self._account(label), order, Decimal(1), Decimal("9.5"))
+            execute(
+                self._exchange._floor,
+                self._account(label),
+                order,
+                Decimal(1),
+                Decimal("9.5"),
+            )
 
     def _burst(self, label: str, details: Details) -> None:
         for _n in range(int(details["orders"] or 0)):
             self._order(label)
 
     def _bracket(self, label: str, _: Details) -> None:
-        symbol = self._chance.choice(STOCKS)
+        symbol = self._rng.choice(STOCKS)
         price = Decimal(self._exchange.prices()[symbol])
         cent = Decimal("0.01")
         self._exchange.submit(
@@ -143,7 +149,7 @@ class Deeds:
 
     def _round_trip(self, label: str, _: Details) -> None:
         """Buy and sell the same at once: a position read late looks right for a wrong reason."""
-        symbol = self._chance.choice(STOCKS)
+        symbol = self._rng.choice(STOCKS)
         for side in ("buy", "sell"):
             self._order(label, symbol=symbol, side=side)
             self._broker.step()
@@ -162,11 +168,11 @@ class Deeds:
         """The whole life of some orders told again, as it was, several times."""
         told = self._ledger.told[label][:-ECHO_AFTER]
         ids = sorted({each.order_id for each in told})
-        chosen = self._chance.sample(ids, min(len(ids), int(details["orders"] or 0)))
+        chosen = self._rng.sample(ids, min(len(ids), int(details["orders"] or 0)))
         updates = [each.update for each in told if each.order_id in chosen]
         self._broker.echo(updates * int(details["times"] or 1))
 
-    def _crowd(self, label: str, details: Details) -> None:
+    def _connection_limiter(self, label: str, details: Details) -> None:
         """While the link is down an old order ends, and more are placed than one list can show."""
         self._broker.faults.add(read_fault({"kind": "cut", "account": label}))
         working = self._working(label)
@@ -195,7 +201,7 @@ class Deeds:
         ended = [o for o in self._account(label).orders.values() if o.is_terminal]
         # A bust of such a date would be no zombie: it may open an order again.
         working = {t.order_id: t for t in self._ledger.told[label] if t.event == t.status == "new"}
-        for order in self._chance.sample(ended, min(3, len(ended))):
+        for order in self._rng.sample(ended, min(3, len(ended))):
             if order.id in working:
                 update = working[order.id].update
                 told = update.data["order"]
@@ -207,7 +213,7 @@ class Deeds:
         self._exchange.cancel_all(label)
 
     def _order(self, label: str, symbol: str | None = None, side: str = "buy") -> None:
-        symbol = symbol or self._chance.choice(STOCKS)
+        symbol = symbol or self._rng.choice(STOCKS)
         body = {"symbol": symbol, "qty": "1", "side": side, "type": "market"}
         self._exchange.submit(label, body | {"time_in_force": "day"})
 
@@ -220,7 +226,7 @@ class Deeds:
 
     def _move(self, label: str, orders: list[Order]) -> None:
         if movable := [o for o in orders if o.type == "limit" and o.limit_price is not None]:
-            order = self._chance.choice(movable)
+            order = self._rng.choice(movable)
             price = (order.limit_price or Decimal(1)) * Decimal("0.99")
             body = {"limit_price": str(price.quantize(Decimal("0.01")))}
             self._exchange.replace(label, order.id, body)

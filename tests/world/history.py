@@ -15,7 +15,7 @@ from msgspec import Struct
 from realtime.simulator.exchange.engine import TradeUpdate
 from realtime.store.store import Record
 from tests.equality import unequal
-from tests.fleet import Farm
+from tests.fleet import Fleet
 from tests.virtual import VirtualConnector
 from tests.world import loop as world_loop
 from tests.world import records
@@ -72,9 +72,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     last_lines: tuple[str, ...] = ()
 
 
-def live_through(schedule: Schedule, *, keep: int | None = 60) -> Outcome:
+def play(schedule: Schedule, *, keep: int | None = 60) -> Outcome:
     """Live through a schedule, in a loop of its own."""
-    outcome = _live_through(schedule, keep=keep)
+    outcome = _play(schedule, keep=keep)
     if outcome.broken is not None:
         # It ended in the middle: what its loop left open must not be blamed on whoever comes next.
         with warnings.catch_warnings():
@@ -83,7 +83,7 @@ def live_through(schedule: Schedule, *, keep: int | None = 60) -> Outcome:
     return outcome
 
 
-def _live_through(schedule: Schedule, *, keep: int | None) -> Outcome:
+def _play(schedule: Schedule, *, keep: int | None) -> Outcome:
     history = _History(schedule, keep=keep)
     broken, details = None, ""
     with records.listening(history.hear):
@@ -110,7 +110,7 @@ class _History:
         self.trace = Trace(keep=keep)
         self.figures: Counter[str] = Counter()
         self._schedule = schedule
-        self._chance = Random(f"history:{schedule.seed}")
+        self._rng = Random(f"history:{schedule.seed}")
         self._faults: list[Violation] = []
 
     async def live(self, loop: world_loop.WorldLoop) -> None:
@@ -143,7 +143,7 @@ class _History:
         self._network = loop.network = Network(schedule.labels, Random(f"net:{schedule.seed}"))
         for path in self._network.paths.values():
             most_s = 0.02 if path.kind == "stream" else 0.08
-            path.usual_s = round(self._chance.uniform(0.001, most_s), 4)
+            path.usual_s = round(self._rng.uniform(0.001, most_s), 4)
         for name, on in schedule.quirks.items():
             setattr(self._broker.exchange.quirks, name, on)
         self._http = aiohttp.ClientSession(connector=VirtualConnector(limit=0))
@@ -202,10 +202,10 @@ class _History:
     async def _read(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._keeper.daemon is not None:
-            await self._look(self._chance.choice(self._schedule.labels), now)
-            if self._chance.random() < 0.3:
+            await self._look(self._rng.choice(self._schedule.labels), now)
+            if self._rng.random() < 0.3:
                 await self._look_at_links(now)
-        self._agenda.add(now + self._chance.uniform(*READ_S), self._read)
+        self._agenda.add(now + self._rng.uniform(*READ_S), self._read)
 
     async def _look(self, label: str, now: float) -> None:
         self._reads.look(await self._ask(f"/realtime/dashboard/{label}"), now)
@@ -245,7 +245,7 @@ class _History:
             await self._keeper.start()
         await self._until_equal()
         for record in self._store:
-            began = self._patience.first_live(record.profile.label)
+            began = self._patience.first_synced(record.profile.label)
             check_executions(self._broker, record, partial(self._is_from_before, began))
         self._watch()
 
@@ -285,7 +285,7 @@ class _History:
         until = loop.time() + seconds
         while loop.time() < until:
             await asyncio.sleep(min(LOOK_S * 2, until - loop.time()))
-            await self._look(self._chance.choice(self._schedule.labels), loop.time())
+            await self._look(self._rng.choice(self._schedule.labels), loop.time())
         await self._look_at_links(loop.time())
         self._check_faults()
 
@@ -297,8 +297,8 @@ class _History:
     async def _differences(self) -> list[str]:
         daemon = self._keeper.daemon
         assert daemon is not None
-        farm = Farm(self._broker, daemon, self._http)
-        return [line for label in self._schedule.labels for line in await unequal(farm, label)]
+        fleet = Fleet(self._broker, daemon, self._http)
+        return [line for label in self._schedule.labels for line in await unequal(fleet, label)]
 
     @property
     def _store(self) -> Any:
@@ -322,7 +322,7 @@ class _History:
             f" {len(state.positions)} {sorted(state.provisional)}"
         )
         now = asyncio.get_running_loop().time()
-        if link.is_live:
+        if link.is_synced:
             self._patience.began(record.profile.label, now)
         self._note(lambda: self._links.changed(record, now))
 

@@ -13,7 +13,7 @@ Details = dict[str, Value]
 
 COMPARISON_S = 100.0
 """A comparison every 60 s ± 25 %, 10 s between two, and the reading itself: what no other check can
-notice. In farms of up to 200 accounts."""
+notice. In fleets of up to 200 accounts."""
 
 DEAD_PATH_S = 33.0
 """Ping every 10 s, pong within 20 s, then the mark; and slow pings."""
@@ -38,16 +38,16 @@ def _by(name: str, factor: float = 1.0, more: float = 0.0) -> Callable[[Details]
     return lambda details: factor * float(details[name] or 0) + more
 
 
-def _for(chance: Random, most: float = 12.0) -> Details:
-    return {"for_s": round(chance.uniform(0.5, most), 1)}
+def _for(rng: Random, most: float = 12.0) -> Details:
+    return {"for_s": round(rng.uniform(0.5, most), 1)}
 
 
-def _count(chance: Random, most: int = 3) -> Details:
-    return {"count": chance.randint(1, most)}
+def _count(rng: Random, most: int = 3) -> Details:
+    return {"count": rng.randint(1, most)}
 
 
-def _way(chance: Random) -> Details:
-    return {"way": chance.choice(("stream", "stream", "rest"))}
+def _way(rng: Random) -> Details:
+    return {"way": rng.choice(("stream", "stream", "rest"))}
 
 
 def _when_instead(details: Details) -> float:

@@ -67,9 +67,9 @@ class Course:
             self._times.append(at)
             self._values.append(value)
 
-    def next(self, value: str, floor: int) -> int | None:
+    def next(self, value: str, trading_service: int) -> int | None:
         """The first time from the `floor`-th on that it was `value`, as a number; None: never."""
-        numbers = range(floor, len(self._values))
+        numbers = range(trading_service, len(self._values))
         return next((n for n in numbers if Decimal(self._values[n]) == Decimal(value)), None)
 
     def within(self, since: float, until: float) -> list[str]:

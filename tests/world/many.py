@@ -8,7 +8,7 @@ from contextlib import closing
 
 from msgspec import Struct
 
-from tests.world.history import Outcome, live_through
+from tests.world.history import Outcome, play
 from tests.world.report import describe
 from tests.world.schedule import Size, draw
 from tests.world.shrink import shrink
@@ -30,7 +30,7 @@ class Summary(Struct):
 def live_one(task: tuple[int, Size]) -> Outcome:
     """Live through one seed; for worker processes."""
     seed, size = task
-    return live_through(draw(seed, size))
+    return play(draw(seed, size))
 
 
 def outcomes(seeds: Sequence[int], size: Size, jobs: int) -> Iterator[Outcome]:

@@ -20,17 +20,17 @@ KINDS: tuple[Kind, ...] = ("stream", "rest")
 CAPACITY = 1 << 20
 """Bytes that a receiver who does not read lets arrive; then the sender is held back."""
 
-PIECES_MOST = 64
+MAX_PIECES = 64
 """Pieces that a dribbled write is broken into at the most."""
 
 
 class Path:
     """One account's way to the broker, of one kind: what new and open connections suffer."""
 
-    def __init__(self, label: str, kind: Kind, chance: Random) -> None:
+    def __init__(self, label: str, kind: Kind, rng: Random) -> None:
         self.label = label
         self.kind = kind
-        self.chance = chance
+        self.rng = rng
         self.usual_s = 0.0
         """How long it takes, one way; each write is spread by up to as much again."""
         self.slow_s = 0.0
@@ -48,7 +48,7 @@ class Path:
     def due(self, now: float) -> float:
         """When something sent now arrives."""
         delay_s = self.slow_s if now < self.slow_until else self.usual_s
-        return max(now + delay_s * (1 + self.chance.random()), self.stalled_until)
+        return max(now + delay_s * (1 + self.rng.random()), self.stalled_until)
 
 
 class Wire:
@@ -129,7 +129,7 @@ class Wire:
         path = self._connection.path
         if self._loop.time() >= path.dribbling_until or len(data) < 2:
             return [data]
-        borders = sorted({path.chance.randrange(1, len(data)) for _ in range(PIECES_MOST - 1)})
+        borders = sorted({path.rng.randrange(1, len(data)) for _ in range(MAX_PIECES - 1)})
         return [data[a:b] for a, b in zip([0, *borders], [*borders, len(data)], strict=True)]
 
     def _send(self, piece: bytes | None) -> None:
@@ -233,9 +233,9 @@ class Listening(ListenSocket):  # type: ignore[misc]  # it has no type hints
 class Network:
     """All paths of a world. `on_dial` is told of every attempt to connect."""
 
-    def __init__(self, labels: list[str], chance: Random) -> None:
+    def __init__(self, labels: list[str], rng: Random) -> None:
         self.paths: dict[tuple[str, Kind], Path] = {
-            (label, kind): Path(label, kind, Random(chance.random()))
+            (label, kind): Path(label, kind, Random(rng.random()))
             for label in labels
             for kind in KINDS
         }

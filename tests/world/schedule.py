@@ -59,34 +59,34 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 def draw(seed: int, size: Size = "small") -> Schedule:
     """The schedule of a seed."""
-    chance = Random(f"schedule:{size}:{seed}")
-    accounts = chance.choice(ACCOUNTS[size])
-    seconds = float(chance.randint(*SECONDS[size]))
+    rng = Random(f"schedule:{size}:{seed}")
+    accounts = rng.choice(ACCOUNTS[size])
+    seconds = float(rng.randint(*SECONDS[size]))
     labels = [label_of(n) for n in range(accounts)]
-    spared = chance.choice(labels) if accounts > 1 and chance.random() < 0.5 else None
+    spared = rng.choice(labels) if accounts > 1 and rng.random() < 0.5 else None
     kinds = [kind for kind in KINDS.values() if spared is None or not kind.for_all]
     victims = [label for label in labels if label != spared]
-    count = chance.randint(*ACTS[size])
-    acts = [_act(chance, seconds, kinds, victims) for _ in range(count)]
+    count = rng.randint(*ACTS[size])
+    acts = [_act(rng, seconds, kinds, victims) for _ in range(count)]
     return Schedule(
         seed=seed,
         accounts=accounts,
         seconds=seconds,
-        activity=round(accounts * chance.uniform(*RATES[size]), 1),
-        quirks={name: chance.random() < 0.7 for name in ("parent_legs_in_frame", "rest_micros")}
-        | {name: chance.random() < 0.1 for name in ("legacy_frames", "execution_id_on_pending_new")}
-        | {"bracket_cancel_frame": chance.random() < 0.9},
+        activity=round(accounts * rng.uniform(*RATES[size]), 1),
+        quirks={name: rng.random() < 0.7 for name in ("parent_legs_in_frame", "rest_micros")}
+        | {name: rng.random() < 0.1 for name in ("legacy_frames", "execution_id_on_pending_new")}
+        | {"bracket_cancel_frame": rng.random() < 0.9},
         spared=spared,
         acts=tuple(sorted(acts, key=lambda act: act.at)),
     )
 
 
-def _act(chance: Random, seconds: float, kinds: Sequence[Kind], victims: Sequence[str]) -> Act:
-    kind = chance.choices(kinds, [kind.weight for kind in kinds])[0]
+def _act(rng: Random, seconds: float, kinds: Sequence[Kind], victims: Sequence[str]) -> Act:
+    kind = rng.choices(kinds, [kind.weight for kind in kinds])[0]
     # Many faults follow each other closely: half of them come in the first third.
-    at = chance.uniform(0, seconds / 3 if chance.random() < 0.5 else seconds)
-    account = None if kind.for_all else chance.choice(victims)
-    return Act(round(at / EVEN_S) * EVEN_S, kind.word, account, kind.draw(chance))
+    at = rng.uniform(0, seconds / 3 if rng.random() < 0.5 else seconds)
+    account = None if kind.for_all else rng.choice(victims)
+    return Act(round(at / EVEN_S) * EVEN_S, kind.word, account, kind.draw(rng))
 
 
 def encode(schedule: Schedule) -> bytes:

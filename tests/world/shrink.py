@@ -4,19 +4,19 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from tests.world.history import Outcome, live_through
+from tests.world.history import Outcome, play
 from tests.world.schedule import Schedule
 
-TRIES_MOST = 120
+MAX_TRIES = 120
 
 
-def shrink(outcome: Outcome, live: Callable[[Schedule], Outcome] = live_through) -> Outcome:
+def shrink(outcome: Outcome, live: Callable[[Schedule], Outcome] = play) -> Outcome:
     """The shortest failing history found: halves first, then acts one by one."""
     tries = 0
     size = max(1, len(outcome.schedule.acts) // 2)
-    while size and tries < TRIES_MOST:
+    while size and tries < MAX_TRIES:
         at, shorter = 0, False
-        while at < len(outcome.schedule.acts) and tries < TRIES_MOST:
+        while at < len(outcome.schedule.acts) and tries < MAX_TRIES:
             acts = outcome.schedule.acts
             tries += 1
             tried = live(structs.replace(outcome.schedule, acts=acts[:at] + acts[at + size :]))

@@ -5,15 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.world.history import live_through
+from tests.world.history import play
 from tests.world.schedule import decode, draw, encode
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (3, 11, 40, 73)
 PROGRAM = f"""
-from tests.world.history import live_through
+from tests.world.history import play
 from tests.world.schedule import draw
-print(*(live_through(draw(seed)).digest for seed in {SEEDS[::-1]}))
+print(*(play(draw(seed)).digest for seed in {SEEDS[::-1]}))
 """
 
 
@@ -29,12 +29,12 @@ def test_equal_seeds_leave_equal_traces() -> None:
         ).stdout.split()
         for hashes in ("1", "4242")
     ]
-    here = [live_through(draw(seed)).digest for seed in SEEDS]
+    here = [play(draw(seed)).digest for seed in SEEDS]
     assert elsewhere == [here[::-1]] * 2
 
 
 def test_different_seeds_leave_different_traces() -> None:
-    assert len({live_through(draw(seed)).digest for seed in range(4)}) == 4
+    assert len({play(draw(seed)).digest for seed in range(4)}) == 4
 
 
 def test_a_schedule_survives_being_written_down() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.history import live_through
+from tests.world.history import play
 from tests.world.report import describe
 from tests.world.schedule import FOUND, Size, decode, draw
 from tests.world.shrink import shrink
@@ -21,7 +21,7 @@ MORE: tuple[tuple[Size, range], ...] = (
 
 def keep_promises(seed: int, size: Size) -> None:
     """Live through a seed; fails with the whole story."""
-    outcome = live_through(draw(seed, size))
+    outcome = play(draw(seed, size))
     if outcome.broken is not None:
         pytest.fail(describe(outcome, shrink(outcome), size), pytrace=False)
 
@@ -34,7 +34,7 @@ def test_every_promise_is_kept(seed: int) -> None:
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
 def test_what_broke_a_promise_once_breaks_none_now(path: Path) -> None:
-    outcome = live_through(decode(path.read_bytes()))
+    outcome = play(decode(path.read_bytes()))
     assert outcome.broken is None, outcome.details
 
 

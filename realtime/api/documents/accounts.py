@@ -1,4 +1,4 @@
-"""The farm as a table: one row of figures an account."""
+"""The fleet as a table: one row of figures an account."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 from realtime.api.documents.csv_format import Format
-from realtime.api.documents.filters import WHOLE_FARM, FarmLimit, Offset, ShortWord, States
+from realtime.api.documents.filters import WHOLE_FLEET, FleetLimit, Offset, ShortWord, States
 from realtime.api.documents.timestamps import instant
 from realtime.core.decimals import number, plain
 from realtime.core.model import AccountLabel
@@ -51,7 +51,7 @@ class AccountsQuery(Struct, frozen=True, kw_only=True):
         ),
     ] = "configured"
     order: Annotated[Literal["asc", "desc"], Meta(description="Which way `sort` goes.")] = "asc"
-    limit: FarmLimit = WHOLE_FARM
+    limit: FleetLimit = WHOLE_FLEET
     offset: Offset = 0
     format: Format = "json"
 
@@ -107,7 +107,7 @@ def account_row(record: Record) -> AccountRow:
         day_pl=_day_pl(account.equity, account.last_equity) if account else None,
         positions=len(state.positions) if account else None,
         open_orders=state.open_orders if account else None,
-        connected=record.link.is_live,
+        connected=record.link.is_synced,
         stale=record.link.is_stale,
         as_of=instant(record.as_of),
     )

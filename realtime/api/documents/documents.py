@@ -47,7 +47,7 @@ class Documents:
 
     def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
         self.renderings = DocumentCache(max_bytes)
-        self.shelf = FragmentCache()
+        self.fragment_cache = FragmentCache()
         self._account_rows = RowCache(account_row)
         self._account_json = RowCache(lambda record: _json(self._account_rows.of(record)))
         self._version_rows = RowCache(status_row)
@@ -94,7 +94,7 @@ class Documents:
         return self._rendered(("orders", record.profile.label, query), record, render)
 
     def accounts(self, store: Records, query: AccountsQuery) -> RenderedDocument:
-        """The farm as a table."""
+        """The fleet as a table."""
         return self.renderings.get(
             ("accounts", query), store.version, lambda: self._accounts(store, query)
         )
@@ -113,14 +113,14 @@ class Documents:
         requests: RecentPercentiles | None = None,
         updates: RecentPercentiles | None = None,
     ) -> RenderedDocument:
-        """The farm's links as of `now`, epoch seconds."""
+        """The fleet's links as of `now`, epoch seconds."""
         for rows in (self._version_rows, self._status_rows, self._status_json):
             rows.forget_strangers(store)
         found = [r for r in store if not query.state or r.link.state in query.state]
         by_state = count_states(store)
         document = StatusJson(
             total_accounts=len(store),
-            connected_accounts=by_state["live"],
+            connected_accounts=by_state["synced"],
             accounts={
                 record.profile.label: self._status_now(record, now)
                 for record in found[query.offset : query.offset + query.limit]
@@ -140,7 +140,9 @@ class Documents:
     def _rendered(
         self, key: Hashable, record: Record, render: Callable[[Fragments], RenderedDocument]
     ) -> RenderedDocument:
-        return self.renderings.get(key, record.version, lambda: self.shelf.use(record, render))
+        return self.renderings.get(
+            key, record.version, lambda: self.fragment_cache.use(record, render)
+        )
 
     def _accounts(self, store: Records, query: AccountsQuery) -> RenderedDocument:
         for rows in (self._account_rows, self._account_json):

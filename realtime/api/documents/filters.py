@@ -8,8 +8,8 @@ from msgspec import Meta
 from realtime.core.link import LinkState
 from realtime.core.model import position_symbol
 
-WHOLE_FARM = 10_000
-"""Default and bound of the lists of accounts: no farm is larger."""
+WHOLE_FLEET = 10_000
+"""Default and bound of the lists of accounts: no fleet is larger."""
 
 ShortWord = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -25,8 +25,8 @@ States = Annotated[
     tuple[LinkState, ...],
     Meta(max_length=8, description="Only accounts whose link is in one of these states."),
 ]
-FarmLimit = Annotated[int, Meta(ge=1, le=WHOLE_FARM, description="At most so many accounts.")]
-Offset = Annotated[int, Meta(ge=0, le=WHOLE_FARM, description="Leave out the first so many.")]
+FleetLimit = Annotated[int, Meta(ge=1, le=WHOLE_FLEET, description="At most so many accounts.")]
+Offset = Annotated[int, Meta(ge=0, le=WHOLE_FLEET, description="Leave out the first so many.")]
 
 
 def spelled_alike(symbols: Iterable[str]) -> frozenset[str]:

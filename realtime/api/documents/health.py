@@ -1,4 +1,4 @@
-"""Whether the farm as a whole is well, from its records alone."""
+"""Whether the fleet as a whole is well, from its records alone."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -18,7 +18,7 @@ class HealthQuery(Struct, frozen=True, kw_only=True):
 
 
 class FleetCounts(Struct, frozen=True, kw_only=True):
-    """The farm counted. Disabled accounts are in `total` and `disabled` only."""
+    """The fleet counted. Disabled accounts are in `total` and `disabled` only."""
 
     total: int
     disabled: int
@@ -34,7 +34,7 @@ class FleetCounts(Struct, frozen=True, kw_only=True):
 
 
 class HealthDocument(Struct, frozen=True, kw_only=True):
-    """The farm's health as of one moment."""
+    """The fleet's health as of one moment."""
 
     status: Condition
     version: str
@@ -51,21 +51,21 @@ def is_tried(record: Record) -> bool:
     link = record.link
     return (
         record.has_data
-        or link.state in ("live", "waiting", "refused")
+        or link.state in ("synced", "waiting", "refused")
         or link.reconnect_attempts > 0
         or link.last_error_at is not None
     )
 
 
 def count_fleet(records: Iterable[Record]) -> FleetCounts:
-    """Count the farm."""
+    """Count the fleet."""
     total = disabled = connected = stale = untried = 0
     for record in records:
         total += 1
         if record.link.state == "disabled":
             disabled += 1
             continue
-        connected += record.link.is_live
+        connected += record.link.is_synced
         stale += record.link.is_stale
         untried += not is_tried(record)
     return FleetCounts(
@@ -74,7 +74,7 @@ def count_fleet(records: Iterable[Record]) -> FleetCounts:
 
 
 def condition(census: FleetCounts, *, is_ready: bool) -> Condition:
-    """In a word. An account that is added to a running farm does not make it start anew."""
+    """In a word. An account that is added to a running fleet does not make it start anew."""
     if census.untried and not is_ready:
         return "starting"
     return "ok" if census.connected == census.enabled and not census.stale else "degraded"

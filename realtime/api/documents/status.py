@@ -1,4 +1,4 @@
-"""How the links stand: one row an account, and the counts of the whole farm."""
+"""How the links stand: one row an account, and the counts of the whole fleet."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import get_args
 
 from msgspec import Raw, Struct, structs
 
-from realtime.api.documents.filters import WHOLE_FARM, FarmLimit, Offset, States
+from realtime.api.documents.filters import WHOLE_FLEET, FleetLimit, Offset, States
 from realtime.api.documents.timestamps import instant, second
 from realtime.core.link import LinkState
 from realtime.core.model import AccountLabel
@@ -17,10 +17,10 @@ STATES: tuple[LinkState, ...] = get_args(LinkState)
 
 
 class StatusQuery(Struct, frozen=True, kw_only=True):
-    """What a reader may ask of the status. The counts are of the whole farm in any case."""
+    """What a reader may ask of the status. The counts are of the whole fleet in any case."""
 
     state: States = ()
-    limit: FarmLimit = WHOLE_FARM
+    limit: FleetLimit = WHOLE_FLEET
     offset: Offset = 0
 
 
@@ -56,7 +56,7 @@ class StatusRow(LinkRow, frozen=True, kw_only=True):
 
 
 class StatusDocument(Struct, frozen=True, kw_only=True):
-    """The whole farm's links."""
+    """The whole fleet's links."""
 
     total_accounts: int
     connected_accounts: int
@@ -86,7 +86,7 @@ def link_row(record: Record) -> LinkRow:
     """The row of one version: an account's numbers are unknown while nothing has been read."""
     link, state, known = record.link, record.state, record.has_data
     return LinkRow(
-        connected=link.is_live,
+        connected=link.is_synced,
         reconnect_attempts=link.reconnect_attempts,
         last_error=None if link.last_error_at is None else second(link.last_error_at),
         has_data=known,

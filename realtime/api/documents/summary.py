@@ -1,4 +1,4 @@
-"""The farm in a handful of figures, flat: for small consumers that show a number or two."""
+"""The fleet in a handful of figures, flat: for small consumers that show a number or two."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ class SummaryDocument(Struct, frozen=True, kw_only=True):
     status: Condition
     accounts: int
     """Enabled ones."""
-    live: int
+    synced: int
     stale: int
     unread: int
     """Enabled accounts of which nothing is known."""
@@ -34,7 +34,7 @@ def summary(
     as_of: str,
     status: Condition,
     accounts: int,
-    live: int,
+    synced: int,
     stale: int,
 ) -> SummaryDocument:
     """The document of all rows; the counts are those of the health."""
@@ -43,7 +43,7 @@ def summary(
         as_of=as_of,
         status=status,
         accounts=accounts,
-        live=live,
+        synced=synced,
         stale=stale,
         unread=accounts - len(read),
         equity=_sum(row.equity for row in read),

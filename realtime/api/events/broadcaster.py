@@ -33,7 +33,7 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-READERS_MOST = 1000
+MAX_READERS = 1000
 """Connections that are pushed to; one more is told to come back."""
 
 RETRY_MS = 2000
@@ -48,10 +48,10 @@ REST_S = 0.002
 SLICE_S = 0.002
 """The longest the loop is kept at a stretch."""
 
-RESYNCS_MOST = 3
+MAX_RESYNCS = 3
 """Snapshots in a row that a reader may fail to keep up with before it is cut."""
 
-LONGEST_S = 86_400.0
+MAX_S = 86_400.0
 """A token that is good for longer has its reader connect again after a day."""
 
 LATER_S = 30
@@ -85,7 +85,7 @@ class Broadcaster:
         clock: Callable[[], float],
         *,
         ring: EventBuffer | None = None,
-        readers_most: int = READERS_MOST,
+        max_readers: int = MAX_READERS,
         read_within_s: float = READ_WITHIN_S,
         heartbeat_s: float = HEARTBEAT_S,
         chunk_bytes: int = CHUNK_BYTES,
@@ -94,10 +94,10 @@ class Broadcaster:
         self._clock = clock
         self._log = EventBuffer() if ring is None else ring
         self._frames = SseEncoder(store, self._log)
-        self._readers_most = readers_most
+        self._max_readers = max_readers
         self._read_within_s = read_within_s
         self._heartbeat_s = heartbeat_s
-        self._usher = Replayer(store, self._log, self._frames, clock, chunk_bytes=chunk_bytes)
+        self._replayer = Replayer(store, self._log, self._frames, clock, chunk_bytes=chunk_bytes)
         self._readers: set[Subscriber] = set()
         self._live: dict[EventFilter, set[Subscriber]] = {}
         self._joining: list[Subscriber] = []
@@ -134,10 +134,10 @@ class Broadcaster:
 
     async def serve(self, request: web.Request, subscription: Subscription) -> web.StreamResponse:
         """Push to a reader until it leaves. Raises the problem `too_many_readers`."""
-        if len(self._readers) >= self._readers_most and self._is_full():
+        if len(self._readers) >= self._max_readers and self._is_full():
             raise Problem(
                 "too_many_readers",
-                f"{self._readers_most} readers are listening",
+                f"{self._max_readers} readers are listening",
                 headers={"Retry-After": str(LATER_S)},
             )
         response = web.StreamResponse(headers=HEADERS)
@@ -171,7 +171,7 @@ class Broadcaster:
         gone = [reader for reader in self._readers if not reader.is_connected]
         for reader in gone:
             self._leave(reader)
-        return len(self._readers) - len(gone) >= self._readers_most
+        return len(self._readers) - len(gone) >= self._max_readers
 
     def _end_in_time(
         self, reader: Subscriber, subscription: Subscription
@@ -181,10 +181,10 @@ class Broadcaster:
         if subscription.until is None:
             return None
         left_s = max(0.0, subscription.until - self._clock())
-        return asyncio.get_running_loop().call_later(min(left_s, LONGEST_S), self._end, reader)
+        return asyncio.get_running_loop().call_later(min(left_s, MAX_S), self._end, reader)
 
     def _end(self, reader: Subscriber) -> None:
-        if reader.is_behind and not reader.is_live:
+        if reader.is_behind and not reader.is_synced:
             reader.cut()  # it does not keep up: the end would not reach it
         reader.close()
 
@@ -209,7 +209,7 @@ class Broadcaster:
             for reader in self._all_live():
                 self._leave(reader)
         elif self._live and begin < head:
-            batch = self._usher.batch(self._log.after(begin))
+            batch = self._replayer.batch(self._log.after(begin))
             for choice, readers in list(self._live.items()):
                 if batch.concerns(choice):
                     chunks = await self._put_together(batch, choice)
@@ -244,7 +244,7 @@ class Broadcaster:
         for reader in readers if chunks else ():
             await self._breathe()
             # One that joined meanwhile was told all of this while it caught up.
-            if reader.is_live and reader.position <= begin:
+            if reader.is_synced and reader.position <= begin:
                 reader.position = begin
                 self._write(reader, chunks, end)
 
@@ -280,11 +280,11 @@ class Broadcaster:
             return
         missed = self._log.after(reader.position, self._position - reader.position)
         self._enter(reader)
-        chunks = list(self._usher.batch(missed).chunks(reader.choice))
+        chunks = list(self._replayer.batch(missed).chunks(reader.choice))
         self._write(reader, chunks, self._position)
 
     def _enter(self, reader: Subscriber) -> None:
-        reader.is_live = True
+        reader.is_synced = True
         self._live.setdefault(reader.choice, set()).add(reader)
 
     def _leave(self, reader: Subscriber) -> None:
@@ -292,7 +292,7 @@ class Broadcaster:
         reader.fall_behind()
 
     def _forget(self, reader: Subscriber) -> None:
-        reader.is_live = False
+        reader.is_synced = False
         readers = self._live.get(reader.choice)
         if readers is not None:
             readers.discard(reader)
@@ -304,14 +304,14 @@ class Broadcaster:
 
     async def _attend(self, reader: Subscriber, last_event_id: str | None) -> None:
         """Lead a reader to where it is live, again and again. Raises `Left` or `Deaf`."""
-        reason = self._usher.place(reader, last_event_id)
+        reason = self._replayer.place(reader, last_event_id)
         is_resumed, failed = reason is None, 0
         while True:
             if reason is not None:
-                await self._usher.snapshot(reader, reason)
-            if await self._usher.catch_up(reader):
+                await self._replayer.snapshot(reader, reason)
+            if await self._replayer.catch_up(reader):
                 if is_resumed:
-                    self._usher.tell_ready(reader, is_resumed=True)
+                    self._replayer.tell_ready(reader, is_resumed=True)
                 is_resumed, failed = False, 0
                 self._join(reader)
                 await reader.lived()
@@ -320,5 +320,5 @@ class Broadcaster:
             if not self._log.holds(reader.position):
                 reason, failed = "slow", failed + 1
                 self._store.count("readers.resynced")
-                if failed > RESYNCS_MOST:
+                if failed > MAX_RESYNCS:
                     raise SubscriberStalled

@@ -14,10 +14,10 @@ from realtime.api.events.event_types import CorrectedEvent, Kind, Told, kinds_of
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.store import Change
 
-ENTRIES_MOST = 65_536
+MAX_ENTRIES = 65_536
 """At 2000 trade updates a second with three marks each, eight seconds."""
 
-BYTES_MOST = 24 * 1024 * 1024
+MAX_BYTES = 24 * 1024 * 1024
 """Of the frames and orders that are held."""
 
 ORDER_BYTES = 1000
@@ -45,11 +45,11 @@ class BufferedEvent(Struct, eq=False, gc=False):
 class EventBuffer:
     """The ring. `head` is the number of its newest entry; numbers rise by one."""
 
-    def __init__(self, *, entries_most: int = ENTRIES_MOST, bytes_most: int = BYTES_MOST) -> None:
+    def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self.head = 0
         self._entries: deque[BufferedEvent] = deque()
-        self._entries_most = entries_most
-        self._bytes_most = bytes_most
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._newest: dict[AccountLabel, int] = {}
         self._wakers: list[Callable[[], None]] = []
@@ -78,7 +78,7 @@ class EventBuffer:
         """The number of an account's newest entry."""
         return self._newest.get(label, 0)
 
-    def after(self, seq: int, most: int = ENTRIES_MOST) -> list[BufferedEvent]:
+    def after(self, seq: int, most: int = MAX_ENTRIES) -> list[BufferedEvent]:
         """The entries after a number, `most` of them; all of them must be here."""
         assert self.holds(seq), "ask `holds` first"
         begin = seq - self.head + len(self._entries)
@@ -98,7 +98,7 @@ class EventBuffer:
             self._bytes += entry.size
         self._entries.append(entry)
         self._newest[label] = self.head
-        while len(self._entries) > self._entries_most or self._bytes > self._bytes_most:
+        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
             self._bytes -= self._entries.popleft().size
 
 

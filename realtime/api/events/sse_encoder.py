@@ -35,7 +35,7 @@ STANDS: Mapping[Kind, tuple[str, Callable[[Record], Struct]]] = {
 BODIES_BYTES = 32 * 1024 * 1024
 """Memory for states as frames: 1000 accounts of 30 KB."""
 
-EXECUTIONS_MOST = 500
+MAX_EXECUTIONS = 500
 """Executions that a gap lists; how many they are is told in any case."""
 
 
@@ -154,5 +154,5 @@ def _gap(label: AccountLabel, found: GapFoundEvent) -> GapEvent:
         until=None if found.until is None else instant(found.until),
         repaired=found.repaired,
         recovered=len(found.recovered),
-        executions=list(found.recovered[:EXECUTIONS_MOST]),
+        executions=list(found.recovered[:MAX_EXECUTIONS]),
     )

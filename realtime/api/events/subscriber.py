@@ -12,7 +12,7 @@ from aiohttp import web
 
 from realtime.api.events.batch import Chunk, EventFilter
 
-BUFFER_MOST = 256 * 1024
+MAX_BUFFER = 256 * 1024
 """Bytes that wait for a reader before it counts as behind. A thousand such readers: 256 MB."""
 
 KERNEL_BYTES = 128 * 1024
@@ -39,7 +39,7 @@ class Subscriber:
     ) -> None:
         self.choice = choice
         self.position = 0
-        self.is_live = False
+        self.is_synced = False
         self.is_closing = False
         self.holder: str | None = None
         """Whose token it is."""
@@ -75,11 +75,11 @@ class Subscriber:
     def has_room(self) -> bool:
         """Whether more may be written without waiting."""
         assert self._transport is not None, "only a connected reader is asked"
-        return self._transport.get_write_buffer_size() < BUFFER_MOST
+        return self._transport.get_write_buffer_size() < MAX_BUFFER
 
     def fall_behind(self) -> None:
         """No longer live: its task takes over."""
-        self.is_live = False
+        self.is_synced = False
         self._woken.set()
 
     def close(self) -> None:

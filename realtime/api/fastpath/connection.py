@@ -35,21 +35,21 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count a connection; one too many of its address is cut before it says anything."""
         super().connection_made(transport)
-        crowd = getattr(self._manager, "crowd", None)
+        connection_limiter = getattr(self._manager, "crowd", None)
         peer = transport.get_extra_info("peername")
-        if crowd is None or not isinstance(peer, tuple):
+        if connection_limiter is None or not isinstance(peer, tuple):
             return
-        if crowd.addresses.enter(peer[0]):
+        if connection_limiter.addresses.enter(peer[0]):
             self._address = peer[0]
         else:
             self.cut()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count it out."""
-        crowd = getattr(self._manager, "crowd", None)
+        connection_limiter = getattr(self._manager, "crowd", None)
         super().connection_lost(exc)
-        if crowd is not None and self._address is not None:
-            crowd.addresses.leave(self._address)
+        if connection_limiter is not None and self._address is not None:
+            connection_limiter.addresses.leave(self._address)
             self._address = None
 
     def data_received(self, data: bytes) -> None:

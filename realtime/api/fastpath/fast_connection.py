@@ -25,7 +25,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from realtime.api.fastpath.connection import Connection
-from realtime.api.fastpath.response_cache import HEAD_MOST, MEANING, ResponseCache
+from realtime.api.fastpath.response_cache import MAX_HEAD, MEANING, ResponseCache
 
 LEANS_ON: dict[type, tuple[str, ...]] = {
     web.RequestHandler: (
@@ -79,7 +79,7 @@ class FastConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Answer a head that has a plan; give aiohttp everything else."""
-        if len(data) > HEAD_MOST or not self._is_between_requests():
+        if len(data) > MAX_HEAD or not self._is_between_requests():
             self._feed(data)
             return
         began = self._requests.timer()

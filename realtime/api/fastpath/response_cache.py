@@ -19,10 +19,10 @@ from msgspec import Struct
 
 from realtime.api.responses import ApiResponse, written
 
-PLANS_MOST = 4096
+MAX_PLANS = 4096
 """Heads remembered. A thousand accounts with four kinds of readers; the oldest leaves first."""
 
-HEAD_MOST = 4096
+MAX_HEAD = 4096
 """Longer heads are left to the library: what is remembered stays under 20 MB."""
 
 KEPT_BYTES = 32 * 1024 * 1024
@@ -71,7 +71,7 @@ class ResponseCache:
         self,
         clock: Callable[[], float],
         *,
-        most: int = PLANS_MOST,
+        most: int = MAX_PLANS,
         allows: Callable[[str], bool] = lambda holder: True,
     ) -> None:
         self.hits = 0
@@ -110,7 +110,7 @@ class ResponseCache:
     def learn(self, head: bytes, meaning: ParsedRequest, theirs: bytes, date: str) -> bool:
         """Remember a head that the library answered with the head `theirs`; whether it could be."""
         ours = written(meaning.given, date)[: -len(b"\r\n")]
-        if len(head) > HEAD_MOST or not theirs.startswith(ours):
+        if len(head) > MAX_HEAD or not theirs.startswith(ours):
             return False
         self._plans.pop(head, None)
         while len(self._plans) >= self._most:

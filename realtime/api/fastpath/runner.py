@@ -31,7 +31,7 @@ class Connections(web.Server):
     """Makes connections: with a shortcut if there are plans."""
 
     plans: ResponseCache | None = None
-    crowd: ConnectionLimiter | None = None
+    connection_limiter: ConnectionLimiter | None = None
     requests: RequestStats | None = None
 
     def __call__(self) -> web.RequestHandler:
@@ -57,9 +57,11 @@ class Runner(web.AppRunner):
             log.error("server.shortcut_disabled", missing=unmet)
         else:
             server.plans = self.app.get(PLANS)
-        if (crowd := self.app.get(CROWD)) is not None:
-            server.crowd = crowd
-            crowd.everybody = lambda: [c for c in server.connections if isinstance(c, Connection)]
+        if (connection_limiter := self.app.get(CROWD)) is not None:
+            server.connection_limiter = connection_limiter
+            connection_limiter.everybody = lambda: [
+                c for c in server.connections if isinstance(c, Connection)
+            ]
         return server
 
     def _begun(self, make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:

@@ -9,10 +9,10 @@ from realtime.api.responses import JSON, ApiResponse, is_match
 
 
 def answer_accounts(desk: ApiContext, call: RequestContext, query: AccountsQuery) -> ApiResponse:
-    """The farm as a table. A label that no account has is a mistake, not an empty answer."""
+    """The fleet as a table. A label that no account has is a mistake, not an empty answer."""
     for label in query.account_id:
         desk.record(label)
-    headers = desk.farm_freshness()
+    headers = desk.fleet_freshness()
     if is_match(call.if_none_match, headers["ETag"]):
         return ApiResponse(status=304, headers=headers)
     rendered = desk.lists.accounts(desk.store, query)
@@ -30,7 +30,9 @@ def answer_status(desk: ApiContext, _: RequestContext, query: StatusQuery) -> Ap
     now = desk.clock()
     # What others ask and trade is not told to whoever may know of some accounts only.
     requests, updates = (
-        (desk.pulse.requests, desk.pulse.updates) if desk.only is None else (None, None)
+        (desk.loop_monitor.requests, desk.loop_monitor.updates)
+        if desk.only is None
+        else (None, None)
     )
     rendered = desk.lists.status(desk.store, query, now=now, requests=requests, updates=updates)
     return ApiResponse(

@@ -81,7 +81,7 @@ async def close_position(asked: OrderRequestContext[PartQuery]) -> ApiResponse:
     placed = await asked.trading.gateway.close_position(
         label,
         asked.parts["symbol"],
-        asked.who,
+        asked.principal,
         qty=_number("qty", asked.query.qty),
         percentage=_number("percentage", asked.query.percentage),
         key=asked.key,
@@ -100,8 +100,8 @@ async def close_everything(asked: OrderRequestContext[CloseEverythingQuery]) -> 
     """Close all of every account that they may trade."""
     if not asked.query.confirm:
         raise OrderProblem("confirm_required", "nothing was done")
-    seen = [label for label in asked.trading.labels if asked.who.may_use(label)]
-    refused = {label: asked.trading.gateway.why_not(label, asked.who) for label in seen}
+    seen = [label for label in asked.trading.labels if asked.principal.may_use(label)]
+    refused = {label: asked.trading.gateway.why_not(label, asked.principal) for label in seen}
     left_out = {label: no for label, no in refused.items() if no is not None}
     if seen and len(left_out) == len(seen):
         raise left_out[seen[0]]
@@ -110,7 +110,7 @@ async def close_everything(asked: OrderRequestContext[CloseEverythingQuery]) -> 
     return await _close(asked, labels, asked.query.wait_s, told)
 
 
-async def closings(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
+async def liquidations(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
     """How far closing is, account by account, symbol by symbol."""
     return json_answer(_document(asked, chosen(asked, asked.query.account_id)))
 
@@ -118,33 +118,37 @@ async def closings(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
 async def release(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
     """End closings that are not done: the accounts keep what they have."""
     labels = chosen(asked, asked.query.account_id)
-    asked.trading.closings.release(labels, asked.who)
+    asked.trading.liquidations.release(labels, asked.principal)
     return json_answer(_document(asked, labels))
 
 
 async def halt(asked: OrderRequestContext[HaltQuery]) -> ApiResponse:
     """Stop new orders: of one account, or of everybody."""
     body = _halt_body(asked)
-    asked.trading.halts.halt(body.account_id, reason=body.reason, who=asked.who.name)
-    return _halts(asked)
+    asked.trading.kill_switch.halt(
+        body.account_id, reason=body.reason, principal=asked.principal.name
+    )
+    return _kill_switch(asked)
 
 
 async def resume(asked: OrderRequestContext[HaltQuery]) -> ApiResponse:
     """Allow new orders again: of one account, or of everybody."""
     body = _halt_body(asked)
-    asked.trading.halts.resume(body.account_id, who=asked.who.name)
-    return _halts(asked)
+    asked.trading.kill_switch.resume(body.account_id, principal=asked.principal.name)
+    return _kill_switch(asked)
 
 
 async def halted(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
     """What is halted."""
-    return _halts(asked)
+    return _kill_switch(asked)
 
 
-def _halts(asked: OrderRequestContext[HaltQuery] | OrderRequestContext[NoQuery]) -> ApiResponse:
+def _kill_switch(
+    asked: OrderRequestContext[HaltQuery] | OrderRequestContext[NoQuery],
+) -> ApiResponse:
     """What is halted of what they may know of."""
-    scopes = asked.trading.halts.state.scopes
-    own = tuple(h for h in scopes if h.account_id is None or asked.who.may_use(h.account_id))
+    scopes = asked.trading.kill_switch.state.scopes
+    own = tuple(h for h in scopes if h.account_id is None or asked.principal.may_use(h.account_id))
     return json_answer(HaltState(halted=bool(own), scopes=own))
 
 
@@ -154,8 +158,8 @@ async def _close(
     wait_s: int,
     left_out: Mapping[str, str] = {},
 ) -> ApiResponse:
-    asked.trading.closings.begin(labels, asked.who)
-    await asked.trading.closings.wait(labels, wait_s)
+    asked.trading.liquidations.begin(labels, asked.principal)
+    await asked.trading.liquidations.wait(labels, wait_s)
     document = structs.replace(_document(asked, labels), left_out=dict(left_out))
     # 202: it goes on. A part that was refused is no end, it is tried again.
     return json_answer(document, 200 if document.done else 202)
@@ -167,7 +171,7 @@ def _document(
     | OrderRequestContext[AccountsQuery],
     labels: list[str],
 ) -> LiquidationDocument:
-    known = asked.trading.closings.accounts
+    known = asked.trading.liquidations.accounts
     accounts = [known[label] for label in labels if label in known]
     return LiquidationDocument(done=all(a.state == "flat" for a in accounts), accounts=accounts)
 
@@ -177,7 +181,7 @@ def _halt_body(asked: OrderRequestContext[HaltQuery]) -> HaltBody:
     body = read_body(asked.body, HaltBody) if asked.body.strip() else said
     if body.account_id is not None:
         asked.desk.record(body.account_id)
-    elif asked.who.accounts is not None:
+    elif asked.principal.accounts is not None:
         raise malformed("you see some accounts only: name one of them", field="account_id")
     return body
 

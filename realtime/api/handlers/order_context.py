@@ -30,7 +30,7 @@ class OrderRequestContext(Struct, Generic[Query], frozen=True, kw_only=True):
 
     desk: ApiContext
     trading: TradingInterface
-    who: Principal
+    principal: Principal
     parts: Mapping[str, str]
     """Path parameters."""
     query: Query

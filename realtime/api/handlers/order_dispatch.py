@@ -46,7 +46,7 @@ def _endpoint(
         asked = OrderRequestContext(
             desk=desks.of(reader),
             trading=trading,
-            who=who_asks(request),
+            principal=who_asks(request),
             parts=request.match_info,
             query=parameters.read(request.rel_url.raw_query_string),
             body=await request.read() if route.body is not None else b"",

@@ -36,7 +36,7 @@ from realtime.orders.validation import asset_kind
 
 Number = Annotated[str, Meta(min_length=1, max_length=40)]
 
-BATCH_MOST = 2000
+MAX_BATCH = 2000
 """Orders of one batch."""
 
 
@@ -125,10 +125,10 @@ async def sell(asked: OrderRequestContext[QuickOrder]) -> ApiResponse:
 async def place_batch(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
     """Many orders at once; one's failure is its own."""
     raws = _batch(asked.body)
-    if not 0 < len(raws) <= BATCH_MOST:
-        raise malformed(f"orders: 1–{BATCH_MOST} orders are expected, got {len(raws)}")
+    if not 0 < len(raws) <= MAX_BATCH:
+        raise malformed(f"orders: 1–{MAX_BATCH} orders are expected, got {len(raws)}")
     wishes = [_read(raw) for raw in raws]
-    outcomes = await asked.trading.gateway.place_all(wishes, asked.who, key=asked.key)
+    outcomes = await asked.trading.gateway.place_all(wishes, asked.principal, key=asked.key)
     items = [_item(asked, wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)]
     return json_answer(items, 200 if all(item.status == 200 for item in items) else 207)
 
@@ -137,14 +137,16 @@ async def replace(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
     """Replace an order; the answer is its successor."""
     changes = read_body(asked.body, OrderChanges)
     label, order_id = _find(asked)
-    placed = await asked.trading.gateway.replace(label, order_id, changes, asked.who, key=asked.key)
+    placed = await asked.trading.gateway.replace(
+        label, order_id, changes, asked.principal, key=asked.key
+    )
     return placed_answer(asked, placed)
 
 
 async def cancel(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
     """Cancel an order."""
     label, order_id = _find(asked)
-    await asked.trading.gateway.cancel(label, order_id, asked.who)
+    await asked.trading.gateway.cancel(label, order_id, asked.principal)
     headers = {"Cache-Control": "no-store", "X-Realtime-Account": label}
     return ApiResponse(status=204, headers=headers)
 
@@ -152,7 +154,7 @@ async def cancel(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
 async def cancel_all(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
     """Cancel every open order of some accounts, or of all."""
     labels = chosen(asked, asked.query.account_id)
-    items = await asked.trading.gateway.cancel_all(labels, asked.who)
+    items = await asked.trading.gateway.cancel_all(labels, asked.principal)
     told = [
         {"account_id": i.account_id, "id": i.order_id, "status": i.status, "body": i.body}
         for i in items
@@ -162,7 +164,7 @@ async def cancel_all(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
 
 def chosen(asked: OrderRequestContext[AccountsQuery], labels: tuple[str, ...] | None) -> list[str]:
     """The accounts that are named, or all that they may use."""
-    seen = [label for label in asked.trading.labels if asked.who.may_use(label)]
+    seen = [label for label in asked.trading.labels if asked.principal.may_use(label)]
     for label in labels or ():
         if label not in seen:
             raise asked.desk.unknown_account(label)
@@ -170,7 +172,7 @@ def chosen(asked: OrderRequestContext[AccountsQuery], labels: tuple[str, ...] | 
 
 
 async def _place(asked: OrderRequestContext[NoQuery], wish: Placement) -> ApiResponse:
-    placed = await asked.trading.gateway.place(wish, asked.who, key=asked.key)
+    placed = await asked.trading.gateway.place(wish, asked.principal, key=asked.key)
     return placed_answer(asked, placed)
 
 
@@ -192,7 +194,7 @@ async def _quick(asked: OrderRequestContext[QuickOrder], side: str) -> ApiRespon
     given.setdefault("time_in_force", "gtc" if "/" in symbol else "day")
     kind = "limit" if "limit_price" in given else "market"
     wish = read_value({**given, "symbol": symbol, "side": side, "type": kind}, Placement)
-    placed = await asked.trading.gateway.place(wish, asked.who, key=asked.key)
+    placed = await asked.trading.gateway.place(wish, asked.principal, key=asked.key)
     return placed_answer(asked, placed)
 
 

@@ -35,7 +35,7 @@ ORDER_KINDS: Mapping[str, ProblemType] = {
     "unknown_order": ProblemType(
         404, "No account has this order", "give account_id, or its client_order_id"
     ),
-    "account_not_live": ProblemType(
+    "account_not_synced": ProblemType(
         409, "What the account holds is not known for sure", "wait, or say force"
     ),
     "position_unsettled": ProblemType(

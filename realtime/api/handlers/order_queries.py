@@ -141,7 +141,9 @@ async def find_by_client_order_id(asked: OrderRequestContext[ClientOrderQuery]) 
             if order.client_order_id == query.client_order_id:
                 return _order(asked, record.profile.label, order)
     if query.account_id is not None:
-        found = await asked.trading.gateway.find(query.account_id, query.client_order_id, asked.who)
+        found = await asked.trading.gateway.find(
+            query.account_id, query.client_order_id, asked.principal
+        )
         if found is not None:
             return _order(asked, query.account_id, found)
     raise unknown_order(query.client_order_id)
@@ -205,14 +207,14 @@ def _routed(asked: OrderRequestContext[RoutingQuery]) -> str:
         Candidate(
             label=record.profile.label,
             tier=record.profile.tier,
-            is_live=record.link.is_live,
+            is_synced=record.link.is_synced,
             open_orders=record.state.open_orders,
             in_flight=busy[record.profile.label].in_flight if record.profile.label in busy else 0,
         )
         for record in asked.desk.store
         if record.has_data
     ]
-    return choose(asked.query, candidates, asked.who, turn=0, draw=0.5).account_id
+    return choose(asked.query, candidates, asked.principal, turn=0, draw=0.5).account_id
 
 
 def _named(answer: ApiResponse, label: str) -> ApiResponse:

@@ -22,7 +22,7 @@ class Probe(Struct, frozen=True):
 
 
 def answer_health(desk: ApiContext, _: RequestContext, query: HealthQuery) -> ApiResponse:
-    """The farm's health. With `strict`, anything but `ok` is 503 and carries the document."""
+    """The fleet's health. With `strict`, anything but `ok` is 503 and carries the document."""
     census, is_ready = desk.census()
     document = health(
         census,

@@ -1,4 +1,4 @@
-"""The route of the farm's figures."""
+"""The route of the fleet's figures."""
 
 from realtime.api.context import ApiContext, RequestContext
 from realtime.api.documents.document_cache import ENCODER
@@ -10,8 +10,8 @@ from realtime.api.responses import JSON, ApiResponse, is_match
 
 
 def answer_summary(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
-    """The farm in a handful of figures."""
-    headers = desk.farm_freshness()
+    """The fleet in a handful of figures."""
+    headers = desk.fleet_freshness()
     if is_match(call.if_none_match, headers["ETag"]):
         return ApiResponse(status=304, headers=headers)
     census, is_ready = desk.census()
@@ -20,7 +20,7 @@ def answer_summary(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiRes
         as_of=instant(max((record.as_of for record in desk.store), default=desk.started_at)),
         status=condition(census, is_ready=is_ready),
         accounts=census.enabled,
-        live=census.connected,
+        synced=census.connected,
         stale=census.stale,
     )
     return ApiResponse(body=ENCODER.encode(document), headers={**headers, "Content-Type": JSON})

@@ -7,7 +7,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from realtime.api.metrics.families import account_families, farm_families
+from realtime.api.metrics.families import account_families, fleet_families
 from realtime.api.metrics.sources import Sources
 from realtime.store.store import Record
 
@@ -29,7 +29,7 @@ class Metrics:
 
     def _families(self, records: Iterable[Record]) -> Iterator[Metric]:
         sources = self._sources
-        yield from farm_families(sources)
+        yield from fleet_families(sources)
         yield from self._process.collect()
         if self._each_account:
             left = sources.composed.rest_left()

@@ -1,6 +1,6 @@
 """The daemon's figures as families of metrics: names, words and units stand here and nowhere else.
 
-Totals of the farm: a family of a thousand accounts would hold the event loop up for 40 ms at every
+Totals of the fleet: a family of a thousand accounts would hold the event loop up for 40 ms at every
 scrape. Who wants lines for each account says so (`server.account_metrics`).
 
 docs/operations.md lists every family; a test compares.
@@ -47,7 +47,7 @@ NOTED: Mapping[str, tuple[str, str, str, tuple[str, ...]]] = {
 there (a counter that appears with its first event has no rate)."""
 
 
-def farm_families(sources: Sources) -> Iterator[Metric]:
+def fleet_families(sources: Sources) -> Iterator[Metric]:
     """Everything about the daemon as a whole."""
     yield InfoMetricFamily("realtime_build", "What runs", {"version": sources.version})
     yield from _accounts(sources)
@@ -62,7 +62,7 @@ def farm_families(sources: Sources) -> Iterator[Metric]:
     yield _histogram(
         "realtime_event_loop_lag_seconds",
         "How late the event loop woke up",
-        [({}, sources.pulse.lag)],
+        [({}, sources.loop_monitor.lag)],
     )
     yield from _rest(sources)
     yield from _orders(sources)
@@ -89,7 +89,7 @@ def _accounts(sources: Sources) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "realtime_confirmation_age_seconds",
         "Since positions and money were last read, of the live account where that is longest ago",
-        max((_confirmed_age(r, now) for r in sources.store if r.link.is_live), default=0.0),
+        max((_confirmed_age(r, now) for r in sources.store if r.link.is_synced), default=0.0),
     )
 
 
@@ -107,7 +107,7 @@ def _noted(counts: Mapping[str, int]) -> Iterator[Metric]:
 
 
 def _requests(sources: Sources) -> Iterator[Metric]:
-    requests, crowd = sources.requests, sources.crowd
+    requests, connection_limiter = sources.requests, sources.connection_limiter
     yield _histogram(
         "realtime_http_request_duration_seconds",
         "Answers to readers, by whether their request was remembered or went through the routes",
@@ -121,9 +121,11 @@ def _requests(sources: Sources) -> Iterator[Metric]:
         "realtime_http_errors", "Answers from status 400 on", "status", {"500": 0, **errors}
     )
     yield GaugeMetricFamily(
-        "realtime_http_connections", "Open connections of readers", len(list(crowd.everybody()))
+        "realtime_http_connections",
+        "Open connections of readers",
+        len(list(connection_limiter.everybody())),
     )
-    refused = {"slow": crowd.cut, "address": crowd.addresses.refused}
+    refused = {"slow": connection_limiter.cut, "address": connection_limiter.addresses.refused}
     yield _counter(
         "realtime_http_connections_cut",
         "Connections ended: too slow, or too many of one address",
@@ -199,7 +201,7 @@ def account_families(
     live, stale, attempts, positions, orders, age, budget = (
         GaugeMetricFamily(f"realtime_account_{name}", words, labels=["account_id"])
         for name, words in (
-            ("live", "1 while the account is live"),
+            ("synced", "1 while the account is live"),
             ("stale", "1 while the account may be behind the broker"),
             ("reconnect_attempts", "Attempts since the account was last live"),
             ("positions", "Positions"),
@@ -210,7 +212,7 @@ def account_families(
     )
     for record in records:
         label = [record.profile.label]
-        live.add_metric(label, int(record.link.is_live))
+        live.add_metric(label, int(record.link.is_synced))
         stale.add_metric(label, int(record.link.is_stale))
         attempts.add_metric(label, record.link.reconnect_attempts)
         if record.has_data:

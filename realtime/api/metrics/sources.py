@@ -35,8 +35,8 @@ class Sources(Struct, frozen=True, kw_only=True):
 
     store: Store
     requests: RequestStats
-    pulse: LoopMonitor
-    crowd: ConnectionLimiter
+    loop_monitor: LoopMonitor
+    connection_limiter: ConnectionLimiter
     broadcast: Broadcaster
     composed: Composed
     clock: Callable[[], float]

@@ -114,7 +114,7 @@ def _permission(access: Access) -> Permission | None:
             return permission
 
 
-DOORKEEPER = web.AppKey("doorkeeper", Authenticator)
+AUTHENTICATOR = web.AppKey("doorkeeper", Authenticator)
 """Where an application keeps who lets requests in."""
 
 

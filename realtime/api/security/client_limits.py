@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-METERED_MOST = 8192
+MAX_METERED = 8192
 """Tokens whose pace is remembered; the one that was quiet longest is forgotten first."""
 
 HEAD_WITHIN_S = 10.0
@@ -47,7 +47,7 @@ class TokenRateLimiter:
             self.refused += 1
             return False
         self._full_at[holder] = full_at
-        if len(self._full_at) > METERED_MOST:
+        if len(self._full_at) > MAX_METERED:
             self._full_at.popitem(last=False)
         return True
 

@@ -14,7 +14,7 @@ from realtime.api.problems import Problem
 from realtime.api.security.authenticator import PRINCIPAL, Access, Authenticator
 from realtime.api.security.origins import AllowedNames, check_names
 
-BODY_MOST = 1024 * 1024
+MAX_BODY = 1024 * 1024
 """No route reads a body larger than this: a batch of 2000 orders. Others are hundreds of bytes."""
 
 BODY_WITHIN_S = 10.0
@@ -22,7 +22,7 @@ BODY_WITHIN_S = 10.0
 
 
 def make_guard(
-    doorkeeper: Authenticator, names: AllowedNames, table: Mapping[str, Access]
+    authenticator: Authenticator, names: AllowedNames, table: Mapping[str, Access]
 ) -> Middleware:
     """The middleware. `table`: path as the router names it → what it wants."""
 
@@ -33,7 +33,7 @@ def make_guard(
         if matched.http_exception is None and not _is_preflight(request):
             resource = matched.route.resource
             access = table.get(resource.canonical if resource else "", "admin")
-            request[PRINCIPAL] = doorkeeper.admit(request, access)
+            request[PRINCIPAL] = authenticator.admit(request, access)
             if request.can_read_body:
                 await _read_body(request)
         return await handler(request)
@@ -49,8 +49,8 @@ def _is_preflight(request: web.Request) -> bool:
 async def _read_body(request: web.Request) -> None:
     """Have the whole body here, for whoever reads it then. Raises the problems `body_too_large`,
     `body_too_slow` and, of a body that breaks off, `malformed_request`."""
-    if (request.content_length or 0) > BODY_MOST:
-        raise Problem("body_too_large", f"more than {BODY_MOST} bytes are announced")
+    if (request.content_length or 0) > MAX_BODY:
+        raise Problem("body_too_large", f"more than {MAX_BODY} bytes are announced")
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             await request.read()

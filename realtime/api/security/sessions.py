@@ -22,7 +22,7 @@ from realtime.auth.principal import Permission, Principal
 LINK_S = 60.0
 """How long a link may be followed."""
 
-LINKS_MOST = 1000
+MAX_LINKS = 1000
 """Links that wait to be followed; the oldest leaves first."""
 
 PATH = "/session"
@@ -63,7 +63,7 @@ class SignInLinks:
         """A code for a token."""
         code = self._make_code()
         self._links[code] = (token, self._clock() + LINK_S)
-        if len(self._links) > LINKS_MOST:
+        if len(self._links) > MAX_LINKS:
             self._links.popitem(last=False)
         return code
 
@@ -77,9 +77,9 @@ class Sessions:
     """The routes. They are there where tokens are wanted."""
 
     def __init__(
-        self, doorkeeper: Authenticator, clock: Callable[[], float], make_code: Callable[[], str]
+        self, authenticator: Authenticator, clock: Callable[[], float], make_code: Callable[[], str]
     ) -> None:
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._clock = clock
         self._links = SignInLinks(clock, make_code)
 
@@ -94,11 +94,11 @@ class Sessions:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Who asks."""
-        return _told(self._doorkeeper.admit(request, "any"))
+        return _told(self._authenticator.admit(request, "any"))
 
     async def begin(self, request: web.Request) -> web.StreamResponse:
         """The token of the request as a cookie."""
-        principal = self._doorkeeper.admit(request, "any")
+        principal = self._authenticator.admit(request, "any")
         answer = _told(principal)
         self._give(answer, request, token_of(request), principal)
         return answer
@@ -126,7 +126,7 @@ class Sessions:
         answer = response(
             ApiResponse(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
         )
-        self._give(answer, request, token, self._doorkeeper.believe(token))
+        self._give(answer, request, token, self._authenticator.believe(token))
         return answer
 
     def _give(

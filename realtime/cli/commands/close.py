@@ -54,7 +54,7 @@ def command(*, account: str | None, is_all: bool, is_release: bool, **given: Any
             accounts.close_all_positions(account, wait_s=given["wait_s"]), name="close"
         )
         while not (await asyncio.wait([closing], timeout=LOOK_S))[0]:
-            _say_progress(accounts.floor.closings, said)
+            _say_progress(accounts.trading_service.liquidations, said)
         told = closing.result()
         for label, each in told.items():
             _tell(label, each)
@@ -63,9 +63,9 @@ def command(*, account: str | None, is_all: bool, is_release: bool, **given: Any
     return run_with_accounts(given["config"], close)
 
 
-def _say_progress(closings: Any, said: dict[str, str]) -> None:
+def _say_progress(liquidations: Any, said: dict[str, str]) -> None:
     """Say how far it is whenever that changes: nobody should wonder in such a moment."""
-    for label, account in closings.accounts.items():
+    for label, account in liquidations.accounts.items():
         now = _progress(account)
         if said.get(label) != now:
             said[label] = now

@@ -7,7 +7,7 @@ import click
 from realtime.cli import FAILED, FINE
 from realtime.cli.flags import Amount
 
-MOST_EVENTS = 200.0
+MAX_EVENTS = 200.0
 """Events a second where nobody says how many: one an account, but no more than this."""
 
 PORT = click.IntRange(0, 65_535)
@@ -59,7 +59,7 @@ def command(
         seed=seed,
         port=port,
         sim_port=sim_port,
-        activity=min(float(accounts), MOST_EVENTS) if activity is None else activity,
+        activity=min(float(accounts), MAX_EVENTS) if activity is None else activity,
         has_chaos=not no_chaos,
         duration_s=duration,
     )

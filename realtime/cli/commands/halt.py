@@ -36,11 +36,11 @@ def command(*, account: str | None, reason: str, is_resume: bool, config: Path |
         return 0
 
     async def note(accounts: Any) -> int:
-        halts = accounts.floor.halts
+        kill_switch = accounts.trading_service.kill_switch
         if is_resume:
-            halts.resume(account, who="shell")
+            kill_switch.resume(account, principal="shell")
         else:
-            halts.halt(account, reason=reason, who="shell")
+            kill_switch.halt(account, reason=reason, principal="shell")
         where = accounts.settings.orders.audit_log
         click.echo(f"no daemon runs; {where} says {word} for {whom} from the next start on")
         return 0

@@ -9,7 +9,7 @@ import click
 from realtime.errors import ConfigError
 
 HOURS = 8.0
-HOURS_MOST = 24.0 * 31
+MAX_HOURS = 24.0 * 31
 
 
 @click.command()
@@ -38,7 +38,7 @@ HOURS_MOST = 24.0 * 31
     "--hours",
     default=HOURS,
     show_default=True,
-    type=click.FloatRange(0, HOURS_MOST, min_open=True),
+    type=click.FloatRange(0, MAX_HOURS, min_open=True),
     help="How long it is good.",
 )
 @click.option("--link", is_flag=True, help="Print a link that lets a browser in, once.")

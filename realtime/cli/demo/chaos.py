@@ -30,11 +30,11 @@ TIMETABLE = (
 )
 
 
-async def acts(labels: Sequence[str], pace: float) -> AsyncIterator[ChaosStep]:
+async def acts(labels: Sequence[str], intervals: float) -> AsyncIterator[ChaosStep]:
     """Give each act at its time, for accounts that there are. At pace 1 it takes a minute."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     for act in TIMETABLE:
         if act.account < len(labels):
-            await asyncio.sleep(began + act.at_s * pace - loop.time())
+            await asyncio.sleep(began + act.at_s * intervals - loop.time())
             yield act

@@ -23,7 +23,7 @@ from realtime.runtime.environment import real_world, run_in_loop, settle_memory
 from realtime.runtime.file_descriptors import make_room
 from realtime.runtime.progress_bar import is_terminal, loading_bar
 from realtime.runtime.readiness import Readiness, until_ready
-from realtime.runtime.stop_signals import told_to_stop
+from realtime.runtime.stop_signals import stop_requested
 from realtime.simulator.roster import account_specs
 
 
@@ -68,7 +68,7 @@ class Demo:
     async def run(self) -> bool:
         """Show everything until the end or until told to stop; the last line is the summary."""
         self._narrator.listen()
-        with told_to_stop(lambda _: None) as stop:
+        with stop_requested(lambda _: None) as stop:
             await first_of(self._with_broker(), stop.wait())
             self._show.tell_figures()
         return stop.is_set() or not self._show.figures.lost

@@ -85,8 +85,8 @@ class Scenario:
             self._say(self.figures.summary(self._narrator.elapsed_s, events))
         self._summary_is_due = False
 
-    async def _make_trouble(self, control: SimulatorControl, pace: float) -> None:
-        async for act in acts(self._stage.labels, pace):
+    async def _make_trouble(self, control: SimulatorControl, intervals: float) -> None:
+        async for act in acts(self._stage.labels, intervals):
             label = self._stage.labels[act.account]
             self._narrator.tell(act.sentence.format(label))
             if all([await control.switch({**fault, "account": label}) for fault in act.faults]):
@@ -99,11 +99,11 @@ class Scenario:
     async def _compare(self, http: aiohttp.ClientSession, broker_url: str, daemon_url: str) -> None:
         """Count what the daemon has not right, and say which accounts cannot be judged."""
         assert self._store is not None, "the show is on"
-        live = [record.profile.label for record in self._store if record.link.is_live]
+        live = [record.profile.label for record in self._store if record.link.is_synced]
         others = [
             f"{record.profile.label} ({record.link.state})"
             for record in self._store
-            if not record.link.is_live
+            if not record.link.is_synced
         ]
         if others:
             self._narrator.tell(f"not live, so not compared: {', '.join(others[:LABELS_SHOWN])}")

@@ -15,7 +15,7 @@ from realtime.cli.top.rows import SORTS, AccountRows, RowFigures, keep_rows
 from realtime.errors import RealtimeError
 
 DRAW_EVERY_S = 0.5
-TONES = {"live": "green", "refused": "red", "disabled": "dim"}
+TONES = {"synced": "green", "refused": "red", "disabled": "dim"}
 OTHER_TONE = "yellow"
 COLUMNS = ("ACCOUNT", "LINK", "EQUITY", "DAY P/L", "CASH", "POS", "OPEN", "WHY")
 NUMBERS = frozenset({"EQUITY", "DAY P/L", "CASH", "POS", "OPEN"})
@@ -45,7 +45,7 @@ class FleetScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
-        yield DataTable(id="farm", cursor_type="row", zebra_stripes=False)
+        yield DataTable(id="fleet", cursor_type="row", zebra_stripes=False)
         yield Input(placeholder="part of an account's label", id="filter")
         yield Footer()
 
@@ -62,7 +62,7 @@ class FleetScreen(Screen[None]):
     @property
     def table(self) -> DataTable[Text]:
         """The table."""
-        return self.query_one("#farm", DataTable)
+        return self.query_one("#fleet", DataTable)
 
     def draw(self) -> None:
         """Show what is known by now; only cells that changed are touched."""
@@ -103,10 +103,10 @@ class FleetScreen(Screen[None]):
     def _row(self, row: RowFigures) -> tuple[Text, ...]:
         label, link = row.account_id, self.rows.links.get(row.account_id)
         state = link.state if link and self.rows.lost is None else "unknown"
-        if state == "live" and row.stale:
+        if state == "synced" and row.stale:
             state = "stale"
-        figures = "" if self.rows.is_live(label) else "dim italic"
-        why = link.last_error_message or "" if link and state not in ("live", "disabled") else ""
+        figures = "" if self.rows.is_synced(label) else "dim italic"
+        why = link.last_error_message or "" if link and state not in ("synced", "disabled") else ""
         return (
             Text.assemble((label, "bold"), ("" if row.paper else " LIVE", "bold red")),
             Text(clean(state), style=TONES.get(state, OTHER_TONE)),
@@ -120,7 +120,7 @@ class FleetScreen(Screen[None]):
 
     def _head(self) -> Text:
         rows = self.rows
-        live = sum(link.state == "live" for link in list(rows.links.values()))
+        live = sum(link.state == "synced" for link in list(rows.links.values()))
         meant = sum(link.state != "disabled" for link in list(rows.links.values()))
         text = Text.assemble(("realtime  ", "bold"))
         if rows.lost is None:
@@ -179,7 +179,7 @@ class TopApp(App[None]):
 
     CSS = """
     #head { height: 1; padding: 0 1; }
-    #farm, #positions, #orders { height: 1fr; }
+    #fleet, #positions, #orders { height: 1fr; }
     #filter { dock: bottom; }
     .title { padding: 1 1 0 1; text-style: bold; }
     DataTable > .datatable--header { text-style: none; color: $text-muted; background: $surface; }

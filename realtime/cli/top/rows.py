@@ -77,12 +77,12 @@ class AccountRows:
             return sorted(rows, key=lambda row: row.account_id)
         return sorted(rows, key=lambda row: (-_amount(getattr(row, sort)), row.account_id))
 
-    def is_live(self, label: str) -> bool:
+    def is_synced(self, label: str) -> bool:
         """Whether an account is followed at this moment."""
         link = self.links.get(label)
         if self.lost is not None or link is None:
             return False
-        return link.state == "live" and not self.figures[label].stale
+        return link.state == "synced" and not self.figures[label].stale
 
 
 def _amount(value: str | int | None) -> Decimal:
@@ -98,9 +98,7 @@ def keep_rows(daemon: DaemonClient, rows: AccountRows) -> Callable[[], None]:
     """Follow the daemon in a thread of its own; what is returned tells it to end."""
     over = threading.Event()
     types = "row,link"
-    follower = EventFollower(
-        daemon, first=types, types=types, chance=random.Random(), pause=over.wait
-    )
+    follower = EventFollower(daemon, first=types, types=types, rng=random.Random(), pause=over.wait)
 
     def follow() -> None:
         try:

@@ -64,7 +64,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     id: str
     created_at: int
     identity: Identity
-    chance: Random  # of partial fills
+    rng: Random  # of partial fills
     cash: Decimal
     yesterday: Yesterday
     configuration: Configuration = msgspec.field(default_factory=Configuration)

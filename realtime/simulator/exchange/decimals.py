@@ -13,7 +13,7 @@ PERCENTAGE = Decimal("0.0000000000000001")
 
 # Beyond this a number is an attack, not an order: "1e999999" would print a megabyte of zeros.
 _LARGEST_EXPONENT = 12
-_MOST_DECIMALS = 18
+_MAX_DECIMALS = 18
 # Decimal itself would take underscores, other alphabets' digits and a thousand-digit exponent.
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 
@@ -82,6 +82,6 @@ def _is_sane(number: Decimal) -> bool:
     exponent = number.as_tuple().exponent
     return (
         isinstance(exponent, int)
-        and exponent >= -_MOST_DECIMALS
+        and exponent >= -_MAX_DECIMALS
         and number.adjusted() <= _LARGEST_EXPONENT
     )

@@ -91,7 +91,7 @@ class Exchange:
             id=identity.uuid(),
             created_at=created,
             identity=identity,
-            chance=Random(f"{seed}:fills"),
+            rng=Random(f"{seed}:fills"),
             cash=spec.cash,
             yesterday=Yesterday(
                 day=previous_trading_day(new_york_date(created)).isoformat(), equity=spec.cash

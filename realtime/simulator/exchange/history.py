@@ -38,7 +38,7 @@ _PHASES = {
     "continuous": frozenset({REGULAR, EXTENDED, CLOSED}),
 }
 _PERIOD = re.compile(r"(\d{1,4})([DWMA])")
-_LONGEST_INTRADAY = 30 * DAY
+_MAX_INTRADAY = 30 * DAY
 _FINE_BELOW = 7 * DAY
 _DEFAULT_PERIOD = 30 * DAY
 
@@ -136,10 +136,10 @@ def _read_timeframe(query: Mapping[str, str], length: int) -> str:
     if not text:
         if length < _FINE_BELOW:
             return "1Min"
-        return "15Min" if length < _LONGEST_INTRADAY else "1D"
+        return "15Min" if length < _MAX_INTRADAY else "1D"
     if text not in _TIMEFRAMES:
         raise malformed(f"invalid timeframe: {text[:40]}")
-    if text != "1D" and length > _LONGEST_INTRADAY:
+    if text != "1D" and length > _MAX_INTRADAY:
         raise unprocessable("timeframes below 1D can only be queried for 30 days or less")
     return text
 

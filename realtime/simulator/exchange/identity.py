@@ -23,7 +23,7 @@ class Identity:
     """Ids (UUID, ULID) and strictly rising times of one account."""
 
     def __init__(self, seed: str, clock: Callable[[], int]) -> None:
-        self._chance = Random(seed)
+        self._rng = Random(seed)
         # Apart, for the clock decides how many tails are drawn: UUIDs follow from the seed alone.
         self._tail_chance = Random(f"{seed}:tails")
         self._clock = clock
@@ -33,7 +33,7 @@ class Identity:
 
     def uuid(self) -> str:
         """Return a random UUID (version 4)."""
-        bits = self._chance.getrandbits(128)
+        bits = self._rng.getrandbits(128)
         bits = bits & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
         text = f"{bits:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -20,7 +20,7 @@ _LONG_RATE = Decimal("0.3")
 _LONG_FULL_BELOW = Decimal("2.5")
 _SHORT_RATE = Decimal("0.3")
 _SHORT_LOW_BELOW = Decimal(5)
-_SHORT_LEAST = Decimal(5)
+_MIN_SHORT = Decimal(5)
 _SHORT_LEAST_LOW = Decimal("2.5")
 _SHORT_COLLAR = Decimal("1.03")
 # A market buy reserves more than the last price: 4 % below 50 dollars, 2.5 % above.
@@ -193,7 +193,7 @@ def _maintenance(asset: Asset, qty: Decimal, price: Decimal, value: Decimal) -> 
     if qty > 0:
         return value * _LONG_RATE if price >= _LONG_FULL_BELOW else value
     if price >= _SHORT_LOW_BELOW:
-        return -qty * max(_SHORT_LEAST, price * _SHORT_RATE)
+        return -qty * max(_MIN_SHORT, price * _SHORT_RATE)
     return -qty * max(_SHORT_LEAST_LOW, price)
 
 

@@ -121,11 +121,11 @@ def _portion(account: Account, order: Order, price: Decimal) -> Decimal:
         return remaining
     is_first = order.in_parts is None
     if is_first:
-        order.in_parts = account.chance.random() < _IN_PARTS
+        order.in_parts = account.rng.random() < _IN_PARTS
     if not order.in_parts:
         return remaining
-    if not is_first and account.chance.random() >= _GOES_ON_IN_PARTS:
+    if not is_first and account.rng.random() >= _GOES_ON_IN_PARTS:
         return remaining
     if is_whole(remaining) and not order.asset.is_crypto:
-        return Decimal(account.chance.randint(1, int(remaining) - 1)) if remaining > 1 else ONE
-    return nano_down(remaining * account.chance.randint(20, 80) * _PERCENT) or remaining
+        return Decimal(account.rng.randint(1, int(remaining) - 1)) if remaining > 1 else ONE
+    return nano_down(remaining * account.rng.randint(20, 80) * _PERCENT) or remaining

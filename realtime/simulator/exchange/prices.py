@@ -28,8 +28,8 @@ _TIME_VALUE_GONE_AT = Decimal("0.25")  # moneyness where no time value is left
 class PriceBoard:
     """Last prices, the closes of the day before, and a bounded memory of both."""
 
-    def __init__(self, listing: Listing, chance: Random) -> None:
-        self._chance = chance
+    def __init__(self, listing: Listing, rng: Random) -> None:
+        self._rng = rng
         walkers = [a for a in listing.by_symbol.values() if a.contract is None]
         self._options = [a for a in listing.by_symbol.values() if a.contract is not None]
         self._anchor = {asset.symbol: asset.start_price for asset in walkers}
@@ -53,10 +53,10 @@ class PriceBoard:
 
     def step(self, *, stocks_trade: bool) -> None:
         """Move every price once; stocks and options only while they trade."""
-        chance = self._chance
+        rng = self._rng
         for symbol, exact in self._exact.items():
             # Drawn even if unused: pinning one symbol must not change another's day.
-            points = chance.randint(-_LARGEST_STEP, _LARGEST_STEP)
+            points = rng.randint(-_LARGEST_STEP, _LARGEST_STEP)
             if symbol in self._pinned or not (stocks_trade or symbol in self._always_open):
                 continue
             if points:
@@ -100,7 +100,7 @@ class PriceBoard:
         self.closes.append((at, self.lastday))
 
     def _gap(self, price: Decimal) -> Decimal:
-        points = self._chance.randint(-_LARGEST_GAP, _LARGEST_GAP)
+        points = self._rng.randint(-_LARGEST_GAP, _LARGEST_GAP)
         return price + price * points * _BASIS_POINT
 
     def _lean(self, symbol: str, points: int) -> int:

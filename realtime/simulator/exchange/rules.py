@@ -18,8 +18,8 @@ _PRICES = {
 }
 # The broker's inner names of the classes, which its messages use.
 _INNER_CLASS = {"bracket": "otoco", "oco": "oco", "oto": "oto"}
-_LEAST_NOTIONAL = ONE
-_MOST_DECIMALS = 9
+_MIN_NOTIONAL = ONE
+_MAX_DECIMALS = 9
 _CENT = Decimal("0.01")
 
 
@@ -49,7 +49,7 @@ _FIELD_NAMES = {
 
 def check_increment(asset: Asset, name: str, price: Decimal) -> None:
     """Refuse a price between two steps: cents from a dollar up, hundredths of cents below."""
-    decimals = _MOST_DECIMALS if asset.is_crypto else 2 if price >= ONE else 4
+    decimals = _MAX_DECIMALS if asset.is_crypto else 2 if price >= ONE else 4
     if price != round(price, decimals):
         raise unprocessable(
             f"invalid {name} {plain(price)}. sub-penny increment does not fulfill minimum pricing"
@@ -88,8 +88,8 @@ def _check_size(ticket: Ticket) -> None:
         raise malformed("qty or notional is required")
     if ticket.qty is not None and ticket.notional is not None:
         raise malformed("only one of qty or notional is accepted")
-    if ticket.qty is not None and ticket.qty != round(ticket.qty, _MOST_DECIMALS):
-        raise unprocessable(f"qty can only have up to {_MOST_DECIMALS} decimal places")
+    if ticket.qty is not None and ticket.qty != round(ticket.qty, _MAX_DECIMALS):
+        raise unprocessable(f"qty can only have up to {_MAX_DECIMALS} decimal places")
     if ticket.notional is not None and ticket.notional != round(ticket.notional, 2):
         raise unprocessable("notional value must be limited to 2 decimal places")
 
@@ -130,7 +130,7 @@ def _check_crypto(ticket: Ticket, asset: Asset) -> None:
     # What is left of a coin may always be sold.
     if ticket.side == BUY and ticket.qty is not None and ticket.qty < least:
         raise unprocessable(f"qty must be >= {plain(least)}")
-    if ticket.notional is not None and ticket.notional < _LEAST_NOTIONAL:
+    if ticket.notional is not None and ticket.notional < _MIN_NOTIONAL:
         raise unprocessable("notional amount must be >= 1.00")
 
 
@@ -157,7 +157,7 @@ def _check_equity(ticket: Ticket) -> None:
         raise unprocessable(f"{ticket.time_in_force} orders must be market or limit orders")
     if ticket.type == TRAILING_STOP and ticket.time_in_force not in ("day", "gtc"):
         raise unprocessable("trailing stop orders must be DAY or GTC orders")
-    if ticket.notional is not None and ticket.notional < _LEAST_NOTIONAL:
+    if ticket.notional is not None and ticket.notional < _MIN_NOTIONAL:
         raise unprocessable("notional amount must be >= 1.00")
     if _is_fractional(ticket):
         _check_fractional(ticket)

@@ -17,8 +17,8 @@ TIMES_IN_FORCE = ("day", "gtc", "opg", "cls", "ioc", "fok")
 CLASSES = ("", "simple", "bracket", "oco", "oto", "mleg")
 INTENTS = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
 
-_LONGEST_CLIENT_ORDER_ID = 128
-_MOST_LEGS = 4
+_MAX_CLIENT_ORDER_ID = 128
+_MAX_LEGS = 4
 
 
 class LegTicket(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,10 +94,8 @@ def read_client_order_id(body: Mapping[str, object]) -> str | None:
         return None
     if not isinstance(value, str):
         raise malformed("invalid client_order_id")
-    if len(value) > _LONGEST_CLIENT_ORDER_ID:
-        raise malformed(
-            f"client_order_id must be no more than {_LONGEST_CLIENT_ORDER_ID} characters"
-        )
+    if len(value) > _MAX_CLIENT_ORDER_ID:
+        raise malformed(f"client_order_id must be no more than {_MAX_CLIENT_ORDER_ID} characters")
     return value
 
 
@@ -120,8 +118,8 @@ def _legs(body: Mapping[str, object]) -> tuple[LegTicket, ...]:
     legs = body.get("legs")
     if not isinstance(legs, list) or not legs:
         raise malformed("legs is required for mleg orders")
-    if not 2 <= len(legs) <= _MOST_LEGS:
-        raise unprocessable(f"mleg orders must have between 2 and {_MOST_LEGS} legs")
+    if not 2 <= len(legs) <= _MAX_LEGS:
+        raise unprocessable(f"mleg orders must have between 2 and {_MAX_LEGS} legs")
     tickets = tuple(_leg(leg) for leg in legs)
     if len({leg.symbol for leg in tickets}) != len(tickets):
         raise unprocessable("mleg order legs must have unique symbols")

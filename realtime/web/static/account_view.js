@@ -22,12 +22,12 @@ const FIGURES = [
 ];
 
 export class AccountView {
-  constructor(farm, label, { turned }) {
-    this.farm = farm;
+  constructor(fleet, label, { turned }) {
+    this.fleet = fleet;
     this.label = label;
     this.turned = turned;
     this.account = new Account(label);
-    this.account.fills = farm.fills.filter(({ account_id: of }) => of === label);
+    this.account.fills = fleet.fills.filter(({ account_id: of }) => of === label);
     this.onlyOpen = false;
     this.curve = new Curve({ history: `realtime/history/${encodeURIComponent(label)}`, label: `Equity of ${label} over time` });
     this.element = this.#build();
@@ -49,7 +49,7 @@ export class AccountView {
   }
 
   get isPaper() {
-    return this.farm.entries.get(this.label)?.row?.paper;
+    return this.fleet.entries.get(this.label)?.row?.paper;
   }
 
   get notices() {
@@ -170,7 +170,7 @@ export class AccountView {
   }
 
   #showHead() {
-    const { row } = this.farm.entries.get(this.label) ?? {};
+    const { row } = this.fleet.entries.get(this.label) ?? {};
     const { account, link } = this.account;
     const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, account?.account_number];
     say(this.about, parts.filter(Boolean).join(" · "));
@@ -223,7 +223,7 @@ export class AccountView {
 
   #showPast() {
     const { link } = this.account;
-    const past = this.farm.past.get(this.label) ?? [];
+    const past = this.fleet.past.get(this.label) ?? [];
     const lines = past.map(described);
     if (link) {
       const isTold = past[0]?.state === link.state;

@@ -4,8 +4,8 @@ import { AccountView } from "./account_view.js";
 import { badge } from "./badge.js";
 import { Curl } from "./curl.js";
 import { make, mark, say } from "./dom.js";
-import { Farm } from "./farm.js";
-import { FarmView } from "./farm_view.js";
+import { Fleet } from "./fleet.js";
+import { FleetView } from "./fleet_view.js";
 import { tellAges } from "./figure.js";
 import { Pulse } from "./pulse.js";
 import { SignIn, barred, signOut } from "./sign_in.js";
@@ -18,7 +18,7 @@ const DRAW_EVERY_MS = 100;
 const TICK_MS = 1000;
 const $ = (id) => document.getElementById(id);
 
-const farm = new Farm();
+const fleet = new Fleet();
 const strip = new Strip($("strip"), $("said"));
 const curl = new Curl($("foot"));
 const connection = { state: "connecting", since: null, at: null, answers: true };
@@ -38,7 +38,7 @@ stream = new Stream({
   first: "row,link",
   types: "row,link,order",
   hear: (name, data) => {
-    farm.hear(name, data);
+    fleet.hear(name, data);
     connection.at = now();
     due();
   },
@@ -89,8 +89,8 @@ function route() {
   const [path, query = ""] = location.hash.replace(/^#/, "").split("?");
   const [, room, label] = path.split("/");
   if (room === "account" && label) show("account", decode(label));
-  else if (view instanceof FarmView) view.turn(new URLSearchParams(query));
-  else show("farm", new URLSearchParams(query));
+  else if (view instanceof FleetView) view.turn(new URLSearchParams(query));
+  else show("fleet", new URLSearchParams(query));
 }
 
 function show(room, wanted) {
@@ -98,8 +98,8 @@ function show(room, wanted) {
   if (room === "account" && view instanceof AccountView && view.label === wanted) return;
   view?.end();
   view = room === "account"
-    ? new AccountView(farm, wanted, { turned: () => connected() })
-    : new FarmView(farm, wanted, { go: (address) => { location.hash = address; } });
+    ? new AccountView(fleet, wanted, { turned: () => connected() })
+    : new FleetView(fleet, wanted, { go: (address) => { location.hash = address; } });
   $("main").replaceChildren(view.element);
   $("crumbs").replaceChildren(...view.crumbs.map((word) => make("span", { text: word })));
   scrollTo({ top: 0, behavior: "instant" });
@@ -132,7 +132,7 @@ function drawGauges() {
   mark(gauges.link.element, "data-tone", { live: "good", lost: "bad" }[connection.state] ?? "warn");
   say(gauges.link.text, words[connection.state]);
   gauges.link.element.title = connection.at ? `last heard ${ago(new Date(connection.at).toISOString())}` : "nothing heard yet";
-  const rate = farm.rate();
+  const rate = fleet.rate();
   say(gauges.rate.text, connection.state === "live" ? `${rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en")} events/s` : "");
   const trip = pulse.median();
   say(gauges.trip.text, trip !== null && connection.state === "live" ? `answers in ${trip < 10 ? trip.toFixed(1) : Math.round(trip)} ms` : "");

@@ -88,7 +88,7 @@ function of(link) {
   const cause = link.last_error_message;
   switch (link.state) {
     case "disabled": return null;
-    case "live": return link.stale ? { key: "stale", tone: "warn", cause: link.stale_reason } : null;
+    case "synced": return link.stale ? { key: "stale", tone: "warn", cause: link.stale_reason } : null;
     case "refused": return { key: "refused", tone: "bad", cause };
     case "deaf": return { key: "deaf", tone: "warn" };
     case "waiting": return { key: "waiting", tone: "warn", cause };

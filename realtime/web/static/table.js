@@ -5,7 +5,7 @@ import { Row } from "./grid.js";
 
 const BEYOND = 8; // rows drawn above and below what is in sight
 
-export class FarmTable {
+export class FleetTable {
   constructor(columns, { label, open, sorted }) {
     this.columns = columns;
     this.open = open;
@@ -18,7 +18,7 @@ export class FarmTable {
     this.body = make("tbody", { role: "rowgroup" });
     this.element = make(
       "table",
-      { class: "grid farm", role: "grid", "aria-label": label, "aria-readonly": "true" },
+      { class: "grid fleet", role: "grid", "aria-label": label, "aria-readonly": "true" },
       make("thead", { role: "rowgroup" }, make("tr", { role: "row", "aria-rowindex": 1 }, ...this.heads)),
       this.body,
     );

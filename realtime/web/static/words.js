@@ -75,7 +75,7 @@ export const STATES = {
 export function standing(link) {
   if (!link) return { word: "Unknown", tone: "calm", detail: "" };
   const [word, tone] = STATES[link.state] ?? [link.state, "warn"];
-  if (link.state === "live" && link.stale) return { word: "Stale", tone: "warn", detail: link.stale_reason };
+  if (link.state === "synced" && link.stale) return { word: "Stale", tone: "warn", detail: link.stale_reason };
   if (link.state === "waiting") return { word, tone, detail: retry(link) };
   return { word, tone, detail: "" };
 }

@@ -13,7 +13,7 @@ from realtime.store.store import Profile, Record, Store
 NOW = 1_791_000_000.25
 """2026-10-03T04:00:00.250Z"""
 
-LIVE = Link(state="live", since=NOW - 60, stale_reason=None)
+LIVE = Link(state="synced", since=NOW - 60, stale_reason=None)
 LOST = Link(
     state="waiting",
     since=NOW - 1,
@@ -122,7 +122,7 @@ def put(store: Store, label: str, link: Link, state: AccountState | None = None)
     store.update(profile.label, now=NOW - 10, link=link, state=state)
 
 
-def farm() -> Store:
+def fleet() -> Store:
     """Five accounts: two live, one lost, one refused and never read, one disabled."""
     store = Store(boot="b00t")
     put(store, "alpha", LIVE, BOOKS)

@@ -12,9 +12,9 @@ from realtime.api.documents.accounts import (
     is_wanted,
 )
 from realtime.core.state import EMPTY
-from tests.api.documents.made import BOOKS, farm, record
+from tests.api.documents.made import BOOKS, fleet, record
 
-ROWS = [account_row(each) for each in farm()]
+ROWS = [account_row(each) for each in fleet()]
 
 
 def labels(**asked: object) -> list[str]:
@@ -72,12 +72,12 @@ def test_the_columns_are_the_rows() -> None:
     ("asked", "expected"),
     [
         ({}, ["alpha", "bravo", "charlie", "delta", "echo"]),
-        ({"state": ("live",)}, ["alpha", "delta"]),
-        ({"state": ("live", "refused"), "tier": ("basic",)}, ["charlie", "delta"]),
+        ({"state": ("synced",)}, ["alpha", "delta"]),
+        ({"state": ("synced", "refused"), "tier": ("basic",)}, ["charlie", "delta"]),
         ({"account_id": ("echo", "alpha")}, ["alpha", "echo"]),
         ({"tier": ("gold",)}, []),
     ],
 )
 def test_filters(asked: dict[str, object], expected: list[str]) -> None:
     query = msgspec.convert(asked, AccountsQuery)
-    assert [each.profile.label for each in farm() if is_wanted(each, query)] == expected
+    assert [each.profile.label for each in fleet() if is_wanted(each, query)] == expected

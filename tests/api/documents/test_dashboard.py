@@ -25,7 +25,7 @@ def test_a_dashboard() -> None:
     assert list(document) == KEYS
     assert document["account_id"] == "alpha"
     assert document["provisional"] == ["account", "positions"]
-    assert document["link"]["state"] == "live"
+    assert document["link"]["state"] == "synced"
     assert [each["symbol"] for each in document["positions"]] == ["AAPL", "ETHUSD", "TSLA"]
     assert len(document["orders"]) == 5
 

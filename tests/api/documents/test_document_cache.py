@@ -79,7 +79,7 @@ def test_an_account_that_left_and_came_back_is_another_one() -> None:
     rows = RowCache(lambda record: record.link.state)
     put(store, "alpha", LIVE)
     label = AccountLabel("alpha")
-    assert rows.of(store.records[label]) == "live"
+    assert rows.of(store.records[label]) == "synced"
     store.remove(label)
     put(store, "alpha", LOST)
     assert rows.of(store.records[label]) == "waiting"

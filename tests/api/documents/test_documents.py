@@ -11,7 +11,7 @@ from realtime.api.documents.status import StatusQuery
 from realtime.core.model import AccountLabel
 from realtime.core.state import AccountState
 from realtime.store.store import Store
-from tests.api.documents.made import LIVE, LOST, NOW, farm, put, states
+from tests.api.documents.made import LIVE, LOST, NOW, fleet, put, states
 
 ALPHA = AccountLabel("alpha")
 
@@ -50,7 +50,7 @@ def test_kept_answers_equal_fresh_ones(
     changes: list[tuple[str, AccountState | None, object, bool]],
 ) -> None:
     """After any changes, asked in between or not, no answer is an old one."""
-    store, views = farm(), Documents()
+    store, views = fleet(), Documents()
     for second, (label, state, link, asked) in enumerate(changes):
         now = NOW + second
         store.update(AccountLabel(label), now=now, state=state, link=link)  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def test_kept_answers_equal_fresh_ones(
 
 
 def test_nothing_is_rendered_twice_for_one_version() -> None:
-    store, views = farm(), Documents()
+    store, views = fleet(), Documents()
     first = everything(views, store, NOW)
     again = everything(views, store, NOW)
     kept = [a is b for a, b in zip(first, again, strict=True)]
@@ -69,7 +69,7 @@ def test_nothing_is_rendered_twice_for_one_version() -> None:
 
 
 def test_a_change_of_one_account_leaves_the_others_renderings() -> None:
-    store, views = farm(), Documents()
+    store, views = fleet(), Documents()
     bravo = views.dashboard(store.records[AccountLabel("bravo")])
     alpha = views.dashboard(store.records[ALPHA])
     store.update(ALPHA, now=NOW, link=LOST)
@@ -98,7 +98,7 @@ def test_the_status_to_the_letter() -> None:
 
 
 def test_the_status_is_never_frozen() -> None:
-    store, views = farm(), Documents()
+    store, views = fleet(), Documents()
     asked = StatusQuery(state=("waiting",))
 
     def left(now: float) -> float:
@@ -109,9 +109,9 @@ def test_the_status_is_never_frozen() -> None:
     assert [left(NOW), left(NOW + 10)] == [41.3, 31.3]
 
 
-def test_status_filters_rows_and_counts_the_whole_farm() -> None:
-    store = farm()
-    rendered = Documents().status(store, StatusQuery(state=("live",), offset=1, limit=1), now=NOW)
+def test_status_filters_rows_and_counts_the_whole_fleet() -> None:
+    store = fleet()
+    rendered = Documents().status(store, StatusQuery(state=("synced",), offset=1, limit=1), now=NOW)
     document = msgspec.json.decode(rendered.body)
     assert list(document["accounts"]) == ["delta"]
     assert (rendered.total, document["total_accounts"], document["by_state"]["refused"]) == (
@@ -122,7 +122,7 @@ def test_status_filters_rows_and_counts_the_whole_farm() -> None:
 
 
 def test_pages_of_the_table_put_together_are_the_table() -> None:
-    store, views = farm(), Documents()
+    store, views = fleet(), Documents()
     pages = [
         msgspec.json.decode(views.accounts(store, AccountsQuery(limit=2, offset=n)).body)
         for n in (0, 2, 4, 6)

@@ -66,15 +66,15 @@ def test_parts_of_orders_that_left_are_dropped() -> None:
 
 
 def test_only_who_asks_again_has_parts_kept() -> None:
-    shelf, used = FragmentCache(), record("alpha", state_of([order(1), order(2)]))
+    fragment_cache, used = FragmentCache(), record("alpha", state_of([order(1), order(2)]))
 
     def render(parts: Fragments) -> bytes:
         return msgspec.json.encode([parts.order(each) for each in used.state.orders.values()])
 
-    first = shelf.use(used, render)
-    assert shelf.size_bytes == 0
-    assert shelf.use(used, render) == first
-    assert shelf.size_bytes > len(first)
+    first = fragment_cache.use(used, render)
+    assert fragment_cache.size_bytes == 0
+    assert fragment_cache.use(used, render) == first
+    assert fragment_cache.size_bytes > len(first)
 
 
 def many(count: int) -> tuple[FragmentCache, Callable[[int], bool]]:
@@ -86,11 +86,13 @@ def many(count: int) -> tuple[FragmentCache, Callable[[int], bool]]:
             parts.order(each)
         return isinstance(parts, CachedFragments) and parts.size_bytes > 0
 
-    shelf = FragmentCache()
+    fragment_cache = FragmentCache()
     for _ in range(2):
-        shelf.use(used[0], render)
-    shelf.max_bytes = 10 * shelf.size_bytes
-    return shelf, lambda number: shelf.use(used[number], lambda parts: kept(parts, render))
+        fragment_cache.use(used[0], render)
+    fragment_cache.max_bytes = 10 * fragment_cache.size_bytes
+    return fragment_cache, lambda number: fragment_cache.use(
+        used[number], lambda parts: kept(parts, render)
+    )
 
 
 def kept(parts: Fragments, render: Callable[[Fragments], bool]) -> bool:
@@ -101,33 +103,33 @@ def kept(parts: Fragments, render: Callable[[Fragments], bool]) -> bool:
 
 def test_more_than_there_is_room_for_do_not_push_each_other_out() -> None:
     """Asked for in turns: those that are kept stay, and are of use each time."""
-    shelf, ask = many(30)
+    fragment_cache, ask = many(30)
     rounds = [[ask(number) for number in range(30)] for _ in range(5)]
-    assert len(shelf) == 10
+    assert len(fragment_cache) == 10
     assert [sum(hits) for hits in rounds[2:]] == [10, 10, 10]
 
 
 def test_who_is_asked_for_now_takes_the_room_of_who_was_once() -> None:
-    shelf, ask = many(30)
+    fragment_cache, ask = many(30)
     for _ in range(3):
         for number in range(10):
             ask(number)
     rounds = [[ask(number) for number in range(20, 25)] for _ in range(3)]
     assert all(rounds[-1])
-    assert len(shelf) == 10
+    assert len(fragment_cache) == 10
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=20))
 def test_memory_is_bounded_whoever_asks(asked: list[tuple[int, int]]) -> None:
-    shelf = FragmentCache(max_bytes=10_000)
+    fragment_cache = FragmentCache(max_bytes=10_000)
     for label, count in asked:
         state = state_of([order(number) for number in range(count)])
         used = record(f"a{label}", state)
-        shelf.use(
+        fragment_cache.use(
             used,
             lambda parts, used=used: [  # type: ignore[misc]
                 parts.order(each) for each in used.state.orders.values()
             ],
         )
-        assert 0 <= shelf.size_bytes <= 10_000
-    assert len(shelf) <= 6
+        assert 0 <= fragment_cache.size_bytes <= 10_000
+    assert len(fragment_cache) <= 6

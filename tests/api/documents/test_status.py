@@ -9,7 +9,7 @@ from realtime.api.documents.status import (
     with_moments,
 )
 from realtime.core.state import EMPTY
-from tests.api.documents.made import BOOKS, LIVE, LOST, NOW, farm, record
+from tests.api.documents.made import BOOKS, LIVE, LOST, NOW, fleet, record
 
 
 def test_a_live_row() -> None:
@@ -21,7 +21,7 @@ def test_a_live_row() -> None:
         "has_data": True,
         "last_error_message": None,
         "remedy": None,
-        "state": "live",
+        "state": "synced",
         "since": "2026-10-03T03:59:00.250Z",
         "next_attempt_at": None,
         "positions": 3,
@@ -58,10 +58,10 @@ def test_the_countdown_follows_the_clock_and_ends_at_zero() -> None:
 
 
 def test_every_state_is_counted_by_name() -> None:
-    counts = count_states(farm())
+    counts = count_states(fleet())
     assert list(counts) == list(STATES)
     assert {state: n for state, n in counts.items() if n} == {
-        "live": 2,
+        "synced": 2,
         "waiting": 1,
         "refused": 1,
         "disabled": 1,

@@ -16,7 +16,7 @@ from realtime.api.events.event_buffer import EventBuffer
 from realtime.api.listener import serve
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.store import Store
-from tests.api.documents.made import ACCOUNT, NOW, farm, order
+from tests.api.documents.made import ACCOUNT, NOW, fleet, order
 from tests.api.events.listener import Event, Mirror, Parser
 from tests.api.reader import Clock, Reader
 
@@ -59,7 +59,7 @@ class Line(Struct):
 
 @asynccontextmanager
 async def pushing(store: Store, **settings: float) -> AsyncIterator[tuple[int, Broadcaster]]:
-    ring = EventBuffer(entries_most=int(settings.pop("ring", 10_000)))
+    ring = EventBuffer(max_entries=int(settings.pop("ring", 10_000)))
     broadcast = Broadcaster(store, Clock(), ring=ring, **settings)  # type: ignore[arg-type]  # numbers
     app = build(store, Documents(), clock=Clock(), version="1", started_at=NOW, broadcast=broadcast)
     async with serve(app, "127.0.0.1", 0) as port:
@@ -103,7 +103,7 @@ def big_news(store: Store, number: int) -> None:
 
 
 async def test_who_does_not_read_is_cut_and_the_others_hear_all() -> None:
-    store = farm()
+    store = fleet()
     async with (
         pushing(store, read_within_s=0.2) as (port, broadcast),
         line(port) as dead,
@@ -123,7 +123,7 @@ async def test_who_does_not_read_is_cut_and_the_others_hear_all() -> None:
 
 
 async def test_who_cannot_keep_up_is_drained_and_restarted_from_a_snapshot() -> None:
-    store = farm()
+    store = fleet()
     async with (
         pushing(store, ring=40) as (port, broadcast),
         line(port, "?types=order,account,positions,link,row") as slow,
@@ -147,8 +147,8 @@ async def test_who_cannot_keep_up_is_drained_and_restarted_from_a_snapshot() -> 
 
 
 async def test_one_reader_too_many_is_told_to_come_back() -> None:
-    store = farm()
-    async with pushing(store, readers_most=1) as (port, _), line(port) as first:
+    store = fleet()
+    async with pushing(store, max_readers=1) as (port, _), line(port) as first:
         await first.next("ready")
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(b"GET /realtime/events HTTP/1.0\r\n\r\n")
@@ -161,8 +161,8 @@ async def test_one_reader_too_many_is_told_to_come_back() -> None:
 
 async def test_who_has_gone_leaves_room_at_once() -> None:
     """Not only with the next heartbeat, which would notice."""
-    store = farm()
-    async with pushing(store, readers_most=1) as (port, broadcast):
+    store = fleet()
+    async with pushing(store, max_readers=1) as (port, broadcast):
         async with line(port) as first:
             await first.next("ready")
         async with asyncio.timeout(LIMIT_S / 2):
@@ -177,7 +177,7 @@ async def test_who_has_gone_leaves_room_at_once() -> None:
 
 async def test_a_heartbeat_says_how_far_all_has_been_told() -> None:
     """Also to a reader whose own accounts are quiet: it can resume there."""
-    store = farm()
+    store = fleet()
     async with pushing(store, heartbeat_s=0.05) as (port, _), line(port, "?account_id=echo") as one:
         await one.next("ready")
         big_news(store, 1)
@@ -187,7 +187,7 @@ async def test_a_heartbeat_says_how_far_all_has_been_told() -> None:
 
 
 async def test_the_end_of_the_daemon_ends_the_responses() -> None:
-    store = farm()
+    store = fleet()
     async with pushing(store) as (port, _):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(b"GET /realtime/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -204,7 +204,7 @@ async def test_who_has_caught_up_a_moment_ago_hears_the_end_too() -> None:
     It waits to be live with the others, and reads: it is not one that does not keep up.
     """
     for _ in range(20):
-        store = farm()
+        store = fleet()
         async with pushing(store) as (port, broadcast), asyncio.TaskGroup() as tasks:
             source, sink = await asyncio.open_connection("127.0.0.1", port)
             sink.write(b"GET /realtime/events?types=row HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -224,7 +224,7 @@ async def test_who_has_caught_up_a_moment_ago_hears_the_end_too() -> None:
 
 async def test_a_trade_update_is_passed_on_letter_for_letter() -> None:
     """With what we do not know of, in the broker's own writing, on one line."""
-    store = farm()
+    store = fleet()
     data = (
         b'{"event":"fill", "at":"2026-10-06T14:02:11.519102123Z","new_thing":{"b":[1.50,null]},'
         b'\n "order":{"id":"00000011-1c2d-4e3f-8a4b-5c6d7e8f9a0b","status":"new","\xc3\xbc":"\\n"}}'

@@ -43,17 +43,17 @@ class Follower(Listening):
 
     def __init__(self, http: aiohttp.ClientSession, choice: str, seed: int) -> None:
         super().__init__(f"http://127.0.0.1:{PORT}/realtime/events{choice}", http)
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
 
     async def follow(self) -> None:
         """Until cancelled."""
         while True:
-            await self.read(self._chance.choice([10, 500, 5_000, 50_000, 500_000]))
+            await self.read(self._rng.choice([10, 500, 5_000, 50_000, 500_000]))
 
 
 async def play(seed: int, acts: int, ring: int) -> list[Follower]:
     """Let things happen while all follow; each must hear all that it chose once, in order."""
-    store, log, chance = Store(boot="b00t"), EventBuffer(entries_most=ring), random.Random(seed)
+    store, log, rng = Store(boot="b00t"), EventBuffer(max_entries=ring), random.Random(seed)
     broadcast = Hesitant(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
     broker = Steady(store, seed)
     app = build(
@@ -67,10 +67,10 @@ async def play(seed: int, acts: int, ring: int) -> list[Follower]:
         async with asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(each.follow()) for each in followers]
             for _ in range(acts):
-                for _ in range(chance.choice([0, 0, 1, 3, 20])):
+                for _ in range(rng.choice([0, 0, 1, 3, 20])):
                     await asyncio.sleep(0)
                 broker.act()
-                if chance.random() < 0.1:
+                if rng.random() < 0.1:
                     await asyncio.sleep(0.01)
             for task in following:
                 task.cancel()

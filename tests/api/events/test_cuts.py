@@ -11,7 +11,7 @@ from msgspec import structs
 
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.store import Store
-from tests.api.documents.made import NOW, farm, order
+from tests.api.documents.made import NOW, fleet, order
 from tests.api.events.listener import Parser
 from tests.api.events.test_broadcaster import pushing
 
@@ -31,16 +31,16 @@ class Wire:
         self.resyncs = 0
         self.cuts = 0
 
-    async def read(self, bytes_most: int, chance: random.Random) -> None:
+    async def read(self, max_bytes: int, rng: random.Random) -> None:
         """Connect, read so many bytes, be cut: by an end in good order, or by a reset."""
         source, sink = await asyncio.open_connection("127.0.0.1", self._port, limit=4096)
         last = f"Last-Event-ID: {self.parser.last_id}\r\n" if self.parser.last_id else ""
         sink.write(f"GET /realtime/events?types=order HTTP/1.0\r\n{last}\r\n".encode())
         await source.readuntil(b"\r\n\r\n")
         is_new = not self.parser.last_id
-        while bytes_most > 0 and len(self.heard) < UPDATES:
-            data = await source.read(min(bytes_most, 1 + chance.randrange(3000)))
-            bytes_most -= len(data)
+        while max_bytes > 0 and len(self.heard) < UPDATES:
+            data = await source.read(min(max_bytes, 1 + rng.randrange(3000)))
+            max_bytes -= len(data)
             for event in self.parser.feed(data):
                 self.resyncs += event.name == "resync"
                 if event.name == "order":
@@ -49,15 +49,15 @@ class Wire:
                 break  # the snapshot is complete
         self.parser.cut()
         self.cuts += 1
-        if chance.random() < 0.5:
+        if rng.random() < 0.5:
             sink.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         sink.close()
 
 
-def happen(store: Store, number: int, chance: random.Random) -> tuple[str, str]:
+def happen(store: Store, number: int, rng: random.Random) -> tuple[str, str]:
     """One trade update, in what a broker would write."""
-    label = chance.choice(LABELS)
-    told = order(number % 60, subtag="x" * chance.randrange(900))
+    label = rng.choice(LABELS)
+    told = order(number % 60, subtag="x" * rng.randrange(900))
     update = TradeUpdate(event="new", order=told, event_id=str(number))
     data = msgspec.json.encode({"event": "new", "event_id": str(number), "order": told})
     frame = b'{"stream":"trade_updates","data":%b}' % data
@@ -67,24 +67,24 @@ def happen(store: Store, number: int, chance: random.Random) -> tuple[str, str]:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_cuts_at_any_byte_lose_nothing_and_repeat_nothing(seed: int) -> None:
-    store, chance = farm(), random.Random(seed)
+    store, rng = fleet(), random.Random(seed)
     async with pushing(store, ring=100_000) as (port, _), asyncio.timeout(LIMIT_S):
         wire = Wire(port)
         while not wire.parser.last_id:
-            await wire.read(chance.choice([100, 1 << 20]), chance)
+            await wire.read(rng.choice([100, 1 << 20]), rng)
         happened: list[tuple[str, str]] = []
 
         async def trade() -> None:
             while len(happened) < UPDATES:
-                for _ in range(chance.randrange(30)):
+                for _ in range(rng.randrange(30)):
                     if len(happened) < UPDATES:
-                        happened.append(happen(store, len(happened), chance))
+                        happened.append(happen(store, len(happened), rng))
                 await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(trade())
             while len(wire.heard) < UPDATES:
-                await wire.read(chance.choice([1, 40, 700, 5_000, 60_000]), chance)
+                await wire.read(rng.choice([1, 40, 700, 5_000, 60_000]), rng)
     assert wire.heard == happened
     assert wire.resyncs == 0
     assert wire.cuts > 10

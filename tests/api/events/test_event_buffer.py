@@ -16,11 +16,11 @@ FRAME = b'{"stream":"trade_updates","data":{"event":"new","order":{"id":"%d","st
 @pytest.mark.parametrize("is_read", [False, True])
 def test_bytes_held_are_counted_alike(is_read: bool) -> None:
     """The newest entries are there however many came before, and however many were rendered."""
-    store, log = Store(boot="one"), EventBuffer(bytes_most=20 * len(FRAME))
+    store, log = Store(boot="one"), EventBuffer(max_bytes=20 * len(FRAME))
     frames = SseEncoder(store, log)
     store.add(Profile(label=ALPHA), now=1.0)
     state = AccountState(account=Account(id="a", account_number="PA1"))
-    store.update(ALPHA, now=1.0, state=state, link=Link(state="live", stale_reason=None))
+    store.update(ALPHA, now=1.0, state=state, link=Link(state="synced", stale_reason=None))
     store.subscribe(log.take)
     for number in range(200):
         order = Order(id=OrderId(str(number)), status="new")

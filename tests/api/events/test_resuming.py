@@ -37,7 +37,7 @@ class Broker:
         self.store = store
         self.changes: list[Change] = []
         store.subscribe(self.changes.append)
-        self.chance = random.Random(seed)
+        self.rng = random.Random(seed)
         self.now = NOW
         self._updates = 0
         for label in LABELS:
@@ -46,7 +46,7 @@ class Broker:
     def act(self) -> None:
         """One change of one account."""
         self.now += 1
-        label = self.chance.choice(LABELS)
+        label = self.rng.choice(LABELS)
         record = self.store.get(label)
         if record is None:
             self.store.add(Profile(label=label), now=self.now)
@@ -57,16 +57,16 @@ class Broker:
                 self._hear, self._hear, self._hear, self._money, self._lose_and_recover,
                 self._find, self._confirm, self._remove,
             ]  # fmt: skip
-            self.chance.choices(acts, [3, 3, 3, 2, 1, 1, 1, 0.2])[0](label, record.state)
+            self.rng.choices(acts, [3, 3, 3, 2, 1, 1, 1, 0.2])[0](label, record.state)
 
     def _update(self, label: AccountLabel) -> TradeUpdate:
-        number = self.chance.randrange(6)
+        number = self.rng.randrange(6)
         told = order(
             number,
-            status=self.chance.choice(STATUSES),
-            updated_at=f"2026-10-06T15:00:{self.chance.randrange(60):02}.123456789Z"[:-4] + "Z",
+            status=self.rng.choice(STATUSES),
+            updated_at=f"2026-10-06T15:00:{self.rng.randrange(60):02}.123456789Z"[:-4] + "Z",
         )
-        if self.chance.random() < 0.2:
+        if self.rng.random() < 0.2:
             told = structs.replace(told, legs=(order(100 + number),))
         self._updates += 1
         return TradeUpdate(event="new", order=told, event_id=str(self._updates))
@@ -77,7 +77,7 @@ class Broker:
         self.store.update(label, now=self.now, state=applied.state, updates=(update,))
 
     def _money(self, label: AccountLabel, state: AccountState) -> None:
-        equity = str(self.chance.randrange(100_000))
+        equity = str(self.rng.randrange(100_000))
         positions = {p.symbol: p for p in (position("TSLA"), position("AAPL", qty=equity))}
         account = structs.replace(ACCOUNT, equity=equity)
         self.store.update(
@@ -89,10 +89,10 @@ class Broker:
 
     def _lose_and_recover(self, label: AccountLabel, state: AccountState) -> None:
         record = self.store.records[label]
-        if record.link.is_live:
+        if record.link.is_synced:
             self.store.update(label, now=self.now, link=LOST)
             return
-        updates = tuple(self._update(label) for _ in range(self.chance.randrange(3)))
+        updates = tuple(self._update(label) for _ in range(self.rng.randrange(3)))
         for update in updates:
             state = apply(state, update, self.now).state
         self._read(label, self._found(state), structs.replace(LIVE, since=self.now), updates)
@@ -102,10 +102,10 @@ class Broker:
 
     def _found(self, state: AccountState) -> AccountState:
         orders = dict(state.orders)
-        for found in [order(self.chance.randrange(6)), order(self.chance.randrange(50, 60))]:
+        for found in [order(self.rng.randrange(6)), order(self.rng.randrange(50, 60))]:
             orders[found.id] = found
-        if self.chance.random() < 0.5:
-            del orders[self.chance.choice(list(orders))]
+        if self.rng.random() < 0.5:
+            del orders[self.rng.choice(list(orders))]
         return structs.replace(state, orders=orders)
 
     def _confirm(self, label: AccountLabel, _: AccountState) -> None:
@@ -134,7 +134,7 @@ class Listening:
         self.resumed = self.resyncs = 0
         self._url, self._http = url, http
 
-    async def read(self, bytes_most: int) -> None:
+    async def read(self, max_bytes: int) -> None:
         """Connect, read so many bytes, be cut."""
         headers = {}
         if self.parser.last_id:
@@ -143,9 +143,9 @@ class Listening:
             self.mirror.forget()
         async with self._http.get(self._url, headers=headers) as answer:
             assert answer.status == 200
-            while bytes_most > 0:
-                data = await answer.content.read(min(bytes_most, 4096))
-                bytes_most -= len(data)
+            while max_bytes > 0:
+                data = await answer.content.read(min(max_bytes, 4096))
+                max_bytes -= len(data)
                 for event in self.parser.feed(data):
                     self.resyncs += event.name == "resync"
                     self.resumed += event.name == "ready" and event.data["resumed"]
@@ -168,7 +168,7 @@ class Listening:
 async def play(seed: int, steps: list[tuple[str, int]], ring: int) -> Listening:
     """Let things happen and connections be cut as `steps` say; compare in the end."""
     store = Store(boot="b00t")
-    log = EventBuffer(entries_most=ring)
+    log = EventBuffer(max_entries=ring)
     broadcast = Broadcaster(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
     broker = Broker(store, seed)
     app = build(
@@ -189,7 +189,7 @@ async def play(seed: int, steps: list[tuple[str, int]], ring: int) -> Listening:
             else:
                 reading = asyncio.create_task(listening.read(number))
                 for _ in range(number % 40):
-                    for _ in range(broker.chance.randrange(4)):
+                    for _ in range(broker.rng.randrange(4)):
                         await asyncio.sleep(0)  # one turn of the loop: in mid-snapshot, perhaps
                     broker.act()
                 await asyncio.wait([reading], timeout=2)

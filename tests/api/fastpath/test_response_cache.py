@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from realtime.api.fastpath import response_cache as module
-from realtime.api.fastpath.response_cache import HEAD_MOST, ParsedRequest, ResponseCache
+from realtime.api.fastpath.response_cache import MAX_HEAD, ParsedRequest, ResponseCache
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse, written
 from tests.api.documents.made import NOW
@@ -134,7 +134,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(plans) == 3
     assert plans.reply(b"9")
     assert plans.reply(b"6") is None
-    too_long = b"x" * (HEAD_MOST + 1)
+    too_long = b"x" * (MAX_HEAD + 1)
     assert not plans.learn(too_long, meaning(source), written(source.answer, DATE), DATE)
     monkeypatch.setattr(module, "KEPT_BYTES", 0)
     asked = source.asked

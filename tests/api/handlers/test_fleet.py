@@ -68,7 +68,7 @@ async def test_the_status(reader: Reader, path: str) -> None:
     reply = await reader.get(path)
     document = reply.json
     assert (document["total_accounts"], document["connected_accounts"]) == (5, 2)
-    assert document["by_state"]["live"] == 2
+    assert document["by_state"]["synced"] == 2
     assert document["accounts"]["bravo"]["next_attempt_in_s"] == 41.3
     assert document["accounts"]["charlie"]["has_data"] is False
     assert reply.headers["Cache-Control"] == "no-store"
@@ -84,7 +84,7 @@ async def test_the_status_is_never_conditional(reader: Reader, clock: Clock) -> 
 
 
 async def test_status_pages(reader: Reader) -> None:
-    reply = await reader.get("/realtime/status?state=live,waiting&limit=1&offset=1")
+    reply = await reader.get("/realtime/status?state=synced,waiting&limit=1&offset=1")
     assert list(reply.json["accounts"]) == ["bravo"]
     assert reply.json["total_accounts"] == 5
     assert reply.headers["X-Total-Count"] == "3"

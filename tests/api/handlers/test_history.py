@@ -8,7 +8,7 @@ from realtime.analytics.recorder import Recorder
 from realtime.api.documents.history import COLUMNS, HistoryDocument, HistoryQuery
 from realtime.api.handlers.history import answer_curve
 from realtime.core.model import AccountLabel
-from tests.api.documents.made import LIVE, LOST, NOW, farm
+from tests.api.documents.made import LIVE, LOST, NOW, fleet
 from tests.api.reader import Clock, Reader
 
 ALPHA, BRAVO = AccountLabel("alpha"), AccountLabel("bravo")
@@ -26,7 +26,7 @@ async def test_readers_are_given_the_brokers_shape(reader: Reader) -> None:
 
 async def test_a_stale_account_has_no_points_until_it_is_live_again() -> None:
     """A figure that is frozen is never drawn as if it were seen."""
-    store, clock = farm(), Clock()
+    store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     for link in (LIVE, LOST, LOST, structs.replace(LIVE, since=NOW)):
         store.update(BRAVO, now=clock(), link=link)
@@ -40,7 +40,7 @@ async def test_a_stale_account_has_no_points_until_it_is_live_again() -> None:
 
 
 async def test_a_curve_as_a_sheet(reader: Reader) -> None:
-    store, clock = farm(), Clock()
+    store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     await recorder.note()
     answer = answer_curve(recorder.account(ALPHA), HistoryQuery(format="csv"), "history-alpha")

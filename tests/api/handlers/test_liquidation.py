@@ -15,14 +15,14 @@ from tests.virtual import run
 async def fill(trader: Trader, label: str, *symbols: str, qty: str = "10") -> None:
     """Give an account some positions."""
     for symbol in symbols:
-        trader.farm.buy(label, symbol, qty)
-    await trader.farm.until(
-        lambda: len(trader.farm.simulator.exchange.positions(label)) >= len(symbols)
+        trader.fleet.buy(label, symbol, qty)
+    await trader.fleet.until(
+        lambda: len(trader.fleet.simulator.exchange.positions(label)) >= len(symbols)
     )
 
 
 def held(trader: Trader, label: str) -> dict[str, str]:
-    rows = trader.farm.simulator.exchange.positions(label)
+    rows = trader.fleet.simulator.exchange.positions(label)
     return {str(row["symbol"]): str(row["qty"]) for row in rows}
 
 
@@ -31,13 +31,13 @@ def test_close_one_position(tmp_path: Path) -> None:
         await fill(trader, "alpha", "AAPL", "MSFT")
         half = await trader.ask("DELETE", "/positions/alpha/AAPL?percentage=50")
         assert (half.status, half.json["qty"], half.json["side"]) == (200, "5", "sell")
-        await trader.farm.until(lambda: held(trader, "alpha").get("AAPL") == "5")
+        await trader.fleet.until(lambda: held(trader, "alpha").get("AAPL") == "5")
         two = await trader.ask("DELETE", "/positions/alpha/AAPL?qty=2")
         assert two.json["qty"] == "2"
-        await trader.farm.until(lambda: held(trader, "alpha").get("AAPL") == "3")
+        await trader.fleet.until(lambda: held(trader, "alpha").get("AAPL") == "3")
         rest = await trader.ask("DELETE", "/positions/alpha/AAPL")
         assert rest.json["qty"] == "3"
-        await trader.farm.until(lambda: "AAPL" not in held(trader, "alpha"))
+        await trader.fleet.until(lambda: "AAPL" not in held(trader, "alpha"))
         gone = await trader.ask("DELETE", "/positions/alpha/AAPL")
         assert (gone.status, gone.json["code"]) == (404, "broker_knows_not")
         for query in ("qty=11", "percentage=101", "qty=1&percentage=1", "qty=x", "percentage=1"):
@@ -52,7 +52,7 @@ def test_a_closing_order_whose_answer_is_lost_is_one(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
         await fill(trader, "alpha", "AAPL")
         before = len(trader.at_broker("alpha"))
-        trader.farm.simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+        trader.fleet.simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
         assert (await trader.ask("DELETE", "/positions/alpha/AAPL?qty=4")).status == 200
         assert len(trader.at_broker("alpha")) == before + 1
 
@@ -76,10 +76,10 @@ def test_close_everything(tmp_path: Path, fault: dict[str, object] | None) -> No
     """Orders that hold the shares, coins, shorts, faults: flat in the end, and never turned."""
 
     async def scene(trader: Trader) -> None:
-        exchange = trader.farm.simulator.exchange
+        exchange = trader.fleet.simulator.exchange
         for label in ("alpha", "bravo"):
             await fill(trader, label, "AAPL", "MSFT")
-            trader.farm.buy(label, "BTC/USD", "0.01", time_in_force="gtc")
+            trader.fleet.buy(label, "BTC/USD", "0.01", time_in_force="gtc")
             exchange.submit(
                 label,
                 {
@@ -101,11 +101,11 @@ def test_close_everything(tmp_path: Path, fault: dict[str, object] | None) -> No
                 "time_in_force": "day",
             },
         )
-        await trader.farm.until(lambda: len(held(trader, "alpha")) == 4)
+        await trader.fleet.until(lambda: len(held(trader, "alpha")) == 4)
         assert (await trader.ask("DELETE", "/positions")).json["code"] == "confirm_required"
         assert len(held(trader, "alpha")) == 4
         if fault is not None:
-            trader.farm.simulator.switch(fault)
+            trader.fleet.simulator.switch(fault)
         answer = await trader.ask("DELETE", "/positions?confirm=true&wait_s=30")
         assert answer.status in (200, 202)
         if fault is None:
@@ -128,7 +128,7 @@ def test_close_everything(tmp_path: Path, fault: dict[str, object] | None) -> No
         assert await is_done()
         for label in ("alpha", "bravo"):
             assert held(trader, label) == {}
-            assert not trader.farm.working(label)
+            assert not trader.fleet.working(label)
         assert (await trader.order("alpha")).status == 200
 
     play(scene, tmp_path, accounts=3)
@@ -137,7 +137,7 @@ def test_close_everything(tmp_path: Path, fault: dict[str, object] | None) -> No
 def test_what_cannot_be_closed_stays_latched_until_released(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
         await fill(trader, "alpha", "AAPL")
-        trader.farm.simulator.set_market("closed")
+        trader.fleet.simulator.set_market("closed")
         answer = await trader.ask("DELETE", "/positions/alpha?wait_s=5")
         assert answer.status == 202
         (account,) = answer.json["accounts"]
@@ -162,8 +162,10 @@ def test_closing_goes_on_after_a_restart(tmp_path: Path) -> None:
                 await trader.ask("DELETE", "/positions/alpha?wait_s=2")
             simulator.set_market("always")
             async with daemon(simulator, tmp_path, seed=2) as trader:
-                await trader.farm.until(lambda: not held(trader, "alpha"))
-                await trader.farm.until(lambda: not trader.farm.daemon.floor.gateway.latched)
+                await trader.fleet.until(lambda: not held(trader, "alpha"))
+                await trader.fleet.until(
+                    lambda: not trader.fleet.daemon.trading_service.gateway.latched
+                )
 
     run(main)
 
@@ -219,11 +221,11 @@ def test_guards_are_named(
     tmp_path: Path, change: Change, order: dict[str, object], code: str
 ) -> None:
     async def scene(trader: Trader) -> None:
-        before = trader.farm.requests("alpha")
+        before = trader.fleet.requests("alpha")
         refused = await trader.order(**order)  # type: ignore[arg-type]  # a body's own fields
         assert refused.json["code"] == code
         assert refused.json["guard"] in code or code == "trading_disabled"
-        assert trader.farm.requests("alpha") == before
+        assert trader.fleet.requests("alpha") == before
 
     if code == "trading_disabled":
 

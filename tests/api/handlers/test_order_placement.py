@@ -29,7 +29,7 @@ def test_an_order_is_placed_and_seen_at_once(tmp_path: Path) -> None:
         await asyncio.sleep(5)
         seen = await trader.ask("GET", "/realtime/orders/alpha")
         assert [(row["id"], row["status"]) for row in seen.json] == [(placed.json["id"], "new")]
-        trader.farm.buy("alpha", "AAPL", "1", type="limit", limit_price="2")
+        trader.fleet.buy("alpha", "AAPL", "1", type="limit", limit_price="2")
         await asyncio.sleep(1)
         found = await trader.ask("GET", "/orders?account_id=alpha")
         assert sorted(row["origin"] for row in found.json) == ["other", "ours"]
@@ -72,7 +72,7 @@ def test_cancel_all_and_its_isolation(tmp_path: Path) -> None:
         for label in ("alpha", "bravo"):
             for _ in range(2):
                 assert (await trader.order(label, type="limit", limit_price="1")).status == 200
-        trader.farm.simulator.switch({"kind": "unauthorized", "account": "bravo"})
+        trader.fleet.simulator.switch({"kind": "unauthorized", "account": "bravo"})
         answer = await trader.ask("DELETE", "/orders")
         assert answer.status == 207
         by_account = {(row["account_id"], row["status"]) for row in answer.json}
@@ -119,10 +119,10 @@ def test_a_batch_answers_each_in_its_order(tmp_path: Path) -> None:
 
         good = await trader.ask("POST", "/orders/batch", {"orders": [wish("alpha"), wish("bravo")]})
         assert (good.status, [row["status"] for row in good.json]) == (200, [200, 200])
-        trader.farm.simulator.switch(
+        trader.fleet.simulator.switch(
             {"kind": "no_answer", "account": "charlie", "method": "POST", "performed": True}
         )
-        trader.farm.simulator.switch({"kind": "rate_limited", "account": "delta"})
+        trader.fleet.simulator.switch({"kind": "rate_limited", "account": "delta"})
         began = asyncio.get_running_loop().time()
         mixed = await trader.ask(
             "POST",
@@ -163,9 +163,9 @@ def test_connections_are_open_when_the_daemon_has_started(tmp_path: Path) -> Non
 
 def test_six_accounts_cost_the_time_of_one(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.farm.simulator.switch({"kind": "latency", "seconds": 1, "method": "POST"})
+        trader.fleet.simulator.switch({"kind": "latency", "seconds": 1, "method": "POST"})
         loop = asyncio.get_running_loop()
-        labels = list(trader.farm.simulator.exchange.labels)
+        labels = list(trader.fleet.simulator.exchange.labels)
         body = {"symbol": "AAPL", "qty": "1", "side": "buy", **MARKET}
         began = loop.time()
         await trader.ask("POST", "/orders", {**body, "account_id": "alpha"})
@@ -182,7 +182,7 @@ def test_six_accounts_cost_the_time_of_one(tmp_path: Path) -> None:
 
 def test_a_lost_answer_is_the_order(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.farm.simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+        trader.fleet.simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
         placed = await trader.order()
         assert placed.status == 200
         assert [row["id"] for row in trader.at_broker("alpha")] == [placed.json["id"]]
@@ -192,7 +192,7 @@ def test_a_lost_answer_is_the_order(tmp_path: Path) -> None:
 
 def test_unknown_is_said_and_can_be_asked_again(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.farm.simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
+        trader.fleet.simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
         lost = await trader.order(client_order_id="o-1")
         assert (lost.status, lost.json["code"]) == (504, "order_unknown")
         assert lost.json["client_order_id"] == "o-1"
@@ -216,11 +216,11 @@ def test_unknown_is_pushed(tmp_path: Path) -> None:
     """Whoever listens hears that nobody knows, and that it was found; only of their accounts."""
 
     async def scene(trader: Trader) -> None:
-        url = f"http://127.0.0.1:{trader.farm.daemon.port}/realtime/events?types=order&account_id="
+        url = f"http://127.0.0.1:{trader.fleet.daemon.port}/realtime/events?types=order&account_id="
         heard: dict[str, list[tuple[str, object]]] = {"alpha": [], "bravo": []}
 
         async def listen(label: str) -> None:
-            async with trader.farm.http.get(url + label) as answer:
+            async with trader.fleet.http.get(url + label) as answer:
                 async for raw in answer.content:
                     name, _, data = raw.decode().strip().partition(": ")
                     if name == "event":
@@ -230,16 +230,16 @@ def test_unknown_is_pushed(tmp_path: Path) -> None:
 
         listening = [asyncio.create_task(listen(label)) for label in heard]
         await asyncio.sleep(1)
-        trader.farm.simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
+        trader.fleet.simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
         lost = await trader.order(client_order_id="o-1")
         assert lost.json["code"] == "order_unknown"
         told = {"account_id": "alpha", "client_order_id": "o-1", "order_id": None}
-        await trader.farm.until(lambda: heard["alpha"] == [("unknown", told)])
-        trader.farm.simulator.exchange.submit(
+        await trader.fleet.until(lambda: heard["alpha"] == [("unknown", told)])
+        trader.fleet.simulator.exchange.submit(
             "alpha",
             {"symbol": "AAPL", "qty": "1", "side": "buy", **MARKET, "client_order_id": "o-1"},
         )
-        await trader.farm.until(lambda: len(heard["alpha"]) == 2)
+        await trader.fleet.until(lambda: len(heard["alpha"]) == 2)
         order_id = trader.at_broker("alpha")[0]["id"]
         assert heard["alpha"][1] == ("unknown", {**told, "order_id": order_id})
         assert not heard["bravo"]
@@ -293,11 +293,11 @@ def test_what_is_wrong_never_reaches_the_broker(
     tmp_path: Path, path: str, body: object, status: int
 ) -> None:
     async def scene(trader: Trader) -> None:
-        before = trader.farm.requests("alpha")
+        before = trader.fleet.requests("alpha")
         answer = await trader.ask("POST", path, body)
         assert answer.status == status, answer.json
         assert answer.json["remedy"]
-        assert trader.farm.requests("alpha") == before
+        assert trader.fleet.requests("alpha") == before
 
     play(scene, tmp_path)
 
@@ -312,13 +312,13 @@ def test_routing_says_which_and_why(tmp_path: Path) -> None:
         assert len({answer.json["account_id"] for answer in keyed}) == 1
         among = await trader.order(None, strategy="random", labels=["bravo"])
         assert among.json["account_id"] == "bravo"
-        trader.farm.simulator.switch({"kind": "refuse_handshake", "account": "alpha"})
-        trader.farm.simulator.switch({"kind": "cut", "account": "alpha"})
-        await trader.farm.until(lambda: not trader.farm.record("alpha").link.is_live)
+        trader.fleet.simulator.switch({"kind": "refuse_handshake", "account": "alpha"})
+        trader.fleet.simulator.switch({"kind": "cut", "account": "alpha"})
+        await trader.fleet.until(lambda: not trader.fleet.record("alpha").link.is_synced)
         others = [await trader.order(None, strategy="round_robin") for _ in range(4)]
         assert {answer.json["account_id"] for answer in others} == {"bravo", "charlie"}
         refused = await trader.order("alpha")
-        assert (refused.status, refused.json["code"]) == (409, "account_not_live")
+        assert (refused.status, refused.json["code"]) == (409, "account_not_synced")
         assert (await trader.order("alpha", force=True)).status == 200
         account = await trader.ask("GET", "/account?routing_key=k")
         assert account.json["account_number"]
@@ -351,7 +351,7 @@ def test_the_budget_is_told(tmp_path: Path) -> None:
 
 def test_the_audit_log_has_it_before_it_leaves(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.farm.simulator.switch({"kind": "latency", "seconds": 2, "method": "POST"})
+        trader.fleet.simulator.switch({"kind": "latency", "seconds": 2, "method": "POST"})
         asked = asyncio.create_task(trader.order(client_order_id="o-1"))
         await asyncio.sleep(1)
         path = tmp_path / "orders.jsonl"

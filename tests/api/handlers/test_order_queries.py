@@ -49,8 +49,8 @@ def test_times_sort_as_they_are() -> None:
 @pytest.mark.parametrize("limit", [1, 100, 500])
 async def test_the_newest_of_many(limit: int) -> None:
     """More than are looked at in one go; found in pieces, they are the same as of one sort."""
-    chance = random.Random(3)
-    numbers = chance.sample(range(3600), 3000)
+    rng = random.Random(3)
+    numbers = rng.sample(range(3600), 3000)
     records = [record(f"a{n}", *map(order, numbers[n::30])) for n in range(30)]
     found, total = await _newest(records, OrdersQuery(limit=limit), ours_if_even)
     assert [int(row[1]) for row in found] == sorted(numbers, reverse=True)[:limit]

@@ -9,7 +9,7 @@ from tests.api.reader import Clock, Reader, reading
 STARTING = Link(state="starting", since=NOW)
 
 
-async def test_health_of_a_farm_with_troubles(reader: Reader) -> None:
+async def test_health_of_a_fleet_with_troubles(reader: Reader) -> None:
     reply = await reader.get("/health")
     assert (reply.status, reply.json) == (
         200,

@@ -4,10 +4,10 @@ from tests.api.documents.made import BOOKS, LIVE, NOW
 from tests.api.reader import Reader
 
 
-async def test_the_farm_in_figures(reader: Reader) -> None:
+async def test_the_fleet_in_figures(reader: Reader) -> None:
     reply = await reader.get("/realtime/summary")
     assert reply.json["equity"] == "209562.8"
-    assert (reply.json["accounts"], reply.json["unread"], reply.json["live"]) == (4, 1, 2)
+    assert (reply.json["accounts"], reply.json["unread"], reply.json["synced"]) == (4, 1, 2)
 
 
 async def test_it_is_not_sent_twice(store: Store, reader: Reader) -> None:

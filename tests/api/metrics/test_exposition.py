@@ -64,14 +64,14 @@ async def test_both_formats_hold_the_same(reader: Reader) -> None:
     assert samples(found.values()) == samples(same)
 
 
-async def test_the_farm_in_figures(store: Store, clock: Clock) -> None:
+async def test_the_fleet_in_figures(store: Store, clock: Clock) -> None:
     store.count("events.fill")
     store.count("link_lost.1006")
     store.count("differences.order_missing")
     store.lag.note(0.02)
     families = await everything(store, clock)
     accounts = values(families["realtime_accounts"])
-    assert (accounts["live",], accounts["refused",], accounts["deaf",]) == (2, 1, 0)
+    assert (accounts["synced",], accounts["refused",], accounts["deaf",]) == (2, 1, 0)
     assert values(families["realtime_events"])["fill",] == 1
     assert values(families["realtime_reconnects"])["1006",] == 1
     assert values(families["realtime_differences"])["order_missing",] == 1
@@ -114,7 +114,7 @@ async def test_lines_for_each_account_are_those_that_the_token_may_know_of(
 
         async def labels(**claims: object) -> set[str]:
             answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **claims))))[0]
-            family = read(answer.body.decode())["realtime_account_live"]
+            family = read(answer.body.decode())["realtime_account_synced"]
             return {label for (label,) in values(family)}
 
         assert await labels(**ALL) == set(store.records)
@@ -123,7 +123,7 @@ async def test_lines_for_each_account_are_those_that_the_token_may_know_of(
     async with guarded(store, clock, account_metrics=True, open_ops=True) as server:
         answer = (await server.exchange(get("/metrics")))[0]
         assert b"alpha" not in answer.body
-        assert b'realtime_accounts{state="live"} 2.0' in answer.body
+        assert b'realtime_accounts{state="synced"} 2.0' in answer.body
 
 
 async def test_without_being_asked_for_no_account_is_named(reader: Reader) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from realtime.config.settings import OrdersSettings, Settings
 from realtime.runtime.daemon import running
 from realtime.simulator.app import Simulator
-from tests.fleet import Farm, settings_for
+from tests.fleet import Fleet, settings_for
 from tests.orders.trading import broker
 from tests.virtual import run, world
 
@@ -29,13 +29,13 @@ class Reply(Struct, frozen=True):
 class Trader(Struct, frozen=True):
     """Sends requests to the daemon."""
 
-    farm: Farm
+    fleet: Fleet
 
     async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
         """Any request; header names are written with underscores."""
-        url = f"http://127.0.0.1:{self.farm.daemon.port}{path}"
+        url = f"http://127.0.0.1:{self.fleet.daemon.port}{path}"
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.farm.http.request(method, url, json=body, headers=sent) as answer:
+        async with self.fleet.http.request(method, url, json=body, headers=sent) as answer:
             text = await answer.text()
             document = await answer.json(content_type=None) if text else None
             return Reply(answer.status, answer.headers, document)
@@ -49,7 +49,7 @@ class Trader(Struct, frozen=True):
 
     def at_broker(self, label: str) -> list[dict[str, object]]:
         """Every order that the exchange has of an account."""
-        return self.farm.simulator.exchange.orders(label, {"status": "all", "limit": "500"})
+        return self.fleet.simulator.exchange.orders(label, {"status": "all", "limit": "500"})
 
 
 Change = Callable[[Settings], Settings]
@@ -66,9 +66,9 @@ async def daemon(
         running(change(settings), world(seed)) as running_daemon,
         aiohttp.ClientSession(connector=world(seed).make_connector()) as http,
     ):
-        farm = Farm(simulator, running_daemon, http)
-        await farm.until(farm.all_live)
-        yield Trader(farm)
+        fleet = Fleet(simulator, running_daemon, http)
+        await fleet.until(fleet.all_synced)
+        yield Trader(fleet)
 
 
 def play(

@@ -68,8 +68,8 @@ def test_every_route_wants_its_permission(tmp_path: Path, missing: Permission) -
                         bare = await trader.ask(route.method, asked, ORDER)
                         assert (bare.status, bare.json["code"]) == (401, "token_missing")
         assert at_brokers(trader) == before
-        assert not trader.farm.daemon.floor.halts.state.halted
-        assert not trader.farm.daemon.floor.gateway.latched
+        assert not trader.fleet.daemon.trading_service.kill_switch.state.halted
+        assert not trader.fleet.daemon.trading_service.gateway.latched
 
     play(scene, tmp_path, change=wants_tokens())
 
@@ -142,10 +142,10 @@ def test_everything_is_everything_of_theirs(tmp_path: Path) -> None:
             assert placed.status == 200
         canceled = await trader.ask("DELETE", "/orders", Authorization=mine)
         assert [item["account_id"] for item in canceled.json] == ["alpha"]
-        assert trader.farm.working("bravo")
+        assert trader.fleet.working("bravo")
         closed = await trader.ask("DELETE", "/positions?confirm=true&wait_s=30", Authorization=mine)
         assert [row["account_id"] for row in closed.json["accounts"]] == ["alpha"]
-        assert trader.farm.working("bravo")
+        assert trader.fleet.working("bravo")
         everybody = await trader.ask("POST", "/orders/halt", Authorization=mine)
         assert (everybody.status, everybody.json["code"]) == (422, "invalid_order")
         await trader.ask("POST", "/orders/halt?account_id=bravo", Authorization=whole)

@@ -8,7 +8,7 @@ from realtime.api.fastpath.runner import CROWD
 from realtime.api.listener import serve
 from realtime.api.security import client_limits as limits
 from realtime.api.security.client_limits import (
-    METERED_MOST,
+    MAX_METERED,
     ConnectionCounter,
     ConnectionLimiter,
     TokenRateLimiter,
@@ -39,9 +39,9 @@ def test_no_pace_is_any_pace() -> None:
 
 def test_holders_that_are_remembered_are_bounded() -> None:
     meter = TokenRateLimiter(1, Clock())
-    for number in range(METERED_MOST + 10):
+    for number in range(MAX_METERED + 10):
         assert meter.allows(str(number))
-    assert len(meter._full_at) == METERED_MOST
+    assert len(meter._full_at) == MAX_METERED
 
 
 def test_addresses_are_counted_each_by_itself() -> None:
@@ -77,10 +77,10 @@ def test_who_does_not_go_on_is_cut() -> None:
 
     async def scene() -> None:
         head, reading, goes_on, idle = people = [Slow() for _ in range(4)]
-        crowd = ConnectionLimiter(ConnectionCounter(None))
+        connection_limiter = ConnectionLimiter(ConnectionCounter(None))
         everybody: Iterable[Slow] = people
-        crowd.everybody = lambda: everybody
-        sweeping = asyncio.create_task(crowd.sweep())
+        connection_limiter.everybody = lambda: everybody
+        sweeping = asyncio.create_task(connection_limiter.sweep())
         head.waits_for, reading.waits_for = ("head", 0, 0), ("reading", 0, 5)
         for second in range(50):
             goes_on.waits_for = ("reading", 0, 1000 - second // 9)
@@ -117,7 +117,7 @@ async def test_a_head_that_never_ends_is_cut(
     store: Store, monkeypatch: pytest.MonkeyPatch, before: bytes
 ) -> None:
     """However busily it drips (slowloris)."""
-    async with quick_sweeps(store, monkeypatch) as (port, crowd):
+    async with quick_sweeps(store, monkeypatch) as (port, connection_limiter):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         if before:
             sink.write(before)
@@ -126,30 +126,30 @@ async def test_a_head_that_never_ends_is_cut(
         while not source.at_eof() and source.exception() is None:
             sink.write(b"X: y\r\n")
             await asyncio.sleep(0.02)
-        assert crowd.cut == 1
+        assert connection_limiter.cut == 1
         sink.close()
 
 
 async def test_who_does_not_read_is_cut(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with quick_sweeps(store, monkeypatch) as (port, crowd):
+    async with quick_sweeps(store, monkeypatch) as (port, connection_limiter):
         _, sink = await asyncio.open_connection("127.0.0.1", port, limit=1)
         request = b"GET /realtime/dashboard/alpha HTTP/1.1\r\nHost: x\r\n\r\n"
         while not sink.is_closing():
             sink.write(request * 20)
             await asyncio.sleep(0.001)
-        assert crowd.cut == 1
+        assert connection_limiter.cut == 1
 
 
 async def test_an_idle_connection_is_left_alone(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with quick_sweeps(store, monkeypatch) as (port, crowd):
+    async with quick_sweeps(store, monkeypatch) as (port, connection_limiter):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(3):
             sink.write(HEAD + b"\r\n")
             await source.readuntil(b"}")
             await asyncio.sleep(0.2)
-        assert crowd.cut == 0
+        assert connection_limiter.cut == 0
         sink.close()
 
 

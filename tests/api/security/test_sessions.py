@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from realtime.api.security.sessions import LINK_S, LINKS_MOST, SignInLinks
+from realtime.api.security.sessions import LINK_S, MAX_LINKS, SignInLinks
 from realtime.store.store import Store
 from tests.api.documents.made import NOW
 from tests.api.guarded import Guarded, Raw, get, guarded, token
@@ -107,7 +107,7 @@ async def test_a_link_of_an_ended_token_lets_nobody_in(server: Guarded, clock: C
 def test_links_are_bounded_and_end() -> None:
     clock, numbers = Clock(), iter(range(10**6))
     links = SignInLinks(clock, lambda: str(next(numbers)))
-    codes = [links.make("t") for _ in range(LINKS_MOST + 1)]
+    codes = [links.make("t") for _ in range(MAX_LINKS + 1)]
     assert links.follow(codes[0]) is None
     assert links.follow(codes[1]) == "t"
     clock.now += LINK_S

@@ -40,7 +40,7 @@ async def get(url: str) -> object:
 async def test_serves_until_told_to_stop(sim: Simulator, config: Path, how: signal.Signals) -> None:
     async with daemon(config) as (process, url):
         facts = await ready(process)
-        assert (facts["accounts"], facts["live"]) == (3, 3)
+        assert (facts["accounts"], facts["synced"]) == (3, 3)
         assert "refused" not in facts
         status = await get(f"{url}/websocket/status")
         assert isinstance(status, dict)
@@ -59,7 +59,7 @@ async def test_ready_counts_who_is_not_live(sim: Simulator, config: Path) -> Non
     fault(sim, kind="server_error", account="bravo")
     async with daemon(config) as (process, _):
         facts = await ready(process)
-    assert (facts["live"], facts["waiting"], facts["refused"]) == (1, 1, 1)
+    assert (facts["synced"], facts["waiting"], facts["refused"]) == (1, 1, 1)
 
 
 async def test_disabled_accounts_are_not_waited_for(sim: Simulator, config: Path) -> None:
@@ -67,7 +67,7 @@ async def test_disabled_accounts_are_not_waited_for(sim: Simulator, config: Path
         edit(config, f"[accounts.{label}]", f"[accounts.{label}]\nenabled = false")
     async with daemon(config) as (process, _):
         facts = await ready(process)
-    assert (facts["accounts"], facts["live"]) == (0, 0)
+    assert (facts["accounts"], facts["synced"]) == (0, 0)
 
 
 async def test_a_port_in_use_is_exit_code_2(sim: Simulator, config: Path) -> None:

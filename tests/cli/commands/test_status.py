@@ -13,7 +13,7 @@ from realtime.runtime.environment import real_world
 from realtime.simulator.app import Simulator
 from tests.cli.conftest import fault
 from tests.cli.programs import Answer, free_port, run
-from tests.fleet import Farm, farm
+from tests.fleet import Fleet, fleet
 
 SINCE = "2026-11-21T04:10:31Z"
 HEALTH = {"status": "degraded", "uptime_s": 273_600.0}
@@ -33,12 +33,12 @@ async def status(url: str, *args: str, **variables: str) -> Answer:
     return answer
 
 
-async def settled(pair: Farm) -> None:
+async def settled(pair: Fleet) -> None:
     """Every account has come as far as it can."""
     done = asyncio.Event()
 
     def look(_: object) -> None:
-        if all(link.state in ("live", "waiting", "refused") for link in pair.links.values()):
+        if all(link.state in ("synced", "waiting", "refused") for link in pair.links.values()):
             done.set()
 
     unsubscribe = pair.daemon.store.subscribe(look)
@@ -50,7 +50,7 @@ async def settled(pair: Farm) -> None:
 
 @asynccontextmanager
 async def daemon(sim: Simulator) -> AsyncIterator[str]:
-    async with farm(sim, real_world()) as pair:
+    async with fleet(sim, real_world()) as pair:
         await settled(pair)
         yield f"http://127.0.0.1:{pair.daemon.port}"
 
@@ -108,7 +108,7 @@ async def test_all_shows_everyone(sim: Simulator) -> None:
         "ERROR",
     ]
     assert [line.split()[:2] for line in lines[2:]] == [
-        ["alpha", "live"], ["bravo", "live"], ["charlie", "live"],
+        ["alpha", "synced"], ["bravo", "synced"], ["charlie", "synced"],
     ]  # fmt: skip
     assert "1 000 000.00" in lines[2]
 

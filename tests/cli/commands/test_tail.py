@@ -11,7 +11,7 @@ from realtime.simulator.app import Simulator
 from tests.cli.commands.test_status import daemon, settled
 from tests.cli.conftest import fault
 from tests.cli.programs import Answer, ended, free_port, line_with, run, started, stop
-from tests.fleet import farm
+from tests.fleet import fleet
 
 
 def buy(sim: Simulator, label: str) -> None:
@@ -59,7 +59,7 @@ async def test_it_ends_after_so_many_lines(sim: Simulator) -> None:
 
 async def test_a_daemon_that_ends_is_waited_for(sim: Simulator) -> None:
     async with AsyncExitStack() as tails:
-        async with farm(sim, real_world()) as pair:
+        async with fleet(sim, real_world()) as pair:
             await settled(pair)
             url = f"http://127.0.0.1:{pair.daemon.port}"
             tail = await tails.enter_async_context(started("tail", REALTIME_URL=url))

@@ -37,7 +37,7 @@ async def until(pilot: Driver, holds: Callable[[], bool]) -> None:
             await pilot.pause(0.05)
 
 
-def farm_screen(pilot: Driver) -> FleetScreen:
+def fleet_screen(pilot: Driver) -> FleetScreen:
     screen = pilot.app.screen
     assert isinstance(screen, FleetScreen)
     return screen
@@ -50,7 +50,7 @@ def cells(table: DataTable[object]) -> list[list[str]]:
 def labels(pilot: Driver) -> list[str]:
     if not isinstance(pilot.app.screen, FleetScreen):
         return []
-    return [row[0] for row in cells(pilot.app.screen.query_one("#farm", DataTable))]
+    return [row[0] for row in cells(pilot.app.screen.query_one("#fleet", DataTable))]
 
 
 def head(pilot: Driver) -> str:
@@ -59,8 +59,8 @@ def head(pilot: Driver) -> str:
 
 async def test_accounts_with_their_figures(pilot: Driver) -> None:
     await until(pilot, lambda: "3/3 live" in head(pilot))
-    rows = {row[0]: row for row in cells(farm_screen(pilot).query_one("#farm", DataTable))}
-    assert rows["alpha"][1:4] == ["live", "1 000 000.00", "0.00"]
+    rows = {row[0]: row for row in cells(fleet_screen(pilot).query_one("#fleet", DataTable))}
+    assert rows["alpha"][1:4] == ["synced", "1 000 000.00", "0.00"]
     assert "3/3 live" in head(pilot)
 
 
@@ -92,7 +92,7 @@ async def test_changes_come_by_themselves(sim: Simulator, pilot: Driver) -> None
     fault(sim, kind="key_revoked", account="charlie")
 
     def state() -> str:
-        return dict(row[:2] for row in cells(farm_screen(pilot).query_one("#farm", DataTable)))[
+        return dict(row[:2] for row in cells(fleet_screen(pilot).query_one("#fleet", DataTable)))[
             "charlie"
         ]
 

@@ -17,5 +17,5 @@ def test_the_timetable_is_in_order_and_fits_into_the_show() -> None:
 
 
 async def test_only_accounts_that_there_are() -> None:
-    assert [act.account async for act in acts(["alpha", "bravo"], pace=0)] == [0, 1]
-    assert [act async for act in acts(["a", "b", "c", "d"], pace=0)] == list(TIMETABLE)
+    assert [act.account async for act in acts(["alpha", "bravo"], intervals=0)] == [0, 1]
+    assert [act async for act in acts(["a", "b", "c", "d"], intervals=0)] == list(TIMETABLE)

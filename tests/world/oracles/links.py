@@ -11,7 +11,7 @@ from tests.world.oracles.patience import Patience
 from tests.world.oracles.violation import Violation
 from tests.world.schedule import Schedule
 
-FIRST_S, LONGEST_S, LEAST_SHARE = 5.0, 300.0, 0.8
+FIRST_S, MAX_S, MIN_SHARE = 5.0, 300.0, 0.8
 """The promised pauses between attempts: 5, 10, 20 … 300 s, each less a fifth at the most."""
 
 SLACK_S = 0.05
@@ -83,9 +83,9 @@ class Links:
         label, state = record.profile.label, record.link.state
         before = self._states.get(label)
         self._states[label] = state
-        if state == "live" and before != "live":
+        if state == "synced" and before != "synced":
             self._failures[label] = 0
-        if before == "live" and state != "live" and label == self._schedule.spared:
+        if before == "synced" and state != "synced" and label == self._schedule.spared:
             reason = record.link.last_error_message
             raise Violation("isolation", f"{label} is spared, but {state}: {reason}")
         if before == "refused" and state != "refused":
@@ -98,7 +98,7 @@ class Links:
             raise Violation("refused", f"{label}: tries a key again that the broker refused")
         last, failures = self._dialed_at.get(label), self._failures.get(label, 0)
         if last is not None:
-            least_s = LEAST_SHARE * min(LONGEST_S, FIRST_S * 2 ** max(0, failures - 1))
+            least_s = MIN_SHARE * min(MAX_S, FIRST_S * 2 ** max(0, failures - 1))
             if at - last < least_s - SLACK_S:
                 said = f"{label}: {at - last:.2f} s after the last, failure {failures}"
                 raise Violation("attempts", f"{said}, promised {least_s:.2f} s at least")
@@ -121,9 +121,9 @@ class Links:
 
     def _check_row(self, label: str, row: Row, at: float) -> None:
         told = f"{label}: {row}"
-        if row.connected != (row.state == "live") or row.stale == row.connected:
+        if row.connected != (row.state == "synced") or row.stale == row.connected:
             raise Violation("status", told)
-        if row.state == "live" and (row.reconnect_attempts or not row.has_data):
+        if row.state == "synced" and (row.reconnect_attempts or not row.has_data):
             raise Violation("status", told)
         if row.state == "waiting" and (row.next_attempt_in_s is None or row.last_error is None):
             raise Violation("status", told)

@@ -67,7 +67,7 @@ class Patience:
             self._running.add(label)
             self._began[label].append(at)
 
-    def first_live(self, label: str) -> float:
+    def first_synced(self, label: str) -> float:
         """When an account that is live became so for the first time in this run."""
         return self._began[label][-1]
 

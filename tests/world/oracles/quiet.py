@@ -14,7 +14,7 @@ IsFromBefore = Callable[[str], bool]
 def is_settled(store: Store) -> bool:
     """Whether every account is current and confirmed, or refused for good."""
     return all(
-        record.link.state == "refused" or (record.link.is_live and not record.state.provisional)
+        record.link.state == "refused" or (record.link.is_synced and not record.state.provisional)
         for record in store
     )
 
@@ -48,5 +48,5 @@ def unconfirmed(store: Store) -> Sequence[str]:
         f"{r.profile.label}: {r.link.state}, provisional {sorted(r.state.provisional)},"
         f" {r.link.stale_reason}"
         for r in store
-        if r.link.state != "refused" and (not r.link.is_live or r.state.provisional)
+        if r.link.state != "refused" and (not r.link.is_synced or r.state.provisional)
     ]

@@ -127,7 +127,7 @@ class Reads:
     def _check_honesty(self, seen: Seen) -> None:
         link = seen.link
         told = f"{seen.account_id}: {link.state}, stale {seen.stale} ({seen.stale_reason})"
-        if seen.stale != (link.state != "live") or link.connected != (link.state == "live"):
+        if seen.stale != (link.state != "synced") or link.connected != (link.state == "synced"):
             raise Violation("mark", told)
         if seen.stale != (seen.stale_reason is not None):
             raise Violation("mark", told)
@@ -155,8 +155,8 @@ class Reads:
         """A position is one that truly was, none from before one that was seen: marked or not."""
         held = {p.symbol: p.qty for p in positions}
         for symbol in sorted({*self._ledger.symbols(label), *held}):
-            qty, floor = held.get(symbol, "0"), self._floors.get((label, symbol), 0)
-            found = self._ledger.position(label, symbol).next(qty, floor)
+            qty, trading_service = held.get(symbol, "0"), self._floors.get((label, symbol), 0)
+            found = self._ledger.position(label, symbol).next(qty, trading_service)
             if found is None:
                 raise Violation("position", f"{label}: {qty} {symbol}, never or no longer true")
             self._floors[label, symbol] = found

@@ -29,7 +29,7 @@ class States:
 
     def look(self, record: Record, at: float) -> None:
         """Judge a record."""
-        if not record.link.is_live:
+        if not record.link.is_synced:
             return
         label = record.profile.label
         if self._patience.is_untouched(label, at):
@@ -47,7 +47,7 @@ class States:
 
     def _check_explained(self, record: Record, at: float) -> None:
         label, state = record.profile.label, record.state
-        since = self._patience.first_live(label)
+        since = self._patience.first_synced(label)
         for told in self._ledger.last_events(label, at):
             order = state.orders.get(OrderId(told.order_id))
             if order is None or order.order_class == "mleg" or not self._is_due(label, told, at):

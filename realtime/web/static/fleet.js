@@ -9,7 +9,7 @@ const MONEY = ["equity", "last_equity", "cash", "buying_power", "day_pl"];
 const COUNTED_S = 5;
 const PASSING = new Set(["connecting", "authorizing", "syncing"]); // of these only the last is worth a line
 
-export class Farm {
+export class Fleet {
   constructor() {
     this.openedAt = Date.now();
     this.entries = new Map(); // label → { row, link, money: column → BigInt }
@@ -44,7 +44,7 @@ export class Farm {
     return counted.reduce((all, [, count]) => all + count, 0) / COUNTED_S;
   }
 
-  /** All figures of the farm, exact. */
+  /** All figures of the fleet, exact. */
   totals() {
     const entries = [...this.entries.values()];
     const of = (column) => sum(entries.map(({ money }) => money[column]));
@@ -138,7 +138,7 @@ export class Farm {
 }
 
 function told(link) {
-  if (link.state === "live") return "back in step with the broker";
+  if (link.state === "synced") return "back in step with the broker";
   const attempt = link.reconnect_attempts ? ` (attempt ${link.reconnect_attempts})` : "";
   if (link.state === "waiting" || link.state === "refused") return `${link.last_error_message ?? "lost"}${attempt}`;
   return link.stale_reason ?? "";

@@ -4,29 +4,29 @@ import { Curve } from "./curve.js";
 import { approximate, spell, spellGain } from "./decimal.js";
 import { arrange, make, mark, say } from "./dom.js";
 import { Feed } from "./feed.js";
-import { COLUMNS } from "./farm_columns.js";
+import { COLUMNS } from "./fleet_columns.js";
 import { Figure, toneOf } from "./figure.js";
-import { FarmTable } from "./table.js";
+import { FleetTable } from "./table.js";
 import { STATES, isConnected, now } from "./words.js";
 
 const SORT_EVERY_MS = 1500;
-const TROUBLE = new Set(["live", "disabled"]);
+const TROUBLE = new Set(["synced", "disabled"]);
 
 /** Where there is no room for column names: sort → how it is called. */
 const SORTS = { "day_pl desc": "Best day first", "day_pl asc": "Worst day first", "equity desc": "Largest first", "account_id asc": "By name", "state desc": "Troubles first" };
 
 const ASKED = { account_id: "account_id", equity: "equity", day_pl: "day_pl", cash: "cash", buying_power: "buying_power", positions: "positions", open_orders: "open_orders", as_of: "as_of" };
 
-export class FarmView {
-  constructor(farm, query, { go }) {
-    this.farm = farm;
+export class FleetView {
+  constructor(fleet, query, { go }) {
+    this.fleet = fleet;
     this.go = go;
     this.sortedAt = -Infinity;
     this.known = -1;
     this.#read(query);
     this.curve = new Curve({ history: "realtime/history/_all", label: "Total equity over time" });
     this.feed = new Feed({ label: "Fills", quiet: "No fills since this page was opened. They appear here as they happen." });
-    this.table = new FarmTable(COLUMNS, {
+    this.table = new FleetTable(COLUMNS, {
       label: "Accounts",
       open: ({ label }) => go(`#/account/${label}`),
       sorted: (column) => this.#sortBy(column),
@@ -35,8 +35,8 @@ export class FarmView {
   }
 
   get title() {
-    const { live = 0 } = this.farm.byState();
-    return `${live}/${this.farm.entries.size} live · realtime`;
+    const { live = 0 } = this.fleet.byState();
+    return `${live}/${this.fleet.entries.size} live · realtime`;
   }
 
   get crumbs() {
@@ -45,12 +45,12 @@ export class FarmView {
 
   /** Whether all of it is play money; undefined while nothing is known. */
   get isPaper() {
-    const known = [...this.farm.entries.values()].filter(({ row }) => row);
+    const known = [...this.fleet.entries.values()].filter(({ row }) => row);
     return known.length ? known.every(({ row }) => row.paper) : undefined;
   }
 
   get notices() {
-    return [...this.farm.entries.values()];
+    return [...this.fleet.entries.values()];
   }
 
   get curl() {
@@ -91,14 +91,14 @@ export class FarmView {
   }
 
   render() {
-    const totals = this.farm.totals();
+    const totals = this.fleet.totals();
     this.#showTotals(totals);
     this.#showChips(totals);
-    this.feed.show(this.farm.fills);
+    this.feed.show(this.fleet.fills);
     this.#showTable(totals);
     if (totals.known !== this.known) this.curve.restart();
     this.known = totals.known;
-    if (totals.known && this.farm.isComplete && isConnected()) this.curve.add(Math.floor(now() / 1000), approximate(totals.equity));
+    if (totals.known && this.fleet.isComplete && isConnected()) this.curve.add(Math.floor(now() / 1000), approximate(totals.equity));
   }
 
   #read(query) {
@@ -133,7 +133,7 @@ export class FarmView {
     this.nothing = make("p", { class: "nothing", text: "" });
     this.waiting = make("p", { class: "nothing", text: "Reading the accounts …" });
     return make(
-      "div", { class: "farm-view" },
+      "div", { class: "fleet-view" },
       make("h1", { class: "unseen", text: "All accounts", tabindex: "-1" }),
       make("section", { class: "card chart", "aria-label": "Totals" },
         make("dl", { class: "headline" }, this.total.element), this.curve.element,
@@ -167,10 +167,10 @@ export class FarmView {
 
   #showChips({ byState, accounts }) {
     const trouble = Object.entries(byState).reduce((all, [state, count]) => all + (TROUBLE.has(state) ? 0 : count), 0);
-    const offered = [["", "All", accounts], ["live", "Live", byState.live ?? 0]];
+    const offered = [["", "All", accounts], ["synced", "Synced", byState.synced ?? 0]];
     if (trouble || this.state === "trouble") offered.push(["trouble", "Not live", trouble]);
     for (const state of Object.keys(STATES)) {
-      if (state !== "live" && (byState[state] || this.state === state) && (state === this.state || ["waiting", "refused", "disabled"].includes(state))) {
+      if (state !== "synced" && (byState[state] || this.state === state) && (state === this.state || ["waiting", "refused", "disabled"].includes(state))) {
         offered.push([state, STATES[state][0], byState[state] ?? 0]);
       }
     }
@@ -198,12 +198,12 @@ export class FarmView {
       this.sortedOf = accounts;
       this.sorted = this.#chosen();
     }
-    const items = this.sorted.filter(({ label }) => this.farm.entries.has(label));
+    const items = this.sorted.filter(({ label }) => this.fleet.entries.has(label));
     this.table.show(items, this.sort);
     this.sorts.value = `${this.sort.column} ${this.sort.descending ? "desc" : "asc"}`;
     say(this.count, items.length === accounts ? "" : `${items.length.toLocaleString("en")} of ${accounts.toLocaleString("en")}`);
-    mark(this.waiting, "hidden", this.farm.isComplete || accounts > 0);
-    mark(this.nothing, "hidden", items.length > 0 || !this.farm.isComplete);
+    mark(this.waiting, "hidden", this.fleet.isComplete || accounts > 0);
+    mark(this.nothing, "hidden", items.length > 0 || !this.fleet.isComplete);
     say(this.nothing, accounts ? "No account is like that. Esc clears the search." : "There are no accounts: name some in accounts.toml.");
     mark(this.table.element, "hidden", items.length === 0);
   }
@@ -212,7 +212,7 @@ export class FarmView {
     const words = this.words.toLowerCase().split(/\s+/).filter(Boolean);
     const column = COLUMNS.find(({ key }) => key === this.sort.column) ?? COLUMNS[0];
     const way = this.sort.descending ? -1 : 1;
-    const keyed = [...this.farm.entries.values()]
+    const keyed = [...this.fleet.entries.values()]
       .filter((entry) => this.#isWanted(entry, words))
       .map((entry) => [column.order(entry), entry]);
     keyed.sort(([a, left], [b, right]) => {
