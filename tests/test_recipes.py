@@ -129,7 +129,7 @@ async def test_the_shell_tells_fills(store: Store, reader: Reader) -> None:
 async def test_the_shell_says_who_is_not_live(reader: Reader) -> None:
     need("sh", "curl", "jq")
     line = next(text for text in blocks("sh") if "/health" in text)
-    assert await run("sh", "-c", at_port(line, reader)) == "some accounts are not live\n"
+    assert await run("sh", "-c", at_port(line, reader)) == "some accounts are not synced\n"
     line = next(text for text in blocks("sh") if text.startswith("watch"))
     (inner,) = re.findall(r'"(.*)"', line)
     assert "TSLA\t2\t" in await run("sh", "-c", at_port(inner, reader))

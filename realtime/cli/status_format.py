@@ -47,14 +47,14 @@ def show(standing: FleetStatus, *, show_all: bool) -> None:
     for line in [*below, *_remedies(rows)]:
         console.print(Text(line))
     if not show_all and len(rows) < status.total_accounts:
-        console.print(Text("(only accounts that are not live; --all for every one)", style="dim"))
+        console.print(Text("(only accounts that are not synced; --all for every one)", style="dim"))
 
 
 def headline(standing: FleetStatus) -> str:
     """The fleet in one line."""
     status = standing.status
     disabled = status.by_state.get("disabled", 0)
-    parts = [f"{whole(status.connected_accounts)}/{whole(status.total_accounts - disabled)} live"]
+    parts = [f"{whole(status.connected_accounts)}/{whole(status.total_accounts - disabled)} synced"]
     parts += [
         f"{whole(count)} {clean(state)}"
         for state, count in status.by_state.items()

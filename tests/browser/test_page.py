@@ -131,7 +131,7 @@ async def test_an_account_that_is_not_followed_never_looks_live(
     await expect(notice).to_contain_text("may be wrong by now")
     await expect(notice.locator(".remedy")).to_contain_text("Nothing to do: retry in")
     await expect(page.locator("#said")).to_contain_text("charlie lost the broker")
-    await page.get_by_role("button", name="Not live").click()
+    await page.get_by_role("button", name="Not synced").click()
     await expect(page.locator("table.fleet tbody tr:not(.spacer)")).to_have_count(1)
     await expect(page.locator("#foot code")).to_contain_text("/realtime/accounts?state=")
 

@@ -122,10 +122,10 @@ async def test_a_link_that_comes_and_goes_is_remembered(open_page: Open) -> None
         for link in (Link(state="connecting", stale_reason="cut"), LIVE):
             store.update(next(iter(store)).profile.label, now=2e9, link=link)
             await expect(page.locator(ROWS, has_text="alpha").locator("td.state")).to_contain_text(
-                "Live" if link is LIVE else "Connecting"
+                "Synced" if link is LIVE else "Connecting"
             )
         await page.goto(f"{url}/#/account/alpha")
-        for words in ("Nothing is heard", "no fill was missed", "back in step", "Live since"):
+        for words in ("Nothing is heard", "no fill was missed", "back in step", "Synced since"):
             await expect(page.locator(".past")).to_contain_text(words)
 
 

@@ -107,7 +107,7 @@ def test_a_link_that_is_lost_and_comes_back() -> None:
     ) == [
         "lost: connection closed (1006), retry in 5.2 s (attempt 1)",
         "back: 3 missed fills recovered",
-        "live: in step with the broker",
+        "synced: in step with the broker",
     ]
 
 

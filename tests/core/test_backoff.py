@@ -20,7 +20,7 @@ def test_the_ladder() -> None:
     assert waits(0.5, 9) == pytest.approx([5, 10, 20, 40, 80, 160, 300, 300, 300])
 
 
-@pytest.mark.parametrize(("chance", "factor"), [(0.0, 0.8), (0.999999, 1.2)])
+@pytest.mark.parametrize(("rng", "factor"), [(0.0, 0.8), (0.999999, 1.2)])
 def test_jitter(rng: float, factor: float) -> None:
     """Chance spreads every wait by a fifth both ways."""
     assert waits(rng, 3) == pytest.approx([5 * factor, 10 * factor, 20 * factor], rel=1e-4)

@@ -10,10 +10,10 @@ from realtime.runtime.stop_signals import ECHO_S
 
 STUBBORN = """
 import asyncio
-from realtime.runtime.stop_signals import told_to_stop
+from realtime.runtime.stop_signals import stop_requested
 
 async def main():
-    with told_to_stop(lambda signal: print(signal.name, flush=True)):
+    with stop_requested(lambda signal: print(signal.name, flush=True)):
         print("begun", flush=True)
         await asyncio.Event().wait()
 

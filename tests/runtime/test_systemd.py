@@ -104,7 +104,7 @@ async def test_a_daemon_from_start_to_end(
     arguments = ("run", "--config", str(config), "--port", str(free_port()))
     async with started(*arguments, **notify) as process:
         await manager.until("READY=1")
-        assert "STATUS=3 live" in manager.heard
+        assert "STATUS=3 synced" in manager.heard
         await manager.until("WATCHDOG=1", times=5)
         edit(config, "[accounts.alpha]", "[accounts.alpha")
         process.send_signal(signal.SIGHUP)

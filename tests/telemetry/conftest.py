@@ -6,6 +6,10 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests.api.conftest import clock, reader, store
+
+__all__ = ["clock", "reader", "store"]
+
 
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:

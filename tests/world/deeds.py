@@ -45,7 +45,7 @@ class Deeds:
             "deed.round_trip": self._round_trip,
             "deed.understate": self._understate,
             "deed.echo": self._echo,
-            "deed.crowd": self._connection_limiter,
+            "deed.crowd": self._crowd,
             "deed.long_day": self._long_day,
             "deed.zombie": self._zombie,
             "deed.cancel_all": self._cancel_all,
@@ -172,7 +172,7 @@ class Deeds:
         updates = [each.update for each in told if each.order_id in chosen]
         self._broker.echo(updates * int(details["times"] or 1))
 
-    def _connection_limiter(self, label: str, details: Details) -> None:
+    def _crowd(self, label: str, details: Details) -> None:
         """While the link is down an old order ends, and more are placed than one list can show."""
         self._broker.faults.add(read_fault({"kind": "cut", "account": label}))
         working = self._working(label)

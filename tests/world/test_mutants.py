@@ -23,6 +23,6 @@ def test_a_broken_rule_is_noticed() -> None:
 
 
 def test_a_word_that_is_not_there_is_told() -> None:
-    odd = Mutant("odd", (Edit("store.py", "no such words", ""),))
+    odd = Mutant("odd", (Edit("store/store.py", "no such words", ""),))
     (verdict,) = judge([odd], range(1), jobs=1)
     assert "found 0 times" in verdict.problem

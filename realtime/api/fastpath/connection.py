@@ -35,7 +35,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count a connection; one too many of its address is cut before it says anything."""
         super().connection_made(transport)
-        connection_limiter = getattr(self._manager, "crowd", None)
+        connection_limiter = getattr(self._manager, "connection_limiter", None)
         peer = transport.get_extra_info("peername")
         if connection_limiter is None or not isinstance(peer, tuple):
             return
@@ -46,7 +46,7 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count it out."""
-        connection_limiter = getattr(self._manager, "crowd", None)
+        connection_limiter = getattr(self._manager, "connection_limiter", None)
         super().connection_lost(exc)
         if connection_limiter is not None and self._address is not None:
             connection_limiter.addresses.leave(self._address)

@@ -20,7 +20,7 @@ log = get_logger()
 PLANS = web.AppKey("plans", ResponseCache)
 """Where an application keeps what its connections share."""
 
-CROWD = web.AppKey("crowd", ConnectionLimiter)
+CROWD = web.AppKey("connection_limiter", ConnectionLimiter)
 """Where it keeps who is connected."""
 
 REQUESTS = web.AppKey("requests", RequestStats)

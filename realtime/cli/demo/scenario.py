@@ -106,7 +106,7 @@ class Scenario:
             if not record.link.is_synced
         ]
         if others:
-            self._narrator.tell(f"not live, so not compared: {', '.join(others[:LABELS_SHOWN])}")
+            self._narrator.tell(f"not synced, so not compared: {', '.join(others[:LABELS_SHOWN])}")
         if not live:
             return
         try:

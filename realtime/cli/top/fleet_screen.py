@@ -124,7 +124,7 @@ class FleetScreen(Screen[None]):
         meant = sum(link.state != "disabled" for link in list(rows.links.values()))
         text = Text.assemble(("realtime  ", "bold"))
         if rows.lost is None:
-            text.append(f"{whole(live)}/{whole(meant)} live")
+            text.append(f"{whole(live)}/{whole(meant)} synced")
         else:
             text.append(f"{rows.lost}: these figures are old", "bold red")
         text.append(f" · sorted by {SORTS[self.sort].replace('_', ' ')}", "dim")

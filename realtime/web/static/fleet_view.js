@@ -35,8 +35,8 @@ export class FleetView {
   }
 
   get title() {
-    const { live = 0 } = this.fleet.byState();
-    return `${live}/${this.fleet.entries.size} live · realtime`;
+    const { synced = 0 } = this.fleet.byState();
+    return `${synced}/${this.fleet.entries.size} synced · realtime`;
   }
 
   get crumbs() {
@@ -153,7 +153,7 @@ export class FleetView {
     this.total.show(totals.equity === null ? "–" : `$${spell(totals.equity)}`, { beside, besideTone: toneOf(totals.dayPl), at: totals.at });
     say(this.total.age, totals.stale ? `${totals.stale} of ${totals.known} accounts in it may be behind` : "");
     mark(this.total.age, "data-tone", totals.stale ? "warn" : null);
-    const { live = 0, disabled = 0 } = totals.byState;
+    const { synced = 0, disabled = 0 } = totals.byState;
     const [cash, power, positions, orders, accounts] = this.figures;
     const { at } = totals; // the newest of them: what is older is counted beside the total
     cash.show(spell(totals.cash), { at });
@@ -161,14 +161,14 @@ export class FleetView {
     positions.show(totals.positions.toLocaleString("en"), { at });
     orders.show(totals.openOrders.toLocaleString("en"), { at });
     const meant = totals.accounts - disabled;
-    const known = isConnected() ? live.toLocaleString("en") : "–";
-    accounts.show(known, { beside: ` / ${meant.toLocaleString("en")} live`, tone: live < meant ? "warn" : null });
+    const known = isConnected() ? synced.toLocaleString("en") : "–";
+    accounts.show(known, { beside: ` / ${meant.toLocaleString("en")} synced`, tone: synced < meant ? "warn" : null });
   }
 
   #showChips({ byState, accounts }) {
     const trouble = Object.entries(byState).reduce((all, [state, count]) => all + (TROUBLE.has(state) ? 0 : count), 0);
     const offered = [["", "All", accounts], ["synced", "Synced", byState.synced ?? 0]];
-    if (trouble || this.state === "trouble") offered.push(["trouble", "Not live", trouble]);
+    if (trouble || this.state === "trouble") offered.push(["trouble", "Not synced", trouble]);
     for (const state of Object.keys(STATES)) {
       if (state !== "synced" && (byState[state] || this.state === state) && (state === this.state || ["waiting", "refused", "disabled"].includes(state))) {
         offered.push([state, STATES[state][0], byState[state] ?? 0]);

@@ -60,7 +60,7 @@ export function counted(count, noun) {
 
 /** A link's state → how it is called, and how bad it is. */
 export const STATES = {
-  live: ["Live", "good"],
+  synced: ["Synced", "good"],
   starting: ["Starting", "calm"],
   connecting: ["Connecting", "warn"],
   authorizing: ["Signing in", "warn"],

@@ -35,7 +35,7 @@ async def test_the_table(reader: Reader) -> None:
         ("", ["alpha", "bravo", "charlie", "delta", "echo"]),
         ("?order=desc", ["echo", "delta", "charlie", "bravo", "alpha"]),
         ("?sort=day_pl&order=desc", ["alpha", "bravo", "delta", "charlie", "echo"]),
-        ("?state=live,refused&tier=basic", ["charlie", "delta"]),
+        ("?state=synced,refused&tier=basic", ["charlie", "delta"]),
         ("?account_id=echo,alpha&sort=account_id", ["alpha", "echo"]),
         ("?limit=2&offset=1", ["bravo", "charlie"]),
         ("?offset=9", []),

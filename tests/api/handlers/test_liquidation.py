@@ -215,7 +215,7 @@ def limited(**limits: object) -> Change:
         (limited(max_notional="100"), {"qty": None, "notional": "101"}, "guard_notional"),
         (limited(enabled=False), {}, "trading_disabled"),
     ],
-    ids=str,
+    ids=["symbol", "side", "limit", "market", "notional", "disabled"],
 )  # fmt: skip
 def test_guards_are_named(
     tmp_path: Path, change: Change, order: dict[str, object], code: str

@@ -74,8 +74,8 @@ def test_our_own_marks_are_not_in_it() -> None:
 def test_events_are_described() -> None:
     stream = DOCUMENT["paths"]["/realtime/events"]["get"]["responses"]["200"]["content"]
     events = stream["text/event-stream"]["x-events"]
-    assert events["gap"] == {"$ref": "#/components/schemas/Gap"}
-    assert set(DOCUMENT["components"]["schemas"]["Gap"]["properties"]) >= {"from", "to"}
+    assert events["gap"] == {"$ref": "#/components/schemas/GapEvent"}
+    assert set(DOCUMENT["components"]["schemas"]["GapEvent"]["properties"]) >= {"from", "to"}
 
 
 @pytest.mark.parametrize("label", ["alpha", "charlie"])

@@ -51,14 +51,15 @@ async def test_the_programme() -> None:
     lines = answer.out.splitlines()
     assert (answer.code, answer.err) == (FINE, "")
     assert re.fullmatch(r"simulator on :\d+, 5 accounts, seed 7", lines[0])
-    assert re.match(r"ready in \d+\.\d s: 5 live · open http://127\.0\.0\.1:\d+$", lines[1])
+    assert re.match(r"ready in \d+\.\d s: 5 synced · open http://127\.0\.0\.1:\d+$", lines[1])
     assert re.match(r"try: curl -s http://127\.0\.0\.1:\d+/realtime/positions/alpha$", lines[2])
     told = " ".join(lines)
     assert "chaos: cutting alpha" in told
     assert "alpha lost: connection closed (1006), retry in" in told
     assert "chaos: 429 for bravo" in told
     assert "chaos: charlie's key is refused" in told
-    assert "not live, so not compared: alpha (waiting), bravo (waiting), charlie (waiting)" in told
+    others = "alpha (waiting), bravo (waiting), charlie (waiting)"
+    assert f"not synced, so not compared: {others}" in told
     summary = SUMMARY.fullmatch(lines[-1])
     assert summary, lines[-1]
     assert summary.groups() == ("3", ", 0 lost")

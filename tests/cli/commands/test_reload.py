@@ -30,7 +30,7 @@ async def test_files_are_read_again(sim: Simulator, config: Path) -> None:
         assert refused.code == UNREACHABLE
         assert "nmae: unknown key" in refused.err
         status = await run("status", REALTIME_URL=url)
-        assert status.out.startswith("3/3 live")
+        assert status.out.startswith("3/3 synced")
         answer = await stop(process)
     assert (answer.code, answer.err) == (FINE, "")
 

@@ -89,7 +89,7 @@ async def test_all_live(sim: Simulator) -> None:
     async with daemon(sim) as url:
         answer = await status(url)
     assert (answer.code, answer.err) == (FINE, "")
-    assert answer.out.startswith("3/3 live · up ")
+    assert answer.out.startswith("3/3 synced · up ")
     assert len(answer.out.splitlines()) == 1
 
 
@@ -121,12 +121,12 @@ async def test_who_is_not_live_and_why(sim: Simulator) -> None:
         quiet = await status(url, "--quiet")
     lines = answer.out.splitlines()
     assert answer.code == FAILED
-    assert lines[0].startswith("1/3 live · 1 waiting · 1 refused · up ")
+    assert lines[0].startswith("1/3 synced · 1 waiting · 1 refused · up ")
     assert [line.split()[:2] for line in lines[2:4]] == [["alpha", "refused"], ["bravo", "waiting"]]
     assert "retry in " in lines[3]
     assert "(attempt 1)" in lines[3]
     assert lines[4].startswith("remedy for alpha: put a valid key, of the right kind")
-    assert lines[-1] == "(only accounts that are not live; --all for every one)"
+    assert lines[-1] == "(only accounts that are not synced; --all for every one)"
     assert quiet == Answer(FAILED, "", "")
 
 
@@ -217,7 +217,7 @@ async def test_the_row_of_an_account_that_waits() -> None:
     async with listening(answers) as url:
         answer = await status(url)
     head, _, bravo = answer.out.splitlines()
-    assert head == "0/1 live · 1 waiting · up 3 d 4 h"
+    assert head == "0/1 synced · 1 waiting · up 3 d 4 h"
     assert bravo.split()[:5] == ["bravo", "waiting", "00:00:41", "3", "8"]
     assert bravo.rstrip().endswith(f"20 000.00  {SINCE}  429 on connect, retry in 64 s (attempt 4)")
 
@@ -252,7 +252,7 @@ async def test_accounts_on_their_first_way_up_are_only_counted() -> None:
     )
     async with listening(answers) as url:
         answer = await status(url)
-    assert answer == Answer(FAILED, "0/300 live · 300 starting · up 3 d 4 h\n", "")
+    assert answer == Answer(FAILED, "0/300 synced · 300 starting · up 3 d 4 h\n", "")
 
 
 async def test_how_things_went_lately() -> None:
@@ -261,7 +261,7 @@ async def test_how_things_went_lately() -> None:
     async with listening(documents({**STATUS, "requests": lately, "updates": idle})) as url:
         answer = await status(url)
     assert answer.out.splitlines()[0] == (
-        "0/1 live · 1 waiting · up 3 d 4 h · 0 fills/s · "
+        "0/1 synced · 1 waiting · up 3 d 4 h · 0 fills/s · "
         "212 queries/s, p50 0.02 ms, p95 0.3 ms, p99 0.4 ms"
     )
 

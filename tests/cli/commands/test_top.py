@@ -58,10 +58,10 @@ def head(pilot: Driver) -> str:
 
 
 async def test_accounts_with_their_figures(pilot: Driver) -> None:
-    await until(pilot, lambda: "3/3 live" in head(pilot))
+    await until(pilot, lambda: "3/3 synced" in head(pilot))
     rows = {row[0]: row for row in cells(fleet_screen(pilot).query_one("#fleet", DataTable))}
     assert rows["alpha"][1:4] == ["synced", "1 000 000.00", "0.00"]
-    assert "3/3 live" in head(pilot)
+    assert "3/3 synced" in head(pilot)
 
 
 async def test_sorting(pilot: Driver) -> None:
@@ -83,7 +83,7 @@ async def test_filtering(pilot: Driver) -> None:
 async def test_enter_opens_an_account_and_escape_leads_back(pilot: Driver) -> None:
     await pilot.press("e", "down", "enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, AccountScreen))
-    await until(pilot, lambda: "bravo · live · equity 100 000.00" in head(pilot))
+    await until(pilot, lambda: "bravo · synced · equity 100 000.00" in head(pilot))
     await pilot.press("escape")
     assert isinstance(pilot.app.screen, FleetScreen)
 
@@ -97,7 +97,7 @@ async def test_changes_come_by_themselves(sim: Simulator, pilot: Driver) -> None
         ]
 
     await until(pilot, lambda: state() == "refused")
-    assert "2/3 live" in head(pilot)
+    assert "2/3 synced" in head(pilot)
 
 
 async def test_q_quits(pilot: Driver) -> None:
