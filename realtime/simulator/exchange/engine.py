@@ -229,7 +229,7 @@ class Exchange:
 
     def prices(self) -> dict[str, str]:
         """Return symbol → last price."""
-        return {symbol: format(price, "f") for symbol, price in self._floor.prices.last.items()}
+        return {symbol: plain(price) for symbol, price in self._floor.prices.last.items()}
 
     def last_close(self, symbol: str) -> str:
         """Return a symbol's price at the close of the trading day before."""
