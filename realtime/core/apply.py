@@ -42,6 +42,7 @@ from realtime.core.state import (
     UNSURE_S,
     AccountState,
     Execution,
+    PositionEvidence,
     PositionKey,
     marked,
 )
@@ -296,21 +297,30 @@ def _is_in_last_reading(state: AccountState, execution: Execution) -> bool:
 def _is_overtaken(
     before: AccountState, state: AccountState, update: TradeUpdate, execution: Execution
 ) -> bool:
-    """Whether an order read by REST tells of a later execution of the symbol, itself untold: then
-    the position after this one is no longer true. Looked for only where REST was first with the
-    order itself."""
+    """Whether an order that was known before this frame shows a later execution of the symbol that
+    has no frame yet: then the position after this one is no longer true."""
     ours = state.orders.get(execution.order_id)
     if ours is None or ours is not before.orders.get(execution.order_id):
         return False
-    told = next((o for o, _ in flatten(update.order) if o.id == ours.id), ours)
-    if number(ours.filled_qty) > number(told.filled_qty):
-        return True
+    version = next((o for o, _ in flatten(update.order) if o.id == ours.id), ours)
+    # Of its own order the filled quantity says exactly whether more came after it.
+    return number(ours.filled_qty) > number(version.filled_qty) or _shows_later_execution(
+        (o for o in state.orders.values() if o.id != ours.id), state, execution
+    )
+
+
+def _shows_later_execution(
+    orders: Iterable[Order], state: AccountState, execution: Execution
+) -> bool:
+    """Whether one of the orders traded the symbol later, by an execution that is not known. An
+    order's time may be of a later event than its execution: then this is wrong, until the execution
+    is known."""
     at = nanoseconds(execution.at)
     return any(
-        order.symbol == ours.symbol
+        order.symbol == execution.symbol
         and nanoseconds(order.filled_at or order.updated_at) > at
         and unexplained(state, order.id) > 0
-        for order in state.orders.values()
+        for order in orders
     )
 
 
@@ -337,26 +347,54 @@ def _move_positions(
             doubts.append(Anomaly("position_gap", execution.order_id, detail))
             if microseconds(execution.at) < positions_read_at + UNSURE_S * 1_000_000:
                 continue  # REST told of more since then, or of a split
-        if not undoes and _is_overtaken(before, state, update, execution):
+        overtaken = not undoes and _is_overtaken(before, state, update, execution)
+        side = "" if undoes else execution.side
+        marks[symbol] = marked(
+            mark,
+            key=key,
+            qty=qty or "",
+            side=side,
+            now=now,
+            held_back=execution if overtaken else None,
+        )
+        if overtaken:
             detail = f"{symbol} executed {execution.at}, and again before we heard"
             doubts.append(Anomaly("position_gap", execution.order_id, detail))
-            continue
-        side = "" if undoes else execution.side
-        marks[symbol] = marked(mark, key=key, qty=qty or "", side=side, now=now)
-        if qty is None:
-            continue
-        positions.pop(symbol, None)
-        position = after_execution(
-            old,
-            state.orders.get(execution.order_id, update.order),
-            symbol,
-            position_qty=qty,
-            qty=execution.qty,
-            price=execution.price,
-        )
-        if position is not None:
-            positions[symbol] = position
+        elif qty is not None:
+            order = state.orders.get(execution.order_id, update.order)
+            _set_position(positions, order, execution, qty)
+    for symbol in {position_symbol(e.symbol) for e in executions}:
+        mark = marks.get(symbol)
+        if mark is not None and _is_released(state, mark, positions_read_at):
+            assert mark.held_back is not None
+            order = state.orders.get(mark.held_back.order_id, update.order)
+            _set_position(positions, order, mark.held_back, mark.qty)
+            marks[symbol] = structs.replace(mark, held_back=None)
     return structs.replace(state, positions=positions, marks=marks), tuple(doubts)
+
+
+def _is_released(state: AccountState, mark: PositionEvidence, positions_read_at: int) -> bool:
+    """Whether a position held back is the newest after all: no order shows a later execution any
+    more, and REST has not been read since."""
+    return (
+        mark.held_back is not None
+        and mark.qty != ""
+        and microseconds(mark.held_back.at) >= positions_read_at + UNSURE_S * 1_000_000
+        and not _shows_later_execution(state.orders.values(), state, mark.held_back)
+    )
+
+
+def _set_position(
+    positions: dict[Symbol, Position], order: Order, execution: Execution, qty: str
+) -> None:
+    """Make the position after an execution `qty`."""
+    symbol = position_symbol(execution.symbol)
+    old = positions.pop(symbol, None)
+    position = after_execution(
+        old, order, symbol, position_qty=qty, qty=execution.qty, price=execution.price
+    )
+    if position is not None:
+        positions[symbol] = position
 
 
 def _told_positions(update: TradeUpdate) -> Mapping[Symbol, str]:

@@ -57,17 +57,17 @@ def find_unsettled(
 ) -> Iterable[Symbol]:
     """Symbols whose position, as read, does not agree with what was told of it lately."""
     for symbol, mark in marks.items():
-        young = mark.qty and mark.heard_at > requested_at - LAG_S
+        young = mark.qty and not mark.held_back and mark.heard_at > requested_at - LAG_S
         if young and held(theirs.get(symbol)) != number(mark.qty):
             yield symbol
 
 
 def is_unproven(marks: Mapping[Symbol, PositionEvidence], requested_at: float) -> bool:
-    """Whether agreement proves nothing yet: an execution of which the position was not told, or a
-    purchase and a sale so close that old positions look like the new ones."""
+    """Whether agreement proves nothing yet: an execution of which the position was not told or is
+    not shown, or a purchase and a sale so close that old positions look like the new ones."""
     since = requested_at - LAG_S
     return any(
-        ((mark.is_reckoned or not mark.qty) and mark.heard_at > since)
+        ((mark.is_reckoned or not mark.qty or mark.held_back) and mark.heard_at > since)
         or (mark.turned_at is not None and mark.turned_at > since)
         for mark in marks.values()
     )

@@ -60,6 +60,9 @@ class PositionEvidence(Struct, frozen=True, kw_only=True, gc=False):
     one that happens to agree."""
     is_reckoned: bool = False
     """Whether `qty` is our own sum and not the broker's word: agreement with it proves nothing."""
+    held_back: Execution | None = None
+    """The execution, if its position is not shown: an order seems to have traded the symbol later,
+    by an execution that is not known yet."""
 
 
 def marked(
@@ -70,12 +73,19 @@ def marked(
     side: str,
     now: float,
     is_reckoned: bool = False,
+    held_back: Execution | None = None,
 ) -> PositionEvidence:
     """The mark after a newer execution; `side` is empty where it says nothing of the direction."""
     turned = not side or (old is not None and side != old.side)
     turned_at = now if turned else old.turned_at if old is not None else None
     return PositionEvidence(
-        key=key, qty=qty, side=side, heard_at=now, turned_at=turned_at, is_reckoned=is_reckoned
+        key=key,
+        qty=qty,
+        side=side,
+        heard_at=now,
+        turned_at=turned_at,
+        is_reckoned=is_reckoned,
+        held_back=held_back,
     )
 
 

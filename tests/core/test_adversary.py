@@ -421,3 +421,21 @@ def test_a_vanished_order_leaves_nothing_behind() -> None:
     assert [d.kind for d in gone.differences] == ["order_vanished"]
     assert not gone.state.orders
     assert not gone.state.executions
+
+
+@pytest.mark.parametrize("orders", [1, 2])
+def test_a_frame_without_an_execution_before_its_fills_does_not_hide_a_position(
+    orders: int,
+) -> None:
+    """An event that is dated later than two fills and overtakes both, the fills then in reverse."""
+    books = Books()
+    ids = [books.place() for _ in range(orders)]
+    books.fill(ids[0], 2)
+    books.wait(SECOND)
+    books.fill(ids[-1], 2)
+    first, second = books.frames[-2:]
+    books.wait(SECOND)
+    for order_id in ids:
+        books.tell("restated", order_id)
+    state = follow([*books.frames[-orders:], second, first])
+    assert essence(state) == truth(books)
