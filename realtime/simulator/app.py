@@ -16,22 +16,22 @@ from typing import Literal, Self
 import structlog
 from aiohttp import web
 
-from realtime.simulator import answers
-from realtime.simulator.control import ControlRoom
+from realtime.simulator.account_presets import account_specs
+from realtime.simulator.control.request_counters import Tally
+from realtime.simulator.control.server import ControlRoom
 from realtime.simulator.credentials import Credentials
 from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdate
-from realtime.simulator.faults.board import Switchboard
 from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.registry import Switchboard
 from realtime.simulator.http_log import http_log
-from realtime.simulator.hub import Hub
-from realtime.simulator.lag import Past
-from realtime.simulator.ratelimit import RateLimit
-from realtime.simulator.rest import RestEdge
-from realtime.simulator.roster import account_specs
-from realtime.simulator.routes import Broker
-from realtime.simulator.stream import StreamEdge
-from realtime.simulator.tally import Tally
-from realtime.simulator.traffic import Traffic
+from realtime.simulator.rest import responses
+from realtime.simulator.rest.rate_limiter import RateLimit
+from realtime.simulator.rest.routes import Broker
+from realtime.simulator.rest.server import RestEdge
+from realtime.simulator.rest.stale_reads import Past
+from realtime.simulator.stream.broadcaster import Hub
+from realtime.simulator.stream.server import StreamEdge
+from realtime.simulator.traffic.scheduler import Traffic
 
 # How often prices move and resting orders are matched.
 STEP_S = 0.1
@@ -258,16 +258,16 @@ async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPNotFound:
-        return answers.not_found()
+        return responses.not_found()
     except web.HTTPMethodNotAllowed:
-        return answers.json_error({"message": "Method Not Allowed"}, 405)
+        return responses.json_error({"message": "Method Not Allowed"}, 405)
     except web.HTTPException as error:  # the library's own words are no broker's
-        return answers.page(error.status)
+        return responses.page(error.status)
     except ConnectionError:
         raise
     except Exception:
         log.exception("request.failed", method=request.method, path=request.path)
-        return answers.refusal_page(500)
+        return responses.refusal_page(500)
 
 
 async def _every(seconds: float, act: Callable[[], None]) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from realtime.errors import ConfigError
+from realtime.simulator.account_presets import tier_of
 from realtime.simulator.credentials import key_of, secret_of
 from realtime.simulator.exchange.engine import AccountSpec
-from realtime.simulator.roster import tier_of
 
 _HEAD = """\
 # Written by `realtime sim --write-config`: accounts of a simulator, no real money.

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from realtime.simulator.roster import label_of
+from realtime.simulator.account_presets import label_of
 from tests.compat.broker import Broker, tuesday
 
 # Without alpaca-py the files of this folder are skipped unread, and this is not needed.

@@ -29,7 +29,7 @@ from alpaca.trading.requests import (
 )
 from alpaca.trading.stream import TradingStream
 
-from realtime.simulator.roster import label_of
+from realtime.simulator.account_presets import label_of
 
 pytestmark = pytest.mark.compat
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from realtime.simulator.app import Simulator
-from realtime.simulator.routes import ROUTES
+from realtime.simulator.rest.routes import ROUTES
 from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest
 from tests.simulator.openapi import anonymous
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.simulator.commands import COMMANDS
+from realtime.simulator.control.commands import COMMANDS
 from realtime.simulator.faults.catalogue import KINDS
 from tests.simulator.client import Rest
 

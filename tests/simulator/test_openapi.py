@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from realtime.simulator.routes import ROUTES
+from realtime.simulator.rest.routes import ROUTES
 from tests.simulator.interview import Answer, ask_everything
 from tests.simulator.openapi import FILE, Amendment, Json, Specification, anonymous, load
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from realtime.errors import ConfigError
+from realtime.simulator.account_presets import account_specs, label_of
 from realtime.simulator.credentials import Credentials
-from realtime.simulator.roster import account_specs, label_of
 from realtime.simulator.write_config import write_config
 
 URL = "http://127.0.0.1:8091"

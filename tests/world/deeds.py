@@ -5,11 +5,11 @@ from contextlib import suppress
 from decimal import Decimal
 from random import Random
 
-from realtime.simulator.exchange.accounts import Account
+from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.engine import Refusal, TradeUpdate
-from realtime.simulator.exchange.execution import execute
-from realtime.simulator.exchange.orders import LEG, Execution, Order
+from realtime.simulator.exchange.orders.order import LEG, Execution, Order
 from realtime.simulator.exchange.timestamps import rfc3339
+from realtime.simulator.exchange.venue.execution import execute
 from realtime.simulator.faults.catalogue import read_fault
 from tests.world.broker import Broker
 from tests.world.kinds import Details

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from realtime.simulator.roster import label_of
+from realtime.simulator.account_presets import label_of
 from tests.world.kinds import KINDS, Details, Kind
 
 FOUND = sorted(Path(__file__).with_name("found").glob("*.json"))

@@ -24,7 +24,7 @@ from realtime.runtime.file_descriptors import make_room
 from realtime.runtime.progress_bar import is_terminal, loading_bar
 from realtime.runtime.readiness import Readiness, until_ready
 from realtime.runtime.stop_signals import stop_requested
-from realtime.simulator.roster import account_specs
+from realtime.simulator.account_presets import account_specs
 
 
 class DemoOptions(Struct, frozen=True, kw_only=True):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from realtime.config.settings import AccountSettings, ServerSettings, Settings
 from realtime.secret import Credentials, Secret
+from realtime.simulator.account_presets import tier_of
 from realtime.simulator.credentials import key_of, secret_of
 from realtime.simulator.exchange.engine import AccountSpec
-from realtime.simulator.roster import tier_of
 
 
 def settings_for(specs: Sequence[AccountSpec], trading_url: str, port: int) -> Settings:

@@ -4,14 +4,14 @@ from decimal import Decimal
 
 from msgspec.structs import replace as with_fields
 
-from realtime.simulator.exchange.accounts import Account
-from realtime.simulator.exchange.assets import Asset
+from realtime.simulator.exchange.accounts.account import Account
+from realtime.simulator.exchange.accounts.margin import update_reservation
 from realtime.simulator.exchange.decimals import ZERO, plain
-from realtime.simulator.exchange.floor import Floor
-from realtime.simulator.exchange.margin import update_reservation
-from realtime.simulator.exchange.orders import LEG, Execution, Order
-from realtime.simulator.exchange.trading import end, touch
-from realtime.simulator.exchange.updates import announce_change
+from realtime.simulator.exchange.orders.lifecycle import end, touch
+from realtime.simulator.exchange.orders.order import LEG, Execution, Order
+from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.trade_events import announce_change
+from realtime.simulator.exchange.venue.assets import Asset
 
 # Statuses a venue may give an order on rare occasions; the order keeps its place but does not
 # trade until it is `new` again.

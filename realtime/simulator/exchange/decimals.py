@@ -3,7 +3,7 @@
 import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 
-from realtime.simulator.exchange.refusal import malformed
+from realtime.simulator.exchange.errors import malformed
 
 ZERO = Decimal(0)
 ONE = Decimal(1)

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from realtime.simulator.exchange.accounts import Account
+from realtime.simulator.exchange.accounts.account import Account
+from realtime.simulator.exchange.accounts.margin import Money
+from realtime.simulator.exchange.accounts.position import Position
 from realtime.simulator.exchange.decimals import fraction, plain, plain_or_none
-from realtime.simulator.exchange.margin import Money
-from realtime.simulator.exchange.orders import Order
-from realtime.simulator.exchange.positions import Position
-from realtime.simulator.exchange.refusal import Document
+from realtime.simulator.exchange.errors import Document
+from realtime.simulator.exchange.orders.order import Order
 from realtime.simulator.exchange.timestamps import rfc3339, rfc3339_micros
 
 Write = Callable[[int], str]

@@ -8,17 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 
-from realtime.simulator.exchange.accounts import Account, AccountSpec, Yesterday
-from realtime.simulator.exchange.availability import available_qty
-from realtime.simulator.exchange.calendar import calendar_documents, previous_trading_day
-from realtime.simulator.exchange.canceling import (
-    cancel,
-    cancel_all,
-    find_by_client_order_id,
-    find_order,
-    hold_cancels,
+from realtime.simulator.exchange.accounts.account import Account, AccountSpec, Yesterday
+from realtime.simulator.exchange.accounts.configuration import (
+    change_configuration,
+    configuration_document,
 )
-from realtime.simulator.exchange.closing import close_all, close_position, find_position
+from realtime.simulator.exchange.accounts.id_generator import Identity
+from realtime.simulator.exchange.accounts.margin import count_money
+from realtime.simulator.exchange.accounts.portfolio_history import portfolio_history
+from realtime.simulator.exchange.accounts.position import Position
 from realtime.simulator.exchange.corrections import (
     RARE_STATUSES,
     bust,
@@ -28,25 +26,30 @@ from realtime.simulator.exchange.corrections import (
     rename,
     split,
 )
-from realtime.simulator.exchange.day import change_hours, end_day, ring_bells
 from realtime.simulator.exchange.decimals import plain
 from realtime.simulator.exchange.documents import account_document, position_document, rest_order
-from realtime.simulator.exchange.floor import Floor, Quirks, TradeUpdate
-from realtime.simulator.exchange.history import portfolio_history
-from realtime.simulator.exchange.identity import Identity
-from realtime.simulator.exchange.intake import submit
-from realtime.simulator.exchange.listing import list_orders
-from realtime.simulator.exchange.margin import count_money
-from realtime.simulator.exchange.matching import match_all
-from realtime.simulator.exchange.orders import Execution, Order
-from realtime.simulator.exchange.positions import Position
-from realtime.simulator.exchange.refusal import Document, Refusal
-from realtime.simulator.exchange.replacing import hold_replaces, replace
-from realtime.simulator.exchange.sessions import MODES, REGULAR
-from realtime.simulator.exchange.settings import change_configuration, configuration_document
+from realtime.simulator.exchange.errors import Document, Refusal
+from realtime.simulator.exchange.orders.availability import available_qty
+from realtime.simulator.exchange.orders.cancellation import (
+    cancel,
+    cancel_all,
+    find_by_client_order_id,
+    find_order,
+    hold_cancels,
+)
+from realtime.simulator.exchange.orders.closing import close_all, close_position, find_position
+from realtime.simulator.exchange.orders.lifecycle import resume
+from realtime.simulator.exchange.orders.order import Execution, Order
+from realtime.simulator.exchange.orders.order_list import list_orders
+from realtime.simulator.exchange.orders.replacement import hold_replaces, replace
+from realtime.simulator.exchange.orders.submission import submit
+from realtime.simulator.exchange.state import Floor, Quirks, TradeUpdate
 from realtime.simulator.exchange.timestamps import new_york_date, rfc3339
-from realtime.simulator.exchange.trading import resume
-from realtime.simulator.exchange.updates import announce
+from realtime.simulator.exchange.trade_events import announce
+from realtime.simulator.exchange.trading_day import change_hours, end_day, ring_bells
+from realtime.simulator.exchange.venue.calendar import calendar_documents, previous_trading_day
+from realtime.simulator.exchange.venue.market_hours import MODES, REGULAR
+from realtime.simulator.exchange.venue.matching import match_all
 
 __all__ = ["AccountSpec", "Exchange", "Quirks", "Refusal", "TradeUpdate"]
 

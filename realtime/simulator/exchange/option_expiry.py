@@ -6,11 +6,11 @@ None of it is an event on the stream: OPEXP, OPEXC and OPASN are found in the ac
 from datetime import date
 from decimal import Decimal
 
-from realtime.simulator.exchange.accounts import Account
-from realtime.simulator.exchange.assets import Asset, Contract
+from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.decimals import ZERO, plain
-from realtime.simulator.exchange.floor import Floor
-from realtime.simulator.exchange.groups import end_group
+from realtime.simulator.exchange.orders.groups import end_group
+from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.venue.assets import Asset, Contract
 
 
 def expire_contracts(floor: Floor, day: date) -> None:

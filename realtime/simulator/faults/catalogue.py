@@ -2,9 +2,9 @@
 
 import msgspec
 
-from realtime.simulator.explain import explain, nearest
+from realtime.simulator.control.validation_errors import explain, nearest
 from realtime.simulator.faults import frames, requests, sockets
-from realtime.simulator.faults.kinds import Kind
+from realtime.simulator.faults.base import Kind
 
 KINDS: dict[str, type[Kind]] = {
     str(kind.__struct_config__.tag): kind

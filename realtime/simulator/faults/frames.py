@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from realtime.simulator.faults.kinds import Duration, FrameKind, Seconds, SocketKind
+from realtime.simulator.faults.base import Duration, FrameKind, Seconds, SocketKind
 
 Field = Literal[
     "at", "event", "event_id", "execution_id", "legs", "order", "position_qty", "position_qtys",

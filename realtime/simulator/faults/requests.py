@@ -1,6 +1,6 @@
 """Faults of REST answers."""
 
-from realtime.simulator.faults.kinds import Duration, RequestKind, Seconds, Status
+from realtime.simulator.faults.base import Duration, RequestKind, Seconds, Status
 
 
 class RateLimited(RequestKind, frozen=True, kw_only=True, tag="rate_limited"):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from realtime.simulator.faults.kinds import CloseCode, Seconds, SocketKind, Status
+from realtime.simulator.faults.base import CloseCode, Seconds, SocketKind, Status
 
 _NEVER_SENT = frozenset({1004, 1005, 1006, 1015})
 _LAST_DEFINED, _FIRST_FREE = 1015, 3000

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from realtime.simulator.exchange.engine import Refusal
-from tests.simulator.exchange.world import World, nested
+from tests.simulator.exchange.harness import World, nested
 
 
 def filled_world() -> tuple[World, str, str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.simulator.exchange.decimals import fraction, nano_up, plain, read_number
-from realtime.simulator.exchange.refusal import Refusal
+from realtime.simulator.exchange.errors import Refusal
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tests.simulator.exchange.world import World, nested
+from tests.simulator.exchange.harness import World, nested
 
 ORDER_KEYS = [
     "id",

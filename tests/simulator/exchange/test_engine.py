@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.simulator.exchange.engine import Exchange, Refusal
-from realtime.simulator.exchange.orders import TERMINAL
-from tests.simulator.exchange.world import Json, World, nested
+from realtime.simulator.exchange.orders.order import TERMINAL
+from tests.simulator.exchange.harness import Json, World, nested
 
 SYMBOLS = ("NVDA", "F", "ETH/USD")
 ROOMY = settings(max_examples=60, deadline=None)

@@ -1,0 +1,54 @@
+"""What the customer may set: GET and PATCH /v2/account/configurations."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from realtime.simulator.exchange.accounts.account import Account, Configuration
+from realtime.simulator.exchange.errors import Document, malformed, shown
+
+_IsValid = Callable[[object], bool]
+
+
+def _is_truth(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_level(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 3
+
+
+_CHECKS: dict[str, _IsValid] = {
+    "disable_overnight_trading": _is_truth,
+    "fractional_trading": _is_truth,
+    "max_margin_multiplier": lambda value: value in ("1", "2", "4"),
+    "max_options_trading_level": _is_level,
+    "no_shorting": _is_truth,
+    "ptp_no_exception_entry": _is_truth,
+    "suspend_trade": _is_truth,
+    "trade_confirm_email": lambda value: value in ("all", "none"),
+}
+
+
+def configuration_document(account: Account, *, pdt_fields: bool) -> Document:
+    """Return the configuration; `pdt_fields` adds what was removed in July 2026."""
+    document: Document = msgspec.to_builtins(account.configuration)
+    if document["max_options_trading_level"] is None:
+        document["max_options_trading_level"] = account.spec.options_level
+    if pdt_fields:
+        document["dtbp_check"] = "entry"
+        document["pdt_check"] = "entry"
+    return document
+
+
+def change_configuration(account: Account, body: object) -> None:
+    """Apply what the body names; nulls and unknown names change nothing, a bad value nothing."""
+    if not isinstance(body, Mapping):
+        raise malformed("request body format is invalid")
+    changes = {name: value for name, value in body.items() if value is not None}
+    for name, check in _CHECKS.items():
+        if name in changes and not check(changes[name]):
+            raise malformed(f"invalid {name}: {shown(changes[name])}")
+    known = {name: value for name, value in changes.items() if name in _CHECKS}
+    current = msgspec.to_builtins(account.configuration)
+    account.configuration = msgspec.convert({**current, **known}, Configuration)

@@ -1,0 +1,178 @@
+"""What an account may do: shares it has, money it has, orders it must not cross with its own."""
+
+from decimal import Decimal
+
+from realtime.simulator.exchange.accounts.account import Account
+from realtime.simulator.exchange.accounts.margin import count_money, reserve
+from realtime.simulator.exchange.decimals import ZERO, cents, is_whole, plain
+from realtime.simulator.exchange.errors import (
+    Refusal,
+    forbidden,
+    malformed,
+    unprocessable,
+)
+from realtime.simulator.exchange.orders.availability import available_qty, closing_orders
+from realtime.simulator.exchange.orders.option_cover import check_cover
+from realtime.simulator.exchange.orders.order import BUY, LIMIT, SELL, Order
+from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.venue.assets import Asset
+
+_LEVEL_TO_BUY = 2
+
+
+def check_may_trade(account: Account) -> None:
+    """Refuse everything while the customer has suspended trading."""
+    if account.configuration.suspend_trade:
+        raise forbidden("new orders are rejected by user request")
+
+
+def check_client_order_id(account: Account, client_order_id: str | None) -> None:
+    """Refuse a client order id that was used before."""
+    if client_order_id is not None and client_order_id in account.by_client_order_id:
+        raise malformed("client_order_id must be unique")
+
+
+def check_order(
+    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+) -> None:
+    """Refuse an order for want of shares, permission or money; `without` is being replaced."""
+    asset = order.asset
+    price = floor.prices.last[asset.symbol]
+    _check_fractions(account, order)
+    held = account.held(asset)
+    if (order.is_buy and held < 0) or (not order.is_buy and held > 0):
+        _check_available(account, order, price, without)
+        if asset.is_option and not order.is_buy:
+            check_cover(floor, account, order, without=without)
+    elif not order.is_buy:
+        _check_sell_to_open(floor, account, order, price, without)
+    if asset.is_option and order.is_buy and account.options_level < _LEVEL_TO_BUY:
+        raise forbidden("account not eligible for level 2 options trading")
+    if order.order_class in ("", "simple") and not asset.is_option:
+        check_wash_trade(account, order, without)
+    check_buying_power(floor, account, order, without=without)
+
+
+def position_intent(account: Account, asset: Asset, side: str, wanted: str | None) -> str:
+    """Return what an order would do to the position; refuse if the customer said otherwise."""
+    held = account.held(asset)
+    if side == BUY:
+        inferred = "buy_to_close" if held < 0 else "buy_to_open"
+    else:
+        inferred = "sell_to_close" if held > 0 else "sell_to_open"
+    if asset.is_crypto and side == SELL:
+        inferred = "sell_to_close"
+    if wanted is not None and wanted != inferred:
+        raise unprocessable(f"position intent mismatch, inferred: {inferred}, specified: {wanted}")
+    return inferred
+
+
+def check_buying_power(
+    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+) -> None:
+    """Refuse an order whose cost the account cannot bear; note the cost on the order."""
+    last = floor.prices.last
+    reserve(order, last[order.asset.symbol])
+    cost = order.reserved
+    if not cost:
+        return
+    power = count_money(account, last, without=without).power_for(order.asset)
+    if cost <= power:
+        return
+    if order.asset.is_crypto:
+        raise _insufficient_balance("USD", cost, power)
+    raise insufficient_buying_power(power, cost)
+
+
+def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Refusal:
+    """Return the 403 of an order that costs more than the account may spend."""
+    return forbidden(
+        "insufficient buying power",
+        buying_power=plain(buying_power),
+        cost_basis=plain(cost_basis),
+    )
+
+
+def check_wash_trade(account: Account, order: Order, without: Order | None = None) -> None:
+    """Refuse an order that could trade with one of the account's own."""
+    for other in account.open_orders.values():
+        if other.asset is not order.asset or other.side == order.side or other is without:
+            continue
+        if other.status == "held" or not _could_meet(order, other):
+            continue
+        kind = "limit" if other.type == LIMIT else "market/stop"
+        raise forbidden(
+            "potential wash trade detected. use complex orders",
+            existing_order_id=other.id,
+            reject_reason=f"opposite side {kind} order exists",
+        )
+
+
+def _could_meet(order: Order, other: Order) -> bool:
+    if order.type != LIMIT or other.type != LIMIT:
+        return True
+    bid, ask = (order, other) if order.is_buy else (other, order)
+    assert bid.limit_price is not None
+    assert ask.limit_price is not None
+    return bid.limit_price >= ask.limit_price
+
+
+def _check_fractions(account: Account, order: Order) -> None:
+    asset = order.asset
+    is_fractional = order.notional is not None or (
+        order.qty is not None and not is_whole(order.qty)
+    )
+    if not is_fractional or not asset.is_equity:
+        return
+    if not asset.fractionable:
+        raise forbidden(f"asset {asset.symbol} is not fractionable")
+    if not account.configuration.fractional_trading:
+        raise forbidden("account is not enabled for fractional trading")
+    if not order.is_buy and account.held(asset) <= 0:
+        raise unprocessable("fractional orders cannot be sold short")
+
+
+def _check_available(account: Account, order: Order, price: Decimal, without: Order | None) -> None:
+    asset = order.asset
+    wanted = order.remaining(price)
+    available = available_qty(account, asset, price, without)
+    if wanted <= available:
+        return
+    if asset.is_crypto:
+        raise _insufficient_balance(asset.symbol.split("/")[0], wanted, available)
+    held = abs(account.held(asset))
+    raise forbidden(
+        f"insufficient qty available for order (requested: {plain(wanted)}, "
+        f"available: {plain(available)})",
+        available=plain(available),
+        existing_qty=plain(held),
+        held_for_orders=plain(held - available),
+        related_orders=[o.id for o in closing_orders(account, asset, without)],
+        symbol=asset.symbol,
+    )
+
+
+def _check_sell_to_open(
+    floor: Floor, account: Account, order: Order, price: Decimal, without: Order | None
+) -> None:
+    asset = order.asset
+    if asset.is_crypto:
+        raise _insufficient_balance(asset.symbol.split("/")[0], order.remaining(price), ZERO)
+    if asset.is_option:
+        check_cover(floor, account, order, without=without)
+        return
+    if not account.may_short:
+        raise forbidden("account is not allowed to short")
+    if not asset.shortable:
+        raise unprocessable(f'asset "{asset.symbol}" cannot be sold short')
+
+
+def _insufficient_balance(coin: str, wanted: Decimal, available: Decimal) -> Refusal:
+    wanted = cents(wanted) if coin == "USD" else wanted
+    return forbidden(
+        f"insufficient balance for {coin} (requested: {plain(wanted)}, "
+        f"available: {plain(available)})",
+        available=plain(available),
+        balance=plain(available),
+        symbol=coin,
+    )

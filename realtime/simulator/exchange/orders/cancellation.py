@@ -1,0 +1,97 @@
+"""Cancel one order or all: usually straight to `canceled`, by way of `pending_cancel` if held."""
+
+import re
+
+from realtime.simulator.exchange.accounts.account import Account
+from realtime.simulator.exchange.documents import rest_order
+from realtime.simulator.exchange.errors import (
+    Document,
+    Refusal,
+    malformed,
+    not_found,
+    unprocessable,
+)
+from realtime.simulator.exchange.orders.groups import end_group
+from realtime.simulator.exchange.orders.lifecycle import touch
+from realtime.simulator.exchange.orders.order import LEG, Order
+from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.trade_events import announce
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def find_order(account: Account, order_id: str) -> Order:
+    """Return the account's order, or refuse: a malformed id is another refusal than an unknown."""
+    order_id = order_id.lower()
+    if not _UUID.fullmatch(order_id):
+        raise malformed("order_id is missing")
+    order = account.orders.get(order_id)
+    if order is None:
+        raise not_found(f"order not found for {order_id}")
+    return order
+
+
+def find_by_client_order_id(account: Account, client_order_id: str) -> Order:
+    """Return the account's order of this client order id, or refuse."""
+    if not client_order_id:
+        raise malformed("client_order_id is missing")
+    order = account.by_client_order_id.get(client_order_id)
+    if order is None:
+        raise not_found(f"order not found for {client_order_id[:128]}")
+    return order
+
+
+def cancel(floor: Floor, account: Account, order: Order) -> None:
+    """Cancel an order and its group, or refuse if it has ended or is being changed."""
+    _request(account, order)
+    _carry_out(floor, account, order)
+
+
+def cancel_all(floor: Floor, account: Account) -> list[Document]:
+    """Cancel every open order; the answer shows each as `pending_cancel`."""
+    # An order whose group has just gone with another one is no longer open.
+    return [
+        _canceled(floor, account, order)
+        for order in list(account.open_orders.values())
+        if not order.is_terminal and order.status != "held" and order.role != LEG
+    ]
+
+
+def hold_cancels(floor: Floor, account: Account, *, on: bool) -> None:
+    """Let cancels wait in `pending_cancel`; switching off carries them out."""
+    account.holds_cancels = on
+    if on:
+        return
+    for order in list(account.open_orders.values()):
+        if order.cancel_requested_at is not None and not order.is_terminal:
+            end_group(floor, account, order, "canceled")
+
+
+def _canceled(floor: Floor, account: Account, order: Order) -> Document:
+    try:
+        _request(account, order)
+    except Refusal as refusal:
+        return {"id": order.id, "status": refusal.status, "body": refusal.body}
+    item: Document = {"id": order.id, "status": 200}
+    if floor.quirks.cancel_all_body:
+        body = rest_order(order, with_legs=False, micros=floor.quirks.rest_micros)
+        item["body"] = {**body, "status": "pending_cancel"}
+    _carry_out(floor, account, order)
+    return item
+
+
+def _request(account: Account, order: Order) -> None:
+    if order.role == LEG:
+        raise unprocessable("cannot cancel individual legs of a mleg order")
+    if order.is_terminal or order.status in ("pending_cancel", "pending_replace"):
+        raise unprocessable(f'order is already in "{order.status}" state')
+    order.cancel_requested_at = account.identity.stamp()
+
+
+def _carry_out(floor: Floor, account: Account, order: Order) -> None:
+    if not account.holds_cancels:
+        end_group(floor, account, order, "canceled")
+        return
+    at = touch(account, order)
+    order.status = "pending_cancel"
+    announce(floor, account, order, "pending_cancel", at)

@@ -1,0 +1,215 @@
+"""What a customer asks for: the body of POST /v2/orders, read and checked as far as its shape.
+
+Whether the asset takes such an order is in rules.py, whether the account may, in checks.py.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from realtime.simulator.exchange.decimals import ONE, read_number
+from realtime.simulator.exchange.errors import malformed, shown, unprocessable
+from realtime.simulator.exchange.orders.order import LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP
+
+TYPES = (MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING_STOP)
+TIMES_IN_FORCE = ("day", "gtc", "opg", "cls", "ioc", "fok")
+CLASSES = ("", "simple", "bracket", "oco", "oto", "mleg")
+INTENTS = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
+
+_MAX_CLIENT_ORDER_ID = 128
+_MAX_LEGS = 4
+
+
+class LegTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """One leg of a multi-leg order."""
+
+    symbol: str
+    ratio_qty: Decimal
+    side: str
+    position_intent: str
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as asked for; everything not given is None."""
+
+    symbol: str = ""
+    side: str = ""
+    type: str
+    time_in_force: str
+    order_class: str = ""
+    qty: Decimal | None = None
+    notional: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    client_order_id: str | None = None
+    position_intent: str | None = None
+    take_profit_limit: Decimal | None = None
+    stop_loss_stop: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
+    legs: tuple[LegTicket, ...] = ()
+
+    @property
+    def is_simple(self) -> bool:
+        return self.order_class in ("", "simple")
+
+
+def read_ticket(body: object) -> Ticket:
+    """Read a parsed JSON body, or refuse it."""
+    if not isinstance(body, Mapping):
+        raise malformed("request body format is invalid")
+    order_class = _word(body, "order_class", CLASSES) or ""
+    take_profit = _section(body, "take_profit")
+    stop_loss = _section(body, "stop_loss")
+    is_multileg = order_class == "mleg"
+    return Ticket(
+        symbol="" if is_multileg else _required(body, "symbol"),
+        side="" if is_multileg else _side(body),
+        type=_required_word(body, "type", TYPES),
+        time_in_force=_required_word(body, "time_in_force", TIMES_IN_FORCE),
+        order_class=order_class,
+        qty=_positive(body, "qty"),
+        notional=_positive(body, "notional"),
+        limit_price=read_limit(body, is_net=is_multileg),
+        stop_price=_positive(body, "stop_price"),
+        trail_price=_positive(body, "trail_price"),
+        trail_percent=_positive(body, "trail_percent"),
+        extended_hours=_truth(body, "extended_hours"),
+        client_order_id=read_client_order_id(body),
+        position_intent=_word(body, "position_intent", INTENTS),
+        take_profit_limit=_positive(take_profit, "limit_price", "take_profit."),
+        stop_loss_stop=_positive(stop_loss, "stop_price", "stop_loss."),
+        stop_loss_limit=_positive(stop_loss, "limit_price", "stop_loss."),
+        legs=_legs(body) if is_multileg else (),
+    )
+
+
+def read_client_order_id(body: Mapping[str, object]) -> str | None:
+    """Return the customer's own id of an order, or None when there is none."""
+    value = body.get("client_order_id")
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise malformed("invalid client_order_id")
+    if len(value) > _MAX_CLIENT_ORDER_ID:
+        raise malformed(f"client_order_id must be no more than {_MAX_CLIENT_ORDER_ID} characters")
+    return value
+
+
+def read_positive(body: Mapping[str, object], name: str) -> Decimal | None:
+    """Return a number above zero, or None when the field is absent."""
+    return _positive(body, name)
+
+
+def read_limit(body: Mapping[str, object], *, is_net: bool) -> Decimal | None:
+    """Return a limit price; the net limit of a multi-leg order may be negative, a credit."""
+    return _number(body) if is_net else _positive(body, "limit_price")
+
+
+def read_time_in_force(body: Mapping[str, object]) -> str | None:
+    """Return the time in force, or None when the field is absent."""
+    return _word(body, "time_in_force", TIMES_IN_FORCE)
+
+
+def _legs(body: Mapping[str, object]) -> tuple[LegTicket, ...]:
+    legs = body.get("legs")
+    if not isinstance(legs, list) or not legs:
+        raise malformed("legs is required for mleg orders")
+    if not 2 <= len(legs) <= _MAX_LEGS:
+        raise unprocessable(f"mleg orders must have between 2 and {_MAX_LEGS} legs")
+    tickets = tuple(_leg(leg) for leg in legs)
+    if len({leg.symbol for leg in tickets}) != len(tickets):
+        raise unprocessable("mleg order legs must have unique symbols")
+    return tickets
+
+
+def _leg(body: object) -> LegTicket:
+    if not isinstance(body, Mapping):
+        raise malformed("invalid leg")
+    intent = _word(body, "position_intent", INTENTS)
+    side = _word(body, "side", ("buy", "sell"))
+    if side is None and intent is None:
+        raise malformed("leg requires side or position_intent")
+    if side and intent and not intent.startswith(side):
+        raise unprocessable("leg side and position_intent do not match")
+    ratio = _positive(body, "ratio_qty") or ONE
+    if ratio != ratio.to_integral_value():
+        raise unprocessable("leg ratio_qty must be a whole number")
+    return LegTicket(
+        symbol=_required(body, "symbol"),
+        ratio_qty=ratio,
+        side=side or (intent or "").split("_")[0],
+        position_intent=intent or "",
+    )
+
+
+def _side(body: Mapping[str, object]) -> str:
+    side = _word(body, "side", ("buy", "sell"))
+    if side is not None:
+        return side
+    intent = _word(body, "position_intent", INTENTS)
+    if intent is None:
+        raise malformed("side is required")
+    return intent.split("_")[0]
+
+
+def _section(body: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = body.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise malformed(f"invalid {name}")
+    return value
+
+
+def _required(body: Mapping[str, object], name: str) -> str:
+    value = body.get(name)
+    if value is None or value == "":
+        raise malformed(f"{name} is required")
+    if not isinstance(value, str):
+        raise malformed(f"invalid {name}")
+    return value.strip()
+
+
+def _required_word(body: Mapping[str, object], name: str, words: tuple[str, ...]) -> str:
+    value = _word(body, name, words)
+    if not value:
+        raise malformed(f"{name} is required")
+    return value
+
+
+def _word(body: Mapping[str, object], name: str, words: tuple[str, ...]) -> str | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or (value not in words and value != ""):
+        raise malformed(f"invalid {name}: {shown(value)}")
+    return value or None
+
+
+def _truth(body: Mapping[str, object], name: str) -> bool:
+    value = body.get(name)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise malformed(f"invalid {name}")
+    return value
+
+
+def _positive(body: Mapping[str, object], name: str, prefix: str = "") -> Decimal | None:
+    value = body.get(name)
+    if value is None or value == "":
+        return None
+    number = read_number(value, prefix + name)
+    if number <= 0:
+        raise malformed(f"{prefix}{name} must be > 0")
+    return number
+
+
+def _number(body: Mapping[str, object]) -> Decimal | None:
+    """Read a multi-leg limit, which is negative for a credit."""
+    value = body.get("limit_price")
+    return None if value is None or value == "" else read_number(value, "limit_price")

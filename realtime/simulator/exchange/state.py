@@ -1,0 +1,78 @@
+"""The trading floor: what every part of the exchange works on. State only, no rules.
+
+Rules are functions in their own files that take the floor, an account and an order. They call
+downwards only: matching → execution → groups → trading → updates → floor.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+
+import msgspec
+
+from realtime.simulator.exchange.accounts.account import Account
+from realtime.simulator.exchange.errors import Document
+from realtime.simulator.exchange.orders.order import Order
+from realtime.simulator.exchange.timestamps import new_york_date
+from realtime.simulator.exchange.venue.market_hours import EXTENDED, REGULAR, Market
+from realtime.simulator.exchange.venue.order_book import Books
+from realtime.simulator.exchange.venue.prices import PriceBoard
+from realtime.simulator.exchange.venue.symbols import build_listing
+
+
+class TradeUpdate(msgspec.Struct, frozen=True):
+    """One event: the account's label and the `data` of its frame, JSON-ready."""
+
+    label: str
+    data: Document
+
+
+@dataclass(slots=True)
+class Quirks:
+    """Switches for what nobody knows about the real broker; both settings must be survivable."""
+
+    bracket_cancel_frame: bool = True
+    parent_legs_in_frame: bool = True
+    crypto_fee_in_position: bool = True
+    pdt_fields: bool = False
+    cancel_all_body: bool = True
+    execution_id_on_pending_new: bool = False
+    legacy_frames: bool = False
+    rest_micros: bool = True
+
+
+class Floor:
+    """Accounts, prices, hours and the books of resting orders."""
+
+    def __init__(self, *, seed: int, clock: Callable[[], int]) -> None:
+        self.seed = seed
+        self._clock = clock
+        self._now = 0
+        self.quirks = Quirks()
+        self.market = Market()
+        self.listing = build_listing(new_york_date(self.now()))
+        self.prices = PriceBoard(self.listing, Random(f"{seed}:prices"))
+        self.accounts: dict[str, Account] = {}
+        self.books = Books()
+        self.rung_until = self.now()  # bells up to here have rung
+        self.last_phase = ""  # of the session, when the bells were last looked at
+        # (expires at, order number, order), soonest first; finished orders stay until due
+        self.expiries: list[tuple[int, int, Order]] = []
+        self.on_update: Callable[[TradeUpdate], None] | None = None
+        self._numbers = count(1)
+
+    def now(self) -> int:
+        """Return the clock's reading, never less than the one before."""
+        self._now = max(self._now, self._clock())
+        return self._now
+
+    def next_number(self) -> int:
+        """Return the next order number."""
+        return next(self._numbers)
+
+    def may_trade(self, order: Order, phase: str) -> bool:
+        """Tell whether this order can trade in this session."""
+        if order.asset.is_crypto or phase == REGULAR:
+            return True
+        return phase == EXTENDED and order.extended_hours

@@ -1,0 +1,110 @@
+"""Which orders wait at the venue, found by price, so that a step touches only those it concerns.
+
+Whatever the type, a waiting order has one level and one direction: sell limits and buy stops wait
+for the price to rise to it, buy limits and sell stops for it to fall to it. Two heaps a symbol
+hold them; an entry whose ticket is not the order's current one is dead and is skipped.
+"""
+
+from decimal import Decimal
+from heapq import heapify, heappop, heappush
+
+from realtime.simulator.exchange.orders.order import TRAILING_STOP, Order
+
+# (key, order number, ticket, order): the key is the level, negated where the highest comes first
+Entry = tuple[Decimal, int, int, Order]
+
+_SWEEP_FROM = 64  # dead entries worth a sweep
+
+
+class SymbolBook:
+    """The orders of one symbol."""
+
+    def __init__(self) -> None:
+        # order id → order that tries to trade at every step
+        self.active: dict[str, Order] = {}
+        # order id → trailing stop that has not fired
+        self.trailing: dict[str, Order] = {}
+        self._rising: list[Entry] = []
+        self._falling: list[Entry] = []
+        self._dead = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.active or self.trailing or self._rising or self._falling)
+
+    def enter(self, order: Order) -> None:
+        """Take an order in: stops wait at once, everything else tries to trade first."""
+        if order.is_unfired_stop:
+            self.rest(order)
+        else:
+            self.active[order.id] = order
+
+    def rest(self, order: Order) -> None:
+        """Let an order wait for its price."""
+        self.active.pop(order.id, None)
+        order.resting_ticket += 1
+        order.face = None
+        if order.is_unfired_stop and order.type == TRAILING_STOP:
+            self.trailing[order.id] = order
+            return
+        level = order.stop_price if order.is_unfired_stop else order.limit_price
+        assert level is not None
+        if order.is_buy == order.is_unfired_stop:
+            heappush(self._rising, (level, order.number, order.resting_ticket, order))
+        else:
+            heappush(self._falling, (-level, order.number, order.resting_ticket, order))
+
+    def remove(self, order: Order) -> None:
+        """Forget an order, wherever it is."""
+        if self.active.pop(order.id, None) is None and self.trailing.pop(order.id, None) is None:
+            order.resting_ticket += 1
+            self._dead += 1
+            if self._dead > _SWEEP_FROM and self._dead * 2 > len(self._rising) + len(self._falling):
+                self._sweep()
+
+    def pull(self, price: Decimal) -> None:
+        """Make active every waiting order whose level the price has reached."""
+        for queue, key in ((self._rising, price), (self._falling, -price)):
+            while queue and queue[0][0] <= key:
+                _, _, ticket, order = heappop(queue)
+                if ticket != order.resting_ticket:
+                    self._dead -= 1
+                    continue
+                order.resting_ticket += 1
+                self.active[order.id] = order
+
+    def _sweep(self) -> None:
+        for queue in (self._rising, self._falling):
+            queue[:] = [entry for entry in queue if entry[2] == entry[3].resting_ticket]
+            heapify(queue)
+        self._dead = 0
+
+
+class Books:
+    """symbol → book; and the multi-leg orders, which belong to no one symbol."""
+
+    def __init__(self) -> None:
+        self.by_symbol: dict[str, SymbolBook] = {}
+        # order id → multi-leg order
+        self.multileg: dict[str, Order] = {}
+
+    def enter(self, order: Order) -> None:
+        """Take an order in."""
+        if order.is_multileg:
+            self.multileg[order.id] = order
+            return
+        self.of(order).enter(order)
+
+    def remove(self, order: Order) -> None:
+        """Forget an order."""
+        if order.is_multileg:
+            self.multileg.pop(order.id, None)
+        elif order.asset.symbol in self.by_symbol:
+            self.by_symbol[order.asset.symbol].remove(order)
+
+    def of(self, order: Order) -> SymbolBook:
+        """Return the book of the order's symbol."""
+        book = self.by_symbol.get(order.asset.symbol)
+        if book is None:
+            book = self.by_symbol[order.asset.symbol] = SymbolBook()
+        return book

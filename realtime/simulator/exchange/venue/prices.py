@@ -1,0 +1,133 @@
+"""Prices: a seeded random walk a symbol, in whole basis points, so that no float is involved.
+
+The walk depends on the seed and on the number of steps alone: no order ever moves a price.
+Beyond a fifth from where a symbol started the walk leans back, so that a long run stays lifelike.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from random import Random
+
+from realtime.simulator.exchange.decimals import CENT, ONE
+from realtime.simulator.exchange.timestamps import MINUTE
+from realtime.simulator.exchange.venue.assets import Contract, Listing
+
+_BASIS_POINT = Decimal("0.0001")
+_LARGEST_STEP = 3  # basis points
+_LARGEST_GAP = 120  # basis points between the day before and the first price
+_LEAN_BEYOND = Decimal("0.2")
+_SUB_PENNY = Decimal("0.0001")
+_EXACT = Decimal("0.000001")
+_KEPT_MINUTES = 3_000  # a little over two days of one-minute samples
+_KEPT_DAYS = 400
+_TIME_VALUE_AT_THE_MONEY = Decimal("0.035")  # of the underlying's price
+_TIME_VALUE_GONE_AT = Decimal("0.25")  # moneyness where no time value is left
+
+
+class PriceBoard:
+    """Last prices, the closes of the day before, and a bounded memory of both."""
+
+    def __init__(self, listing: Listing, rng: Random) -> None:
+        self._rng = rng
+        walkers = [a for a in listing.by_symbol.values() if a.contract is None]
+        self._options = [a for a in listing.by_symbol.values() if a.contract is not None]
+        self._anchor = {asset.symbol: asset.start_price for asset in walkers}
+        self._exact = dict(self._anchor)
+        self._always_open = {asset.symbol for asset in walkers if asset.is_crypto}
+        self._pinned: set[str] = set()
+        # symbol → last price
+        self.last: dict[str, Decimal] = {}
+        # symbol → close of the day before
+        self.lastday: dict[str, Decimal] = {}
+        # (epoch ns, symbol → price), oldest first
+        self.minutes: deque[tuple[int, dict[str, Decimal]]] = deque(maxlen=_KEPT_MINUTES)
+        self.closes: deque[tuple[int, dict[str, Decimal]]] = deque(maxlen=_KEPT_DAYS)
+        for symbol in self._exact:
+            self._settle(symbol, self._gap(self._anchor[symbol]))
+        self._price_options(lambda _: True)
+        self.lastday = dict(self.last)
+        for symbol in self._exact:
+            self._settle(symbol, self._anchor[symbol])
+        self._price_options(lambda _: True)
+
+    def step(self, *, stocks_trade: bool) -> None:
+        """Move every price once; stocks and options only while they trade."""
+        rng = self._rng
+        for symbol, exact in self._exact.items():
+            # Drawn even if unused: pinning one symbol must not change another's day.
+            points = rng.randint(-_LARGEST_STEP, _LARGEST_STEP)
+            if symbol in self._pinned or not (stocks_trade or symbol in self._always_open):
+                continue
+            if points:
+                self._settle(symbol, exact + exact * self._lean(symbol, points) * _BASIS_POINT)
+        if stocks_trade:
+            self._price_options(lambda symbol: symbol not in self._pinned)
+
+    def pin(self, symbol: str, price: Decimal) -> None:
+        """Set a price and keep it there; options follow a pinned underlying unless pinned too."""
+        self._pinned.add(symbol)
+        if symbol in self._exact:
+            self._exact[symbol] = price
+        self.last[symbol] = price
+        self._price_options(lambda option: option not in self._pinned)
+
+    def release(self, symbol: str) -> None:
+        """Let a pinned price walk again."""
+        self._pinned.discard(symbol)
+
+    def split(self, symbol: str, ratio: Decimal) -> None:
+        """Divide a symbol's prices, yesterday's close included."""
+        self._anchor[symbol] /= ratio
+        self.lastday[symbol] = _to_tick(self.lastday[symbol] / ratio)
+        self._settle(symbol, self._exact[symbol] / ratio)
+        self._price_options(lambda option: option not in self._pinned)
+
+    def rename(self, old: str, new: str) -> None:
+        """Let a symbol's prices go on under another; under the old one they remain for history."""
+        for prices in (self._anchor, self._exact, self.last, self.lastday):
+            prices[new] = prices[old]
+
+    def remember_minute(self, at: int) -> None:
+        """Sample all prices if a new minute has begun."""
+        minute = at // MINUTE * MINUTE
+        if not self.minutes or self.minutes[-1][0] < minute:
+            self.minutes.append((minute, dict(self.last)))
+
+    def end_day(self, at: int) -> None:
+        """Make today's prices yesterday's closes."""
+        self.lastday = dict(self.last)
+        self.closes.append((at, self.lastday))
+
+    def _gap(self, price: Decimal) -> Decimal:
+        points = self._rng.randint(-_LARGEST_GAP, _LARGEST_GAP)
+        return price + price * points * _BASIS_POINT
+
+    def _lean(self, symbol: str, points: int) -> int:
+        drift = self._exact[symbol] / self._anchor[symbol] - ONE
+        if drift > _LEAN_BEYOND:
+            return -abs(points)
+        return abs(points) if drift < -_LEAN_BEYOND else points
+
+    def _settle(self, symbol: str, exact: Decimal) -> None:
+        self._exact[symbol] = max(exact.quantize(_EXACT), _SUB_PENNY)
+        self.last[symbol] = _to_tick(self._exact[symbol])
+
+    def _price_options(self, may_move: Callable[[str], bool]) -> None:
+        for asset in self._options:
+            if asset.contract is not None and may_move(asset.symbol):
+                self.last[asset.symbol] = _option_price(asset.contract, self.last)
+
+
+def _to_tick(price: Decimal) -> Decimal:
+    return price.quantize(CENT if price >= ONE else _SUB_PENNY, ROUND_HALF_UP)
+
+
+def _option_price(contract: Contract, last: Mapping[str, Decimal]) -> Decimal:
+    """Price an option: what exercise would bring, plus time value that fades with distance."""
+    spot = last[contract.underlying]
+    distance = spot - contract.strike
+    intrinsic = max(distance if contract.is_call else -distance, Decimal(0))
+    nearness = max(ONE - abs(distance) / (spot * _TIME_VALUE_GONE_AT), Decimal(0))
+    price = intrinsic + spot * _TIME_VALUE_AT_THE_MONEY * nearness
+    return max(price.quantize(CENT, ROUND_HALF_UP), CENT)

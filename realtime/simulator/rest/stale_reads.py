@@ -1,0 +1,142 @@
+"""REST answers that lag: positions, activities and order lists as they were some seconds ago.
+
+While such a fault is on, what changes is kept with the loop's time; without one nothing is kept and
+nothing costs. Positions are looked at after every step of the exchange, so they lag to the nearest
+step.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
+
+from realtime.simulator.exchange.engine import Exchange, TradeUpdate
+from realtime.simulator.faults.base import Kind
+from realtime.simulator.faults.registry import Fault, Switchboard
+from realtime.simulator.faults.requests import LaggingPositions, StaleOrders
+
+CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+# Versions kept of one thing; the older half goes when there are more.
+KEPT = 1_000
+
+Document = dict[str, object]
+T = TypeVar("T")
+
+
+class Versions(Generic[T]):
+    """What something was, and from when on."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._values: list[T] = []
+
+    def add(self, at: float, value: T) -> None:
+        """Keep the version that is true from `at` on."""
+        self._times.append(at)
+        self._values.append(value)
+        if len(self._times) > KEPT:
+            del self._times[: KEPT // 2], self._values[: KEPT // 2]
+
+    def at(self, time: float) -> T | None:
+        """The version that was true at a time; None if it began later."""
+        index = bisect_right(self._times, time)
+        return self._values[index - 1] if index else None
+
+
+class Past:
+    """What accounts' positions and orders were, for as long as somebody may ask."""
+
+    def __init__(self, exchange: Exchange, board: Switchboard) -> None:
+        self._exchange = exchange
+        self._board = board
+        self._positions: dict[str, Versions[list[Document]]] = {}
+        # label → order id → its versions; only orders that were open at the start or changed since
+        self._orders: dict[str, dict[str, Versions[Document]]] = {}
+        self._changed: dict[str, None] = {}
+        board.on_switch.append(self._begin)
+
+    def note(self, update: TradeUpdate) -> None:
+        """Take an event of the exchange, as it happens."""
+        if self._positions:
+            self._changed[update.label] = None
+        if update.label in self._orders:
+            self._keep_order(update)
+
+    def step(self) -> None:
+        """Keep the positions of whoever traded since the last step; forget what no fault needs."""
+        now = self._board.now()
+        for label in self._changed:
+            if label in self._positions:
+                self._positions[label].add(now, self._exchange.positions(label))
+        self._changed.clear()
+        if self._positions and not self._board.has(LaggingPositions):
+            self._positions.clear()
+        if self._orders and not self._board.has(StaleOrders):
+            self._orders.clear()
+
+    def positions(self, label: str, seconds: float) -> list[Document]:
+        """The account's positions so many seconds ago."""
+        versions = self._positions.get(label)
+        was = None if versions is None else versions.at(self._board.now() - seconds)
+        return self._exchange.positions(label) if was is None else was
+
+    def orders(self, label: str, query: Mapping[str, str], seconds: float) -> list[Document]:
+        """The answer to an order list so many seconds ago."""
+        fresh = self._exchange.orders(label, query)
+        if label not in self._orders:
+            return fresh
+        every = self._exchange.orders(label, {**query, "status": "all", "limit": "500"})
+        then = self._board.now() - seconds
+        were = [was for order in every if (was := self._order_at(label, order, then))]
+        match query.get("status", "open"):
+            case "open":
+                were = [was for was in were if was["status"] not in {*CLOSED, "held"}]
+            case "closed":
+                were = [was for was in were if was["status"] in CLOSED]
+        return were[: int(query.get("limit") or 50)]
+
+    def _begin(self, fault: Fault[Kind]) -> None:
+        account = fault.what.account
+        labels = list(self._exchange.labels) if account is None else [account]
+        for label in labels:
+            match fault.what:
+                case LaggingPositions() if label not in self._positions:
+                    versions = self._positions[label] = Versions()
+                    versions.add(float("-inf"), self._exchange.positions(label))
+                case StaleOrders() if label not in self._orders:
+                    self._orders[label] = self._open_orders(label)
+
+    def _open_orders(self, label: str) -> dict[str, Versions[Document]]:
+        known: dict[str, Versions[Document]] = {}
+        for order in self._exchange.orders(label, {"status": "open", "limit": "500"}):
+            known.setdefault(str(order["id"]), Versions()).add(float("-inf"), order)
+        return known
+
+    def _keep_order(self, update: TradeUpdate) -> None:
+        order = update.data.get("order")
+        if not isinstance(order, dict):
+            return
+        order_id = str(order["id"])
+        now = self._exchange.order(update.label, order_id, nested=False)
+        versions = self._orders[update.label].setdefault(order_id, Versions())
+        versions.add(self._board.now(), now)
+
+    def _order_at(self, label: str, order: Document, then: float) -> Document | None:
+        versions = self._orders[label].get(str(order["id"]))
+        was = order if versions is None else versions.at(then)
+        legs = order.get("legs")
+        if was is None or not isinstance(legs, list):
+            return was
+        return {**was, "legs": [old for leg in legs if (old := self._order_at(label, leg, then))]}
+
+
+def hide_recent(items: list[Document], clock: Callable[[], int], seconds: float) -> list[Document]:
+    """Leave out activities younger than so many seconds."""
+    newest = datetime.fromtimestamp(clock() / 1e9, UTC) - timedelta(seconds=seconds)
+    limit = newest.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return [item for item in items if _made_at(item) <= limit]
+
+
+def _made_at(item: Document) -> str:
+    # Both are UTC with a `Z`; without it strings of different length compare like the times.
+    return str(item.get("transaction_time") or item.get("created_at") or "").rstrip("Z")

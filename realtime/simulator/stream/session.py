@@ -1,0 +1,201 @@
+"""One client's socket: authorization, listening, and the frames on their way out.
+
+Everything sent goes through one bounded queue, so that answers and events keep their order; a
+client that does not read is cut off instead of filling the memory.
+"""
+
+import asyncio
+from collections import deque
+from typing import NamedTuple, Protocol
+
+import structlog
+from aiohttp import WSMessage, WSMsgType, web
+
+from realtime.simulator.faults.base import Kind
+from realtime.simulator.faults.registry import Fault
+from realtime.simulator.faults.sockets import Deaf
+from realtime.simulator.stream import codec
+
+# Frames that may wait for one client, about 2.5 MB: more than any burst of one account.
+MAX_WAITING = 2_000
+# A client is given this long to answer a close frame.
+CLOSE_TIMEOUT_S = 2.0
+# A half-open connection is noticed within 1.5 × this, and holds its slot for as long.
+HEARTBEAT_S = 30.0
+# Clients send a few hundred bytes; this is a security limit.
+MAX_MESSAGE = 64 * 1024
+# How long a refused client keeps its socket. No source says whether the broker closes it at all.
+UNAUTHORIZED_CLOSE_S = 5.0
+
+log = structlog.get_logger()
+
+
+class Close(NamedTuple):
+    """In the queue in place of a frame: close with this code after what comes before it."""
+
+    code: int
+
+
+class Hearing(NamedTuple):
+    """A `deaf` fault that holds this socket: since when, and after how many events."""
+
+    what: Deaf
+    fault: Fault[Kind]
+    since: float
+    heard: int
+
+
+class Desk(Protocol):
+    """Who decides about a session: what its messages mean is not the socket's business."""
+
+    def authenticate(self, session: "Session", message: codec.Authenticate) -> None:
+        """Answer an authorization."""
+
+    def listen(self, session: "Session", message: codec.Listen) -> None:
+        """Answer a `listen`."""
+
+    def is_text(self, session: "Session") -> bool:
+        """Whether frames to this client have the text opcode."""
+
+
+class Session:
+    """A socket after its handshake. `label` is None until it is authorized."""
+
+    def __init__(self, request: web.Request, desk: Desk, *, msgpack: bool) -> None:
+        self.label: str | None = None
+        self.is_listening = False
+        # Set by whoever ends the session; a loss that nobody announced is unclean.
+        self.is_clean = False
+        self.heard = 0
+        self.hearing: Hearing | None = None
+        self._desk = desk
+        self._msgpack = msgpack
+        self._request = request
+        self._queue: deque[bytes | Close] = deque()
+        self._wake = asyncio.Event()
+        self._closing: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._socket = web.WebSocketResponse(
+            timeout=CLOSE_TIMEOUT_S,
+            heartbeat=HEARTBEAT_S,
+            compress=False,
+            max_msg_size=MAX_MESSAGE,
+            decode_text=False,
+        )
+
+    async def run(self) -> web.WebSocketResponse:
+        """Shake hands and serve the client until either side ends it."""
+        try:
+            await self._socket.prepare(self._request)
+            async with asyncio.TaskGroup() as tasks:
+                writing = tasks.create_task(self._write(), name="simulator:write")
+                await self._read()
+                if not self.is_clean:
+                    writing.cancel()
+        except* ConnectionError:
+            pass  # the client is gone: nothing is left to say to it
+        finally:
+            self.stay()
+        return self._socket
+
+    def send(self, frame: bytes) -> None:
+        """Queue an answer."""
+        self._put(frame)
+
+    def offer(self, frame: bytes) -> None:
+        """Queue an event, if the client listens and is not deaf."""
+        if self.is_listening and not self.is_deaf():
+            self.heard += 1
+            self._put(frame)
+
+    def evict(self) -> None:
+        """Close because a newer socket takes the slot."""
+        self.close(1000)
+
+    def close(self, code: int) -> None:
+        """Close with a close frame, after what is queued already."""
+        self.is_listening = False
+        self._put(Close(code))
+
+    def close_soon(self, code: int, seconds: float) -> None:
+        """Close in a while, unless the client is gone by then or `stay` is called."""
+        if self._closing is None:
+            self._closing = self._loop.call_later(seconds, self.close, code)
+
+    def stay(self) -> None:
+        """Take `close_soon` back."""
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+
+    def abort(self) -> None:
+        """Cut the TCP connection at once: the client sees 1006."""
+        self.is_listening = False
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    def deafen(self, what: Deaf, fault: Fault[Kind]) -> None:
+        """Put the socket under a `deaf` fault."""
+        self.hearing = Hearing(what, fault, self._loop.time(), self.heard)
+
+    def is_deaf(self) -> bool:
+        """Whether events go past this socket now."""
+        if self.hearing is None:
+            return False
+        what, fault, since, heard = self.hearing
+        return (
+            not fault.is_over
+            and self._loop.time() - since >= what.after_s
+            and self.heard - heard >= what.after_events
+        )
+
+    def _put(self, item: bytes | Close) -> None:
+        if len(self._queue) >= MAX_WAITING:
+            log.warning("client.too_slow", account=self.label, waiting=len(self._queue))
+            self.abort()
+            self._queue.clear()
+            return
+        self._queue.append(item)
+        self._wake.set()
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            match message.type:
+                case WSMsgType.TEXT | WSMsgType.BINARY:
+                    self._take(message)
+                case WSMsgType.CLOSE:
+                    self.is_clean = True
+                    self._queue.clear()
+                    self._put(Close(1000))
+                    return
+                case _:
+                    return
+
+    def _take(self, message: WSMessage) -> None:
+        match codec.read_message(message.data):
+            case codec.Authenticate() as authenticate:
+                self._desk.authenticate(self, authenticate)
+            case codec.Listen() as listen:
+                self._desk.listen(self, listen)
+            case codec.Unreadable(why):
+                self.send(codec.error(why))
+                self.close(1011)
+
+    async def _write(self) -> None:
+        while True:
+            while self._queue:
+                item = self._queue.popleft()
+                if isinstance(item, Close):
+                    self.is_clean = True
+                    await self._socket.close(code=item.code)
+                    return
+                await self._write_frame(item)
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _write_frame(self, frame: bytes) -> None:
+        opcode = WSMsgType.TEXT if self._desk.is_text(self) else WSMsgType.BINARY
+        if self._msgpack:
+            frame, opcode = codec.to_msgpack(frame), WSMsgType.BINARY
+        await self._socket.send_frame(frame, opcode)

@@ -1,0 +1,165 @@
+"""One account that trades by itself: what it holds, what it has working, and what it does next.
+
+It knows its account from the events it is told, as any client would, and keeps about 3 to 8
+positions and 5 to 15 open orders.
+"""
+
+from decimal import Decimal
+from random import Random
+from typing import NamedTuple, Protocol
+
+from realtime.simulator.traffic.order_generator import Ideas, Tradable, tick
+
+CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+CANCELABLE = frozenset({"new", "accepted"})
+MIN_POSITIONS, MAX_POSITIONS = 3, 7
+MIN_ORDERS, MAX_ORDERS = 5, 13
+
+
+class Desk(Protocol):
+    """Where orders go."""
+
+    def submit(self, label: str, body: object) -> dict[str, object]:
+        """Place an order."""
+
+    def replace(self, label: str, order_id: str, body: object) -> dict[str, object]:
+        """Replace an order."""
+
+    def cancel(self, label: str, order_id: str) -> None:
+        """Cancel an order."""
+
+
+class Market(NamedTuple):
+    """What a trader looks at: prices by symbol, and what can be traded now."""
+
+    prices: dict[str, Decimal]
+    tradable: dict[str, Tradable]
+
+
+class Working(NamedTuple):
+    """An open order of ours."""
+
+    symbol: str
+    side: str
+    kind: str
+    status: str
+    is_simple: bool
+
+
+class Trader:
+    """An account's hand. `act` does one thing."""
+
+    def __init__(self, label: str, cash: Decimal, *, may_short: bool, rng: Random) -> None:
+        self.label = label
+        self._rng = rng
+        self._ideas = Ideas(cash, may_short=may_short, rng=rng)
+        # symbol as in orders → signed quantity, never zero
+        self._positions: dict[str, Decimal] = {}
+        # order id → what it is
+        self._orders: dict[str, Working] = {}
+
+    def note(self, data: dict[str, object]) -> None:
+        """Take an event of the account."""
+        order = data.get("order")
+        if not isinstance(order, dict):
+            return
+        symbol, status = order["symbol"], order["status"]
+        if status in CLOSED:
+            self._orders.pop(order["id"], None)
+        else:
+            is_simple = order["order_class"] in {"", "simple"}
+            working = Working(symbol, order["side"], order["type"], status, is_simple)
+            self._orders[order["id"]] = working
+        after = data.get("position_qty")
+        if isinstance(after, str):
+            self._hold(symbol, Decimal(after))
+
+    def act(self, desk: Desk, market: Market) -> None:
+        """Do one thing that suits the account's state; raises what the desk raises."""
+        positions, orders = len(self._positions), len(self._orders)
+        dice = self._rng.random()
+        if orders > MAX_ORDERS or (orders > MIN_ORDERS and dice < 0.15):
+            self._cancel(desk)
+        elif orders < MIN_ORDERS:
+            self.rest(desk, market)
+        elif positions < MIN_POSITIONS or (positions < MAX_POSITIONS and dice < 0.35):
+            self.enter(desk, market)
+        elif positions > MAX_POSITIONS or dice < 0.55:
+            self._leave(desk, market)
+        elif dice < 0.75:
+            self._move(desk, market)
+        else:
+            self.rest(desk, market)
+
+    def enter(self, desk: Desk, market: Market) -> None:
+        """Open a position in something neither held nor ordered."""
+        busy = self._ordered() | self._positions.keys()
+        choices = [asset for symbol, asset in market.tradable.items() if symbol not in busy]
+        if choices:
+            asset = self._rng.choice(choices)
+            desk.submit(self.label, self._ideas.entry(asset, market.prices[asset.symbol]))
+        else:
+            self._cancel(desk)
+
+    def rest(self, desk: Desk, market: Market) -> None:
+        """Leave an order working: an exit for a position that has none, or a bid."""
+        ordered = self._ordered()
+        bare = [s for s in self._positions if s not in ordered and s in market.tradable]
+        if bare and self._rng.random() < 0.5:
+            symbol = self._rng.choice(bare)
+            asset, held = market.tradable[symbol], self._positions[symbol]
+            desk.submit(self.label, self._ideas.exit(asset, market.prices[symbol], held))
+            return
+        # A bid meets no order of ours on the other side, and builds up no position.
+        taken = self._positions.keys() | {
+            o.symbol for o in self._orders.values() if o.side != "buy"
+        }
+        choices = [a for s, a in market.tradable.items() if s not in taken and not a.is_option]
+        if choices:
+            asset = self._rng.choice(choices)
+            desk.submit(self.label, self._ideas.bid(asset, market.prices[asset.symbol]))
+
+    def _leave(self, desk: Desk, market: Market) -> None:
+        """Close a position, or clear the way for closing it."""
+        symbols = [symbol for symbol in self._positions if symbol in market.tradable]
+        if not symbols:
+            self.rest(desk, market)
+            return
+        symbol = self._rng.choice(symbols)
+        in_the_way = [i for i, order in self._orders.items() if order.symbol == symbol]
+        if in_the_way:
+            desk.cancel(self.label, self._rng.choice(in_the_way))
+            return
+        asset, held = market.tradable[symbol], self._positions[symbol]
+        desk.submit(self.label, self._ideas.close(asset, market.prices[symbol], held))
+
+    def _move(self, desk: Desk, market: Market) -> None:
+        """Replace a working limit order with one at another price."""
+        movable = [i for i, order in self._orders.items() if _is_movable(order, market)]
+        if not movable:
+            self.rest(desk, market)
+            return
+        order_id = self._rng.choice(movable)
+        order, far = self._orders[order_id], self._ideas.away()
+        price = market.prices[order.symbol] * (far if order.side == "buy" else 2 - far)
+        desk.replace(self.label, order_id, {"limit_price": tick(price)})
+
+    def _cancel(self, desk: Desk) -> None:
+        """Cancel something that can be."""
+        settled = [i for i, order in self._orders.items() if order.status in CANCELABLE]
+        if settled:
+            desk.cancel(self.label, self._rng.choice(settled))
+
+    def _ordered(self) -> set[str]:
+        return {order.symbol for order in self._orders.values()}
+
+    def _hold(self, symbol: str, qty: Decimal) -> None:
+        if qty:
+            self._positions[symbol] = qty
+        else:
+            self._positions.pop(symbol, None)
+
+
+def _is_movable(order: Working, market: Market) -> bool:
+    is_plain = order.kind == "limit" and order.status == "new" and order.is_simple
+    return is_plain and order.symbol in market.tradable

@@ -1,0 +1,171 @@
+"""What an account may do with what it has."""
+
+from decimal import Decimal
+
+import pytest
+
+from realtime.simulator.exchange.errors import Refusal
+from tests.simulator.exchange.harness import World
+
+CALL, PUT = "NVDA261120C00200000", "NVDA261120P00180000"
+
+
+def refused(world: World, side: str, symbol: str, qty: object, **body: object) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        world.submit(symbol=symbol, qty=qty, side=side, **body)
+    return caught.value
+
+
+def test_client_order_ids_are_used_once() -> None:
+    """For ever, also by orders that have ended; generated ones never clash."""
+    world = World()
+    order = world.buy("F", 1, client_order_id="rt-1")
+    world.exchange.cancel("alpha", str(order["id"]))
+    refusal = refused(world, "buy", "F", 1, client_order_id="rt-1")
+    assert refusal.status == 422
+    assert refusal.body == {"code": 40010001, "message": "client_order_id must be unique"}
+
+
+def test_a_refused_order_leaves_nothing_behind() -> None:
+    """No order, no event, no reservation; its client order id is still free."""
+    world = World()
+    refused(world, "buy", "F", 10**6, client_order_id="rt-1")
+    assert world.exchange.orders("alpha", {"status": "all"}) == []
+    assert world.events() == []
+    assert world.account()["buying_power"] == "200000"
+    world.buy("F", 1, client_order_id="rt-1")
+
+
+def test_wash_trades() -> None:
+    """The other order is named; complex orders and other symbols may pass."""
+    world = World()
+    other = world.buy("F", 1, type="limit", limit_price="5")
+    refusal = refused(world, "sell", "F", 1)
+    assert refusal.status == 403
+    assert refusal.body == {
+        "code": 40310000,
+        "existing_order_id": other["id"],
+        "message": "potential wash trade detected. use complex orders",
+        "reject_reason": "opposite side limit order exists",
+    }
+    refused(world, "sell", "F", 1, type="limit", limit_price="5")
+    world.sell("F", 1, type="limit", limit_price="5.01")
+    refusal = refused(world, "buy", "F", 1, type="stop", stop_price="20")
+    assert refusal.body["reject_reason"] == "opposite side limit order exists"
+    world.sell("AAPL", 1)
+
+
+def test_a_waiting_stop_is_called_market_or_stop() -> None:
+    """The reject reason of the recording."""
+    world = World()
+    world.own("F", 2)
+    world.sell("F", 1, type="stop", stop_price="5")
+    refusal = refused(world, "buy", "F", 1)
+    assert refusal.body["reject_reason"] == "opposite side market/stop order exists"
+
+
+def test_one_order_cannot_cross_zero() -> None:
+    """Neither from long nor from short."""
+    world = World()
+    world.own("F", 2)
+    refusal = refused(world, "sell", "F", 3)
+    assert refusal.body["message"] == (
+        "insufficient qty available for order (requested: 3, available: 2)"
+    )
+    world.exchange.close_position("alpha", "F", qty=None, percentage=None)
+    world.settle()
+    world.sell("F", 2)
+    world.settle()
+    assert "requested: 3, available: 2" in str(refused(world, "buy", "F", 3).body["message"])
+    assert world.exchange.position("alpha", "F")["qty_available"] == "-2"
+
+
+def test_shorting_needs_permission() -> None:
+    """Of the account, of the customer's own settings, of the asset."""
+    assert refused(World(shorting_enabled=False), "sell", "F", 1).body == {
+        "code": 40310000,
+        "message": "account is not allowed to short",
+    }
+    assert refused(World(multiplier="1"), "sell", "F", 1).status == 403
+    world = World()
+    assert refused(world, "sell", "GME", 1).status == 422
+    world.exchange.patch_configurations("alpha", {"no_shorting": True})
+    assert refused(world, "sell", "F", 1).status == 403
+    assert world.account()["shorting_enabled"] is False
+
+
+def test_fractions() -> None:
+    """Not of every asset, never short, not if switched off."""
+    world = World()
+    assert refused(world, "buy", "SIRI", "0.5").body == {
+        "code": 40310000,
+        "message": "asset SIRI is not fractionable",
+    }
+    assert refused(world, "sell", "F", "0.5").body == {
+        "code": 42210000,
+        "message": "fractional orders cannot be sold short",
+    }
+    world.exchange.patch_configurations("alpha", {"fractional_trading": False})
+    assert refused(world, "buy", "F", "0.5").status == 403
+
+
+def test_coins_are_never_short() -> None:
+    """The message names the coin."""
+    refusal = refused(World(), "sell", "ETH/USD", "1", time_in_force="gtc")
+    assert refusal.body == {
+        "available": "0",
+        "balance": "0",
+        "code": 40310000,
+        "message": "insufficient balance for ETH (requested: 1, available: 0)",
+        "symbol": "ETH",
+    }
+
+
+def test_written_options_need_cover() -> None:
+    """Shares for a call, money for a put; nothing uncovered."""
+    world = World()
+    refusal = refused(world, "sell", CALL, 1)
+    assert refusal.body["message"] == ("account not eligible to trade uncovered option contracts")
+    world.own("NVDA", 100)
+    world.sell(CALL, 1)
+    refused(world, "sell", CALL, 1)
+    world.settle()
+    assert world.qty(CALL) == -1
+    refused(world, "sell", CALL, 1)
+    world.sell(PUT, 1)
+    poor = World(cash=Decimal(1000))
+    refused(poor, "sell", PUT, 1)
+
+
+def test_buying_options_needs_level_two() -> None:
+    """Level one may only write."""
+    assert refused(World(options_level=1), "buy", CALL, 1).status == 403
+
+
+def test_an_intent_must_fit_the_position() -> None:
+    """Said and inferred."""
+    refusal = refused(World(), "sell", "F", 1, position_intent="sell_to_close")
+    assert refusal.body["message"] == (
+        "position intent mismatch, inferred: sell_to_open, specified: sell_to_close"
+    )
+
+
+def test_suspended_trading_refuses_all_orders() -> None:
+    """Cancels still work."""
+    world = World()
+    order = world.buy("F", 1, type="limit", limit_price="5")
+    world.exchange.patch_configurations("alpha", {"suspend_trade": True})
+    assert refused(world, "buy", "F", 1).status == 403
+    assert world.account()["trade_suspended_by_user"] is True
+    world.exchange.cancel("alpha", str(order["id"]))
+
+
+def test_level_one_may_write_covered_calls() -> None:
+    """Level zero may not."""
+    for level, may in ((1, True), (0, False)):
+        world = World(options_level=level)
+        world.own("NVDA", 100)
+        if may:
+            world.sell(CALL, 1)
+        else:
+            refused(world, "sell", CALL, 1)

@@ -1,0 +1,44 @@
+"""Assets are found by symbol, by crypto symbol without slash, and by id."""
+
+import pytest
+
+from realtime.simulator.exchange.errors import Refusal
+from tests.simulator.exchange.harness import World
+
+
+def test_found_by_any_name() -> None:
+    """`ETH/USD`, `ETHUSD` and the id are the same asset."""
+    exchange = World().exchange
+    asset = exchange.asset("ETH/USD")
+    assert exchange.asset("ETHUSD") == asset
+    assert exchange.asset(str(asset["id"])) == asset
+
+
+def test_unknown_is_404() -> None:
+    """With the name in the message."""
+    with pytest.raises(Refusal) as caught:
+        World().exchange.asset("NOPE")
+    assert (caught.value.status, caught.value.body) == (
+        404,
+        {"code": 40410000, "message": "asset not found for NOPE"},
+    )
+
+
+def test_the_list_is_of_equities_unless_asked() -> None:
+    """Crypto by asset class; options never."""
+    exchange = World().exchange
+    assert {a["class"] for a in exchange.assets({})} == {"us_equity"}
+    crypto = exchange.assets({"asset_class": "crypto"})
+    assert [a["symbol"] for a in crypto] == ["BTC/USD", "ETH/USD"]
+    assert all("min_order_size" in asset for asset in crypto)
+    assert exchange.assets({"asset_class": "us_option"}) == []
+
+
+def test_filters() -> None:
+    """Status, exchange and any one of several attributes."""
+    exchange = World().exchange
+    assert [a["symbol"] for a in exchange.assets({"status": "inactive"})] == ["TWTR"]
+    assert {a["exchange"] for a in exchange.assets({"exchange": "ARCA"})} == {"ARCA"}
+    optioned = exchange.assets({"attributes": "has_options,ipo"})
+    assert [a["symbol"] for a in optioned] == ["NVDA", "SPY"]
+    assert exchange.assets({"attributes": "options_enabled"}) == optioned
