@@ -34,7 +34,7 @@ OF_KIND: dict[tuple[str, str | None], Algorithm] = {
 """(`kty`, `crv`) of a JSON Web Key → the one algorithm that it verifies."""
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
-_WITH_CRYPTO = "pip install 'realtime[crypto]'"
+_WITH_CRYPTO = "pip install 'alpaca-realtime[crypto]'"
 
 
 class Key(Struct, frozen=True, kw_only=True):
