@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+import pytest
 from structlog.testing import capture_logs
 
 from realtime.core.state import LAG_S
@@ -20,6 +21,7 @@ TRAILING_S = 20.0
 CUTS = ({"clean": True}, {"clean": False}, {"clean": False, "code": 1011})
 
 
+@pytest.mark.slow
 def test_fifty_accounts_cut_at_random_end_equal() -> None:
     """Thousands of operations of every kind, a socket cut every half second."""
 

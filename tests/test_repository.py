@@ -39,5 +39,11 @@ def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["dev"], *extras["compat"], *extras["bench"]]
-    wanted += [*extras["top"], *extras["browser"], *extras["api"], *extras["audit"], *extras["release"]]
+    wanted += [
+        *extras["top"],
+        *extras["browser"],
+        *extras["api"],
+        *extras["audit"],
+        *extras["release"],
+    ]
     assert {plain_name(line) for line in wanted} <= {plain_name(line) for line in PINNED}

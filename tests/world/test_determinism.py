@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.world.history import play
 from tests.world.schedule import decode, draw, encode
 
@@ -17,6 +19,7 @@ print(*(play(draw(seed)).digest for seed in {SEEDS[::-1]}))
 """
 
 
+@pytest.mark.slow
 def test_equal_seeds_leave_equal_traces() -> None:
     elsewhere = [
         subprocess.run(

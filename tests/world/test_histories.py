@@ -9,8 +9,8 @@ from tests.world.report import describe
 from tests.world.schedule import FOUND, Size, decode, draw
 from tests.world.shrink import shrink
 
-SEEDS = range(200)
-
+SEEDS = [*range(40), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(40, 200))]
+"""The first forty in every run: they are the most a default run has time for."""
 
 MORE: tuple[tuple[Size, range], ...] = (
     *(("small", range(first, first + 25)) for first in range(200, 300, 25)),

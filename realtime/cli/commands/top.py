@@ -26,7 +26,8 @@ def command() -> int:
         if error.name is None or not error.name.startswith("textual"):
             raise
         raise ConfigError(
-            "realtime top needs textual", remedy="pip install 'alpaca-realtime[top]', or scripts/setup top"
+            "realtime top needs textual",
+            remedy="pip install 'alpaca-realtime[top]', or scripts/setup top",
         ) from error
     daemon = DaemonClient()
     daemon.ask("/health", Health)  # a missing daemon is told before the screen is taken
