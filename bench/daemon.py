@@ -16,8 +16,9 @@ from pathlib import Path
 
 from bench.machine import pin, waited_s
 from realtime.config import load
-from realtime.runtime.daemon import running
-from realtime.runtime.environment import real_world, run_in_loop, settle_memory
+from realtime.runtime.daemon import run_daemon
+from realtime.runtime.environment import real_environment
+from realtime.runtime.process import freeze_memory, run_in_loop
 from realtime.store.store import Change
 from realtime.telemetry.log import configure
 
@@ -87,14 +88,14 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
     gc.callbacks.append(counting.collecting)
     loop = asyncio.get_running_loop()
     began = time.monotonic()
-    async with running(settings, real_world()) as daemon:
+    async with run_daemon(settings, real_environment()) as daemon:
         daemon.store.subscribe(counting)
         async with asyncio.timeout(START_S):
             while not all(record.link.is_synced for record in daemon.store):
                 await asyncio.sleep(0.01)
         synced_s = time.monotonic() - began
         if settles:
-            settle_memory()
+            freeze_memory()
         print(json.dumps({"synced_s": synced_s}), flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             word, *rest = line.split()

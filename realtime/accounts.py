@@ -36,7 +36,7 @@ from realtime.orders.principal import Principal
 from realtime.orders.results import AccountLiquidation, Placed
 from realtime.orders.trading_accounts import TradingAccount
 from realtime.orders.trading_service import TradingService, open_trading_service
-from realtime.runtime.risk_settings import permit_of, rules_of
+from realtime.runtime.risk_settings import account_risk_rules, risk_rules
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class Accounts:
             trading_service = await opening.enter_async_context(
                 open_trading_service(
                     self._take_seats(http),
-                    rules=rules_of(self.settings.orders),
+                    rules=risk_rules(self.settings.orders),
                     audit_log=self.settings.orders.audit_log,
                     clock=self._clock,
                     rng=self._rng,
@@ -111,7 +111,7 @@ class Accounts:
                 )
                 self._rests[account.label] = rest
                 trading_accounts[account.label] = TradingAccount(
-                    permit=permit_of(account), tier=account.tier, channel=rest.channel
+                    permit=account_risk_rules(account), tier=account.tier, channel=rest.channel
                 )
         return trading_accounts
 

@@ -16,7 +16,8 @@ from realtime.config.settings import (
 )
 from realtime.core.link import Link
 from realtime.core.state import LAG_S
-from realtime.runtime.daemon import Daemon, Environment, running
+from realtime.runtime.daemon import Daemon, run_daemon
+from realtime.runtime.environment import Environment
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.store.store import Record
@@ -134,7 +135,7 @@ async def fleet(
     """Run the daemon against a simulator that has been started."""
     settings = settings_for(simulator, list(simulator.exchange.labels), numbers or {})
     async with (
-        running(settings, world) as daemon,
+        run_daemon(settings, world) as daemon,
         aiohttp.ClientSession(connector=world.make_connector()) as http,
     ):
         yield Fleet(simulator, daemon, http)

@@ -11,8 +11,8 @@ from realtime.config.settings import AccountSettings, Settings
 from realtime.config.settings_diff import SettingsDiff
 from realtime.core.model import AccountLabel
 from realtime.errors import ConfigError
-from realtime.runtime.account_registry import ROTATED_WITHIN_S
-from realtime.runtime.daemon import Daemon, running
+from realtime.runtime.account_registry import MAX_ROTATION_S
+from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.store.store import Change
@@ -70,7 +70,7 @@ async def scene(labels: tuple[str, ...] | None = None) -> AsyncIterator[Scene]:
                 raise found
             return found
 
-        async with running(settings, virtual.world(3), reread) as daemon:
+        async with run_daemon(settings, virtual.world(3), reread) as daemon:
             made = Scene(simulator, daemon, files, [])
             daemon.store.subscribe(made.changes.append)
             await made.until_synced(*(account.label for account in settings.accounts))
@@ -187,7 +187,7 @@ def test_a_key_of_another_account_is_refused() -> None:
             strange = structs.replace(first, credentials=keys_of(second.label))
             equity = made.daemon.store.records[AccountLabel(first.label)].state.account
             await made.write(strange, *rest)
-            async with asyncio.timeout(ROTATED_WITHIN_S + 5):
+            async with asyncio.timeout(MAX_ROTATION_S + 5):
                 while made.state(first.label) != "refused":  # noqa: ASYNC110 - virtual time
                     await asyncio.sleep(0.1)
             record = made.daemon.store.records[AccountLabel(first.label)]

@@ -9,8 +9,8 @@ from msgspec import Struct, structs
 
 from realtime.auth.keys import secrets_of
 from realtime.config.settings import AuthSettings, Settings
-from realtime.runtime.daemon import Daemon, running
-from realtime.runtime.environment import real_world
+from realtime.runtime.daemon import Daemon, run_daemon
+from realtime.runtime.environment import real_environment
 from realtime.simulator.app import Simulator
 from tests.api.guarded import Raw, get, read_answer
 from tests.auth.made import OTHER_SECRET, SECRET, claims, signed
@@ -54,7 +54,7 @@ async def guarded_daemon(files: list[Settings]) -> AsyncIterator[Daemon]:
         auth = AuthSettings(keys=secrets_of(SECRET))
         settings = structs.replace(settings_for(simulator, ["alpha", "bravo"], {}), auth=auth)
         files.append(settings)
-        async with running(settings, real_world(), reread) as daemon:
+        async with run_daemon(settings, real_environment(), reread) as daemon:
             yield daemon
 
 

@@ -13,7 +13,7 @@ import aiohttp
 import async_solipsism
 from aiohttp.client_proto import ResponseHandler
 
-from realtime.runtime.daemon import Environment
+from realtime.runtime.environment import Environment
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from realtime.cli.account_check import AccountChecker, AccountCheckResult, same_
 from realtime.cli.text_format import clean, counted, money
 from realtime.config.settings import AccountSettings, Settings
 from realtime.core.model import Account
-from realtime.runtime.environment import make_connector, run_in_loop
-from realtime.runtime.file_descriptors import make_room
+from realtime.runtime.environment import make_connector
+from realtime.runtime.process import raise_descriptor_limit, run_in_loop
 from realtime.telemetry.redaction import conceal
 
 NAMED = 12
@@ -30,7 +30,7 @@ def check(settings: Settings, *, offline: bool) -> bool:
     if offline:
         return True
     enabled = [account for account in settings.accounts if account.enabled]
-    make_room(len(enabled))
+    raise_descriptor_limit(len(enabled))
     found = run_in_loop(_examine(enabled, settings.alpaca.startup_concurrency, console))
     failed = sum(1 for each in found if each.finding is not None)
     style = "red" if failed else "green"

@@ -1,286 +1,171 @@
-"""Which accounts are followed and traded, and how that changes while the daemon runs.
+"""The accounts of the daemon, and how they change while it runs.
 
-Each account is a task of its own. A change touches the accounts that it is about, and no other:
-there is no moment at which the fleet as a whole is stopped or started.
+Each account has its own task. A change affects the accounts that it names and no other: the fleet
+as a whole is never stopped or started.
 """
 
 import asyncio
-import random
-import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
-import aiohttp
-from msgspec import Struct, structs
+from msgspec import structs
 
-from realtime.broker.connect_limiter import ConnectLimiter
-from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
-from realtime.broker.rest_client import RestClient
-from realtime.config.settings import AccountSettings, Settings, stream_url
+from realtime.config.settings import AccountSettings, Settings
 from realtime.config.settings_diff import SettingsDiff
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
-from realtime.orders.trading_accounts import TradingAccount
-from realtime.orders.trading_service import TradingService
-from realtime.runtime.risk_settings import permit_of
+from realtime.orders.trading_accounts import TradingAccounts
+from realtime.runtime.account_tasks import AccountTasks, stop_tasks
+from realtime.runtime.running_account import AccountFactory, RunningAccount
 from realtime.store.store import Change, Profile, Store
-from realtime.sync.intervals import intervals_for
-from realtime.sync.refresh_limiter import RefreshLimiter
-from realtime.sync.supervisor import AccountSupervisor, SyncTarget
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-REST_IN_FLIGHT = 64
-"""Requests to the broker under way at once, fleet-wide: more only queue inside the event loop."""
+MAX_ROTATION_S = 30.0
+"""How long the next account with new keys waits until the one before is synced again."""
 
-STOP_S = 3.0
-"""Limit for all followers to close their sockets; the process must end within 5 s of a signal."""
-
-GOODBYE_S = 1.5
-"""Of it, until whoever has not heard the first word of it is told once more."""
-
-ROTATED_WITHIN_S = 30.0
-"""How long the next account whose keys were changed waits for the one before to be live again."""
-
-SETTLED = ("synced", "waiting", "refused")
-"""Link states in which an account no longer holds up the next one."""
-
-
-class BrokerResources:
-    """What all accounts share on their way to the broker."""
-
-    def __init__(self, http: aiohttp.ClientSession, startup_concurrency: int) -> None:
-        self.http = http
-        self.fleet = FleetLimiter(reads=REST_IN_FLIGHT)
-        self.connect_limiter = ConnectLimiter(startup_concurrency)
-        self.refresh_limiter = RefreshLimiter()
-        self._tls: ssl.SSLContext | None = None
-
-    def tls_for(self, trading_url: str) -> ssl.SSLContext | None:
-        """What encrypted streams share; made when the first is needed, for it takes 40 ms."""
-        if not trading_url.startswith("https:"):
-            return None
-        self._tls = self._tls or ssl.create_default_context()
-        return self._tls
-
-
-class RunningAccount(Struct):
-    """One account as it runs."""
-
-    follower: AccountSupervisor
-    task: asyncio.Task[None] | None = None
+SETTLED_STATES = ("synced", "waiting", "refused")
+"""Link states in which an account no longer delays the next one."""
 
 
 class AccountRegistry:
-    """All accounts. `clock` gives epoch seconds; `chance` seeds each account's own."""
+    """Label → running account. Disabled accounts are in the store only.
+
+    `accounts` are not started yet; the store and `trading_accounts` know them already.
+    """
 
     def __init__(
         self,
-        store: Store,
-        broker_resources: BrokerResources,
+        accounts: dict[str, RunningAccount],
         *,
+        store: Store,
+        factory: AccountFactory,
+        trading_accounts: TradingAccounts,
+        tasks: AccountTasks,
         clock: Callable[[], float],
-        rng: random.Random,
     ) -> None:
-        self.trading_accounts: dict[str, TradingAccount] = {}
-        """label → where it is traded, of every enabled account."""
+        self._accounts = accounts
         self._store = store
-        self._broker_resources = broker_resources
+        self._factory = factory
+        self._trading_accounts = trading_accounts
+        self._tasks = tasks
         self._clock = clock
-        self._rng = rng
-        self._followed: dict[str, RunningAccount] = {}
-        self._tasks: asyncio.TaskGroup | None = None
-        self._trading_service: TradingService | None = None
         self._to_rotate: dict[str, AccountSettings] = {}
         self._rotation: asyncio.Task[None] | None = None
 
-    def add(self, account: AccountSettings) -> None:
-        """Take an account into the store, ready to be followed."""
-        now = self._clock()
-        self._store.add(_profile(account), now=now, link=_first_link(account, now))
-        self._prepare(account, account.account_number)
+    def __iter__(self) -> Iterator[tuple[str, RunningAccount]]:
+        return iter(self._accounts.items())
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Follow while the block runs, from `begin` on."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                try:
-                    yield
-                finally:
-                    await self._end_all()
-        except BaseExceptionGroup as group:
-            # Followers keep their failures to themselves: this is the block's own error.
-            raise group.exceptions[0] from None
+    def start_all(self) -> None:
+        """Connect every account."""
+        for label, account in self._accounts.items():
+            account.start(self._tasks, label)
 
-    def begin(self, trading_service: TradingService) -> None:
-        """Follow every account that has been added."""
-        self._trading_service = trading_service
-        for label in self._followed:
-            self._start(label)
-
-    async def change(self, settings: Settings, changes: SettingsDiff) -> None:
-        """Make it so. Rotated keys are taken up afterwards, one account after another."""
+    async def apply(self, settings: Settings, diff: SettingsDiff) -> None:
+        """Apply changed settings. New keys are used afterwards, one account after another."""
         accounts = {account.label: account for account in settings.accounts}
-        await self._end([*changes.removed, *changes.exchanged, *changes.restarted])
-        for label in (*changes.removed, *changes.exchanged):
-            self._forget(label)
-        for label in (*changes.exchanged, *changes.added):
-            self.add(accounts[label])
-            self._take_seat(label)
-            self._start(label)
-        for label in changes.restarted:
+        await self._stop([*diff.removed, *diff.exchanged, *diff.restarted])
+        for label in (*diff.removed, *diff.exchanged):
+            self._remove(label)
+        for label in (*diff.exchanged, *diff.added):
+            self._add(accounts[label])
+        for label in diff.restarted:
             self._restart(accounts[label])
-        for label in changes.described:
+        for label in diff.described:
             self._describe(accounts[label])
-        self._to_rotate |= {label: accounts[label] for label in changes.rotated}
+        self._to_rotate |= {label: accounts[label] for label in diff.rotated}
         if self._to_rotate and (self._rotation is None or self._rotation.done()):
-            assert self._tasks is not None, "the daemon runs"
-            self._rotation = self._tasks.create_task(self._rotate(), name="rotation")
+            self._rotation = self._tasks.start(self._rotate(), name="rotation")
 
     async def _rotate(self) -> None:
-        """One account after another, so that the fleet is never without all of them."""
+        """One account after another, so that the fleet never loses all of them."""
         while self._to_rotate:
             label = next(iter(self._to_rotate))
             account = self._to_rotate.pop(label)
-            if label not in self._followed:
-                continue  # it left meanwhile
-            await self._end([label])
+            if label not in self._accounts:
+                continue  # removed meanwhile
+            await self._stop([label])
             self._restart(account)
-            await self._settled(label)
+            await self._wait_until_settled(label)
             record = self._store.get(label)
             state = None if record is None else record.link.state
             log.info("account.key_rotated", account=label, state=state)
 
-    async def _settled(self, label: str) -> None:
-        """Wait until an account is live, or has failed with a reason, or took too long."""
+    async def _wait_until_settled(self, label: str) -> None:
+        """Wait until an account is synced, or has failed with a reason, or took too long."""
         settled = asyncio.Event()
 
-        def look(_: Change | None) -> None:
+        def check(_: Change | None) -> None:
             record = self._store.get(label)
-            if record is None or record.link.state in SETTLED:
+            if record is None or record.link.state in SETTLED_STATES:
                 settled.set()
 
-        unsubscribe = self._store.subscribe(look)
+        unsubscribe = self._store.subscribe(check)
         try:
-            look(None)
+            check(None)
             with suppress(TimeoutError):
-                async with asyncio.timeout(ROTATED_WITHIN_S):
+                async with asyncio.timeout(MAX_ROTATION_S):
                     await settled.wait()
         finally:
             unsubscribe()
 
+    def _add(self, account: AccountSettings) -> None:
+        add_to_store(self._store, account, self._clock())
+        self._run(account, account.account_number)
+
     def _restart(self, account: AccountSettings) -> None:
-        """Begin anew with other settings; what is known stays, stale, until it is read again."""
+        """Start again with other settings; the known state stays, stale, until it is read again."""
         label, now = account.label, self._clock()
         record = self._store.get(label)
-        assert record is not None, f"{label} was running"
-        self._store.describe(_profile(account), now=now)
+        if record is None:
+            return
+        self._store.describe(profile_of(account), now=now)
         link = _first_link(account, now)
         if account.enabled and record.has_data:
             link = structs.replace(link, stale_reason="reconnecting: the configuration changed")
         self._store.update(AccountLabel(label), now=now, link=link)
         known = record.state.account
         number = account.account_number or (None if known is None else known.account_number)
-        self._prepare(account, number)
-        self._take_seat(label)
-        self._start(label)
+        self._run(account, number)
 
     def _describe(self, account: AccountSettings) -> None:
-        self._store.describe(_profile(account), now=self._clock())
-        trading_account = self.trading_accounts.get(account.label)
-        if trading_account is not None:
-            self.trading_accounts[account.label] = structs.replace(
-                trading_account, permit=permit_of(account), tier=account.tier
-            )
-            self._take_seat(account.label)
+        self._store.describe(profile_of(account), now=self._clock())
+        running = self._accounts.get(account.label)
+        if running is not None:
+            running.change_rules(account)
+            self._trading_accounts.take(account.label, running.trading_account)
 
-    def _prepare(self, account: AccountSettings, account_number: str | None) -> None:
-        """Make what follows and trades an account. A disabled one has neither."""
-        self._followed.pop(account.label, None)
-        self.trading_accounts.pop(account.label, None)
-        credentials = account.credentials
-        if not account.enabled or credentials is None:
+    def _run(self, account: AccountSettings, account_number: str | None) -> None:
+        """Run an account with new settings, or no longer if it was disabled."""
+        label = account.label
+        running = self._factory.create(account, account_number)
+        if running is None:
+            self._accounts.pop(label, None)
+            self._trading_accounts.leave(label)
             return
-        limiter = RateLimiter(self._broker_resources.fleet, orders_at_once=account.max_connections)
-        rest = RestClient(
-            self._broker_resources.http, account.trading_url, credentials, limiter, wall=self._clock
-        )
-        target = SyncTarget(
-            label=AccountLabel(account.label),
-            stream_url=stream_url(account.trading_url),
-            credentials=credentials,
-            account_number=account_number,
-        )
-        follower = AccountSupervisor(
-            target,
-            store=self._store,
-            rest=rest,
-            connect_limiter=self._broker_resources.connect_limiter,
-            tls=self._broker_resources.tls_for(account.trading_url),
-            clock=self._clock,
-            # Its own source of chance: one's luck does not depend on the others' number.
-            rng=random.Random(f"{self._rng.random()}:{account.label}"),
-            intervals=lambda: intervals_for(len(self._store)),
-            refresh_limiter=self._broker_resources.refresh_limiter,
-        )
-        self._followed[account.label] = RunningAccount(follower)
-        self.trading_accounts[account.label] = TradingAccount(
-            permit=permit_of(account),
-            tier=account.tier,
-            channel=rest.channel,
-            learn=follower.learn,
-        )
+        self._accounts[label] = running
+        self._trading_accounts.take(label, running.trading_account)
+        running.start(self._tasks, label)
 
-    def _take_seat(self, label: str) -> None:
-        assert self._trading_service is not None, "the daemon runs"
-        if label in self.trading_accounts:
-            self._trading_service.trading_accounts.take(label, self.trading_accounts[label])
-        else:
-            self._trading_service.trading_accounts.leave(label)
-
-    def _start(self, label: str) -> None:
-        assert self._tasks is not None, "the daemon runs"
-        followed = self._followed.get(label)
-        if followed is not None:
-            followed.task = self._tasks.create_task(
-                followed.follower.keep_synced(), name=f"account:{label}"
-            )
-
-    def _forget(self, label: str) -> None:
-        self._followed.pop(label, None)
-        self.trading_accounts.pop(label, None)
+    def _remove(self, label: str) -> None:
+        self._accounts.pop(label, None)
         self._to_rotate.pop(label, None)
-        self._take_seat(label)
+        self._trading_accounts.leave(label)
         self._store.remove(AccountLabel(label))
 
-    async def _end(self, labels: Collection[str]) -> None:
-        found = [self._followed[label].task for label in labels if label in self._followed]
-        await _stopped(task for task in found if task is not None)
-
-    async def _end_all(self) -> None:
-        if self._rotation is not None:
-            await _stopped([self._rotation])
-        await self._end(list(self._followed))
+    async def _stop(self, labels: list[str]) -> None:
+        running = [self._accounts[label] for label in labels if label in self._accounts]
+        await stop_tasks(task for account in running for task in account.tasks)
 
 
-async def _stopped(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel, and once more: before Python 3.13 a TaskGroup that ends by an error loses the
-    cancellation that comes in the same moment, as when the broker goes together with us."""
-    unfinished = set(tasks)
-    for limit_s in (GOODBYE_S, STOP_S - GOODBYE_S):
-        for task in unfinished:
-            task.cancel()
-        if unfinished:
-            _, unfinished = await asyncio.wait(unfinished, timeout=limit_s)
-    if unfinished:
-        names = sorted(task.get_name() for task in unfinished)
-        log.warning("daemon.stop_slow", tasks=names[:20], count=len(names))
+def add_to_store(store: Store, account: AccountSettings, now: float) -> None:
+    """Add an account to the store, not connected yet."""
+    store.add(profile_of(account), now=now, link=_first_link(account, now))
 
 
-def _profile(account: AccountSettings) -> Profile:
+def profile_of(account: AccountSettings) -> Profile:
+    """Return what clients may see of an account's settings."""
     return Profile(
         label=AccountLabel(account.label),
         name=account.name,

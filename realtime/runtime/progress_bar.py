@@ -11,7 +11,7 @@ from rich.text import Text
 
 
 class AboveBar(StringIO):
-    """A stream that writes its lines above the bar in place of through it."""
+    """A stream that writes its lines above the bar."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -27,19 +27,18 @@ class AboveBar(StringIO):
 
 @contextmanager
 def loading_bar(console: Console, total: int) -> Iterator[Callable[[int], None]]:
-    """Show the bar while the block runs; gives what moves it to a count. It leaves no trace."""
+    """Show the bar while the block runs; yields a function that sets its count."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task(
-            f"loading {total} {'account' if total == 1 else 'accounts'}", total=total
-        )
+        noun = "account" if total == 1 else "accounts"
+        task = progress.add_task(f"loading {total} {noun}", total=total)
 
-        def advanced(count: int) -> None:
+        def set_count(count: int) -> None:
             progress.update(task, completed=count)
 
-        yield advanced
+        yield set_count
 
 
 def is_terminal() -> bool:
-    """Whether a person watches what is printed."""
+    """Whether stdout is a terminal."""
     return sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""When the start is over: every enabled account has been tried, whatever came of it."""
+"""When the start is over: every enabled account was tried once, with success or not."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ from realtime.store.store import Change, Record, Store
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
-    """What came of the start, by number of accounts."""
+    """Accounts by state at the end of the start."""
 
     enabled: int
     synced: int
@@ -20,37 +20,37 @@ class Readiness(Struct, frozen=True, kw_only=True):
     """Neither synced nor refused: another attempt is due or under way."""
 
     def __str__(self) -> str:
-        """The counts as a sentence has them: `23 synced, 1 waiting, 1 refused`."""
+        """The counts for a sentence: `23 synced, 1 waiting, 1 refused`."""
         others = {"waiting": self.waiting, "refused": self.refused}
-        told = [f"{count} {word}" for word, count in others.items() if count]
-        return ", ".join([f"{self.synced} synced", *told])
+        parts = [f"{count} {state}" for state, count in others.items() if count]
+        return ", ".join([f"{self.synced} synced", *parts])
 
 
-async def until_ready(store: Store, advanced: Callable[[int], None]) -> Readiness:
-    """Wait until every enabled account has been tried; `advanced` is told how many have."""
+async def wait_until_ready(store: Store, on_progress: Callable[[int], None]) -> Readiness:
+    """Wait until every enabled account was tried; `on_progress` gets the number tried so far."""
     untried = {record.profile.label for record in store if not _is_settled(record)}
     enabled = sum(1 for record in store if record.link.state != "disabled")
     ready = asyncio.Event()
 
-    def take(change: Change) -> None:
+    def handle_change(change: Change) -> None:
         if change.label in untried and (change.after is None or _is_settled(change.after)):
             untried.discard(change.label)
-            advanced(enabled - len(untried))
+            on_progress(enabled - len(untried))
             if not untried:
                 ready.set()
 
-    advanced(enabled - len(untried))
+    on_progress(enabled - len(untried))
     if untried:
-        unsubscribe = store.subscribe(take)
+        unsubscribe = store.subscribe(handle_change)
         try:
             await ready.wait()
         finally:
             unsubscribe()
-    return take_stock(store)
+    return count_readiness(store)
 
 
-def take_stock(store: Store) -> Readiness:
-    """Count the accounts as they stand now."""
+def count_readiness(store: Store) -> Readiness:
+    """Count the accounts by their present state."""
     states = Counter(record.link.state for record in store)
     enabled = states.total() - states["disabled"]
     synced, refused = states["synced"], states["refused"]

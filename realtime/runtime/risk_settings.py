@@ -1,4 +1,4 @@
-"""From what the configuration allows to what the guards of orders ask for."""
+"""The `[orders]` settings as rules of the risk checks: `orders` does not know `config`."""
 
 from msgspec import structs
 
@@ -7,8 +7,8 @@ from realtime.orders.principal import Limits
 from realtime.orders.risk import AccountRiskRules, RiskRules
 
 
-def rules_of(orders: OrdersSettings) -> RiskRules:
-    """What holds for every account."""
+def risk_rules(orders: OrdersSettings) -> RiskRules:
+    """Return the rules for all accounts."""
     return RiskRules(
         enabled=orders.enabled,
         live=orders.live,
@@ -17,8 +17,8 @@ def rules_of(orders: OrdersSettings) -> RiskRules:
     )
 
 
-def permit_of(account: AccountSettings) -> AccountRiskRules:
-    """What holds for one."""
+def account_risk_rules(account: AccountSettings) -> AccountRiskRules:
+    """Return the rules for one account."""
     return AccountRiskRules(
         label=account.label, paper=account.paper, limits=_limits(account.orders)
     )

@@ -1,13 +1,13 @@
-"""A clock for people that no jump of the machine's clock can upset.
+"""A clock that follows the machine's clock without its jumps.
 
-What was heard is compared with what is heard later, so time must not run backwards nor leap: it is
-taken from the monotonic clock. But it is shown to people, too, so it drifts towards the machine's
-clock, by 5 % of the time that passes at the most: a correction of a second takes twenty.
+Times of events are compared with later ones, so they must neither run backwards nor jump: they are
+taken from the monotonic clock. They are also shown to people, so they drift towards the machine's
+clock, by at most 5 % of the time that passes: a correction of one second takes twenty.
 """
 
 from collections.abc import Callable
 
-SLEW = 0.05
+MAX_DRIFT = 0.05
 
 
 class SteadyClock:
@@ -20,10 +20,10 @@ class SteadyClock:
         self._now = wall()
 
     def __call__(self) -> float:
-        """Epoch seconds."""
+        """Return epoch seconds."""
         read_at = self._monotonic()
         passed, self._read_at = read_at - self._read_at, read_at
         self._now += passed
-        most = SLEW * passed
-        self._now += min(most, max(-most, self._wall() - self._now))
+        max_drift = MAX_DRIFT * passed
+        self._now += min(max_drift, max(-max_drift, self._wall() - self._now))
         return self._now

@@ -1,7 +1,7 @@
-"""What a service manager is told (sd_notify): ready, how it stands, that the loop turns, the end.
+"""Notifications to the service manager (sd_notify): ready, status, watchdog, stopping.
 
 One datagram to the socket that `NOTIFY_SOCKET` names; without it nothing is sent. A manager that
-does not listen is no reason to stop.
+does not read is no reason to stop.
 """
 
 import asyncio
@@ -11,20 +11,19 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-STATUS_S = 10.0
-"""How often it is told how the daemon stands."""
+STATUS_INTERVAL_S = 10.0
 
 
 class ServiceManager:
-    """The manager that started us, by the environment."""
+    """The service manager that started this process, by the environment."""
 
     def __init__(self, environ: Mapping[str, str], pid: int | None = None) -> None:
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
         self.watchdog_s = _watchdog_s(environ, os.getpid() if pid is None else pid)
-        """It expects a sign of life at least so often; None: not at all."""
+        """The manager expects `WATCHDOG=1` at least this often; None: it does not."""
 
-    def tell(self, *lines: str) -> None:
-        """Send words of the protocol, such as `READY=1`."""
+    def notify(self, *lines: str) -> None:
+        """Send lines of the protocol, such as `READY=1`."""
         if self._address is None:
             return
         with (
@@ -34,30 +33,29 @@ class ServiceManager:
             sock.setblocking(False)
             sock.sendto("\n".join(lines).encode(), self._address)
 
-    def reloading(self) -> None:
-        """The files are read again; followed by `READY=1`."""
-        self.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    def notify_reloading(self) -> None:
+        """Report that the files are being read again; `READY=1` follows."""
+        self.notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    async def live(self, standing: Callable[[], str]) -> None:
-        """Give signs of life and say how we stand, until cancelled. It comes from the event loop:
-        if that hangs, so do they."""
+    async def keep_notified(self, status: Callable[[], str]) -> None:
+        """Send status and watchdog until cancelled. If the event loop hangs, they stop too."""
         if self._address is None:
             return
-        every_s = min(STATUS_S, (self.watchdog_s or STATUS_S) / 3)
+        interval_s = min(STATUS_INTERVAL_S, (self.watchdog_s or STATUS_INTERVAL_S) / 3)
         while True:
-            self.tell(f"STATUS={standing()}", "WATCHDOG=1")
-            await asyncio.sleep(every_s)
+            self.notify(f"STATUS={status()}", "WATCHDOG=1")
+            await asyncio.sleep(interval_s)
 
 
-def _address(given: str) -> str | None:
-    """A path, or a name in the abstract space, which begins with `@`."""
-    if given.startswith("@"):
-        return "\0" + given[1:]
-    return given if given.startswith("/") else None
+def _address(value: str) -> str | None:
+    """Return a path, or a name in the abstract namespace, which starts with `@`."""
+    if value.startswith("@"):
+        return "\0" + value[1:]
+    return value if value.startswith("/") else None
 
 
 def _watchdog_s(environ: Mapping[str, str], pid: int) -> float | None:
-    given, meant = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", str(pid))
-    if not (given.isascii() and given.isdigit() and int(given)) or meant != str(pid):
+    value, for_pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", str(pid))
+    if not (value.isascii() and value.isdigit() and int(value)) or for_pid != str(pid):
         return None
-    return int(given) / 1_000_000
+    return int(value) / 1_000_000

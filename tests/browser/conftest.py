@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
-from realtime.runtime.environment import real_world
+from realtime.runtime.environment import real_environment
 from realtime.simulator.app import Simulator
 from tests.browser.relay import Relay, relay
 from tests.cli.commands.test_status import settled
@@ -81,7 +81,7 @@ async def open_page(browser: "Browser", faults: list[str]) -> AsyncIterator[Open
 @in_one_loop
 async def pair() -> AsyncIterator[Fleet]:
     """Daemon and simulator: alpha, bravo, charlie; nobody trades unless a test does."""
-    async with Simulator(accounts=3) as simulator, fleet(simulator, real_world()) as pair:
+    async with Simulator(accounts=3) as simulator, fleet(simulator, real_environment()) as pair:
         await settled(pair)
         yield pair
 

@@ -1,4 +1,4 @@
-"""Keys that are fetched, in virtual time. Keys of a set want the extra `crypto`."""
+"""A key set is fetched repeatedly, in virtual time. Keys of a set need the extra `crypto`."""
 
 import asyncio
 import json
@@ -10,26 +10,34 @@ from aiohttp import web
 
 from realtime.auth.keys import Key
 from realtime.runtime import jwks as module
-from realtime.runtime.jwks import AGAIN_S, EVERY_S, MAX_BYTES, RETRY_S, JwksRefresher
+from realtime.runtime.jwks import (
+    FETCH_INTERVAL_S,
+    MAX_BYTES,
+    MIN_INTERVAL_S,
+    RETRY_S,
+    JwksRefresher,
+)
 from tests import virtual
 from tests.auth.test_keys import Issuer as KeyPair
 from tests.auth.test_keys import crypto
 
-Answers = list[Callable[[], web.Response]]
+Responses = list[Callable[[], web.Response]]
 
 
-async def fetched(answers: Answers, for_s: float, ask_at: float | None = None) -> list[int]:
-    """How many keys each set had that was taken; the last answer is given again and again."""
-    taken: list[int] = []
-    asked = 0
+async def fetched(
+    responses: Responses, for_s: float, unknown_key_at: float | None = None
+) -> list[int]:
+    """Return the number of keys of each set that was used; the last response repeats."""
+    used: list[int] = []
+    requests = 0
 
     async def answer(_: web.Request) -> web.Response:
-        nonlocal asked
-        asked += 1
-        return answers[min(asked, len(answers)) - 1]()
+        nonlocal requests
+        requests += 1
+        return responses[min(requests, len(responses)) - 1]()
 
-    def take(keys: tuple[Key, ...]) -> None:
-        taken.append(len(keys))
+    def on_keys(keys: tuple[Key, ...]) -> None:
+        used.append(len(keys))
 
     app = web.Application()
     app.router.add_get("/keys", answer)
@@ -38,17 +46,17 @@ async def fetched(answers: Answers, for_s: float, ask_at: float | None = None) -
     await web.TCPSite(runner, "127.0.0.1", 9443).start()
     connector = virtual.world(1).make_connector()
     async with aiohttp.ClientSession(connector=connector) as http:
-        issuer = JwksRefresher("http://127.0.0.1:9443/keys", http, take)
-        task = asyncio.create_task(issuer.run())
-        if ask_at is not None:
-            await asyncio.sleep(ask_at)
+        refresher = JwksRefresher("http://127.0.0.1:9443/keys", http, on_keys)
+        task = asyncio.create_task(refresher.run())
+        if unknown_key_at is not None:
+            await asyncio.sleep(unknown_key_at)
             for _ in range(100):
-                issuer.ask()
-        await asyncio.sleep(for_s - (ask_at or 0))
+                refresher.request_fetch()
+        await asyncio.sleep(for_s - (unknown_key_at or 0))
         task.cancel()
         await asyncio.wait([task])
     await runner.cleanup()
-    return taken
+    return used
 
 
 def keys() -> web.Response:
@@ -56,14 +64,16 @@ def keys() -> web.Response:
 
 
 @crypto
-def test_keys_are_fetched_again_and_again() -> None:
-    assert virtual.run(lambda: fetched([keys], 2.5 * EVERY_S)) == [1, 1, 1]
+def test_keys_are_fetched_repeatedly() -> None:
+    assert virtual.run(lambda: fetched([keys], 2.5 * FETCH_INTERVAL_S)) == [1, 1, 1]
 
 
 @crypto
-def test_a_key_that_is_missing_is_asked_for_at_once_but_not_often() -> None:
-    assert virtual.run(lambda: fetched([keys], 2 * AGAIN_S, ask_at=AGAIN_S + 1)) == [1, 1]
-    assert virtual.run(lambda: fetched([keys], AGAIN_S - 1, ask_at=1)) == [1]
+def test_unknown_key_triggers_a_fetch_but_not_often() -> None:
+    assert virtual.run(
+        lambda: fetched([keys], 2 * MIN_INTERVAL_S, unknown_key_at=MIN_INTERVAL_S + 1)
+    ) == [1, 1]
+    assert virtual.run(lambda: fetched([keys], MIN_INTERVAL_S - 1, unknown_key_at=1)) == [1]
 
 
 @crypto
@@ -77,10 +87,10 @@ def test_a_key_that_is_missing_is_asked_for_at_once_but_not_often() -> None:
         lambda: web.Response(body=b" " * (MAX_BYTES + 2)),
     ],
 )
-def test_what_is_no_set_of_keys_is_not_taken(wrong: Callable[[], web.Response]) -> None:
+def test_invalid_key_sets_are_not_used(wrong: Callable[[], web.Response]) -> None:
     assert virtual.run(lambda: fetched([wrong, keys], 2 * RETRY_S)) == [1]
-    assert virtual.run(lambda: fetched([keys, wrong], 2 * EVERY_S)) == [1]
+    assert virtual.run(lambda: fetched([keys, wrong], 2 * FETCH_INTERVAL_S)) == [1]
 
 
-def test_limits_are_sane() -> None:
-    assert module.ANSWER_S < RETRY_S + AGAIN_S < EVERY_S
+def test_a_fetch_ends_before_the_next_one_starts() -> None:
+    assert module.RESPONSE_TIMEOUT_S < RETRY_S + MIN_INTERVAL_S < FETCH_INTERVAL_S

@@ -1,15 +1,15 @@
-"""The clock that drifts towards the machine's and never leaps."""
+"""The clock drifts towards the machine's clock and never jumps."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.runtime.steady_clock import SLEW, SteadyClock
+from realtime.runtime.steady_clock import MAX_DRIFT, SteadyClock
 
 STEPS = st.lists(st.tuples(st.floats(0, 100), st.floats(-1000, 1000)), max_size=40)
 
 
 class Machine:
-    """Two clocks that a test moves."""
+    """The wall clock and the monotonic clock, moved by a test."""
 
     def __init__(self) -> None:
         self.wall = 1000.0
@@ -25,24 +25,24 @@ class Machine:
         self.wall += passed + jump
 
 
-def test_it_shows_the_machines_time_while_that_is_steady() -> None:
+def test_clock_equals_a_steady_wall_clock() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.move(12.5)
     assert clock() == 1012.5
 
 
-def test_a_jump_is_taken_in_slowly() -> None:
+def test_a_jump_is_followed_slowly() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.move(10, jump=-3600)
-    assert clock() == 1010 - 10 * SLEW
-    machine.move(3600 / SLEW)
+    assert clock() == 1010 - 10 * MAX_DRIFT
+    machine.move(3600 / MAX_DRIFT)
     assert abs(clock() - machine.wall) < 1e-6
 
 
 @given(STEPS)
-def test_it_never_runs_backwards_nor_faster_than_promised(
+def test_clock_never_runs_backwards_and_drifts_within_its_bound(
     steps: list[tuple[float, float]],
 ) -> None:
     machine = Machine()
@@ -52,5 +52,5 @@ def test_it_never_runs_backwards_nor_faster_than_promised(
         machine.move(passed, jump)
         now = clock()
         slack = 1e-6
-        assert passed * (1 - SLEW) - slack <= now - before <= passed * (1 + SLEW) + slack
+        assert passed * (1 - MAX_DRIFT) - slack <= now - before <= passed * (1 + MAX_DRIFT) + slack
         before = now

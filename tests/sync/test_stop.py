@@ -3,8 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from realtime.runtime.account_registry import _stopped
-from realtime.runtime.daemon import STOP_S
+from realtime.runtime.account_tasks import STOP_TIMEOUT_S, stop_tasks
 from realtime.simulator.app import Simulator
 from tests import virtual
 from tests.fleet import fleet
@@ -22,7 +21,7 @@ def test_a_stop_in_the_moment_of_a_loss_is_not_lost() -> None:
                 began = loop.time()
             return loop.time() - began
 
-    assert virtual.run(scene) <= STOP_S
+    assert virtual.run(scene) <= STOP_TIMEOUT_S
 
 
 def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
@@ -38,8 +37,8 @@ def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
         task = loop.create_task(loses_one())
         await asyncio.sleep(1)
         began = loop.time()
-        await _stopped([task])
+        await stop_tasks([task])
         assert task.cancelled()
         return loop.time() - began
 
-    assert virtual.run(scene) < STOP_S
+    assert virtual.run(scene) < STOP_TIMEOUT_S

@@ -13,7 +13,8 @@ from realtime.config.settings import (
     ServerSettings,
     Settings,
 )
-from realtime.runtime.daemon import Daemon, Environment, running
+from realtime.runtime.daemon import Daemon, run_daemon
+from realtime.runtime.environment import Environment
 from realtime.runtime.steady_clock import SteadyClock
 from realtime.secret import Credentials, Secret
 from realtime.store.store import Change, Record
@@ -90,7 +91,7 @@ class Keeper:
             rng=Random(f"daemon:{self._seed}:{number}"),
             make_connector=lambda: WorldConnector(limit=0),
         )
-        async with running(self._settings(), world) as daemon:
+        async with run_daemon(self._settings(), world) as daemon:
             daemon.store.subscribe(self._changed)
             self.daemon = daemon
             ready.set()

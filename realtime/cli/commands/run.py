@@ -43,8 +43,8 @@ def command(
     """
     # `--help` must not pay for what only the command itself needs.
     from realtime.config import load  # noqa: PLC0415 - as above
-    from realtime.runtime.lifecycle import follow  # noqa: PLC0415 - as above
+    from realtime.runtime.lifecycle import run_until_stopped  # noqa: PLC0415 - as above
 
     environ = {**os.environ, **({"REALTIME_LOG_FILE": str(log_file)} if log_file else {})}
     read = partial(load, config, environ=environ, host=host, port=port, audit_log=audit_log)
-    follow(read(), environ, read)
+    run_until_stopped(read(), environ, read)

@@ -18,12 +18,16 @@ from realtime.cli.demo.simulator_process import SimulatorProcess, broker
 from realtime.cli.ports import must_be_free
 from realtime.cli.racing import first_of
 from realtime.cli.text_format import counted
-from realtime.runtime.daemon import Daemon, running
-from realtime.runtime.environment import real_world, run_in_loop, settle_memory
-from realtime.runtime.file_descriptors import make_room
+from realtime.runtime.daemon import Daemon, run_daemon
+from realtime.runtime.environment import real_environment
+from realtime.runtime.process import (
+    freeze_memory,
+    raise_descriptor_limit,
+    run_in_loop,
+    stop_signals,
+)
 from realtime.runtime.progress_bar import is_terminal, loading_bar
-from realtime.runtime.readiness import Readiness, until_ready
-from realtime.runtime.stop_signals import stop_requested
+from realtime.runtime.readiness import Readiness, wait_until_ready
 from realtime.simulator.account_presets import account_specs
 
 
@@ -43,9 +47,9 @@ def demonstrate(wishes: DemoOptions, say: Callable[[str], None]) -> bool:
     """Run the demo to its end; says whether nothing was lost, as far as that was measured."""
     must_be_free(LOOPBACK, wishes.port, "--port")
     must_be_free(LOOPBACK, wishes.sim_port, "--sim-port")
-    room = make_room(wishes.accounts)
-    if room.is_short:
-        say(f"only {room.limit} files may be open, {room.needed} may be needed; {room.remedy}")
+    descriptors = raise_descriptor_limit(wishes.accounts)
+    if descriptors.is_short:
+        say(descriptors.warning)
     return run_in_loop(Demo(wishes, say).run())
 
 
@@ -68,7 +72,7 @@ class Demo:
     async def run(self) -> bool:
         """Show everything until the end or until told to stop; the last line is the summary."""
         self._narrator.listen()
-        with stop_requested(lambda _: None) as stop:
+        with stop_signals(lambda _: None) as stop:
             await first_of(self._with_broker(), stop.wait())
             self._show.tell_figures()
         return stop.is_set() or not self._show.figures.lost
@@ -87,19 +91,19 @@ class Demo:
         loop = asyncio.get_running_loop()
         began = loop.time()
         settings = settings_for(self._specs, simulator.url, self._wishes.port)
-        world = real_world(Random(f"{self._wishes.seed}:daemon"))
-        async with running(settings, world) as daemon:
+        world = real_environment(Random(f"{self._wishes.seed}:daemon"))
+        async with run_daemon(settings, world) as daemon:
             ready = await self._until_ready(daemon)
-            settle_memory()
+            freeze_memory()
             url = f"http://{LOOPBACK}:{daemon.port}"
             self._tell_ready(ready, loop.time() - began, url)
             await self._show.play(daemon.store, simulator.url, url)
 
     async def _until_ready(self, daemon: Daemon) -> Readiness:
         if not is_terminal():
-            return await until_ready(daemon.store, lambda _: None)
+            return await wait_until_ready(daemon.store, lambda _: None)
         with loading_bar(Console(highlight=False), self._wishes.accounts) as advanced:
-            return await until_ready(daemon.store, advanced)
+            return await wait_until_ready(daemon.store, advanced)
 
     def _tell_ready(self, ready: Readiness, took_s: float, url: str) -> None:
         label = self._specs[0].label

@@ -9,7 +9,7 @@ import aiohttp
 from msgspec import Struct, structs
 
 from realtime.config.settings import OrdersSettings, Settings
-from realtime.runtime.daemon import running
+from realtime.runtime.daemon import run_daemon
 from realtime.simulator.app import Simulator
 from tests.fleet import Fleet, settings_for
 from tests.orders.trading import broker
@@ -63,7 +63,7 @@ async def daemon(
     settings = settings_for(simulator, list(simulator.exchange.labels), {})
     settings = structs.replace(settings, orders=OrdersSettings(audit_log=folder / "orders.jsonl"))
     async with (
-        running(change(settings), world(seed)) as running_daemon,
+        run_daemon(change(settings), world(seed)) as running_daemon,
         aiohttp.ClientSession(connector=world(seed).make_connector()) as http,
     ):
         fleet = Fleet(simulator, running_daemon, http)

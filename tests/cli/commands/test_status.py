@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from realtime.cli import FAILED, FINE, MISUSED, UNREACHABLE
-from realtime.runtime.environment import real_world
+from realtime.runtime.environment import real_environment
 from realtime.simulator.app import Simulator
 from tests.cli.conftest import fault
 from tests.cli.programs import Answer, free_port, run
@@ -50,7 +50,7 @@ async def settled(pair: Fleet) -> None:
 
 @asynccontextmanager
 async def daemon(sim: Simulator) -> AsyncIterator[str]:
-    async with fleet(sim, real_world()) as pair:
+    async with fleet(sim, real_environment()) as pair:
         await settled(pair)
         yield f"http://127.0.0.1:{pair.daemon.port}"
 

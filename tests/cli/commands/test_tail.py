@@ -6,7 +6,7 @@ from asyncio.subprocess import Process
 from contextlib import AsyncExitStack
 
 from realtime.cli import FINE, MISUSED, UNREACHABLE
-from realtime.runtime.environment import real_world
+from realtime.runtime.environment import real_environment
 from realtime.simulator.app import Simulator
 from tests.cli.commands.test_status import daemon, settled
 from tests.cli.conftest import fault
@@ -59,7 +59,7 @@ async def test_it_ends_after_so_many_lines(sim: Simulator) -> None:
 
 async def test_a_daemon_that_ends_is_waited_for(sim: Simulator) -> None:
     async with AsyncExitStack() as tails:
-        async with fleet(sim, real_world()) as pair:
+        async with fleet(sim, real_environment()) as pair:
             await settled(pair)
             url = f"http://127.0.0.1:{pair.daemon.port}"
             tail = await tails.enter_async_context(started("tail", REALTIME_URL=url))

@@ -1,0 +1,123 @@
+"""One enabled account as it runs, and what all of them share on their way to the broker."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable
+
+import aiohttp
+from msgspec import structs
+
+from realtime.broker.connect_limiter import ConnectLimiter
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.broker.rest_client import RestClient
+from realtime.config.settings import AccountSettings, stream_url
+from realtime.core.model import AccountLabel
+from realtime.orders.trading_accounts import TradingAccount
+from realtime.runtime.account_tasks import AccountTasks
+from realtime.runtime.risk_settings import account_risk_rules
+from realtime.store.store import Store
+from realtime.sync.intervals import intervals_for
+from realtime.sync.refresh_limiter import RefreshLimiter
+from realtime.sync.supervisor import AccountSupervisor, SyncTarget
+
+MAX_REST_IN_FLIGHT = 64
+"""Concurrent REST requests, over all accounts: more would only queue inside the event loop."""
+
+
+class BrokerResources:
+    """What all accounts share on their way to the broker."""
+
+    def __init__(self, http: aiohttp.ClientSession, startup_concurrency: int) -> None:
+        self.http = http
+        self.fleet_limiter = FleetLimiter(reads=MAX_REST_IN_FLIGHT)
+        self.connect_limiter = ConnectLimiter(startup_concurrency)
+        self.refresh_limiter = RefreshLimiter()
+        self._tls: ssl.SSLContext | None = None
+
+    def tls_for(self, trading_url: str) -> ssl.SSLContext | None:
+        """Return the TLS context of all streams, created on first use: that takes 40 ms."""
+        if not trading_url.startswith("https:"):
+            return None
+        self._tls = self._tls or ssl.create_default_context()
+        return self._tls
+
+
+class RunningAccount:
+    """The supervisor that keeps an account synced, and what trades it with the same keys."""
+
+    def __init__(self, supervisor: AccountSupervisor, trading_account: TradingAccount) -> None:
+        self.supervisor = supervisor
+        self.trading_account = trading_account
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, tasks: AccountTasks, label: str) -> None:
+        """Connect, and keep the account synced until `stop`."""
+        self._task = tasks.start(self.supervisor.keep_synced(), name=f"account:{label}")
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """Its task, once it was started."""
+        return [] if self._task is None else [self._task]
+
+    def change_rules(self, account: AccountSettings) -> None:
+        """Apply settings that no connection depends on."""
+        self.trading_account = structs.replace(
+            self.trading_account, permit=account_risk_rules(account), tier=account.tier
+        )
+
+
+class AccountFactory:
+    """Creates running accounts. `clock` returns epoch seconds; `rng` seeds each account's own."""
+
+    def __init__(
+        self,
+        store: Store,
+        resources: BrokerResources,
+        *,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._store = store
+        self._resources = resources
+        self._clock = clock
+        self._rng = rng
+
+    def create(self, account: AccountSettings, account_number: str | None) -> RunningAccount | None:
+        """Return an account that is not started; None if it is disabled.
+
+        `account_number`: the number that the key must belong to, if known.
+        """
+        credentials = account.credentials
+        if not account.enabled or credentials is None:
+            return None
+        resources = self._resources
+        limiter = RateLimiter(resources.fleet_limiter, orders_at_once=account.max_connections)
+        rest = RestClient(
+            resources.http, account.trading_url, credentials, limiter, wall=self._clock
+        )
+        target = SyncTarget(
+            label=AccountLabel(account.label),
+            stream_url=stream_url(account.trading_url),
+            credentials=credentials,
+            account_number=account_number,
+        )
+        supervisor = AccountSupervisor(
+            target,
+            store=self._store,
+            rest=rest,
+            connect_limiter=resources.connect_limiter,
+            tls=resources.tls_for(account.trading_url),
+            clock=self._clock,
+            # Its own: an account's random numbers do not depend on how many others there are.
+            rng=random.Random(f"{self._rng.random()}:{account.label}"),
+            intervals=lambda: intervals_for(len(self._store)),
+            refresh_limiter=resources.refresh_limiter,
+        )
+        trading_account = TradingAccount(
+            permit=account_risk_rules(account),
+            tier=account.tier,
+            channel=rest.channel,
+            learn=supervisor.learn,
+        )
+        return RunningAccount(supervisor, trading_account)
