@@ -6,8 +6,9 @@ newest replaces all before it. The others tell what happened, and none may be le
 
 from collections.abc import Iterable
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
+from realtime.api.documents.accounts import AccountRow, account_row
 from realtime.api.documents.positions import ALL, select_positions
 from realtime.api.documents.status import LinkRow, link_row
 from realtime.api.documents.timestamps import instant
@@ -33,6 +34,12 @@ class AccountEvent(EventDocument, frozen=True, kw_only=True):
     confirmed_at: str | None
     """When money and positions were last read; comes anew with every reading."""
     account: Account | None
+
+
+class RowEvent(AccountRow, frozen=True, kw_only=True):
+    """Event `row`: the account's row of the table, and when the broker last confirmed its money."""
+
+    confirmed_at: str | None
 
 
 class PositionsEvent(EventDocument, frozen=True, kw_only=True):
@@ -101,6 +108,15 @@ def account_stand(record: Record) -> AccountEvent:
         provisional=sorted(record.state.provisional),
         confirmed_at=None if confirmed is None else instant(confirmed),
         account=record.state.account,
+    )
+
+
+def row_event(record: Record) -> RowEvent:
+    """The row of a record, and when its money was confirmed."""
+    confirmed = record.confirmed_at
+    return RowEvent(
+        **structs.asdict(account_row(record)),
+        confirmed_at=None if confirmed is None else instant(confirmed),
     )
 
 

@@ -21,17 +21,30 @@ class EventFilter(Struct, frozen=True):
     kinds: frozenset[Kind]
     mark: str = ""
     """Names the labels in ids: who hears of other accounts cannot go on where it left off."""
+    rows: frozenset[AccountLabel] | None = None
+    """Accounts of which event `row` is sent; `None`: all. Not part of the id."""
 
     def wants(self, label: AccountLabel) -> bool:
         """Whether an account is chosen."""
         return self.labels is None or label in self.labels
 
+    def includes(self, entry: BufferedEvent) -> bool:
+        """Whether an entry of a chosen account is sent."""
+        if entry.kind not in self.kinds:
+            return False
+        return entry.kind != "row" or self.rows is None or entry.label in self.rows
 
-def choose(labels: frozenset[AccountLabel] | None, kinds: frozenset[Kind]) -> EventFilter:
-    """The choice of some accounts (`None`: of all) and kinds of events."""
+
+def choose(
+    labels: frozenset[AccountLabel] | None,
+    kinds: frozenset[Kind],
+    rows: frozenset[AccountLabel] | None = None,
+) -> EventFilter:
+    """The choice of some accounts (`None`: of all), kinds of events and rows."""
     if labels is None:
-        return EventFilter(None, kinds)
-    return EventFilter(labels, kinds, f".{crc32(' '.join(sorted(labels)).encode()):08x}")
+        return EventFilter(None, kinds, rows=rows)
+    mark = f".{crc32(' '.join(sorted(labels)).encode()):08x}"
+    return EventFilter(labels, kinds, mark, rows)
 
 
 class Chunk(Struct, frozen=True):
@@ -96,7 +109,7 @@ class Batch:
 
     def _chosen(self, choice: EventFilter) -> Iterator[BufferedEvent]:
         entries = self._entries if choice.labels is None else self._of(choice.labels)
-        return (entry for entry in entries if entry.kind in choice.kinds)
+        return (entry for entry in entries if choice.includes(entry))
 
     def _of(self, labels: frozenset[AccountLabel]) -> list[BufferedEvent]:
         if self._by_label is None:

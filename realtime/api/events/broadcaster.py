@@ -15,9 +15,12 @@ from contextlib import suppress
 from aiohttp import web
 from msgspec import Struct
 
+from realtime.api.documents.accounts import account_row
+from realtime.api.documents.document_cache import RowCache
 from realtime.api.documents.timestamps import instant
 from realtime.api.events.batch import CHUNK_BYTES, Batch, Chunk, EventFilter, chunk
 from realtime.api.events.event_buffer import EventBuffer
+from realtime.api.events.paced import ENTRIES_PER_READ, make_fleet_event, newest_fills
 from realtime.api.events.replayer import Replayer
 from realtime.api.events.sse_encoder import Heartbeat, SseEncoder, event
 from realtime.api.events.subscriber import (
@@ -74,6 +77,10 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """When the permission to listen ends, epoch seconds; None: never."""
     holder: str | None = None
     """Whose permission it is; None: nobody's."""
+    interval_s: float | None = None
+    """Seconds between two deliveries; None: at once."""
+    has_totals: bool = False
+    """Whether event `fleet` is sent, once an interval."""
 
 
 class Broadcaster:
@@ -98,6 +105,7 @@ class Broadcaster:
         self._read_within_s = read_within_s
         self._heartbeat_s = heartbeat_s
         self._replayer = Replayer(store, self._log, self._frames, clock, chunk_bytes=chunk_bytes)
+        self._rows = RowCache(account_row)
         self._readers: set[Subscriber] = set()
         self._live: dict[EventFilter, set[Subscriber]] = {}
         self._joining: list[Subscriber] = []
@@ -149,7 +157,7 @@ class Broadcaster:
             await response.prepare(request)
             if request.method == "GET" and not self._is_closing:
                 await response.write(b"retry: %d\n\n" % RETRY_MS)
-                await self._attend(reader, subscription.last_event_id)
+                await self._attend(reader, subscription)
         except (SubscriberLeft, ConnectionError):
             pass  # the usual end
         except SubscriberStalled:
@@ -302,14 +310,17 @@ class Broadcaster:
     def _all_live(self) -> list[Subscriber]:
         return [reader for readers in self._live.values() for reader in readers]
 
-    async def _attend(self, reader: Subscriber, last_event_id: str | None) -> None:
+    async def _attend(self, reader: Subscriber, subscription: Subscription) -> None:
         """Lead a reader to where it is live, again and again. Raises `Left` or `Deaf`."""
-        reason = self._replayer.place(reader, last_event_id)
+        reason = self._replayer.place(reader, subscription.last_event_id)
         is_resumed, failed = reason is None, 0
         while True:
             if reason is not None:
                 await self._replayer.snapshot(reader, reason)
-            if await self._replayer.catch_up(reader):
+            if subscription.interval_s is not None:
+                await self._pace(reader, subscription, is_resumed=is_resumed)
+                is_resumed = False
+            elif await self._replayer.catch_up(reader):
                 if is_resumed:
                     self._replayer.tell_ready(reader, is_resumed=True)
                 is_resumed, failed = False, 0
@@ -322,3 +333,49 @@ class Broadcaster:
                 self._store.count("readers.resynced")
                 if failed > MAX_RESYNCS:
                     raise SubscriberStalled
+
+    async def _pace(
+        self, reader: Subscriber, subscription: Subscription, *, is_resumed: bool
+    ) -> None:
+        """Deliver once an interval, until the buffer no longer holds what comes next."""
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time() + self._heartbeat_s
+        if is_resumed and reader.choice.rows is not None:
+            await self._replayer.send_rows(reader, reader.choice.rows)
+        while True:
+            begin = reader.position
+            if not await self._replayer.catch_up(reader, ENTRIES_PER_READ):
+                return
+            if is_resumed:
+                self._replayer.tell_ready(reader, is_resumed=True)
+                is_resumed = False
+            if subscription.has_totals and self._log.holds(begin):
+                self._send_totals(reader, begin)
+            if loop.time() >= beat_at:
+                beat = event("heartbeat", Heartbeat(as_of=instant(self._clock())))
+                reader.write(
+                    chunk(
+                        reader.position,
+                        self._frames.id_of(reader.choice.mark, reader.position) + beat,
+                    )
+                )
+                beat_at = loop.time() + self._heartbeat_s
+            with suppress(TimeoutError):
+                async with asyncio.timeout(subscription.interval_s):
+                    await reader.lived()
+            await reader.drained()
+
+    def _send_totals(self, reader: Subscriber, begin: int) -> None:
+        """Write event `fleet`: the totals now, and fills since a position."""
+        choice = reader.choice
+        entries = self._log.after(begin, reader.position - begin)
+        self._rows.forget_strangers(self._store)
+        document = make_fleet_event(
+            [record for record in self._store if choice.wants(record.profile.label)],
+            self._rows.of,
+            newest_fills(entries, self._frames, choice.wants),
+            updates=sum(1 for e in entries if e.kind == "order" and choice.wants(e.label)),
+            now=self._clock(),
+        )
+        data = self._frames.id_of(choice.mark, reader.position) + event("fleet", document)
+        reader.write(chunk(reader.position, data))

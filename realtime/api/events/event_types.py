@@ -18,8 +18,9 @@ Kind = Literal[
     "order", "changed", "working", "doubt", "account", "positions", "link", "row", "gap", "gone"
 ]
 
-Type = Literal["order", "account", "positions", "link", "row"]
-"""What a reader can choose; `gap` and `gone` come with any choice."""
+Type = Literal["order", "account", "positions", "link", "row", "fleet"]
+"""What a reader can choose; `gap` and `gone` come with any choice. `fleet` comes once an interval,
+and with no change."""
 
 KINDS: Mapping[Type, frozenset[Kind]] = {
     "order": frozenset({"order", "changed", "working", "doubt"}),
@@ -27,6 +28,7 @@ KINDS: Mapping[Type, frozenset[Kind]] = {
     "positions": frozenset({"positions"}),
     "link": frozenset({"link"}),
     "row": frozenset({"row"}),
+    "fleet": frozenset(),
 }
 ALWAYS: frozenset[Kind] = frozenset({"gap", "gone"})
 
@@ -123,6 +125,7 @@ def _parts(before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
     if before.version == after.version:
         if before.confirmed_at != after.confirmed_at:
             yield "account", None
+            yield "row", None
         return
     was, now = before.state, after.state
     link_changed = before.link is not after.link

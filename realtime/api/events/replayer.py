@@ -5,7 +5,7 @@ however many come at once, the others and the writer hardly notice.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from realtime.api.documents.timestamps import instant
 from realtime.api.events.batch import CHUNK_BYTES, Batch, Chunk, EventFilter, chunk
@@ -57,7 +57,7 @@ class Replayer:
             return "unknown_id"
         return None if self._log.holds(reader.position) else "too_old"
 
-    async def catch_up(self, reader: Subscriber) -> bool:
+    async def catch_up(self, reader: Subscriber, at_once: int = ENTRIES_AT_ONCE) -> bool:
         """Write all that happened until now; whether it was still there.
 
         What happens meanwhile is left to the broadcast: a busy day has no end to wait for.
@@ -66,7 +66,7 @@ class Replayer:
         while reader.position < end:
             if not self._log.holds(reader.position):
                 return False
-            missed = self._log.after(reader.position, ENTRIES_AT_ONCE)
+            missed = self._log.after(reader.position, at_once)
             await self._send(reader, self.batch(missed).chunks(reader.choice))
             reader.position = missed[-1].seq
         return True
@@ -108,6 +108,11 @@ class Replayer:
                 position, self._frames.id_of(reader.choice.mark, position) + event("ready", ready)
             )
         )
+
+    async def send_rows(self, reader: Subscriber, labels: Iterable[AccountLabel]) -> None:
+        """Write the rows of some accounts as they are now, without an id."""
+        bodies = [self._frames.state(label, "row") for label in labels]
+        await self._send(reader, iter([chunk(reader.position, b"".join(bodies))]))
 
     def batch(self, entries: Sequence[BufferedEvent]) -> Batch:
         """Entries in a row, in chunks of the size that is used here."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from realtime.api.documents.accounts import account_row
 from realtime.api.documents.document_cache import ENCODER, DocumentCache, RenderedDocument
 from realtime.api.documents.events import (
     AccountRemovedEvent,
@@ -15,6 +14,7 @@ from realtime.api.documents.events import (
     changed_orders,
     link_stand,
     positions_stand,
+    row_event,
     working_orders,
 )
 from realtime.api.documents.timestamps import instant
@@ -28,7 +28,7 @@ STANDS: Mapping[Kind, tuple[str, Callable[[Record], Struct]]] = {
     "positions": ("positions", positions_stand),
     "link": ("link", link_stand),
     "working": ("orders", working_orders),
-    "row": ("row", account_row),
+    "row": ("row", row_event),
 }
 """Kind of state → the event's name, and what makes its document."""
 

@@ -6,7 +6,6 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from realtime.api.context import ApiContext, RequestContext
-from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.events import (
     AccountEvent,
     AccountRemovedEvent,
@@ -15,12 +14,15 @@ from realtime.api.documents.events import (
     OrdersEvent,
     OrderStatusUnknownEvent,
     PositionsEvent,
+    RowEvent,
 )
 from realtime.api.documents.filters import ShortWord
 from realtime.api.events.batch import choose
 from realtime.api.events.broadcaster import Subscription
 from realtime.api.events.event_types import ALWAYS, KINDS, Type
+from realtime.api.events.paced import MAX_INTERVAL_S, MIN_INTERVAL_S, FleetEvent
 from realtime.api.events.sse_encoder import Heartbeat, Ready, Resync
+from realtime.api.problems import Problem
 from realtime.api.responses import ApiResponse
 from realtime.core.model import AccountLabel, TradeUpdate
 
@@ -38,7 +40,8 @@ EVENTS: Mapping[str, type[Struct]] = {
     "account": AccountEvent,
     "positions": PositionsEvent,
     "link": LinkEvent,
-    "row": AccountRow,
+    "row": RowEvent,
+    "fleet": FleetEvent,
     "gap": GapEvent,
     "gone": AccountRemovedEvent,
     "ready": Ready,
@@ -59,8 +62,25 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
     ] = ()
     types: Annotated[
         tuple[Type, ...],
-        Meta(max_length=5, description="Only these kinds of events; `row` only if asked for."),
+        Meta(
+            max_length=6,
+            description="Only these kinds of events; `row` and `fleet` only if asked for.",
+        ),
     ] = EVERYTHING
+    rows: Annotated[
+        tuple[ShortWord, ...],
+        Meta(
+            max_length=200,
+            description="Event `row` only of these accounts; ids stay good when this changes.",
+        ),
+    ] = ()
+    interval: Annotated[
+        float,
+        Meta(
+            description="Seconds between two deliveries, 0.5 to 10: a state that changed several "
+            "times is sent once, then event `fleet`. 0: at once."
+        ),
+    ] = 0.0
     last_event_id: Annotated[
         str,
         Meta(
@@ -76,10 +96,15 @@ def answer_events(
     """A subscription. A label that no account has is a mistake, not a silent stream."""
     for label in query.account_id:
         desk.record(label)
+    rows = frozenset(desk.record(label).profile.label for label in query.rows)
     labels = frozenset(AccountLabel(label) for label in query.account_id or desk.only or ())
     everything = not query.account_id and desk.only is None
+    if query.interval and not MIN_INTERVAL_S <= query.interval <= MAX_INTERVAL_S:
+        raise Problem("bad_parameter", f"interval: {query.interval:g} is not 0 or 0.5 to 10")
     kinds = ALWAYS.union(*(KINDS[each] for each in query.types))
     return Subscription(
-        choice=choose(None if everything else labels, kinds),
+        choice=choose(None if everything else labels, kinds, rows or None),
+        interval_s=query.interval or None,
+        has_totals="fleet" in query.types,
         last_event_id=call.last_event_id or query.last_event_id,
     )

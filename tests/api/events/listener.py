@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from realtime.api.documents.accounts import account_row
+from realtime.api.documents.events import row_event
 from realtime.api.documents.status import link_row
 from realtime.broker.order_normalizer import in_rest_form
 from realtime.core.model import Account, Order, Position
@@ -122,7 +122,7 @@ class Mirror:
                 del theirs[name], link["link"][name]
             assert link["link"] == theirs
             link["link"].update(dict.fromkeys(COUNTS))
-            assert row == msgspec.to_builtins(account_row(record))
+            assert row == msgspec.to_builtins(row_event(record))
             if not record.has_data:
                 assert positions["positions"] is None
                 continue

@@ -1,0 +1,66 @@
+"""Sums over many accounts, paper and real money apart: they are never added up."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from realtime.api.documents.accounts import AccountRow
+from realtime.api.documents.timestamps import instant
+from realtime.core.decimals import number, plain
+from realtime.store.store import Record
+
+
+class MoneyTotals(Struct, frozen=True, kw_only=True):
+    """Sums of the accounts of one kind of money. A sum is `None` while no account is known."""
+
+    paper: bool
+    accounts: int
+    """Enabled ones."""
+    read: int
+    """Those that were read: the sums are theirs."""
+    stale: int
+    """Of those read: figures that may be behind the broker."""
+    equity: str | None
+    last_equity: str | None
+    day_pl: str | None
+    cash: str | None
+    buying_power: str | None
+    positions: int | None
+    open_orders: int | None
+    confirmed_at: str | None
+    """When the broker last confirmed the money that was confirmed longest ago."""
+
+
+def add_up(accounts: Iterable[tuple[Record, AccountRow]]) -> list[MoneyTotals]:
+    """The totals of each kind of money that there is, paper first."""
+    by_kind: dict[bool, list[tuple[Record, AccountRow]]] = {}
+    for record, row in accounts:
+        by_kind.setdefault(row.paper, []).append((record, row))
+    return [_totals(paper, by_kind[paper]) for paper in (True, False) if paper in by_kind]
+
+
+def _totals(paper: bool, accounts: list[tuple[Record, AccountRow]]) -> MoneyTotals:
+    enabled = [(r, row) for r, row in accounts if r.link.state != "disabled"]
+    read = [(r, row) for r, row in accounts if row.equity is not None]
+    rows = [row for _, row in read]
+    confirmed = [r.confirmed_at for r, _ in read if r.confirmed_at is not None]
+    return MoneyTotals(
+        paper=paper,
+        accounts=len(enabled),
+        read=len(read),
+        stale=sum(1 for r, row in read if row.stale and r.link.state != "disabled"),
+        equity=_sum(row.equity for row in rows),
+        last_equity=_sum(row.last_equity for row in rows if row.day_pl is not None),
+        day_pl=_sum(row.day_pl for row in rows),
+        cash=_sum(row.cash for row in rows),
+        buying_power=_sum(row.buying_power for row in rows),
+        positions=sum(row.positions or 0 for row in rows) if rows else None,
+        open_orders=sum(row.open_orders or 0 for row in rows) if rows else None,
+        confirmed_at=instant(min(confirmed)) if confirmed else None,
+    )
+
+
+def _sum(texts: Iterable[str | None]) -> str | None:
+    known = [number(text) for text in texts if text is not None]
+    return plain(sum(known, Decimal())) if known else None
