@@ -90,11 +90,11 @@ class Fleet(Struct, frozen=True):
 
     def requests(self, label: str) -> int:
         """REST requests that the simulator has counted for an account."""
-        return self.simulator.tally.of(label).get("requests", 0)
+        return self.simulator.counters.get(label).get("requests", 0)
 
     def attempts(self, label: str) -> int:
         """How often an account has asked to be let in, granted or not: a handshake names nobody."""
-        counts = self.simulator.tally.of(label)
+        counts = self.simulator.counters.get(label)
         attempts = sum(counts.get(what, 0) for what in ENDS_OF_ATTEMPTS)
         assert attempts > 0, "who is followed has asked at least once"
         return attempts

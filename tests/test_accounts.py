@@ -38,8 +38,8 @@ def accounts_of(simulator: Simulator, folder: Path) -> Accounts:
 def test_all_in_parallel_and_each_for_itself(tmp_path: Path) -> None:
     async def main() -> None:
         async with broker() as simulator, accounts_of(simulator, tmp_path) as accounts:
-            simulator.switch({"kind": "unauthorized", "account": "bravo"})
-            simulator.switch({"kind": "latency", "seconds": 1})
+            simulator.add_fault({"kind": "unauthorized", "account": "bravo"})
+            simulator.add_fault({"kind": "latency", "seconds": 1})
             began = asyncio.get_running_loop().time()
             figures = await accounts.get_accounts()
             assert asyncio.get_running_loop().time() - began < 1.5

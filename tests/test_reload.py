@@ -105,8 +105,8 @@ def test_accounts_come_and_go_and_the_others_never_blink() -> None:
             await made.until_synced(first.label)
             assert first.label in made.daemon.trading_service.labels
             assert made.touched() == {first.label}
-            assert made.simulator.tally.of(second.label)["authorized"] == 1
-            assert made.simulator.tally.of(first.label)["authorized"] == 2
+            assert made.simulator.counters.get(second.label)["authorized"] == 1
+            assert made.simulator.counters.get(first.label)["authorized"] == 2
 
     virtual.run(play)
 
@@ -171,7 +171,7 @@ def test_rotated_keys_reconnect_one_by_one() -> None:
                     await asyncio.sleep(0.05)
             await made.until_synced(*old)
             assert most_down == 1
-            authorized = [made.simulator.tally.of(label)["authorized"] for label in old]
+            authorized = [made.simulator.counters.get(label)["authorized"] for label in old]
             assert authorized == [2, 2, 2, 1]
 
     virtual.run(play)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from realtime.simulator.exchange.engine import AccountSpec
 
-NATO = (
+NATO_ALPHABET = (
     "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett",
     "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango",
     "uniform", "victor", "whiskey", "xray", "yankee", "zulu",
@@ -29,9 +29,9 @@ TIERS = (
 )
 
 
-def label_of(index: int) -> str:
+def preset_label(index: int) -> str:
     """The label of the account at `index` from 0: alpha … zulu, account_27, account_28 …"""
-    return NATO[index] if index < len(NATO) else f"account_{index + 1}"
+    return NATO_ALPHABET[index] if index < len(NATO_ALPHABET) else f"account_{index + 1}"
 
 
 def account_specs(count: int) -> list[AccountSpec]:
@@ -39,7 +39,7 @@ def account_specs(count: int) -> list[AccountSpec]:
     return [_spec(index, TIERS[index % len(TIERS)]) for index in range(count)]
 
 
-def tier_of(spec: AccountSpec) -> str:
+def tier_name(spec: AccountSpec) -> str:
     """The name of the tier whose cash and multiplier the account has, else `custom`."""
     for tier in TIERS:
         if (tier.cash, tier.multiplier) == (spec.cash, spec.multiplier):
@@ -49,7 +49,7 @@ def tier_of(spec: AccountSpec) -> str:
 
 def _spec(index: int, tier: Tier) -> AccountSpec:
     return AccountSpec(
-        label=label_of(index),
+        label=preset_label(index),
         account_number=f"PA0SIM{index + 1:06d}",
         cash=tier.cash,
         multiplier=tier.multiplier,

@@ -17,21 +17,21 @@ import structlog
 from aiohttp import web
 
 from realtime.simulator.account_presets import account_specs
-from realtime.simulator.control.request_counters import Tally
-from realtime.simulator.control.server import ControlRoom
+from realtime.simulator.control.request_counters import RequestCounters
+from realtime.simulator.control.server import ControlServer
 from realtime.simulator.credentials import Credentials
 from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdate
-from realtime.simulator.faults.catalogue import read_fault
-from realtime.simulator.faults.registry import Switchboard
+from realtime.simulator.faults.catalogue import parse_fault
+from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.http_log import http_log
 from realtime.simulator.rest import responses
-from realtime.simulator.rest.rate_limiter import RateLimit
-from realtime.simulator.rest.routes import Broker
-from realtime.simulator.rest.server import RestEdge
-from realtime.simulator.rest.stale_reads import Past
-from realtime.simulator.stream.broadcaster import Hub
-from realtime.simulator.stream.server import StreamEdge
-from realtime.simulator.traffic.scheduler import Traffic
+from realtime.simulator.rest.rate_limiter import RateLimiter
+from realtime.simulator.rest.routes import RouteContext
+from realtime.simulator.rest.server import RestServer
+from realtime.simulator.rest.stale_reads import StateHistory
+from realtime.simulator.stream.broadcaster import Broadcaster
+from realtime.simulator.stream.server import StreamServer
+from realtime.simulator.traffic.scheduler import TrafficScheduler
 
 # How often prices move and resting orders are matched.
 STEP_S = 0.1
@@ -80,21 +80,21 @@ class Simulator:
         self._market = market
         self.exchange.set_market(market)
         self.exchange.on_update = self._publish
-        self.faults = Switchboard(_loop_time)
-        self.tally = Tally(labels)
-        self._hub = Hub(labels, self.faults, Random(f"{seed}:frames"), _loop_time)
-        self._past = Past(self.exchange, self.faults)
-        self.traffic = Traffic(self.exchange, specs, seed=seed, activity=activity)
+        self.faults = FaultRegistry(_loop_time)
+        self.counters = RequestCounters(labels)
+        self._broadcaster = Broadcaster(labels, self.faults, Random(f"{seed}:frames"), _loop_time)
+        self._history = StateHistory(self.exchange, self.faults)
+        self.traffic = TrafficScheduler(self.exchange, specs, seed=seed, activity=activity)
         self.credentials = credentials = Credentials(labels)
-        self._stream = StreamEdge(
-            self._hub, self.faults, credentials, self.tally, text=frames == "text"
+        self._stream = StreamServer(
+            self._broadcaster, self.faults, credentials, self.counters, text=frames == "text"
         )
-        broker = Broker(self.exchange, self._past, self.faults, clock)
-        limit = RateLimit(requests_per_minute, _loop_time)
-        self._rest = RestEdge(broker, credentials, limit, self.tally, Random(f"{seed}:rest"))
+        context = RouteContext(self.exchange, self._history, self.faults, clock)
+        limit = RateLimiter(requests_per_minute, _loop_time)
+        self._rest = RestServer(context, credentials, limit, self.counters, Random(f"{seed}:rest"))
         self._request_ids = Random(f"{seed}:request-ids")
         self._step_s = step_s
-        self._life: asyncio.Task[None] | None = None
+        self._background: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self.host = ""
         self.port = 0
@@ -155,8 +155,8 @@ class Simulator:
         self._runner = runner
         self.host = host
         self.port = port or runner.addresses[0][1]
-        self.traffic.prime(self.step)
-        self._life = asyncio.create_task(self._live(), name="simulator:life")
+        self.traffic.add_initial_orders(self.step)
+        self._background = asyncio.create_task(self._run_background(), name="simulator:life")
         return self.port
 
     async def stop(self) -> None:
@@ -166,19 +166,19 @@ class Simulator:
             return
         for site in list(runner.sites):
             await site.stop()
-        await self._end_life()
+        await self._stop_background()
         self._stream.close_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_LIMIT_S):
                 await self._stream.wait_empty()
         self._stream.abort_all()
-        self._hub.close()
+        self._broadcaster.close()
         await runner.cleanup()
 
     async def wait(self) -> None:
         """Wait until the simulator is stopped; raise what its inner life failed of, if it did."""
-        if self._life is not None:
-            life = self._life
+        if self._background is not None:
+            life = self._background
             await asyncio.wait([life])
             error = None if life.cancelled() else life.exception()
             if isinstance(error, BaseExceptionGroup):
@@ -187,15 +187,15 @@ class Simulator:
     def step(self, *, prices_move: bool = True) -> None:
         """Do one step of the exchange: prices move, resting orders are matched."""
         self.exchange.advance(prices_move=prices_move)
-        self._past.step()
+        self._history.step()
 
-    def _step_by_itself(self) -> None:
+    def _timed_step(self) -> None:
         """Quiet means quiet: without traffic prices rest, so that what nobody touches stays."""
         self.step(prices_move=self.activity > 0)
 
-    def switch(self, fault: object) -> str:
+    def add_fault(self, fault: object) -> str:
         """Switch a fault on, given as `POST /_sim/faults` takes it; return its id."""
-        return self.faults.add(read_fault(fault)).id
+        return self.faults.add(parse_fault(fault)).id
 
     def set_activity(self, activity: float) -> None:
         """Change how many events a second the accounts make by themselves."""
@@ -214,46 +214,50 @@ class Simulator:
             "market": self._market,
             "activity": self.activity,
             "sockets": len(self._stream),
-            "events": self._hub.published,
+            "events": self._broadcaster.published,
             "traffic_refused": self.traffic.refused,
         }
 
-    def _make_traffic(self) -> None:
+    def _step_traffic(self) -> None:
         self.traffic.step(_loop_time())
 
     def _publish(self, update: TradeUpdate) -> None:
-        self.traffic.note(update)
-        self._past.note(update)
-        self._hub.publish(update)
+        self.traffic.handle_event(update)
+        self._history.handle_event(update)
+        self._broadcaster.publish(update)
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[_polite], client_max_size=MAX_BODY)
+        app = web.Application(middlewares=[_error_middleware], client_max_size=MAX_BODY)
         app.router.add_get("/stream", self._stream.handle)
         self._rest.add_to(app)
-        ControlRoom(self, self.faults, self.tally).add_to(app)
-        app.on_response_prepare.append(self._name_request)
+        ControlServer(self, self.faults, self.counters).add_to(app)
+        app.on_response_prepare.append(self._set_response_headers)
         return app
 
-    async def _name_request(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def _set_response_headers(
+        self, request: web.Request, response: web.StreamResponse
+    ) -> None:
         # The broker's own clock, which clients measure theirs against.
         response.headers["Date"] = formatdate(self._clock() / 1e9, usegmt=True)
         response.headers["X-Request-ID"] = f"{self._request_ids.getrandbits(128):032x}"
 
-    async def _live(self) -> None:
+    async def _run_background(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             if self._step_s is not None:
-                steps = _every(self._step_s, self._step_by_itself)
+                steps = _call_every(self._step_s, self._timed_step)
                 tasks.create_task(steps, name="simulator:steps")
-            tasks.create_task(_every(TRAFFIC_STEP_S, self._make_traffic), name="simulator:traffic")
+            tasks.create_task(
+                _call_every(TRAFFIC_STEP_S, self._step_traffic), name="simulator:traffic"
+            )
 
-    async def _end_life(self) -> None:
-        life, self._life = self._life, None
+    async def _stop_background(self) -> None:
+        life, self._background = self._background, None
         if life is not None and life.cancel():
             await asyncio.wait([life])
 
 
 @web.middleware
-async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer what no route answers in the broker's words."""
     try:
         return await handler(request)
@@ -262,22 +266,22 @@ async def _polite(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPMethodNotAllowed:
         return responses.json_error({"message": "Method Not Allowed"}, 405)
     except web.HTTPException as error:  # the library's own words are no broker's
-        return responses.page(error.status)
+        return responses.html_error(error.status)
     except ConnectionError:
         raise
     except Exception:
         log.exception("request.failed", method=request.method, path=request.path)
-        return responses.refusal_page(500)
+        return responses.error_response(500)
 
 
-async def _every(seconds: float, act: Callable[[], None]) -> None:
+async def _call_every(seconds: float, callback: Callable[[], None]) -> None:
     """Call `act` at a steady pace; a late call is not made up for."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:
         due = max(due + seconds, loop.time())
         await asyncio.sleep(due - loop.time())
-        act()
+        callback()
 
 
 def _loop_time() -> float:

@@ -21,14 +21,14 @@ def serve(
     port: int,
     config_dir: Path | None,
     duration_s: float | None,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT, SIGTERM or `duration_s`; say one line when ready.
 
     Raises ConfigError if the address cannot be had or the files cannot be written.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(sim, host, port, config_dir, duration_s, say))
+        runner.run(_serve(sim, host, port, config_dir, duration_s, print_line))
 
 
 async def _serve(
@@ -37,12 +37,12 @@ async def _serve(
     port: int,
     config_dir: Path | None,
     duration_s: float | None,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
 ) -> None:
-    told = asyncio.Event()
+    stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, told.set)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stop_requested.set)
     try:
         await sim.start(host, port)
     except OSError as error:
@@ -50,24 +50,26 @@ async def _serve(
     async with sim:
         if config_dir is not None:
             write_config(config_dir, sim.specs, sim.url)
-        _collect_rarely()
-        say(f"simulator on {sim.url}, {_count(len(sim.specs))}, seed {sim.seed}")
-        await _first_of(told, sim, duration_s)
+        _tune_gc()
+        print_line(f"simulator on {sim.url}, {_count(len(sim.specs))}, seed {sim.seed}")
+        await _wait_for_end(stop_requested, sim, duration_s)
 
 
-async def _first_of(told: asyncio.Event, sim: Simulator, duration_s: float | None) -> None:
+async def _wait_for_end(
+    stop_requested: asyncio.Event, sim: Simulator, duration_s: float | None
+) -> None:
     """Wait until a signal, the end of the time, or a failure of the simulator, which is raised."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            ends = [tasks.create_task(told.wait()), tasks.create_task(sim.wait())]
+            ends = [tasks.create_task(stop_requested.wait()), tasks.create_task(sim.wait())]
             await asyncio.wait(ends, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
-            for each in ends:
-                each.cancel()
+            for signal_number in ends:
+                signal_number.cancel()
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
 
 
-def _collect_rarely() -> None:
+def _tune_gc() -> None:
     """Keep the collector from walking every order there is: measured, 0.3 s of silence each time.
 
     Orders live for ever and what dies young is in no cycle, so little is lost by looking seldom.

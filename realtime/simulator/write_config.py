@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from realtime.errors import ConfigError
-from realtime.simulator.account_presets import tier_of
-from realtime.simulator.credentials import key_of, secret_of
+from realtime.simulator.account_presets import tier_name
+from realtime.simulator.credentials import key_id_for, secret_for
 from realtime.simulator.exchange.engine import AccountSpec
 
 _HEAD = """\
@@ -41,8 +41,8 @@ def write_config(directory: Path, specs: Sequence[AccountSpec], url: str) -> Pat
     accounts, secrets = directory / "accounts.toml", directory / "secrets.toml"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _must_be_ours(accounts, _HEAD)
-        _must_be_ours(secrets, _SECRETS_HEAD)
+        _check_is_generated(accounts, _HEAD)
+        _check_is_generated(secrets, _SECRETS_HEAD)
         _write(accounts, accounts_text(specs, url, accounts), 0o644)
         _write(secrets, secrets_text(specs), 0o600)
     except OSError as error:
@@ -57,7 +57,7 @@ def accounts_text(specs: Sequence[AccountSpec], url: str, path: Path) -> str:
         _ACCOUNT.format(
             label=spec.label,
             name=spec.label.replace("_", " ").capitalize(),
-            tier=tier_of(spec),
+            tier=tier_name(spec),
             cash=format(spec.cash, "f"),
             number=spec.account_number,
             url=url,
@@ -70,27 +70,27 @@ def accounts_text(specs: Sequence[AccountSpec], url: str, path: Path) -> str:
 def secrets_text(specs: Sequence[AccountSpec]) -> str:
     """Give the text of `secrets.toml`."""
     labels = [spec.label for spec in specs]
-    tables = [_SECRET.format(label=x, key=key_of(x), secret=secret_of(x)) for x in labels]
+    tables = [_SECRET.format(label=x, key=key_id_for(x), secret=secret_for(x)) for x in labels]
     return _SECRETS_HEAD + "".join(tables)
 
 
-def _must_be_ours(path: Path, head: str) -> None:
+def _check_is_generated(path: Path, head: str) -> None:
     """Refuse to replace what somebody else wrote."""
     if not path.is_file():
         return
     first = head.partition("\n")[0].encode()
     with path.open("rb") as file:
-        begins = file.read(len(first))
-    if begins and begins != first:
+        beginning = file.read(len(first))
+    if beginning and beginning != first:
         remedy = "give --write-config another directory, or move that file away"
         raise ConfigError(f"{path} is not of a simulator and stays as it is", remedy=remedy)
 
 
 def _write(path: Path, text: str, mode: int) -> None:
     """Replace a file in one step, so that a reader sees the old one or the new one whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
         file.write(text)
-    draft.chmod(mode)
-    draft.replace(path)
+    temporary.chmod(mode)
+    temporary.replace(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from realtime.simulator.app import Simulator
-from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.catalogue import parse_fault
 from realtime.simulator.write_config import write_config
 
 
@@ -25,7 +25,7 @@ def config(sim: Simulator, tmp_path: Path) -> Path:
 
 def fault(sim: Simulator, **what: object) -> None:
     """Switch a fault on."""
-    sim.faults.add(read_fault(what))
+    sim.faults.add(parse_fault(what))
 
 
 def edit(path: Path, old: str, new: str) -> None:

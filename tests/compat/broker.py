@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from realtime.simulator.app import Simulator
-from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.catalogue import parse_fault
 
 LIMIT_S = 5.0
 # Tuesday, 2026-10-06, 10:00 in New York: the session is open, and history has a day before it.
@@ -92,7 +92,7 @@ class Broker:
 
     def fault(self, kind: str, **parameters: object) -> None:
         """Switch a fault on."""
-        self.call(lambda sim: sim.faults.add(read_fault({"kind": kind, **parameters})))
+        self.call(lambda sim: sim.faults.add(parse_fault({"kind": kind, **parameters})))
 
     def _serve(self) -> None:
         try:

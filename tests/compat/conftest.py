@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from realtime.simulator.account_presets import label_of
+from realtime.simulator.account_presets import preset_label
 from tests.compat.broker import Broker, tuesday
 
 # Without alpaca-py the files of this folder are skipped unread, and this is not needed.
@@ -38,7 +38,7 @@ def unused(broker: Broker) -> Iterator[int]:
 @pytest.fixture
 def trader(broker: Broker, unused: Iterator[int]) -> Iterator["Trader"]:
     """A rich account with margin."""
-    it = Trader(broker, label_of(next(unused)))
+    it = Trader(broker, preset_label(next(unused)))
     yield it
     it.close()
 
@@ -46,6 +46,6 @@ def trader(broker: Broker, unused: Iterator[int]) -> Iterator["Trader"]:
 @pytest.fixture
 def saver(broker: Broker, unused: Iterator[int]) -> Iterator["Trader"]:
     """An account without margin: 50 000, no short sales."""
-    it = Trader(broker, label_of(next(unused) + 3))
+    it = Trader(broker, preset_label(next(unused) + 3))
     yield it
     it.close()

@@ -29,13 +29,13 @@ from alpaca.trading.requests import (
 )
 from alpaca.trading.stream import TradingStream
 
-from realtime.simulator.account_presets import label_of
+from realtime.simulator.account_presets import preset_label
 
 pytestmark = pytest.mark.compat
 
 LIMIT_S = 10.0
 DAY = TimeInForce.DAY
-LABELS = (label_of(number) for number in count(0, 4))
+LABELS = (preset_label(number) for number in count(0, 4))
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ class Listener:
     def wait_listening(self, times: int = 1) -> None:
         """Wait until the account has begun to listen so many times."""
         label = self._trader.label
-        self._trader.broker.until(lambda sim: sim.tally.of(label).get("listening", 0) >= times)
+        self._trader.broker.until(lambda sim: sim.counters.get(label).get("listening", 0) >= times)
 
     def next(self) -> Any:
         """The next update; raises queue.Empty."""

@@ -80,10 +80,10 @@ async def insist(desk: Desk, deed: Deed) -> None:
 
 
 def trouble(simulator: Simulator, rng: random.Random) -> None:
-    if rng.random() < 0.8 and len(simulator.faults.listing()) < 3:
+    if rng.random() < 0.8 and len(simulator.faults.list_active()) < 3:
         fault = rng.choice(list(FAULTS.values()))
         method = rng.choice(["POST", "POST", "PATCH", "DELETE", "GET"])
-        simulator.switch({**fault, "method": method, "count": rng.randint(1, 3)})
+        simulator.add_fault({**fault, "method": method, "count": rng.randint(1, 3)})
 
 
 async def restarted(task: "asyncio.Task[None]", rng: random.Random) -> bool:

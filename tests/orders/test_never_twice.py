@@ -59,7 +59,7 @@ def test_one_fault(fault: dict[str, object]) -> None:
 
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            simulator.switch({**fault, "method": "POST", "count": 3})
+            simulator.add_fault({**fault, "method": "POST", "count": 3})
             outcomes = {f"o-{n}": await attempt(desk, "alpha", f"o-{n}") for n in range(4)}
             await asyncio.sleep(60)
             for name, outcome in outcomes.items():
@@ -73,7 +73,7 @@ def test_one_fault(fault: dict[str, object]) -> None:
 def test_an_answer_that_is_lost_is_asked_for_and_not_sent_again() -> None:
     async def main() -> tuple[str, int]:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+            simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
             outcome = await desk.gateway.place(order(account_id="alpha"))
             return outcome.how, desk.posts("alpha")
 
@@ -103,11 +103,11 @@ def test_thousands(seed: int) -> None:
             async def trouble() -> None:
                 while True:
                     await asyncio.sleep(rng.uniform(0, 2))
-                    if len(simulator.faults.listing()) > 3:
+                    if len(simulator.faults.list_active()) > 3:
                         continue
                     fault = rng.choice(list(FAULTS.values()))
                     method = rng.choice(["POST", "POST", "GET"])
-                    simulator.switch({**fault, "method": method, "count": rng.randint(1, 3)})
+                    simulator.add_fault({**fault, "method": method, "count": rng.randint(1, 3)})
 
             async def insist(label: str, client_order_id: str) -> None:
                 await asyncio.sleep(rng.uniform(0, 100))
@@ -147,7 +147,7 @@ def test_a_key_is_one_order() -> None:
 
     async def main() -> None:
         async with broker(accounts=2) as simulator, trading(simulator) as desk:
-            simulator.switch({"kind": "latency", "seconds": 1, "method": "POST"})
+            simulator.add_fault({"kind": "latency", "seconds": 1, "method": "POST"})
             wish = order(strategy="round_robin")
             placed = await asyncio.gather(*(desk.gateway.place(wish, key="k-1") for _ in range(20)))
             again = await desk.gateway.place(wish, key="k-1")
@@ -189,7 +189,7 @@ def test_killed_while_it_was_sent(tmp_path: Path) -> None:
     async def main() -> tuple[str, int]:
         async with broker(accounts=1) as simulator:
             async with trading(simulator, seed=1, journal=path) as desk:
-                simulator.switch({"kind": "no_answer", "performed": True, "method": "POST"})
+                simulator.add_fault({"kind": "no_answer", "performed": True, "method": "POST"})
                 task = asyncio.create_task(desk.gateway.place(order(), key="k-1"))
                 await asyncio.sleep(0.5)
                 task.cancel()
@@ -204,7 +204,7 @@ def test_killed_while_it_was_sent(tmp_path: Path) -> None:
 def test_a_caller_who_leaves_does_not_leave_it_half_done() -> None:
     async def main() -> int:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            simulator.switch({"kind": "latency", "seconds": 2, "method": "POST"})
+            simulator.add_fault({"kind": "latency", "seconds": 2, "method": "POST"})
             task = asyncio.create_task(desk.gateway.place(order(client_order_id="o-1")))
             await asyncio.sleep(1)
             task.cancel()
@@ -223,9 +223,9 @@ def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
             await desk.gateway.place(order(qty="5"))
             await asyncio.sleep(20)
-            simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+            simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
             # The position is read, then nothing can be asked any more.
-            simulator.switch({"kind": "server_error", "path": "/v2/orders:", "count": 50})
+            simulator.add_fault({"kind": "server_error", "path": "/v2/orders:", "count": 50})
             with pytest.raises(Unresolved):
                 await desk.gateway.close_position("alpha", "AAPL", key="k")
             simulator.faults.clear()
@@ -246,8 +246,8 @@ def test_a_no_to_the_second_time_is_no_no_to_the_first() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
             await desk.gateway.place(order(qty="5"))
             await asyncio.sleep(20)
-            simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
-            simulator.switch({"kind": "server_error", "path": "/v2/orders:", "for_s": 30})
+            simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
+            simulator.add_fault({"kind": "server_error", "path": "/v2/orders:", "for_s": 30})
             for _ in range(2):
                 # The second time the position is gone, for the first time has closed it.
                 with pytest.raises(Unresolved):
@@ -264,7 +264,7 @@ def test_a_no_to_the_second_time_is_no_no_to_the_first() -> None:
 def test_halted_after_it_was_lost() -> None:
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
+            simulator.add_fault({"kind": "server_error", "method": "POST", "count": 1})
             with pytest.raises(Unresolved):
                 await desk.gateway.place(order(), key="k")
             desk.gateway.kill_switch.halt(None, reason="", principal="ops")
@@ -300,7 +300,7 @@ def test_unknown_turns_up() -> None:
 
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            simulator.switch({"kind": "latency", "seconds": 30, "method": "POST", "count": 1})
+            simulator.add_fault({"kind": "latency", "seconds": 30, "method": "POST", "count": 1})
             with pytest.raises(Unresolved) as lost:
                 await desk.gateway.place(order(client_order_id="o-1"))
             assert lost.value.client_order_id == "o-1"

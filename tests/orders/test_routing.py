@@ -129,7 +129,7 @@ def test_a_batch_sees_its_own_orders() -> None:
 
     async def main() -> list[int]:
         async with broker(accounts=3) as simulator, trading(simulator) as desk:
-            simulator.switch({"kind": "latency", "seconds": 1})
+            simulator.add_fault({"kind": "latency", "seconds": 1})
             held = asyncio.create_task(desk.gateway.place(order(account_id="alpha")))
             await asyncio.sleep(0.5)
             await desk.gateway.place_all([order(strategy="least_loaded")] * 8)

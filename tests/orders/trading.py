@@ -45,7 +45,7 @@ class Desk(Struct, frozen=True):
 
     def posts(self, label: str) -> int:
         """Requests that the simulator has counted."""
-        return self.simulator.tally.of(label).get("requests", 0)
+        return self.simulator.counters.get(label).get("requests", 0)
 
 
 @asynccontextmanager

@@ -156,7 +156,7 @@ async def watching(made: Scene, watched: list[str]) -> AsyncIterator[Witness]:
     for label in watched:
         for fact in ("since", "state", "last_error", "reconnect_attempts"):
             assert after[label][fact] == before[label][fact], label
-        assert made.simulator.tally.of(label)["authorized"] == 1, label
+        assert made.simulator.counters.get(label)["authorized"] == 1, label
 
 
 @pytest.mark.timeout(170)

@@ -13,7 +13,7 @@ import pytest
 from realtime.api.order_routes import TRADE_ROUTES
 from realtime.api.routes import ROUTES
 from realtime.simulator.app import Simulator
-from realtime.simulator.credentials import secret_of
+from realtime.simulator.credentials import secret_for
 from realtime.simulator.write_config import write_config
 from realtime.web.files import FILES
 from tests.auth.made import claims, signed
@@ -32,7 +32,7 @@ ENDED = signed(claims(exp=1, account_id="*"), TOKEN_SECRET)
 
 SEARCHED = [
     *KEYS.values(),
-    *map(secret_of, LABELS),
+    *map(secret_for, LABELS),
     TOKEN_SECRET.decode(),
     *(token.rpartition(".")[2] for token in (READER, ADMIN, ENDED)),
 ]
@@ -141,7 +141,7 @@ async def spoil_the_files(
     """Every mistake in the files that may lead to a key being quoted."""
     secrets = config.with_name("secrets.toml")
     good = secrets.read_text()
-    key, secret = KEYS["alpha"], secret_of("alpha")
+    key, secret = KEYS["alpha"], secret_for("alpha")
     for at, spoilt in enumerate(
         (
             good.replace(f'"{key}"', key),
@@ -151,7 +151,7 @@ async def spoil_the_files(
             good.replace(f'"{key}"', f'"{key} "'),
             good.replace(f'"{key}"', f'["{key}"]'),
             good.replace(f'"{secret}"', f'"{secret}\\u0000"'),
-            good.replace(f'"{KEYS["bravo"]}"', f'"{key}"').replace(secret_of("bravo"), secret),
+            good.replace(f'"{KEYS["bravo"]}"', f'"{key}"').replace(secret_for("bravo"), secret),
             good.replace(f'"{key}"', f'"A{key[1:]}"'),
         )
     ):
@@ -175,8 +175,8 @@ async def test_no_key_and_no_token_is_ever_said(tmp_path: Path) -> None:
         for label, key in KEYS.items():
             simulator.credentials.rotate(label, key)
             secrets.write_text(secrets.read_text().replace(f'"demo-{label}"', f'"{key}"'))
-        simulator.switch({"kind": "key_revoked", "account": "charlie"})
-        simulator.switch({"kind": "server_error", "account": "delta"})
+        simulator.add_fault({"kind": "key_revoked", "account": "charlie"})
+        simulator.add_fault({"kind": "server_error", "account": "delta"})
         (tmp_path / "token-secret").write_bytes(TOKEN_SECRET)
         (tmp_path / "token-secret").chmod(0o600)
         port, log = free_port(), tmp_path / "run.log"

@@ -70,7 +70,7 @@ async def test_failure_inside_is_told_to_who_waits() -> None:
 
 
 async def test_bug_in_a_route_is_a_500_in_json(sim: Simulator, rest: Rest) -> None:
-    del sim.exchange._floor  # a bug, on purpose
+    del sim.exchange._state  # a bug, on purpose
     status, body = await rest.ask("GET", "/v2/account")
     assert (status, body["code"]) == (500, 50010000)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from realtime.simulator.control.commands import COMMANDS
-from realtime.simulator.faults.catalogue import KINDS
+from realtime.simulator.faults.catalogue import FAULT_TYPES
 from tests.simulator.client import Rest
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
@@ -22,7 +22,7 @@ async def test_every_line_can_be_tried(rest: Rest, path: str, body: str) -> None
 
 def test_every_fault_has_a_line() -> None:
     tried = {json.loads(body)["kind"] for path, body in CURLS if path == "_sim/faults"}
-    assert tried == set(KINDS)
+    assert tried == set(FAULT_TYPES)
 
 
 def test_every_command_is_named() -> None:

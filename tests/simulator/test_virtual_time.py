@@ -45,7 +45,7 @@ async def _day(seed: int) -> str:
     async with sim, asyncio.TaskGroup() as tasks:
         heard = tasks.create_task(_hear(sim.stream_url))
         for fault in FAULTS:
-            sim.switch(fault)
+            sim.add_fault(fault)
         await asyncio.sleep(120)
         await sim.stop()
     return heard.result()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from realtime.errors import ConfigError
-from realtime.simulator.account_presets import account_specs, label_of
+from realtime.simulator.account_presets import account_specs, preset_label
 from realtime.simulator.credentials import Credentials
 from realtime.simulator.write_config import write_config
 
@@ -64,7 +64,7 @@ def test_directory_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_labels_are_words_and_then_numbers() -> None:
-    labels = [label_of(index) for index in range(1000)]
+    labels = [preset_label(index) for index in range(1000)]
     assert labels[:3] == ["alpha", "bravo", "charlie"]
     assert labels[25:27] == ["zulu", "account_27"]
     assert len({label.lower() for label in labels}) == 1000

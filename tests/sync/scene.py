@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from realtime.simulator.app import Simulator
-from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.catalogue import parse_fault
 from tests import virtual
 from tests.fleet import Fleet, fleet
 
@@ -23,7 +23,7 @@ def play(
         simulator = Simulator(accounts=accounts, seed=5, clock=virtual.nanosecond_clock)
         async with simulator:
             if before is not None:
-                simulator.faults.add(read_fault(dict(before)))
+                simulator.faults.add(parse_fault(dict(before)))
             async with fleet(simulator, virtual.world(5), numbers=numbers) as running:
                 if live_first and before is None:
                     await running.until(running.settled)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.catalogue import parse_fault
 from tests.world.broker import Broker
 from tests.world.clocks import Clocks
 from tests.world.daemon import Keeper
@@ -34,7 +34,7 @@ class Acts:
         """Do what the schedule says, now."""
         if act.what in SIMULATED_WORDS:
             body = {"kind": act.what, "account": act.account, **act.details}
-            self._broker.faults.add(read_fault(body))
+            self._broker.faults.add(parse_fault(body))
         elif act.what.startswith("net."):
             self._spoil(act)
         elif act.what == "daemon.restart":

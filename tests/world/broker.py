@@ -33,11 +33,11 @@ class Broker(Simulator):
     def echo(self, updates: Sequence[TradeUpdate]) -> None:
         """Tell old events again, as they were."""
         for update in updates:
-            self._hub.publish(update)
+            self._broadcaster.publish(update)
 
     def sockets(self, label: str) -> int:
         """How many authorized sockets an account has."""
-        return self._hub.sockets(label)
+        return self._broadcaster.sockets(label)
 
     def _publish(self, update: TradeUpdate) -> None:
         for tell in self.on_event:
@@ -56,6 +56,8 @@ class Broker(Simulator):
         """Nothing happens by itself."""
         await asyncio.get_running_loop().create_future()
 
-    async def _name_request(self, request: web.Request, response: web.StreamResponse) -> None:
-        await super()._name_request(request, response)
+    async def _set_response_headers(
+        self, request: web.Request, response: web.StreamResponse
+    ) -> None:
+        await super()._set_response_headers(request, response)
         response.headers["Date"] = formatdate(self.clocks.broker_ns() / 1e9, usegmt=True)

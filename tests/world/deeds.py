@@ -6,11 +6,11 @@ from decimal import Decimal
 from random import Random
 
 from realtime.simulator.exchange.accounts.account import Account
-from realtime.simulator.exchange.engine import Refusal, TradeUpdate
+from realtime.simulator.exchange.engine import ApiError, TradeUpdate
 from realtime.simulator.exchange.orders.order import LEG, Execution, Order
-from realtime.simulator.exchange.timestamps import rfc3339
+from realtime.simulator.exchange.timestamps import format_rfc3339
 from realtime.simulator.exchange.venue.execution import execute
-from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.catalogue import parse_fault
 from tests.world.broker import Broker
 from tests.world.kinds import Details
 from tests.world.ledger import Ledger
@@ -56,7 +56,7 @@ class Deeds:
         deed = self._deeds[what]
         labels = [label] if label is not None else self._exchange.labels[:1]
         for each in labels:
-            with suppress(Refusal, ValueError):  # the exchange may say no, as to anyone
+            with suppress(ApiError, ValueError):  # the exchange may say no, as to anyone
                 deed(each, details)
         for each in self._exchange.labels if label is None else labels:
             self._ledger.note_books(each, self._broker.faults.now())
@@ -111,14 +111,14 @@ class Deeds:
     def _status(self, label: str, details: Details) -> None:
         if working := self._working(label):
             order = self._rng.choice(working)
-            self._exchange.give_status(label, order.id, str(details["status"]))
+            self._exchange.set_status(label, order.id, str(details["status"]))
 
     def _twins(self, label: str, _: Details) -> None:
         """Two partial fills equal in price, size and moment."""
         order = self._rest(label, qty="5")
         for _n in range(0 if order.is_terminal else 2):  # the venue may have rejected it
             execute(
-                self._exchange._floor,
+                self._exchange._state,
                 self._account(label),
                 order,
                 Decimal(1),
@@ -157,7 +157,7 @@ class Deeds:
     def _understate(self, label: str, _: Details) -> None:
         """A replaced order that had filled in part is told as if it had not."""
         order = self._rest(label, qty="5")
-        execute(self._exchange._floor, self._account(label), order, Decimal(2), Decimal("9.5"))
+        execute(self._exchange._state, self._account(label), order, Decimal(2), Decimal("9.5"))
         self._broker.understated.add(label)
         try:
             self._move(label, [order])
@@ -174,7 +174,7 @@ class Deeds:
 
     def _crowd(self, label: str, details: Details) -> None:
         """While the link is down an old order ends, and more are placed than one list can show."""
-        self._broker.faults.add(read_fault({"kind": "cut", "account": label}))
+        self._broker.faults.add(parse_fault({"kind": "cut", "account": label}))
         working = self._working(label)
         if working:
             self._exchange.cancel(label, working[0].id)
@@ -206,7 +206,7 @@ class Deeds:
                 update = working[order.id].update
                 told = update.data["order"]
                 assert isinstance(told, dict)
-                late = {**told, "updated_at": rfc3339(order.updated_at + 5_000_000)}
+                late = {**told, "updated_at": format_rfc3339(order.updated_at + 5_000_000)}
                 self._broker.echo([TradeUpdate(label, {**update.data, "order": late})])
 
     def _cancel_all(self, label: str, _: Details) -> None:

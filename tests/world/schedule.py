@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from realtime.simulator.account_presets import label_of
+from realtime.simulator.account_presets import preset_label
 from tests.world.kinds import KINDS, Details, Kind
 
 FOUND = sorted(Path(__file__).with_name("found").glob("*.json"))
@@ -54,7 +54,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     @property
     def labels(self) -> list[str]:
         """All accounts."""
-        return [label_of(n) for n in range(self.accounts)]
+        return [preset_label(n) for n in range(self.accounts)]
 
 
 def draw(seed: int, size: Size = "small") -> Schedule:
@@ -62,7 +62,7 @@ def draw(seed: int, size: Size = "small") -> Schedule:
     rng = Random(f"schedule:{size}:{seed}")
     accounts = rng.choice(ACCOUNTS[size])
     seconds = float(rng.randint(*SECONDS[size]))
-    labels = [label_of(n) for n in range(accounts)]
+    labels = [preset_label(n) for n in range(accounts)]
     spared = rng.choice(labels) if accounts > 1 and rng.random() < 0.5 else None
     kinds = [kind for kind in KINDS.values() if spared is None or not kind.for_all]
     victims = [label for label in labels if label != spared]

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from realtime.simulator.faults.catalogue import KINDS as CATALOGUE
-from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.catalogue import FAULT_TYPES as CATALOGUE
+from realtime.simulator.faults.catalogue import parse_fault
 from tests.world.acts import SIMULATED_WORDS
 from tests.world.kinds import KINDS, SIMULATED
 from tests.world.schedule import draw
@@ -26,7 +26,7 @@ def test_what_is_drawn_can_be_switched_on() -> None:
     for seed in range(200):
         for act in draw(seed).acts:
             if act.what in SIMULATED_WORDS:
-                read_fault({"kind": act.what, "account": act.account, **act.details})
+                parse_fault({"kind": act.what, "account": act.account, **act.details})
     assert len(SIMULATED) > 20
 
 

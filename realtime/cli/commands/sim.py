@@ -73,5 +73,7 @@ def command(
     from realtime.simulator.serve import serve  # noqa: PLC0415
 
     sim = Simulator(accounts=accounts, seed=seed, activity=activity, market=market)
-    serve(sim, host=host, port=port, config_dir=directory, duration_s=duration, say=click.echo)
+    serve(
+        sim, host=host, port=port, config_dir=directory, duration_s=duration, print_line=click.echo
+    )
     return 0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from realtime.config.settings import AccountSettings, ServerSettings, Settings
 from realtime.secret import Credentials, Secret
-from realtime.simulator.account_presets import tier_of
-from realtime.simulator.credentials import key_of, secret_of
+from realtime.simulator.account_presets import tier_name
+from realtime.simulator.credentials import key_id_for, secret_for
 from realtime.simulator.exchange.engine import AccountSpec
 
 
@@ -23,9 +23,11 @@ def _account(spec: AccountSpec, trading_url: str) -> AccountSettings:
     return AccountSettings(
         label=spec.label,
         name=spec.label.replace("_", " ").capitalize(),
-        tier=tier_of(spec),
+        tier=tier_name(spec),
         initial_balance=format(spec.cash, "f"),
         account_number=spec.account_number,
         trading_url=trading_url,
-        credentials=Credentials(Secret(key_of(spec.label)), Secret(secret_of(spec.label)), "demo"),
+        credentials=Credentials(
+            Secret(key_id_for(spec.label)), Secret(secret_for(spec.label)), "demo"
+        ),
     )

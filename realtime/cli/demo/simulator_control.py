@@ -8,7 +8,7 @@ from itertools import cycle
 import aiohttp
 
 from realtime.cli.demo.statistics import DemoStatistics
-from realtime.simulator.credentials import key_of, secret_of
+from realtime.simulator.credentials import key_id_for, secret_for
 
 QUERY_EVERY_S = 0.05
 
@@ -28,7 +28,7 @@ class SimulatorControl:
 
     async def buy(self, label: str) -> bool:
         """Place an order in an account's name, as any other program with its key may."""
-        keys = {"APCA-API-KEY-ID": key_of(label), "APCA-API-SECRET-KEY": secret_of(label)}
+        keys = {"APCA-API-KEY-ID": key_id_for(label), "APCA-API-SECRET-KEY": secret_for(label)}
         return await self._post("/v2/orders", ORDER, keys)
 
     @asynccontextmanager

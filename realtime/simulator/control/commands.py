@@ -27,7 +27,7 @@ Amount = Annotated[
 ]
 
 
-class Simulated(Protocol):
+class ControlledSimulator(Protocol):
     """The running simulator, as its switches see it."""
 
     @property
@@ -52,7 +52,7 @@ class Command(Struct, frozen=True, forbid_unknown_fields=True):
 
     path: ClassVar[str]
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         """Do it."""
         raise NotImplementedError
 
@@ -63,7 +63,7 @@ class SetTraffic(Command, frozen=True):
     path: ClassVar[str] = "traffic"
     activity: Annotated[float, Meta(ge=0, le=100_000)]
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.set_activity(self.activity)
         return {"activity": self.activity}
 
@@ -74,7 +74,7 @@ class SetMarket(Command, frozen=True):
     path: ClassVar[str] = "market"
     mode: Literal["always", "open", "closed", "nyse"]
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.set_market(self.mode)
         return {"market": self.mode}
 
@@ -85,7 +85,7 @@ class Advance(Command, frozen=True):
     path: ClassVar[str] = "advance"
     steps: Annotated[int, Meta(ge=1, le=10_000)] = 1
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         for _ in range(self.steps):
             sim.step()
         return {"steps": self.steps}
@@ -98,7 +98,7 @@ class SetPrice(Command, frozen=True):
     symbol: str
     price: Price
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.set_price(self.symbol, self.price)
         return {"symbol": self.symbol, "price": sim.exchange.prices()[self.symbol]}
 
@@ -110,7 +110,7 @@ class Bust(Command, frozen=True):
     account: str
     execution_id: str
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.bust(self.account, self.execution_id)
         return None
 
@@ -123,7 +123,7 @@ class Correct(Command, frozen=True):
     execution_id: str
     price: Price
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.correct(self.account, self.execution_id, self.price)
         return None
 
@@ -134,7 +134,7 @@ class RejectNext(Command, frozen=True):
     path: ClassVar[str] = "reject_next"
     account: str
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.reject_next(self.account)
         return None
 
@@ -146,7 +146,7 @@ class Split(Command, frozen=True):
     symbol: str
     ratio: Annotated[int, Meta(ge=2, le=100)]
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.split(self.symbol, self.ratio)
         return None
 
@@ -158,7 +158,7 @@ class Rename(Command, frozen=True):
     symbol: str
     to: Annotated[str, Meta(pattern=r"^[A-Z]{1,5}$")]
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.rename(self.symbol, self.to)
         return None
 
@@ -168,7 +168,7 @@ class EndDay(Command, frozen=True):
 
     path: ClassVar[str] = "end_day"
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.end_day()
         return None
 
@@ -180,7 +180,7 @@ class Deposit(Command, frozen=True):
     account: str
     amount: Amount
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.deposit(self.account, self.amount)
         return None
 
@@ -192,7 +192,7 @@ class HoldCancels(Command, frozen=True):
     account: str
     on: bool
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.hold_cancels(self.account, self.on)
         return None
 
@@ -210,15 +210,15 @@ class SetQuirks(Command, frozen=True):
     legacy_frames: bool | None = None
     rest_micros: bool | None = None
 
-    def run(self, sim: Simulated) -> object:
+    def run(self, sim: ControlledSimulator) -> object:
         for name in self.__struct_fields__:
             value = getattr(self, name)
             if value is not None:
                 setattr(sim.exchange.quirks, name, value)
-        return quirks(sim)
+        return encode_quirks(sim)
 
 
-def quirks(sim: Simulated) -> dict[str, object]:
+def encode_quirks(sim: ControlledSimulator) -> dict[str, object]:
     """How the uncertain facts are decided now."""
     now = sim.exchange.quirks
     return {field.name: getattr(now, field.name) for field in fields(now)}

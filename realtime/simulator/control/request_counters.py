@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 
-class Tally:
+class RequestCounters:
     """Counters an account; what cannot be assigned to one is counted under None."""
 
     def __init__(self, labels: Iterable[str]) -> None:
@@ -12,11 +12,11 @@ class Tally:
         self._counts: dict[str | None, Counter[str]] = {label: Counter() for label in labels}
         self._counts[None] = Counter()
 
-    def count(self, label: str | None, what: str) -> None:
+    def count(self, label: str | None, spec: str) -> None:
         """Count one `what`: handshakes, handshakes_refused, authorized, requests, limited …"""
-        self._counts[label][what] += 1
+        self._counts[label][spec] += 1
 
-    def of(self, label: str | None) -> dict[str, int]:
+    def get(self, label: str | None) -> dict[str, int]:
         """One account's counters, in alphabetical order."""
         return dict(sorted(self._counts[label].items()))
 

@@ -8,13 +8,18 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 from aiohttp import web
 
-from realtime.simulator.control.commands import COMMANDS, Command, Simulated, quirks
-from realtime.simulator.control.request_counters import Tally
-from realtime.simulator.control.validation_errors import explain, nearest
-from realtime.simulator.exchange.engine import Refusal
-from realtime.simulator.faults.catalogue import BadFault, describe, read_fault
-from realtime.simulator.faults.registry import Switchboard, as_json
-from realtime.simulator.rest.responses import json_answer
+from realtime.simulator.control.commands import (
+    COMMANDS,
+    Command,
+    ControlledSimulator,
+    encode_quirks,
+)
+from realtime.simulator.control.request_counters import RequestCounters
+from realtime.simulator.control.validation_errors import format_validation_error, suggest_nearest
+from realtime.simulator.exchange.engine import ApiError
+from realtime.simulator.faults.catalogue import InvalidFault, describe, parse_fault
+from realtime.simulator.faults.registry import FaultRegistry, encode_fault
+from realtime.simulator.rest.responses import json_response
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -25,42 +30,44 @@ class BadRequest(ValueError):
     status = 400
 
 
-class NoSuchThing(BadRequest):
+class NotFound(BadRequest):
     """An account or a fault that does not exist."""
 
     status = 404
 
 
-class ControlRoom:
+class ControlServer:
     """Serves the index, the faults, the books and the commands."""
 
-    def __init__(self, sim: Simulated, board: Switchboard, tally: Tally) -> None:
+    def __init__(
+        self, sim: ControlledSimulator, faults: FaultRegistry, counters: RequestCounters
+    ) -> None:
         self._sim = sim
-        self._board = board
-        self._tally = tally
+        self._faults_on = faults
+        self._counters = counters
 
     def add_to(self, app: web.Application) -> None:
         """Put the routes into an application."""
         router = app.router
-        router.add_get("/_sim", _guarded(self._index))
-        router.add_get("/_sim/faults", _guarded(self._list_faults))
-        router.add_post("/_sim/faults", _guarded(self._add_fault))
-        router.add_delete("/_sim/faults", _guarded(self._clear_faults))
-        router.add_delete("/_sim/faults/{fault_id}", _guarded(self._remove_fault))
-        router.add_get("/_sim/books", _guarded(self._list_books))
-        router.add_get("/_sim/books/{label}", _guarded(self._books))
-        router.add_get("/_sim/prices", _guarded(self._prices))
-        router.add_get("/_sim/quirks", _guarded(self._quirks))
-        router.add_get("/_sim/traffic", _guarded(self._traffic))
+        router.add_get("/_sim", _with_error_body(self._get_index))
+        router.add_get("/_sim/faults", _with_error_body(self._list_faults))
+        router.add_post("/_sim/faults", _with_error_body(self._add_fault))
+        router.add_delete("/_sim/faults", _with_error_body(self._clear_faults))
+        router.add_delete("/_sim/faults/{fault_id}", _with_error_body(self._remove_fault))
+        router.add_get("/_sim/books", _with_error_body(self._list_books))
+        router.add_get("/_sim/books/{label}", _with_error_body(self._get_books))
+        router.add_get("/_sim/prices", _with_error_body(self._get_prices))
+        router.add_get("/_sim/quirks", _with_error_body(self._get_quirks))
+        router.add_get("/_sim/traffic", _with_error_body(self._get_traffic))
         for command in COMMANDS:
-            router.add_post(f"/_sim/{command.path}", _guarded(self._handler(command)))
-        router.add_route("*", "/_sim/{unknown:.*}", _guarded(self._unknown))
+            router.add_post(f"/_sim/{command.path}", _with_error_body(self._handler(command)))
+        router.add_route("*", "/_sim/{unknown:.*}", _with_error_body(self._handle_unknown))
 
-    async def _index(self, request: web.Request) -> web.Response:
-        return json_answer(
+    async def _get_index(self, request: web.Request) -> web.Response:
+        return json_response(
             {
                 **self._sim.status(),
-                "counts": self._tally.total(),
+                "counts": self._counters.total(),
                 "routes": {
                     "GET /_sim": "this",
                     "GET /_sim/books": "every account: its key and what it asked for",
@@ -72,90 +79,93 @@ class ControlRoom:
                     "POST /_sim/faults": "switch a fault on: {kind, account, for_s, count, …}",
                     "DELETE /_sim/faults": "switch every fault off",
                     "DELETE /_sim/faults/{id}": "switch one fault off",
-                    **{f"POST /_sim/{each.path}": _help(each) for each in COMMANDS},
+                    **{
+                        f"POST /_sim/{command.path}": _describe_command(command)
+                        for command in COMMANDS
+                    },
                 },
                 "faults": describe(),
             }
         )
 
     async def _list_faults(self, request: web.Request) -> web.Response:
-        now = self._board.now()
-        return json_answer([as_json(fault, now) for fault in self._board.listing()])
+        now = self._faults_on.now()
+        return json_response([encode_fault(fault, now) for fault in self._faults_on.list_active()])
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         try:
-            what = read_fault(await _json(request))
-        except BadFault as error:
+            spec = parse_fault(await _read_json(request))
+        except InvalidFault as error:
             raise BadRequest(str(error)) from error
-        if what.account is not None:
-            self._must_exist(what.account)
-        fault = self._board.add(what)
-        return json_answer(as_json(fault, self._board.now()), 201)
+        if spec.account is not None:
+            self._check_label(spec.account)
+        fault = self._faults_on.add(spec)
+        return json_response(encode_fault(fault, self._faults_on.now()), 201)
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
-        return json_answer({"removed": self._board.clear()})
+        return json_response({"removed": self._faults_on.clear()})
 
     async def _remove_fault(self, request: web.Request) -> web.Response:
         fault_id = request.match_info["fault_id"]
-        if not self._board.remove(fault_id):
-            raise NoSuchThing(f"no fault {fault_id!r} is on; GET /_sim/faults lists them")
-        return json_answer({"removed": 1})
+        if not self._faults_on.remove(fault_id):
+            raise NotFound(f"no fault {fault_id!r} is on; GET /_sim/faults lists them")
+        return json_response({"removed": 1})
 
     async def _list_books(self, request: web.Request) -> web.Response:
         labels = self._sim.exchange.labels
-        return json_answer([{"label": each, "counts": self._tally.of(each)} for each in labels])
-
-    async def _books(self, request: web.Request) -> web.Response:
-        label = self._must_exist(request.match_info["label"])
-        return json_answer(self._sim.exchange.books(label))
-
-    async def _prices(self, request: web.Request) -> web.Response:
-        return json_answer(self._sim.exchange.prices())
-
-    async def _quirks(self, request: web.Request) -> web.Response:
-        return json_answer(quirks(self._sim))
-
-    async def _traffic(self, request: web.Request) -> web.Response:
-        return json_answer({"activity": self._sim.status()["activity"]})
-
-    async def _unknown(self, request: web.Request) -> web.Response:
-        raise NoSuchThing(
-            f"no {request.method} {request.path[:80]} here; GET /_sim lists all routes"
+        return json_response(
+            [{"label": command, "counts": self._counters.get(command)} for command in labels]
         )
+
+    async def _get_books(self, request: web.Request) -> web.Response:
+        label = self._check_label(request.match_info["label"])
+        return json_response(self._sim.exchange.books(label))
+
+    async def _get_prices(self, request: web.Request) -> web.Response:
+        return json_response(self._sim.exchange.prices())
+
+    async def _get_quirks(self, request: web.Request) -> web.Response:
+        return json_response(encode_quirks(self._sim))
+
+    async def _get_traffic(self, request: web.Request) -> web.Response:
+        return json_response({"activity": self._sim.status()["activity"]})
+
+    async def _handle_unknown(self, request: web.Request) -> web.Response:
+        raise NotFound(f"no {request.method} {request.path[:80]} here; GET /_sim lists all routes")
 
     def _handler(self, command: type[Command]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            body = _read(await _json(request), command)
+            body = _parse_command(await _read_json(request), command)
             account = getattr(body, "account", None)
             if account is not None:
-                self._must_exist(account)
+                self._check_label(account)
             try:
-                return json_answer(body.run(self._sim) or {})
-            except Refusal as refusal:
+                return json_response(body.run(self._sim) or {})
+            except ApiError as refusal:
                 raise BadRequest(str(refusal.body.get("message"))) from refusal
             except (KeyError, ValueError, ArithmeticError) as error:
                 raise BadRequest(f"{command.path}: {error}") from error
 
         return handle
 
-    def _must_exist(self, label: str) -> str:
+    def _check_label(self, label: str) -> str:
         labels = list(self._sim.exchange.labels)
         if label not in labels:
-            raise NoSuchThing(f"no account {label!r}{nearest(label, labels[:50])}")
+            raise NotFound(f"no account {label!r}{suggest_nearest(label, labels[:50])}")
         return label
 
 
-def _guarded(handler: Handler) -> Handler:
+def _with_error_body(handler: Handler) -> Handler:
     async def guarded(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except BadRequest as error:
-            return json_answer({"error": str(error)}, error.status)
+            return json_response({"error": str(error)}, error.status)
 
     return guarded
 
 
-async def _json(request: web.Request) -> object:
+async def _read_json(request: web.Request) -> object:
     raw = await request.read()
     try:
         return msgspec.json.decode(raw) if raw.strip() else {}
@@ -163,19 +173,19 @@ async def _json(request: web.Request) -> object:
         raise BadRequest(f"the body is not JSON: {error}") from error
 
 
-def _read(body: object, command: type[Command]) -> Command:
+def _parse_command(body: object, command: type[Command]) -> Command:
     known = list(command.__struct_fields__)
     if not isinstance(body, Mapping):
         raise BadRequest(f"{command.path} takes a JSON object with {', '.join(known)}")
     for name in body:
         if name not in known:
-            raise BadRequest(f"{command.path} has no {name!r}{nearest(str(name), known)}")
+            raise BadRequest(f"{command.path} has no {name!r}{suggest_nearest(str(name), known)}")
     try:
         return msgspec.convert(body, command)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"{command.path}: {explain(error, command)}") from error
+        raise BadRequest(f"{command.path}: {format_validation_error(error, command)}") from error
 
 
-def _help(command: type[Command]) -> str:
+def _describe_command(command: type[Command]) -> str:
     fields = ", ".join(command.__struct_fields__)
     return f"{{{fields}}}: {' '.join((command.__doc__ or '').split())}"

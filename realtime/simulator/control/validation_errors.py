@@ -11,13 +11,13 @@ from msgspec import Meta, Struct
 _MEMBER = re.compile(r" - at `\$\.(\w+)")
 
 
-def nearest(word: str, known: list[str]) -> str:
+def suggest_nearest(word: str, known: list[str]) -> str:
     """The end of an error sentence: the nearest known word, or all of them."""
     close = get_close_matches(word, known, n=1, cutoff=0.5)
     return f": did you mean {close[0]!r}?" if close else f": one of {', '.join(known)}"
 
 
-def explain(error: msgspec.ValidationError, kind: type[Struct]) -> str:
+def format_validation_error(error: msgspec.ValidationError, kind: type[Struct]) -> str:
     """Say it as msgspec does, but with the words of a choice and with patterns in plain language.
 
     A pattern is said by the description of its type.
@@ -31,7 +31,7 @@ def explain(error: msgspec.ValidationError, kind: type[Struct]) -> str:
     if "matching regex" in text and (meant := _description(hint)):
         return f"Expected {meant}{place}"
     if wrong := re.match(r"Invalid enum value '(.*)'", text, re.DOTALL):
-        return f"{text}{nearest(wrong[1], _choices(hint))}"
+        return f"{text}{suggest_nearest(wrong[1], _choices(hint))}"
     return text
 
 

@@ -6,11 +6,11 @@ from msgspec.structs import replace as with_fields
 
 from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.accounts.margin import update_reservation
-from realtime.simulator.exchange.decimals import ZERO, plain
-from realtime.simulator.exchange.orders.lifecycle import end, touch
+from realtime.simulator.exchange.decimals import ZERO, format_decimal
+from realtime.simulator.exchange.orders.lifecycle import close_order, stamp_update
 from realtime.simulator.exchange.orders.order import LEG, Execution, Order
-from realtime.simulator.exchange.state import Floor
-from realtime.simulator.exchange.trade_events import announce_change
+from realtime.simulator.exchange.state import ExchangeState
+from realtime.simulator.exchange.trade_events import publish_reversal
 from realtime.simulator.exchange.venue.assets import Asset
 
 # Statuses a venue may give an order on rare occasions; the order keeps its place but does not
@@ -18,103 +18,103 @@ from realtime.simulator.exchange.venue.assets import Asset
 RARE_STATUSES = ("stopped", "suspended", "calculated", "accepted_for_bidding", "done_for_day")
 
 
-def bust(floor: Floor, account: Account, execution_id: str) -> None:
+def bust(state: ExchangeState, account: Account, execution_id: str) -> None:
     """Undo an execution. A filled order is open again, but the venue works it no more."""
-    execution = _standing(account, execution_id)
+    execution = _get_execution(account, execution_id)
     order = execution.order
-    at = touch(account, order)
+    at = stamp_update(account, order)
     execution.is_busted = True
     _reverse(account, execution, at)
     if order.status == "filled":
         order.status = "partially_filled" if order.filled_qty else "new"
         order.filled_at = None
         account.open_orders[order.id] = order
-    account.journal.remove_fill(execution)
-    announce_change(
-        floor,
+    account.activity_log.remove_fill(execution)
+    publish_reversal(
+        state,
         account,
         execution,
         "trade_bust",
         at,
         previous_id=execution.id,
-        execution_id=account.identity.uuid(),
+        execution_id=account.ids.uuid(),
     )
 
 
-def correct(floor: Floor, account: Account, execution_id: str, price: Decimal) -> None:
+def correct(state: ExchangeState, account: Account, execution_id: str, price: Decimal) -> None:
     """Change the price of an execution; it goes on under a new id."""
-    old = _standing(account, execution_id)
+    old = _get_execution(account, execution_id)
     order = old.order
-    at = touch(account, order)
+    at = stamp_update(account, order)
     gross = order.signed((price - old.price) * old.qty * order.asset.multiplier)
-    new = with_fields(old, id=account.identity.uuid(), price=price, at=at)
+    new = with_fields(old, id=account.ids.uuid(), price=price, at=at)
     new.cash_delta = old.cash_delta - gross
     old.is_busted = True
     account.executions[new.id] = new
     account.cash -= gross
-    account.note_flow(at, order.asset.symbol, ZERO, cash=-gross)
+    account.record_flow(at, order.asset.symbol, ZERO, cash=-gross)
     order.filled_value += (price - old.price) * old.qty
     position = account.position_of(order.asset)
     if old in position.today:
         position.today[position.today.index(old)] = new
         position.rebuild()
-    account.journal.remove_fill(old)
-    account.journal.record_fill(new)
-    announce_change(
-        floor, account, new, "trade_correct", at, previous_id=old.id, execution_id=new.id
+    account.activity_log.remove_fill(old)
+    account.activity_log.record_fill(new)
+    publish_reversal(
+        state, account, new, "trade_correct", at, previous_id=old.id, execution_id=new.id
     )
 
 
-def split(floor: Floor, asset: Asset, ratio: int) -> None:
+def split(state: ExchangeState, asset: Asset, ratio: int) -> None:
     """Split a stock: prices, positions and resting orders follow; the stream says nothing."""
     if ratio < 2 or not asset.is_equity:
         raise ValueError(f"cannot split {asset.symbol} {ratio} for 1")
-    floor.prices.split(asset.symbol, Decimal(ratio))
-    for account in floor.accounts.values():
+    state.prices.split(asset.symbol, Decimal(ratio))
+    for account in state.accounts.values():
         for order in [o for o in account.open_orders.values() if o.asset is asset]:
-            _split_order(floor, account, order, Decimal(ratio))
-        if account.held(asset):
+            _split_order(state, account, order, Decimal(ratio))
+        if account.get_qty(asset):
             _split_position(account, asset, ratio)
 
 
-def rename(floor: Floor, asset: Asset, symbol: str) -> None:
+def rename(state: ExchangeState, asset: Asset, symbol: str) -> None:
     """Give a stock another symbol: positions follow, its orders end; the stream says nothing."""
     if not asset.is_equity:
         raise ValueError(f"cannot rename {asset.symbol}")
-    renamed = floor.listing.rename(asset, symbol)
-    floor.prices.rename(asset.symbol, symbol)
-    for account in floor.accounts.values():
+    renamed = state.listing.rename(asset, symbol)
+    state.prices.rename(asset.symbol, symbol)
+    for account in state.accounts.values():
         for order in [o for o in account.open_orders.values() if o.asset is asset]:
-            end(floor, account, order, "canceled", is_silent=True)
-        if qty := account.held(asset):
+            close_order(state, account, order, "canceled", is_silent=True)
+        if qty := account.get_qty(asset):
             _rename_position(account, asset, renamed, qty)
 
 
-def move_cash(account: Account, amount: Decimal) -> None:
+def transfer_cash(account: Account, amount: Decimal) -> None:
     """Deposit, or withdraw if negative."""
-    at = account.identity.stamp()
+    at = account.ids.next_time()
     account.cash += amount
-    account.note_flow(at, "", ZERO, cash=amount, is_deposit=True)
-    account.journal.record(
+    account.record_flow(at, "", ZERO, cash=amount, is_deposit=True)
+    account.activity_log.record(
         "CSD" if amount >= 0 else "CSW",
         at,
-        account.identity.uuid(),
-        net_amount=plain(amount),
+        account.ids.uuid(),
+        net_amount=format_decimal(amount),
         description="",
     )
 
 
-def give_status(floor: Floor, account: Account, order: Order, status: str) -> int:
+def set_status(state: ExchangeState, account: Account, order: Order, status: str) -> int:
     """Set one of the rare statuses and return when; the caller announces it."""
     if status not in RARE_STATUSES or order.is_terminal or order.status == "held":
         raise ValueError(f'order is "{order.status}", it cannot become "{status}"')
-    at = touch(account, order)
+    at = stamp_update(account, order)
     order.status = status
-    floor.books.remove(order)
+    state.books.remove(order)
     return at
 
 
-def _standing(account: Account, execution_id: str) -> Execution:
+def _get_execution(account: Account, execution_id: str) -> Execution:
     execution = account.executions.get(execution_id)
     if execution is None or execution.is_busted:
         raise ValueError(f'no execution "{execution_id}" that stands')
@@ -129,7 +129,9 @@ def _reverse(account: Account, execution: Execution, at: int) -> None:
     order.filled_value -= execution.qty * execution.price
     update_reservation(order)
     account.cash -= execution.cash_delta
-    account.note_flow(at, order.asset.symbol, -execution.position_delta, cash=-execution.cash_delta)
+    account.record_flow(
+        at, order.asset.symbol, -execution.position_delta, cash=-execution.cash_delta
+    )
     coins, cash = account.fees.get(order.asset.symbol, (ZERO, ZERO))
     if coins or cash:
         left = (max(coins - execution.fee_qty, ZERO), max(cash - execution.fee_cash, ZERO))
@@ -141,50 +143,54 @@ def _reverse(account: Account, execution: Execution, at: int) -> None:
         position.adjust(-execution.position_delta, execution.price)
 
 
-def _split_order(floor: Floor, account: Account, order: Order, ratio: Decimal) -> None:
+def _split_order(state: ExchangeState, account: Account, order: Order, ratio: Decimal) -> None:
     if order.filled_qty or order.notional is not None:
-        end(floor, account, order, "canceled", is_silent=True)
+        close_order(state, account, order, "canceled", is_silent=True)
         return
-    floor.books.remove(order)
+    state.books.remove(order)
     order.qty = order.qty * ratio if order.qty is not None else None
     for name in ("limit_price", "stop_price", "trail_price", "hwm"):
         value = getattr(order, name)
         if value is not None:
             setattr(order, name, round(value / ratio, 4 if value / ratio < 1 else 2))
     order.reserve_price /= ratio
-    order.face = None
-    touch(account, order)
+    order.cached_document = None
+    stamp_update(account, order)
     if order.armed or order.status in ("new", "pending_cancel", "pending_replace"):
-        floor.books.enter(order)
+        state.books.add(order)
 
 
 def _rename_position(account: Account, asset: Asset, renamed: Asset, qty: Decimal) -> None:
-    at = account.identity.stamp()
+    at = account.ids.next_time()
     account.positions[renamed.symbol] = account.positions[asset.symbol].renamed(renamed)
-    account.note_flow(at, asset.symbol, -qty)
-    account.note_flow(at, renamed.symbol, qty)
-    _record_move(account, "NC", at, renamed, qty, f"{asset.symbol} is now {renamed.symbol}")
+    account.record_flow(at, asset.symbol, -qty)
+    account.record_flow(at, renamed.symbol, qty)
+    _record_share_activity(
+        account, "NC", at, renamed, qty, f"{asset.symbol} is now {renamed.symbol}"
+    )
 
 
 def _split_position(account: Account, asset: Asset, ratio: int) -> None:
-    at = account.identity.stamp()
+    at = account.ids.next_time()
     position = account.positions[asset.symbol]
     before = position.qty
     position.split(Decimal(ratio))
-    account.note_flow(at, asset.symbol, position.qty - before)
-    _record_move(account, "SPLIT", at, asset, position.qty - before, f"{ratio} for 1 split")
+    account.record_flow(at, asset.symbol, position.qty - before)
+    _record_share_activity(
+        account, "SPLIT", at, asset, position.qty - before, f"{ratio} for 1 split"
+    )
 
 
-def _record_move(
+def _record_share_activity(
     account: Account, kind: str, at: int, asset: Asset, qty: Decimal, description: str
 ) -> None:
     """Write into the journal that shares came without money."""
-    account.journal.record(
+    account.activity_log.record(
         kind,
         at,
-        account.identity.uuid(),
+        account.ids.uuid(),
         net_amount="0",
         symbol=asset.symbol,
-        qty=plain(qty),
+        qty=format_decimal(qty),
         description=description,
     )

@@ -18,7 +18,7 @@ _MAX_DECIMALS = 18
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 
 
-def plain(value: Decimal) -> str:
+def format_decimal(value: Decimal) -> str:
     """Write a number the way the broker does: fixed point, no trailing zeros, no minus zero."""
     if not value:
         return "0"
@@ -26,27 +26,27 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def plain_or_none(value: Decimal | None) -> str | None:
+def format_optional_decimal(value: Decimal | None) -> str | None:
     """Write a number, or null."""
-    return None if value is None else plain(value)
+    return None if value is None else format_decimal(value)
 
 
-def cents(value: Decimal) -> Decimal:
+def round_to_cents(value: Decimal) -> Decimal:
     """Round to cents, half up."""
     return value.quantize(CENT, ROUND_HALF_UP)
 
 
-def nano(value: Decimal) -> Decimal:
+def round_to_nano(value: Decimal) -> Decimal:
     """Round to nine decimals, half up: the precision of average prices."""
     return value.quantize(NANO, ROUND_HALF_UP)
 
 
-def nano_down(value: Decimal) -> Decimal:
+def floor_to_nano(value: Decimal) -> Decimal:
     """Cut to nine decimals: the precision of quantities."""
     return value.quantize(NANO, ROUND_DOWN)
 
 
-def nano_up(value: Decimal) -> Decimal:
+def ceil_to_nano(value: Decimal) -> Decimal:
     """Round away from zero to nine decimals: fees are never rounded in the customer's favour."""
     return value.quantize(NANO, ROUND_UP)
 
@@ -63,7 +63,7 @@ def is_whole(value: Decimal) -> bool:
     return value == value.to_integral_value()
 
 
-def read_number(value: object, name: str) -> Decimal:
+def parse_decimal(value: object, name: str) -> Decimal:
     """Read a JSON string or number; refuse everything else, NaN, and absurd sizes."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise malformed(f"invalid {name}: expected a number")

@@ -12,7 +12,7 @@ NOT_FOUND = 40410000
 Document = dict[str, object]
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """The answer to a request that the broker does not accept; `body` is JSON-ready."""
 
     def __init__(self, status: int, body: Document) -> None:
@@ -21,31 +21,31 @@ class Refusal(Exception):
         self.body = body
 
 
-def malformed(message: str) -> Refusal:
+def malformed(message: str) -> ApiError:
     """Return 422 with the code of a request that cannot be read."""
     return _refusal(422, MALFORMED, message)
 
 
-def unprocessable(message: str, **facts: str) -> Refusal:
+def unprocessable(message: str, **facts: str) -> ApiError:
     """Return 422 with the code of a request that breaks a trading rule."""
     return _refusal(422, UNPROCESSABLE, message, **facts)
 
 
-def forbidden(message: str, **facts: str | list[str]) -> Refusal:
+def forbidden(message: str, **facts: str | list[str]) -> ApiError:
     """Return 403: the account may not, or has not enough."""
     return _refusal(403, FORBIDDEN, message, **facts)
 
 
-def not_found(message: str) -> Refusal:
+def not_found(message: str) -> ApiError:
     """Return 404."""
     return _refusal(404, NOT_FOUND, message)
 
 
-def shown(value: object) -> str:
+def describe_value(value: object) -> str:
     """Return what a message may repeat of a customer's input: a short text, else its type."""
     return value[:40] if isinstance(value, str) else type(value).__name__
 
 
-def _refusal(status: int, code: int, message: str, **facts: str | list[str]) -> Refusal:
+def _refusal(status: int, code: int, message: str, **facts: str | list[str]) -> ApiError:
     body: Document = {"code": code, "message": message, **facts}
-    return Refusal(status, dict(sorted(body.items())))
+    return ApiError(status, dict(sorted(body.items())))

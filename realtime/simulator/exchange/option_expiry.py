@@ -7,64 +7,64 @@ from datetime import date
 from decimal import Decimal
 
 from realtime.simulator.exchange.accounts.account import Account
-from realtime.simulator.exchange.decimals import ZERO, plain
-from realtime.simulator.exchange.orders.groups import end_group
-from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.decimals import ZERO, format_decimal
+from realtime.simulator.exchange.orders.groups import close_group
+from realtime.simulator.exchange.state import ExchangeState
 from realtime.simulator.exchange.venue.assets import Asset, Contract
 
 
-def expire_contracts(floor: Floor, day: date) -> None:
+def expire_contracts(state: ExchangeState, day: date) -> None:
     """Settle and retire every contract whose last day this is."""
-    for asset in floor.listing.options():
+    for asset in state.listing.options():
         terms = asset.contract
         if terms is None or terms.expiry > day:
             continue
-        for account in floor.accounts.values():
+        for account in state.accounts.values():
             for order in list(account.open_orders.values()):
                 if order.asset is asset and not order.is_terminal:
-                    end_group(floor, account, order.parent or order, "expired")
-            if account.held(asset):
-                _settle(floor, account, asset, terms)
-        floor.listing.retire(asset)
+                    close_group(state, account, order.parent or order, "expired")
+            if account.get_qty(asset):
+                _settle(state, account, asset, terms)
+        state.listing.retire(asset)
 
 
-def _settle(floor: Floor, account: Account, asset: Asset, terms: Contract) -> None:
+def _settle(state: ExchangeState, account: Account, asset: Asset, terms: Contract) -> None:
     position = account.position_of(asset)
     contracts = position.qty
-    spot = floor.prices.last[terms.underlying]
+    spot = state.prices.last[terms.underlying]
     is_in_money = spot > terms.strike if terms.is_call else spot < terms.strike
     kind = "OPEXP" if not is_in_money else "OPEXC" if contracts > 0 else "OPASN"
-    at = account.identity.stamp()
+    at = account.ids.next_time()
     position.adjust(-contracts, ZERO)
-    account.note_flow(at, asset.symbol, -contracts)
-    account.journal.record(
+    account.record_flow(at, asset.symbol, -contracts)
+    account.activity_log.record(
         kind,
         at,
-        account.identity.uuid(),
+        account.ids.uuid(),
         net_amount="0",
         symbol=asset.symbol,
-        qty=plain(-contracts),
+        qty=format_decimal(-contracts),
         description="option expired" if kind == "OPEXP" else "option settled in shares",
     )
     if is_in_money:
         shares = contracts * asset.multiplier * (1 if terms.is_call else -1)
-        _deliver(floor, account, terms, shares)
+        _deliver(state, account, terms, shares)
 
 
-def _deliver(floor: Floor, account: Account, terms: Contract, shares: Decimal) -> None:
-    stock = floor.listing.by_symbol[terms.underlying]
-    at = account.identity.stamp()
+def _deliver(state: ExchangeState, account: Account, terms: Contract, shares: Decimal) -> None:
+    stock = state.listing.by_symbol[terms.underlying]
+    at = account.ids.next_time()
     cash = -shares * terms.strike
     account.position_of(stock).adjust(shares, terms.strike)
     account.cash += cash
-    account.note_flow(at, stock.symbol, shares, cash=cash)
-    account.journal.record(
+    account.record_flow(at, stock.symbol, shares, cash=cash)
+    account.activity_log.record(
         "OPTRD",
         at,
-        account.identity.uuid(),
-        net_amount=plain(cash),
+        account.ids.uuid(),
+        net_amount=format_decimal(cash),
         symbol=stock.symbol,
-        qty=plain(shares),
-        price=plain(terms.strike),
+        qty=format_decimal(shares),
+        price=format_decimal(terms.strike),
         description="shares delivered for options",
     )

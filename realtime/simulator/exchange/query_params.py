@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from realtime.simulator.exchange.errors import malformed
-from realtime.simulator.exchange.timestamps import parse_instant
+from realtime.simulator.exchange.timestamps import parse_rfc3339
 
 
-def read_choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+def parse_choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
     """Return one of the choices; the first is the default."""
     value = query.get(name, "").lower()
     if not value:
@@ -16,7 +16,7 @@ def read_choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> 
     return value
 
 
-def read_count(query: Mapping[str, str], name: str, *, default: int, largest: int) -> int:
+def parse_count(query: Mapping[str, str], name: str, *, default: int, largest: int) -> int:
     """Return a whole number from 1 to `largest`."""
     text = query.get(name, "")
     if not text:
@@ -28,22 +28,22 @@ def read_count(query: Mapping[str, str], name: str, *, default: int, largest: in
     return int(text)
 
 
-def read_instant(query: Mapping[str, str], name: str) -> int | None:
+def parse_time(query: Mapping[str, str], name: str) -> int | None:
     """Return epoch nanoseconds, or None when the parameter is absent."""
     text = query.get(name, "")
     if not text:
         return None
-    at = parse_instant(text)
+    at = parse_rfc3339(text)
     if at is None:
         raise malformed(f"invalid {name}: {text[:40]}")
     return at
 
 
-def read_truth(query: Mapping[str, str], name: str) -> bool:
+def parse_bool(query: Mapping[str, str], name: str) -> bool:
     """Return a truth value; absent is false."""
-    return read_choice(query, name, ("false", "true", "0", "1", "f", "t")) in ("true", "1", "t")
+    return parse_choice(query, name, ("false", "true", "0", "1", "f", "t")) in ("true", "1", "t")
 
 
-def read_words(query: Mapping[str, str], name: str) -> list[str]:
+def parse_list(query: Mapping[str, str], name: str) -> list[str]:
     """Return the parts of a comma-separated list."""
     return [word.strip() for word in query.get(name, "").split(",") if word.strip()]

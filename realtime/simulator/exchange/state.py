@@ -16,8 +16,8 @@ from realtime.simulator.exchange.errors import Document
 from realtime.simulator.exchange.orders.order import Order
 from realtime.simulator.exchange.timestamps import new_york_date
 from realtime.simulator.exchange.venue.market_hours import EXTENDED, REGULAR, Market
-from realtime.simulator.exchange.venue.order_book import Books
-from realtime.simulator.exchange.venue.prices import PriceBoard
+from realtime.simulator.exchange.venue.order_book import OrderBooks
+from realtime.simulator.exchange.venue.prices import PriceProcess
 from realtime.simulator.exchange.venue.symbols import build_listing
 
 
@@ -42,7 +42,7 @@ class Quirks:
     rest_micros: bool = True
 
 
-class Floor:
+class ExchangeState:
     """Accounts, prices, hours and the books of resting orders."""
 
     def __init__(self, *, seed: int, clock: Callable[[], int]) -> None:
@@ -52,10 +52,10 @@ class Floor:
         self.quirks = Quirks()
         self.market = Market()
         self.listing = build_listing(new_york_date(self.now()))
-        self.prices = PriceBoard(self.listing, Random(f"{seed}:prices"))
+        self.prices = PriceProcess(self.listing, Random(f"{seed}:prices"))
         self.accounts: dict[str, Account] = {}
-        self.books = Books()
-        self.rung_until = self.now()  # bells up to here have rung
+        self.books = OrderBooks()
+        self.bells_until = self.now()  # bells up to here have rung
         self.last_phase = ""  # of the session, when the bells were last looked at
         # (expires at, order number, order), soonest first; finished orders stay until due
         self.expiries: list[tuple[int, int, Order]] = []

@@ -23,7 +23,7 @@ _INSTANT = re.compile(
 )
 
 
-def rfc3339(at: int) -> str:
+def format_rfc3339(at: int) -> str:
     """Write a time in UTC with up to nine decimals, trailing zeros cut."""
     second, rest = divmod(at, SECOND)
     if not rest:
@@ -31,9 +31,9 @@ def rfc3339(at: int) -> str:
     return f"{_utc_second(second)}.{rest:09d}".rstrip("0") + "Z"
 
 
-def rfc3339_micros(at: int) -> str:
+def format_rfc3339_micros(at: int) -> str:
     """Write a time as REST reads it back: microseconds, rounded half up."""
-    return rfc3339(to_micros(at))
+    return format_rfc3339(to_micros(at))
 
 
 def to_micros(at: int) -> int:
@@ -41,7 +41,7 @@ def to_micros(at: int) -> int:
     return (at + MICROSECOND // 2) // MICROSECOND * MICROSECOND
 
 
-def rfc3339_new_york(at: int) -> str:
+def format_rfc3339_new_york(at: int) -> str:
     """Write a time with New York's offset, as the market clock does."""
     second, rest = divmod(at, SECOND)
     text = datetime.fromtimestamp(second, NEW_YORK).isoformat()
@@ -54,13 +54,13 @@ def new_york_date(at: int) -> date:
     return _new_york_day(at // HOUR)
 
 
-def new_york_stamp(at: int) -> str:
+def format_activity_time(at: int) -> str:
     """Write yyyymmddHHMMSSmmm in New York time, the first half of an activity id."""
     second, rest = divmod(at, SECOND)
     return f"{_new_york_second(second)}{rest // MILLISECOND:03d}"
 
 
-def parse_instant(text: str) -> int | None:
+def parse_rfc3339(text: str) -> int | None:
     """Read RFC 3339 or a bare date (midnight UTC) to nanoseconds; None if it is neither.
 
     A plus sign that a query string turned into a space is taken for what it was.

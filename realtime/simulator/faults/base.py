@@ -29,11 +29,11 @@ PathStart = Annotated[
 ]
 
 
-class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+class FaultSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """On for `account` (null: all), for `for_s` seconds or `count` times or until deleted."""
 
     # An act strikes at once and is over, unless it is given a time or a count.
-    is_act: ClassVar[bool] = False
+    is_one_shot: ClassVar[bool] = False
     # A state of things is on or off; it strikes nothing that could be counted.
     is_state: ClassVar[bool] = False
     # Used up, it still holds the sockets it has struck until they close or it is deleted.
@@ -44,11 +44,11 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     count: Count | None = None
 
 
-class SocketKind(Kind, frozen=True, kw_only=True):
+class SocketFault(FaultSpec, frozen=True, kw_only=True):
     """A fault of the websocket as such."""
 
 
-class FrameKind(Kind, frozen=True, kw_only=True):
+class FrameFault(FaultSpec, frozen=True, kw_only=True):
     """A fault of single events: every `every`-th one, or by chance, or only those named `event`."""
 
     every: Count = 1
@@ -56,7 +56,7 @@ class FrameKind(Kind, frozen=True, kw_only=True):
     event: Event | None = None
 
 
-class RequestKind(Kind, frozen=True, kw_only=True):
+class RequestFault(FaultSpec, frozen=True, kw_only=True):
     """A fault of REST answers: only for this `method`, only for paths that begin with `path`."""
 
     method: Method | None = None

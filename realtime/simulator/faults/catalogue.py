@@ -2,45 +2,47 @@
 
 import msgspec
 
-from realtime.simulator.control.validation_errors import explain, nearest
+from realtime.simulator.control.validation_errors import format_validation_error, suggest_nearest
 from realtime.simulator.faults import frames, requests, sockets
-from realtime.simulator.faults.base import Kind
+from realtime.simulator.faults.base import FaultSpec
 
-KINDS: dict[str, type[Kind]] = {
-    str(kind.__struct_config__.tag): kind
-    for kind in (*sockets.KINDS, *frames.KINDS, *requests.KINDS)
+FAULT_TYPES: dict[str, type[FaultSpec]] = {
+    str(fault_type.__struct_config__.tag): fault_type
+    for fault_type in (*sockets.FAULT_TYPES, *frames.FAULT_TYPES, *requests.FAULT_TYPES)
 }
 
 
-class BadFault(ValueError):
+class InvalidFault(ValueError):
     """A fault that cannot be understood; the message says what would be."""
 
 
-def read_fault(body: object) -> Kind:
+def parse_fault(body: object) -> FaultSpec:
     """Make a fault of parsed JSON; raise `BadFault` with the nearest right word."""
     if not isinstance(body, dict):
-        raise BadFault("a fault is a JSON object with a `kind`")
+        raise InvalidFault("a fault is a JSON object with a `kind`")
     word = body.get("kind")
-    if not isinstance(word, str) or word not in KINDS:
-        raise BadFault(f"unknown kind {word!r}{nearest(str(word), list(KINDS))}")
-    kind = KINDS[word]
-    allowed = ["kind", *kind.__struct_fields__]
+    if not isinstance(word, str) or word not in FAULT_TYPES:
+        raise InvalidFault(f"unknown kind {word!r}{suggest_nearest(str(word), list(FAULT_TYPES))}")
+    fault_type = FAULT_TYPES[word]
+    allowed = ["kind", *fault_type.__struct_fields__]
     for name in body:
         if name not in allowed:
-            raise BadFault(f"{word} has no parameter {name!r}{nearest(str(name), allowed)}")
-    if kind.is_state and body.get("count") is not None:
-        raise BadFault(f"{word} is a state and has no count: give `for_s`, or delete it later")
+            raise InvalidFault(
+                f"{word} has no parameter {name!r}{suggest_nearest(str(name), allowed)}"
+            )
+    if fault_type.is_state and body.get("count") is not None:
+        raise InvalidFault(f"{word} is a state and has no count: give `for_s`, or delete it later")
     try:
-        return msgspec.convert(body, kind)
+        return msgspec.convert(body, fault_type)
     except msgspec.ValidationError as error:
-        raise BadFault(f"{word}: {explain(error, kind)}") from error
+        raise InvalidFault(f"{word}: {format_validation_error(error, fault_type)}") from error
 
 
 def describe() -> dict[str, object]:
     """The catalogue as JSON: word → what it does and its parameters with their defaults."""
-    return {word: _describe(kind) for word, kind in KINDS.items()}
+    return {word: _describe(fault_type) for word, fault_type in FAULT_TYPES.items()}
 
 
-def _describe(kind: type[Kind]) -> dict[str, object]:
-    parameters = {field.name: field.default for field in msgspec.structs.fields(kind)}
-    return {"does": " ".join((kind.__doc__ or "").split()), "parameters": parameters}
+def _describe(fault_type: type[FaultSpec]) -> dict[str, object]:
+    parameters = {field.name: field.default for field in msgspec.structs.fields(fault_type)}
+    return {"does": " ".join((fault_type.__doc__ or "").split()), "parameters": parameters}

@@ -5,68 +5,68 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from realtime.simulator.faults.base import Kind, RequestKind
+from realtime.simulator.faults.base import FaultSpec, RequestFault
 
 # More faults at once than anyone can mean; against a client that posts in a loop.
 MAX_FAULTS = 10_000
 
-K = TypeVar("K", bound=Kind)
-R = TypeVar("R", bound=RequestKind)
+K = TypeVar("K", bound=FaultSpec)
+R = TypeVar("R", bound=RequestFault)
 
 
 class Fault(Generic[K]):
     """A fault that was switched on. `left` None: no count; `until` None: no time."""
 
-    def __init__(self, fault_id: str, what: K, until: float | None, now: float) -> None:
+    def __init__(self, fault_id: str, spec: K, until: float | None, now: float) -> None:
         self.id = fault_id
-        self.what = what
+        self.spec = spec
         self.until = until
         self.since = now
-        self.left = what.count
-        self.struck = 0
+        self.left = spec.count
+        self.used = 0
         self.is_over = False
 
     @property
-    def is_spent(self) -> bool:
+    def is_used_up(self) -> bool:
         """Whether its count is used up."""
         return self.left == 0
 
-    def spend(self) -> K:
+    def count_use(self) -> K:
         """Count one strike."""
-        self.struck += 1
+        self.used += 1
         if self.left is not None:
             self.left -= 1
-        return self.what
+        return self.spec
 
 
-class Switchboard:
+class FaultRegistry:
     """All faults, by kind. `on_switch` is told of each fault that is switched on."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self.on_switch: list[Callable[[Fault[Kind]], None]] = []
+        self.listeners: list[Callable[[Fault[FaultSpec]], None]] = []
         # kind → faults of that kind, oldest first; no empty lists
-        self._faults: dict[type[Kind], list[Fault[Kind]]] = {}
+        self._faults: dict[type[FaultSpec], list[Fault[FaultSpec]]] = {}
         self._counter = 0
 
-    def add(self, what: Kind) -> Fault[Kind]:
+    def add(self, spec: FaultSpec) -> Fault[FaultSpec]:
         """Switch a fault on; an act strikes before this returns."""
         if sum(map(len, self._faults.values())) >= MAX_FAULTS:
             raise ValueError(f"{MAX_FAULTS} faults are on; DELETE /_sim/faults first")
         self._counter += 1
         now = self.now()
-        until = None if what.for_s is None else now + what.for_s
-        fault = Fault(f"f{self._counter}", what, until, now)
-        self._faults.setdefault(type(what), []).append(fault)
-        for tell in self.on_switch:
-            tell(fault)
-        if fault.is_spent or (what.is_act and what.for_s is None and what.count is None):
-            self._retire(fault)
+        until = None if spec.for_s is None else now + spec.for_s
+        fault = Fault(f"f{self._counter}", spec, until, now)
+        self._faults.setdefault(type(spec), []).append(fault)
+        for listener in self.listeners:
+            listener(fault)
+        if fault.is_used_up or (spec.is_one_shot and spec.for_s is None and spec.count is None):
+            self._end_if_used_up(fault)
         return fault
 
     def remove(self, fault_id: str) -> bool:
         """Switch one fault off; False if there is none of that id."""
-        for fault in self.listing():
+        for fault in self.list_active():
             if fault.id == fault_id:
                 self._end(fault)
                 return True
@@ -74,92 +74,94 @@ class Switchboard:
 
     def clear(self) -> int:
         """Switch every fault off and say how many there were."""
-        faults = self.listing()
+        faults = self.list_active()
         for fault in faults:
             self._end(fault)
         return len(faults)
 
-    def listing(self) -> list[Fault[Kind]]:
+    def list_active(self) -> list[Fault[FaultSpec]]:
         """Every fault that is on, oldest first."""
-        for kind in list(self._faults):
-            self._expire(kind)
+        for fault_type in list(self._faults):
+            self._expire(fault_type)
         every = [fault for faults in self._faults.values() for fault in faults]
         return sorted(every, key=lambda fault: int(fault.id[1:]))
 
-    def has(self, kind: type[Kind]) -> bool:
+    def is_active_for_any(self, fault_type: type[FaultSpec]) -> bool:
         """Whether any fault of a kind is on, for anyone: the cheap question."""
-        if kind not in self._faults:
+        if fault_type not in self._faults:
             return False
-        self._expire(kind)
-        return kind in self._faults
+        self._expire(fault_type)
+        return fault_type in self._faults
 
-    def active(self, kind: type[K], label: str | None) -> Fault[K] | None:
+    def active(self, fault_type: type[K], label: str | None) -> Fault[K] | None:
         """The fault of a kind that is on for an account; nothing is counted.
 
         Of several the oldest, so that they strike one after another; of states the newest, which
         takes the place of what was. An account of None asks for faults that concern everybody.
         """
-        for fault in self._matching(kind, label):
+        for fault in self._matching(fault_type, label):
             return fault
         return None
 
-    def strike(self, kind: type[K], label: str | None) -> K | None:
+    def trigger(self, fault_type: type[K], label: str | None) -> K | None:
         """The same, and count one strike."""
-        fault = self.active(kind, label)
-        return None if fault is None else self.spend(fault)
+        fault = self.active(fault_type, label)
+        return None if fault is None else self.count_use(fault)
 
-    def strike_request(self, kind: type[R], label: str | None, method: str, path: str) -> R | None:
+    def trigger_request(
+        self, fault_type: type[R], label: str | None, method: str, path: str
+    ) -> R | None:
         """Like `strike`, for the requests that a fault is about."""
-        for fault in self._matching(kind, label):
-            if fault.what.concerns(method, path):
-                return self.spend(fault)
+        for fault in self._matching(fault_type, label):
+            if fault.spec.concerns(method, path):
+                return self.count_use(fault)
         return None
 
-    def spend(self, fault: Fault[K]) -> K:
+    def count_use(self, fault: Fault[K]) -> K:
         """Count one strike of a fault and retire it when that was its last."""
-        what = fault.spend()
-        if fault.is_spent:
-            self._retire(fault)
-        return what
+        spec = fault.count_use()
+        if fault.is_used_up:
+            self._end_if_used_up(fault)
+        return spec
 
-    def _matching(self, kind: type[K], label: str | None) -> list[Fault[K]]:
-        if kind not in self._faults:
+    def _matching(self, fault_type: type[K], label: str | None) -> list[Fault[K]]:
+        if fault_type not in self._faults:
             return []
-        self._expire(kind)
-        faults = self._faults.get(kind, [])
+        self._expire(fault_type)
+        faults = self._faults.get(fault_type, [])
         return [
             fault  # type: ignore[misc]  # the dict's key is the type of `what`
-            for fault in (reversed(faults) if kind.is_state else faults)
-            if not fault.is_spent and fault.what.account in (None, label)
+            for fault in (reversed(faults) if fault_type.is_state else faults)
+            if not fault.is_used_up and fault.spec.account in (None, label)
         ]
 
-    def _expire(self, kind: type[Kind]) -> None:
+    def _expire(self, fault_type: type[FaultSpec]) -> None:
         now = self.now()
-        for fault in list(self._faults.get(kind, ())):
+        for fault in list(self._faults.get(fault_type, ())):
             if fault.until is not None and now >= fault.until:
                 self._end(fault)
 
-    def _retire(self, fault: Fault[K]) -> None:
-        if not fault.what.holds_sockets:
+    def _end_if_used_up(self, fault: Fault[K]) -> None:
+        if not fault.spec.holds_sockets:
             self._end(fault)
 
     def _end(self, fault: Fault[K]) -> None:
         fault.is_over = True
-        faults = self._faults.get(type(fault.what), [])
+        faults = self._faults.get(type(fault.spec), [])
         if fault in faults:
             faults.remove(fault)  # type: ignore[arg-type]
         if not faults:
-            self._faults.pop(type(fault.what), None)
+            self._faults.pop(type(fault.spec), None)
 
 
-def as_json(fault: Fault[K], now: float) -> dict[str, object]:
+def encode_fault(fault: Fault[K], now: float) -> dict[str, object]:
     """What `/_sim/faults` tells of a fault."""
-    what: dict[str, object] = msgspec.to_builtins(fault.what)
+    spec: dict[str, object] = msgspec.to_builtins(fault.spec)
     remaining = None if fault.until is None else round(max(0.0, fault.until - now), 3)
     return {
         "id": fault.id,
-        **what,
+        **spec,
         "left": fault.left,
-        "struck": fault.struck,
+        "used": fault.used,
         "ends_in_s": remaining,
     }

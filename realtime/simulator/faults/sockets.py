@@ -4,19 +4,19 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from realtime.simulator.faults.base import CloseCode, Seconds, SocketKind, Status
+from realtime.simulator.faults.base import CloseCode, Seconds, SocketFault, Status
 
 _NEVER_SENT = frozenset({1004, 1005, 1006, 1015})
 _LAST_DEFINED, _FIRST_FREE = 1015, 3000
 
 
-class Cut(SocketKind, frozen=True, kw_only=True, tag="cut"):
+class Cut(SocketFault, frozen=True, kw_only=True, tag="cut"):
     """Cut every open socket now: TCP abort (the client sees 1006), or a close frame when `clean`.
 
     With `for_s` or `count`, sockets that begin to listen later are cut too.
     """
 
-    is_act: ClassVar[bool] = True
+    is_one_shot: ClassVar[bool] = True
     clean: bool = False
     code: CloseCode = 1001
 
@@ -26,15 +26,15 @@ class Cut(SocketKind, frozen=True, kw_only=True, tag="cut"):
             raise ValueError(f"no close frame can carry {self.code}; 1006 is a cut without `clean`")
 
 
-class ErrorFrame(SocketKind, frozen=True, kw_only=True, tag="error_frame"):
+class ErrorFrame(SocketFault, frozen=True, kw_only=True, tag="error_frame"):
     """Send {"action":"error",…} on every open socket now, then close it unless `close` is false."""
 
-    is_act: ClassVar[bool] = True
+    is_one_shot: ClassVar[bool] = True
     message: str = "internal server error"
     close: bool = True
 
 
-class SecondConnection(SocketKind, frozen=True, kw_only=True, tag="second_connection"):
+class SecondConnection(SocketFault, frozen=True, kw_only=True, tag="second_connection"):
     """What a second socket of an account meets: `refuse-429`, `both`, or `evict-oldest`.
 
     After an unclean loss the slot stays taken for `release_s` seconds.
@@ -45,13 +45,13 @@ class SecondConnection(SocketKind, frozen=True, kw_only=True, tag="second_connec
     release_s: Seconds = 3.0
 
 
-class RefuseHandshake(SocketKind, frozen=True, kw_only=True, tag="refuse_handshake"):
+class RefuseHandshake(SocketFault, frozen=True, kw_only=True, tag="refuse_handshake"):
     """Answer the handshake with this HTTP `status` (429, 502, 503, 404 …) in place of 101."""
 
     status: Status = 429
 
 
-class AfterUnauthorized(SocketKind, frozen=True, kw_only=True, tag="after_unauthorized"):
+class AfterUnauthorized(SocketFault, frozen=True, kw_only=True, tag="after_unauthorized"):
     """What becomes of a socket that was refused: closed (1000) after `after_s` seconds, or kept."""
 
     is_state: ClassVar[bool] = True
@@ -59,7 +59,7 @@ class AfterUnauthorized(SocketKind, frozen=True, kw_only=True, tag="after_unauth
     after_s: Seconds = 5.0
 
 
-class Msgpack(SocketKind, frozen=True, kw_only=True, tag="msgpack"):
+class Msgpack(SocketFault, frozen=True, kw_only=True, tag="msgpack"):
     """What a client that asks for MessagePack gets: JSON all the same (`off`), or 415 (`refused`).
 
     It asks in its handshake, where nothing names the account but the key header, if it is sent.
@@ -69,17 +69,17 @@ class Msgpack(SocketKind, frozen=True, kw_only=True, tag="msgpack"):
     mode: Literal["on", "off", "refused"] = "off"
 
 
-class AuthSilent(SocketKind, frozen=True, kw_only=True, tag="auth_silent"):
+class AuthSilent(SocketFault, frozen=True, kw_only=True, tag="auth_silent"):
     """Never answer the authorization; the socket stays open and answers pings."""
 
 
-class ListenSilent(SocketKind, frozen=True, kw_only=True, tag="listen_silent"):
+class ListenSilent(SocketFault, frozen=True, kw_only=True, tag="listen_silent"):
     """Never acknowledge `listen`; with `events` true events come all the same."""
 
     events: bool = False
 
 
-class Deaf(SocketKind, frozen=True, kw_only=True, tag="deaf"):
+class Deaf(SocketFault, frozen=True, kw_only=True, tag="deaf"):
     """Tell no more events after `after_s` seconds and `after_events` events; answer pings.
 
     `count` is a number of sockets: with count 1 the next socket hears again.
@@ -90,19 +90,19 @@ class Deaf(SocketKind, frozen=True, kw_only=True, tag="deaf"):
     after_events: Annotated[int, Meta(ge=0)] = 0
 
 
-class TextFrames(SocketKind, frozen=True, kw_only=True, tag="text_frames"):
+class TextFrames(SocketFault, frozen=True, kw_only=True, tag="text_frames"):
     """Send text frames, as live accounts are said to get, in place of paper's binary ones."""
 
     is_state: ClassVar[bool] = True
 
 
-class Maintenance(SocketKind, frozen=True, kw_only=True, tag="maintenance"):
+class Maintenance(SocketFault, frozen=True, kw_only=True, tag="maintenance"):
     """Everything is down: sockets are cut (1006), handshakes and REST answer 503."""
 
     is_state: ClassVar[bool] = True
 
 
-class KeyRevoked(SocketKind, frozen=True, kw_only=True, tag="key_revoked"):
+class KeyRevoked(SocketFault, frozen=True, kw_only=True, tag="key_revoked"):
     """The key is no longer good: REST 401, socket `unauthorized`; if `cut`, close open sockets."""
 
     is_state: ClassVar[bool] = True
@@ -110,7 +110,7 @@ class KeyRevoked(SocketKind, frozen=True, kw_only=True, tag="key_revoked"):
     html: bool = False
 
 
-KINDS: tuple[type[SocketKind], ...] = (
+FAULT_TYPES: tuple[type[SocketFault], ...] = (
     Cut, ErrorFrame, SecondConnection, RefuseHandshake, AuthSilent, ListenSilent, Deaf, TextFrames,
     Msgpack, Maintenance, KeyRevoked, AfterUnauthorized,
 )  # fmt: skip

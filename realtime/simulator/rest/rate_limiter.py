@@ -10,7 +10,7 @@ from typing import NamedTuple
 WINDOW_S = 60.0
 
 
-class Budget(NamedTuple):
+class RequestBudget(NamedTuple):
     """What is left after a request; `reset_in_s` until the window ends."""
 
     allowed: bool
@@ -19,7 +19,7 @@ class Budget(NamedTuple):
     reset_in_s: float
 
 
-class RateLimit:
+class RateLimiter:
     """One window an account."""
 
     def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
@@ -28,7 +28,7 @@ class RateLimit:
         # label → (end of the window in seconds of `now`, requests taken in it)
         self._windows: dict[str, tuple[float, int]] = {}
 
-    def take(self, label: str) -> Budget:
+    def acquire(self, label: str) -> RequestBudget:
         """Count one request of an account; a refused one does not count."""
         now = self._now()
         ends, used = self._windows.get(label, (0.0, 0))
@@ -37,4 +37,4 @@ class RateLimit:
         allowed = used < self._limit
         used += allowed
         self._windows[label] = (ends, used)
-        return Budget(allowed, self._limit, self._limit - used, ends - now)
+        return RequestBudget(allowed, self._limit, self._limit - used, ends - now)

@@ -13,7 +13,7 @@ _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 _UNAUTHORIZED = b'{"message": "unauthorized."}'
 
 
-def json_answer(body: object, status: int = 200) -> web.Response:
+def json_response(body: object, status: int = 200) -> web.Response:
     """An answer in JSON; a body of None is an empty one."""
     if body is None:
         return web.Response(status=status)
@@ -27,7 +27,7 @@ def json_error(body: object, status: int) -> web.Response:
 
 def unauthorized(*, html: bool = False) -> web.Response:
     """401 as the broker says it, or as the proxy before it does."""
-    return page(401) if html else _json(_UNAUTHORIZED, 401)
+    return html_error(401) if html else _json(_UNAUTHORIZED, 401)
 
 
 def not_found() -> web.Response:
@@ -40,7 +40,7 @@ def too_many_requests() -> web.Response:
     return json_error({"code": 42910000, "message": "rate limit exceeded."}, 429)
 
 
-def refusal_page(status: int) -> web.Response:
+def error_response(status: int) -> web.Response:
     """Whatever the broker or its proxy answers with this status when it has nothing to say."""
     match status:
         case 401:
@@ -52,10 +52,10 @@ def refusal_page(status: int) -> web.Response:
         case 500:
             return json_error({"code": 50010000, "message": "internal server error"}, 500)
         case _:
-            return page(status)
+            return html_error(status)
 
 
-def page(status: int) -> web.Response:
+def html_error(status: int) -> web.Response:
     """A proxy's page."""
     title = f"{status} {_phrase(status)}"
     text = (

@@ -6,39 +6,39 @@ Faults, credentials and the rate limit are the gate's business (`rest.py`); here
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from realtime.simulator.exchange.engine import Exchange, Refusal
-from realtime.simulator.faults.registry import Switchboard
+from realtime.simulator.exchange.engine import ApiError, Exchange
+from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.faults.requests import LaggingActivities, LaggingPositions, StaleOrders
-from realtime.simulator.rest.option_contracts import list_contracts, one_contract
-from realtime.simulator.rest.stale_reads import Past, hide_recent
+from realtime.simulator.rest.option_contracts import get_contract, list_contracts
+from realtime.simulator.rest.stale_reads import StateHistory, filter_recent
 
 Document = dict[str, object]
 
 
-class Broker(NamedTuple):
+class RouteContext(NamedTuple):
     """What answers: the exchange, and its past for the answers that lag."""
 
     exchange: Exchange
-    past: Past
-    board: Switchboard
+    history: StateHistory
+    faults: FaultRegistry
     clock: Callable[[], int]
 
 
-class Call(NamedTuple):
+class RequestContext(NamedTuple):
     """One request, parsed. `body` is whatever JSON came, None without one."""
 
-    broker: Broker
+    context: RouteContext
     label: str
     method: str
     route: str
-    parts: Mapping[str, str]
+    path_params: Mapping[str, str]
     query: dict[str, str]
     body: object
 
     @property
     def exchange(self) -> Exchange:
         """The exchange, for short."""
-        return self.broker.exchange
+        return self.context.exchange
 
 
 class Route(NamedTuple):
@@ -46,97 +46,103 @@ class Route(NamedTuple):
 
     method: str
     path: str
-    answer: Callable[[Call], object]
+    handler: Callable[[RequestContext], object]
     status: int = 200
 
 
-def positions(call: Call) -> list[Document]:
+def positions(request: RequestContext) -> list[Document]:
     """Every position, possibly late."""
-    board = call.broker.board
-    if late := board.strike_request(LaggingPositions, call.label, call.method, call.route):
-        return call.broker.past.positions(call.label, late.seconds)
-    return call.exchange.positions(call.label)
+    faults = request.context.faults
+    if late := faults.trigger_request(
+        LaggingPositions, request.label, request.method, request.route
+    ):
+        return request.context.history.positions(request.label, late.seconds)
+    return request.exchange.positions(request.label)
 
 
-def position(call: Call) -> Document:
+def position(request: RequestContext) -> Document:
     """One position, possibly late: then by symbol or asset id among the late ones."""
-    wanted = call.parts["symbol"]
-    board = call.broker.board
-    if late := board.strike_request(LaggingPositions, call.label, call.method, call.route):
+    wanted = request.path_params["symbol"]
+    faults = request.context.faults
+    if late := faults.trigger_request(
+        LaggingPositions, request.label, request.method, request.route
+    ):
         plain = wanted.replace("/", "").upper()
-        for each in call.broker.past.positions(call.label, late.seconds):
+        for each in request.context.history.positions(request.label, late.seconds):
             if plain == each["symbol"] or wanted == each["asset_id"]:
                 return each
-        return call.exchange.position(call.label, "no such position")
-    return call.exchange.position(call.label, wanted)
+        return request.exchange.position(request.label, "no such position")
+    return request.exchange.position(request.label, wanted)
 
 
-def close_position(call: Call) -> Document:
+def close_position(request: RequestContext) -> Document:
     """Close all of a position or a part of it."""
-    qty, percentage = call.query.get("qty"), call.query.get("percentage")
-    symbol = call.parts["symbol"]
-    return call.exchange.close_position(call.label, symbol, qty=qty, percentage=percentage)
+    qty, percentage = request.query.get("qty"), request.query.get("percentage")
+    symbol = request.path_params["symbol"]
+    return request.exchange.close_position(request.label, symbol, qty=qty, percentage=percentage)
 
 
-def close_all_positions(call: Call) -> list[Document]:
+def close_all_positions(request: RequestContext) -> list[Document]:
     """Close everything."""
-    cancel = flag(call.query, "cancel_orders")
-    return call.exchange.close_all_positions(call.label, cancel_orders=cancel)
+    cancel = parse_flag(request.query, "cancel_orders")
+    return request.exchange.close_all_positions(request.label, cancel_orders=cancel)
 
 
-def orders(call: Call) -> list[Document]:
+def orders(request: RequestContext) -> list[Document]:
     """A list of orders, possibly late."""
-    board = call.broker.board
-    if late := board.strike_request(StaleOrders, call.label, call.method, call.route):
-        return call.broker.past.orders(call.label, call.query, late.seconds)
-    return call.exchange.orders(call.label, call.query)
+    faults = request.context.faults
+    if late := faults.trigger_request(StaleOrders, request.label, request.method, request.route):
+        return request.context.history.orders(request.label, request.query, late.seconds)
+    return request.exchange.orders(request.label, request.query)
 
 
-def order(call: Call) -> Document:
+def order(request: RequestContext) -> Document:
     """One order by its id."""
-    nested = flag(call.query, "nested")
-    return call.exchange.order(call.label, call.parts["order_id"], nested=nested)
+    nested = parse_flag(request.query, "nested")
+    return request.exchange.order(request.label, request.path_params["order_id"], nested=nested)
 
 
-def order_by_client_order_id(call: Call) -> Document:
+def order_by_client_order_id(request: RequestContext) -> Document:
     """One order by the client's own id."""
-    wanted = call.query.get("client_order_id", "")
-    return call.exchange.order_by_client_order_id(call.label, wanted)
+    wanted = request.query.get("client_order_id", "")
+    return request.exchange.order_by_client_order_id(request.label, wanted)
 
 
-def submit(call: Call) -> Document:
+def submit(request: RequestContext) -> Document:
     """Place an order."""
-    return call.exchange.submit(call.label, call.body)
+    return request.exchange.submit(request.label, request.body)
 
 
-def replace(call: Call) -> Document:
+def replace(request: RequestContext) -> Document:
     """Replace an order."""
-    return call.exchange.replace(call.label, call.parts["order_id"], call.body)
+    return request.exchange.replace(request.label, request.path_params["order_id"], request.body)
 
 
-def cancel(call: Call) -> None:
+def cancel(request: RequestContext) -> None:
     """Cancel an order."""
-    call.exchange.cancel(call.label, call.parts["order_id"])
+    request.exchange.cancel(request.label, request.path_params["order_id"])
 
 
-def activities(call: Call) -> list[Document]:
+def activities(request: RequestContext) -> list[Document]:
     """Activities of all types or of one, possibly late."""
-    kind = call.parts.get("activity_type")
-    items = call.exchange.activities(call.label, call.query, kind)
-    board = call.broker.board
-    if late := board.strike_request(LaggingActivities, call.label, call.method, call.route):
-        return hide_recent(items, call.broker.clock, late.seconds)
+    kind = request.path_params.get("activity_type")
+    items = request.exchange.activities(request.label, request.query, kind)
+    faults = request.context.faults
+    if late := faults.trigger_request(
+        LaggingActivities, request.label, request.method, request.route
+    ):
+        return filter_recent(items, request.context.clock, late.seconds)
     return items
 
 
-def patch_configurations(call: Call) -> Document:
+def patch_configurations(request: RequestContext) -> Document:
     """Change the account's configuration."""
-    if not isinstance(call.body, dict):
+    if not isinstance(request.body, dict):
         raise _malformed("request body format is invalid")
-    return call.exchange.patch_configurations(call.label, call.body)
+    return request.exchange.patch_configurations(request.label, request.body)
 
 
-def flag(query: Mapping[str, str], name: str) -> bool:
+def parse_flag(query: Mapping[str, str], name: str) -> bool:
     """A boolean query parameter, absent means false; anything unclear is refused."""
     match query.get(name, "").lower():
         case "true" | "t" | "1":
@@ -147,14 +153,16 @@ def flag(query: Mapping[str, str], name: str) -> bool:
             raise _malformed(f"invalid {name}: {other[:40]}")
 
 
-def _malformed(message: str) -> Refusal:
-    return Refusal(422, {"code": 40010001, "message": message})
+def _malformed(message: str) -> ApiError:
+    return ApiError(422, {"code": 40010001, "message": message})
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/v2/account", lambda call: call.exchange.account(call.label)),
+    Route("GET", "/v2/account", lambda request: request.exchange.account(request.label)),
     Route(
-        "GET", "/v2/account/configurations", lambda call: call.exchange.configurations(call.label)
+        "GET",
+        "/v2/account/configurations",
+        lambda request: request.exchange.configurations(request.label),
     ),
     Route("PATCH", "/v2/account/configurations", patch_configurations),
     Route("GET", "/v2/account/activities", activities),
@@ -162,7 +170,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/v2/account/portfolio/history",
-        lambda call: call.exchange.portfolio_history(call.label, call.query),
+        lambda request: request.exchange.portfolio_history(request.label, request.query),
     ),
     Route("GET", "/v2/positions", positions),
     Route("DELETE", "/v2/positions", close_all_positions, 207),
@@ -170,19 +178,27 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v2/positions/{symbol}", close_position),
     Route("GET", "/v2/orders", orders),
     Route("POST", "/v2/orders", submit),
-    Route("DELETE", "/v2/orders", lambda call: call.exchange.cancel_all(call.label), 207),
+    Route("DELETE", "/v2/orders", lambda request: request.exchange.cancel_all(request.label), 207),
     Route("GET", "/v2/orders:by_client_order_id", order_by_client_order_id),
     Route("GET", "/v2/orders/{order_id}", order),
     Route("PATCH", "/v2/orders/{order_id}", replace),
     Route("DELETE", "/v2/orders/{order_id}", cancel, 204),
-    Route("GET", "/v2/clock", lambda call: call.exchange.clock()),
-    Route("GET", "/v2/calendar", lambda call: call.exchange.calendar(call.query)),
-    Route("GET", "/v2/assets", lambda call: call.exchange.assets(call.query)),
-    Route("GET", "/v2/assets/{symbol}", lambda call: call.exchange.asset(call.parts["symbol"])),
-    Route("GET", "/v2/options/contracts", lambda call: list_contracts(call.exchange, call.query)),
+    Route("GET", "/v2/clock", lambda request: request.exchange.clock()),
+    Route("GET", "/v2/calendar", lambda request: request.exchange.calendar(request.query)),
+    Route("GET", "/v2/assets", lambda request: request.exchange.assets(request.query)),
+    Route(
+        "GET",
+        "/v2/assets/{symbol}",
+        lambda request: request.exchange.asset(request.path_params["symbol"]),
+    ),
+    Route(
+        "GET",
+        "/v2/options/contracts",
+        lambda request: list_contracts(request.exchange, request.query),
+    ),
     Route(
         "GET",
         "/v2/options/contracts/{symbol}",
-        lambda call: one_contract(call.exchange, call.parts["symbol"]),
+        lambda request: get_contract(request.exchange, request.path_params["symbol"]),
     ),
 )

@@ -13,11 +13,11 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from realtime.simulator.control.request_counters import Tally
+from realtime.simulator.control.request_counters import RequestCounters
 from realtime.simulator.credentials import Credentials
-from realtime.simulator.exchange.engine import Refusal
-from realtime.simulator.faults.base import RequestKind
-from realtime.simulator.faults.registry import Switchboard
+from realtime.simulator.exchange.engine import ApiError
+from realtime.simulator.faults.base import RequestFault
+from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.faults.requests import (
     AcceptedBut504,
     Latency,
@@ -28,34 +28,34 @@ from realtime.simulator.faults.requests import (
 )
 from realtime.simulator.faults.sockets import KeyRevoked, Maintenance
 from realtime.simulator.rest import responses
-from realtime.simulator.rest.rate_limiter import Budget, RateLimit
-from realtime.simulator.rest.routes import ROUTES, Broker, Call, Route
+from realtime.simulator.rest.rate_limiter import RateLimiter, RequestBudget
+from realtime.simulator.rest.routes import ROUTES, RequestContext, Route, RouteContext
 
 KEY_HEADER = "APCA-API-KEY-ID"
 SECRET_HEADER = "APCA-API-SECRET-KEY"
 # A request that is never answered is let go after this, so that none outlives its test for ever.
 NO_ANSWER_LIMIT_S = 600.0
 
-R = TypeVar("R", bound=RequestKind)
+R = TypeVar("R", bound=RequestFault)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class RestEdge:
+class RestServer:
     """Serves the table of routes."""
 
     def __init__(
         self,
-        broker: Broker,
+        context: RouteContext,
         credentials: Credentials,
-        limit: RateLimit,
-        tally: Tally,
+        limit: RateLimiter,
+        counters: RequestCounters,
         rng: Random,
     ) -> None:
-        self._broker = broker
-        self._board: Switchboard = broker.board
+        self._context = context
+        self._faults_on: FaultRegistry = context.faults
         self._credentials = credentials
         self._limit = limit
-        self._tally = tally
+        self._counters = counters
         self._rng = rng
 
     def add_to(self, app: web.Application) -> None:
@@ -71,72 +71,76 @@ class RestEdge:
 
     async def _serve(self, request: web.Request, route: Route) -> web.StreamResponse:
         label = self._credentials.owner(request.headers.get(KEY_HEADER))
-        self._tally.count(label, "requests")
-        if self._board.active(Maintenance, label):
-            return responses.page(503)
-        if slow := self._strike(Latency, label, request):
+        self._counters.count(label, "requests")
+        if self._faults_on.active(Maintenance, label):
+            return responses.html_error(503)
+        if slow := self._trigger(Latency, label, request):
             await asyncio.sleep(slow.seconds + slow.jitter_s * self._rng.random())
-        if refused := self._refuse_credentials(request, label):
+        if refused := self._check_credentials(request, label):
             return refused
         assert label is not None
-        budget = self._limit.take(label)
+        budget = self._limit.acquire(label)
         if not budget.allowed:
-            self._tally.count(label, "limited")
+            self._counters.count(label, "limited")
             return self._with_budget(responses.too_many_requests(), budget)
-        if unwell := self._refuse(request, label, budget):
-            return unwell
-        answer = await self._answer(request, route, label)
-        return self._with_budget(answer, budget)
+        if failed := self._check_faults(request, label, budget):
+            return failed
+        handler = await self._respond(request, route, label)
+        return self._with_budget(handler, budget)
 
-    def _refuse_credentials(self, request: web.Request, label: str | None) -> web.Response | None:
+    def _check_credentials(self, request: web.Request, label: str | None) -> web.Response | None:
         key, secret = request.headers.get(KEY_HEADER), request.headers.get(SECRET_HEADER)
         if not key or not secret:
             return responses.unauthorized(html=True)
         if self._credentials.check(key, secret) is None:
             return responses.unauthorized()
-        if revoked := self._board.active(KeyRevoked, label):
-            return responses.unauthorized(html=revoked.what.html)
-        if wrong := self._strike(Unauthorized, label, request):
+        if revoked := self._faults_on.active(KeyRevoked, label):
+            return responses.unauthorized(html=revoked.spec.html)
+        if wrong := self._trigger(Unauthorized, label, request):
             return responses.unauthorized(html=wrong.html)
         return None
 
-    def _refuse(self, request: web.Request, label: str, budget: Budget) -> web.Response | None:
-        if limited := self._strike(RateLimited, label, request):
+    def _check_faults(
+        self, request: web.Request, label: str, budget: RequestBudget
+    ) -> web.Response | None:
+        if limited := self._trigger(RateLimited, label, request):
             refused = responses.too_many_requests()
             spent = budget._replace(remaining=0)
             return self._with_budget(refused, spent) if limited.headers else refused
-        if broken := self._strike(ServerError, label, request):
-            return responses.refusal_page(broken.status)
+        if broken := self._trigger(ServerError, label, request):
+            return responses.error_response(broken.status)
         return None
 
-    async def _answer(self, request: web.Request, route: Route, label: str) -> web.Response:
+    async def _respond(self, request: web.Request, route: Route, label: str) -> web.Response:
         """Carry the request out and answer it, unless a fault loses the answer."""
-        silent = self._strike(NoAnswer, label, request)
+        silent = self._trigger(NoAnswer, label, request)
         if silent and not silent.performed:
-            await _never(request)
-        answer = await self._perform(request, route, label)
+            await _wait_until_disconnect(request)
+        response = await self._perform(request, route, label)
         if silent:
-            await _never(request)
-        if route.method != "GET" and self._strike(AcceptedBut504, label, request):
-            return responses.page(504)
-        return answer
+            await _wait_until_disconnect(request)
+        if route.method != "GET" and self._trigger(AcceptedBut504, label, request):
+            return responses.html_error(504)
+        return response
 
     async def _perform(self, request: web.Request, route: Route, label: str) -> web.Response:
         try:
             body = await _body(request) if route.method in {"POST", "PATCH"} else None
-            parts, query = request.match_info, dict(request.query)
-            call = Call(self._broker, label, route.method, request.path, parts, query, body)
-            return responses.json_answer(route.answer(call), route.status)
-        except Refusal as refusal:
-            return responses.json_error(refusal.body, refusal.status)
+            path_params, query = request.match_info, dict(request.query)
+            context = RequestContext(
+                self._context, label, route.method, request.path, path_params, query, body
+            )
+            return responses.json_response(route.handler(context), route.status)
+        except ApiError as error:
+            return responses.json_error(error.body, error.status)
 
-    def _strike(self, kind: type[R], label: str | None, request: web.Request) -> R | None:
-        if not self._board.has(kind):
+    def _trigger(self, kind: type[R], label: str | None, request: web.Request) -> R | None:
+        if not self._faults_on.is_active_for_any(kind):
             return None
-        return self._board.strike_request(kind, label, request.method, request.path)
+        return self._faults_on.trigger_request(kind, label, request.method, request.path)
 
-    def _with_budget(self, response: web.Response, budget: Budget) -> web.Response:
-        resets_at = self._broker.clock() // 1_000_000_000 + ceil(budget.reset_in_s)
+    def _with_budget(self, response: web.Response, budget: RequestBudget) -> web.Response:
+        resets_at = self._context.clock() // 1_000_000_000 + ceil(budget.reset_in_s)
         response.headers["X-RateLimit-Limit"] = str(budget.limit)
         response.headers["X-RateLimit-Remaining"] = str(budget.remaining)
         response.headers["X-RateLimit-Reset"] = str(resets_at)
@@ -149,10 +153,10 @@ async def _body(request: web.Request) -> object:
     except (msgspec.DecodeError, RecursionError) as error:
         # No recording shows what the broker says to a body that is not JSON.
         body: dict[str, object] = {"code": 40010000, "message": "request body format is invalid"}
-        raise Refusal(400, body) from error
+        raise ApiError(400, body) from error
 
 
-async def _never(request: web.Request) -> None:
+async def _wait_until_disconnect(request: web.Request) -> None:
     """Wait until the client gives up, which cancels this, and at the limit cut the connection."""
     await asyncio.sleep(NO_ANSWER_LIMIT_S)
     if request.transport is not None:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from realtime.simulator.exchange.engine import Exchange, TradeUpdate
-from realtime.simulator.faults.base import Kind
-from realtime.simulator.faults.registry import Fault, Switchboard
+from realtime.simulator.faults.base import FaultSpec
+from realtime.simulator.faults.registry import Fault, FaultRegistry
 from realtime.simulator.faults.requests import LaggingPositions, StaleOrders
 
 CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
@@ -23,7 +23,7 @@ Document = dict[str, object]
 T = TypeVar("T")
 
 
-class Versions(Generic[T]):
+class VersionHistory(Generic[T]):
     """What something was, and from when on."""
 
     def __init__(self) -> None:
@@ -43,19 +43,19 @@ class Versions(Generic[T]):
         return self._values[index - 1] if index else None
 
 
-class Past:
+class StateHistory:
     """What accounts' positions and orders were, for as long as somebody may ask."""
 
-    def __init__(self, exchange: Exchange, board: Switchboard) -> None:
+    def __init__(self, exchange: Exchange, faults: FaultRegistry) -> None:
         self._exchange = exchange
-        self._board = board
-        self._positions: dict[str, Versions[list[Document]]] = {}
+        self._faults_on = faults
+        self._positions: dict[str, VersionHistory[list[Document]]] = {}
         # label → order id → its versions; only orders that were open at the start or changed since
-        self._orders: dict[str, dict[str, Versions[Document]]] = {}
+        self._orders: dict[str, dict[str, VersionHistory[Document]]] = {}
         self._changed: dict[str, None] = {}
-        board.on_switch.append(self._begin)
+        faults.listeners.append(self._begin)
 
-    def note(self, update: TradeUpdate) -> None:
+    def handle_event(self, update: TradeUpdate) -> None:
         """Take an event of the exchange, as it happens."""
         if self._positions:
             self._changed[update.label] = None
@@ -64,20 +64,20 @@ class Past:
 
     def step(self) -> None:
         """Keep the positions of whoever traded since the last step; forget what no fault needs."""
-        now = self._board.now()
+        now = self._faults_on.now()
         for label in self._changed:
             if label in self._positions:
                 self._positions[label].add(now, self._exchange.positions(label))
         self._changed.clear()
-        if self._positions and not self._board.has(LaggingPositions):
+        if self._positions and not self._faults_on.is_active_for_any(LaggingPositions):
             self._positions.clear()
-        if self._orders and not self._board.has(StaleOrders):
+        if self._orders and not self._faults_on.is_active_for_any(StaleOrders):
             self._orders.clear()
 
     def positions(self, label: str, seconds: float) -> list[Document]:
         """The account's positions so many seconds ago."""
         versions = self._positions.get(label)
-        was = None if versions is None else versions.at(self._board.now() - seconds)
+        was = None if versions is None else versions.at(self._faults_on.now() - seconds)
         return self._exchange.positions(label) if was is None else was
 
     def orders(self, label: str, query: Mapping[str, str], seconds: float) -> list[Document]:
@@ -86,7 +86,7 @@ class Past:
         if label not in self._orders:
             return fresh
         every = self._exchange.orders(label, {**query, "status": "all", "limit": "500"})
-        then = self._board.now() - seconds
+        then = self._faults_on.now() - seconds
         were = [was for order in every if (was := self._order_at(label, order, then))]
         match query.get("status", "open"):
             case "open":
@@ -95,21 +95,21 @@ class Past:
                 were = [was for was in were if was["status"] in CLOSED]
         return were[: int(query.get("limit") or 50)]
 
-    def _begin(self, fault: Fault[Kind]) -> None:
-        account = fault.what.account
+    def _begin(self, fault: Fault[FaultSpec]) -> None:
+        account = fault.spec.account
         labels = list(self._exchange.labels) if account is None else [account]
         for label in labels:
-            match fault.what:
+            match fault.spec:
                 case LaggingPositions() if label not in self._positions:
-                    versions = self._positions[label] = Versions()
+                    versions = self._positions[label] = VersionHistory()
                     versions.add(float("-inf"), self._exchange.positions(label))
                 case StaleOrders() if label not in self._orders:
                     self._orders[label] = self._open_orders(label)
 
-    def _open_orders(self, label: str) -> dict[str, Versions[Document]]:
-        known: dict[str, Versions[Document]] = {}
+    def _open_orders(self, label: str) -> dict[str, VersionHistory[Document]]:
+        known: dict[str, VersionHistory[Document]] = {}
         for order in self._exchange.orders(label, {"status": "open", "limit": "500"}):
-            known.setdefault(str(order["id"]), Versions()).add(float("-inf"), order)
+            known.setdefault(str(order["id"]), VersionHistory()).add(float("-inf"), order)
         return known
 
     def _keep_order(self, update: TradeUpdate) -> None:
@@ -118,8 +118,8 @@ class Past:
             return
         order_id = str(order["id"])
         now = self._exchange.order(update.label, order_id, nested=False)
-        versions = self._orders[update.label].setdefault(order_id, Versions())
-        versions.add(self._board.now(), now)
+        versions = self._orders[update.label].setdefault(order_id, VersionHistory())
+        versions.add(self._faults_on.now(), now)
 
     def _order_at(self, label: str, order: Document, then: float) -> Document | None:
         versions = self._orders[label].get(str(order["id"]))
@@ -130,7 +130,9 @@ class Past:
         return {**was, "legs": [old for leg in legs if (old := self._order_at(label, leg, then))]}
 
 
-def hide_recent(items: list[Document], clock: Callable[[], int], seconds: float) -> list[Document]:
+def filter_recent(
+    items: list[Document], clock: Callable[[], int], seconds: float
+) -> list[Document]:
     """Leave out activities younger than so many seconds."""
     newest = datetime.fromtimestamp(clock() / 1e9, UTC) - timedelta(seconds=seconds)
     limit = newest.strftime("%Y-%m-%dT%H:%M:%S.%f")

@@ -12,42 +12,44 @@ from typing import Protocol
 
 from realtime.simulator.exchange.engine import TradeUpdate
 from realtime.simulator.faults.frames import DuplicateOnReconnect
-from realtime.simulator.faults.registry import Switchboard
+from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.faults.sockets import SecondConnection
 from realtime.simulator.stream import codec
-from realtime.simulator.stream.delay_queue import DelayLine
-from realtime.simulator.stream.frame_faults import Distorter, Outgoing
+from realtime.simulator.stream.delay_queue import DelayQueue
+from realtime.simulator.stream.frame_faults import FrameFaultInjector, ScheduledFrame
 
 # Frames kept an account for `duplicate_on_reconnect`: 1000 accounts hold about 25 MB.
-KEPT_FRAMES = 20
+MAX_RECENT_FRAMES = 20
 
 
-class Listener(Protocol):
+class Subscriber(Protocol):
     """An authorized socket, as the hub sees it."""
 
-    def offer(self, frame: bytes) -> None:
+    def send_event(self, frame: bytes) -> None:
         """Take an event's frame to send; must not block."""
 
     def evict(self) -> None:
         """Close because a newer socket takes the slot."""
 
 
-class Hub:
+class Broadcaster:
     """All authorized sockets by account."""
 
     def __init__(
-        self, labels: Sequence[str], board: Switchboard, rng: Random, now: Callable[[], float]
+        self, labels: Sequence[str], faults: FaultRegistry, rng: Random, now: Callable[[], float]
     ) -> None:
-        self._board = board
+        self._faults_on = faults
         self._now = now
-        self._delay = DelayLine(now)
-        self._distorter = Distorter(board, rng, self._delay.after, self._send)
+        self._delay = DelayQueue(now)
+        self._injector = FrameFaultInjector(faults, rng, self._delay.schedule, self._send)
         # label → its authorized sockets, oldest first
-        self._sockets: dict[str, list[Listener]] = {label: [] for label in labels}
+        self._sockets: dict[str, list[Subscriber]] = {label: [] for label in labels}
         # label → until when a lost socket still holds the slot
         self._held_until: dict[str, float] = {}
         # label → its last frames, oldest first
-        self._kept: dict[str, deque[bytes]] = {label: deque(maxlen=KEPT_FRAMES) for label in labels}
+        self._recent_frames: dict[str, deque[bytes]] = {
+            label: deque(maxlen=MAX_RECENT_FRAMES) for label in labels
+        }
         self._joined = 0
         self.published = 0
 
@@ -55,31 +57,31 @@ class Hub:
         """Send an event to everyone who listens to its account."""
         self.published += 1
         label = update.label
-        if self._distorter.is_idle:
+        if self._injector.is_idle:
             frame = codec.trade_update(update.data)
-            self._kept[label].append(frame)
+            self._recent_frames[label].append(frame)
             for socket in self._sockets[label]:
-                socket.offer(frame)
+                socket.send_event(frame)
         else:
-            self._send(label, self._distorter.distort(label, update.data))
+            self._send(label, self._injector.inject(label, update.data))
 
     def sockets(self, label: str) -> int:
         """How many sockets an account has."""
         return len(self._sockets[label])
 
-    def is_taken(self, label: str) -> bool:
+    def is_slot_taken(self, label: str) -> bool:
         """Whether the account's slot is taken, so that another socket is refused."""
         if self._mode(label).mode != "refuse-429":
             return False
         return bool(self._sockets[label]) or self._now() < self._held_until.get(label, 0.0)
 
-    def is_full(self) -> bool:
+    def are_all_slots_taken(self) -> bool:
         """Whether every account's slot is taken: then nobody new can be welcome."""
         if self._joined + len(self._held_until) < len(self._sockets):
             return False
-        return all(map(self.is_taken, self._sockets))
+        return all(map(self.is_slot_taken, self._sockets))
 
-    def join(self, label: str, socket: Listener) -> None:
+    def join(self, label: str, socket: Subscriber) -> None:
         """Give a newly authorized socket its place."""
         others = self._sockets[label]
         if self._mode(label).mode == "evict-oldest":
@@ -88,35 +90,35 @@ class Hub:
         others.append(socket)
         self._joined += 1
 
-    def leave(self, label: str, socket: Listener, *, is_clean: bool) -> None:
+    def leave(self, label: str, socket: Subscriber, *, is_clean: bool) -> None:
         """Take a socket out; an unclean loss keeps the slot for a while."""
         self._sockets[label].remove(socket)
         self._joined -= 1
         if not is_clean:
             self._held_until[label] = self._now() + self._mode(label).release_s
 
-    def replay(self, label: str, socket: Listener) -> None:
+    def replay(self, label: str, socket: Subscriber) -> None:
         """Send a new listener what the account heard last, if that fault is on."""
-        if fault := self._board.strike(DuplicateOnReconnect, label):
-            for frame in list(self._kept[label])[-fault.events :]:
-                socket.offer(frame)
+        if fault := self._faults_on.trigger(DuplicateOnReconnect, label):
+            for frame in list(self._recent_frames[label])[-fault.events :]:
+                socket.send_event(frame)
 
     def close(self) -> None:
         """Forget frames that still wait."""
         self._delay.close()
 
     def _mode(self, label: str) -> SecondConnection:
-        fault = self._board.active(SecondConnection, label)
-        return _DEFAULT_MODE if fault is None else fault.what
+        fault = self._faults_on.active(SecondConnection, label)
+        return _DEFAULT_MODE if fault is None else fault.spec
 
-    def _send(self, label: str, leaving: Sequence[Outgoing]) -> None:
-        for after_s, frame in leaving:
-            self._delay.after(after_s, partial(self._send_now, label, frame))
+    def _send(self, label: str, scheduled: Sequence[ScheduledFrame]) -> None:
+        for after_s, frame in scheduled:
+            self._delay.schedule(after_s, partial(self._send_now, label, frame))
 
     def _send_now(self, label: str, frame: bytes) -> None:
-        self._kept[label].append(frame)
+        self._recent_frames[label].append(frame)
         for socket in self._sockets[label]:
-            socket.offer(frame)
+            socket.send_event(frame)
 
 
 _DEFAULT_MODE = SecondConnection()

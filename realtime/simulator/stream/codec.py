@@ -33,20 +33,20 @@ class Listen(msgspec.Struct, frozen=True):
     streams: tuple[str, ...]
 
 
-class Unreadable(msgspec.Struct, frozen=True):
+class InvalidMessage(msgspec.Struct, frozen=True):
     """Something that is neither; `why` goes into the error frame."""
 
-    why: str
+    reason: str
 
 
-ClientMessage = Authenticate | Listen | Unreadable
+ClientMessage = Authenticate | Listen | InvalidMessage
 
 
-def read_message(raw: bytes) -> ClientMessage:
+def parse_message(raw: bytes) -> ClientMessage:
     """Read one frame from a client, JSON or MessagePack, without ever raising."""
     message = _decode(raw)
     if not isinstance(message, dict):
-        return Unreadable("invalid message format")
+        return InvalidMessage("invalid message format")
     data = message.get("data")
     data = data if isinstance(data, dict) else {}
     match message.get("action"):
@@ -58,9 +58,9 @@ def read_message(raw: bytes) -> ClientMessage:
         case "listen" if isinstance(data.get("streams"), list):
             return Listen(tuple(s for s in data["streams"] if isinstance(s, str)))
         case "listen":
-            return Unreadable("listen without streams")
+            return InvalidMessage("listen without streams")
         case _:
-            return Unreadable("invalid action")
+            return InvalidMessage("invalid action")
 
 
 def authorized(*, is_old_form: bool) -> bytes:
@@ -96,7 +96,7 @@ def trade_update(data: dict[str, object]) -> bytes:
     return encode_json({"stream": "trade_updates", "data": data})
 
 
-def garbage(
+def malformed_frame(
     form: Literal["noise", "truncated", "array", "number", "empty", "not_utf8"], frame: bytes
 ) -> bytes:
     """A frame that no client can read as an event, made of a good one where that fits."""

@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 MAX_HELD = 100_000
 
 
-class DelayLine:
+class DelayQueue:
     """One timer for everything that waits."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -20,14 +20,14 @@ class DelayLine:
         self._counter = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def after(self, seconds: float, act: Callable[[], None]) -> None:
+    def schedule(self, seconds: float, callback: Callable[[], None]) -> None:
         """Call `act` in `seconds`; at once if that is zero or too much waits already."""
         if seconds <= 0 or len(self._heap) >= MAX_HELD:
-            act()
+            callback()
             return
         self._counter += 1
-        heappush(self._heap, (self._now() + seconds, self._counter, act))
-        self._arm()
+        heappush(self._heap, (self._now() + seconds, self._counter, callback))
+        self._start_timer()
 
     def close(self) -> None:
         """Forget everything that waits."""
@@ -36,7 +36,7 @@ class DelayLine:
             self._timer.cancel()
             self._timer = None
 
-    def _arm(self) -> None:
+    def _start_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
@@ -50,4 +50,4 @@ class DelayLine:
         limit = self._now() + 0.0005
         while self._heap and self._heap[0][0] <= limit:
             heappop(self._heap)[2]()
-        self._arm()
+        self._start_timer()

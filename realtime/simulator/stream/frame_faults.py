@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from realtime.simulator.faults.base import FrameKind
+from realtime.simulator.faults.base import FrameFault
 from realtime.simulator.faults.frames import (
     Delay,
     Drop,
@@ -20,10 +20,10 @@ from realtime.simulator.faults.frames import (
     UnknownEvent,
     UnknownStatus,
 )
-from realtime.simulator.faults.registry import Fault, Switchboard
+from realtime.simulator.faults.registry import Fault, FaultRegistry
 from realtime.simulator.stream import codec
 
-FRAME_KINDS: tuple[type[FrameKind], ...] = (
+FRAME_FAULTS: tuple[type[FrameFault], ...] = (
     Drop,
     Duplicate,
     Delay,
@@ -35,29 +35,29 @@ FRAME_KINDS: tuple[type[FrameKind], ...] = (
     Garbage,
 )
 
-F = TypeVar("F", bound=FrameKind)
+F = TypeVar("F", bound=FrameFault)
 
 
-class Outgoing(NamedTuple):
+class ScheduledFrame(NamedTuple):
     """A frame, and how many seconds from now it leaves."""
 
     after_s: float
     frame: bytes
 
 
-class Distorter:
+class FrameFaultInjector:
     """Applies the frame faults that are on. `release` gets frames that were held too long."""
 
     def __init__(
         self,
-        board: Switchboard,
+        faults: FaultRegistry,
         rng: Random,
-        later: Callable[[float, Callable[[], None]], None],
-        release: Callable[[str, Sequence[Outgoing]], None],
+        call_later: Callable[[float, Callable[[], None]], None],
+        release: Callable[[str, Sequence[ScheduledFrame]], None],
     ) -> None:
-        self._board = board
+        self._faults_on = faults
         self._rng = rng
-        self._later = later
+        self._call_later = call_later
         self._release = release
         # (fault id, label) → events that passed it, to strike every n-th
         self._passed: dict[tuple[str, str], int] = {}
@@ -67,70 +67,78 @@ class Distorter:
     @property
     def is_idle(self) -> bool:
         """Whether no event can be distorted: nearly always, and then `distort` is not called."""
-        return not self._held and not any(map(self._board.has, FRAME_KINDS))
+        return not self._held and not any(map(self._faults_on.is_active_for_any, FRAME_FAULTS))
 
-    def distort(self, label: str, data: dict[str, object]) -> list[Outgoing]:
+    def inject(self, label: str, data: dict[str, object]) -> list[ScheduledFrame]:
         """Give the frames that leave for this event."""
         event = str(data.get("event"))
-        if self._strike(Drop, label, event):
+        if self._trigger(Drop, label, event):
             return []
-        frame = codec.trade_update(self._changed(label, event, data))
-        leaving = [Outgoing(0.0, each) for each in self._spoiled(label, event, frame)]
-        if (twice := self._strike(Duplicate, label, event)) and leaving:
-            leaving += [Outgoing(twice.after_s, leaving[-1].frame)] * twice.times
-        if late := self._strike(Delay, label, event):
-            leaving = [Outgoing(out.after_s + late.seconds, out.frame) for out in leaving]
-        return self._reordered(label, event, leaving)
+        frame = codec.trade_update(self._change_fields(label, event, data))
+        scheduled = [
+            ScheduledFrame(0.0, each) for each in self._add_unreadable(label, event, frame)
+        ]
+        if (duplicate := self._trigger(Duplicate, label, event)) and scheduled:
+            scheduled += [ScheduledFrame(duplicate.after_s, scheduled[-1].frame)] * duplicate.times
+        if delayed := self._trigger(Delay, label, event):
+            scheduled = [
+                ScheduledFrame(out.after_s + delayed.seconds, out.frame) for out in scheduled
+            ]
+        return self._reorder(label, event, scheduled)
 
-    def _changed(self, label: str, event: str, data: dict[str, object]) -> dict[str, object]:
-        if named := self._strike(UnknownEvent, label, event):
+    def _change_fields(self, label: str, event: str, data: dict[str, object]) -> dict[str, object]:
+        if named := self._trigger(UnknownEvent, label, event):
             data = {**data, "event": named.name}
         order = data.get("order")
-        if isinstance(order, dict) and (status := self._strike(UnknownStatus, label, event)):
+        if isinstance(order, dict) and (status := self._trigger(UnknownStatus, label, event)):
             data = {**data, "order": {**order, "status": status.name}}
-        if missing := self._strike(MissingFields, label, event):
+        if missing := self._trigger(MissingFields, label, event):
             data = {key: value for key, value in data.items() if key not in missing.fields}
         return data
 
-    def _spoiled(self, label: str, event: str, frame: bytes) -> list[bytes]:
+    def _add_unreadable(self, label: str, event: str, frame: bytes) -> list[bytes]:
         frames = [frame]
-        if null := self._strike(NullData, label, event):
+        if null := self._trigger(NullData, label, event):
             frames = [codec.NULL_DATA] if null.instead else [codec.NULL_DATA, frame]
-        if noise := self._strike(Garbage, label, event):
-            rubbish = codec.garbage(noise.form, frame)
-            frames = [rubbish] if noise.instead else [rubbish, *frames]
+        if garbage_fault := self._trigger(Garbage, label, event):
+            unreadable = codec.malformed_frame(garbage_fault.form, frame)
+            frames = [unreadable] if garbage_fault.instead else [unreadable, *frames]
         return frames
 
-    def _reordered(self, label: str, event: str, leaving: list[Outgoing]) -> list[Outgoing]:
+    def _reorder(
+        self, label: str, event: str, scheduled: list[ScheduledFrame]
+    ) -> list[ScheduledFrame]:
         held = self._held.get(label, [])
-        if not held and not self._wants(Reorder, label, event):
-            return leaving
-        fault = self._board.active(Reorder, label)
+        if not held and not self._get_due_fault(Reorder, label, event):
+            return scheduled
+        fault = self._faults_on.active(Reorder, label)
         if fault is None:  # switched off while frames were held
-            return [*self._take_held(label), *leaving]
+            return [*self._release_held(label), *scheduled]
         if not held:
-            self._later(fault.what.within_s, lambda: self._release(label, self._take_held(label)))
-        self._held.setdefault(label, []).extend(out.frame for out in leaving)
-        if len(self._held[label]) < fault.what.window:
+            self._call_later(
+                fault.spec.within_s, lambda: self._release(label, self._release_held(label))
+            )
+        self._held.setdefault(label, []).extend(out.frame for out in scheduled)
+        if len(self._held[label]) < fault.spec.window:
             return []
-        self._board.spend(fault)
-        return self._take_held(label)[::-1]
+        self._faults_on.count_use(fault)
+        return self._release_held(label)[::-1]
 
-    def _take_held(self, label: str) -> list[Outgoing]:
-        return [Outgoing(0.0, frame) for frame in self._held.pop(label, [])]
+    def _release_held(self, label: str) -> list[ScheduledFrame]:
+        return [ScheduledFrame(0.0, frame) for frame in self._held.pop(label, [])]
 
-    def _strike(self, kind: type[F], label: str, event: str) -> F | None:
-        fault = self._wants(kind, label, event)
-        return None if fault is None else self._board.spend(fault)
+    def _trigger(self, kind: type[F], label: str, event: str) -> F | None:
+        fault = self._get_due_fault(kind, label, event)
+        return None if fault is None else self._faults_on.count_use(fault)
 
-    def _wants(self, kind: type[F], label: str, event: str) -> Fault[F] | None:
-        fault = self._board.active(kind, label)
-        if fault is None or fault.what.event not in (None, event):
+    def _get_due_fault(self, kind: type[F], label: str, event: str) -> Fault[F] | None:
+        fault = self._faults_on.active(kind, label)
+        if fault is None or fault.spec.event not in (None, event):
             return None
-        if fault.what.every > 1:
+        if fault.spec.every > 1:
             at = (fault.id, label)
             self._passed[at] = self._passed.get(at, 0) + 1
-            if self._passed[at] % fault.what.every:
+            if self._passed[at] % fault.spec.every:
                 return None
-        by_chance = fault.what.probability < 1
-        return None if by_chance and self._rng.random() >= fault.what.probability else fault
+        by_chance = fault.spec.probability < 1
+        return None if by_chance and self._rng.random() >= fault.spec.probability else fault

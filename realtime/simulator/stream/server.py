@@ -4,10 +4,10 @@ import asyncio
 
 from aiohttp import web
 
-from realtime.simulator.control.request_counters import Tally
+from realtime.simulator.control.request_counters import RequestCounters
 from realtime.simulator.credentials import Credentials
-from realtime.simulator.faults.base import Kind
-from realtime.simulator.faults.registry import Fault, Switchboard
+from realtime.simulator.faults.base import FaultSpec
+from realtime.simulator.faults.registry import Fault, FaultRegistry
 from realtime.simulator.faults.sockets import (
     AfterUnauthorized,
     AuthSilent,
@@ -21,9 +21,9 @@ from realtime.simulator.faults.sockets import (
     RefuseHandshake,
     TextFrames,
 )
-from realtime.simulator.rest.responses import refusal_page
+from realtime.simulator.rest.responses import error_response
 from realtime.simulator.stream import codec
-from realtime.simulator.stream.broadcaster import Hub
+from realtime.simulator.stream.broadcaster import Broadcaster
 from realtime.simulator.stream.session import UNAUTHORIZED_CLOSE_S, Session
 
 # Streams that exist. `account_updates` did until 2020 and is left out of the ack.
@@ -32,44 +32,44 @@ STREAMS = frozenset({"trade_updates"})
 LIMIT_EXCEEDED = "connection limit exceeded"
 LIMITED = frozenset({406, 429})
 # Kinds that act on sockets: on the open ones when switched on, on others when they begin to listen.
-ACTS: tuple[type[Kind], ...] = (Cut, ErrorFrame, KeyRevoked, Deaf, Maintenance)
+SOCKET_FAULTS: tuple[type[FaultSpec], ...] = (Cut, ErrorFrame, KeyRevoked, Deaf, Maintenance)
 
 
-class StreamEdge:
+class StreamServer:
     """All sockets, authorized or not."""
 
     def __init__(
         self,
-        hub: Hub,
-        board: Switchboard,
+        broadcaster: Broadcaster,
+        faults: FaultRegistry,
         credentials: Credentials,
-        tally: Tally,
+        counters: RequestCounters,
         *,
         text: bool = False,
     ) -> None:
-        self._hub = hub
-        self._board = board
+        self._broadcaster = broadcaster
+        self._faults_on = faults
         self._credentials = credentials
-        self._tally = tally
+        self._counters = counters
         self._text = text
         # Every open session, oldest first (a dict for its order).
         self._sessions: dict[Session, None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
-        board.on_switch.append(self._strike_open)
+        faults.listeners.append(self._apply_to_open)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve `GET /stream`."""
         label = self._credentials.owner(request.headers.get("APCA-API-KEY-ID"))
-        self._tally.count(label, "handshakes")
+        self._counters.count(label, "handshakes")
         if status := self._refused_handshake(label):
-            self._tally.count(label, "handshakes_refused")
-            return refusal_page(status)
+            self._counters.count(label, "handshakes_refused")
+            return error_response(status)
         wants = request.headers.get("Content-Type") == "application/msgpack"
         mode = self._msgpack_mode(label) if wants else "off"
         if mode == "refused":
-            self._tally.count(label, "handshakes_refused")
-            return refusal_page(415)
+            self._counters.count(label, "handshakes_refused")
+            return error_response(415)
         session = Session(request, self, msgpack=mode == "on")
         self._sessions[session] = None
         self._empty.clear()
@@ -80,7 +80,7 @@ class StreamEdge:
             if not self._sessions:
                 self._empty.set()
             if session.label is not None:
-                self._hub.leave(session.label, session, is_clean=session.is_clean)
+                self._broadcaster.leave(session.label, session, is_clean=session.is_clean)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -102,17 +102,17 @@ class StreamEdge:
     def authenticate(self, session: Session, message: codec.Authenticate) -> None:
         """Answer an authorization with one frame, or with none if that fault is on."""
         label = self._credentials.check(message.key, message.secret)
-        if label is None or self._board.active(KeyRevoked, label):
-            self._tally.count(label, "unauthorized")
+        if label is None or self._faults_on.active(KeyRevoked, label):
+            self._counters.count(label, "unauthorized")
             session.send(codec.unauthorized())
             self._close_unauthorized(session, label)
-        elif self._board.strike(AuthSilent, label):
-            self._tally.count(label, "auth_unanswered")
+        elif self._faults_on.trigger(AuthSilent, label):
+            self._counters.count(label, "auth_unanswered")
         elif session.label == label:
             session.send(codec.authorized(is_old_form=message.is_old_form))
-        elif why := self._refused_session(session, label):
-            self._tally.count(label, "sessions_refused")
-            session.send(codec.error(why))
+        elif reason := self._refused_session(session, label):
+            self._counters.count(label, "sessions_refused")
+            session.send(codec.error(reason))
             session.close(1011)
         else:
             self._admit(session, label, message)
@@ -125,83 +125,87 @@ class StreamEdge:
             return
         streams = tuple(dict.fromkeys(s for s in message.streams if s in STREAMS))
         wanted = bool(streams)
-        if silent := self._board.strike(ListenSilent, label):
+        if silent := self._faults_on.trigger(ListenSilent, label):
             session.is_listening = wanted and silent.events
             return
         session.send(codec.listening(streams))
-        begins = wanted and not session.is_listening
+        starts = wanted and not session.is_listening
         session.is_listening = wanted
-        if begins:
-            self._begin(session, label)
+        if starts:
+            self._start_events(session, label)
 
     def is_text(self, session: Session) -> bool:
         """Whether frames to this client have the text opcode."""
         return self._text or (
-            self._board.has(TextFrames)
-            and self._board.active(TextFrames, session.label) is not None
+            self._faults_on.is_active_for_any(TextFrames)
+            and self._faults_on.active(TextFrames, session.label) is not None
         )
 
     def _close_unauthorized(self, session: Session, label: str | None) -> None:
-        fault = self._board.active(AfterUnauthorized, label)
+        fault = self._faults_on.active(AfterUnauthorized, label)
         if fault is None:
-            session.close_soon(1000, UNAUTHORIZED_CLOSE_S)
-        elif fault.what.closes:
-            session.close_soon(1000, fault.what.after_s)
+            session.close_later(1000, UNAUTHORIZED_CLOSE_S)
+        elif fault.spec.closes:
+            session.close_later(1000, fault.spec.after_s)
 
     def _msgpack_mode(self, label: str | None) -> str:
-        fault = self._board.active(Msgpack, label)
-        return "on" if fault is None else fault.what.mode
+        fault = self._faults_on.active(Msgpack, label)
+        return "on" if fault is None else fault.spec.mode
 
     def _admit(self, session: Session, label: str, message: codec.Authenticate) -> None:
-        self._tally.count(label, "authorized")
-        self._hub.join(label, session)
-        session.stay()
+        self._counters.count(label, "authorized")
+        self._broadcaster.join(label, session)
+        session.cancel_close()
         session.label = label
         session.send(codec.authorized(is_old_form=message.is_old_form))
 
-    def _begin(self, session: Session, label: str) -> None:
+    def _start_events(self, session: Session, label: str) -> None:
         """Start telling events; faults that wait for a listening socket take it."""
-        self._tally.count(label, "listening")
-        self._hub.replay(label, session)
-        for kind in ACTS:
-            if fault := self._board.active(kind, label):
-                _act(session, fault)
-                if not fault.what.is_state:
-                    self._board.spend(fault)
+        self._counters.count(label, "listening")
+        self._broadcaster.replay(label, session)
+        for kind in SOCKET_FAULTS:
+            if fault := self._faults_on.active(kind, label):
+                _apply_fault(session, fault)
+                if not fault.spec.is_state:
+                    self._faults_on.count_use(fault)
 
     def _refused_handshake(self, label: str | None) -> int | None:
         """The HTTP status to refuse with. The account is only known if the client names its key."""
-        if self._board.active(Maintenance, label):
+        if self._faults_on.active(Maintenance, label):
             return 503
-        if refuse := self._board.strike(RefuseHandshake, label):
+        if refuse := self._faults_on.trigger(RefuseHandshake, label):
             return refuse.status
-        taken = self._hub.is_full() if label is None else self._hub.is_taken(label)
+        taken = (
+            self._broadcaster.are_all_slots_taken()
+            if label is None
+            else self._broadcaster.is_slot_taken(label)
+        )
         return 429 if taken else None
 
     def _refused_session(self, session: Session, label: str) -> str | None:
         """Why a socket that named no account in its handshake is refused at authorization."""
         if session.label is not None:
             return "already authenticated"
-        if self._board.active(Maintenance, label):
+        if self._faults_on.active(Maintenance, label):
             return "internal server error"
-        if refuse := self._board.strike(RefuseHandshake, label):
+        if refuse := self._faults_on.trigger(RefuseHandshake, label):
             limited = refuse.status in LIMITED
             return LIMIT_EXCEEDED if limited else f"connection refused ({refuse.status})"
-        return LIMIT_EXCEEDED if self._hub.is_taken(label) else None
+        return LIMIT_EXCEEDED if self._broadcaster.is_slot_taken(label) else None
 
-    def _strike_open(self, fault: Fault[Kind]) -> None:
+    def _apply_to_open(self, fault: Fault[FaultSpec]) -> None:
         """Let a fault that was just switched on act on the sockets that are open."""
-        if not isinstance(fault.what, ACTS):
+        if not isinstance(fault.spec, SOCKET_FAULTS):
             return
         for session in list(self._sessions):
-            if fault.what.account in (None, session.label) and not fault.is_spent:
-                _act(session, fault)
-                if not fault.what.is_state:
-                    fault.spend()
+            if fault.spec.account in (None, session.label) and not fault.is_used_up:
+                _apply_fault(session, fault)
+                if not fault.spec.is_state:
+                    fault.count_use()
 
 
-def _act(session: Session, fault: Fault[Kind]) -> None:
-    match fault.what:
+def _apply_fault(session: Session, fault: Fault[FaultSpec]) -> None:
+    match fault.spec:
         case Cut(clean=True, code=code):
             session.close(code)
         case Cut() | Maintenance():
@@ -213,4 +217,4 @@ def _act(session: Session, fault: Fault[Kind]) -> None:
         case KeyRevoked(cut=True):
             session.close(1000)
         case Deaf() as deaf:
-            session.deafen(deaf, fault)
+            session.set_deaf(deaf, fault)

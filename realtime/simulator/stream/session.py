@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
 
-from realtime.simulator.faults.base import Kind
+from realtime.simulator.faults.base import FaultSpec
 from realtime.simulator.faults.registry import Fault
 from realtime.simulator.faults.sockets import Deaf
 from realtime.simulator.stream import codec
@@ -36,16 +36,16 @@ class Close(NamedTuple):
     code: int
 
 
-class Hearing(NamedTuple):
+class DeafPeriod(NamedTuple):
     """A `deaf` fault that holds this socket: since when, and after how many events."""
 
-    what: Deaf
-    fault: Fault[Kind]
+    spec: Deaf
+    fault: Fault[FaultSpec]
     since: float
-    heard: int
+    events_sent: int
 
 
-class Desk(Protocol):
+class SessionHandler(Protocol):
     """Who decides about a session: what its messages mean is not the socket's business."""
 
     def authenticate(self, session: "Session", message: codec.Authenticate) -> None:
@@ -61,14 +61,14 @@ class Desk(Protocol):
 class Session:
     """A socket after its handshake. `label` is None until it is authorized."""
 
-    def __init__(self, request: web.Request, desk: Desk, *, msgpack: bool) -> None:
+    def __init__(self, request: web.Request, handler: SessionHandler, *, msgpack: bool) -> None:
         self.label: str | None = None
         self.is_listening = False
         # Set by whoever ends the session; a loss that nobody announced is unclean.
         self.is_clean = False
-        self.heard = 0
-        self.hearing: Hearing | None = None
-        self._desk = desk
+        self.events_sent = 0
+        self.deaf_period: DeafPeriod | None = None
+        self._handler = handler
         self._msgpack = msgpack
         self._request = request
         self._queue: deque[bytes | Close] = deque()
@@ -95,17 +95,17 @@ class Session:
         except* ConnectionError:
             pass  # the client is gone: nothing is left to say to it
         finally:
-            self.stay()
+            self.cancel_close()
         return self._socket
 
     def send(self, frame: bytes) -> None:
         """Queue an answer."""
         self._put(frame)
 
-    def offer(self, frame: bytes) -> None:
+    def send_event(self, frame: bytes) -> None:
         """Queue an event, if the client listens and is not deaf."""
         if self.is_listening and not self.is_deaf():
-            self.heard += 1
+            self.events_sent += 1
             self._put(frame)
 
     def evict(self) -> None:
@@ -117,12 +117,12 @@ class Session:
         self.is_listening = False
         self._put(Close(code))
 
-    def close_soon(self, code: int, seconds: float) -> None:
+    def close_later(self, code: int, seconds: float) -> None:
         """Close in a while, unless the client is gone by then or `stay` is called."""
         if self._closing is None:
             self._closing = self._loop.call_later(seconds, self.close, code)
 
-    def stay(self) -> None:
+    def cancel_close(self) -> None:
         """Take `close_soon` back."""
         if self._closing is not None:
             self._closing.cancel()
@@ -134,19 +134,19 @@ class Session:
         if self._request.transport is not None:
             self._request.transport.abort()
 
-    def deafen(self, what: Deaf, fault: Fault[Kind]) -> None:
+    def set_deaf(self, spec: Deaf, fault: Fault[FaultSpec]) -> None:
         """Put the socket under a `deaf` fault."""
-        self.hearing = Hearing(what, fault, self._loop.time(), self.heard)
+        self.deaf_period = DeafPeriod(spec, fault, self._loop.time(), self.events_sent)
 
     def is_deaf(self) -> bool:
         """Whether events go past this socket now."""
-        if self.hearing is None:
+        if self.deaf_period is None:
             return False
-        what, fault, since, heard = self.hearing
+        spec, fault, since, events_sent = self.deaf_period
         return (
             not fault.is_over
-            and self._loop.time() - since >= what.after_s
-            and self.heard - heard >= what.after_events
+            and self._loop.time() - since >= spec.after_s
+            and self.events_sent - events_sent >= spec.after_events
         )
 
     def _put(self, item: bytes | Close) -> None:
@@ -163,7 +163,7 @@ class Session:
             message = await self._socket.receive()
             match message.type:
                 case WSMsgType.TEXT | WSMsgType.BINARY:
-                    self._take(message)
+                    self._handle_message(message)
                 case WSMsgType.CLOSE:
                     self.is_clean = True
                     self._queue.clear()
@@ -172,14 +172,14 @@ class Session:
                 case _:
                     return
 
-    def _take(self, message: WSMessage) -> None:
-        match codec.read_message(message.data):
+    def _handle_message(self, message: WSMessage) -> None:
+        match codec.parse_message(message.data):
             case codec.Authenticate() as authenticate:
-                self._desk.authenticate(self, authenticate)
+                self._handler.authenticate(self, authenticate)
             case codec.Listen() as listen:
-                self._desk.listen(self, listen)
-            case codec.Unreadable(why):
-                self.send(codec.error(why))
+                self._handler.listen(self, listen)
+            case codec.InvalidMessage(reason):
+                self.send(codec.error(reason))
                 self.close(1011)
 
     async def _write(self) -> None:
@@ -195,7 +195,7 @@ class Session:
             await self._wake.wait()
 
     async def _write_frame(self, frame: bytes) -> None:
-        opcode = WSMsgType.TEXT if self._desk.is_text(self) else WSMsgType.BINARY
+        opcode = WSMsgType.TEXT if self._handler.is_text(self) else WSMsgType.BINARY
         if self._msgpack:
             frame, opcode = codec.to_msgpack(frame), WSMsgType.BINARY
         await self._socket.send_frame(frame, opcode)

@@ -31,7 +31,7 @@ class Tradable(NamedTuple):
         return self.asset_class == "us_option"
 
 
-class Ideas:
+class OrderGenerator:
     """One account's way to trade."""
 
     def __init__(self, cash: Decimal, *, may_short: bool, rng: Random) -> None:
@@ -39,57 +39,57 @@ class Ideas:
         self._may_short = may_short
         self._rng = rng
 
-    def entry(self, asset: Tradable, price: Decimal) -> Body:
+    def opening_order(self, asset: Tradable, price: Decimal) -> Body:
         """Open a position: market, marketable limit, bracket, notional, now and then short."""
-        dice = self._rng.random()
+        roll = self._rng.random()
         qty = self._qty(asset, price)
         if asset.is_option:
             return _order(asset, "buy", Decimal(1), limit=price * Decimal("1.03"))
         if asset.is_crypto:
-            return _order(asset, "buy", qty, limit=price * Decimal("1.002") if dice < 0.4 else None)
-        if dice < 0.12 and self._may_short and asset.shortable:
+            return _order(asset, "buy", qty, limit=price * Decimal("1.002") if roll < 0.4 else None)
+        if roll < 0.12 and self._may_short and asset.shortable:
             return _order(asset, "sell", qty)
-        if dice < 0.24:
+        if roll < 0.24:
             return self._bracket(asset, qty, price)
-        if dice < 0.34 and asset.fractionable:
+        if roll < 0.34 and asset.fractionable:
             body = _order(asset, "buy", qty)
             del body["qty"]
-            return body | {"notional": plain((qty * price).quantize(CENT))}
-        return _order(asset, "buy", qty, limit=price * Decimal("1.004") if dice < 0.6 else None)
+            return body | {"notional": format_decimal((qty * price).quantize(CENT))}
+        return _order(asset, "buy", qty, limit=price * Decimal("1.004") if roll < 0.6 else None)
 
-    def bid(self, asset: Tradable, price: Decimal) -> Body:
+    def resting_buy(self, asset: Tradable, price: Decimal) -> Body:
         """Wait some way below the price."""
-        limit = price * self.away()
+        limit = price * self.price_below_factor()
         body = _order(asset, "buy", self._qty(asset, price), limit=limit)
         is_gtc = asset.is_crypto or self._rng.random() < 0.3
         return body | {"time_in_force": "gtc" if is_gtc else "day"}
 
-    def exit(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
+    def exit_order(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
         """Wait to close a position: a limit, a stop, a stop-limit or a trailing stop."""
         side, sign = ("sell", 1) if held > 0 else ("buy", -1)
-        away = sign * self._between("0.01", "0.06")
-        body = _order(asset, side, abs(held), limit=price * (1 + away))
+        price_below_factor = sign * self._between("0.01", "0.06")
+        body = _order(asset, side, abs(held), limit=price * (1 + price_below_factor))
         is_whole = held == held.to_integral_value()
-        dice = self._rng.random()
-        if asset.asset_class != "us_equity" or not is_whole or dice < 0.55:
+        roll = self._rng.random()
+        if asset.asset_class != "us_equity" or not is_whole or roll < 0.55:
             return body
         del body["limit_price"]
-        stop = tick(price * (1 - away))
-        if dice < 0.7:
+        stop = format_tick(price * (1 - price_below_factor))
+        if roll < 0.7:
             return body | {"type": "stop", "stop_price": stop, "time_in_force": "gtc"}
-        if dice < 0.85:
-            limit = tick(price * (1 - away * Decimal("1.1")))
+        if roll < 0.85:
+            limit = format_tick(price * (1 - price_below_factor * Decimal("1.1")))
             return body | {"type": "stop_limit", "stop_price": stop, "limit_price": limit}
-        percent = plain(self._between("1", "5").quantize(Decimal("0.1")))
+        percent = format_decimal(self._between("1", "5").quantize(Decimal("0.1")))
         return body | {"type": "trailing_stop", "trail_percent": percent, "time_in_force": "gtc"}
 
-    def close(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
+    def closing_order(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
         """Close a position now."""
         side = "sell" if held > 0 else "buy"
         limit = price * Decimal("0.97") if asset.is_option else None
         return _order(asset, side, abs(held), limit=limit)
 
-    def away(self) -> Decimal:
+    def price_below_factor(self) -> Decimal:
         """A factor that leads some way below a price."""
         return self._between("0.90", "0.985")
 
@@ -97,8 +97,8 @@ class Ideas:
         return _order(asset, "buy", qty) | {
             "order_class": "bracket",
             "time_in_force": "gtc",
-            "take_profit": {"limit_price": tick(price * self._between("1.01", "1.05"))},
-            "stop_loss": {"stop_price": tick(price * self._between("0.95", "0.985"))},
+            "take_profit": {"limit_price": format_tick(price * self._between("1.01", "1.05"))},
+            "stop_loss": {"stop_price": format_tick(price * self._between("0.95", "0.985"))},
         }
 
     def _qty(self, asset: Tradable, price: Decimal) -> Decimal:
@@ -114,13 +114,13 @@ class Ideas:
         return Decimal(self._rng.randint(first, last)) / 10_000
 
 
-def tick(price: Decimal) -> str:
+def format_tick(price: Decimal) -> str:
     """A price in whole steps: cents from a dollar up, else a hundredth of that."""
     step = CENT if price >= 1 else Decimal("0.0001")
-    return plain(max(step, price.quantize(step, ROUND_HALF_UP)))
+    return format_decimal(max(step, price.quantize(step, ROUND_HALF_UP)))
 
 
-def plain(number: Decimal) -> str:
+def format_decimal(number: Decimal) -> str:
     """A number as the wire has it, never with an exponent."""
     return format(number, "f")
 
@@ -128,9 +128,9 @@ def plain(number: Decimal) -> str:
 def _order(asset: Tradable, side: str, qty: Decimal, limit: Decimal | None = None) -> Body:
     body: Body = {
         "symbol": asset.symbol,
-        "qty": plain(qty),
+        "qty": format_decimal(qty),
         "side": side,
         "type": "market" if limit is None else "limit",
         "time_in_force": "gtc" if asset.is_crypto else "day",
     }
-    return body if limit is None else body | {"limit_price": tick(limit)}
+    return body if limit is None else body | {"limit_price": format_tick(limit)}

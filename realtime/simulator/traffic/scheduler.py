@@ -7,24 +7,24 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
 
-from realtime.simulator.exchange.engine import AccountSpec, Exchange, Refusal, TradeUpdate
+from realtime.simulator.exchange.engine import AccountSpec, ApiError, Exchange, TradeUpdate
 from realtime.simulator.traffic.order_generator import Tradable
 from realtime.simulator.traffic.trader import Market, Trader
 
 # Events not made in time are made up for, if they were due within this time …
-MAX_DEBT_S = 1.0
+MAX_BACKLOG_S = 1.0
 # (but at any rate so many, for one order alone makes three or four)
-MIN_DEBT = 10.0
+MIN_BACKLOG = 10.0
 # … but of no longer a time in one step, which would block the loop.
 MAX_STEP_S = 0.06
 # A trader may find nothing to do or be refused; then another is asked, so often at most.
 TRIES_PER_EVENT = 4
 # Orders each account enters with before the first event is counted.
-PRIME_POSITIONS = (3, 6)
-PRIME_ORDERS = (4, 7)
+INITIAL_POSITIONS = (3, 6)
+INITIAL_ORDERS = (4, 7)
 
 
-class Traffic:
+class TrafficScheduler:
     """All traders, and the rate."""
 
     def __init__(
@@ -43,58 +43,61 @@ class Traffic:
             )
             for spec in specs
         }
-        self._turns = list(self._traders.values())
+        self._trader_list = list(self._traders.values())
         self._tradable = _tradable(exchange)
         # Events that should have been made and were not yet; negative: too many were.
-        self._debt = 0.0
+        self._events_due = 0.0
         self._stepped_at: float | None = None
 
-    def note(self, update: TradeUpdate) -> None:
+    def handle_event(self, update: TradeUpdate) -> None:
         """Take an event of the exchange, whoever caused it."""
-        self._debt -= 1
-        self._traders[update.label].note(update.data)
+        self._events_due -= 1
+        self._traders[update.label].handle_event(update.data)
 
-    def prime(self, advance: Callable[[], None]) -> None:
+    def add_initial_orders(self, advance: Callable[[], None]) -> None:
         """Give every account some positions and orders, if there is to be any traffic at all."""
         if not self.activity:
             return
-        for act, (low, high) in ((Trader.enter, PRIME_POSITIONS), (Trader.rest, PRIME_ORDERS)):
+        for do_next, (low, high) in (
+            (Trader.open_position, INITIAL_POSITIONS),
+            (Trader.add_resting_order, INITIAL_ORDERS),
+        ):
             market = self._market()
-            for trader in self._turns:
+            for trader in self._trader_list:
                 for _ in range(self._rng.randint(low, high)):
-                    self._try(act, trader, market)
+                    self._try(do_next, trader, market)
             for _ in range(5):
                 advance()
-        self._debt = 0.0
+        self._events_due = 0.0
 
     def step(self, now: float) -> None:
         """Make the events that are due by `now`, seconds on any clock that does not jump."""
         passed = 0.0 if self._stepped_at is None else now - self._stepped_at
         self._stepped_at = now
         if not self.activity:
-            self._debt = 0.0
+            self._events_due = 0.0
             return
-        limit = max(MIN_DEBT, self.activity * MAX_DEBT_S)
-        self._debt = max(-limit, min(limit, self._debt + self.activity * passed))
-        if self._debt >= 1 and self._turns:
-            self._make(min(self._debt, max(1.0, self.activity * MAX_STEP_S)))
+        limit = max(MIN_BACKLOG, self.activity * MAX_BACKLOG_S)
+        self._events_due = max(-limit, min(limit, self._events_due + self.activity * passed))
+        if self._events_due >= 1 and self._trader_list:
+            self._make_events(min(self._events_due, max(1.0, self.activity * MAX_STEP_S)))
 
-    def _make(self, events: float) -> None:
+    def _make_events(self, events: float) -> None:
         """Let traders act until so many events came of it."""
         market = self._market()
-        goal = self._debt - events
+        goal = self._events_due - events
         for _ in range(int(events) * TRIES_PER_EVENT):
-            trader = self._turns[int(self._rng.random() * len(self._turns))]
-            self._try(Trader.act, trader, market)
-            if self._debt <= goal:
+            trader = self._trader_list[int(self._rng.random() * len(self._trader_list))]
+            self._try(Trader.do_next, trader, market)
+            if self._events_due <= goal:
                 break
 
     def _try(
-        self, act: Callable[[Trader, Exchange, Market], None], trader: Trader, market: Market
+        self, do_next: Callable[[Trader, Exchange, Market], None], trader: Trader, market: Market
     ) -> None:
         try:
-            act(trader, self._exchange, market)
-        except Refusal:
+            do_next(trader, self._exchange, market)
+        except ApiError:
             self.refused += 1
 
     def _market(self) -> Market:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple, Protocol
 
-from realtime.simulator.traffic.order_generator import Ideas, Tradable, tick
+from realtime.simulator.traffic.order_generator import OrderGenerator, Tradable, format_tick
 
 CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 CANCELABLE = frozenset({"new", "accepted"})
@@ -16,7 +16,7 @@ MIN_POSITIONS, MAX_POSITIONS = 3, 7
 MIN_ORDERS, MAX_ORDERS = 5, 13
 
 
-class Desk(Protocol):
+class OrderApi(Protocol):
     """Where orders go."""
 
     def submit(self, label: str, body: object) -> dict[str, object]:
@@ -36,7 +36,7 @@ class Market(NamedTuple):
     tradable: dict[str, Tradable]
 
 
-class Working(NamedTuple):
+class OpenOrder(NamedTuple):
     """An open order of ours."""
 
     symbol: str
@@ -52,13 +52,13 @@ class Trader:
     def __init__(self, label: str, cash: Decimal, *, may_short: bool, rng: Random) -> None:
         self.label = label
         self._rng = rng
-        self._ideas = Ideas(cash, may_short=may_short, rng=rng)
+        self._generator = OrderGenerator(cash, may_short=may_short, rng=rng)
         # symbol as in orders → signed quantity, never zero
         self._positions: dict[str, Decimal] = {}
         # order id → what it is
-        self._orders: dict[str, Working] = {}
+        self._orders: dict[str, OpenOrder] = {}
 
-    def note(self, data: dict[str, object]) -> None:
+    def handle_event(self, data: dict[str, object]) -> None:
         """Take an event of the account."""
         order = data.get("order")
         if not isinstance(order, dict):
@@ -68,98 +68,100 @@ class Trader:
             self._orders.pop(order["id"], None)
         else:
             is_simple = order["order_class"] in {"", "simple"}
-            working = Working(symbol, order["side"], order["type"], status, is_simple)
-            self._orders[order["id"]] = working
+            open_order = OpenOrder(symbol, order["side"], order["type"], status, is_simple)
+            self._orders[order["id"]] = open_order
         after = data.get("position_qty")
         if isinstance(after, str):
-            self._hold(symbol, Decimal(after))
+            self._set_position(symbol, Decimal(after))
 
-    def act(self, desk: Desk, market: Market) -> None:
+    def do_next(self, api: OrderApi, market: Market) -> None:
         """Do one thing that suits the account's state; raises what the desk raises."""
         positions, orders = len(self._positions), len(self._orders)
-        dice = self._rng.random()
-        if orders > MAX_ORDERS or (orders > MIN_ORDERS and dice < 0.15):
-            self._cancel(desk)
+        roll = self._rng.random()
+        if orders > MAX_ORDERS or (orders > MIN_ORDERS and roll < 0.15):
+            self._cancel_order(api)
         elif orders < MIN_ORDERS:
-            self.rest(desk, market)
-        elif positions < MIN_POSITIONS or (positions < MAX_POSITIONS and dice < 0.35):
-            self.enter(desk, market)
-        elif positions > MAX_POSITIONS or dice < 0.55:
-            self._leave(desk, market)
-        elif dice < 0.75:
-            self._move(desk, market)
+            self.add_resting_order(api, market)
+        elif positions < MIN_POSITIONS or (positions < MAX_POSITIONS and roll < 0.35):
+            self.open_position(api, market)
+        elif positions > MAX_POSITIONS or roll < 0.55:
+            self._close_position(api, market)
+        elif roll < 0.75:
+            self._replace_order(api, market)
         else:
-            self.rest(desk, market)
+            self.add_resting_order(api, market)
 
-    def enter(self, desk: Desk, market: Market) -> None:
+    def open_position(self, api: OrderApi, market: Market) -> None:
         """Open a position in something neither held nor ordered."""
-        busy = self._ordered() | self._positions.keys()
+        busy = self._symbols_with_orders() | self._positions.keys()
         choices = [asset for symbol, asset in market.tradable.items() if symbol not in busy]
         if choices:
             asset = self._rng.choice(choices)
-            desk.submit(self.label, self._ideas.entry(asset, market.prices[asset.symbol]))
+            api.submit(
+                self.label, self._generator.opening_order(asset, market.prices[asset.symbol])
+            )
         else:
-            self._cancel(desk)
+            self._cancel_order(api)
 
-    def rest(self, desk: Desk, market: Market) -> None:
+    def add_resting_order(self, api: OrderApi, market: Market) -> None:
         """Leave an order working: an exit for a position that has none, or a bid."""
-        ordered = self._ordered()
+        ordered = self._symbols_with_orders()
         bare = [s for s in self._positions if s not in ordered and s in market.tradable]
         if bare and self._rng.random() < 0.5:
             symbol = self._rng.choice(bare)
             asset, held = market.tradable[symbol], self._positions[symbol]
-            desk.submit(self.label, self._ideas.exit(asset, market.prices[symbol], held))
+            api.submit(self.label, self._generator.exit_order(asset, market.prices[symbol], held))
             return
         # A bid meets no order of ours on the other side, and builds up no position.
-        taken = self._positions.keys() | {
+        blocked = self._positions.keys() | {
             o.symbol for o in self._orders.values() if o.side != "buy"
         }
-        choices = [a for s, a in market.tradable.items() if s not in taken and not a.is_option]
+        choices = [a for s, a in market.tradable.items() if s not in blocked and not a.is_option]
         if choices:
             asset = self._rng.choice(choices)
-            desk.submit(self.label, self._ideas.bid(asset, market.prices[asset.symbol]))
+            api.submit(self.label, self._generator.resting_buy(asset, market.prices[asset.symbol]))
 
-    def _leave(self, desk: Desk, market: Market) -> None:
+    def _close_position(self, api: OrderApi, market: Market) -> None:
         """Close a position, or clear the way for closing it."""
         symbols = [symbol for symbol in self._positions if symbol in market.tradable]
         if not symbols:
-            self.rest(desk, market)
+            self.add_resting_order(api, market)
             return
         symbol = self._rng.choice(symbols)
         in_the_way = [i for i, order in self._orders.items() if order.symbol == symbol]
         if in_the_way:
-            desk.cancel(self.label, self._rng.choice(in_the_way))
+            api.cancel(self.label, self._rng.choice(in_the_way))
             return
         asset, held = market.tradable[symbol], self._positions[symbol]
-        desk.submit(self.label, self._ideas.close(asset, market.prices[symbol], held))
+        api.submit(self.label, self._generator.closing_order(asset, market.prices[symbol], held))
 
-    def _move(self, desk: Desk, market: Market) -> None:
+    def _replace_order(self, api: OrderApi, market: Market) -> None:
         """Replace a working limit order with one at another price."""
         movable = [i for i, order in self._orders.items() if _is_movable(order, market)]
         if not movable:
-            self.rest(desk, market)
+            self.add_resting_order(api, market)
             return
         order_id = self._rng.choice(movable)
-        order, far = self._orders[order_id], self._ideas.away()
+        order, far = self._orders[order_id], self._generator.price_below_factor()
         price = market.prices[order.symbol] * (far if order.side == "buy" else 2 - far)
-        desk.replace(self.label, order_id, {"limit_price": tick(price)})
+        api.replace(self.label, order_id, {"limit_price": format_tick(price)})
 
-    def _cancel(self, desk: Desk) -> None:
+    def _cancel_order(self, api: OrderApi) -> None:
         """Cancel something that can be."""
         settled = [i for i, order in self._orders.items() if order.status in CANCELABLE]
         if settled:
-            desk.cancel(self.label, self._rng.choice(settled))
+            api.cancel(self.label, self._rng.choice(settled))
 
-    def _ordered(self) -> set[str]:
+    def _symbols_with_orders(self) -> set[str]:
         return {order.symbol for order in self._orders.values()}
 
-    def _hold(self, symbol: str, qty: Decimal) -> None:
+    def _set_position(self, symbol: str, qty: Decimal) -> None:
         if qty:
             self._positions[symbol] = qty
         else:
             self._positions.pop(symbol, None)
 
 
-def _is_movable(order: Working, market: Market) -> bool:
+def _is_movable(order: OpenOrder, market: Market) -> bool:
     is_plain = order.kind == "limit" and order.status == "new" and order.is_simple
     return is_plain and order.symbol in market.tradable

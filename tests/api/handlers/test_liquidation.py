@@ -52,7 +52,7 @@ def test_a_closing_order_whose_answer_is_lost_is_one(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
         await fill(trader, "alpha", "AAPL")
         before = len(trader.at_broker("alpha"))
-        trader.fleet.simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+        trader.fleet.simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
         assert (await trader.ask("DELETE", "/positions/alpha/AAPL?qty=4")).status == 200
         assert len(trader.at_broker("alpha")) == before + 1
 
@@ -105,7 +105,7 @@ def test_close_everything(tmp_path: Path, fault: dict[str, object] | None) -> No
         assert (await trader.ask("DELETE", "/positions")).json["code"] == "confirm_required"
         assert len(held(trader, "alpha")) == 4
         if fault is not None:
-            trader.fleet.simulator.switch(fault)
+            trader.fleet.simulator.add_fault(fault)
         answer = await trader.ask("DELETE", "/positions?confirm=true&wait_s=30")
         assert answer.status in (200, 202)
         if fault is None:

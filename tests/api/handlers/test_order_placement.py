@@ -72,7 +72,7 @@ def test_cancel_all_and_its_isolation(tmp_path: Path) -> None:
         for label in ("alpha", "bravo"):
             for _ in range(2):
                 assert (await trader.order(label, type="limit", limit_price="1")).status == 200
-        trader.fleet.simulator.switch({"kind": "unauthorized", "account": "bravo"})
+        trader.fleet.simulator.add_fault({"kind": "unauthorized", "account": "bravo"})
         answer = await trader.ask("DELETE", "/orders")
         assert answer.status == 207
         by_account = {(row["account_id"], row["status"]) for row in answer.json}
@@ -119,10 +119,10 @@ def test_a_batch_answers_each_in_its_order(tmp_path: Path) -> None:
 
         good = await trader.ask("POST", "/orders/batch", {"orders": [wish("alpha"), wish("bravo")]})
         assert (good.status, [row["status"] for row in good.json]) == (200, [200, 200])
-        trader.fleet.simulator.switch(
+        trader.fleet.simulator.add_fault(
             {"kind": "no_answer", "account": "charlie", "method": "POST", "performed": True}
         )
-        trader.fleet.simulator.switch({"kind": "rate_limited", "account": "delta"})
+        trader.fleet.simulator.add_fault({"kind": "rate_limited", "account": "delta"})
         began = asyncio.get_running_loop().time()
         mixed = await trader.ask(
             "POST",
@@ -163,7 +163,7 @@ def test_connections_are_open_when_the_daemon_has_started(tmp_path: Path) -> Non
 
 def test_six_accounts_cost_the_time_of_one(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.fleet.simulator.switch({"kind": "latency", "seconds": 1, "method": "POST"})
+        trader.fleet.simulator.add_fault({"kind": "latency", "seconds": 1, "method": "POST"})
         loop = asyncio.get_running_loop()
         labels = list(trader.fleet.simulator.exchange.labels)
         body = {"symbol": "AAPL", "qty": "1", "side": "buy", **MARKET}
@@ -182,7 +182,7 @@ def test_six_accounts_cost_the_time_of_one(tmp_path: Path) -> None:
 
 def test_a_lost_answer_is_the_order(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.fleet.simulator.switch({"kind": "accepted_but_504", "method": "POST", "count": 1})
+        trader.fleet.simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
         placed = await trader.order()
         assert placed.status == 200
         assert [row["id"] for row in trader.at_broker("alpha")] == [placed.json["id"]]
@@ -192,7 +192,7 @@ def test_a_lost_answer_is_the_order(tmp_path: Path) -> None:
 
 def test_unknown_is_said_and_can_be_asked_again(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.fleet.simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
+        trader.fleet.simulator.add_fault({"kind": "server_error", "method": "POST", "count": 1})
         lost = await trader.order(client_order_id="o-1")
         assert (lost.status, lost.json["code"]) == (504, "order_unknown")
         assert lost.json["client_order_id"] == "o-1"
@@ -230,7 +230,7 @@ def test_unknown_is_pushed(tmp_path: Path) -> None:
 
         listening = [asyncio.create_task(listen(label)) for label in heard]
         await asyncio.sleep(1)
-        trader.fleet.simulator.switch({"kind": "server_error", "method": "POST", "count": 1})
+        trader.fleet.simulator.add_fault({"kind": "server_error", "method": "POST", "count": 1})
         lost = await trader.order(client_order_id="o-1")
         assert lost.json["code"] == "order_unknown"
         told = {"account_id": "alpha", "client_order_id": "o-1", "order_id": None}
@@ -312,8 +312,8 @@ def test_routing_says_which_and_why(tmp_path: Path) -> None:
         assert len({answer.json["account_id"] for answer in keyed}) == 1
         among = await trader.order(None, strategy="random", labels=["bravo"])
         assert among.json["account_id"] == "bravo"
-        trader.fleet.simulator.switch({"kind": "refuse_handshake", "account": "alpha"})
-        trader.fleet.simulator.switch({"kind": "cut", "account": "alpha"})
+        trader.fleet.simulator.add_fault({"kind": "refuse_handshake", "account": "alpha"})
+        trader.fleet.simulator.add_fault({"kind": "cut", "account": "alpha"})
         await trader.fleet.until(lambda: not trader.fleet.record("alpha").link.is_synced)
         others = [await trader.order(None, strategy="round_robin") for _ in range(4)]
         assert {answer.json["account_id"] for answer in others} == {"bravo", "charlie"}
@@ -351,7 +351,7 @@ def test_the_budget_is_told(tmp_path: Path) -> None:
 
 def test_the_audit_log_has_it_before_it_leaves(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
-        trader.fleet.simulator.switch({"kind": "latency", "seconds": 2, "method": "POST"})
+        trader.fleet.simulator.add_fault({"kind": "latency", "seconds": 2, "method": "POST"})
         asked = asyncio.create_task(trader.order(client_order_id="o-1"))
         await asyncio.sleep(1)
         path = tmp_path / "orders.jsonl"

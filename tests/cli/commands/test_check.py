@@ -30,13 +30,13 @@ async def test_all_well(sim: Simulator, config: Path) -> None:
     assert "REST" in lines[2]
     assert "socket authorized" in lines[2]
     assert lines[5] == "all 3 are well"
-    assert all(sim.tally.of(label)["authorized"] == 1 for label in sim.exchange.labels)
+    assert all(sim.counters.get(label)["authorized"] == 1 for label in sim.exchange.labels)
 
 
 async def test_offline_asks_nobody(sim: Simulator, config: Path) -> None:
     answer = await check(config, "--offline")
     assert (answer.code, len(answer.out.splitlines())) == (FINE, 2)
-    assert sim.tally.total() == {}
+    assert sim.counters.total() == {}
 
 
 async def test_a_disabled_account_is_counted_and_left_alone(sim: Simulator, config: Path) -> None:
@@ -44,7 +44,7 @@ async def test_a_disabled_account_is_counted_and_left_alone(sim: Simulator, conf
     answer = await check(config)
     assert "3 accounts, 1 disabled" in answer.out
     assert answer.out.endswith("all 2 are well\n")
-    assert "requests" not in sim.tally.of("bravo")
+    assert "requests" not in sim.counters.get("bravo")
 
 
 async def test_a_refused_key_is_its_accounts_alone(sim: Simulator, config: Path) -> None:
@@ -89,7 +89,7 @@ async def test_a_key_of_another_account(sim: Simulator, config: Path) -> None:
     answer = await check(config)
     assert answer.code == FAILED
     assert "key belongs to PA0SIM000002, accounts.toml says PA0EXAMPLE09" in answer.out
-    assert "authorized" not in sim.tally.of("bravo")
+    assert "authorized" not in sim.counters.get("bravo")
 
 
 async def test_a_broker_that_limits_or_fails(sim: Simulator, config: Path) -> None:

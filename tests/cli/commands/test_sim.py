@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from realtime.simulator.faults.catalogue import KINDS
+from realtime.simulator.faults.catalogue import FAULT_TYPES
 
 
 @contextmanager
@@ -92,4 +92,4 @@ def test_help_names_every_fault() -> None:
     with started("--help") as process:
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert set(KINDS) <= set(re.findall(r"[a-z_0-9]+", out))
+    assert set(FAULT_TYPES) <= set(re.findall(r"[a-z_0-9]+", out))

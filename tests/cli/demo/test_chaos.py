@@ -1,13 +1,13 @@
 """The demo's timetable fits the accounts, the time and the simulator."""
 
 from realtime.cli.demo.chaos import SHOW_S, TIMETABLE, acts
-from realtime.simulator.faults.catalogue import read_fault
+from realtime.simulator.faults.catalogue import parse_fault
 
 
 def test_the_simulator_knows_every_fault() -> None:
     for act in TIMETABLE:
         for fault in act.faults:
-            assert read_fault({**fault, "account": "alpha"}).account == "alpha"
+            assert parse_fault({**fault, "account": "alpha"}).account == "alpha"
 
 
 def test_the_timetable_is_in_order_and_fits_into_the_show() -> None:

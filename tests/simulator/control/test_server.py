@@ -6,13 +6,13 @@ import pytest
 
 from realtime.simulator.app import Simulator
 from realtime.simulator.control.commands import COMMANDS
-from realtime.simulator.faults.catalogue import KINDS
+from realtime.simulator.faults.catalogue import FAULT_TYPES
 from tests.simulator.client import RESTING_BUY, Rest, listening
 
 
 async def test_index_lists_every_route_and_fault(rest: Rest) -> None:
     index = await rest.get("/_sim")
-    assert set(index["faults"]) == set(KINDS)
+    assert set(index["faults"]) == set(FAULT_TYPES)
     assert {f"POST /_sim/{command.path}" for command in COMMANDS} <= set(index["routes"])
     assert all(fault["does"] for fault in index["faults"].values())
     assert (index["accounts"], index["seed"], index["market"]) == (3, 7, "always")
@@ -23,7 +23,7 @@ async def test_faults_are_listed_and_removed_one_by_one(rest: Rest) -> None:
     second = await rest.fault("server_error", account="bravo", for_s=60)
     await rest.get("/v2/account")
     listed = await rest.get("/_sim/faults")
-    assert [(each["id"], each["struck"]) for each in listed] == [
+    assert [(each["id"], each["used"]) for each in listed] == [
         (first["id"], 1),
         (second["id"], 0),
     ]

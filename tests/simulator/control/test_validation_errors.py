@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from realtime.simulator.control.validation_errors import explain, nearest
+from realtime.simulator.control.validation_errors import format_validation_error, suggest_nearest
 
 
 class Ride(Struct):
@@ -30,9 +30,9 @@ class Ride(Struct):
 def test_says_what_would_be_right(body: object, says: str) -> None:
     with pytest.raises(msgspec.ValidationError) as wrong:
         msgspec.convert(body, Ride)
-    assert explain(wrong.value, Ride) == says
+    assert format_validation_error(wrong.value, Ride) == says
 
 
 def test_nearest_names_one_or_all() -> None:
-    assert nearest("bik", ["horse", "bike"]) == ": did you mean 'bike'?"
-    assert nearest("zeppelin", ["horse", "bike"]) == ": one of horse, bike"
+    assert suggest_nearest("bik", ["horse", "bike"]) == ": did you mean 'bike'?"
+    assert suggest_nearest("zeppelin", ["horse", "bike"]) == ": one of horse, bike"

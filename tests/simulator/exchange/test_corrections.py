@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from realtime.simulator.exchange.engine import Refusal
+from realtime.simulator.exchange.engine import ApiError
 from tests.simulator.exchange.harness import World, nested
 
 
@@ -121,7 +121,7 @@ def test_a_stock_that_is_renamed_keeps_its_value() -> None:
     assert world.order(order["id"])["status"] == "canceled"
     entry = world.exchange.activities("alpha", {}, "NC")[0]
     assert (entry["symbol"], entry["qty"]) == ("FORD", "30")
-    with pytest.raises(Refusal, match="not active"):
+    with pytest.raises(ApiError, match="not active"):
         world.buy("F", 1)
     world.sell("FORD", 30)
     world.settle()

@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.simulator.exchange.decimals import fraction, nano_up, plain, read_number
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.decimals import (
+    ceil_to_nano,
+    format_decimal,
+    fraction,
+    parse_decimal,
+)
+from realtime.simulator.exchange.errors import ApiError
 
 
 @pytest.mark.parametrize(
@@ -24,13 +29,13 @@ from realtime.simulator.exchange.errors import Refusal
 )
 def test_plain(value: str, text: str) -> None:
     """No exponent, no trailing zeros, no minus zero."""
-    assert plain(Decimal(value)) == text
+    assert format_decimal(Decimal(value)) == text
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**9)))
 def test_plain_keeps_the_value(value: Decimal) -> None:
     """Reading the string again gives the same number."""
-    assert Decimal(plain(value)) == value
+    assert Decimal(format_decimal(value)) == value
 
 
 ABSURD: list[object] = [
@@ -53,29 +58,29 @@ ABSURD += [1e300, "٣", float("nan"), float("inf"), "1e-99"]
 @pytest.mark.parametrize("value", ABSURD)
 def test_refuses_what_is_no_number(value: object) -> None:
     """Anything absurd is refused before it can cost memory."""
-    with pytest.raises(Refusal) as caught:
-        read_number(value, "qty")
+    with pytest.raises(ApiError) as caught:
+        parse_decimal(value, "qty")
     assert caught.value.status == 422
 
 
 def test_refuses_an_integer_too_long_to_print() -> None:
     """Python would raise ValueError at 4300 digits."""
-    with pytest.raises(Refusal, match="too large"):
-        read_number(10**5000, "qty")
+    with pytest.raises(ApiError, match="too large"):
+        parse_decimal(10**5000, "qty")
 
 
 @pytest.mark.parametrize("value", ["1.5", 1.5, " 1.5 ", "15e-1", "+1.50"])
 def test_reads_strings_and_numbers_alike(value: object) -> None:
     """SDKs send both."""
-    assert read_number(value, "qty") == Decimal("1.5")
+    assert parse_decimal(value, "qty") == Decimal("1.5")
 
 
 def test_fraction_has_sixteen_decimals() -> None:
     """Percentages are cut as in recordings, and measured against the size of the whole."""
-    assert plain(fraction(Decimal("-26.88"), Decimal("-1984.56"))) == "-0.0135445640343451"
+    assert format_decimal(fraction(Decimal("-26.88"), Decimal("-1984.56"))) == "-0.0135445640343451"
     assert fraction(Decimal(1), Decimal(0)) == 0
 
 
 def test_fees_round_up() -> None:
     """The ninth decimal never favours the customer."""
-    assert nano_up(Decimal("0.0000000001")) == Decimal("0.000000001")
+    assert ceil_to_nano(Decimal("0.0000000001")) == Decimal("0.000000001")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.simulator.exchange.engine import Exchange, Refusal
+from realtime.simulator.exchange.engine import ApiError, Exchange
 from realtime.simulator.exchange.orders.order import TERMINAL
 from tests.simulator.exchange.harness import Json, World, nested
 
@@ -80,14 +80,14 @@ def play(world: World, label: str, operation: tuple[str, object]) -> None:
     """Carry out one operation; the exchange may refuse it, but must not break."""
     exchange = world.exchange
     name, value = operation
-    refusal = None
+    error = None
     try:
         _carry_out(world, exchange, label, name, value)
-    except Refusal as caught:
-        refusal = caught
-    if refusal is not None:
-        assert refusal.status in (403, 404, 422)
-        assert list(refusal.body) == sorted(refusal.body)
+    except ApiError as caught:
+        error = caught
+    if error is not None:
+        assert error.status in (403, 404, 422)
+        assert list(error.body) == sorted(error.body)
 
 
 def _carry_out(world: World, exchange: Exchange, label: str, name: str, value: object) -> None:

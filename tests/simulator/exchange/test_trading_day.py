@@ -54,11 +54,11 @@ def test_extended_hours_are_for_those_who_ask() -> None:
     world = World(mode="nyse")
     world.exchange.set_price("F", "5")
     world.pass_time(7 * HOUR)
-    plain, extended = waiting(world), waiting(world, extended_hours=True)
+    format_decimal, extended = waiting(world), waiting(world, extended_hours=True)
     assert world.order(extended)["expires_at"] == "2026-10-07T00:00:00Z"
     world.settle()
     assert world.status(extended) == "filled"
-    assert world.status(plain) == "accepted"
+    assert world.status(format_decimal) == "accepted"
 
 
 def test_extended_orders_sent_at_night_start_before_the_bell() -> None:

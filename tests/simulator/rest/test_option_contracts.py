@@ -2,8 +2,8 @@
 
 import pytest
 
-from realtime.simulator.exchange.engine import Exchange, Refusal
-from realtime.simulator.rest.option_contracts import list_contracts, one_contract
+from realtime.simulator.exchange.engine import ApiError, Exchange
+from realtime.simulator.rest.option_contracts import get_contract, list_contracts
 
 NIGHT_NS = 1_795_000_000_000_000_000
 
@@ -25,7 +25,7 @@ def test_contract_says_what_its_symbol_says(exchange: Exchange) -> None:
         letter = "C" if contract["type"] == "call" else "P"
         strike = f"{int(float(str(contract['strike_price'])) * 1000):08d}"
         assert contract["symbol"] == f"{contract['root_symbol']}{day}{letter}{strike}"
-        assert one_contract(exchange, str(contract["id"])) == contract
+        assert get_contract(exchange, str(contract["id"])) == contract
         underlying = exchange.asset(str(contract["underlying_symbol"]))
         assert contract["underlying_asset_id"] == underlying["id"]
 
@@ -58,9 +58,9 @@ def test_list_is_filtered(exchange: Exchange, query: dict[str, str], fits: objec
 def test_list_is_paged(exchange: Exchange) -> None:
     pages, token = [], "0"
     while token:
-        page = list_contracts(exchange, {"limit": "4", "page_token": token})
+        html_error = list_contracts(exchange, {"limit": "4", "page_token": token})
         pages += listed(exchange, limit="4", page_token=token)
-        token = str(page["next_page_token"] or "")
+        token = str(html_error["next_page_token"] or "")
     assert pages == listed(exchange)
 
 
@@ -76,12 +76,12 @@ def test_list_is_paged(exchange: Exchange) -> None:
     ],
 )
 def test_bad_parameter_is_refused(exchange: Exchange, name: str, value: str) -> None:
-    with pytest.raises(Refusal, match=f"invalid {name}"):
+    with pytest.raises(ApiError, match=f"invalid {name}"):
         list_contracts(exchange, {name: value})
 
 
 def test_what_is_no_contract_is_not_found(exchange: Exchange) -> None:
     for name in ("AAPL", "NONE"):
-        with pytest.raises(Refusal) as refusal:
-            one_contract(exchange, name)
+        with pytest.raises(ApiError) as refusal:
+            get_contract(exchange, name)
         assert refusal.value.status == 404

@@ -1,9 +1,9 @@
 """Answers from the past, at chosen times."""
 
 from realtime.simulator.exchange.engine import AccountSpec, Exchange
-from realtime.simulator.faults.registry import Switchboard
+from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.faults.requests import LaggingPositions, StaleOrders
-from realtime.simulator.rest.stale_reads import Past, Versions, hide_recent
+from realtime.simulator.rest.stale_reads import StateHistory, VersionHistory, filter_recent
 from tests.simulator.client import MARKET_BUY, RESTING_BUY
 
 
@@ -14,9 +14,9 @@ class World:
         self.now = 100.0
         self.exchange = Exchange(seed=7, clock=self.epoch_ns)
         self.exchange.open_account(AccountSpec(label="alpha", account_number="PA0SIM000001"))
-        self.board = Switchboard(lambda: self.now)
-        self.past = Past(self.exchange, self.board)
-        self.exchange.on_update = self.past.note
+        self.board = FaultRegistry(lambda: self.now)
+        self.history = StateHistory(self.exchange, self.board)
+        self.exchange.on_update = self.history.handle_event
 
     def epoch_ns(self) -> int:
         return 1_795_000_000_000_000_000 + int(self.now * 1e9)
@@ -25,21 +25,21 @@ class World:
         self.exchange.submit("alpha", MARKET_BUY)
         for _ in range(20):
             self.exchange.advance()
-        self.past.step()
+        self.history.step()
 
     def symbols(self, seconds: float) -> list[object]:
-        return [each["qty"] for each in self.past.positions("alpha", seconds)]
+        return [each["qty"] for each in self.history.positions("alpha", seconds)]
 
 
 def test_version_at_a_time_is_the_last_one_before_it() -> None:
-    versions: Versions[str] = Versions()
+    versions: VersionHistory[str] = VersionHistory()
     versions.add(1.0, "a")
     versions.add(2.0, "b")
     assert [versions.at(time) for time in (0.9, 1.0, 1.9, 2.0, 9.0)] == [None, "a", "a", "b", "b"]
 
 
 def test_versions_are_bounded() -> None:
-    versions: Versions[int] = Versions()
+    versions: VersionHistory[int] = VersionHistory()
     for n in range(10_000):
         versions.add(float(n), n)
     assert versions.at(9_999.0) == 9_999
@@ -65,7 +65,7 @@ def test_nothing_is_kept_without_a_fault() -> None:
     assert world.symbols(60) == ["1"]
     fault = world.board.add(LaggingPositions())
     world.board.remove(fault.id)
-    world.past.step()
+    world.history.step()
     world.buy()
     assert world.symbols(60) == ["2"]
 
@@ -79,7 +79,7 @@ def test_order_list_is_what_it_was() -> None:
     new = world.exchange.submit("alpha", RESTING_BUY)
 
     def listed(status: str, seconds: float) -> list[object]:
-        return [each["id"] for each in world.past.orders("alpha", {"status": status}, seconds)]
+        return [each["id"] for each in world.history.orders("alpha", {"status": status}, seconds)]
 
     world.now = 106.0
     assert listed("open", 3) == [old["id"]]
@@ -96,5 +96,5 @@ def test_recent_activities_are_hidden() -> None:
         {"id": "cash", "created_at": "2026-10-06T14:02:01Z"},
     ]
     clock_ns = 1_791_295_335_000_000_000  # 14:02:15
-    assert [each["id"] for each in hide_recent(items, lambda: clock_ns, 5)] == ["old", "cash"]
-    assert len(hide_recent(items, lambda: clock_ns, 0.5)) == 3
+    assert [each["id"] for each in filter_recent(items, lambda: clock_ns, 5)] == ["old", "cash"]
+    assert len(filter_recent(items, lambda: clock_ns, 0.5)) == 3

@@ -9,7 +9,7 @@ import pytest
 from realtime.simulator.account_presets import account_specs
 from realtime.simulator.app import Simulator
 from realtime.simulator.exchange.engine import Exchange, TradeUpdate
-from realtime.simulator.traffic.scheduler import Traffic
+from realtime.simulator.traffic.scheduler import TrafficScheduler
 
 
 class Day:
@@ -22,16 +22,16 @@ class Day:
         self.exchange = Exchange(seed=seed, clock=self.epoch_ns)
         for spec in self.specs:
             self.exchange.open_account(spec)
-        self.traffic = Traffic(self.exchange, self.specs, seed=seed, activity=activity)
+        self.traffic = TrafficScheduler(self.exchange, self.specs, seed=seed, activity=activity)
         self.exchange.on_update = self.note
-        self.traffic.prime(self.exchange.advance)
+        self.traffic.add_initial_orders(self.exchange.advance)
 
     def epoch_ns(self) -> int:
         return 1_795_000_000_000_000_000 + int(self.now * 1e9)
 
     def note(self, update: TradeUpdate) -> None:
         self.events.append(update)
-        self.traffic.note(update)
+        self.traffic.handle_event(update)
 
     def run(self, seconds: float) -> None:
         for _ in range(int(seconds * 10)):

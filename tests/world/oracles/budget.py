@@ -24,11 +24,11 @@ class Budget:
         """Look at the tally; often enough that a minute is a minute."""
         self.requests = 0
         for label, taken in self._taken.items():
-            tally = self._broker.tally.of(label)
-            self.requests += tally.get("requests", 0)
-            taken.append((at, tally.get("requests", 0)))
+            counters = self._broker.counters.get(label)
+            self.requests += counters.get("requests", 0)
+            taken.append((at, counters.get("requests", 0)))
             while taken[0][0] < at - 60:
                 taken.popleft()
             spent = taken[-1][1] - taken[0][1]
-            if tally.get("limited") or spent > PER_MINUTE + RESTART_BURST * (starts - 1):
-                raise Violation("budget", f"{label}: {spent} requests in a minute, {tally}")
+            if counters.get("limited") or spent > PER_MINUTE + RESTART_BURST * (starts - 1):
+                raise Violation("budget", f"{label}: {spent} requests in a minute, {counters}")

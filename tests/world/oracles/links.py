@@ -137,7 +137,7 @@ class Links:
                 raise Violation("status", f"{said}; bound {bound_s:.1f} s")
 
     def _refusals(self, label: str) -> int:
-        return self._broker.tally.of(label).get("unauthorized", 0)
+        return self._broker.counters.get(label).get("unauthorized", 0)
 
     def _may_be_refused(self, label: str) -> bool:
         acts: Sequence[object] = [

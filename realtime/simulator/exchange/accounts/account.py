@@ -5,8 +5,8 @@ from random import Random
 
 import msgspec
 
-from realtime.simulator.exchange.accounts.activities import Journal
-from realtime.simulator.exchange.accounts.id_generator import Identity
+from realtime.simulator.exchange.accounts.activities import ActivityLog
+from realtime.simulator.exchange.accounts.id_generator import IdGenerator
 from realtime.simulator.exchange.accounts.position import Position
 from realtime.simulator.exchange.decimals import ZERO
 from realtime.simulator.exchange.orders.order import Execution, Order
@@ -38,7 +38,7 @@ class Configuration(msgspec.Struct, kw_only=True):
     trade_confirm_email: str = "all"
 
 
-class Yesterday(msgspec.Struct, kw_only=True):
+class LastClose(msgspec.Struct, kw_only=True):
     """What the last close left behind."""
 
     day: str
@@ -47,7 +47,7 @@ class Yesterday(msgspec.Struct, kw_only=True):
     exposure: Decimal = ZERO  # margin.exposure then
 
 
-class Flow(msgspec.Struct, frozen=True):
+class CashFlow(msgspec.Struct, frozen=True):
     """One change of cash or of a quantity held; the history of the account's worth."""
 
     at: int
@@ -63,10 +63,10 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     spec: AccountSpec
     id: str
     created_at: int
-    identity: Identity
+    ids: IdGenerator
     rng: Random  # of partial fills
     cash: Decimal
-    yesterday: Yesterday
+    last_close: LastClose
     configuration: Configuration = msgspec.field(default_factory=Configuration)
     # order id → order, in the order of submission
     orders: dict[str, Order] = msgspec.field(default_factory=dict)
@@ -78,8 +78,8 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     positions: dict[str, Position] = msgspec.field(default_factory=dict)
     # execution id → execution, busted ones included
     executions: dict[str, Execution] = msgspec.field(default_factory=dict)
-    journal: Journal = msgspec.field(default_factory=Journal)
-    flows: list[Flow] = msgspec.field(default_factory=list)  # oldest first
+    activity_log: ActivityLog = msgspec.field(default_factory=ActivityLog)
+    cash_flows: list[CashFlow] = msgspec.field(default_factory=list)  # oldest first
     # symbol → (coins, cash) taken as fees since the day began
     fees: dict[str, tuple[Decimal, Decimal]] = msgspec.field(default_factory=dict)
     seq: int = 0  # events sent
@@ -107,7 +107,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
         allowed = self.spec.shorting_enabled and not self.configuration.no_shorting
         return allowed and self.multiplier > 1
 
-    def held(self, asset: Asset) -> Decimal:
+    def get_qty(self, asset: Asset) -> Decimal:
         """Return the signed quantity held."""
         position = self.positions.get(asset.symbol)
         return position.qty if position else ZERO
@@ -123,8 +123,8 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
             position = self.positions[asset.symbol] = Position(asset=asset)
         return position
 
-    def note_flow(
+    def record_flow(
         self, at: int, symbol: str, qty: Decimal, *, cash: Decimal = ZERO, is_deposit: bool = False
     ) -> None:
         """Remember a change of cash or quantity, for the history."""
-        self.flows.append(Flow(at, symbol, qty, cash, is_deposit))
+        self.cash_flows.append(CashFlow(at, symbol, qty, cash, is_deposit))

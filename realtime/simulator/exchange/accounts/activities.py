@@ -9,19 +9,19 @@ from decimal import Decimal
 
 import msgspec
 
-from realtime.simulator.exchange.decimals import plain
+from realtime.simulator.exchange.decimals import format_decimal
 from realtime.simulator.exchange.errors import Document, malformed
 from realtime.simulator.exchange.orders.order import Execution
-from realtime.simulator.exchange.query_params import read_choice, read_count, read_instant
+from realtime.simulator.exchange.query_params import parse_choice, parse_count, parse_time
 from realtime.simulator.exchange.timestamps import (
+    format_activity_time,
+    format_rfc3339_micros,
     new_york_date,
-    new_york_stamp,
-    rfc3339_micros,
     to_micros,
 )
 
 FILL = "FILL"
-_LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 
 _GROUPS = {
     "TRANS": frozenset({"CSD", "CSW"}),
@@ -54,7 +54,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     order_status: str = ""
 
 
-class Journal:
+class ActivityLog:
     """The activities of one account, oldest first."""
 
     def __init__(self) -> None:
@@ -92,21 +92,21 @@ class Journal:
 
     def page(self, query: Mapping[str, str], activity_type: str | None) -> list[Document]:
         """Answer GET /v2/account/activities and /v2/account/activities/{type}."""
-        wanted = _wanted_types(query, activity_type)
-        size = read_count(query, "page_size", default=_LARGEST_PAGE, largest=_LARGEST_PAGE)
-        descending = read_choice(query, "direction", ("desc", "asc")) == "desc"
+        requested = _wanted_types(query, activity_type)
+        size = parse_count(query, "page_size", default=MAX_PAGE_SIZE, largest=MAX_PAGE_SIZE)
+        descending = parse_choice(query, "direction", ("desc", "asc")) == "desc"
         entries = self._between(query, descending=descending)
         page: list[Document] = []
         for entry in entries:
-            if entry.type in wanted:
+            if entry.type in requested:
                 page.append(_document(entry))
                 if len(page) == size:
                     break
         return page
 
     def _between(self, query: Mapping[str, str], *, descending: bool) -> Iterator[Activity]:
-        after, until = read_instant(query, "after"), read_instant(query, "until")
-        day = read_instant(query, "date")
+        after, until = parse_time(query, "after"), parse_time(query, "until")
+        day = parse_time(query, "date")
         if day is not None and (after is not None or until is not None):
             raise malformed("date cannot be used with after or until")
         entries = self.entries
@@ -149,15 +149,15 @@ class Journal:
 
 def activity_id(at: int, uuid: str) -> str:
     """Return the id of an activity created at this time."""
-    return f"{new_york_stamp(at)}::{uuid}"
+    return f"{format_activity_time(at)}::{uuid}"
 
 
 def _created_at(entry: Activity) -> int:
     return to_micros(entry.at)
 
 
-def _is_on(at: int, wanted: str) -> bool:
-    return new_york_date(at).isoformat() == wanted[:10]
+def _is_on(at: int, requested: str) -> bool:
+    return new_york_date(at).isoformat() == requested[:10]
 
 
 def _wanted_types(query: Mapping[str, str], activity_type: str | None) -> frozenset[str]:
@@ -166,7 +166,7 @@ def _wanted_types(query: Mapping[str, str], activity_type: str | None) -> frozen
     if names and category:
         raise malformed("category cannot be used with activity_types")
     if category:
-        read_choice(query, "category", ("trade_activity", "non_trade_activity"))
+        parse_choice(query, "category", ("trade_activity", "non_trade_activity"))
         is_trade = category == "trade_activity"
         return frozenset({FILL}) if is_trade else (_SINGLE | _GROUPS["DIV"]) - {FILL}
     if not names:
@@ -192,15 +192,15 @@ def _fill_document(entry: Activity, execution: Execution) -> Document:
     return {
         "id": entry.id,
         "activity_type": FILL,
-        "transaction_time": rfc3339_micros(execution.at),
+        "transaction_time": format_rfc3339_micros(execution.at),
         "type": "fill" if entry.order_status == "filled" else "partial_fill",
-        "price": plain(execution.price),
-        "qty": plain(execution.qty),
+        "price": format_decimal(execution.price),
+        "qty": format_decimal(execution.qty),
         "side": execution.order.side,
         "symbol": execution.asset.symbol,
-        "leaves_qty": plain(entry.leaves_qty),
+        "leaves_qty": format_decimal(entry.leaves_qty),
         "order_id": execution.order.id,
-        "cum_qty": plain(entry.cum_qty),
+        "cum_qty": format_decimal(entry.cum_qty),
         "order_status": entry.order_status,
     }
 
@@ -210,7 +210,7 @@ def _other_document(entry: Activity) -> Document:
         "id": entry.id,
         "activity_type": entry.type,
         "date": new_york_date(entry.at).isoformat(),
-        "created_at": rfc3339_micros(entry.at),
+        "created_at": format_rfc3339_micros(entry.at),
         **entry.facts,
         "status": "executed",
         "currency": "USD",

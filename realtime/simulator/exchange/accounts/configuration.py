@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from realtime.simulator.exchange.accounts.account import Account, Configuration
-from realtime.simulator.exchange.errors import Document, malformed, shown
+from realtime.simulator.exchange.errors import Document, describe_value, malformed
 
 _IsValid = Callable[[object], bool]
 
 
-def _is_truth(value: object) -> bool:
+def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
 
 
@@ -19,13 +19,13 @@ def _is_level(value: object) -> bool:
 
 
 _CHECKS: dict[str, _IsValid] = {
-    "disable_overnight_trading": _is_truth,
-    "fractional_trading": _is_truth,
+    "disable_overnight_trading": _is_bool,
+    "fractional_trading": _is_bool,
     "max_margin_multiplier": lambda value: value in ("1", "2", "4"),
     "max_options_trading_level": _is_level,
-    "no_shorting": _is_truth,
-    "ptp_no_exception_entry": _is_truth,
-    "suspend_trade": _is_truth,
+    "no_shorting": _is_bool,
+    "ptp_no_exception_entry": _is_bool,
+    "suspend_trade": _is_bool,
     "trade_confirm_email": lambda value: value in ("all", "none"),
 }
 
@@ -48,7 +48,7 @@ def change_configuration(account: Account, body: object) -> None:
     changes = {name: value for name, value in body.items() if value is not None}
     for name, check in _CHECKS.items():
         if name in changes and not check(changes[name]):
-            raise malformed(f"invalid {name}: {shown(changes[name])}")
+            raise malformed(f"invalid {name}: {describe_value(changes[name])}")
     known = {name: value for name, value in changes.items() if name in _CHECKS}
     current = msgspec.to_builtins(account.configuration)
     account.configuration = msgspec.convert({**current, **known}, Configuration)

@@ -19,7 +19,7 @@ _RANDOM_BITS = 80  # a ULID is 48 bits of milliseconds and 80 of chance
 _SMALLEST_STEP = 2 * MICROSECOND
 
 
-class Identity:
+class IdGenerator:
     """Ids (UUID, ULID) and strictly rising times of one account."""
 
     def __init__(self, seed: str, clock: Callable[[], int]) -> None:
@@ -49,7 +49,7 @@ class Identity:
             self._ulid_tail = self._tail_chance.getrandbits(_RANDOM_BITS - 1)
         return _base32(millisecond << _RANDOM_BITS | self._ulid_tail)
 
-    def stamp(self) -> int:
+    def next_time(self) -> int:
         """Return now, but always later than the last stamp."""
         self._last_stamp = max(self._clock(), self._last_stamp + _SMALLEST_STEP)
         return self._last_stamp

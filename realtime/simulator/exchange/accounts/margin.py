@@ -11,7 +11,7 @@ import msgspec
 
 from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.accounts.position import Position
-from realtime.simulator.exchange.decimals import ZERO, cents
+from realtime.simulator.exchange.decimals import ZERO, round_to_cents
 from realtime.simulator.exchange.orders.order import LIMIT, STOP_LIMIT, Order
 from realtime.simulator.exchange.venue.assets import Asset
 
@@ -29,7 +29,7 @@ _WIDE_COLLAR = Decimal("1.04")
 _NARROW_COLLAR = Decimal("1.025")
 
 
-class Money(msgspec.Struct, frozen=True, kw_only=True):
+class Balances(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of an account at one moment."""
 
     cash: Decimal
@@ -43,14 +43,14 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     options_buying_power: Decimal
     non_marginable_buying_power: Decimal
 
-    def power_for(self, asset: Asset) -> Decimal:
+    def buying_power_for(self, asset: Asset) -> Decimal:
         """Return the buying power that pays for this kind of asset."""
         if asset.is_crypto:
             return self.non_marginable_buying_power
         return self.buying_power if asset.is_equity else self.options_buying_power
 
 
-class _Weight(NamedTuple):
+class _HoldingTotals(NamedTuple):
     """What the holdings are worth, and what they tie up; `written` is a part of both margins."""
 
     long_value: Decimal
@@ -60,27 +60,27 @@ class _Weight(NamedTuple):
     written: Decimal
 
 
-def count_money(
-    account: Account, last: Mapping[str, Decimal], *, without: Order | None = None
-) -> Money:
+def compute_balances(
+    account: Account, last: Mapping[str, Decimal], *, replacing: Order | None = None
+) -> Balances:
     """Compute the figures; `without` leaves one order's reservation out: it is being replaced."""
     multiplier = account.multiplier
-    weight = _weigh(account, last, multiplier)
-    equity = account.cash + weight.long_value + weight.short_value
-    on_margin, in_full = _reserved(account, without)
+    totals = _total_holdings(account, last, multiplier)
+    equity = account.cash + totals.long_value + totals.short_value
+    on_margin, in_full = _reserved(account, replacing)
     overnight = min(multiplier, 2)
-    regt = max(equity - weight.initial, ZERO) * overnight
-    gross = _gross_power(account, regt, weight.written, multiplier)
+    regt = max(equity - totals.initial, ZERO) * overnight
+    gross = _gross_power(account, regt, totals.written, multiplier)
     # Paid in full means without the multiplier's help: a dollar costs `multiplier` of power.
     regt_left = regt - on_margin - in_full * overnight
-    own = min(account.cash, max(equity, ZERO)) - weight.written
-    return Money(
+    own = min(account.cash, max(equity, ZERO)) - totals.written
+    return Balances(
         cash=account.cash,
-        long_market_value=weight.long_value,
-        short_market_value=weight.short_value,
+        long_market_value=totals.long_value,
+        short_market_value=totals.short_value,
         equity=equity,
-        initial_margin=weight.initial,
-        maintenance_margin=weight.maintenance,
+        initial_margin=totals.initial,
+        maintenance_margin=totals.maintenance,
         buying_power=_spendable(gross - on_margin - in_full * multiplier),
         regt_buying_power=_spendable(regt_left),
         options_buying_power=_spendable(regt_left / overnight),
@@ -93,12 +93,14 @@ def _gross_power(account: Account, regt: Decimal, written: Decimal, multiplier: 
         return account.cash - written
     if multiplier == 2:
         return regt
-    yesterday = account.yesterday
-    opened = max(exposure(account) - yesterday.exposure, ZERO)
-    return 4 * (yesterday.equity - yesterday.maintenance_margin) - opened
+    last_close = account.last_close
+    opened = max(exposure(account) - last_close.exposure, ZERO)
+    return 4 * (last_close.equity - last_close.maintenance_margin) - opened
 
 
-def _weigh(account: Account, last: Mapping[str, Decimal], multiplier: int) -> _Weight:
+def _total_holdings(
+    account: Account, last: Mapping[str, Decimal], multiplier: int
+) -> _HoldingTotals:
     long_value = short_value = initial = maintenance = written = ZERO
     has_written_options = False
     for position in account.positions.values():
@@ -119,8 +121,8 @@ def _weigh(account: Account, last: Mapping[str, Decimal], multiplier: int) -> _W
         maintenance += _maintenance(asset, qty, price, value)
     if has_written_options:
         written = _written_options(account.holdings())
-    initial, maintenance = cents(initial + written), cents(maintenance + written)
-    return _Weight(long_value, short_value, initial, maintenance, written)
+    initial, maintenance = round_to_cents(initial + written), round_to_cents(maintenance + written)
+    return _HoldingTotals(long_value, short_value, initial, maintenance, written)
 
 
 def exposure(account: Account) -> Decimal:
@@ -152,7 +154,7 @@ def update_reservation(order: Order) -> None:
     if order.qty is None:
         order.reserved = max((order.notional or ZERO) - order.filled_value, ZERO)
     else:
-        order.reserved = cents((order.qty - order.filled_qty) * order.reserve_price)
+        order.reserved = round_to_cents((order.qty - order.filled_qty) * order.reserve_price)
 
 
 def _reserve_price(order: Order, last: Decimal) -> Decimal:
@@ -175,11 +177,11 @@ def reserve_net(order: Order, net: Decimal) -> None:
     update_reservation(order)
 
 
-def _reserved(account: Account, without: Order | None) -> tuple[Decimal, Decimal]:
+def _reserved(account: Account, replacing: Order | None) -> tuple[Decimal, Decimal]:
     """Return the dollars held back by open orders: on margin, and to be paid in full."""
     on_margin = in_full = ZERO
     for order in account.open_orders.values():
-        if order.reserved and order is not without:
+        if order.reserved and order is not replacing:
             if order.asset.is_equity:
                 on_margin += order.reserved
             else:
@@ -226,4 +228,4 @@ def _uncovered(short: Position, held: list[Position]) -> Decimal:
 
 
 def _spendable(amount: Decimal) -> Decimal:
-    return cents(max(amount, ZERO))
+    return round_to_cents(max(amount, ZERO))

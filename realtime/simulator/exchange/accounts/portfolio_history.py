@@ -18,12 +18,12 @@ from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.decimals import ZERO, fraction
 from realtime.simulator.exchange.errors import Document, malformed, unprocessable
 from realtime.simulator.exchange.query_params import (
-    read_choice,
-    read_instant,
-    read_truth,
-    read_words,
+    parse_bool,
+    parse_choice,
+    parse_list,
+    parse_time,
 )
-from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.state import ExchangeState
 from realtime.simulator.exchange.timestamps import DAY, MINUTE, SECOND, new_york_date
 from realtime.simulator.exchange.venue.calendar import OPEN, instant
 from realtime.simulator.exchange.venue.market_hours import CLOSED, EXTENDED, REGULAR
@@ -58,23 +58,23 @@ class Window(msgspec.Struct, frozen=True):
         return _TIMEFRAMES[self.timeframe]
 
 
-class Worth(msgspec.Struct, frozen=True):
+class PortfolioValue(msgspec.Struct, frozen=True):
     """Equity at a time, and all deposits until then."""
 
     equity: Decimal
     deposits: Decimal
 
 
-def portfolio_history(floor: Floor, account: Account, query: Mapping[str, str]) -> Document:
+def portfolio_history(state: ExchangeState, account: Account, query: Mapping[str, str]) -> Document:
     """Answer the query with parallel arrays, oldest first."""
-    window = _read_window(floor, query)
-    resets = read_choice(query, "pnl_reset", ("per_day", "no_reset")) == "per_day"
-    times = list(_times(floor, account, window))
+    window = _read_window(state, query)
+    resets = parse_choice(query, "pnl_reset", ("per_day", "no_reset")) == "per_day"
+    times = list(_times(state, account, window))
     ends = [min(at + window.step, window.end) for at in times]
-    closed_at = floor.market.last_close(window.start)
-    worths = _worths(floor, account, [closed_at, *ends])
-    base = worths[0]
-    points = worths[1:]
+    closed_at = state.market.last_close(window.start)
+    values = _portfolio_values(state, account, [closed_at, *ends])
+    base = values[0]
+    points = values[1:]
     bases = _daily_bases(times, points, base) if resets and window.step < DAY else None
     profits = [_profit(p, bases[n] if bases else base) for n, p in enumerate(points)]
     return {
@@ -92,22 +92,22 @@ def portfolio_history(floor: Floor, account: Account, query: Mapping[str, str]) 
     }
 
 
-def _read_window(floor: Floor, query: Mapping[str, str]) -> Window:
-    start, end = _read_span(query, floor.now())
+def _read_window(state: ExchangeState, query: Mapping[str, str]) -> Window:
+    start, end = _read_span(query, state.now())
     timeframe = _read_timeframe(query, end - start)
-    wanted = read_choice(query, "intraday_reporting", tuple(_PHASES))
-    if read_truth(query, "extended_hours") and not query.get("intraday_reporting"):
-        wanted = "extended_hours"
-    if timeframe != "1D" and wanted != "continuous":
-        extended = wanted == "extended_hours"
-        start = min(floor.market.session_start(start, extended=extended), end)
-    return Window(start, end, timeframe, _PHASES[wanted])
+    requested = parse_choice(query, "intraday_reporting", tuple(_PHASES))
+    if parse_bool(query, "extended_hours") and not query.get("intraday_reporting"):
+        requested = "extended_hours"
+    if timeframe != "1D" and requested != "continuous":
+        extended = requested == "extended_hours"
+        start = min(state.market.session_start(start, extended=extended), end)
+    return Window(start, end, timeframe, _PHASES[requested])
 
 
 def _read_span(query: Mapping[str, str], now: int) -> tuple[int, int]:
-    start, end = read_instant(query, "start"), read_instant(query, "end")
+    start, end = parse_time(query, "start"), parse_time(query, "end")
     if end is None and query.get("date_end"):
-        end = read_instant(query, "date_end")
+        end = parse_time(query, "date_end")
         end = None if end is None else end + DAY
     period = _read_period(query.get("period", ""))
     if start is not None and end is not None and period is not None:
@@ -144,70 +144,72 @@ def _read_timeframe(query: Mapping[str, str], length: int) -> str:
     return text
 
 
-def _times(floor: Floor, account: Account, window: Window) -> Iterator[int]:
+def _times(state: ExchangeState, account: Account, window: Window) -> Iterator[int]:
     """Yield the left edges of the points, none before the account was opened."""
     start = max(window.start, account.created_at)
     if window.timeframe == "1D":
-        yield from _openings(floor, start, window.end)
+        yield from _openings(state, start, window.end)
         return
     at = start // window.step * window.step
     while at < window.end:
-        if floor.market.phase(at) in window.phases:
+        if state.market.phase(at) in window.phases:
             yield at
         at += window.step
 
 
-def _openings(floor: Floor, start: int, end: int) -> Iterator[int]:
+def _openings(state: ExchangeState, start: int, end: int) -> Iterator[int]:
     """Yield when each day opened; where trading never stops, a day begins at midnight."""
-    opening = time() if floor.market.never_closes else OPEN
+    opening = time() if state.market.never_closes else OPEN
     day: date = new_york_date(start)
     while day <= new_york_date(end):
-        if floor.market.has_session(day):
+        if state.market.has_session(day):
             at = instant(day, opening)
             if at < end:
                 yield at
         day += timedelta(days=1)
 
 
-def _worths(floor: Floor, account: Account, times: list[int]) -> list[Worth]:
+def _portfolio_values(
+    state: ExchangeState, account: Account, times: list[int]
+) -> list[PortfolioValue]:
     """Return what the account was worth at each time; times rise."""
     cash, deposits = account.spec.cash, ZERO
     held: dict[str, Decimal] = {}
-    flows = iter(account.flows)
-    flow = next(flows, None)
-    answer = []
+    cash_flows = iter(account.cash_flows)
+    flow = next(cash_flows, None)
+    result = []
     for at in times:
         while flow is not None and flow.at <= at:
             cash += flow.cash
             deposits += flow.cash if flow.is_deposit else ZERO
             if flow.symbol:
                 held[flow.symbol] = held.get(flow.symbol, ZERO) + flow.qty
-            flow = next(flows, None)
-        answer.append(Worth(cash + _value(floor, held, at), deposits))
-    return answer
+            flow = next(cash_flows, None)
+        result.append(PortfolioValue(cash + _value(state, held, at), deposits))
+    return result
 
 
-def _value(floor: Floor, held: Mapping[str, Decimal], at: int) -> Decimal:
-    prices = _prices_at(floor, at)
-    listing = floor.listing.by_symbol
+def _value(state: ExchangeState, held: Mapping[str, Decimal], at: int) -> Decimal:
+    prices = _prices_at(state, at)
+    listing = state.listing.by_symbol
     return sum(
         (qty * prices[name] * listing[name].multiplier for name, qty in held.items() if qty),
         ZERO,
     )
 
 
-def _prices_at(floor: Floor, at: int) -> Mapping[str, Decimal]:
+def _prices_at(state: ExchangeState, at: int) -> Mapping[str, Decimal]:
     """Return the latest prices known at a time; now's are the last prices themselves."""
-    if at >= floor.now() - MINUTE:
-        return floor.prices.last
-    closes = floor.prices.closes
+    if at >= state.now() - MINUTE:
+        return state.prices.last
+    closes = state.prices.closes
     ended = bisect_right(closes, at, key=lambda sample: sample[0])
     if ended and closes[ended - 1][0] == at:
         return closes[ended - 1][1]
     return (
-        _latest(floor.prices.minutes, at)
+        _latest(state.prices.minutes, at)
         or _latest(closes, at)
-        or (floor.prices.minutes[0][1] if floor.prices.minutes else floor.prices.last)
+        or (state.prices.minutes[0][1] if state.prices.minutes else state.prices.last)
     )
 
 
@@ -216,9 +218,11 @@ def _latest(samples: Samples, at: int) -> Mapping[str, Decimal] | None:
     return samples[number - 1][1] if number else None
 
 
-def _daily_bases(times: list[int], points: list[Worth], first: Worth) -> list[Worth]:
+def _daily_bases(
+    times: list[int], points: list[PortfolioValue], first: PortfolioValue
+) -> list[PortfolioValue]:
     """Return for each point the worth at the end of the day before it."""
-    bases: list[Worth] = []
+    bases: list[PortfolioValue] = []
     base, day = first, None
     for number, at in enumerate(times):
         today = new_york_date(at)
@@ -229,23 +233,23 @@ def _daily_bases(times: list[int], points: list[Worth], first: Worth) -> list[Wo
     return bases
 
 
-def _profit(worth: Worth, base: Worth) -> Decimal:
+def _profit(value: PortfolioValue, base: PortfolioValue) -> Decimal:
     """Return the gain since the base; money paid in is no gain."""
-    return worth.equity - base.equity - (worth.deposits - base.deposits)
+    return value.equity - base.equity - (value.deposits - base.deposits)
 
 
 def _cash_flows(
     account: Account, query: Mapping[str, str], ends: list[int]
 ) -> dict[str, list[float]]:
     """Return activity type → sum of cash until the end of each point."""
-    wanted = {word.upper() for word in read_words(query, "cashflow_types")} - {"NONE"}
-    answer: dict[str, list[float]] = {}
-    for entry in account.journal.entries:
+    requested = {word.upper() for word in parse_list(query, "cashflow_types")} - {"NONE"}
+    result: dict[str, list[float]] = {}
+    for entry in account.activity_log.entries:
         amount = entry.facts.get("net_amount")
-        if amount is None or not ({"ALL", entry.type} & wanted):
+        if amount is None or not ({"ALL", entry.type} & requested):
             continue
-        sums = answer.setdefault(entry.type, [0.0] * len(ends))
+        sums = result.setdefault(entry.type, [0.0] * len(ends))
         for number, end in enumerate(ends):
             if entry.at <= end:
                 sums[number] += float(amount)
-    return answer
+    return result

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from realtime.simulator.exchange.decimals import ZERO, nano
+from realtime.simulator.exchange.decimals import ZERO, round_to_nano
 from realtime.simulator.exchange.orders.order import Execution
 from realtime.simulator.exchange.venue.assets import Asset
 
@@ -90,7 +90,7 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
     def _begin_day(self) -> None:
         self.qty = sum((lot.qty for lot in self.lots), ZERO)
         cost = sum((lot.qty * lot.price for lot in self.lots), ZERO)
-        self.avg_entry_price = nano(cost / self.qty) if self.qty else ZERO
+        self.avg_entry_price = round_to_nano(cost / self.qty) if self.qty else ZERO
         self.overnight_qty = self.qty
         self.today_cost = ZERO
 
@@ -102,7 +102,7 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
             return
         cost = self.qty * self.avg_entry_price + delta * price
         self.qty += delta
-        self.avg_entry_price = nano(cost / self.qty)
+        self.avg_entry_price = round_to_nano(cost / self.qty)
         self.today_cost += delta * price
 
     def _reduce(self, delta: Decimal, price: Decimal) -> None:

@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 from realtime.simulator.exchange.accounts.account import Account
-from realtime.simulator.exchange.accounts.margin import count_money, reserve
-from realtime.simulator.exchange.decimals import ZERO, cents, is_whole, plain
+from realtime.simulator.exchange.accounts.margin import compute_balances, reserve
+from realtime.simulator.exchange.decimals import ZERO, format_decimal, is_whole, round_to_cents
 from realtime.simulator.exchange.errors import (
-    Refusal,
+    ApiError,
     forbidden,
     malformed,
     unprocessable,
@@ -14,7 +14,7 @@ from realtime.simulator.exchange.errors import (
 from realtime.simulator.exchange.orders.availability import available_qty, closing_orders
 from realtime.simulator.exchange.orders.option_cover import check_cover
 from realtime.simulator.exchange.orders.order import BUY, LIMIT, SELL, Order
-from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.state import ExchangeState
 from realtime.simulator.exchange.venue.assets import Asset
 
 _LEVEL_TO_BUY = 2
@@ -33,50 +33,52 @@ def check_client_order_id(account: Account, client_order_id: str | None) -> None
 
 
 def check_order(
-    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+    state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
     """Refuse an order for want of shares, permission or money; `without` is being replaced."""
     asset = order.asset
-    price = floor.prices.last[asset.symbol]
+    price = state.prices.last[asset.symbol]
     _check_fractions(account, order)
-    held = account.held(asset)
+    held = account.get_qty(asset)
     if (order.is_buy and held < 0) or (not order.is_buy and held > 0):
-        _check_available(account, order, price, without)
+        _check_available(account, order, price, replacing)
         if asset.is_option and not order.is_buy:
-            check_cover(floor, account, order, without=without)
+            check_cover(state, account, order, replacing=replacing)
     elif not order.is_buy:
-        _check_sell_to_open(floor, account, order, price, without)
+        _check_sell_to_open(state, account, order, price, replacing)
     if asset.is_option and order.is_buy and account.options_level < _LEVEL_TO_BUY:
         raise forbidden("account not eligible for level 2 options trading")
     if order.order_class in ("", "simple") and not asset.is_option:
-        check_wash_trade(account, order, without)
-    check_buying_power(floor, account, order, without=without)
+        check_wash_trade(account, order, replacing)
+    check_buying_power(state, account, order, replacing=replacing)
 
 
-def position_intent(account: Account, asset: Asset, side: str, wanted: str | None) -> str:
+def position_intent(account: Account, asset: Asset, side: str, requested: str | None) -> str:
     """Return what an order would do to the position; refuse if the customer said otherwise."""
-    held = account.held(asset)
+    held = account.get_qty(asset)
     if side == BUY:
         inferred = "buy_to_close" if held < 0 else "buy_to_open"
     else:
         inferred = "sell_to_close" if held > 0 else "sell_to_open"
     if asset.is_crypto and side == SELL:
         inferred = "sell_to_close"
-    if wanted is not None and wanted != inferred:
-        raise unprocessable(f"position intent mismatch, inferred: {inferred}, specified: {wanted}")
+    if requested is not None and requested != inferred:
+        raise unprocessable(
+            f"position intent mismatch, inferred: {inferred}, specified: {requested}"
+        )
     return inferred
 
 
 def check_buying_power(
-    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+    state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
     """Refuse an order whose cost the account cannot bear; note the cost on the order."""
-    last = floor.prices.last
+    last = state.prices.last
     reserve(order, last[order.asset.symbol])
     cost = order.reserved
     if not cost:
         return
-    power = count_money(account, last, without=without).power_for(order.asset)
+    power = compute_balances(account, last, replacing=replacing).buying_power_for(order.asset)
     if cost <= power:
         return
     if order.asset.is_crypto:
@@ -84,19 +86,19 @@ def check_buying_power(
     raise insufficient_buying_power(power, cost)
 
 
-def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Refusal:
+def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> ApiError:
     """Return the 403 of an order that costs more than the account may spend."""
     return forbidden(
         "insufficient buying power",
-        buying_power=plain(buying_power),
-        cost_basis=plain(cost_basis),
+        buying_power=format_decimal(buying_power),
+        cost_basis=format_decimal(cost_basis),
     )
 
 
-def check_wash_trade(account: Account, order: Order, without: Order | None = None) -> None:
+def check_wash_trade(account: Account, order: Order, replacing: Order | None = None) -> None:
     """Refuse an order that could trade with one of the account's own."""
     for other in account.open_orders.values():
-        if other.asset is not order.asset or other.side == order.side or other is without:
+        if other.asset is not order.asset or other.side == order.side or other is replacing:
             continue
         if other.status == "held" or not _could_meet(order, other):
             continue
@@ -128,38 +130,40 @@ def _check_fractions(account: Account, order: Order) -> None:
         raise forbidden(f"asset {asset.symbol} is not fractionable")
     if not account.configuration.fractional_trading:
         raise forbidden("account is not enabled for fractional trading")
-    if not order.is_buy and account.held(asset) <= 0:
+    if not order.is_buy and account.get_qty(asset) <= 0:
         raise unprocessable("fractional orders cannot be sold short")
 
 
-def _check_available(account: Account, order: Order, price: Decimal, without: Order | None) -> None:
+def _check_available(
+    account: Account, order: Order, price: Decimal, replacing: Order | None
+) -> None:
     asset = order.asset
-    wanted = order.remaining(price)
-    available = available_qty(account, asset, price, without)
-    if wanted <= available:
+    requested = order.remaining(price)
+    available = available_qty(account, asset, price, replacing)
+    if requested <= available:
         return
     if asset.is_crypto:
-        raise _insufficient_balance(asset.symbol.split("/")[0], wanted, available)
-    held = abs(account.held(asset))
+        raise _insufficient_balance(asset.symbol.split("/")[0], requested, available)
+    held = abs(account.get_qty(asset))
     raise forbidden(
-        f"insufficient qty available for order (requested: {plain(wanted)}, "
-        f"available: {plain(available)})",
-        available=plain(available),
-        existing_qty=plain(held),
-        held_for_orders=plain(held - available),
-        related_orders=[o.id for o in closing_orders(account, asset, without)],
+        f"insufficient qty available for order (requested: {format_decimal(requested)}, "
+        f"available: {format_decimal(available)})",
+        available=format_decimal(available),
+        existing_qty=format_decimal(held),
+        held_for_orders=format_decimal(held - available),
+        related_orders=[o.id for o in closing_orders(account, asset, replacing)],
         symbol=asset.symbol,
     )
 
 
 def _check_sell_to_open(
-    floor: Floor, account: Account, order: Order, price: Decimal, without: Order | None
+    state: ExchangeState, account: Account, order: Order, price: Decimal, replacing: Order | None
 ) -> None:
     asset = order.asset
     if asset.is_crypto:
         raise _insufficient_balance(asset.symbol.split("/")[0], order.remaining(price), ZERO)
     if asset.is_option:
-        check_cover(floor, account, order, without=without)
+        check_cover(state, account, order, replacing=replacing)
         return
     if not account.may_short:
         raise forbidden("account is not allowed to short")
@@ -167,12 +171,12 @@ def _check_sell_to_open(
         raise unprocessable(f'asset "{asset.symbol}" cannot be sold short')
 
 
-def _insufficient_balance(coin: str, wanted: Decimal, available: Decimal) -> Refusal:
-    wanted = cents(wanted) if coin == "USD" else wanted
+def _insufficient_balance(coin: str, requested: Decimal, available: Decimal) -> ApiError:
+    requested = round_to_cents(requested) if coin == "USD" else requested
     return forbidden(
-        f"insufficient balance for {coin} (requested: {plain(wanted)}, "
-        f"available: {plain(available)})",
-        available=plain(available),
-        balance=plain(available),
+        f"insufficient balance for {coin} (requested: {format_decimal(requested)}, "
+        f"available: {format_decimal(available)})",
+        available=format_decimal(available),
+        balance=format_decimal(available),
         symbol=coin,
     )

@@ -12,40 +12,42 @@ from realtime.simulator.exchange.venue.assets import Asset, Contract
 CONTRACT_SHARES = Decimal(100)
 
 
-def closing_orders(account: Account, asset: Asset, without: Order | None = None) -> list[Order]:
+def closing_orders(account: Account, asset: Asset, replacing: Order | None = None) -> list[Order]:
     """Return the open orders that would reduce the position; a held leg holds no shares."""
-    side = SELL if account.held(asset) > 0 else BUY
+    side = SELL if account.get_qty(asset) > 0 else BUY
     return [
         order
         for order in account.open_orders.values()
         if order.asset is asset
         and order.side == side
         and order.status != "held"
-        and order is not without
+        and order is not replacing
     ]
 
 
 def available_qty(
-    account: Account, asset: Asset, price: Decimal, without: Order | None = None
+    account: Account, asset: Asset, price: Decimal, replacing: Order | None = None
 ) -> Decimal:
     """Return the unsigned quantity that is free; `without` is an order being replaced."""
-    claimed = sum((o.remaining(price) for o in closing_orders(account, asset, without)), ZERO)
-    return max(abs(account.held(asset)) - claimed - locked_shares(account, asset, without), ZERO)
+    claimed = sum((o.remaining(price) for o in closing_orders(account, asset, replacing)), ZERO)
+    return max(
+        abs(account.get_qty(asset)) - claimed - locked_shares(account, asset, replacing), ZERO
+    )
 
 
-def locked_shares(account: Account, asset: Asset, without: Order | None = None) -> Decimal:
+def locked_shares(account: Account, asset: Asset, replacing: Order | None = None) -> Decimal:
     """Return how many shares the written calls on a stock lean on, those on their way included."""
-    if "has_options" not in asset.attributes or account.held(asset) <= 0:
+    if "has_options" not in asset.attributes or account.get_qty(asset) <= 0:
         return ZERO
-    calls = max(-contract_balance(account, asset.symbol, is_call=True, without=without), ZERO)
+    calls = max(-contract_balance(account, asset.symbol, is_call=True, replacing=replacing), ZERO)
     for order in _option_orders(account, asset.symbol, is_call=True):
-        if order.position_intent == "sell_to_open" and order is not without:
+        if order.position_intent == "sell_to_open" and order is not replacing:
             calls += order.remaining(ONE)
     return calls * CONTRACT_SHARES
 
 
 def contract_balance(
-    account: Account, underlying: str, *, is_call: bool, without: Order | None = None
+    account: Account, underlying: str, *, is_call: bool, replacing: Order | None = None
 ) -> Decimal:
     """Return bought less written contracts of a kind: below zero, some have no cover in it.
 
@@ -57,7 +59,7 @@ def contract_balance(
         if _is_of(position.asset.contract, underlying, is_call=is_call):
             balance += position.qty
     for order in _option_orders(account, underlying, is_call=is_call):
-        if order.position_intent.endswith("_to_close") and order is not without:
+        if order.position_intent.endswith("_to_close") and order is not replacing:
             balance += order.signed(order.remaining(ONE))
     return balance
 

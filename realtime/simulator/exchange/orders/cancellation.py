@@ -5,22 +5,22 @@ import re
 from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.documents import rest_order
 from realtime.simulator.exchange.errors import (
+    ApiError,
     Document,
-    Refusal,
     malformed,
     not_found,
     unprocessable,
 )
-from realtime.simulator.exchange.orders.groups import end_group
-from realtime.simulator.exchange.orders.lifecycle import touch
+from realtime.simulator.exchange.orders.groups import close_group
+from realtime.simulator.exchange.orders.lifecycle import stamp_update
 from realtime.simulator.exchange.orders.order import LEG, Order
-from realtime.simulator.exchange.state import Floor
-from realtime.simulator.exchange.trade_events import announce
+from realtime.simulator.exchange.state import ExchangeState
+from realtime.simulator.exchange.trade_events import publish
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def find_order(account: Account, order_id: str) -> Order:
+def get_order(account: Account, order_id: str) -> Order:
     """Return the account's order, or refuse: a malformed id is another refusal than an unknown."""
     order_id = order_id.lower()
     if not _UUID.fullmatch(order_id):
@@ -31,7 +31,7 @@ def find_order(account: Account, order_id: str) -> Order:
     return order
 
 
-def find_by_client_order_id(account: Account, client_order_id: str) -> Order:
+def get_order_by_client_order_id(account: Account, client_order_id: str) -> Order:
     """Return the account's order of this client order id, or refuse."""
     if not client_order_id:
         raise malformed("client_order_id is missing")
@@ -41,42 +41,42 @@ def find_by_client_order_id(account: Account, client_order_id: str) -> Order:
     return order
 
 
-def cancel(floor: Floor, account: Account, order: Order) -> None:
+def cancel(state: ExchangeState, account: Account, order: Order) -> None:
     """Cancel an order and its group, or refuse if it has ended or is being changed."""
     _request(account, order)
-    _carry_out(floor, account, order)
+    _carry_out(state, account, order)
 
 
-def cancel_all(floor: Floor, account: Account) -> list[Document]:
+def cancel_all(state: ExchangeState, account: Account) -> list[Document]:
     """Cancel every open order; the answer shows each as `pending_cancel`."""
     # An order whose group has just gone with another one is no longer open.
     return [
-        _canceled(floor, account, order)
+        _canceled(state, account, order)
         for order in list(account.open_orders.values())
         if not order.is_terminal and order.status != "held" and order.role != LEG
     ]
 
 
-def hold_cancels(floor: Floor, account: Account, *, on: bool) -> None:
+def hold_cancels(state: ExchangeState, account: Account, *, on: bool) -> None:
     """Let cancels wait in `pending_cancel`; switching off carries them out."""
     account.holds_cancels = on
     if on:
         return
     for order in list(account.open_orders.values()):
         if order.cancel_requested_at is not None and not order.is_terminal:
-            end_group(floor, account, order, "canceled")
+            close_group(state, account, order, "canceled")
 
 
-def _canceled(floor: Floor, account: Account, order: Order) -> Document:
+def _canceled(state: ExchangeState, account: Account, order: Order) -> Document:
     try:
         _request(account, order)
-    except Refusal as refusal:
-        return {"id": order.id, "status": refusal.status, "body": refusal.body}
+    except ApiError as error:
+        return {"id": order.id, "status": error.status, "body": error.body}
     item: Document = {"id": order.id, "status": 200}
-    if floor.quirks.cancel_all_body:
-        body = rest_order(order, with_legs=False, micros=floor.quirks.rest_micros)
+    if state.quirks.cancel_all_body:
+        body = rest_order(order, with_legs=False, micros=state.quirks.rest_micros)
         item["body"] = {**body, "status": "pending_cancel"}
-    _carry_out(floor, account, order)
+    _carry_out(state, account, order)
     return item
 
 
@@ -85,13 +85,13 @@ def _request(account: Account, order: Order) -> None:
         raise unprocessable("cannot cancel individual legs of a mleg order")
     if order.is_terminal or order.status in ("pending_cancel", "pending_replace"):
         raise unprocessable(f'order is already in "{order.status}" state')
-    order.cancel_requested_at = account.identity.stamp()
+    order.cancel_requested_at = account.ids.next_time()
 
 
-def _carry_out(floor: Floor, account: Account, order: Order) -> None:
+def _carry_out(state: ExchangeState, account: Account, order: Order) -> None:
     if not account.holds_cancels:
-        end_group(floor, account, order, "canceled")
+        close_group(state, account, order, "canceled")
         return
-    at = touch(account, order)
+    at = stamp_update(account, order)
     order.status = "pending_cancel"
-    announce(floor, account, order, "pending_cancel", at)
+    publish(state, account, order, "pending_cancel", at)

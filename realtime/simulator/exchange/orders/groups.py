@@ -12,63 +12,63 @@ from msgspec.structs import replace
 
 from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.orders.lifecycle import (
-    end,
-    goes_to_venue,
-    register,
+    add_order,
+    can_send_now,
+    close_order,
     reject_replacement,
-    resume,
-    send,
-    touch,
+    send_order,
+    set_working,
+    stamp_update,
 )
 from realtime.simulator.exchange.orders.order import ENTRY, STOP_LOSS, TAKE_PROFIT, Order
-from realtime.simulator.exchange.state import Floor
-from realtime.simulator.exchange.trade_events import announce_refusal
+from realtime.simulator.exchange.state import ExchangeState
+from realtime.simulator.exchange.trade_events import publish_rejection
 
 
-def start_work(floor: Floor, account: Account, order: Order) -> None:
+def start_order(state: ExchangeState, account: Account, order: Order) -> None:
     """Let the venue take the order, or reject it if that was asked for."""
     if account.rejects_next:
         account.rejects_next = False
-        end_group(floor, account, order, "rejected")
+        close_group(state, account, order, "rejected")
         return
-    resume(floor, account, order)
+    set_working(state, account, order)
     if order.order_class == "oco":
-        _watch(floor, order)
+        _watch_stop_loss(state, order)
 
 
-def end_group(floor: Floor, account: Account, order: Order, status: str) -> None:
+def close_group(state: ExchangeState, account: Account, order: Order, status: str) -> None:
     """End an order, and with it everything that cannot live without it."""
-    end(floor, account, order, status)
+    close_order(state, account, order, status)
     for relative in _dependents(order):
-        _end_relative(floor, account, relative, "expired" if status == "expired" else "canceled")
+        _close_related(state, account, relative, "expired" if status == "expired" else "canceled")
 
 
-def after_fill(floor: Floor, account: Account, order: Order) -> None:
+def handle_group_fill(state: ExchangeState, account: Account, order: Order) -> None:
     """React to a fill of an order that has relatives, or a cancel or replace on the way."""
     if order.status == "filled":
-        _refuse_late_changes(floor, account, order)
+        _reject_late_changes(state, account, order)
         if order.role == ENTRY and order.legs and not order.is_multileg:
-            _activate_exits(floor, account, order)
-    other = partner(order)
+            _activate_exits(state, account, order)
+    other = paired_exit(order)
     if other is None or order.role != TAKE_PROFIT:
         return
     if order.status == "filled":
-        _end_relative(floor, account, other, "canceled")
+        _close_related(state, account, other, "canceled")
     else:
-        shrink(floor, account, other, to=order)
+        reduce_stop_loss(state, account, other, to=order)
 
 
-def fire(floor: Floor, account: Account, order: Order) -> None:
+def trigger_stop_loss(state: ExchangeState, account: Account, order: Order) -> None:
     """Send a watched stop-loss to the venue, because its price was touched."""
-    other = partner(order)
+    other = paired_exit(order)
     if other is not None:
-        end(floor, account, other, "canceled")
+        close_order(state, account, other, "canceled")
     order.armed = False
     order.triggered = True
-    resume(floor, account, order)
+    set_working(state, account, order)
 
 
-def partner(order: Order) -> Order | None:
+def paired_exit(order: Order) -> Order | None:
     """Return the other half of an exit pair while it is open."""
     parent = order.parent or order
     if parent.order_class == "oco":
@@ -80,7 +80,7 @@ def partner(order: Order) -> Order | None:
     return next((o for o in pair if o is not order and not o.is_terminal), None)
 
 
-def supersede(floor: Floor, account: Account, old: Order, new: Order) -> None:
+def replace_in_group(state: ExchangeState, account: Account, old: Order, new: Order) -> None:
     """Put a new order into the family place of an old one."""
     parent = old.parent
     if parent is not None and parent.legs is not None:
@@ -91,62 +91,62 @@ def supersede(floor: Floor, account: Account, old: Order, new: Order) -> None:
         for leg in new.legs:
             leg.parent = new
             if leg.filled_qty == 0 and not leg.is_terminal:
-                leg.qty, leg.face = new.qty, None
+                leg.qty, leg.cached_document = new.qty, None
 
 
-def shrink(floor: Floor, account: Account, stop: Order, *, to: Order) -> None:
+def reduce_stop_loss(state: ExchangeState, account: Account, stop: Order, *, to: Order) -> None:
     """Replace a held stop-loss by one for what the take-profit has left."""
     if stop.status != "held" or to.qty is None:
         return
-    now = account.identity.stamp()
+    now = account.ids.next_time()
     smaller = replace(
         stop,
-        id=account.identity.uuid(),
-        client_order_id=account.identity.uuid(),
-        number=floor.next_number(),
+        id=account.ids.uuid(),
+        client_order_id=account.ids.uuid(),
+        number=state.next_number(),
         submitted_at=now,
-        created_at=account.identity.stamp(),
-        updated_at=account.identity.stamp(),
+        created_at=account.ids.next_time(),
+        updated_at=account.ids.next_time(),
         qty=to.qty - to.filled_qty,
         replaces=stop.id,
-        resting_ticket=0,
-        face=None,
+        queue_version=0,
+        cached_document=None,
     )
     stop.replaced_by = smaller.id
-    supersede(floor, account, stop, smaller)
-    end(floor, account, stop, "replaced", is_silent=not floor.quirks.bracket_cancel_frame)
-    register(floor, account, smaller)
-    _watch(floor, smaller)
+    replace_in_group(state, account, stop, smaller)
+    close_order(state, account, stop, "replaced", is_silent=not state.quirks.bracket_cancel_frame)
+    add_order(state, account, smaller)
+    _watch_stop_loss(state, smaller)
 
 
-def _activate_exits(floor: Floor, account: Account, entry: Order) -> None:
+def _activate_exits(state: ExchangeState, account: Account, entry: Order) -> None:
     legs = [leg for leg in entry.legs or () if leg.status == "held"]
     if entry.order_class == "oto":
         for leg in legs:
-            _send_exit(floor, account, leg)
+            _send_exit(state, account, leg)
         return
     for leg in legs:
         if leg.role == TAKE_PROFIT:
-            _send_exit(floor, account, leg)
+            _send_exit(state, account, leg)
         else:
-            _watch(floor, leg)
+            _watch_stop_loss(state, leg)
 
 
-def _send_exit(floor: Floor, account: Account, leg: Order) -> None:
+def _send_exit(state: ExchangeState, account: Account, leg: Order) -> None:
     """Send a leg whose entry has filled: no `pending_new`, it was accepted long ago."""
-    if goes_to_venue(floor, leg):
-        resume(floor, account, leg)
+    if can_send_now(state, leg):
+        set_working(state, account, leg)
     else:
-        touch(account, leg)
-        send(floor, account, leg)
+        stamp_update(account, leg)
+        send_order(state, account, leg)
 
 
-def _watch(floor: Floor, leg: Order) -> None:
+def _watch_stop_loss(state: ExchangeState, leg: Order) -> None:
     """Watch the price of a held stop-loss; an order without one is an OCO's parent."""
     for stop in leg.legs or () if leg.order_class == "oco" and leg.parent is None else (leg,):
         if stop.role == STOP_LOSS and stop.status == "held":
             stop.armed = True
-            floor.books.enter(stop)
+            state.books.add(stop)
 
 
 def _dependents(order: Order) -> list[Order]:
@@ -154,20 +154,20 @@ def _dependents(order: Order) -> list[Order]:
         legs = () if order.is_multileg else order.legs or ()
         return [leg for leg in legs if not leg.is_terminal]
     entry = order.parent if order.parent is not None and order.parent.role == ENTRY else None
-    return [o for o in (partner(order), entry) if o is not None and not o.is_terminal]
+    return [o for o in (paired_exit(order), entry) if o is not None and not o.is_terminal]
 
 
-def _end_relative(floor: Floor, account: Account, order: Order, status: str) -> None:
+def _close_related(state: ExchangeState, account: Account, order: Order, status: str) -> None:
     was_held = order.status == "held"
-    silent = was_held and not floor.quirks.bracket_cancel_frame
-    end(floor, account, order, status, is_silent=silent)
+    silent = was_held and not state.quirks.bracket_cancel_frame
+    close_order(state, account, order, status, is_silent=silent)
 
 
-def _refuse_late_changes(floor: Floor, account: Account, order: Order) -> None:
+def _reject_late_changes(state: ExchangeState, account: Account, order: Order) -> None:
     """Tell that a cancel or a replace came too late: the order has filled."""
     if order.cancel_requested_at is not None:
         order.cancel_requested_at = None
-        at = touch(account, order)
+        at = stamp_update(account, order)
         reason = "TOO_LATE_TO_CANCEL"
-        announce_refusal(floor, account, order, "order_cancel_rejected", at, reason)
-    reject_replacement(floor, account, order)
+        publish_rejection(state, account, order, "order_cancel_rejected", at, reason)
+    reject_replacement(state, account, order)

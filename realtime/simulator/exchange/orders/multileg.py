@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from realtime.simulator.exchange.accounts.account import Account
-from realtime.simulator.exchange.accounts.margin import count_money, reserve_net, update_reservation
-from realtime.simulator.exchange.decimals import ZERO, is_whole, plain
+from realtime.simulator.exchange.accounts.margin import (
+    compute_balances,
+    reserve_net,
+    update_reservation,
+)
+from realtime.simulator.exchange.decimals import ZERO, format_decimal, is_whole
 from realtime.simulator.exchange.errors import (
     forbidden,
     malformed,
@@ -20,61 +24,61 @@ from realtime.simulator.exchange.orders.account_checks import (
     position_intent,
 )
 from realtime.simulator.exchange.orders.availability import available_qty
-from realtime.simulator.exchange.orders.groups import after_fill
-from realtime.simulator.exchange.orders.lifecycle import touch
+from realtime.simulator.exchange.orders.groups import handle_group_fill
+from realtime.simulator.exchange.orders.lifecycle import stamp_update
 from realtime.simulator.exchange.orders.option_cover import check_spread_cover
 from realtime.simulator.exchange.orders.order import LEG, LIMIT, MARKET, Order
-from realtime.simulator.exchange.orders.order_request import LegTicket, Ticket
-from realtime.simulator.exchange.state import Floor
-from realtime.simulator.exchange.trade_events import announce_multileg_fill
+from realtime.simulator.exchange.orders.order_request import LegRequest, OrderRequest
+from realtime.simulator.exchange.state import ExchangeState
+from realtime.simulator.exchange.trade_events import publish_multileg_fill
 from realtime.simulator.exchange.venue.assets import NO_ASSET, Asset
-from realtime.simulator.exchange.venue.execution import book, settle_status
+from realtime.simulator.exchange.venue.execution import book_execution, update_fill_status
 
 _LEVEL_FOR_SPREADS = 3
 
 
-def new_multileg(floor: Floor, account: Account, ticket: Ticket) -> Order:
+def new_multileg(state: ExchangeState, account: Account, request: OrderRequest) -> Order:
     """Return an order for the ticket with its legs, not yet in any book."""
-    _check_shape(ticket)
-    assets = [_option(floor, leg) for leg in ticket.legs]
-    submitted = account.identity.stamp()
+    _check_shape(request)
+    assets = [_option(state, leg) for leg in request.legs]
+    submitted = account.ids.next_time()
     order = Order(
-        id=account.identity.uuid(),
+        id=account.ids.uuid(),
         label=account.label,
-        client_order_id=ticket.client_order_id or account.identity.uuid(),
-        number=floor.next_number(),
+        client_order_id=request.client_order_id or account.ids.uuid(),
+        number=state.next_number(),
         asset=NO_ASSET,
         side="buy",
-        type=ticket.type,
-        time_in_force=ticket.time_in_force,
+        type=request.type,
+        time_in_force=request.time_in_force,
         order_class="mleg",
         status="pending_new",
         submitted_at=submitted,
-        created_at=account.identity.stamp(),
-        updated_at=account.identity.stamp(),
-        expires_at=floor.market.day_end(floor.now()),
-        qty=ticket.qty,
-        limit_price=ticket.limit_price,
+        created_at=account.ids.next_time(),
+        updated_at=account.ids.next_time(),
+        expires_at=state.market.day_end(state.now()),
+        qty=request.qty,
+        limit_price=request.limit_price,
     )
     order.legs = [
-        new_leg(floor, account, order, asset, leg)
-        for asset, leg in zip(assets, ticket.legs, strict=True)
+        new_leg(state, account, order, asset, leg)
+        for asset, leg in zip(assets, request.legs, strict=True)
     ]
     return order
 
 
 def new_leg(
-    floor: Floor, account: Account, parent: Order, asset: Asset, ticket: LegTicket
+    state: ExchangeState, account: Account, parent: Order, asset: Asset, request: LegRequest
 ) -> Order:
     """Return one leg of a multi-leg order."""
-    intent = position_intent(account, asset, ticket.side, ticket.position_intent or None)
+    intent = position_intent(account, asset, request.side, request.position_intent or None)
     return Order(
-        id=account.identity.uuid(),
+        id=account.ids.uuid(),
         label=account.label,
-        client_order_id=account.identity.uuid(),
-        number=floor.next_number(),
+        client_order_id=account.ids.uuid(),
+        number=state.next_number(),
         asset=asset,
-        side=ticket.side,
+        side=request.side,
         type=parent.type,
         time_in_force=parent.time_in_force,
         order_class="mleg",
@@ -83,8 +87,8 @@ def new_leg(
         created_at=parent.created_at,
         updated_at=parent.updated_at,
         expires_at=parent.expires_at,
-        qty=(parent.qty or ZERO) * ticket.ratio_qty,
-        ratio_qty=ticket.ratio_qty,
+        qty=(parent.qty or ZERO) * request.ratio_qty,
+        ratio_qty=request.ratio_qty,
         position_intent=intent,
         parent=parent,
         role=LEG,
@@ -92,35 +96,35 @@ def new_leg(
 
 
 def check_multileg(
-    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+    state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
     """Refuse a spread for want of a level, of contracts to close, of cover or of money."""
     if account.options_level < _LEVEL_FOR_SPREADS:
         raise forbidden("account not eligible for level 3 options trading")
     for leg in order.legs or ():
         if leg.position_intent.endswith("_to_close"):
-            _check_contracts(floor, account, leg)
+            _check_contracts(state, account, leg)
     if _is_uncovered(order):
         raise forbidden("account not eligible to trade uncovered option contracts")
-    check_spread_cover(floor, account, order.legs or [])
+    check_spread_cover(state, account, order.legs or [])
     net = order.limit_price
     if net is None:
-        net = net_price(order, floor.prices.last)
+        net = net_price(order, state.prices.last)
     reserve_net(order, net)
     cost = _cost(order, net)
-    power = count_money(account, floor.prices.last, without=without).options_buying_power
+    power = compute_balances(account, state.prices.last, replacing=replacing).options_buying_power
     if cost > power:
         raise insufficient_buying_power(power, cost)
 
 
-def match_multileg(floor: Floor) -> None:
+def match_multileg(state: ExchangeState) -> None:
     """Fill every spread whose net price is within its limit."""
-    for order in list(floor.books.multileg.values()):
+    for order in list(state.books.multileg.values()):
         if order.status not in ("new", "pending_cancel", "pending_replace"):
             continue
-        net = net_price(order, floor.prices.last)
+        net = net_price(order, state.prices.last)
         if order.type == MARKET or (order.limit_price is not None and net <= order.limit_price):
-            _fill(floor, floor.accounts[order.label], order, net)
+            _fill(state, state.accounts[order.label], order, net)
 
 
 def net_price(order: Order, last: Mapping[str, Decimal]) -> Decimal:
@@ -131,70 +135,70 @@ def net_price(order: Order, last: Mapping[str, Decimal]) -> Decimal:
     )
 
 
-def _fill(floor: Floor, account: Account, order: Order, net: Decimal) -> None:
-    at = touch(account, order)
+def _fill(state: ExchangeState, account: Account, order: Order, net: Decimal) -> None:
+    at = stamp_update(account, order)
     qty = order.qty or ZERO
     executions = []
     for leg in order.legs or ():
-        price = floor.prices.last[leg.asset.symbol]
-        execution = book(floor, account, leg, leg.qty or ZERO, price, at)
+        price = state.prices.last[leg.asset.symbol]
+        execution = book_execution(state, account, leg, leg.qty or ZERO, price, at)
         leg.updated_at = order.updated_at
-        settle_status(floor, account, leg, at, is_done=True)
-        account.journal.record_fill(execution)
+        update_fill_status(state, account, leg, at, is_done=True)
+        account.activity_log.record_fill(execution)
         executions.append(execution)
     order.filled_qty += qty
     order.filled_value += qty * net
     update_reservation(order)
-    settle_status(floor, account, order, at, is_done=True)
-    announce_multileg_fill(floor, account, order, executions, net)
-    after_fill(floor, account, order)
+    update_fill_status(state, account, order, at, is_done=True)
+    publish_multileg_fill(state, account, order, executions, net)
+    handle_group_fill(state, account, order)
 
 
-def _check_shape(ticket: Ticket) -> None:
-    if ticket.qty is None or ticket.notional is not None:
+def _check_shape(request: OrderRequest) -> None:
+    if request.qty is None or request.notional is not None:
         raise malformed("qty is required for mleg orders")
-    if not is_whole(ticket.qty):
+    if not is_whole(request.qty):
         raise unprocessable("qty must be integer for options trading")
-    if ticket.type not in (MARKET, LIMIT):
+    if request.type not in (MARKET, LIMIT):
         raise unprocessable("invalid order type for mleg orders")
-    if ticket.time_in_force != "day":
+    if request.time_in_force != "day":
         raise unprocessable("invalid time in force for options trading")
-    if ticket.extended_hours:
+    if request.extended_hours:
         raise unprocessable("extended hours not supported for options trading")
-    if ticket.type == LIMIT and ticket.limit_price is None:
+    if request.type == LIMIT and request.limit_price is None:
         raise unprocessable("limit orders require limit price")
-    if ticket.type == MARKET and ticket.limit_price is not None:
+    if request.type == MARKET and request.limit_price is not None:
         raise unprocessable("market orders must not have limit_price")
-    check_net_increment(ticket.limit_price)
+    check_net_increment(request.limit_price)
 
 
 def check_net_increment(limit: Decimal | None) -> None:
     """Refuse a net limit between two cents."""
     if limit is not None and limit != round(limit, 2):
         raise unprocessable(
-            f"invalid limit_price {plain(limit)}. sub-penny increment does not fulfill minimum"
-            " pricing criteria"
+            f"invalid limit_price {format_decimal(limit)}. sub-penny increment does not fulfill"
+            " minimum pricing criteria"
         )
 
 
-def _option(floor: Floor, leg: LegTicket) -> Asset:
-    asset = floor.listing.tradable(leg.symbol)
+def _option(state: ExchangeState, leg: LegRequest) -> Asset:
+    asset = state.listing.get_tradable(leg.symbol)
     if not asset.is_option:
         raise unprocessable("mleg orders are only supported for options")
     return asset
 
 
-def _check_contracts(floor: Floor, account: Account, leg: Order) -> None:
-    wanted = leg.qty or ZERO
-    available = available_qty(account, leg.asset, floor.prices.last[leg.asset.symbol])
-    if wanted > available:
-        held = abs(account.held(leg.asset))
+def _check_contracts(state: ExchangeState, account: Account, leg: Order) -> None:
+    requested = leg.qty or ZERO
+    available = available_qty(account, leg.asset, state.prices.last[leg.asset.symbol])
+    if requested > available:
+        held = abs(account.get_qty(leg.asset))
         raise forbidden(
-            f"insufficient qty available for order (requested: {plain(wanted)}, "
-            f"available: {plain(available)})",
-            available=plain(available),
-            existing_qty=plain(held),
-            held_for_orders=plain(held - available),
+            f"insufficient qty available for order (requested: {format_decimal(requested)}, "
+            f"available: {format_decimal(available)})",
+            available=format_decimal(available),
+            existing_qty=format_decimal(held),
+            held_for_orders=format_decimal(held - available),
             related_orders=[],
             symbol=leg.asset.symbol,
         )

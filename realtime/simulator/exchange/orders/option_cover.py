@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from realtime.simulator.exchange.accounts.account import Account
-from realtime.simulator.exchange.accounts.margin import count_money
+from realtime.simulator.exchange.accounts.margin import compute_balances
 from realtime.simulator.exchange.decimals import ZERO
 from realtime.simulator.exchange.errors import forbidden
 from realtime.simulator.exchange.orders.availability import (
@@ -12,26 +12,28 @@ from realtime.simulator.exchange.orders.availability import (
     contract_balance,
 )
 from realtime.simulator.exchange.orders.order import Order
-from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.state import ExchangeState
 from realtime.simulator.exchange.venue.assets import Contract
 
 _UNCOVERED = "account not eligible to trade uncovered option contracts"
 
 
 def check_cover(
-    floor: Floor, account: Account, order: Order, *, without: Order | None = None
+    state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
     """Refuse to sell an option if a written one were bare then; `without` is being replaced."""
     terms, sold = order.asset.contract, order.qty or ZERO
     assert terms is not None
     is_closing = order.position_intent == "sell_to_close"
-    bare = _bared(account, terms, sold, without) if is_closing else sold
+    uncovered = _count_uncovered(account, terms, sold, replacing) if is_closing else sold
     may_write = is_closing or account.options_level >= 1
-    if not may_write or (bare and not _is_secured(floor, account, terms, bare, without)):
+    if not may_write or (
+        uncovered and not _is_secured(state, account, terms, uncovered, replacing)
+    ):
         raise forbidden(_UNCOVERED)
 
 
-def check_spread_cover(floor: Floor, account: Account, legs: list[Order]) -> None:
+def check_spread_cover(state: ExchangeState, account: Account, legs: list[Order]) -> None:
     """Refuse a spread that sells what a written option outside of it leans on."""
     sold: dict[tuple[str, bool], Decimal] = {}
     for leg in legs:
@@ -42,26 +44,34 @@ def check_spread_cover(floor: Floor, account: Account, legs: list[Order]) -> Non
     for leg in legs:
         terms = leg.asset.contract
         assert terms is not None
-        bare = _bared(account, terms, sold[terms.underlying, terms.is_call], None)
-        if bare and not _is_secured(floor, account, terms, bare, None):
+        uncovered = _count_uncovered(account, terms, sold[terms.underlying, terms.is_call], None)
+        if uncovered and not _is_secured(state, account, terms, uncovered, None):
             raise forbidden(_UNCOVERED)
 
 
-def _bared(account: Account, terms: Contract, sold: Decimal, without: Order | None) -> Decimal:
+def _count_uncovered(
+    account: Account, terms: Contract, sold: Decimal, replacing: Order | None
+) -> Decimal:
     """Return how many written contracts lose their cover when bought ones are sold."""
-    balance = contract_balance(account, terms.underlying, is_call=terms.is_call, without=without)
+    balance = contract_balance(
+        account, terms.underlying, is_call=terms.is_call, replacing=replacing
+    )
     return max(sold - max(balance, ZERO), ZERO)
 
 
 def _is_secured(
-    floor: Floor, account: Account, terms: Contract, contracts: Decimal, without: Order | None
+    state: ExchangeState,
+    account: Account,
+    terms: Contract,
+    contracts: Decimal,
+    replacing: Order | None,
 ) -> bool:
     """Tell whether free shares (under a call) or free money (under a put) cover the contracts."""
-    last, shares = floor.prices.last, contracts * CONTRACT_SHARES
+    last, shares = state.prices.last, contracts * CONTRACT_SHARES
     if not terms.is_call:
-        money = count_money(account, last, without=without)
-        return money.options_buying_power >= terms.strike * shares
-    stock = floor.listing.by_symbol[terms.underlying]
-    if account.held(stock) <= 0:
+        balances = compute_balances(account, last, replacing=replacing)
+        return balances.options_buying_power >= terms.strike * shares
+    stock = state.listing.by_symbol[terms.underlying]
+    if account.get_qty(stock) <= 0:
         return False
-    return available_qty(account, stock, last[stock.symbol], without) >= shares
+    return available_qty(account, stock, last[stock.symbol], replacing) >= shares

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from realtime.simulator.exchange.decimals import ZERO, nano, nano_down
+from realtime.simulator.exchange.decimals import ZERO, floor_to_nano, round_to_nano
 from realtime.simulator.exchange.venue.assets import Asset
 
 TERMINAL = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
@@ -82,10 +82,10 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     armed: bool = False  # a held stop-loss whose entry has filled: the exchange watches it
     was_resting: bool = False  # waited at the venue at least once: crypto fees call it a maker
     in_parts: bool | None = None  # whether it fills in parts; None until it first can trade
-    resting_ticket: int = 0  # valid entry of this order in a price queue
+    queue_version: int = 0  # valid entry of this order in a price queue
     replacement: "Order | None" = None  # waits for a held-back replace
     # The part of its stream document that does not change, while it is open; see documents.py.
-    face: dict[str, object] | None = None
+    cached_document: dict[str, object] | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -102,7 +102,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     @property
     def filled_avg_price(self) -> Decimal | None:
         """Average price of its executions, nine decimals; None until the first."""
-        return nano(self.filled_value / self.filled_qty) if self.filled_qty else None
+        return round_to_nano(self.filled_value / self.filled_qty) if self.filled_qty else None
 
     @property
     def is_unfired_stop(self) -> bool:
@@ -115,7 +115,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
             return self.qty - self.filled_qty
         if self.notional is None or not price:
             return ZERO
-        return nano_down((self.notional - self.filled_value) / price)
+        return floor_to_nano((self.notional - self.filled_value) / price)
 
     def signed(self, qty: Decimal) -> Decimal:
         """Return a quantity with the sign of this order's side."""

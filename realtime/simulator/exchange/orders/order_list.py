@@ -7,38 +7,38 @@ from realtime.simulator.exchange.documents import rest_order
 from realtime.simulator.exchange.errors import Document, malformed
 from realtime.simulator.exchange.orders.order import Order
 from realtime.simulator.exchange.query_params import (
-    read_choice,
-    read_count,
-    read_instant,
-    read_truth,
-    read_words,
+    parse_bool,
+    parse_choice,
+    parse_count,
+    parse_list,
+    parse_time,
 )
 from realtime.simulator.exchange.timestamps import to_micros
 
 _DEFAULT_LIMIT = 50
-_LARGEST_LIMIT = 500
+MAX_LIMIT = 500
 
 
 def list_orders(account: Account, query: Mapping[str, str], *, micros: bool) -> list[Document]:
     """Answer the query; `held` legs are open, yet missing from flat lists of open orders."""
-    limit = read_count(query, "limit", default=_DEFAULT_LIMIT, largest=_LARGEST_LIMIT)
-    status = read_choice(query, "status", ("open", "closed", "all"))
-    nested = read_truth(query, "nested")
-    wanted = _Filter(query)
-    answer: list[Document] = []
+    limit = parse_count(query, "limit", default=_DEFAULT_LIMIT, largest=MAX_LIMIT)
+    status = parse_choice(query, "status", ("open", "closed", "all"))
+    nested = parse_bool(query, "nested")
+    filters = _OrderFilter(query)
+    result: list[Document] = []
     for order in _candidates(account, query, status):
         if order.parent is not None and (nested or order.parent.is_multileg):
             continue
-        if _has_status(order, status) and wanted.takes(order):
-            answer.append(rest_order(order, with_legs=nested, micros=micros))
-            if len(answer) == limit:
+        if _has_status(order, status) and filters.matches(order):
+            result.append(rest_order(order, with_legs=nested, micros=micros))
+            if len(result) == limit:
                 break
-    return answer
+    return result
 
 
 def _candidates(account: Account, query: Mapping[str, str], status: str) -> Iterator[Order]:
     """Yield orders in the wanted direction, within the wanted times."""
-    descending = read_choice(query, "direction", ("desc", "asc")) == "desc"
+    descending = parse_choice(query, "direction", ("desc", "asc")) == "desc"
     source = account.open_orders if status == "open" else account.orders
     orders = sorted(source.values(), key=_place) if status == "open" else source.values()
     low, high = _bounds(account, query)
@@ -53,7 +53,7 @@ def _place(order: Order) -> tuple[int, int]:
 
 def _bounds(account: Account, query: Mapping[str, str]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the exclusive bounds as (submitted at, order number)."""
-    after, until = read_instant(query, "after"), read_instant(query, "until")
+    after, until = parse_time(query, "after"), parse_time(query, "until")
     after_id, before_id = query.get("after_order_id", ""), query.get("before_order_id", "")
     if after_id and before_id:
         raise malformed("after_order_id and before_order_id are mutually exclusive")
@@ -83,16 +83,16 @@ def _has_status(order: Order, status: str) -> bool:
     return not order.is_terminal and order.status != "held"
 
 
-class _Filter:
+class _OrderFilter:
     """Symbols, side and asset classes of a query."""
 
     def __init__(self, query: Mapping[str, str]) -> None:
-        self._symbols = {word.replace("/", "") for word in read_words(query, "symbols")}
-        self._side = read_choice(query, "side", ("", "buy", "sell"))
-        classes = set(read_words(query, "asset_class"))
+        self._symbols = {word.replace("/", "") for word in parse_list(query, "symbols")}
+        self._side = parse_choice(query, "side", ("", "buy", "sell"))
+        classes = set(parse_list(query, "asset_class"))
         self._classes = set() if "all" in classes else classes
 
-    def takes(self, order: Order) -> bool:
+    def matches(self, order: Order) -> bool:
         """Tell whether the order is wanted."""
         return (
             self._side in ("", order.side)

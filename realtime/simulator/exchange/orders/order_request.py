@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
-from realtime.simulator.exchange.decimals import ONE, read_number
-from realtime.simulator.exchange.errors import malformed, shown, unprocessable
+from realtime.simulator.exchange.decimals import ONE, parse_decimal
+from realtime.simulator.exchange.errors import describe_value, malformed, unprocessable
 from realtime.simulator.exchange.orders.order import LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP
 
 TYPES = (MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING_STOP)
@@ -21,7 +21,7 @@ _MAX_CLIENT_ORDER_ID = 128
 _MAX_LEGS = 4
 
 
-class LegTicket(msgspec.Struct, frozen=True, kw_only=True):
+class LegRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One leg of a multi-leg order."""
 
     symbol: str
@@ -30,7 +30,7 @@ class LegTicket(msgspec.Struct, frozen=True, kw_only=True):
     position_intent: str
 
 
-class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """An order as asked for; everything not given is None."""
 
     symbol: str = ""
@@ -50,44 +50,44 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     take_profit_limit: Decimal | None = None
     stop_loss_stop: Decimal | None = None
     stop_loss_limit: Decimal | None = None
-    legs: tuple[LegTicket, ...] = ()
+    legs: tuple[LegRequest, ...] = ()
 
     @property
     def is_simple(self) -> bool:
         return self.order_class in ("", "simple")
 
 
-def read_ticket(body: object) -> Ticket:
+def parse_order_request(body: object) -> OrderRequest:
     """Read a parsed JSON body, or refuse it."""
     if not isinstance(body, Mapping):
         raise malformed("request body format is invalid")
-    order_class = _word(body, "order_class", CLASSES) or ""
-    take_profit = _section(body, "take_profit")
-    stop_loss = _section(body, "stop_loss")
+    order_class = _parse_word(body, "order_class", CLASSES) or ""
+    take_profit = _parse_section(body, "take_profit")
+    stop_loss = _parse_section(body, "stop_loss")
     is_multileg = order_class == "mleg"
-    return Ticket(
-        symbol="" if is_multileg else _required(body, "symbol"),
-        side="" if is_multileg else _side(body),
-        type=_required_word(body, "type", TYPES),
-        time_in_force=_required_word(body, "time_in_force", TIMES_IN_FORCE),
+    return OrderRequest(
+        symbol="" if is_multileg else _parse_required(body, "symbol"),
+        side="" if is_multileg else _parse_side(body),
+        type=_parse_required_word(body, "type", TYPES),
+        time_in_force=_parse_required_word(body, "time_in_force", TIMES_IN_FORCE),
         order_class=order_class,
-        qty=_positive(body, "qty"),
-        notional=_positive(body, "notional"),
-        limit_price=read_limit(body, is_net=is_multileg),
-        stop_price=_positive(body, "stop_price"),
-        trail_price=_positive(body, "trail_price"),
-        trail_percent=_positive(body, "trail_percent"),
-        extended_hours=_truth(body, "extended_hours"),
-        client_order_id=read_client_order_id(body),
-        position_intent=_word(body, "position_intent", INTENTS),
-        take_profit_limit=_positive(take_profit, "limit_price", "take_profit."),
-        stop_loss_stop=_positive(stop_loss, "stop_price", "stop_loss."),
-        stop_loss_limit=_positive(stop_loss, "limit_price", "stop_loss."),
-        legs=_legs(body) if is_multileg else (),
+        qty=_parse_positive(body, "qty"),
+        notional=_parse_positive(body, "notional"),
+        limit_price=parse_limit_price(body, is_net=is_multileg),
+        stop_price=_parse_positive(body, "stop_price"),
+        trail_price=_parse_positive(body, "trail_price"),
+        trail_percent=_parse_positive(body, "trail_percent"),
+        extended_hours=_parse_bool(body, "extended_hours"),
+        client_order_id=parse_client_order_id(body),
+        position_intent=_parse_word(body, "position_intent", INTENTS),
+        take_profit_limit=_parse_positive(take_profit, "limit_price", "take_profit."),
+        stop_loss_stop=_parse_positive(stop_loss, "stop_price", "stop_loss."),
+        stop_loss_limit=_parse_positive(stop_loss, "limit_price", "stop_loss."),
+        legs=_parse_legs(body) if is_multileg else (),
     )
 
 
-def read_client_order_id(body: Mapping[str, object]) -> str | None:
+def parse_client_order_id(body: Mapping[str, object]) -> str | None:
     """Return the customer's own id of an order, or None when there is none."""
     value = body.get("client_order_id")
     if value is None or value == "":
@@ -99,64 +99,64 @@ def read_client_order_id(body: Mapping[str, object]) -> str | None:
     return value
 
 
-def read_positive(body: Mapping[str, object], name: str) -> Decimal | None:
+def parse_positive(body: Mapping[str, object], name: str) -> Decimal | None:
     """Return a number above zero, or None when the field is absent."""
-    return _positive(body, name)
+    return _parse_positive(body, name)
 
 
-def read_limit(body: Mapping[str, object], *, is_net: bool) -> Decimal | None:
+def parse_limit_price(body: Mapping[str, object], *, is_net: bool) -> Decimal | None:
     """Return a limit price; the net limit of a multi-leg order may be negative, a credit."""
-    return _number(body) if is_net else _positive(body, "limit_price")
+    return _parse_net_limit(body) if is_net else _parse_positive(body, "limit_price")
 
 
-def read_time_in_force(body: Mapping[str, object]) -> str | None:
+def parse_time_in_force(body: Mapping[str, object]) -> str | None:
     """Return the time in force, or None when the field is absent."""
-    return _word(body, "time_in_force", TIMES_IN_FORCE)
+    return _parse_word(body, "time_in_force", TIMES_IN_FORCE)
 
 
-def _legs(body: Mapping[str, object]) -> tuple[LegTicket, ...]:
+def _parse_legs(body: Mapping[str, object]) -> tuple[LegRequest, ...]:
     legs = body.get("legs")
     if not isinstance(legs, list) or not legs:
         raise malformed("legs is required for mleg orders")
     if not 2 <= len(legs) <= _MAX_LEGS:
         raise unprocessable(f"mleg orders must have between 2 and {_MAX_LEGS} legs")
-    tickets = tuple(_leg(leg) for leg in legs)
-    if len({leg.symbol for leg in tickets}) != len(tickets):
+    leg_requests = tuple(_parse_leg(leg) for leg in legs)
+    if len({leg.symbol for leg in leg_requests}) != len(leg_requests):
         raise unprocessable("mleg order legs must have unique symbols")
-    return tickets
+    return leg_requests
 
 
-def _leg(body: object) -> LegTicket:
+def _parse_leg(body: object) -> LegRequest:
     if not isinstance(body, Mapping):
         raise malformed("invalid leg")
-    intent = _word(body, "position_intent", INTENTS)
-    side = _word(body, "side", ("buy", "sell"))
+    intent = _parse_word(body, "position_intent", INTENTS)
+    side = _parse_word(body, "side", ("buy", "sell"))
     if side is None and intent is None:
         raise malformed("leg requires side or position_intent")
     if side and intent and not intent.startswith(side):
         raise unprocessable("leg side and position_intent do not match")
-    ratio = _positive(body, "ratio_qty") or ONE
+    ratio = _parse_positive(body, "ratio_qty") or ONE
     if ratio != ratio.to_integral_value():
         raise unprocessable("leg ratio_qty must be a whole number")
-    return LegTicket(
-        symbol=_required(body, "symbol"),
+    return LegRequest(
+        symbol=_parse_required(body, "symbol"),
         ratio_qty=ratio,
         side=side or (intent or "").split("_")[0],
         position_intent=intent or "",
     )
 
 
-def _side(body: Mapping[str, object]) -> str:
-    side = _word(body, "side", ("buy", "sell"))
+def _parse_side(body: Mapping[str, object]) -> str:
+    side = _parse_word(body, "side", ("buy", "sell"))
     if side is not None:
         return side
-    intent = _word(body, "position_intent", INTENTS)
+    intent = _parse_word(body, "position_intent", INTENTS)
     if intent is None:
         raise malformed("side is required")
     return intent.split("_")[0]
 
 
-def _section(body: Mapping[str, object], name: str) -> Mapping[str, object]:
+def _parse_section(body: Mapping[str, object], name: str) -> Mapping[str, object]:
     value = body.get(name)
     if value is None:
         return {}
@@ -165,7 +165,7 @@ def _section(body: Mapping[str, object], name: str) -> Mapping[str, object]:
     return value
 
 
-def _required(body: Mapping[str, object], name: str) -> str:
+def _parse_required(body: Mapping[str, object], name: str) -> str:
     value = body.get(name)
     if value is None or value == "":
         raise malformed(f"{name} is required")
@@ -174,23 +174,23 @@ def _required(body: Mapping[str, object], name: str) -> str:
     return value.strip()
 
 
-def _required_word(body: Mapping[str, object], name: str, words: tuple[str, ...]) -> str:
-    value = _word(body, name, words)
+def _parse_required_word(body: Mapping[str, object], name: str, words: tuple[str, ...]) -> str:
+    value = _parse_word(body, name, words)
     if not value:
         raise malformed(f"{name} is required")
     return value
 
 
-def _word(body: Mapping[str, object], name: str, words: tuple[str, ...]) -> str | None:
+def _parse_word(body: Mapping[str, object], name: str, words: tuple[str, ...]) -> str | None:
     value = body.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or (value not in words and value != ""):
-        raise malformed(f"invalid {name}: {shown(value)}")
+        raise malformed(f"invalid {name}: {describe_value(value)}")
     return value or None
 
 
-def _truth(body: Mapping[str, object], name: str) -> bool:
+def _parse_bool(body: Mapping[str, object], name: str) -> bool:
     value = body.get(name)
     if value is None:
         return False
@@ -199,17 +199,17 @@ def _truth(body: Mapping[str, object], name: str) -> bool:
     return value
 
 
-def _positive(body: Mapping[str, object], name: str, prefix: str = "") -> Decimal | None:
+def _parse_positive(body: Mapping[str, object], name: str, prefix: str = "") -> Decimal | None:
     value = body.get(name)
     if value is None or value == "":
         return None
-    number = read_number(value, prefix + name)
+    number = parse_decimal(value, prefix + name)
     if number <= 0:
         raise malformed(f"{prefix}{name} must be > 0")
     return number
 
 
-def _number(body: Mapping[str, object]) -> Decimal | None:
+def _parse_net_limit(body: Mapping[str, object]) -> Decimal | None:
     """Read a multi-leg limit, which is negative for a credit."""
     value = body.get("limit_price")
-    return None if value is None or value == "" else read_number(value, "limit_price")
+    return None if value is None or value == "" else parse_decimal(value, "limit_price")

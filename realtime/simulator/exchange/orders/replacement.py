@@ -17,8 +17,13 @@ from realtime.simulator.exchange.orders.account_checks import (
     check_may_trade,
     check_order,
 )
-from realtime.simulator.exchange.orders.groups import start_work, supersede
-from realtime.simulator.exchange.orders.lifecycle import end, goes_to_venue, register, touch
+from realtime.simulator.exchange.orders.groups import replace_in_group, start_order
+from realtime.simulator.exchange.orders.lifecycle import (
+    add_order,
+    can_send_now,
+    close_order,
+    stamp_update,
+)
 from realtime.simulator.exchange.orders.multileg import check_multileg, check_net_increment
 from realtime.simulator.exchange.orders.order import (
     LEG,
@@ -28,16 +33,16 @@ from realtime.simulator.exchange.orders.order import (
     Order,
 )
 from realtime.simulator.exchange.orders.order_request import (
-    Ticket,
-    read_client_order_id,
-    read_limit,
-    read_positive,
-    read_time_in_force,
+    OrderRequest,
+    parse_client_order_id,
+    parse_limit_price,
+    parse_positive,
+    parse_time_in_force,
 )
 from realtime.simulator.exchange.orders.submission import expiry
 from realtime.simulator.exchange.orders.validation import check_shape
-from realtime.simulator.exchange.state import Floor
-from realtime.simulator.exchange.trade_events import announce
+from realtime.simulator.exchange.state import ExchangeState
+from realtime.simulator.exchange.trade_events import publish
 from realtime.simulator.exchange.venue.matching import trailing_stop_price
 
 _CHANGES = (
@@ -50,28 +55,28 @@ _CHANGES = (
 )
 
 
-def replace(floor: Floor, account: Account, order: Order, body: object) -> Document:
+def replace(state: ExchangeState, account: Account, order: Order, body: object) -> Document:
     """Replace an order, or refuse; the answer is the new order as it was when it was sent."""
     if not isinstance(body, Mapping):
         raise malformed("request body format is invalid")
     check_may_trade(account)
     _check_replaceable(order)
-    client_order_id = read_client_order_id(body)
+    client_order_id = parse_client_order_id(body)
     check_client_order_id(account, client_order_id)
-    new = _successor(floor, account, order, body, client_order_id)
-    _check_new(floor, account, order, new)
-    if new.status == "pending_new" and not goes_to_venue(floor, new):
+    new = _successor(state, account, order, body, client_order_id)
+    _check_new(state, account, order, new)
+    if new.status == "pending_new" and not can_send_now(state, new):
         new.status = "accepted"
     if account.holds_replaces and order.status != "held":
-        return _wait(floor, account, order, new)
+        return _hold_replacement(state, account, order, new)
     for member in (new, *(new.legs or ())):
-        register(floor, account, member)
-    answer = rest_order(new, with_legs=True, micros=False)
-    _give_way(floor, account, order, new)
-    return answer
+        add_order(state, account, member)
+    result = rest_order(new, with_legs=True, micros=False)
+    _carry_out(state, account, order, new)
+    return result
 
 
-def hold_replaces(floor: Floor, account: Account, *, on: bool) -> None:
+def hold_replaces(state: ExchangeState, account: Account, *, on: bool) -> None:
     """Let replaces wait in `pending_replace`; switching off carries them out."""
     account.holds_replaces = on
     if on:
@@ -82,35 +87,35 @@ def hold_replaces(floor: Floor, account: Account, *, on: bool) -> None:
             continue
         if new.is_terminal:  # canceled while it waited: the old order goes on
             order.status = "partially_filled" if order.filled_qty else "new"
-            touch(account, order)
+            stamp_update(account, order)
         else:
-            _give_way(floor, account, order, new)
+            _carry_out(state, account, order, new)
 
 
-def _wait(floor: Floor, account: Account, order: Order, new: Order) -> Document:
+def _hold_replacement(state: ExchangeState, account: Account, order: Order, new: Order) -> Document:
     for member in (new, *(new.legs or ())):
-        register(floor, account, member)
+        add_order(state, account, member)
     order.replacement = new
-    at = touch(account, order)
+    at = stamp_update(account, order)
     order.status = "pending_replace"
-    announce(floor, account, order, "pending_replace", at)
+    publish(state, account, order, "pending_replace", at)
     return rest_order(new, with_legs=True, micros=False)
 
 
-def _give_way(floor: Floor, account: Account, order: Order, new: Order) -> None:
+def _carry_out(state: ExchangeState, account: Account, order: Order, new: Order) -> None:
     was_held, was_armed = order.status == "held", order.armed
     order.replaced_by = new.id
-    supersede(floor, account, order, new)
-    end(floor, account, order, "replaced")
+    replace_in_group(state, account, order, new)
+    close_order(state, account, order, "replaced")
     if was_held:
         new.status, new.armed = "held", was_armed
         if was_armed:
-            floor.books.enter(new)
-    elif goes_to_venue(floor, new):
-        start_work(floor, account, new)
+            state.books.add(new)
+    elif can_send_now(state, new):
+        start_order(state, account, new)
     else:
         new.status = "accepted"  # the market may have closed while it waited
-        announce(floor, account, new, "accepted", touch(account, new))
+        publish(state, account, new, "accepted", stamp_update(account, new))
 
 
 def _check_replaceable(order: Order) -> None:
@@ -125,7 +130,7 @@ def _check_replaceable(order: Order) -> None:
 
 
 def _successor(
-    floor: Floor,
+    state: ExchangeState,
     account: Account,
     order: Order,
     body: Mapping[str, object],
@@ -133,22 +138,22 @@ def _successor(
 ) -> Order:
     """Return a fresh order with the changes applied, not yet in any book."""
     _check_changes(order, body)
-    time_in_force = read_time_in_force(body) or order.time_in_force
-    submitted = account.identity.stamp()
+    time_in_force = parse_time_in_force(body) or order.time_in_force
+    submitted = account.ids.next_time()
     new = with_fields(
         order,
-        id=account.identity.uuid(),
-        client_order_id=client_order_id or account.identity.uuid(),
-        number=floor.next_number(),
+        id=account.ids.uuid(),
+        client_order_id=client_order_id or account.ids.uuid(),
+        number=state.next_number(),
         status="held" if order.status == "held" else "pending_new",
         submitted_at=submitted,
-        created_at=account.identity.stamp(),
-        updated_at=account.identity.stamp(),
+        created_at=account.ids.next_time(),
+        updated_at=account.ids.next_time(),
         time_in_force=time_in_force,
-        expires_at=expiry(floor, order.asset, time_in_force, extended=order.extended_hours),
-        qty=read_positive(body, "qty") or order.remaining(ZERO),
+        expires_at=expiry(state, order.asset, time_in_force, extended=order.extended_hours),
+        qty=parse_positive(body, "qty") or order.remaining(ZERO),
         limit_price=_limit(order, body),
-        stop_price=read_positive(body, "stop_price") or order.stop_price,
+        stop_price=parse_positive(body, "stop_price") or order.stop_price,
         replaces=order.id,
         filled_qty=ZERO,
         filled_value=ZERO,
@@ -157,28 +162,28 @@ def _successor(
         armed=False,
         was_resting=False,
         in_parts=None,
-        resting_ticket=0,
+        queue_version=0,
         replacement=None,
         legs=None,
-        face=None,
+        cached_document=None,
     )
-    _change_trail(new, read_positive(body, "trail"))
+    _change_trail(new, parse_positive(body, "trail"))
     if order.is_multileg:
-        new.legs = [_leg_successor(floor, account, leg, new) for leg in order.legs or ()]
+        new.legs = [_leg_successor(state, account, leg, new) for leg in order.legs or ()]
     return new
 
 
 def _limit(order: Order, body: Mapping[str, object]) -> Decimal | None:
-    limit = read_limit(body, is_net=order.is_multileg)
+    limit = parse_limit_price(body, is_net=order.is_multileg)
     return order.limit_price if limit is None else limit
 
 
-def _leg_successor(floor: Floor, account: Account, leg: Order, parent: Order) -> Order:
+def _leg_successor(state: ExchangeState, account: Account, leg: Order, parent: Order) -> Order:
     return with_fields(
         leg,
-        id=account.identity.uuid(),
-        client_order_id=account.identity.uuid(),
-        number=floor.next_number(),
+        id=account.ids.uuid(),
+        client_order_id=account.ids.uuid(),
+        number=state.next_number(),
         status=parent.status,
         submitted_at=parent.submitted_at,
         created_at=parent.created_at,
@@ -187,7 +192,7 @@ def _leg_successor(floor: Floor, account: Account, leg: Order, parent: Order) ->
         qty=(parent.qty or ZERO) * (leg.ratio_qty or ZERO),
         replaces=leg.id,
         parent=parent,
-        face=None,
+        cached_document=None,
     )
 
 
@@ -202,37 +207,37 @@ def _change_trail(order: Order, trail: Decimal | None) -> None:
 
 
 def _check_changes(order: Order, body: Mapping[str, object]) -> None:
-    given = [name for name in _CHANGES if body.get(name) not in (None, "")]
+    changed_fields = [name for name in _CHANGES if body.get(name) not in (None, "")]
     if body.get("notional") not in (None, ""):
         raise unprocessable("notional can only be replaced for ipo orders")
-    if not given:
+    if not changed_fields:
         raise unprocessable("order parameters are not changed")
-    if "qty" in given and order.qty is not None and not is_whole(order.qty):
+    if "qty" in changed_fields and order.qty is not None and not is_whole(order.qty):
         raise unprocessable("qty of fractional orders cannot be changed")
-    if "trail" in given and order.type != TRAILING_STOP:
+    if "trail" in changed_fields and order.type != TRAILING_STOP:
         raise unprocessable("trail can only be replaced for trailing stop orders")
     for name in ("limit_price", "stop_price"):
         has_it = getattr(order, name) is not None and order.type != TRAILING_STOP
-        if name in given and not has_it:
+        if name in changed_fields and not has_it:
             raise unprocessable(f"{order.type} orders must not have {name}")
 
 
-def _check_new(floor: Floor, account: Account, old: Order, new: Order) -> None:
+def _check_new(state: ExchangeState, account: Account, old: Order, new: Order) -> None:
     if new.is_multileg:
         if not is_whole(new.qty or ZERO):
             raise unprocessable("qty must be integer for options trading")
         check_net_increment(new.limit_price)
-        check_multileg(floor, account, new, without=old)
+        check_multileg(state, account, new, replacing=old)
         return
-    check_shape(_ticket(new), new.asset)
+    check_shape(_order_request(new), new.asset)
     if new.status != "held":
-        check_order(floor, account, new, without=old)
+        check_order(state, account, new, replacing=old)
 
 
-def _ticket(order: Order) -> Ticket:
+def _order_request(order: Order) -> OrderRequest:
     """Return the order as a simple ticket, to check its shape by the rules of new ones."""
     is_trailing = order.type == TRAILING_STOP
-    return Ticket(
+    return OrderRequest(
         symbol=order.asset.symbol,
         side=order.side,
         type=order.type,

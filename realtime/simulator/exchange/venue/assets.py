@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec.structs import replace
 
-from realtime.simulator.exchange.decimals import ONE, ZERO, plain
-from realtime.simulator.exchange.errors import Document, Refusal, not_found, unprocessable
+from realtime.simulator.exchange.decimals import ONE, ZERO, format_decimal
+from realtime.simulator.exchange.errors import ApiError, Document, not_found, unprocessable
 
 EQUITY = "us_equity"
 CRYPTO = "crypto"
@@ -119,7 +119,7 @@ class Listing:
         """Return the contracts that still trade."""
         return [a for a in self.by_symbol.values() if a.contract is not None and a.active]
 
-    def tradable(self, symbol: str) -> Asset:
+    def get_tradable(self, symbol: str) -> Asset:
         """Return an asset that takes orders, or refuse."""
         asset = self.find(symbol)
         if asset is None:
@@ -128,7 +128,7 @@ class Listing:
             raise unprocessable(f'asset "{asset.symbol}" is not active')
         return asset
 
-    def select(self, query: Mapping[str, str]) -> list[Document]:
+    def list_documents(self, query: Mapping[str, str]) -> list[Document]:
         """Answer GET /v2/assets: options are never in this list."""
         wanted_class = query.get("asset_class") or EQUITY
         words = [word for word in query.get("attributes", "").split(",") if word]
@@ -143,11 +143,11 @@ class Listing:
             and (not attributes or attributes.intersection(asset.attributes))
         ]
 
-    def one(self, name: str) -> Document:
+    def get_document(self, name: str) -> Document:
         """Answer GET /v2/assets/{symbol or id}."""
         asset = self.find(name)
         if asset is None:
-            raise _unknown_asset(name)
+            raise _asset_not_found(name)
         return asset_document(asset)
 
 
@@ -173,7 +173,7 @@ def asset_document(asset: Asset) -> Document:
     if asset.is_equity:
         document["borrow_status"] = "easy_to_borrow" if asset.shortable else "hard_to_borrow"
     if asset.is_crypto:
-        document["min_order_size"] = plain(min_order_size(asset))
+        document["min_order_size"] = format_decimal(min_order_size(asset))
         document["min_trade_increment"] = "0.000000001"
         document["price_increment"] = "0.000000001"
     return document
@@ -188,5 +188,5 @@ def _status(asset: Asset) -> str:
     return "active" if asset.active else "inactive"
 
 
-def _unknown_asset(name: str) -> Refusal:
+def _asset_not_found(name: str) -> ApiError:
     return not_found(f"asset not found for {name[:40]}")

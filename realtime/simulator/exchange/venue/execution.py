@@ -4,12 +4,12 @@ from decimal import Decimal
 
 from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.accounts.margin import update_reservation
-from realtime.simulator.exchange.decimals import ZERO, nano_up
-from realtime.simulator.exchange.orders.groups import after_fill
-from realtime.simulator.exchange.orders.lifecycle import touch
+from realtime.simulator.exchange.decimals import ZERO, ceil_to_nano
+from realtime.simulator.exchange.orders.groups import handle_group_fill
+from realtime.simulator.exchange.orders.lifecycle import stamp_update
 from realtime.simulator.exchange.orders.order import Execution, Order
-from realtime.simulator.exchange.state import Floor
-from realtime.simulator.exchange.trade_events import announce_fill
+from realtime.simulator.exchange.state import ExchangeState
+from realtime.simulator.exchange.trade_events import publish_fill
 
 # Crypto tier → (maker, taker) fee as a fraction.
 _CRYPTO_FEES = {
@@ -24,16 +24,20 @@ _CRYPTO_FEES = {
 }
 
 
-def execute(floor: Floor, account: Account, order: Order, qty: Decimal, price: Decimal) -> None:
+def execute(
+    state: ExchangeState, account: Account, order: Order, qty: Decimal, price: Decimal
+) -> None:
     """Fill a quantity of the order at a price, announce it, and let its group react."""
-    execution = book(floor, account, order, qty, price, touch(account, order))
-    settle_status(floor, account, order, execution.at, is_done=not order.remaining(price) > 0)
-    account.journal.record_fill(execution)
-    announce_fill(floor, account, execution)
-    after_fill(floor, account, order)
+    execution = book_execution(state, account, order, qty, price, stamp_update(account, order))
+    update_fill_status(state, account, order, execution.at, is_done=not order.remaining(price) > 0)
+    account.activity_log.record_fill(execution)
+    publish_fill(state, account, execution)
+    handle_group_fill(state, account, order)
 
 
-def settle_status(floor: Floor, account: Account, order: Order, at: int, *, is_done: bool) -> None:
+def update_fill_status(
+    state: ExchangeState, account: Account, order: Order, at: int, *, is_done: bool
+) -> None:
     """Set the status after a fill; a filled order leaves the books."""
     if not is_done:
         order.status = "partially_filled"
@@ -41,20 +45,20 @@ def settle_status(floor: Floor, account: Account, order: Order, at: int, *, is_d
     order.status = "filled"
     order.filled_at = at
     account.open_orders.pop(order.id, None)
-    floor.books.remove(order)
+    state.books.remove(order)
 
 
-def book(
-    floor: Floor, account: Account, order: Order, qty: Decimal, price: Decimal, at: int
+def book_execution(
+    state: ExchangeState, account: Account, order: Order, qty: Decimal, price: Decimal, at: int
 ) -> Execution:
     """Move position and cash by one trade of the order."""
-    execution = _measure(floor, account, order, qty, price, at)
+    execution = _new_execution(state, account, order, qty, price, at)
     order.filled_qty += qty
     order.filled_value += qty * price
     update_reservation(order)
     account.cash += execution.cash_delta
     account.executions[execution.id] = execution
-    account.note_flow(at, order.asset.symbol, execution.position_delta, cash=execution.cash_delta)
+    account.record_flow(at, order.asset.symbol, execution.position_delta, cash=execution.cash_delta)
     account.position_of(order.asset).apply(execution)
     if execution.fee_qty or execution.fee_cash:
         coins, cash = account.fees.get(order.asset.symbol, (ZERO, ZERO))
@@ -65,16 +69,16 @@ def book(
     return execution
 
 
-def _measure(
-    floor: Floor, account: Account, order: Order, qty: Decimal, price: Decimal, at: int
+def _new_execution(
+    state: ExchangeState, account: Account, order: Order, qty: Decimal, price: Decimal, at: int
 ) -> Execution:
     gross = qty * price * order.asset.multiplier
     rate = _fee_rate(account, order)
-    fee_qty = nano_up(qty * rate) if order.is_buy else ZERO
+    fee_qty = ceil_to_nano(qty * rate) if order.is_buy else ZERO
     fee_cash = ZERO if order.is_buy else gross * rate
-    kept = fee_qty if floor.quirks.crypto_fee_in_position else ZERO
+    kept = fee_qty if state.quirks.crypto_fee_in_position else ZERO
     return Execution(
-        id=account.identity.uuid(),
+        id=account.ids.uuid(),
         order=order,
         asset=order.asset,
         qty=qty,

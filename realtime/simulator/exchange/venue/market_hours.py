@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, time, timedelta
 
 from realtime.simulator.exchange.errors import Document
-from realtime.simulator.exchange.timestamps import new_york_date, rfc3339_new_york
+from realtime.simulator.exchange.timestamps import format_rfc3339_new_york, new_york_date
 from realtime.simulator.exchange.venue.calendar import (
     CLOSE,
     EXTENDED_CLOSE,
@@ -106,10 +106,10 @@ class Market:
     def clock_document(self, now: int) -> Document:
         """Answer GET /v2/clock."""
         return {
-            "timestamp": rfc3339_new_york(now),
+            "timestamp": format_rfc3339_new_york(now),
             "is_open": self.phase(now) == REGULAR,
-            "next_open": rfc3339_new_york(self.next_open(now)),
-            "next_close": rfc3339_new_york(self.day_end(now)),
+            "next_open": format_rfc3339_new_york(self.next_open(now)),
+            "next_close": format_rfc3339_new_york(self.day_end(now)),
         }
 
     def has_session(self, day: date) -> bool:

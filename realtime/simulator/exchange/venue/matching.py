@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.accounts.margin import collar
-from realtime.simulator.exchange.decimals import ONE, is_whole, nano_down
-from realtime.simulator.exchange.orders.groups import end_group, fire
-from realtime.simulator.exchange.orders.lifecycle import end, resume
+from realtime.simulator.exchange.decimals import ONE, floor_to_nano, is_whole
+from realtime.simulator.exchange.orders.groups import close_group, trigger_stop_loss
+from realtime.simulator.exchange.orders.lifecycle import close_order, set_working
 from realtime.simulator.exchange.orders.multileg import match_multileg
 from realtime.simulator.exchange.orders.order import (
     LIMIT,
@@ -20,50 +20,50 @@ from realtime.simulator.exchange.orders.order import (
     WORKING,
     Order,
 )
-from realtime.simulator.exchange.state import Floor
+from realtime.simulator.exchange.state import ExchangeState
 from realtime.simulator.exchange.venue.execution import execute
 from realtime.simulator.exchange.venue.market_hours import CLOSED, REGULAR
-from realtime.simulator.exchange.venue.order_book import SymbolBook
+from realtime.simulator.exchange.venue.order_book import OrderBook
 
 _IN_PARTS = 0.1
 _GOES_ON_IN_PARTS = 0.5
 _PERCENT = Decimal("0.01")
 
 
-def match_all(floor: Floor) -> None:
+def match_all(state: ExchangeState) -> None:
     """Let every order trade that can."""
-    phase = floor.market.phase(floor.now())
-    for symbol, book in list(floor.books.by_symbol.items()):
+    phase = state.market.phase(state.now())
+    for symbol, book in list(state.books.by_symbol.items()):
         if book.is_empty:
             continue
-        asset = floor.listing.by_symbol[symbol]
+        asset = state.listing.by_symbol[symbol]
         if phase == CLOSED and not asset.is_crypto:
             continue
-        _match_symbol(floor, book, floor.prices.last[symbol], phase)
+        _match_symbol(state, book, state.prices.last[symbol], phase)
     if phase == REGULAR:
-        match_multileg(floor)
+        match_multileg(state)
 
 
-def auction(floor: Floor, account: Account, order: Order) -> None:
+def auction(state: ExchangeState, account: Account, order: Order) -> None:
     """Let an order trade at the bell, in full or not at all."""
-    resume(floor, account, order)
+    set_working(state, account, order)
     order.in_parts = False
-    _try(floor, account, order, floor.prices.last[order.asset.symbol])
+    _try(state, account, order, state.prices.last[order.asset.symbol])
     if not order.is_terminal:
-        end_group(floor, account, order, "canceled")
+        close_group(state, account, order, "canceled")
 
 
-def _match_symbol(floor: Floor, book: SymbolBook, price: Decimal, phase: str) -> None:
+def _match_symbol(state: ExchangeState, book: OrderBook, price: Decimal, phase: str) -> None:
     for order in list(book.trailing.values()):
         _trail(book, order, price)
-    book.pull(price)
+    book.activate_reached(price)
     for order in list(book.active.values()):
-        if order.id in book.active and floor.may_trade(order, phase):
-            account = floor.accounts[order.label]
-            _try(floor, account, order, price)
+        if order.id in book.active and state.may_trade(order, phase):
+            account = state.accounts[order.label]
+            _try(state, account, order, price)
 
 
-def _trail(book: SymbolBook, order: Order, price: Decimal) -> None:
+def _trail(book: OrderBook, order: Order, price: Decimal) -> None:
     """Let a trailing stop follow the price, and fire it when the price comes back."""
     assert order.hwm is not None
     assert order.stop_price is not None
@@ -86,23 +86,23 @@ def trailing_stop_price(order: Order) -> Decimal:
     return price.quantize(Decimal("0.01") if price >= ONE else Decimal("0.0001"))
 
 
-def _try(floor: Floor, account: Account, order: Order, price: Decimal) -> None:
+def _try(state: ExchangeState, account: Account, order: Order, price: Decimal) -> None:
     if order.armed:
-        fire(floor, account, order)
+        trigger_stop_loss(state, account, order)
     if order.status not in WORKING:
         return  # stopped or suspended: it keeps its place
     if order.is_unfired_stop:
         order.triggered = True
     if not _accepts(order, price):
         if order.time_in_force in ("ioc", "fok"):
-            end(floor, account, order, "canceled")
+            close_order(state, account, order, "canceled")
         elif order.type in (LIMIT, STOP_LIMIT):
             order.was_resting = True
-            floor.books.of(order).rest(order)
+            state.books.get(order).wait_for_price(order)
         return
-    execute(floor, account, order, _portion(account, order, price), price)
+    execute(state, account, order, _portion(account, order, price), price)
     if order.time_in_force == "ioc" and not order.is_terminal:
-        end(floor, account, order, "canceled")
+        close_order(state, account, order, "canceled")
 
 
 def _accepts(order: Order, price: Decimal) -> bool:
@@ -128,4 +128,4 @@ def _portion(account: Account, order: Order, price: Decimal) -> Decimal:
         return remaining
     if is_whole(remaining) and not order.asset.is_crypto:
         return Decimal(account.rng.randint(1, int(remaining) - 1)) if remaining > 1 else ONE
-    return nano_down(remaining * account.rng.randint(20, 80) * _PERCENT) or remaining
+    return floor_to_nano(remaining * account.rng.randint(20, 80) * _PERCENT) or remaining

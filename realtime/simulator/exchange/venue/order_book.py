@@ -16,7 +16,7 @@ Entry = tuple[Decimal, int, int, Order]
 _SWEEP_FROM = 64  # dead entries worth a sweep
 
 
-class SymbolBook:
+class OrderBook:
     """The orders of one symbol."""
 
     def __init__(self) -> None:
@@ -26,74 +26,76 @@ class SymbolBook:
         self.trailing: dict[str, Order] = {}
         self._rising: list[Entry] = []
         self._falling: list[Entry] = []
-        self._dead = 0
+        self._stale_entries = 0
 
     @property
     def is_empty(self) -> bool:
         return not (self.active or self.trailing or self._rising or self._falling)
 
-    def enter(self, order: Order) -> None:
+    def add(self, order: Order) -> None:
         """Take an order in: stops wait at once, everything else tries to trade first."""
         if order.is_unfired_stop:
-            self.rest(order)
+            self.wait_for_price(order)
         else:
             self.active[order.id] = order
 
-    def rest(self, order: Order) -> None:
+    def wait_for_price(self, order: Order) -> None:
         """Let an order wait for its price."""
         self.active.pop(order.id, None)
-        order.resting_ticket += 1
-        order.face = None
+        order.queue_version += 1
+        order.cached_document = None
         if order.is_unfired_stop and order.type == TRAILING_STOP:
             self.trailing[order.id] = order
             return
         level = order.stop_price if order.is_unfired_stop else order.limit_price
         assert level is not None
         if order.is_buy == order.is_unfired_stop:
-            heappush(self._rising, (level, order.number, order.resting_ticket, order))
+            heappush(self._rising, (level, order.number, order.queue_version, order))
         else:
-            heappush(self._falling, (-level, order.number, order.resting_ticket, order))
+            heappush(self._falling, (-level, order.number, order.queue_version, order))
 
     def remove(self, order: Order) -> None:
         """Forget an order, wherever it is."""
         if self.active.pop(order.id, None) is None and self.trailing.pop(order.id, None) is None:
-            order.resting_ticket += 1
-            self._dead += 1
-            if self._dead > _SWEEP_FROM and self._dead * 2 > len(self._rising) + len(self._falling):
-                self._sweep()
+            order.queue_version += 1
+            self._stale_entries += 1
+            if self._stale_entries > _SWEEP_FROM and self._stale_entries * 2 > len(
+                self._rising
+            ) + len(self._falling):
+                self._compact()
 
-    def pull(self, price: Decimal) -> None:
+    def activate_reached(self, price: Decimal) -> None:
         """Make active every waiting order whose level the price has reached."""
         for queue, key in ((self._rising, price), (self._falling, -price)):
             while queue and queue[0][0] <= key:
-                _, _, ticket, order = heappop(queue)
-                if ticket != order.resting_ticket:
-                    self._dead -= 1
+                _, _, version, order = heappop(queue)
+                if version != order.queue_version:
+                    self._stale_entries -= 1
                     continue
-                order.resting_ticket += 1
+                order.queue_version += 1
                 self.active[order.id] = order
 
-    def _sweep(self) -> None:
+    def _compact(self) -> None:
         for queue in (self._rising, self._falling):
-            queue[:] = [entry for entry in queue if entry[2] == entry[3].resting_ticket]
+            queue[:] = [entry for entry in queue if entry[2] == entry[3].queue_version]
             heapify(queue)
-        self._dead = 0
+        self._stale_entries = 0
 
 
-class Books:
+class OrderBooks:
     """symbol → book; and the multi-leg orders, which belong to no one symbol."""
 
     def __init__(self) -> None:
-        self.by_symbol: dict[str, SymbolBook] = {}
+        self.by_symbol: dict[str, OrderBook] = {}
         # order id → multi-leg order
         self.multileg: dict[str, Order] = {}
 
-    def enter(self, order: Order) -> None:
+    def add(self, order: Order) -> None:
         """Take an order in."""
         if order.is_multileg:
             self.multileg[order.id] = order
             return
-        self.of(order).enter(order)
+        self.get(order).add(order)
 
     def remove(self, order: Order) -> None:
         """Forget an order."""
@@ -102,9 +104,9 @@ class Books:
         elif order.asset.symbol in self.by_symbol:
             self.by_symbol[order.asset.symbol].remove(order)
 
-    def of(self, order: Order) -> SymbolBook:
+    def get(self, order: Order) -> OrderBook:
         """Return the book of the order's symbol."""
         book = self.by_symbol.get(order.asset.symbol)
         if book is None:
-            book = self.by_symbol[order.asset.symbol] = SymbolBook()
+            book = self.by_symbol[order.asset.symbol] = OrderBook()
         return book

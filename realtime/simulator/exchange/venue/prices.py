@@ -14,9 +14,9 @@ from realtime.simulator.exchange.timestamps import MINUTE
 from realtime.simulator.exchange.venue.assets import Contract, Listing
 
 _BASIS_POINT = Decimal("0.0001")
-_LARGEST_STEP = 3  # basis points
-_LARGEST_GAP = 120  # basis points between the day before and the first price
-_LEAN_BEYOND = Decimal("0.2")
+_MAX_STEP_BP = 3  # basis points
+_MAX_GAP_BP = 120  # basis points between the day before and the first price
+_MAX_DRIFT = Decimal("0.2")
 _SUB_PENNY = Decimal("0.0001")
 _EXACT = Decimal("0.000001")
 _KEPT_MINUTES = 3_000  # a little over two days of one-minute samples
@@ -25,7 +25,7 @@ _TIME_VALUE_AT_THE_MONEY = Decimal("0.035")  # of the underlying's price
 _TIME_VALUE_GONE_AT = Decimal("0.25")  # moneyness where no time value is left
 
 
-class PriceBoard:
+class PriceProcess:
     """Last prices, the closes of the day before, and a bounded memory of both."""
 
     def __init__(self, listing: Listing, rng: Random) -> None:
@@ -44,11 +44,11 @@ class PriceBoard:
         self.minutes: deque[tuple[int, dict[str, Decimal]]] = deque(maxlen=_KEPT_MINUTES)
         self.closes: deque[tuple[int, dict[str, Decimal]]] = deque(maxlen=_KEPT_DAYS)
         for symbol in self._exact:
-            self._settle(symbol, self._gap(self._anchor[symbol]))
+            self._set_exact(symbol, self._gap(self._anchor[symbol]))
         self._price_options(lambda _: True)
         self.lastday = dict(self.last)
         for symbol in self._exact:
-            self._settle(symbol, self._anchor[symbol])
+            self._set_exact(symbol, self._anchor[symbol])
         self._price_options(lambda _: True)
 
     def step(self, *, stocks_trade: bool) -> None:
@@ -56,11 +56,13 @@ class PriceBoard:
         rng = self._rng
         for symbol, exact in self._exact.items():
             # Drawn even if unused: pinning one symbol must not change another's day.
-            points = rng.randint(-_LARGEST_STEP, _LARGEST_STEP)
+            points = rng.randint(-_MAX_STEP_BP, _MAX_STEP_BP)
             if symbol in self._pinned or not (stocks_trade or symbol in self._always_open):
                 continue
             if points:
-                self._settle(symbol, exact + exact * self._lean(symbol, points) * _BASIS_POINT)
+                self._set_exact(
+                    symbol, exact + exact * self._revert_to_anchor(symbol, points) * _BASIS_POINT
+                )
         if stocks_trade:
             self._price_options(lambda symbol: symbol not in self._pinned)
 
@@ -80,7 +82,7 @@ class PriceBoard:
         """Divide a symbol's prices, yesterday's close included."""
         self._anchor[symbol] /= ratio
         self.lastday[symbol] = _to_tick(self.lastday[symbol] / ratio)
-        self._settle(symbol, self._exact[symbol] / ratio)
+        self._set_exact(symbol, self._exact[symbol] / ratio)
         self._price_options(lambda option: option not in self._pinned)
 
     def rename(self, old: str, new: str) -> None:
@@ -100,16 +102,16 @@ class PriceBoard:
         self.closes.append((at, self.lastday))
 
     def _gap(self, price: Decimal) -> Decimal:
-        points = self._rng.randint(-_LARGEST_GAP, _LARGEST_GAP)
+        points = self._rng.randint(-_MAX_GAP_BP, _MAX_GAP_BP)
         return price + price * points * _BASIS_POINT
 
-    def _lean(self, symbol: str, points: int) -> int:
+    def _revert_to_anchor(self, symbol: str, points: int) -> int:
         drift = self._exact[symbol] / self._anchor[symbol] - ONE
-        if drift > _LEAN_BEYOND:
+        if drift > _MAX_DRIFT:
             return -abs(points)
-        return abs(points) if drift < -_LEAN_BEYOND else points
+        return abs(points) if drift < -_MAX_DRIFT else points
 
-    def _settle(self, symbol: str, exact: Decimal) -> None:
+    def _set_exact(self, symbol: str, exact: Decimal) -> None:
         self._exact[symbol] = max(exact.quantize(_EXACT), _SUB_PENNY)
         self.last[symbol] = _to_tick(self._exact[symbol])
 

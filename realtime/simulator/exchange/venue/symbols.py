@@ -16,7 +16,7 @@ from realtime.simulator.exchange.venue.assets import (
     asset_id,
 )
 
-_STOCKS = """
+_STOCK_TABLE = """
 AAPL  NASDAQ 228.40 Apple Inc. Common Stock
 MSFT  NASDAQ 431.20 Microsoft Corporation Common Stock
 NVDA  NASDAQ 188.40 NVIDIA Corporation Common Stock
@@ -53,7 +53,7 @@ GLD   ARCA   246.10 SPDR Gold Shares
 TLT   NASDAQ 90.75 iShares 20+ Year Treasury Bond ETF
 """
 
-_COINS = """
+_COIN_TABLE = """
 BTC/USD 97250.00 Bitcoin / US Dollar
 ETH/USD 2511.75 Ethereum / US Dollar
 """
@@ -65,9 +65,9 @@ _FIRST_EXPIRY_AFTER = timedelta(days=28)
 
 def build_listing(today: date) -> Listing:
     """Return every asset this exchange trades when it opens on this day."""
-    stocks = [_stock(line) for line in _STOCKS.strip().splitlines()]
-    coins = [_coin(line) for line in _COINS.strip().splitlines()]
-    return Listing([*stocks, *_oddities(), *coins, *_options(stocks, today)])
+    stocks = [_stock(line) for line in _STOCK_TABLE.strip().splitlines()]
+    coins = [_coin(line) for line in _COIN_TABLE.strip().splitlines()]
+    return Listing([*stocks, *_special_stocks(), *coins, *_options(stocks, today)])
 
 
 def _stock(line: str) -> Asset:
@@ -86,7 +86,7 @@ def _stock(line: str) -> Asset:
     )
 
 
-def _oddities() -> list[Asset]:
+def _special_stocks() -> list[Asset]:
     return [
         Asset(
             id=asset_id("GME"),

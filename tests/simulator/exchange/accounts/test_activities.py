@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import Json, World, nested
 
 
@@ -107,7 +107,7 @@ def test_filters() -> None:
 )
 def test_bad_queries(query: dict[str, Any], message: str) -> None:
     """422 with the reason."""
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(ApiError, match=message):
         World().exchange.activities("alpha", query)
 
 

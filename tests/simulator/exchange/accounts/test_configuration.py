@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World
 
 
@@ -48,6 +48,6 @@ def test_a_bad_patch_changes_nothing(body: object) -> None:
     """Not even its good parts."""
     world = World()
     wanted = {**body, "no_shorting": True} if isinstance(body, dict) else body
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         world.exchange.patch_configurations("alpha", wanted)
     assert world.exchange.configurations("alpha")["no_shorting"] is False

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World
 
 
-def money(world: World, *names: str) -> list[Decimal]:
+def balances(world: World, *names: str) -> list[Decimal]:
     account = world.account()
     return [Decimal(str(account[name])) for name in names]
 
@@ -17,23 +17,23 @@ def test_a_margin_account_may_spend_twice_its_excess() -> None:
     """Half of the stock's value is tied up, thirty percent must stay."""
     world = World()
     world.own("F", 1000, price="11")
-    assert money(world, "equity", "cash", "long_market_value") == [100000, 89000, 11000]
-    assert money(world, "initial_margin", "maintenance_margin") == [5500, 3300]
-    assert money(world, "buying_power", "options_buying_power") == [189000, 94500]
-    assert money(world, "non_marginable_buying_power") == [89000]
+    assert balances(world, "equity", "cash", "long_market_value") == [100000, 89000, 11000]
+    assert balances(world, "initial_margin", "maintenance_margin") == [5500, 3300]
+    assert balances(world, "buying_power", "options_buying_power") == [189000, 94500]
+    assert balances(world, "non_marginable_buying_power") == [89000]
 
 
 @pytest.mark.parametrize(("multiplier", "power"), [("1", 100000), ("2", 200000), ("4", 400000)])
 def test_multipliers(multiplier: str, power: int) -> None:
     """One, two or four times the money of an empty account."""
-    assert money(World(multiplier=multiplier), "buying_power") == [power]
+    assert balances(World(multiplier=multiplier), "buying_power") == [power]
 
 
 def test_four_times_shrinks_by_what_is_opened() -> None:
     """Cost, not market value, so that prices do not move it."""
     world = World(multiplier="4")
     world.own("F", 1000, price="11")
-    assert money(world, "buying_power") == [389000]
+    assert balances(world, "buying_power") == [389000]
 
 
 def test_open_orders_hold_buying_power_back() -> None:
@@ -41,17 +41,17 @@ def test_open_orders_hold_buying_power_back() -> None:
     world = World()
     world.exchange.set_price("F", "10")
     limit = world.buy("F", 100, type="limit", limit_price="9")
-    assert money(world, "buying_power") == [200000 - 900]
+    assert balances(world, "buying_power") == [200000 - 900]
     world.exchange.cancel("alpha", str(limit["id"]))
-    assert money(world, "buying_power") == [200000]
+    assert balances(world, "buying_power") == [200000]
     world.buy("F", 100, time_in_force="opg")
-    assert money(world, "buying_power") == [200000 - 1040]
+    assert balances(world, "buying_power") == [200000 - 1040]
 
 
 def test_too_expensive_names_power_and_cost() -> None:
     """The body of the recording."""
     world = World()
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         world.buy("F", 100000, type="limit", limit_price="9")
     assert caught.value.status == 403
     assert caught.value.body == {
@@ -68,17 +68,17 @@ def test_shorts_need_margin() -> None:
     world.exchange.set_price("F", "11")
     world.sell("F", 1000)
     world.settle()
-    assert money(world, "equity", "cash", "short_market_value") == [100000, 111000, -11000]
-    assert money(world, "initial_margin", "maintenance_margin") == [5500, 5000]
+    assert balances(world, "equity", "cash", "short_market_value") == [100000, 111000, -11000]
+    assert balances(world, "initial_margin", "maintenance_margin") == [5500, 5000]
 
 
 def test_crypto_is_paid_in_full() -> None:
     """No margin on coins: they count with their whole value."""
     world = World()
     world.own("ETH/USD", "10", price="2000", time_in_force="gtc")
-    assert money(world, "non_marginable_buying_power") == [80000]
-    assert money(world, "initial_margin") == [Decimal("9.975") * 2000]
-    with pytest.raises(Refusal, match="insufficient balance for USD"):
+    assert balances(world, "non_marginable_buying_power") == [80000]
+    assert balances(world, "initial_margin") == [Decimal("9.975") * 2000]
+    with pytest.raises(ApiError, match="insufficient balance for USD"):
         world.buy("ETH/USD", "41", time_in_force="gtc")
 
 
@@ -88,14 +88,14 @@ def test_options_count_in_hundreds() -> None:
     world.exchange.set_price("NVDA261120C00200000", "6.30")
     world.buy("NVDA261120C00200000", 2)
     world.settle()
-    assert money(world, "cash", "long_market_value") == [98740, 1260]
+    assert balances(world, "cash", "long_market_value") == [98740, 1260]
 
 
 def test_a_lower_multiplier_can_be_wished_for() -> None:
     """The customer's setting caps the account's."""
     world = World()
     world.exchange.patch_configurations("alpha", {"max_margin_multiplier": "1"})
-    assert money(world, "buying_power") == [100000]
+    assert balances(world, "buying_power") == [100000]
     assert world.account()["multiplier"] == "1"
 
 
@@ -104,9 +104,9 @@ def test_coins_and_contracts_reserve_twice() -> None:
     world = World()
     coin = {"type": "limit", "limit_price": "1000", "time_in_force": "gtc"}
     world.buy("ETH/USD", "1", **coin)
-    assert money(world, "buying_power", "non_marginable_buying_power") == [198000, 99000]
+    assert balances(world, "buying_power", "non_marginable_buying_power") == [198000, 99000]
     world.buy("NVDA261120C00200000", 1, type="limit", limit_price="1")
-    assert money(world, "options_buying_power", "non_marginable_buying_power") == [98900, 98900]
+    assert balances(world, "options_buying_power", "non_marginable_buying_power") == [98900, 98900]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_cheap_stocks_need_more(price: str, side: str, maintenance: int) -> None
     world.exchange.set_price("F", price)
     world.submit(symbol="F", qty=100, side=side)
     world.settle()
-    assert money(world, "maintenance_margin") == [maintenance]
+    assert balances(world, "maintenance_margin") == [maintenance]
 
 
 def test_four_times_counts_what_is_paid_in_full_four_times() -> None:
@@ -128,8 +128,8 @@ def test_four_times_counts_what_is_paid_in_full_four_times() -> None:
     world.exchange.set_price("ETH/USD", "2000")
     order = world.buy("ETH/USD", 1, type="limit", limit_price="2000", time_in_force="gtc")
     power = ("buying_power", "regt_buying_power", "options_buying_power")
-    assert money(world, *power) == [392000, 196000, 98000]
+    assert balances(world, *power) == [392000, 196000, 98000]
     world.settle()
     assert world.status(order["id"]) == "filled"
     fee = 4 * 5  # 0.25 % of the coin
-    assert money(world, *power)[0] == 392000 + fee
+    assert balances(world, *power)[0] == 392000 + fee

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World
 
 MINUTE = 60
@@ -105,7 +105,7 @@ def test_default_timeframes() -> None:
 )
 def test_bad_queries(query: dict[str, str]) -> None:
     """422 with the parameter's name."""
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         World().exchange.portfolio_history("alpha", query)
     assert caught.value.status == 422
 

@@ -15,7 +15,7 @@ def execution(world: World, qty: str, price: str) -> Execution:
     return Execution(
         id=f"{qty}@{price}",
         order=None,  # type: ignore[arg-type]  # a position never looks at it
-        asset=world.exchange._floor.listing.tradable("F"),
+        asset=world.exchange._state.listing.get_tradable("F"),
         qty=abs(Decimal(qty)),
         price=Decimal(price),
         at=0,
@@ -26,7 +26,7 @@ def execution(world: World, qty: str, price: str) -> Execution:
 
 def position(*trades: tuple[str, str]) -> Position:
     world = World()
-    holding = Position(asset=world.exchange._floor.listing.tradable("F"))
+    holding = Position(asset=world.exchange._state.listing.get_tradable("F"))
     for qty, price in trades:
         holding.apply(execution(world, qty, price))
     return holding
@@ -83,7 +83,7 @@ trades = st.lists(
 def test_quantity_is_the_sum_of_trades(days: list[list[tuple[int, int]]]) -> None:
     """By weight and by lots alike, over any number of days."""
     world = World()
-    holding = Position(asset=world.exchange._floor.listing.tradable("F"))
+    holding = Position(asset=world.exchange._state.listing.get_tradable("F"))
     total = 0
     for day in days:
         for qty, price in day:
@@ -101,7 +101,7 @@ def test_a_busted_trade_never_happened(day: list[tuple[int, int]], number: int) 
     """Rebuilding without it equals never having booked it."""
     world = World()
     undone = number % len(day)
-    holding, other = (Position(asset=world.exchange._floor.listing.tradable("F")) for _ in "ab")
+    holding, other = (Position(asset=world.exchange._state.listing.get_tradable("F")) for _ in "ab")
     for place, (qty, price) in enumerate(day):
         trade = execution(world, str(qty), str(price))
         holding.apply(trade)

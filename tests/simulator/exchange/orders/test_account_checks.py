@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World
 
 CALL, PUT = "NVDA261120C00200000", "NVDA261120P00180000"
 
 
-def refused(world: World, side: str, symbol: str, qty: object, **body: object) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refused(world: World, side: str, symbol: str, qty: object, **body: object) -> ApiError:
+    with pytest.raises(ApiError) as caught:
         world.submit(symbol=symbol, qty=qty, side=side, **body)
     return caught.value
 
@@ -21,9 +21,9 @@ def test_client_order_ids_are_used_once() -> None:
     world = World()
     order = world.buy("F", 1, client_order_id="rt-1")
     world.exchange.cancel("alpha", str(order["id"]))
-    refusal = refused(world, "buy", "F", 1, client_order_id="rt-1")
-    assert refusal.status == 422
-    assert refusal.body == {"code": 40010001, "message": "client_order_id must be unique"}
+    error = refused(world, "buy", "F", 1, client_order_id="rt-1")
+    assert error.status == 422
+    assert error.body == {"code": 40010001, "message": "client_order_id must be unique"}
 
 
 def test_a_refused_order_leaves_nothing_behind() -> None:
@@ -40,9 +40,9 @@ def test_wash_trades() -> None:
     """The other order is named; complex orders and other symbols may pass."""
     world = World()
     other = world.buy("F", 1, type="limit", limit_price="5")
-    refusal = refused(world, "sell", "F", 1)
-    assert refusal.status == 403
-    assert refusal.body == {
+    error = refused(world, "sell", "F", 1)
+    assert error.status == 403
+    assert error.body == {
         "code": 40310000,
         "existing_order_id": other["id"],
         "message": "potential wash trade detected. use complex orders",
@@ -50,8 +50,8 @@ def test_wash_trades() -> None:
     }
     refused(world, "sell", "F", 1, type="limit", limit_price="5")
     world.sell("F", 1, type="limit", limit_price="5.01")
-    refusal = refused(world, "buy", "F", 1, type="stop", stop_price="20")
-    assert refusal.body["reject_reason"] == "opposite side limit order exists"
+    error = refused(world, "buy", "F", 1, type="stop", stop_price="20")
+    assert error.body["reject_reason"] == "opposite side limit order exists"
     world.sell("AAPL", 1)
 
 
@@ -60,16 +60,16 @@ def test_a_waiting_stop_is_called_market_or_stop() -> None:
     world = World()
     world.own("F", 2)
     world.sell("F", 1, type="stop", stop_price="5")
-    refusal = refused(world, "buy", "F", 1)
-    assert refusal.body["reject_reason"] == "opposite side market/stop order exists"
+    error = refused(world, "buy", "F", 1)
+    assert error.body["reject_reason"] == "opposite side market/stop order exists"
 
 
 def test_one_order_cannot_cross_zero() -> None:
     """Neither from long nor from short."""
     world = World()
     world.own("F", 2)
-    refusal = refused(world, "sell", "F", 3)
-    assert refusal.body["message"] == (
+    error = refused(world, "sell", "F", 3)
+    assert error.body["message"] == (
         "insufficient qty available for order (requested: 3, available: 2)"
     )
     world.exchange.close_position("alpha", "F", qty=None, percentage=None)
@@ -111,8 +111,8 @@ def test_fractions() -> None:
 
 def test_coins_are_never_short() -> None:
     """The message names the coin."""
-    refusal = refused(World(), "sell", "ETH/USD", "1", time_in_force="gtc")
-    assert refusal.body == {
+    error = refused(World(), "sell", "ETH/USD", "1", time_in_force="gtc")
+    assert error.body == {
         "available": "0",
         "balance": "0",
         "code": 40310000,
@@ -124,8 +124,8 @@ def test_coins_are_never_short() -> None:
 def test_written_options_need_cover() -> None:
     """Shares for a call, money for a put; nothing uncovered."""
     world = World()
-    refusal = refused(world, "sell", CALL, 1)
-    assert refusal.body["message"] == ("account not eligible to trade uncovered option contracts")
+    error = refused(world, "sell", CALL, 1)
+    assert error.body["message"] == ("account not eligible to trade uncovered option contracts")
     world.own("NVDA", 100)
     world.sell(CALL, 1)
     refused(world, "sell", CALL, 1)
@@ -144,8 +144,8 @@ def test_buying_options_needs_level_two() -> None:
 
 def test_an_intent_must_fit_the_position() -> None:
     """Said and inferred."""
-    refusal = refused(World(), "sell", "F", 1, position_intent="sell_to_close")
-    assert refusal.body["message"] == (
+    error = refused(World(), "sell", "F", 1, position_intent="sell_to_close")
+    assert error.body["message"] == (
         "position intent mismatch, inferred: sell_to_open, specified: sell_to_close"
     )
 

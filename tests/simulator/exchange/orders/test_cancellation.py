@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World, nested
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -33,7 +33,7 @@ def test_what_cannot_be_canceled() -> None:
         (NOBODY, 404, f"order not found for {NOBODY}"),
         ("rt-0001", 422, "order_id is missing"),
     ):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(ApiError) as caught:
             world.exchange.cancel("alpha", wrong)
         assert (caught.value.status, caught.value.body["message"]) == (status, message)
 
@@ -42,7 +42,7 @@ def test_another_accounts_order_does_not_exist() -> None:
     """For this account."""
     world = World()
     world.open_account("bravo")
-    with pytest.raises(Refusal, match="not found"):
+    with pytest.raises(ApiError, match="not found"):
         world.exchange.cancel("bravo", waiting(world))
 
 
@@ -53,7 +53,7 @@ def test_held_cancels_wait() -> None:
     order_id = waiting(world)
     world.exchange.cancel("alpha", order_id)
     assert world.status(order_id) == "pending_cancel"
-    with pytest.raises(Refusal, match="pending_cancel"):
+    with pytest.raises(ApiError, match="pending_cancel"):
         world.exchange.cancel("alpha", order_id)
     world.exchange.hold_cancels("alpha", False)
     assert world.events()[2:] == ["pending_cancel", "canceled"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World, nested
 
 
@@ -64,7 +64,7 @@ def test_bad_parts(part: dict[str, str]) -> None:
     """Refused, nothing sent."""
     world = World()
     world.own("F", 10)
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         close(world, "F", **part)
     assert world.events() == []
 
@@ -72,7 +72,7 @@ def test_bad_parts(part: dict[str, str]) -> None:
 def test_no_position_is_404() -> None:
     """Of an unknown symbol as well."""
     for symbol in ("F", "NOPE"):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(ApiError) as caught:
             close(World(), symbol)
         assert (caught.value.status, caught.value.body) == (
             404,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import Json, World, nested
 
 BRACKET: dict[str, Any] = {
@@ -126,7 +126,7 @@ def test_the_exit_holds_the_shares_once() -> None:
     """Take-profit and stop share them: selling more is refused and names the take-profit."""
     world, order = world_with_bracket(qty=3)
     world.settle()
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         world.sell("F", 1)
     assert caught.value.body == {
         "available": "0",
@@ -157,7 +157,7 @@ def test_oco_needs_a_position() -> None:
     """It cannot open one."""
     world = World()
     pair = {"take_profit": {"limit_price": "12"}, "stop_loss": {"stop_price": "8"}}
-    with pytest.raises(Refusal, match="exit orders"):
+    with pytest.raises(ApiError, match="exit orders"):
         world.sell("F", 1, type="limit", order_class="oco", **pair)
 
 
@@ -198,7 +198,7 @@ def test_a_rejected_entry_takes_its_children_along() -> None:
 )
 def test_bad_groups(change: dict[str, Any], message: str) -> None:
     """Each with its reason."""
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(ApiError, match=message):
         world_with_bracket(**change)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import Json, World, nested
 
 LOW, HIGH = "NVDA261120C00200000", "NVDA261120C00210000"
@@ -92,7 +92,7 @@ def test_legs_are_never_listed_flat() -> None:
     assert [o["id"] for o in listed] == [order["id"]]
     leg_id = str(nested(order, "legs", 0, "id"))
     assert world.order(leg_id)["symbol"] == LOW
-    with pytest.raises(Refusal, match="individual legs"):
+    with pytest.raises(ApiError, match="individual legs"):
         world.exchange.cancel("alpha", leg_id)
 
 
@@ -136,7 +136,7 @@ def test_each_leg_is_an_activity() -> None:
 )
 def test_bad_spreads(items: list[Json], body: Json, message: str) -> None:
     """Each with its reason."""
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(ApiError, match=message):
         spread(world_with_prices(), items, **body)
 
 
@@ -144,7 +144,7 @@ def test_level_three_is_needed() -> None:
     """The customer may lower it."""
     world = world_with_prices()
     world.exchange.patch_configurations("alpha", {"max_options_trading_level": 2})
-    with pytest.raises(Refusal, match="level 3"):
+    with pytest.raises(ApiError, match="level 3"):
         spread(world, DEBIT)
 
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
-from tests.simulator.exchange.accounts.test_margin import money
+from realtime.simulator.exchange.errors import ApiError
+from tests.simulator.exchange.accounts.test_margin import balances
 from tests.simulator.exchange.harness import World
 
 CALL, HIGHER_CALL = "NVDA261120C00200000", "NVDA261120C00210000"
@@ -14,8 +14,8 @@ BARE = "account not eligible to trade uncovered option contracts"
 HIGH = {"type": "limit", "limit_price": "900"}
 
 
-def refused(world: World, symbol: str, qty: object, **body: object) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refused(world: World, symbol: str, qty: object, **body: object) -> ApiError:
+    with pytest.raises(ApiError) as caught:
         world.sell(symbol, qty, **body)
     return caught.value
 
@@ -67,16 +67,16 @@ def test_a_put_on_its_way_holds_its_strike_back(multiplier: int) -> None:
     world = World(multiplier=str(multiplier))
     world.exchange.set_price(LOWER_PUT, "3")
     power = ("options_buying_power", "non_marginable_buying_power", "buying_power")
-    before = money(world, *power)
+    before = balances(world, *power)
     put = world.sell(LOWER_PUT, 2, type="limit", limit_price="4")
-    asked = money(world, *power)
+    asked = balances(world, *power)
     taken = [was - now for was, now in zip(before, asked, strict=True)]
     assert taken == [36_000, 36_000, 36_000 * multiplier]
     world.exchange.cancel("alpha", str(put["id"]))
     world.sell(LOWER_PUT, 2)
     world.settle()
     premium = 600 if multiplier == 1 else 0  # there, power is cash
-    assert money(world, *power) == [*asked[:2], asked[2] + premium]
+    assert balances(world, *power) == [*asked[:2], asked[2] + premium]
 
 
 def test_puts_cannot_be_written_without_end() -> None:
@@ -93,11 +93,11 @@ def test_money_under_a_put_buys_nothing_else(multiplier: str) -> None:
     world = World(multiplier=multiplier, cash=Decimal(20_000))
     world.sell(LOWER_PUT, 1)
     world.settle()
-    assert money(world, "non_marginable_buying_power")[0] < 4_000
-    with pytest.raises(Refusal, match="insufficient balance for USD"):
+    assert balances(world, "non_marginable_buying_power")[0] < 4_000
+    with pytest.raises(ApiError, match="insufficient balance for USD"):
         world.buy("ETH/USD", 4, time_in_force="gtc")
     if multiplier == "1":
-        assert money(world, "buying_power")[0] < 4_000
+        assert balances(world, "buying_power")[0] < 4_000
 
 
 @pytest.mark.parametrize(("bought", "written"), [(CALL, HIGHER_CALL), (PUT, LOWER_PUT)])
@@ -119,7 +119,7 @@ def test_a_spread_cannot_take_the_cover_away_either() -> None:
         {"symbol": CALL, "ratio_qty": "1", "side": "sell"},
         {"symbol": LOWER_PUT, "ratio_qty": "1", "side": "buy"},
     ]
-    with pytest.raises(Refusal, match="uncovered"):
+    with pytest.raises(ApiError, match="uncovered"):
         world.submit(qty=2, order_class="mleg", legs=legs)
     legs[1] = {"symbol": HIGHER_CALL, "ratio_qty": "1", "side": "buy"}
     world.submit(qty=2, order_class="mleg", legs=legs)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.simulator.exchange.engine import Refusal
+from realtime.simulator.exchange.engine import ApiError
 from realtime.simulator.exchange.orders.order import TERMINAL
 from tests.simulator.exchange.harness import Json, World
 from tests.simulator.exchange.test_engine import check_frames, executions
@@ -70,22 +70,22 @@ def play(world: World, name: str, value: object) -> None:
                 exchange.close_all_positions("alpha", cancel_orders=value)
             case _:
                 exchange.cancel_all("alpha")
-    except Refusal as refusal:
-        assert refusal.status in (403, 404, 422)  # noqa: PT017 -- a refusal need not come
+    except ApiError as error:
+        assert error.status in (403, 404, 422)  # noqa: PT017 -- a refusal need not come
 
 
 def check(world: World) -> None:
     """Cash and contracts follow from trades and journal; no power is negative; none is bare."""
     exchange = world.exchange
     trades = executions(exchange, "alpha")
-    journal = exchange.activities("alpha", {"category": "non_trade_activity"})
+    activity_log = exchange.activities("alpha", {"category": "non_trade_activity"})
     account = exchange.account("alpha")
-    cash = number(trades, "cash_delta") + number(journal, "net_amount")
+    cash = number(trades, "cash_delta") + number(activity_log, "net_amount")
     assert Decimal(str(account["cash"])) == cash
     moved: dict[object, Decimal] = defaultdict(Decimal)
     for item in trades:
         moved[item["symbol"]] += number([item], "position_delta")
-    for item in journal:
+    for item in activity_log:
         moved[item.get("symbol")] += number([item], "qty")
     held = {p["symbol"]: number([p], "qty") for p in exchange.positions("alpha")}
     assert held == {symbol: qty for symbol, qty in moved.items() if qty and symbol}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import Json, World, nested
 
 
@@ -111,7 +111,7 @@ def test_paging_by_time_meets_every_order_once(direction: str) -> None:
 )
 def test_bad_queries(query: dict[str, str]) -> None:
     """422, never an empty list."""
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         World().exchange.orders("alpha", query)
     assert caught.value.status == 422
 
@@ -120,14 +120,14 @@ def test_one_order_by_either_id() -> None:
     """Its own, in any case of letters, and the customer's."""
     world = World()
     order = world.buy("F", 1, client_order_id="rt-1")
-    shown = world.order(str(order["id"]).upper())
-    assert world.exchange.order_by_client_order_id("alpha", "rt-1") == shown
+    describe_value = world.order(str(order["id"]).upper())
+    assert world.exchange.order_by_client_order_id("alpha", "rt-1") == describe_value
     missing: list[Callable[[], Json]] = [
         lambda: world.exchange.order_by_client_order_id("alpha", "rt-2"),
         lambda: world.order("00000000-0000-4000-8000-000000000000"),
     ]
     for call in missing:
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(ApiError) as caught:
             call()
         assert caught.value.status == 404
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.simulator.exchange.errors import Refusal
-from realtime.simulator.exchange.orders.order_request import read_ticket
+from realtime.simulator.exchange.errors import ApiError
+from realtime.simulator.exchange.orders.order_request import parse_order_request
 from tests.simulator.exchange.harness import Json
 
 GOOD: Json = {
@@ -44,22 +44,27 @@ GOOD: Json = {
 )
 def test_bad_fields(change: Json, message: str) -> None:
     """422 with the code of a malformed request."""
-    with pytest.raises(Refusal, match=message) as caught:
-        read_ticket({**GOOD, **change})
+    with pytest.raises(ApiError, match=message) as caught:
+        parse_order_request({**GOOD, **change})
     assert (caught.value.status, caught.value.body["code"]) == (422, 40010001)
 
 
 def test_nulls_and_empty_strings_are_absent() -> None:
     """SDKs send both for what is not set."""
-    ticket = read_ticket({**GOOD, "stop_price": None, "order_class": "", "client_order_id": ""})
-    assert ticket.stop_price is None
-    assert ticket.is_simple
-    assert ticket.client_order_id is None
+    request = parse_order_request(
+        {**GOOD, "stop_price": None, "order_class": "", "client_order_id": ""}
+    )
+    assert request.stop_price is None
+    assert request.is_simple
+    assert request.client_order_id is None
 
 
 def test_the_side_follows_from_the_intent() -> None:
     """One of the two is enough."""
-    assert read_ticket({**GOOD, "side": None, "position_intent": "sell_to_open"}).side == "sell"
+    assert (
+        parse_order_request({**GOOD, "side": None, "position_intent": "sell_to_open"}).side
+        == "sell"
+    )
 
 
 json_values = st.recursive(
@@ -74,9 +79,9 @@ fields = st.sampled_from([*GOOD, "legs", "take_profit", "stop_loss", "notional",
 def test_any_json_is_read_or_refused(body: object) -> None:
     """Never another exception."""
     try:
-        read_ticket(body)
-    except Refusal as refusal:
-        status = refusal.status
+        parse_order_request(body)
+    except ApiError as error:
+        status = error.status
     else:
         status = 422
     assert status == 422
@@ -90,6 +95,6 @@ def test_a_good_body_with_bad_parts_is_read_or_refused(changes: Json) -> None:
         {**GOOD, "order_class": "mleg", "legs": [{"symbol": "A", "side": "buy"}] * 2},
     ):
         try:
-            read_ticket({**base, **changes})
-        except Refusal as refusal:
-            assert refusal.status in (403, 422)  # noqa: PT017  # anything else is a failure
+            parse_order_request({**base, **changes})
+        except ApiError as error:
+            assert error.status in (403, 422)  # noqa: PT017  # anything else is a failure

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import Json, World, nested
 
 
@@ -62,7 +62,7 @@ def test_bad_changes(body: Json, change: object, message: str) -> None:
     """The old order stays as it was."""
     world = World()
     old = waiting(world, **body)
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(ApiError, match=message):
         world.exchange.replace("alpha", old, change)
     assert world.status(old) in ("new", "accepted")
     assert len(world.exchange.orders("alpha", {})) == 1
@@ -71,7 +71,7 @@ def test_bad_changes(body: Json, change: object, message: str) -> None:
 def test_too_early_has_the_recorded_body() -> None:
     """An order that waits for a bell is not at the exchange yet."""
     world = World(mode="closed")
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         world.exchange.replace("alpha", waiting(world), {"qty": 2})
     assert caught.value.status == 422
     assert caught.value.body == {
@@ -85,11 +85,11 @@ def test_ended_orders_and_notional_ones_stay() -> None:
     world = World()
     order_id = waiting(world)
     world.exchange.cancel("alpha", order_id)
-    with pytest.raises(Refusal, match='already in "canceled" state'):
+    with pytest.raises(ApiError, match='already in "canceled" state'):
         world.exchange.replace("alpha", order_id, {"qty": 2})
     notional = {"notional": "50", "side": "buy", "type": "limit", "limit_price": "5"}
     order = world.submit(symbol="F", **notional)
-    with pytest.raises(Refusal, match="notional"):
+    with pytest.raises(ApiError, match="notional"):
         world.exchange.replace("alpha", str(order["id"]), {"limit_price": "6"})
 
 
@@ -109,7 +109,7 @@ def test_held_replaces_wait() -> None:
     old = waiting(world)
     new = world.exchange.replace("alpha", old, {"qty": "4"})
     assert world.status(old) == "pending_replace"
-    with pytest.raises(Refusal, match="pending_replace"):
+    with pytest.raises(ApiError, match="pending_replace"):
         world.exchange.cancel("alpha", old)
     world.exchange.hold_replaces("alpha", False)
     assert world.events()[2:] == ["pending_replace", "replaced", "new"]
@@ -134,7 +134,7 @@ def test_a_used_client_order_id_is_refused() -> None:
     """Also that of the order being replaced."""
     world = World()
     old = waiting(world, client_order_id="rt-1")
-    with pytest.raises(Refusal, match="unique"):
+    with pytest.raises(ApiError, match="unique"):
         world.exchange.replace("alpha", old, {"qty": 2, "client_order_id": "rt-1"})
 
 

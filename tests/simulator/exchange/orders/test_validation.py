@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import Json, World
 
 LIMIT: Json = {"type": "limit", "limit_price": "9"}
@@ -34,7 +34,7 @@ OPTION = "NVDA261120C00200000"
 )
 def test_stocks(body: Json, message: str) -> None:
     """The messages are the recorded ones where a recording exists."""
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(ApiError, match=message):
         World().submit(symbol="F", side="buy", **body)
 
 
@@ -48,7 +48,7 @@ def test_sub_penny(price: str, is_fine: bool) -> None:
     if is_fine:
         world.buy("F", 1, type="limit", limit_price=price)
         return
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         world.buy("F", 1, type="limit", limit_price=price)
     assert caught.value.status == 422
     assert caught.value.body == {
@@ -72,7 +72,7 @@ def test_sub_penny(price: str, is_fine: bool) -> None:
 )
 def test_crypto(body: Json, message: str) -> None:
     """Simple orders, gtc or ioc."""
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(ApiError, match=message):
         World().submit(
             **{"symbol": "ETH/USD", "side": "buy", "qty": 1, "time_in_force": "gtc", **body}
         )
@@ -99,7 +99,7 @@ def test_the_last_crumb_of_a_coin_can_be_sold() -> None:
 )
 def test_options(body: Json, message: str) -> None:
     """Whole contracts, day, market or limit."""
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(ApiError, match=message):
         World().submit(**{"symbol": OPTION, "side": "buy", "qty": 1, **body})
 
 
@@ -113,8 +113,8 @@ def test_option_orders_say_simple() -> None:
 def test_unknown_and_inactive_assets() -> None:
     """422 with the symbol in quotes."""
     world = World()
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         world.buy("NOPE", 1)
     assert caught.value.body == {"code": 42210000, "message": 'asset "NOPE" not found'}
-    with pytest.raises(Refusal, match="not active"):
+    with pytest.raises(ApiError, match="not active"):
         world.buy("TWTR", 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World
 
 
@@ -16,7 +16,7 @@ def test_found_by_any_name() -> None:
 
 def test_unknown_is_404() -> None:
     """With the name in the message."""
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         World().exchange.asset("NOPE")
     assert (caught.value.status, caught.value.body) == (
         404,

@@ -4,7 +4,7 @@ from datetime import date, time
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from realtime.simulator.exchange.venue.calendar import (
     calendar_documents,
     close_time,
@@ -86,5 +86,5 @@ def test_by_settlement_date() -> None:
 
 def test_bad_dates_are_refused() -> None:
     """With the parameter's name."""
-    with pytest.raises(Refusal, match="start"):
+    with pytest.raises(ApiError, match="start"):
         calendar_documents({"start": "soon"})

@@ -2,13 +2,13 @@
 
 import pytest
 
-from realtime.simulator.exchange.timestamps import parse_instant, rfc3339
+from realtime.simulator.exchange.timestamps import format_rfc3339, parse_rfc3339
 from realtime.simulator.exchange.venue.market_hours import CLOSED, EXTENDED, REGULAR, Market
 
 
 def at(text: str) -> int:
     """Read a New York time of October 2026 (four hours behind UTC)."""
-    instant = parse_instant(f"2026-10-{text}:00-04:00")
+    instant = parse_rfc3339(f"2026-10-{text}:00-04:00")
     assert instant is not None
     return instant
 
@@ -64,12 +64,15 @@ def test_days_end_every_day_where_trading_never_stops() -> None:
 )
 def test_day_orders_end_at_the_close(mode: str, moment: str, end: str) -> None:
     """Sent after it, they belong to the next session."""
-    assert rfc3339(Market(mode).day_end(at(moment))) == end
+    assert format_rfc3339(Market(mode).day_end(at(moment))) == end
 
 
 def test_extended_day_orders_end_at_eight() -> None:
     """Four hours after the close."""
-    assert rfc3339(Market("nyse").day_end(at("06T17:00"), extended=True)) == "2026-10-07T00:00:00Z"
+    assert (
+        format_rfc3339(Market("nyse").day_end(at("06T17:00"), extended=True))
+        == "2026-10-07T00:00:00Z"
+    )
 
 
 def test_clock_document() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from realtime.simulator.exchange.errors import Refusal
+from realtime.simulator.exchange.errors import ApiError
 from tests.simulator.exchange.harness import World, nested
 
 
@@ -200,16 +200,16 @@ def test_suspended_orders_do_not_trade() -> None:
     """Until the venue makes them new again."""
     world = world_at("10")
     order = world.buy("F", 1, type="limit", limit_price="9")
-    world.exchange.give_status("alpha", str(order["id"]), "suspended")
+    world.exchange.set_status("alpha", str(order["id"]), "suspended")
     world.exchange.set_price("F", "8")
     world.settle()
     assert world.status(order["id"]) == "suspended"
-    world.exchange.give_status("alpha", str(order["id"]), "new")
+    world.exchange.set_status("alpha", str(order["id"]), "new")
     world.settle()
     assert world.events(order["id"])[2:4] == ["suspended", "new"]
     assert world.status(order["id"]) == "filled"
     with pytest.raises(ValueError, match="filled"):
-        world.exchange.give_status("alpha", str(order["id"]), "stopped")
+        world.exchange.set_status("alpha", str(order["id"]), "stopped")
 
 
 def test_the_venue_may_reject() -> None:
@@ -221,7 +221,7 @@ def test_the_venue_may_reject() -> None:
     assert world.order(order["id"])["failed_at"] is not None
     world.buy("F", 1)
     assert world.events()[-1] == "new"
-    with pytest.raises(Refusal, match="rejected"):
+    with pytest.raises(ApiError, match="rejected"):
         world.exchange.cancel("alpha", str(order["id"]))
 
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.simulator.exchange.orders.order import Order
-from realtime.simulator.exchange.venue.order_book import SymbolBook
+from realtime.simulator.exchange.venue.order_book import OrderBook
 from realtime.simulator.exchange.venue.symbols import build_listing
 
-ASSET = build_listing(date(2026, 10, 6)).tradable("F")
+ASSET = build_listing(date(2026, 10, 6)).get_tradable("F")
 
 
 def order(number: int, side: str, kind: str, level: int) -> Order:
@@ -55,35 +55,35 @@ def test_pull_finds_exactly_what_is_reached(
     orders: list[tuple[str, str, int]], removed: set[int], price: int
 ) -> None:
     """Whatever was removed before is not found again."""
-    book = SymbolBook()
+    book = OrderBook()
     waiting = [order(number, *fields) for number, fields in enumerate(orders)]
     for one in waiting:
-        book.rest(one)
+        book.wait_for_price(one)
     for number in sorted(removed):
         if number < len(waiting):
             book.remove(waiting[number])
-    book.pull(Decimal(price))
+    book.activate_reached(Decimal(price))
     left = [one for one in waiting if one.number not in removed]
     assert set(book.active) == {one.id for one in left if is_reached(one, price)}
 
 
 def test_dead_entries_are_swept() -> None:
     """Orders that come and go do not fill the memory."""
-    book = SymbolBook()
+    book = OrderBook()
     for number in range(5000):
         passing = order(number, "buy", "limit", 5)
-        book.rest(passing)
+        book.wait_for_price(passing)
         book.remove(passing)
     assert len(book._falling) < 200
 
 
 def test_an_order_can_rest_again() -> None:
     """Reached, not filled, back to waiting: one valid entry remains."""
-    book = SymbolBook()
+    book = OrderBook()
     waiting = order(1, "buy", "limit", 5)
     for _ in range(3):
-        book.rest(waiting)
-        book.pull(Decimal(5))
+        book.wait_for_price(waiting)
+        book.activate_reached(Decimal(5))
         assert list(book.active) == ["1"]
     book.remove(waiting)
     assert book.is_empty

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.simulator.exchange.timestamps import MINUTE
-from realtime.simulator.exchange.venue.prices import PriceBoard
+from realtime.simulator.exchange.venue.prices import PriceProcess
 from realtime.simulator.exchange.venue.symbols import build_listing
 
 
-def board(seed: int = 7) -> PriceBoard:
-    return PriceBoard(build_listing(date(2026, 10, 6)), Random(seed))
+def board(seed: int = 7) -> PriceProcess:
+    return PriceProcess(build_listing(date(2026, 10, 6)), Random(seed))
 
 
 @settings(max_examples=10, deadline=None)

@@ -28,6 +28,6 @@ def test_option_symbols_are_occ_without_spaces() -> None:
 def test_about_forty_symbols_with_unique_ids() -> None:
     """Stocks, funds, two coins."""
     listing = build_listing(date(2026, 10, 6))
-    plain = [a for a in listing.by_symbol.values() if not a.is_option]
-    assert 38 <= len(plain) <= 44
+    format_decimal = [a for a in listing.by_symbol.values() if not a.is_option]
+    assert 38 <= len(format_decimal) <= 44
     assert len({asset.id for asset in listing.by_symbol.values()}) == len(listing.by_symbol)
