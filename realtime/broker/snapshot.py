@@ -27,6 +27,8 @@ MAX_REPLACED = 50
 """Replaced legs that one reading asks for."""
 MAX_GROUPS = 20
 """Pages that one reading asks for to find the groups of working legs."""
+SUBMITTED_TOGETHER_US = 2
+"""A leg is submitted with its parent; their times may be rounded differently."""
 MAX_PAGES = 40
 """Bounds a reading after a very long absence: 20 000 orders."""
 
@@ -35,6 +37,7 @@ async def read_everything(rest: RestClient, state: AccountState, *, now: float) 
     """Read all that changed since the state's watermark; all that matters if it has none."""
     since = _since(state.watermark)
     orders = await _with_replaced_legs(rest, await _orders_since(rest, since), state)
+    orders = await _with_unlisted_replacements(rest, orders, since)
     fills = await _fills_since(rest, since)
     shown = {o.id for top in orders for o, _ in flatten(top)}
     hidden = [o.id for o in state.orders.values() if not o.is_closed and o.id not in shown]
@@ -117,12 +120,26 @@ async def _crowded_out(rest: RestClient, orders: Collection[Order]) -> list[Orde
             found.append(order)
             if order.order_class in GROUPED and asked < MAX_GROUPS:
                 asked += 1
-                border = from_micros(microseconds(order.submitted_at) + 1_000_000)
-                found += await rest.orders(
-                    status="all", limit=PAGE, direction="desc", nested=True, until=border
-                )
+                found += await _submitted_with(rest, order)
             shown |= {each.id for top in found for each, _ in flatten(top)}
     return found
+
+
+async def _submitted_with(rest: RestClient, leg: Order) -> tuple[Order, ...]:
+    """What was submitted at a leg's moment, and if its group is not there, within the second."""
+    at = microseconds(leg.submitted_at)
+    page = await rest.orders(
+        status="all",
+        limit=PAGE,
+        direction="desc",
+        nested=True,
+        after=from_micros(at - SUBMITTED_TOGETHER_US),
+        until=from_micros(at + SUBMITTED_TOGETHER_US),
+    )
+    if any(each.id == leg.id for top in page for each in top.legs or ()):
+        return page
+    border = from_micros(at + 1_000_000)
+    return await rest.orders(status="all", limit=PAGE, direction="desc", nested=True, until=border)
 
 
 async def _with_replaced_legs(
@@ -141,6 +158,48 @@ async def _with_replaced_legs(
                 legs += [before] if before is not None else []
         whole.append(top if len(legs) == len(top.legs or ()) else replace(top, legs=tuple(legs)))
     return tuple(whole)
+
+
+async def _with_unlisted_replacements(
+    rest: RestClient, orders: tuple[Order, ...], since: int | None
+) -> tuple[Order, ...]:
+    """Put beside each leg the orders that were to replace it and never did (canceled meanwhile, or
+    still waiting): a nested list shows only what took effect, a flat one shows everything."""
+    if not any(top.legs and top.order_class in GROUPED for top in orders):
+        return orders
+    flat = await _flat_orders_since(rest, since)
+    shown = {order.id for top in orders for order, _ in flatten(top)}
+    unlisted: dict[OrderId, list[Order]] = {}
+    for order in flat:
+        if order.id not in shown and order.replaces is not None:
+            unlisted.setdefault(order.replaces, []).append(order)
+    return tuple(
+        replace(top, legs=(*legs, *added))
+        if (legs := top.legs or ())
+        and (added := [o for leg in legs for o in unlisted.get(leg.id, ())])
+        else top
+        for top in orders
+    )
+
+
+async def _flat_orders_since(rest: RestClient, since: int | None) -> list[Order]:
+    """Every order submitted since then, legs beside their parents; without it one page."""
+    orders: list[Order] = []
+    until = None
+    for _ in range(MAX_PAGES):
+        page = await rest.orders(
+            status="all",
+            limit=PAGE,
+            direction="desc",
+            nested=False,
+            after=None if since is None else from_micros(since),
+            until=until,
+        )
+        orders += page
+        if since is None or len(page) < PAGE:
+            break
+        until = from_micros(min(microseconds(o.submitted_at) for o in page) + 1)
+    return orders
 
 
 def _is_unlisted(
