@@ -15,6 +15,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from realtime.core.decimals import ZERO, number
+from realtime.core.eviction import evict, is_late
 from realtime.core.executions import (
     count,
     executions_told,
@@ -32,7 +33,7 @@ from realtime.core.model import (
     position_symbol,
 )
 from realtime.core.order_groups import lacks_legs
-from realtime.core.order_versions import evict, flatten, is_late, is_later, outranks
+from realtime.core.order_versions import flatten, is_later, outranks
 from realtime.core.persistent_map import put
 from realtime.core.positions import after_execution
 from realtime.core.state import (

@@ -12,17 +12,12 @@ newer again; of two equals REST's form is taken (trailing stops move there witho
 """
 
 from collections.abc import Mapping
-from heapq import nlargest
 
 from msgspec import structs
 
 from realtime.core.decimals import number
 from realtime.core.model import Order, OrderId
-from realtime.core.state import CLOSED_ORDERS_KEPT, AccountState
 from realtime.core.timestamps import NEVER, microseconds
-
-EVICTION_SLACK = 100
-"""Closed orders above the kept number before some are dropped: dropping is O(orders)."""
 
 PROGRESS: Mapping[str, int] = {
     "held": 0,
@@ -74,57 +69,6 @@ def contradicts(candidate: Order, current: Order) -> bool:
     """Whether the two differ in what matters: status or filled quantity."""
     return candidate.status != current.status or number(candidate.filled_qty) != number(
         current.filled_qty
-    )
-
-
-def evict(state: AccountState) -> AccountState:
-    """Drop the closed orders that were longest without news, once there are too many.
-
-    Orders that work are never dropped, nor are their executions; nor are the newest, which one list
-    of the broker shows whenever they ended.
-    """
-    if len(state.orders) <= CLOSED_ORDERS_KEPT + EVICTION_SLACK:
-        return state
-    closed = [o for o in state.orders.values() if o.is_closed]
-    surplus = len(closed) - CLOSED_ORDERS_KEPT
-    if surplus < EVICTION_SLACK:
-        return state
-    closed.sort(key=lambda o: (microseconds(o.updated_at), o.id))
-    newest = nlargest(
-        CLOSED_ORDERS_KEPT, state.orders.values(), key=lambda o: microseconds(o.submitted_at)
-    )
-    listed = {o.id for o in newest if o.submitted_at}
-    old = [o for o in closed[:surplus] if o.id not in listed]
-    if not old:
-        return state
-    dropped = {o.id for o in old}
-    return structs.replace(
-        state,
-        orders={i: o for i, o in state.orders.items() if i not in dropped},
-        parents={i: p for i, p in state.parents.items() if i not in dropped},
-        executions={i: e for i, e in state.executions.items() if i not in dropped},
-        busted={i: at for i, at in state.busted.items() if i not in dropped},
-        forgotten_before=max(state.forgotten_before, microseconds(old[-1].updated_at) + 1),
-    )
-
-
-def is_forgotten(order: Order, state: AccountState) -> bool:
-    """Whether news of an unknown order is about one that was finished and dropped long ago."""
-    return (
-        order.is_closed
-        and order.id not in state.orders
-        and NEVER < microseconds(order.updated_at) < state.forgotten_before
-    )
-
-
-def is_late(order: Order, state: AccountState) -> bool:
-    """Whether a version heard on the stream is of an unknown order and older than what was dropped.
-
-    Also if it is open: who repeats an order's end hours later repeats its beginning, too.
-    """
-    return (
-        order.id not in state.orders
-        and NEVER < microseconds(order.updated_at) < state.forgotten_before
     )
 
 

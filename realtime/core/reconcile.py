@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from realtime.core.decimals import number
+from realtime.core.eviction import evict, is_forgotten
 from realtime.core.executions import identity_by_quantity
 from realtime.core.model import (
     Account,
@@ -24,10 +25,8 @@ from realtime.core.model import (
 from realtime.core.order_groups import is_told
 from realtime.core.order_versions import (
     contradicts,
-    evict,
     flatten,
     is_current_at_broker,
-    is_forgotten,
     outranks,
 )
 from realtime.core.persistent_map import put
@@ -35,7 +34,11 @@ from realtime.core.position_lag import find_unsettled, held, is_unproven, outdat
 from realtime.core.reversals import take_back
 from realtime.core.state import LAG_S, MONEY, ORDERS, UNSURE_S, AccountState, Execution
 from realtime.core.timestamps import NEVER, microseconds, nanoseconds
-from realtime.core.version_conflicts import disputed, is_believed
+from realtime.core.version_conflicts import (
+    disputed,
+    is_believed,
+    may_be_dropped,
+)
 
 DifferenceKind = Literal[
     "order_missing",
@@ -155,7 +158,8 @@ def learn(state: AccountState, order: Order) -> AccountState:
     No difference: nobody expected the stream to have told it before. If it has traded, positions
     and money are not known until they are read.
     """
-    learned, _ = _take_orders(state, Snapshot(requested_at=NEVER, orders=(order,)))
+    answer = Snapshot(requested_at=NEVER, orders=(order,), answers_doubts=True)
+    learned, _ = _take_orders(state, answer)
     for version, _ in flatten(order):
         before = state.orders.get(version.id)
         traded = number(version.filled_qty) != number(before.filled_qty if before else None)
@@ -178,12 +182,20 @@ def _take_orders(
     orders, parents, busted = dict(state.orders), dict(state.parents), dict(state.busted)
     executions = state.executions
     differences: list[Discrepancy] = []
+    lists_may_lag = snapshot.is_full or not snapshot.answers_doubts
     for order, parent in _flat(snapshot.orders or ()):
+        ours = orders.get(order.id)
         if is_forgotten(order, state):
+            continue
+        if (
+            ours is None
+            and lists_may_lag
+            and may_be_dropped(order, state)
+            and not is_believed(order, None, state, snapshot.requested_at)
+        ):
             continue
         if parent is not None:
             parents[order.id] = parent
-        ours = orders.get(order.id)
         is_due = is_told(ours, order, is_leg=parent is not None)
         if ours is None:
             differences.append(Discrepancy("order_missing", order.id, None, _said(order), is_due))
@@ -225,7 +237,9 @@ def _note_disputes(state: AccountState, snapshot: Snapshot) -> AccountState:
     if not snapshot.is_full:
         read = {order.id for order in told}
         version_conflicts |= {
-            i: d for i, d in state.version_conflicts.items() if i in state.orders and i not in read
+            i: d
+            for i, d in state.version_conflicts.items()
+            if (i in state.orders or d.version == NEVER) and i not in read
         }
     return (
         state

@@ -14,6 +14,9 @@ from realtime.core.model import Account, ExecutionId, Order, OrderId, Position, 
 CLOSED_ORDERS_KEPT = 500
 """Closed orders an account keeps: the most that one `GET /v2/orders` of the broker can answer."""
 
+EVICTION_SLACK = 100
+"""New orders between two passes over all orders that drop some of them."""
+
 LAG_S = 10.0
 """How long REST positions and account may be behind the stream (Alpaca-API issue 276)."""
 
@@ -90,10 +93,11 @@ def marked(
 
 
 class VersionConflict(Struct, frozen=True, kw_only=True, gc=False):
-    """REST has an order further along than we do, though our version is the younger."""
+    """REST has an order further along than we do, though our version is the younger; or REST shows
+    one as working that we may have dropped."""
 
     version: int
-    """Our version (µs)."""
+    """Our version (µs); `NEVER` if we have none."""
     since: float
     """When the first reading that said so began, epoch seconds by our clock."""
 
@@ -116,6 +120,8 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
     """order's id → version (µs) at which an execution of it was last undone"""
     forgotten_before: int = 0
     """Closed orders with no version later than this (µs) may have been dropped: not news."""
+    eviction_due_at: int = CLOSED_ORDERS_KEPT + EVICTION_SLACK
+    """Number of orders at which closed ones are looked through for some to drop."""
     watermark: str | None = None
     """The broker's time up to which a full reading has seen everything."""
     provisional: frozenset[str] = NOTHING_PROVISIONAL

@@ -7,9 +7,8 @@ from msgspec import structs
 
 from realtime.core.apply import apply, is_open_question
 from realtime.core.model import OrderId, Position, Symbol, TradeUpdate
-from realtime.core.order_versions import EVICTION_SLACK
 from realtime.core.reconcile import Snapshot, reconcile
-from realtime.core.state import CLOSED_ORDERS_KEPT, MONEY, ORDERS, AccountState
+from realtime.core.state import CLOSED_ORDERS_KEPT, EVICTION_SLACK, MONEY, ORDERS, AccountState
 from realtime.core.timestamps import microseconds, nanoseconds
 from tests.core.books import ACCOUNT, Books
 from tests.core.histories import (

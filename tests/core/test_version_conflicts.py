@@ -108,3 +108,45 @@ def test_what_was_not_read_stays_disputed() -> None:
 def test_the_answer_to_a_call_begins_no_dispute() -> None:
     """Nobody knows how old it is."""
     assert learn(HAVING, ENDED) == HAVING
+
+
+DROPPED = AccountState(account=ACCOUNT, forgotten_before=microseconds(LATEST))
+"""Orders as late as `LATEST` were dropped; `WORKING` and `ENDED` are older."""
+
+
+def test_a_list_from_before_an_end_does_not_show_a_dropped_order() -> None:
+    """It ended and was dropped while the list was on its way; the next one shows how it ended."""
+    first = read(DROPPED, NOW, WORKING)
+    assert not first.state.orders
+    assert not first.differences
+    assert "orders" in first.state.provisional
+    assert first.state.asks_again
+    then = read(first.state, NOW + LAG_S, ENDED)
+    assert not then.state.orders
+    assert "orders" not in then.state.provisional
+    assert not then.state.asks_again
+
+
+def test_an_old_order_that_still_works_is_shown_once_lists_cannot_lag() -> None:
+    """Its frames were lost, and orders that are newer were dropped since."""
+    first = read(DROPPED, NOW, WORKING)
+    soon = read(first.state, NOW + WAIT_S - 1, WORKING)
+    assert not soon.state.orders
+    then = read(soon.state, NOW + WAIT_S, WORKING)
+    assert then.state.orders == {ID: WORKING}
+    assert "orders" not in then.state.provisional
+
+
+def test_an_old_order_that_works_is_shown_at_once_where_it_was_read_by_id() -> None:
+    """What is read by its id does not lag, nor does the answer to a call of ours."""
+    assert read(DROPPED, NOW, WORKING, is_full=False).state.orders == {ID: WORKING}
+    assert learn(DROPPED, WORKING).orders == {ID: WORKING}
+
+
+def test_a_dropped_order_that_replaced_a_known_one_is_shown() -> None:
+    """The known one names it."""
+    known = structs.replace(ENDED, id=OrderId("o0"), replaced_by=ID)
+    ended = structs.replace(ENDED, replaces=known.id)
+    assert not read(DROPPED, NOW, ended).state.orders
+    state = structs.replace(DROPPED, orders={known.id: known})
+    assert read(state, NOW, ended).state.orders == {known.id: known, ID: ended}
