@@ -10,9 +10,8 @@ from bench.frames import ACCOUNT, SYMBOLS, Telling, order_json, position_json
 from realtime.broker.codec import decode_account, decode_frame, decode_orders, decode_positions
 from realtime.core.apply import apply
 from realtime.core.model import TradeUpdate
-from realtime.core.order_versions import EVICTION_SLACK
 from realtime.core.reconcile import Snapshot, reconcile
-from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, AccountState
+from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, EVICTION_SLACK, AccountState
 
 USUAL_BYTES = 130_000
 """10 positions and 100 orders: 1000 such accounts are 130 MB of the 300 that a fleet may take."""
