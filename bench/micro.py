@@ -64,13 +64,13 @@ def _change(store: Store, number: int) -> None:
 def bench_dashboard(loops: int, orders: int) -> float:
     """The dashboard after one order has changed."""
     store, views = filled_store(1, 10, orders), Documents()
-    views.dashboard(store.records[ALPHA])
+    views.render_dashboard(store.records[ALPHA])
     spent = 0.0
     for number in range(loops):
         _change(store, number)
         record = store.records[ALPHA]
         began = time.perf_counter()
-        views.dashboard(record)
+        views.render_dashboard(record)
         spent += time.perf_counter() - began
     return spent
 

@@ -101,7 +101,7 @@ def serve_fastapi(port: int, body: bytes) -> None:
 
 def rendered() -> bytes:
     """The bytes that all serve."""
-    return Documents().dashboard(next(iter(filled_store(1, POSITIONS, ORDERS)))).body
+    return Documents().render_dashboard(next(iter(filled_store(1, POSITIONS, ORDERS)))).body
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
 from realtime.api.context import ApiContext
-from realtime.api.dispatch import add_routes, problems
+from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.response_cache import ResponseCache
@@ -19,7 +19,7 @@ from realtime.api.handlers.order_dispatch import add_trading
 from realtime.api.handlers.reload import BROADCAST, Reload, add_reload, reload_access
 from realtime.api.metrics.exposition import Metrics
 from realtime.api.metrics.sources import Composed, Sources
-from realtime.api.response_headers import vary_with_token
+from realtime.api.responses import add_token_vary
 from realtime.api.routes import PREFIXES, access_table
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules, Authenticator
 from realtime.api.security.client_limits import ConnectionCounter, ConnectionLimiter
@@ -36,7 +36,7 @@ from realtime.web.files import add_page
 
 def build(
     store: Store,
-    views: Documents,
+    documents: Documents,
     *,
     clock: Callable[[], float],
     version: str,
@@ -65,7 +65,7 @@ def build(
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
     )
-    app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[problem_middleware, guard], client_max_size=MAX_BODY)
     app[AUTHENTICATOR] = authenticator
     requests = app[REQUESTS] = RequestStats()
     loop_monitor = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
@@ -89,28 +89,28 @@ def build(
         clock=clock,
         version=version,
     )
-    desk = ApiContext(
+    context = ApiContext(
         store,
-        views,
+        documents,
         clock=clock,
         version=version,
         started_at=started_at,
-        broadcast=broadcast,
+        broadcaster=broadcast,
         recorder=recorder,
         loop_monitor=loop_monitor,
         metrics=Metrics(sources, each_account=account_metrics),
     )
-    add_routes(app, desk)
+    add_routes(app, context)
     add_page(app, PREFIXES)
     if trading is not None:
-        add_trading(app, trading, PREFIXES, desk)
+        add_trading(app, trading, PREFIXES, context)
     allow_origins(app, cors_origins)
     if reload is not None:
         add_reload(app, reload, PREFIXES)
     if access.verifier is not None:
         # Behind `allow_origins`: no page of another origin begins a session here.
         Sessions(authenticator, clock, make_code).add(app, PREFIXES)
-        app.on_response_prepare.append(vary_with_token)
+        app.on_response_prepare.append(add_token_vary)
     return app
 
 

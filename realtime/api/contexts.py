@@ -1,4 +1,4 @@
-"""A desk for each set of accounts that readers may know of: what is not there does not exist."""
+"""One API context for each set of visible accounts: an account outside it does not exist."""
 
 from collections import OrderedDict
 
@@ -7,45 +7,45 @@ from realtime.api.documents.documents import Documents
 from realtime.auth.principal import Principal
 from realtime.store.scoped_store import ScopedStore
 
-MAX_DESKS = 32
-"""Sets of accounts that have a desk at one time; another one's is made anew, in microseconds."""
+MAX_CONTEXTS = 32
+"""Sets of accounts that have a context at one time; a further one is built in microseconds."""
 
-LISTS_BYTES = 2 * 1024 * 1024
-"""Memory for the lists of one desk; documents of one account are shared by all desks."""
+MAX_LIST_BYTES = 2 * 1024 * 1024
+"""Memory for the lists of one context; documents of one account are shared by all contexts."""
 
 
 class ContextRegistry:
-    """The whole desk, and those of parts."""
+    """The context of the whole fleet, and those of parts of it."""
 
     def __init__(self, whole: ApiContext) -> None:
         self.whole = whole
         self._parts: OrderedDict[frozenset[str], ApiContext] = OrderedDict()
 
-    def of(self, principal: Principal) -> ApiContext:
-        """The desk that this one may ask at."""
+    def get(self, principal: Principal) -> ApiContext:
+        """The context with the accounts that a principal may see."""
         labels = principal.accounts
         if labels is None:
             return self.whole
-        desk = self._parts.get(labels)
-        if desk is None:
-            desk = self._parts[labels] = self._part(labels)
-            if len(self._parts) > MAX_DESKS:
+        context = self._parts.get(labels)
+        if context is None:
+            context = self._parts[labels] = self._make_part(labels)
+            if len(self._parts) > MAX_CONTEXTS:
                 self._parts.popitem(last=False)
         self._parts.move_to_end(labels)
-        return desk
+        return context
 
-    def _part(self, labels: frozenset[str]) -> ApiContext:
+    def _make_part(self, labels: frozenset[str]) -> ApiContext:
         whole = self.whole
         return ApiContext(
             ScopedStore(whole.store, labels),
-            whole.views,
+            whole.documents,
             clock=whole.clock,
             version=whole.version,
             started_at=whole.started_at,
-            broadcast=whole.broadcast,
+            broadcaster=whole.broadcaster,
             recorder=whole.recorder,
             loop_monitor=whole.loop_monitor,
             metrics=whole.metrics,
-            lists=Documents(max_bytes=LISTS_BYTES),
-            only=labels,
+            list_documents=Documents(max_bytes=MAX_LIST_BYTES),
+            labels=labels,
         )

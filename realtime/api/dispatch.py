@@ -1,4 +1,4 @@
-"""The route table as the HTTP library's handlers, and every error of theirs as a problem."""
+"""The route table as handlers of the HTTP library, and each of its errors as a problem."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -15,7 +15,7 @@ from realtime.api.fastpath.response_cache import MEANING, ParsedRequest
 from realtime.api.nearest import nearest
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem, of_status, shown
-from realtime.api.responses import ApiResponse, response
+from realtime.api.responses import ApiResponse, make_response
 from realtime.api.routes import PREFIXES, ROUTES, Route, all_paths
 from realtime.api.security.authenticator import PRINCIPAL
 from realtime.telemetry.log import get_logger
@@ -23,93 +23,94 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 WHOLE_FLEET = ("open", "docs")
-"""Routes of these kinds show no account, but count all."""
+"""Routes with this access show no account, but count all."""
 
 STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths if path != "/"}
 """Path up to its first parameter → the whole path."""
 
 
-def add_routes(app: web.Application, desk: ApiContext) -> list[web.AbstractRoute]:
-    """Give the application every route of the table; HEAD comes with each GET."""
-    desks = ContextRegistry(desk)
+def add_routes(app: web.Application, context: ApiContext) -> list[web.AbstractRoute]:
+    """Add every route of the table to the application; HEAD comes with each GET."""
+    contexts = ContextRegistry(context)
     return app.add_routes(
         [
-            web.get(path, _endpoint(route, desks), allow_head=True)
+            web.get(path, _make_handler(route, contexts), allow_head=True)
             for route in ROUTES
             for path in all_paths(route)
         ]
     )
 
 
-def _endpoint(
-    route: Route[Any], desks: ContextRegistry
+def _make_handler(
+    route: Route[Any], contexts: ContextRegistry
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
     shows_fleet = route.access in WHOLE_FLEET
 
-    async def endpoint(request: web.Request) -> web.StreamResponse:
-        principal = request[PRINCIPAL]
-        desk = desks.whole if shows_fleet else desks.of(principal)
-        asked = parameters.read(request.rel_url.raw_query_string)
-        call = RequestContext(
-            request.match_info.get("account_id", ""),
-            _if_none_match(request),
-            request.headers.get("Last-Event-ID"),
-            request.headers.get("Accept"),
+    async def handle(http_request: web.Request) -> web.StreamResponse:
+        principal = http_request[PRINCIPAL]
+        context = contexts.whole if shows_fleet else contexts.get(principal)
+        request = RequestContext(
+            context=context,
+            query=parameters.read(http_request.rel_url.raw_query_string),
+            account_id=http_request.match_info.get("account_id", ""),
+            if_none_match=_if_none_match(http_request),
+            last_event_id=http_request.headers.get("Last-Event-ID"),
+            accept=http_request.headers.get("Accept"),
         )
-        answer = partial(route.answer, desk, call, asked)
-        given = answer()
-        if isinstance(given, Subscription):
-            given = structs.replace(given, until=principal.until, holder=principal.holder)
-            return await desk.broadcast.serve(request, given)
+        render = partial(route.handler, request)
+        response = render()
+        if isinstance(response, Subscription):
+            subscription = structs.replace(response, until=principal.until, holder=principal.holder)
+            return await context.broadcaster.serve(http_request, subscription)
         if route.changes_with is not None:
-            request[MEANING] = ParsedRequest(
-                given=given,
-                # No subscription this time, so none the next: a route gives one or the other.
-                answer=cast(Callable[[], ApiResponse], answer),
-                mark=desk.mark(route.changes_with, call),
+            http_request[MEANING] = ParsedRequest(
+                given=response,
+                # A route that returned no subscription now will return none the next time.
+                answer=cast(Callable[[], ApiResponse], render),
+                mark=context.make_version_reader(route.changes_with, request.account_id),
                 until=principal.until,
                 holder=principal.holder,
             )
-        return response(given)
+        return make_response(response)
 
-    return endpoint
+    return handle
 
 
 def _if_none_match(request: web.Request) -> str | None:
-    given = request.headers.getall("If-None-Match", None)
-    return given if given is None else ",".join(given)
+    values = request.headers.getall("If-None-Match", None)
+    return values if values is None else ",".join(values)
 
 
 @web.middleware
-async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The one middleware: whatever goes wrong below it becomes problem+json."""
+async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error of a handler into an `application/problem+json` response."""
     try:
         return await handler(request)
     except Problem as problem:
-        return response(problem.answer(request.path))
+        return make_response(problem.answer(request.path))
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return response(problem_of(error, request).answer(request.path))
-    except Exception:  # the edge: told once to the log, and never to the reader
+        return make_response(to_problem(error, request).answer(request.path))
+    except Exception:  # the edge: details go to the log once, and never to the client
         log.exception("server.failed", method=request.method, path=shown(request.path))
-        return response(Problem("failed", "unexpected").answer(request.path))
+        return make_response(Problem("failed", "unexpected").answer(request.path))
 
 
-def problem_of(error: web.HTTPException, request: web.BaseRequest) -> Problem:
-    """The HTTP library's own error as ours."""
-    asked = f"{request.method} {shown(request.path)}"
+def to_problem(error: web.HTTPException, request: web.BaseRequest) -> Problem:
+    """An error of the HTTP library as a problem."""
+    detail = f"{request.method} {shown(request.path)}"
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        return Problem("method_not_allowed", asked, headers={"Allow": allowed})
+        return Problem("method_not_allowed", detail, headers={"Allow": allowed})
     if isinstance(error, web.HTTPNotFound):
-        meant = _meant_route(request.path)
-        return Problem("unknown_route", asked, remedy=f"did you mean {meant}?" if meant else None)
+        meant = _nearest_route(request.path)
+        return Problem("unknown_route", detail, remedy=f"did you mean {meant}?" if meant else None)
     return of_status(error.status, error.text or error.reason)
 
 
-def _meant_route(path: str) -> str | None:
+def _nearest_route(path: str) -> str | None:
     segments = path.removeprefix(PREFIXES[-1]).rstrip("/").split("/")
     meant = nearest("/".join(segments[:3]), STEMS)
     return meant and STEMS[meant]

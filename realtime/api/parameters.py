@@ -100,6 +100,8 @@ def expected(kind: inspect.Type) -> str:
     match kind:
         case inspect.IntType(ge=low, le=high):
             return f"a whole number, {low}–{high}"
+        case inspect.FloatType():
+            return "a number"
         case inspect.BoolType():
             return "true or false"
         case inspect.LiteralType(values=values):

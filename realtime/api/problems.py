@@ -84,7 +84,7 @@ KINDS: Mapping[str, ProblemType] = {
     "account_disabled": ProblemType(
         503, "The account is disabled", "set enabled = true in accounts.toml, then SIGHUP"
     ),
-    "too_many_readers": ProblemType(
+    "too_many_subscribers": ProblemType(
         503, "Too many readers are listening", "ask again after Retry-After, or poll"
     ),
     "degraded": ProblemType(

@@ -1,12 +1,17 @@
-"""What a route answers, before it becomes a response of the HTTP library."""
+"""What a handler returns, before it becomes a response of the HTTP library."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import msgspec
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from realtime.api.documents.csv_format import format_csv
 
 JSON = "application/json; charset=utf-8"
+CSV = "text/csv; charset=utf-8"
 
 COMMON_HEADERS = {
     "Server": "realtime",
@@ -15,12 +20,17 @@ COMMON_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""On every answer. `Server` is stated so that the library's does not name its version."""
+"""On every response. `Server` is set so that the library does not add its own name and version."""
+
+TOKEN_HEADERS = ("Authorization", "Cookie")
+"""A shared cache must not give one client's response to another (RFC 9110 section 12.5.5)."""
 
 _STATUS_LINES = {200: "HTTP/1.1 200 OK", 304: "HTTP/1.1 304 Not Modified"}
 _COMMON_LINES = "".join(f"\r\n{name}: {value}" for name, value in COMMON_HEADERS.items())
 
 _ENTITY_TAG = re.compile(r'"[^"]*"')
+
+_decode = msgspec.json.Decoder().decode
 
 
 class ApiResponse(Struct, frozen=True, kw_only=True):
@@ -31,28 +41,55 @@ class ApiResponse(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
 
 
-def response(answer: ApiResponse) -> web.Response:
-    """The answer as the HTTP library wants it."""
+def make_response(response: ApiResponse) -> web.Response:
+    """The same as a response of the HTTP library."""
     return web.Response(
-        status=answer.status, body=answer.body, headers={**COMMON_HEADERS, **answer.headers}
+        status=response.status, body=response.body, headers={**COMMON_HEADERS, **response.headers}
     )
 
 
-def written(answer: ApiResponse, date: str, added: bytes = b"") -> bytes:
-    """The head of a 200 or 304 on a kept connection, as the HTTP library writes `response(answer)`.
-
-    `added` are header lines that are put behind the others.
+def encode_response(response: ApiResponse, date: str, added: bytes = b"") -> bytes:
+    """The head of a 200 or 304 on a connection that stays open, exactly as the HTTP library writes
+    `make_response(response)`. `added` are header lines that come after the others.
     """
-    lines = [_STATUS_LINES[answer.status], _COMMON_LINES]
-    lines += [f"\r\n{name}: {value}" for name, value in answer.headers.items()]
-    if answer.status != 304:  # RFC 9110 section 8.6: it would be the length of another answer
-        lines.append(f"\r\nContent-Length: {len(answer.body)}")
+    lines = [_STATUS_LINES[response.status], _COMMON_LINES]
+    lines += [f"\r\n{name}: {value}" for name, value in response.headers.items()]
+    if response.status != 304:  # RFC 9110 section 8.6: it would be the length of another response
+        lines.append(f"\r\nContent-Length: {len(response.body)}")
     lines.append(f"\r\nDate: {date}\r\n")
     return b"%b%b\r\n" % ("".join(lines).encode(), added)
 
 
 def is_match(if_none_match: str | None, etag: str) -> bool:
-    """Whether the reader holds this version already (RFC 9110 section 13.1.2, weak comparison)."""
+    """Whether the client holds this version (RFC 9110 section 13.1.2, weak comparison)."""
     if if_none_match is None:
         return False
     return if_none_match.strip() == "*" or etag in _ENTITY_TAG.findall(if_none_match)
+
+
+def csv_response(
+    response: ApiResponse, columns: Sequence[str], name: str, member: str | None = None
+) -> ApiResponse:
+    """The rows of a JSON response as CSV; a 304 stays one. `member` is the document's list."""
+    if response.status != 200:
+        return response
+    document: Any = _decode(response.body)  # our own encoding
+    rows = document if member is None else document[member]
+    headers = {**response.headers, **csv_headers(name)}
+    return structs.replace(response, body=format_csv(rows, columns), headers=headers)
+
+
+def csv_headers(name: str) -> dict[str, str]:
+    """The headers of a CSV response; a browser saves it under the name."""
+    return {"Content-Type": CSV, "Content-Disposition": f'attachment; filename="{name}.csv"'}
+
+
+def add_vary(response: web.StreamResponse, names: Sequence[str]) -> None:
+    """Add names to the `Vary` header and keep those that are in it."""
+    existing = response.headers.get("Vary")
+    response.headers["Vary"] = ", ".join([*([existing] if existing else []), *names])
+
+
+async def add_token_vary(_: web.Request, response: web.StreamResponse) -> None:
+    """For applications that require tokens."""
+    add_vary(response, TOKEN_HEADERS)

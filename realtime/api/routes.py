@@ -1,7 +1,7 @@
-"""The route table: what can be asked, with which parameters, and who answers.
+"""The table of read routes: path, parameters, handler, document.
 
-The router, the checks of parameters, the index and the OpenAPI document are made from it. A new
-route is a new entry.
+The router, the validation of parameters, the index and the OpenAPI document are made from it. A
+new route is a new entry.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from realtime.api.context import ApiContext, ChangesWith, RequestContext
+from realtime.api.context import ChangesWith, RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
 from realtime.api.documents.dashboard import DashboardDocument
 from realtime.api.documents.document_cache import ENCODER
@@ -22,17 +22,15 @@ from realtime.api.documents.status import StatusDocument, StatusQuery
 from realtime.api.documents.summary import SummaryDocument
 from realtime.api.events.broadcaster import Subscription
 from realtime.api.handlers.account import (
-    answer_account,
-    answer_dashboard,
-    answer_orders,
-    answer_positions,
+    get_account,
+    get_dashboard,
+    get_orders,
+    get_positions,
 )
-from realtime.api.handlers.events import EVENTS, EventsQuery, answer_events
-from realtime.api.handlers.fleet import answer_accounts, answer_status
-from realtime.api.handlers.history import answer_history, answer_whole_history
-from realtime.api.handlers.metrics import answer_metrics
-from realtime.api.handlers.probes import Probe, answer_health, answer_livez, answer_readyz
-from realtime.api.handlers.summary import answer_summary
+from realtime.api.handlers.events import EVENTS, EventsQuery, subscribe
+from realtime.api.handlers.fleet import get_accounts, get_status, get_summary
+from realtime.api.handlers.history import get_fleet_history, get_history
+from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
 from realtime.api.openapi.administration import RELOAD
 from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import Operation
@@ -44,33 +42,33 @@ from realtime.core.model import Account, Order, Position
 from realtime.web.files import EXPLORER, FILES, answer_page, wants_page
 
 PREFIXES = ("", "/api/v1")
-"""Every route stands under each of them."""
+"""Every route exists under each of them."""
 
 Query = TypeVar("Query", bound=Struct)
 
 
 class Route(Struct, Generic[Query], frozen=True, kw_only=True):
-    """One thing that can be asked with GET (and HEAD)."""
+    """One resource that can be read with GET (and HEAD)."""
 
     paths: tuple[str, ...]
-    """The same route under several names; the first is the one we speak of."""
+    """The same route under several names; the documentation uses the first."""
     summary: str
     query: type[Query]
     """The struct whose fields are the parameters: types, bounds, defaults, descriptions."""
-    answer: Callable[[ApiContext, RequestContext, Query], ApiResponse | Subscription]
-    """A subscription is pushed to until its reader leaves."""
+    handler: Callable[[RequestContext[Query]], ApiResponse | Subscription]
+    """A subscription receives events until its client leaves."""
     document: object
-    """The type of the JSON answered; None if it is none."""
+    """The type of the JSON in the response; None if it is not JSON."""
     events: Mapping[str, type[Struct]] = {}
-    """Event → its document, where the answer is a stream of events."""
+    """Event → its document, where the response is a stream of events."""
     media: tuple[str, ...] = ()
-    """Other types of content that are answered."""
+    """Further content types of the response."""
     access: Access = "account_access"
-    """What a reader needs."""
+    """The permission that a client needs."""
     changes_with: ChangesWith | None = None
-    """On what the answer depends beside the request; None: what a request meant is not kept."""
+    """What the response depends on beside the request; None: the request is never cached."""
     problems: tuple[str, ...] = ()
-    """Codes that this route answers beside `bad_parameter`."""
+    """Codes of errors beside `bad_parameter`."""
 
 
 class IndexEntry(Struct, frozen=True):
@@ -81,65 +79,65 @@ class IndexEntry(Struct, frozen=True):
 
 
 class Index(Struct, frozen=True):
-    """What there is."""
+    """The list of routes."""
 
     name: str
     version: str
     routes: list[IndexEntry]
 
 
-def answer_index(desk: ApiContext, _: RequestContext, __: NoQuery) -> ApiResponse:
+def get_index(request: RequestContext[NoQuery]) -> ApiResponse:
     """The list of routes."""
     entries = [IndexEntry(path, route.summary) for route in ROUTES for path in route.paths]
-    body = ENCODER.encode(Index("realtime", desk.version, entries))
+    body = ENCODER.encode(Index("realtime", request.context.version, entries))
     return ApiResponse(
         body=body, headers={"Content-Type": JSON, "Cache-Control": "no-cache", "Vary": "Accept"}
     )
 
 
-def answer_home(desk: ApiContext, call: RequestContext, query: NoQuery) -> ApiResponse:
-    """The live page for browsers, the list of routes for programs."""
-    if wants_page(call.accept):
-        return answer_page(call.if_none_match)
-    return answer_index(desk, call, query)
+def get_home(request: RequestContext[NoQuery]) -> ApiResponse:
+    """The page for browsers, the list of routes for programs."""
+    if wants_page(request.accept):
+        return answer_page(request.if_none_match)
+    return get_index(request)
 
 
 @cache  # neither the table nor the version changes
-def description(version: str) -> bytes:
-    """This table, that of the orders and what is for operators as an OpenAPI 3.1 document."""
-    told = (*operations(), *trade_operations(), RELOAD)
-    return ENCODER.encode(describe(told, version=version, servers=PREFIXES, kinds=ALL_KINDS))
+def openapi_document(version: str) -> bytes:
+    """All routes (reads, orders, administration) as an OpenAPI 3.1 document."""
+    described = (*operations(), *trade_operations(), RELOAD)
+    return ENCODER.encode(describe(described, version=version, servers=PREFIXES, kinds=ALL_KINDS))
 
 
-def answer_description(desk: ApiContext, _: RequestContext, __: NoQuery) -> ApiResponse:
+def get_openapi(request: RequestContext[NoQuery]) -> ApiResponse:
     """The table as an OpenAPI 3.1 document."""
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
-    return ApiResponse(body=description(desk.version), headers=headers)
+    return ApiResponse(body=openapi_document(request.context.version), headers=headers)
 
 
-def answer_explorer(_: ApiContext, call: RequestContext, __: NoQuery) -> ApiResponse:
-    """The page that shows the description and runs calls."""
-    return FILES[EXPLORER].answer(call.if_none_match)
+def get_docs(request: RequestContext[NoQuery]) -> ApiResponse:
+    """The page that shows the description and sends requests."""
+    return FILES[EXPLORER].answer(request.if_none_match)
 
 
 NO_DATA = ("starting", "account_unreachable", "account_refused", "account_disabled")
 
-# One type argument an entry, each checked where it is made; the table holds them all.
+# Each entry is checked with its own query type; the table holds all of them.
 ROUTES: tuple[Route[Any], ...] = (
     Route(
         paths=("/realtime/dashboard/{account_id}",),
-        summary="All of one account: figures, positions, recent orders and how its link stands",
+        summary="All of one account: figures, positions, recent orders and the state of its link",
         query=NoQuery,
-        answer=answer_dashboard,
+        handler=get_dashboard,
         document=DashboardDocument,
         changes_with="account",
         problems=("unknown_account",),
     ),
     Route(
         paths=("/realtime/account/{account_id}",),
-        summary="One account's figures as Alpaca gives them",
+        summary="One account's figures as Alpaca returns them",
         query=NoQuery,
-        answer=answer_account,
+        handler=get_account,
         document=Account,
         changes_with="account",
         problems=("unknown_account", *NO_DATA),
@@ -148,7 +146,7 @@ ROUTES: tuple[Route[Any], ...] = (
         paths=("/realtime/positions/{account_id}",),
         summary="One account's positions as Alpaca lists them, by symbol",
         query=PositionsQuery,
-        answer=answer_positions,
+        handler=get_positions,
         document=list[Position],
         media=("text/csv",),
         changes_with="account",
@@ -158,7 +156,7 @@ ROUTES: tuple[Route[Any], ...] = (
         paths=("/realtime/orders/{account_id}",),
         summary="One account's orders as Alpaca lists them, newest first",
         query=OrdersQuery,
-        answer=answer_orders,
+        handler=get_orders,
         document=list[Order],
         media=("text/csv",),
         changes_with="account",
@@ -168,7 +166,7 @@ ROUTES: tuple[Route[Any], ...] = (
         paths=("/realtime/accounts",),
         summary="All accounts as a table of figures",
         query=AccountsQuery,
-        answer=answer_accounts,
+        handler=get_accounts,
         document=AccountsDocument,
         media=("text/csv",),
         changes_with="fleet",
@@ -176,17 +174,17 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/realtime/summary",),
-        summary="The fleet in a handful of figures",
+        summary="The fleet in a few figures",
         query=NoQuery,
-        answer=answer_summary,
+        handler=get_summary,
         document=SummaryDocument,
         changes_with="fleet",
     ),
     Route(
         paths=("/realtime/status", "/websocket/status"),
-        summary="How every account's link stands",
+        summary="The state of every account's link",
         query=StatusQuery,
-        answer=answer_status,
+        handler=get_status,
         document=StatusDocument,
         changes_with="clock",
     ),
@@ -194,7 +192,7 @@ ROUTES: tuple[Route[Any], ...] = (
         paths=("/realtime/history/_all",),
         summary="The equity of all accounts together over the last day",
         query=HistoryQuery,
-        answer=answer_whole_history,
+        handler=get_fleet_history,
         document=HistoryDocument,
         media=("text/csv",),
     ),
@@ -202,35 +200,35 @@ ROUTES: tuple[Route[Any], ...] = (
         paths=("/realtime/history/{account_id}",),
         summary="One account's equity over the last day",
         query=HistoryQuery,
-        answer=answer_history,
+        handler=get_history,
         document=HistoryDocument,
         media=("text/csv",),
         problems=("unknown_account",),
     ),
     Route(
         paths=("/realtime/events",),
-        summary="What happens, as it happens: a snapshot, then server-sent events",
+        summary="Server-sent events: a snapshot, then every change",
         query=EventsQuery,
-        answer=answer_events,
+        handler=subscribe,
         document=None,
         events=EVENTS,
-        problems=("unknown_account", "too_many_readers"),
+        problems=("unknown_account", "too_many_subscribers"),
     ),
     Route(
         paths=("/health",),
         access="open",
-        summary="Whether the fleet as a whole is well",
+        summary="The health of the fleet as a whole",
         query=HealthQuery,
-        answer=answer_health,
+        handler=get_health,
         document=HealthDocument,
         problems=("starting", "degraded"),
     ),
     Route(
         paths=("/livez",),
         access="open",
-        summary="Whether the process answers",
+        summary="Whether the process responds",
         query=NoQuery,
-        answer=answer_livez,
+        handler=get_livez,
         document=Probe,
     ),
     Route(
@@ -238,16 +236,16 @@ ROUTES: tuple[Route[Any], ...] = (
         access="open",
         summary="Whether every enabled account has been tried once",
         query=NoQuery,
-        answer=answer_readyz,
+        handler=get_readyz,
         document=Probe,
         problems=("starting",),
     ),
     Route(
         paths=("/metrics",),
         access="ops",
-        summary="The daemon's figures for Prometheus",
+        summary="The daemon's metrics for Prometheus",
         query=NoQuery,
-        answer=answer_metrics,
+        handler=get_metrics,
         document=None,
         media=("text/plain", "application/openmetrics-text"),
     ),
@@ -256,15 +254,15 @@ ROUTES: tuple[Route[Any], ...] = (
         access="open",
         summary="This interface as an OpenAPI 3.1 document",
         query=NoQuery,
-        answer=answer_description,
+        handler=get_openapi,
         document=dict[str, object],
     ),
     Route(
         paths=("/docs",),
         access="open",
-        summary="A page that shows every route and runs calls",
+        summary="A page that shows every route and sends requests",
         query=NoQuery,
-        answer=answer_explorer,
+        handler=get_docs,
         document=None,
         media=("text/html",),
     ),
@@ -273,15 +271,15 @@ ROUTES: tuple[Route[Any], ...] = (
         access="docs",
         summary="This list",
         query=NoQuery,
-        answer=answer_index,
+        handler=get_index,
         document=Index,
     ),
     Route(
         paths=("/",),
         access="open",
-        summary="The live page for browsers; this list for programs",
+        summary="The page for browsers; this list for programs",
         query=NoQuery,
-        answer=answer_home,
+        handler=get_home,
         document=Index,
         media=("text/html",),
     ),
@@ -289,7 +287,7 @@ ROUTES: tuple[Route[Any], ...] = (
 
 
 def operations() -> Iterator[Operation]:
-    """The table in the words of the description."""
+    """The table as operations of the OpenAPI document."""
     for route in ROUTES:
         yield Operation(
             paths=route.paths,
@@ -305,7 +303,7 @@ def operations() -> Iterator[Operation]:
 
 
 def access_table() -> dict[str, Access]:
-    """Path as the router names it → what a reader needs."""
+    """Path as the router names it → the permission that a client needs."""
     return {path: route.access for route in ROUTES for path in all_paths(route)}
 
 

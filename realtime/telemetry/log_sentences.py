@@ -73,7 +73,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "server.started": ("open http://{host}:{port}",),
     "server.stopped": ("no reader is connected any more",),
     "snapshot.applied": ("loaded: {positions} positions, {orders} orders", "loaded"),
-    "reader.cut": ("a reader that did not keep up was cut; {readers} are listening",),
+    "subscriber.disconnected": ("a reader that did not keep up was cut; {readers} are listening",),
     "stream.lossy": ("heard too little: {evidence}",),
     "trading.halted": ("no new orders: {reason} ({who})", "no new orders ({who})", "no new orders"),
     "trading.resumed": ("new orders are taken again ({who})", "new orders are taken again"),

@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime.api.problems import Problem, shown
-from realtime.api.responses import ApiResponse, is_match, response
+from realtime.api.responses import ApiResponse, is_match, make_response
 
 HERE = Path(__file__).parent
 HOME = "static/index.html"
@@ -106,4 +106,4 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     file = FILES.get(request.match_info["path"])
     if file is None:
         raise Problem("unknown_route", f"{request.method} {shown(request.path)}")
-    return response(file.answer(request.headers.get("If-None-Match")))
+    return make_response(file.answer(request.headers.get("If-None-Match")))

@@ -1,4 +1,4 @@
-"""A day of one figure: bounded, finest where youngest, and never a value that was not there."""
+"""A day of one figure: bounded, finest where most recent, and only values that were added."""
 
 import tracemalloc
 from itertools import pairwise
@@ -6,12 +6,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.analytics.curve import TIERS, Curve, summed, thinned
+from realtime.analytics.curve import TIERS, Curve, sum_curves, thin_out
 
 DAY_S = 86_400
 
 
-def test_a_day_is_kept_in_bounded_memory_and_thins_with_age() -> None:
+def test_day_is_kept_in_bounded_memory_and_gets_coarser_with_age() -> None:
     curve = Curve()
     for at in range(0, 2 * DAY_S, 15):
         curve.add(at, at)
@@ -24,7 +24,7 @@ def test_a_day_is_kept_in_bounded_memory_and_thins_with_age() -> None:
     assert set(steps) <= {300, 60, 15} | set(range(15, 300, 15))
 
 
-def test_a_full_curve_takes_16_kb_at_most() -> None:
+def test_full_curve_takes_at_most_16_kb() -> None:
     """So a thousand accounts' take 16 MB."""
     tracemalloc.start()
     try:
@@ -39,7 +39,7 @@ def test_a_full_curve_takes_16_kb_at_most() -> None:
     assert len(curve.points()) > 500
 
 
-def test_the_last_value_of_a_window_counts() -> None:
+def test_last_value_of_a_window_is_kept() -> None:
     curve = Curve()
     for at, value in [(30, 1), (40, 2), (44, 3), (45, 4)]:
         curve.add(at, value)
@@ -47,7 +47,7 @@ def test_the_last_value_of_a_window_counts() -> None:
 
 
 @given(st.lists(st.integers(0, 4000), unique=True, max_size=400).map(sorted))
-def test_points_rise_and_are_of_what_was_noted(moments: list[int]) -> None:
+def test_points_are_in_order_and_were_added(moments: list[int]) -> None:
     curve = Curve()
     for at in moments:
         curve.add(at * 15, at * 15)
@@ -59,14 +59,14 @@ def test_points_rise_and_are_of_what_was_noted(moments: list[int]) -> None:
 
 
 @given(st.integers(2, 1000), st.integers(0, 1500))
-def test_thinning_keeps_order_number_and_the_newest(most: int, count: int) -> None:
+def test_thinning_keeps_order_count_and_the_newest(most: int, count: int) -> None:
     points = [(at, at) for at in range(count)]
-    few = thinned(points, most)
+    few = thin_out(points, most)
     assert len(few) == min(most, count)
     assert few == sorted(set(few))
     assert few[-1:] == points[-1:]
 
 
-def test_a_sum_goes_on_with_the_last_known_values() -> None:
-    """And does not count what was not known yet."""
-    assert summed([[(0, 5), (30, 7)], [(15, 100)], []]) == [(0, 5), (15, 105), (30, 107)]
+def test_sum_continues_with_the_last_known_values() -> None:
+    """And does not count values before their first point."""
+    assert sum_curves([[(0, 5), (30, 7)], [(15, 100)], []]) == [(0, 5), (15, 105), (30, 107)]

@@ -1,4 +1,4 @@
-"""What is noted of a fleet, and what is not."""
+"""What is recorded of a fleet, and what is not."""
 
 import asyncio
 
@@ -20,61 +20,61 @@ def trade(store: Store, label: AccountLabel, equity: str, now: float) -> None:
     store.update(label, now=now, state=structs.replace(state_of(), account=account))
 
 
-async def test_figures_are_exact_and_stale_ones_are_not_noted() -> None:
-    """Alpha and delta are live, bravo is cut, the others were never read and will not be."""
+async def test_values_are_exact_and_stale_ones_are_not_recorded() -> None:
+    """Alpha and delta are synced, bravo is lost, the others were never read and will not be."""
     store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
-    await recorder.note()
-    assert recorder.account(ALPHA) == [(WINDOW, 100_281_400_000)]
-    assert recorder.account(BRAVO) == []
-    assert recorder.whole() == [(WINDOW, (100_281_400_000 * 2) + 9_000_000_000)]
-    assert recorder.part([ALPHA, DELTA]) == [(WINDOW, 109_281_400_000)]
+    await recorder.record()
+    assert recorder.get_account(ALPHA) == [(WINDOW, 100_281_400_000)]
+    assert recorder.get_account(BRAVO) == []
+    assert recorder.get_fleet() == [(WINDOW, (100_281_400_000 * 2) + 9_000_000_000)]
+    assert recorder.get_sum([ALPHA, DELTA]) == [(WINDOW, 109_281_400_000)]
 
 
-async def test_an_outage_is_a_hole_in_the_curve() -> None:
+async def test_outage_is_a_gap_in_the_curve() -> None:
     store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     for link in (LIVE, LOST, LOST, LIVE):
         store.update(ALPHA, now=clock(), link=link)
-        await recorder.note()
+        await recorder.record()
         clock.now += 15
-    assert [at - WINDOW for at, _ in recorder.account(ALPHA)] == [0, 45]
-    assert len(recorder.whole()) == 4
+    assert [at - WINDOW for at, _ in recorder.get_account(ALPHA)] == [0, 45]
+    assert len(recorder.get_fleet()) == 4
 
 
-async def test_the_fleet_begins_when_all_were_tried() -> None:
+async def test_fleet_curve_starts_when_every_account_was_tried() -> None:
     """Or the second account's equity would look like a profit."""
     store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     store.update(AccountLabel("charlie"), now=NOW, link=structs.replace(LIVE, state="connecting"))
-    await recorder.note()
-    assert recorder.whole() == []
+    await recorder.record()
+    assert recorder.get_fleet() == []
     trade(store, AccountLabel("charlie"), "1", NOW)
-    await recorder.note()
-    assert len(recorder.whole()) == 1
+    await recorder.record()
+    assert len(recorder.get_fleet()) == 1
 
 
-async def test_strange_figures_and_accounts_that_left_are_forgotten() -> None:
+async def test_invalid_values_and_removed_accounts_are_dropped() -> None:
     store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     trade(store, ALPHA, "9" * 29, NOW)
     trade(store, DELTA, "", NOW)
-    await recorder.note()
-    assert recorder.account(ALPHA) == recorder.account(DELTA) == []
+    await recorder.record()
+    assert recorder.get_account(ALPHA) == recorder.get_account(DELTA) == []
     trade(store, ALPHA, "1.5", NOW)
-    await recorder.note()
+    await recorder.record()
     store.remove(ALPHA)
-    await recorder.note()
-    assert recorder.account(ALPHA) == []
+    await recorder.record()
+    assert recorder.get_account(ALPHA) == []
 
 
-def test_it_notes_every_quarter_of_a_minute() -> None:
+def test_equity_is_recorded_every_15_seconds() -> None:
     async def scene() -> None:
         recorder = Recorder(fleet(), virtual.wall_clock)
         task = asyncio.create_task(recorder.run())
         await asyncio.sleep(62)
         task.cancel()
-        begins = [at for at, _ in recorder.account(ALPHA)]
+        begins = [at for at, _ in recorder.get_account(ALPHA)]
         assert [each - begins[0] for each in begins] == [0, 15, 30, 45]
 
     virtual.run(scene)

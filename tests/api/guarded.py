@@ -1,4 +1,4 @@
-"""A server that wants tokens, and what is sent to it byte for byte."""
+"""A server that requires tokens, and requests to it byte for byte."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ PAGES = ("https://page.example",)
 
 
 class Raw(Struct):
-    """An answer as it came."""
+    """A response as received."""
 
     status: int
     head: str
@@ -47,7 +47,7 @@ class Raw(Struct):
 
 
 class Guarded(Struct):
-    """One server that wants tokens."""
+    """One server that requires tokens."""
 
     port: int
     app: web.Application
@@ -74,7 +74,7 @@ class Guarded(Struct):
 
 
 async def read_answer(source: asyncio.StreamReader) -> Raw:
-    """One answer, to its end."""
+    """Read one response, to its end."""
     head = (await source.readuntil(b"\r\n\r\n")).decode()
     length = re.search(r"Content-Length: (\d+)", head)
     body = await source.readexactly(int(length[1])) if length else b""
@@ -90,7 +90,7 @@ def get(path: str, token: str | None = None, *lines: str, method: str = "GET") -
 
 
 def token(**more: object) -> str:
-    """A token that is good by the clock of the tests; `secret` signs it with another one."""
+    """A token that is valid by the tests' clock; `secret` signs it with another one."""
     return signed(claims(exp=int(NOW) + 600, **more))
 
 
@@ -106,7 +106,7 @@ async def guarded(
     open_ops: bool = False,
     **more: Any,  # as `build` has it
 ) -> AsyncIterator[Guarded]:
-    """A server of this store that believes tokens signed with SECRET."""
+    """A server of this store that accepts tokens signed with SECRET."""
     verifier = Verifier(TokenRules(leeway_s=0), secrets_of(SECRET))
     app = application(
         store,

@@ -1,4 +1,4 @@
-"""A reader over a real socket, and the server it talks to."""
+"""A client over a real socket, and its server."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ SECURITY = {
 
 
 class Clock:
-    """A clock that the test moves."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -37,7 +37,7 @@ class Clock:
 
 
 class Reply(Struct):
-    """What came back."""
+    """A response."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -66,7 +66,7 @@ class Reply(Struct):
 
 
 class Reader:
-    """Asks one server."""
+    """Sends requests to one server."""
 
     def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
         self.session = session
@@ -95,7 +95,7 @@ class Reader:
 def application(
     store: Store, clock: Clock, cors_origins: Sequence[str] = (), **more: Any
 ) -> web.Application:
-    """The readers' edge of this store."""
+    """The API application of this store."""
     return build(
         store,
         Documents(),
@@ -111,7 +111,7 @@ def application(
 async def reading(
     store: Store, clock: Clock, cors_origins: Sequence[str] = ()
 ) -> AsyncIterator[Reader]:
-    """A reader of a server of this store."""
+    """A client of a server of this store."""
     app = application(store, clock, cors_origins)
     async with serve(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
         yield Reader(session, port)

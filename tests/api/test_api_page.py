@@ -1,4 +1,4 @@
-"""The page about the interface is true: samples are asked for again, names are compared."""
+"""docs/api.md is correct: its samples are requested again, its names are compared."""
 
 import re
 from pathlib import Path
@@ -18,14 +18,14 @@ SAMPLES = re.findall(r"```http\nGET (\S+)\n(\d+)\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.parametrize(("path", "status", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
-async def test_samples_are_what_is_answered(
+async def test_samples_in_the_docs_equal_the_responses(
     reader: Reader, path: str, status: str, body: str
 ) -> None:
     reply = await reader.get(path)
     assert (reply.status, reply.json) == (int(status), msgspec.json.decode(body))
 
 
-def test_every_route_parameter_and_code_is_named() -> None:
+def test_docs_name_every_route_parameter_and_code() -> None:
     words = set(re.findall(r"`([^`\n]+)`", PAGE))
     for route in ROUTES:
         assert {f"GET {path}" for path in route.paths} <= words
@@ -33,13 +33,13 @@ def test_every_route_parameter_and_code_is_named() -> None:
     assert KINDS.keys() <= words
 
 
-def test_every_route_that_moves_money_is_named_on_its_page() -> None:
+def test_docs_name_every_order_route() -> None:
     words = set(re.findall(r"`([^`\n]+)`", ORDERS_PAGE))
     for route in TRADE_ROUTES:
         assert {f"{route.method} {path}" for path in route.paths} <= words
     assert ORDER_KINDS.keys() <= words
 
 
-def test_codes_stand_with_their_status() -> None:
+def test_docs_list_every_code_with_its_status() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PAGE, re.MULTILINE))
     assert rows == {code: str(kind.status) for code, kind in KINDS.items()}

@@ -21,7 +21,7 @@ from tests.api.reader import Reader
         ("/" + "x" * 4000, None),
     ],
 )
-async def test_an_unknown_route_names_the_nearest(
+async def test_unknown_route_names_the_nearest(
     reader: Reader, path: str, meant: str | None
 ) -> None:
     problem = (await reader.get(path)).problem(404, "unknown_route")
@@ -29,14 +29,14 @@ async def test_an_unknown_route_names_the_nearest(
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-async def test_other_methods_are_told_which_are_good(reader: Reader, method: str) -> None:
+async def test_wrong_method_lists_the_allowed_ones(reader: Reader, method: str) -> None:
     reply = await reader.ask(method, "/realtime/accounts")
     reply.problem(405, "method_not_allowed")
     assert reply.headers["Allow"] == "GET, HEAD"
 
 
-async def test_our_own_mistake_is_logged_once_and_not_shown(reader: Reader, store: Store) -> None:
-    """A state that cannot be rendered: the reader sees no trace of why, the log all of it."""
+async def test_internal_error_is_logged_once_and_not_shown(reader: Reader, store: Store) -> None:
+    """A state that cannot be rendered: the client sees no reason, the log all of it."""
     broken = state_of(provisional=[object()])  # type: ignore[list-item]
     store.update(AccountLabel("alpha"), now=NOW, state=broken)
     with capture_logs() as logs:
@@ -51,7 +51,7 @@ async def test_our_own_mistake_is_logged_once_and_not_shown(reader: Reader, stor
     assert (await reader.get("/realtime/account/delta")).status == 200
 
 
-async def test_an_answer_is_not_a_log_line(reader: Reader) -> None:
+async def test_requests_are_not_logged(reader: Reader) -> None:
     with capture_logs() as logs:
         for path in ("/livez", "/nix", "/realtime/orders/alpha?limit=x"):
             await reader.get(path)

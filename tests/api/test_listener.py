@@ -13,7 +13,7 @@ from realtime.store.store import Store
 from tests.api.reader import Clock, Reader, reading
 
 
-async def test_a_port_in_use_is_an_error_with_a_remedy(reader: Reader) -> None:
+async def test_port_in_use_is_an_error_with_a_remedy(reader: Reader) -> None:
     with pytest.raises(ConfigError) as raised:
         async with serve(web.Application(), "127.0.0.1", reader.port):
             pass
@@ -24,9 +24,7 @@ async def test_a_port_in_use_is_an_error_with_a_remedy(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("host", "port"), [("192.0.2.1", 0), ("127.0.0.1", 70_000), ("no such host", 0)]
 )
-async def test_any_other_address_that_cannot_be_is_an_error_with_a_remedy(
-    host: str, port: int
-) -> None:
+async def test_invalid_address_is_an_error_with_a_remedy(host: str, port: int) -> None:
     with pytest.raises(ConfigError) as raised:
         async with serve(web.Application(), host, port):
             pass
@@ -34,7 +32,7 @@ async def test_any_other_address_that_cannot_be_is_an_error_with_a_remedy(
     assert raised.value.remedy
 
 
-async def test_the_port_is_free_again_afterwards(store: Store, clock: Clock) -> None:
+async def test_port_is_free_again_after_stopping(store: Store, clock: Clock) -> None:
     with capture_logs() as logs:
         async with reading(store, clock) as reader:
             assert (await reader.get("/livez")).status == 200
@@ -43,8 +41,8 @@ async def test_the_port_is_free_again_afterwards(store: Store, clock: Clock) -> 
     assert [entry["event"] for entry in logs] == ["server.started", "server.stopped"]
 
 
-async def test_idle_connections_do_not_hold_up_the_end(store: Store, clock: Clock) -> None:
-    """Readers that keep a connection open, or have sent half a request, are simply closed."""
+async def test_idle_connections_do_not_delay_stopping(store: Store, clock: Clock) -> None:
+    """Connections that are idle, or have sent half a request, are closed."""
     async with asyncio.timeout(listen.STOP_S):
         async with reading(store, clock) as reader:
             await reader.get("/livez")
@@ -59,7 +57,7 @@ async def test_idle_connections_do_not_hold_up_the_end(store: Store, clock: Cloc
         await sink.wait_closed()
 
 
-async def test_an_answer_in_the_making_is_cut_after_the_limit(
+async def test_unfinished_response_is_cut_after_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listen, "FINISH_S", 0.02)

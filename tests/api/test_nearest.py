@@ -17,5 +17,5 @@ LABELS = ["alpha", "bravo", "account_1", "account_12"]
         ("a" * 81, None),
     ],
 )
-def test_the_nearest_word_or_none(word: str, expected: str | None) -> None:
+def test_nearest_word_or_none(word: str, expected: str | None) -> None:
     assert nearest(word, LABELS) == expected

@@ -62,30 +62,30 @@ BAD = [
 
 
 @pytest.mark.parametrize(("query", "text", "expected"), GOOD)
-def test_good_queries(query: type[Any], text: str, expected: object) -> None:
+def test_valid_queries(query: type[Any], text: str, expected: object) -> None:
     assert Parameters(query).read(text) == expected
 
 
 @pytest.mark.parametrize(("text", "detail", "remedy"), BAD)
-def test_bad_queries(text: str, detail: str, remedy: str) -> None:
+def test_invalid_queries(text: str, detail: str, remedy: str) -> None:
     with pytest.raises(Problem) as raised:
         Parameters(OrdersQuery).read(text)
     problem = raised.value
     assert (problem.code, problem.detail, problem.remedy) == ("bad_parameter", detail, remedy)
 
 
-async def test_a_bad_query_is_a_problem(reader: Reader) -> None:
+async def test_invalid_query_is_a_problem(reader: Reader) -> None:
     for text, _, remedy in BAD:
         reply = await reader.get(f"/realtime/orders/alpha?{text}")
         assert reply.problem(400, "bad_parameter")["remedy"] == remedy
 
 
-async def test_parameters_are_checked_on_routes_that_have_none(reader: Reader) -> None:
+async def test_routes_without_parameters_reject_any(reader: Reader) -> None:
     reply = await reader.get("/livez?verbose=1")
     assert reply.problem(400, "bad_parameter")["remedy"] == "known parameters: none"
 
 
-def test_every_parameter_of_the_table_can_be_put_into_words() -> None:
+def test_every_parameter_type_can_be_described() -> None:
     words = [
         expected(parameter.kind)
         for route in ROUTES

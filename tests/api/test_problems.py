@@ -4,7 +4,7 @@ import pytest
 from realtime.api.problems import KINDS, Problem, of_status, shown
 
 
-def test_a_problem_is_a_document_of_rfc_9457_with_code_and_remedy() -> None:
+def test_problem_is_an_rfc_9457_document_with_code_and_remedy() -> None:
     problem = Problem("unknown_account", "no account", headers={"X": "y"}, members={"more": [1]})
     answer = problem.answer("/realtime/account/x")
     assert answer.status == 404
@@ -21,7 +21,7 @@ def test_a_problem_is_a_document_of_rfc_9457_with_code_and_remedy() -> None:
     }
 
 
-def test_every_kind_has_words_and_a_status_of_an_error() -> None:
+def test_every_code_has_a_title_a_remedy_and_an_error_status() -> None:
     assert all(kind.title and kind.remedy and kind.status >= 400 for kind in KINDS.values())
 
 
@@ -29,7 +29,7 @@ def test_every_kind_has_words_and_a_status_of_an_error() -> None:
     ("text", "expected"),
     [("plain", "plain"), ("x" * 500, "x" * 120 + "…"), ("a\udc80b", "a?b"), ("", "")],
 )
-def test_a_readers_words_are_repeated_short_and_encodable(text: str, expected: str) -> None:
+def test_client_text_is_repeated_shortened_and_encodable(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
@@ -42,5 +42,5 @@ def test_a_readers_words_are_repeated_short_and_encodable(text: str, expected: s
         (504, "failed"),
     ],
 )
-def test_foreign_errors_find_a_code(status: int, code: str) -> None:
+def test_every_http_status_has_a_code(status: int, code: str) -> None:
     assert of_status(status, "why").code == code

@@ -9,7 +9,7 @@ from tests.api.reader import Reader
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
-async def test_the_index_lists_what_answers(reader: Reader, prefix: str) -> None:
+async def test_every_route_of_the_index_responds(reader: Reader, prefix: str) -> None:
     index = (await reader.get(f"{prefix}/")).json
     assert (index["name"], index["version"]) == ("realtime", "1.2.3")
     for entry in index["routes"]:
@@ -20,11 +20,11 @@ async def test_the_index_lists_what_answers(reader: Reader, prefix: str) -> None
 
 
 def anything(_: type) -> dict[str, object]:
-    """The schema of `object`: the broker's configurations are passed on unread."""
+    """The schema of `object`: the broker's configurations are passed on as they are."""
     return {"title": "Anything"}
 
 
-def test_every_route_has_words_and_a_described_document() -> None:
+def test_every_route_has_a_summary_and_a_documented_type() -> None:
     for route in ROUTES:
         assert route.summary
         assert set(route.problems) <= KINDS.keys()
@@ -37,16 +37,14 @@ def test_every_route_has_words_and_a_described_document() -> None:
             assert "default" in field
 
 
-def test_no_path_is_given_twice() -> None:
+def test_every_path_exists_once() -> None:
     assert len({path for route in ROUTES for path in all_paths(route)}) == 38
 
 
 @pytest.mark.parametrize(
     "route", [r for r in ROUTES if r.document], ids=lambda route: str(route.paths[0])
 )
-async def test_every_answer_is_of_the_document_the_table_names(
-    reader: Reader, route: Route[Any]
-) -> None:
+async def test_every_response_has_the_type_in_the_table(reader: Reader, route: Route[Any]) -> None:
     reply = await reader.get(route.paths[0].replace("{account_id}", "alpha"))
     decoded = msgspec.json.decode(reply.body, type=route.document)
     assert msgspec.json.encode(decoded) == reply.body

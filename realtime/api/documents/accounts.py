@@ -1,4 +1,4 @@
-"""The fleet as a table: one row of figures an account."""
+"""The table of all accounts: one row of figures for each."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 from realtime.api.documents.csv_format import Format
-from realtime.api.documents.filters import WHOLE_FLEET, FleetLimit, Offset, ShortWord, States
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.filters import MAX_ACCOUNTS, FleetLimit, Offset, ShortWord, States
+from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
 from realtime.core.model import AccountLabel
 from realtime.store.store import Record
@@ -34,7 +34,7 @@ MONEY_COLUMNS = frozenset({"equity", "last_equity", "cash", "buying_power", "day
 
 
 class AccountsQuery(Struct, frozen=True, kw_only=True):
-    """What a reader may ask of the table."""
+    """Parameters of the table."""
 
     state: States = ()
     tier: Annotated[
@@ -47,11 +47,11 @@ class AccountsQuery(Struct, frozen=True, kw_only=True):
     sort: Annotated[
         Column,
         Meta(
-            description="A column; `configured` is the configuration's order. Unknown comes last."
+            description="A column; `configured` is the order of the file. Unknown values come last."
         ),
     ] = "configured"
-    order: Annotated[Literal["asc", "desc"], Meta(description="Which way `sort` goes.")] = "asc"
-    limit: FleetLimit = WHOLE_FLEET
+    order: Annotated[Literal["asc", "desc"], Meta(description="The direction of `sort`.")] = "asc"
+    limit: FleetLimit = MAX_ACCOUNTS
     offset: Offset = 0
     format: Format = "json"
 
@@ -75,24 +75,24 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     as_of: str
 
 
-class _Beside(Struct, frozen=True, kw_only=True):
+class _TableFields(Struct, frozen=True, kw_only=True):
     as_of: str
     total: int
 
 
-class AccountsDocument(_Beside, frozen=True, kw_only=True):
+class AccountsDocument(_TableFields, frozen=True, kw_only=True):
     """The table; `total` rows matched before `limit` and `offset`."""
 
     accounts: list[AccountRow]
 
 
-class AccountsJson(_Beside, frozen=True, kw_only=True):
-    """The same, its rows encoded already."""
+class AccountsJson(_TableFields, frozen=True, kw_only=True):
+    """The same with encoded rows."""
 
     accounts: list[Raw]
 
 
-def account_row(record: Record) -> AccountRow:
+def make_account_row(record: Record) -> AccountRow:
     """The row of one record."""
     profile, state, account = record.profile, record.state, record.state.account
     return AccountRow(
@@ -109,12 +109,12 @@ def account_row(record: Record) -> AccountRow:
         open_orders=state.open_orders if account else None,
         connected=record.link.is_synced,
         stale=record.link.is_stale,
-        as_of=instant(record.as_of),
+        as_of=format_millis(record.as_of),
     )
 
 
-def is_wanted(record: Record, query: AccountsQuery) -> bool:
-    """Whether the query's filters let a record through."""
+def is_selected(record: Record, query: AccountsQuery) -> bool:
+    """Whether a record matches the query's filters."""
     return (
         (not query.state or record.link.state in query.state)
         and (not query.tier or record.profile.tier in query.tier)
@@ -122,8 +122,8 @@ def is_wanted(record: Record, query: AccountsQuery) -> bool:
     )
 
 
-def in_order(rows: Iterable[AccountRow], query: AccountsQuery) -> list[AccountRow]:
-    """The rows sorted; those that do not know the column come last either way."""
+def sort_rows(rows: Iterable[AccountRow], query: AccountsQuery) -> list[AccountRow]:
+    """The rows sorted; those without a value in the column come last in both directions."""
     column, descending = query.sort, query.order == "desc"
     if column == "configured":
         return list(rows)[:: -1 if descending else 1]

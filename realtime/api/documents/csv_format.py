@@ -1,7 +1,7 @@
-"""Lists as CSV (RFC 4180) for spreadsheets, which must not take a broker's word for a formula.
+"""Lists as CSV (RFC 4180) for spreadsheets, which must not execute a broker's text as a formula.
 
-A cell that a spreadsheet would compute (`=…`, `@…`, `+cmd…`) is given a leading apostrophe; plain
-numbers are left alone, also negative ones.
+A cell that a spreadsheet would compute (`=…`, `@…`, `+cmd…`) gets a leading apostrophe; plain
+numbers stay as they are, negative ones too.
 """
 
 import csv
@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 Format = Annotated[
-    Literal["json", "csv"], Meta(description="`csv`: one line a row, for spreadsheets.")
+    Literal["json", "csv"], Meta(description="`csv`: one line per row, for spreadsheets.")
 ]
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?", re.ASCII)
@@ -22,8 +22,8 @@ _FORMULA = "=+-@\t\r\n＝＋－＠"
 """First letters that make a spreadsheet compute: OWASP, "CSV Injection"."""
 
 
-def sheet(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
-    """Rows of JSON values as CSV with a line of names; what a row does not have is empty."""
+def format_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
+    """Rows of JSON values as CSV with a header line; a missing value is an empty cell."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
@@ -38,13 +38,13 @@ def _cell(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return _harmless(value)
+            return _escape_formula(value)
         case int() | float():
             return str(value)
         case _:
             return msgspec.json.encode(value).decode()
 
 
-def _harmless(text: str) -> str:
-    computed = text.lstrip(" \u00a0")[:1] in _FORMULA if text.strip(" \u00a0") else False
-    return "'" + text if computed and not _NUMBER.fullmatch(text) else text
+def _escape_formula(text: str) -> str:
+    is_formula = text.lstrip(" \u00a0")[:1] in _FORMULA if text.strip(" \u00a0") else False
+    return "'" + text if is_formula and not _NUMBER.fullmatch(text) else text

@@ -1,4 +1,4 @@
-"""All of one account in one document: what a page about it shows."""
+"""All of one account in one document, for a page about it."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from msgspec import Struct
 
 from realtime.api.documents.fragments import Fragments, Json
 from realtime.api.documents.orders import recent_orders
-from realtime.api.documents.positions import ALL, select_positions
-from realtime.api.documents.status import LinkRow, link_row
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.positions import ALL_POSITIONS, select_positions
+from realtime.api.documents.status import LinkRow, make_link_row
+from realtime.api.documents.timestamps import format_millis
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.store.store import Record
 
 
-class _Beside(Struct, frozen=True, kw_only=True):
-    """What one version of a record says beside the broker's own objects."""
+class _VersionFields(Struct, frozen=True, kw_only=True):
+    """What a dashboard contains beside the broker's own objects."""
 
     account_id: AccountLabel
     as_of: str
@@ -26,51 +26,53 @@ class _Beside(Struct, frozen=True, kw_only=True):
     link: LinkRow
 
 
-class DashboardDocument(_Beside, frozen=True, kw_only=True):
-    """One version of a record. Its last three are `None` while nothing was ever read."""
+class DashboardDocument(_VersionFields, frozen=True, kw_only=True):
+    """One version of a record. The last three are `None` until the first read."""
 
     account: Account | None
     positions: list[Position] | None
     orders: list[Order] | None
 
 
-class DashboardJson(_Beside, frozen=True, kw_only=True):
-    """The same, of parts that may be encoded already."""
+class DashboardJson(_VersionFields, frozen=True, kw_only=True):
+    """The same with parts that may be encoded already."""
 
     account: Json | None
     positions: list[Json] | None
     orders: list[Json] | None
 
 
-def dashboard(record: Record) -> DashboardDocument:
+def make_dashboard(record: Record) -> DashboardDocument:
     """The document of a record."""
     state, has_data = record.state, record.has_data
     return DashboardDocument(
-        **_beside(record),
+        **_version_fields(record),
         account=state.account,
-        positions=select_positions(state, ALL) if has_data else None,
+        positions=select_positions(state, ALL_POSITIONS) if has_data else None,
         orders=recent_orders(state) if has_data else None,
     )
 
 
-def dashboard_json(record: Record, parts: Fragments) -> DashboardJson:
-    """The document of a record, put together from parts."""
+def assemble_dashboard(record: Record, fragments: Fragments) -> DashboardJson:
+    """The document of a record, assembled from fragments."""
     state, account = record.state, record.state.account
     if account is None:
-        return DashboardJson(**_beside(record), account=None, positions=None, orders=None)
+        return DashboardJson(**_version_fields(record), account=None, positions=None, orders=None)
     return DashboardJson(
-        **_beside(record),
-        account=parts.account(account),
-        positions=[parts.position(each) for each in select_positions(state, ALL)],
-        orders=[parts.order(each) for each in recent_orders(state, parts.age)],
+        **_version_fields(record),
+        account=fragments.account(account),
+        positions=[
+            fragments.position(position) for position in select_positions(state, ALL_POSITIONS)
+        ],
+        orders=[fragments.order(order) for order in recent_orders(state, fragments.sort_key)],
     )
 
 
-def _beside(record: Record) -> dict[str, Any]:  # Any: the fields of `_Beside`
-    link = link_row(record)
+def _version_fields(record: Record) -> dict[str, Any]:  # Any: the fields of `_VersionFields`
+    link = make_link_row(record)
     return {
         "account_id": record.profile.label,
-        "as_of": instant(record.as_of),
+        "as_of": format_millis(record.as_of),
         "version": record.version,
         "stale": link.stale,
         "stale_since": link.stale_since,

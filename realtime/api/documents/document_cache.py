@@ -1,7 +1,7 @@
-"""Documents as bytes, rendered when first asked for and kept until they change.
+"""Documents as bytes, rendered on the first request and kept until they change.
 
-A rendering is found by what was asked (document, account, query) and is good for one version. A
-later version's replaces it; nothing is rendered that nobody asked for.
+An entry is found by what was requested (document, account, query) and is valid for one version. A
+later version replaces it; nothing is rendered without a request.
 """
 
 from collections import OrderedDict
@@ -17,22 +17,22 @@ from realtime.store.store import Record, Records
 ENCODER = msgspec.json.Encoder()
 
 MAX_BYTES = 48 * 1024 * 1024
-"""Memory for renderings: 1000 dashboards of 70 orders. Queries are the reader's choice, so the
-bound is against a reader who asks for thousands of different ones."""
+"""Memory for documents: 1000 dashboards of 70 orders. A client chooses its queries, so the bound
+protects against a client that sends thousands of different ones."""
 
 OVERHEAD_BYTES = 2048
-"""What an entry is charged beside its body: key, query, bookkeeping."""
+"""The cost of an entry beside its body: key, query, bookkeeping."""
 
 
 class RenderedDocument(Struct, frozen=True):
-    """A document's bytes, and for lists how many things matched before any limit."""
+    """A document's bytes, and for lists the number of matches before any limit."""
 
     body: bytes
     total: int | None = None
 
 
 class DocumentCache:
-    """(what was asked) → the rendering of one version. Least recently asked leave first."""
+    """(what was requested) → the document of one version. The least recently used leave first."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
@@ -45,21 +45,21 @@ class DocumentCache:
     def get(
         self, key: Hashable, version: int, render: Callable[[], RenderedDocument]
     ) -> RenderedDocument:
-        """The rendering of this version; `render` is called if there is none yet."""
+        """The document of this version; calls `render` if it is not cached."""
         entry = self._entries.get(key)
         if entry is not None:
             if entry[0] == version:
                 self._entries.move_to_end(key)
                 return entry[1]
-            self._drop(key)
+            self._remove(key)
         rendered = render()
         self._entries[key] = (version, rendered)
         self.size_bytes += _cost(rendered)
         while self.size_bytes > self.max_bytes:
-            self._drop(next(iter(self._entries)))
+            self._remove(next(iter(self._entries)))
         return rendered
 
-    def _drop(self, key: Hashable) -> None:
+    def _remove(self, key: Hashable) -> None:
         _, rendered = self._entries.pop(key)
         self.size_bytes -= _cost(rendered)
 
@@ -67,38 +67,38 @@ class DocumentCache:
 Row = TypeVar("Row")
 
 
-def same_version(one: Record, other: Record) -> bool:
-    """Whether two records differ at most in when the broker was last heard."""
+def is_same_version(one: Record, other: Record) -> bool:
+    """Whether two records differ at most in the time of the broker's last message."""
     return one is other or (one.version == other.version and one.profile is other.profile)
 
 
 class RowCache(Generic[Row]):
-    """label → the row made of its record, made again when the record is not the `same`."""
+    """label → the row made from its record; made again when `is_same` rejects the record."""
 
     def __init__(
         self,
         make: Callable[[Record], Row],
-        same: Callable[[Record, Record], bool] = same_version,
+        is_same: Callable[[Record, Record], bool] = is_same_version,
     ) -> None:
         self._make = make
-        self._same = same
+        self._is_same = is_same
         self._rows: dict[AccountLabel, tuple[Record, Row]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def of(self, record: Record) -> Row:
+    def get(self, record: Record) -> Row:
         """The row of a record."""
         label = record.profile.label
-        known = self._rows.get(label)
-        if known is not None and self._same(known[0], record):
-            return known[1]
+        entry = self._rows.get(label)
+        if entry is not None and self._is_same(entry[0], record):
+            return entry[1]
         row = self._make(record)
         self._rows[label] = (record, row)
         return row
 
-    def forget_strangers(self, store: Records) -> None:
-        """Drop the rows of accounts that have left the store."""
+    def remove_absent(self, store: Records) -> None:
+        """Remove the rows of accounts that have left the store."""
         if len(self._rows) > len(store):
             for label in self._rows.keys() - store.records.keys():
                 del self._rows[label]

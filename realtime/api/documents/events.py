@@ -1,17 +1,17 @@
-"""What a follower of the push is told: one document an event, each about one account.
+"""Documents of the event stream: one for each event, each about one account.
 
-State documents (`account`, `positions`, `link`, the working orders) say how a part stands, so the
-newest replaces all before it. The others tell what happened, and none may be left out.
+State documents (`account`, `positions`, `link`, the open orders) describe a part of the state, so
+the newest replaces all earlier ones. The others report what happened, and none may be left out.
 """
 
 from collections.abc import Iterable
 
 from msgspec import Struct, field, structs
 
-from realtime.api.documents.accounts import AccountRow, account_row
-from realtime.api.documents.positions import ALL, select_positions
-from realtime.api.documents.status import LinkRow, link_row
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.accounts import AccountRow, make_account_row
+from realtime.api.documents.positions import ALL_POSITIONS, select_positions
+from realtime.api.documents.status import LinkRow, make_link_row
+from realtime.api.documents.timestamps import format_millis
 from realtime.core.model import Account, AccountLabel, Order, OrderId, Position
 from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
@@ -19,7 +19,7 @@ from realtime.store.store import Record
 
 
 class EventDocument(Struct, frozen=True, kw_only=True):
-    """Which version of which account this is, and how far it can be trusted."""
+    """The account, its version, and whether it may be out of date."""
 
     account_id: AccountLabel
     as_of: str
@@ -29,10 +29,10 @@ class EventDocument(Struct, frozen=True, kw_only=True):
 
 
 class AccountEvent(EventDocument, frozen=True, kw_only=True):
-    """Event `account`: the figures, `None` while nothing was ever read."""
+    """Event `account`: the figures, `None` until the first read."""
 
     confirmed_at: str | None
-    """When money and positions were last read; comes anew with every reading."""
+    """When money and positions were last read; changes with every read."""
     account: Account | None
 
 
@@ -43,22 +43,22 @@ class RowEvent(AccountRow, frozen=True, kw_only=True):
 
 
 class PositionsEvent(EventDocument, frozen=True, kw_only=True):
-    """Event `positions`: all of them, by symbol; `None` while nothing was ever read."""
+    """Event `positions`: all of them, by symbol; `None` until the first read."""
 
     positions: list[Position] | None
 
 
 class LinkEvent(EventDocument, frozen=True, kw_only=True):
-    """Event `link`: the row of the status as of this version."""
+    """Event `link`: the account's row of the status document."""
 
     link: LinkRow
 
 
 class OrdersEvent(EventDocument, frozen=True, kw_only=True):
-    """Event `orders`: what trade updates did not tell.
+    """Event `orders`: changes that no trade update reported.
 
-    `complete`: these are all orders that work, and no other does; `None` while nothing was ever
-    read. Otherwise only these have changed, and `removed` are unknown to the broker.
+    `complete`: these are all open orders; `None` until the first read. Otherwise only these have
+    changed, and `removed` are unknown to the broker.
     """
 
     complete: bool
@@ -67,16 +67,16 @@ class OrdersEvent(EventDocument, frozen=True, kw_only=True):
 
 
 class GapEvent(Struct, frozen=True, kw_only=True):
-    """Event `gap`: the stream told nothing, or not all, between two moments."""
+    """Event `gap`: the stream was silent or incomplete between two times."""
 
     account_id: AccountLabel
     since: str | None = field(name="from")
     until: str | None = field(name="to")
-    """`None`: it goes on."""
+    """`None`: it continues."""
     repaired: bool
-    """Whether everything that happened in it is known by now."""
+    """Whether everything that happened in it is known now."""
     recovered: int
-    """Executions that were found by reading, and that no `order` event tells."""
+    """Executions that a read found and that no `order` event reports."""
     executions: list[Execution]
 
 
@@ -87,9 +87,9 @@ class AccountRemovedEvent(Struct, frozen=True):
 
 
 class OrderStatusUnknownEvent(Struct, frozen=True):
-    """Event `unknown`: an order was sent through here, and nobody knows whether the broker has it.
+    """Event `unknown`: an order was sent through the daemon, and its status is unknown.
 
-    With `order_id` it was found after all.
+    With `order_id` it was found.
     """
 
     account_id: AccountLabel
@@ -97,64 +97,66 @@ class OrderStatusUnknownEvent(Struct, frozen=True):
     order_id: str | None
 
 
-def account_stand(record: Record) -> AccountEvent:
+def make_account_event(record: Record) -> AccountEvent:
     """The figures of a record."""
     confirmed = record.confirmed_at
     return AccountEvent(
         account_id=record.profile.label,
-        as_of=instant(record.as_of),
+        as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,
         provisional=sorted(record.state.provisional),
-        confirmed_at=None if confirmed is None else instant(confirmed),
+        confirmed_at=None if confirmed is None else format_millis(confirmed),
         account=record.state.account,
     )
 
 
-def row_event(record: Record) -> RowEvent:
+def make_row_event(record: Record) -> RowEvent:
     """The row of a record, and when its money was confirmed."""
     confirmed = record.confirmed_at
     return RowEvent(
-        **structs.asdict(account_row(record)),
-        confirmed_at=None if confirmed is None else instant(confirmed),
+        **structs.asdict(make_account_row(record)),
+        confirmed_at=None if confirmed is None else format_millis(confirmed),
     )
 
 
-def positions_stand(record: Record) -> PositionsEvent:
+def make_positions_event(record: Record) -> PositionsEvent:
     """The positions of a record."""
     return PositionsEvent(
         account_id=record.profile.label,
-        as_of=instant(record.as_of),
+        as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,
         provisional=sorted(record.state.provisional),
-        positions=select_positions(record.state, ALL) if record.has_data else None,
+        positions=select_positions(record.state, ALL_POSITIONS) if record.has_data else None,
     )
 
 
-def link_stand(record: Record) -> LinkEvent:
+def make_link_event(record: Record) -> LinkEvent:
     """The link of a record."""
     return LinkEvent(
         account_id=record.profile.label,
-        as_of=instant(record.as_of),
+        as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,
         provisional=sorted(record.state.provisional),
-        link=link_row(record),
+        link=make_link_row(record),
     )
 
 
-def working_orders(record: Record) -> OrdersEvent:
-    """Every order of a record that is not final, newest submitted first."""
+def make_open_orders_event(record: Record) -> OrdersEvent:
+    """Every open order of a record, newest submitted first."""
     if not record.has_data:
         return _orders(record, None, (), complete=True)
-    working = [order for order in record.state.orders.values() if not order.is_closed]
-    working.sort(key=lambda order: microseconds(order.submitted_at), reverse=True)
-    return _orders(record, working, (), complete=True)
+    orders = [order for order in record.state.orders.values() if not order.is_closed]
+    orders.sort(key=lambda order: microseconds(order.submitted_at), reverse=True)
+    return _orders(record, orders, (), complete=True)
 
 
-def changed_orders(record: Record, changed: list[Order], removed: Iterable[OrderId]) -> OrdersEvent:
-    """Some orders of a record, as they are now."""
+def make_changed_orders_event(
+    record: Record, changed: list[Order], removed: Iterable[OrderId]
+) -> OrdersEvent:
+    """Changed orders of a record, in their current version."""
     return _orders(record, changed, removed, complete=False)
 
 
@@ -163,7 +165,7 @@ def _orders(
 ) -> OrdersEvent:
     return OrdersEvent(
         account_id=record.profile.label,
-        as_of=instant(record.as_of),
+        as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,
         provisional=sorted(record.state.provisional),

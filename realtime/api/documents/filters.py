@@ -1,4 +1,4 @@
-"""The words that queries of several documents share."""
+"""Parameters that queries of several documents share, and how symbols are compared."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from msgspec import Meta
 from realtime.core.link import LinkState
 from realtime.core.model import position_symbol
 
-WHOLE_FLEET = 10_000
+MAX_ACCOUNTS = 10_000
 """Default and bound of the lists of accounts: no fleet is larger."""
 
 ShortWord = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -25,15 +25,15 @@ States = Annotated[
     tuple[LinkState, ...],
     Meta(max_length=8, description="Only accounts whose link is in one of these states."),
 ]
-FleetLimit = Annotated[int, Meta(ge=1, le=WHOLE_FLEET, description="At most so many accounts.")]
-Offset = Annotated[int, Meta(ge=0, le=WHOLE_FLEET, description="Leave out the first so many.")]
+FleetLimit = Annotated[int, Meta(ge=1, le=MAX_ACCOUNTS, description="At most this many accounts.")]
+Offset = Annotated[int, Meta(ge=0, le=MAX_ACCOUNTS, description="Skip this many accounts.")]
 
 
-def spelled_alike(symbols: Iterable[str]) -> frozenset[str]:
-    """Symbols as they are compared: upper case, without slash."""
+def normalize_symbols(symbols: Iterable[str]) -> frozenset[str]:
+    """Symbols as they are compared: upper case, without a slash."""
     return frozenset(position_symbol(symbol).upper() for symbol in symbols)
 
 
-def matches(symbol: str | None, wanted: frozenset[str]) -> bool:
-    """Whether a symbol is among the wanted ones; none wanted means all."""
+def has_symbol(symbol: str | None, wanted: frozenset[str]) -> bool:
+    """Whether a symbol is among those of a filter; an empty filter accepts all."""
     return not wanted or (symbol is not None and position_symbol(symbol).upper() in wanted)

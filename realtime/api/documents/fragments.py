@@ -1,12 +1,13 @@
 """Account, positions and orders as JSON, each encoded once for as long as it is the same value.
 
 State changes by value: what an event did not touch is the same object in the next state. So one
-changed order costs one encoding, and not those of the five hundred that stand beside it. The same
-goes for the key that sorts an order, whose timestamps cost more to read than the rest to write.
+changed order costs one encoding, and not those of the five hundred beside it. The same applies to
+the key that sorts an order, whose timestamps cost more to read than the rest costs to encode.
 
-Parts are kept for who asks again, within a bound. The first rendering of an account leaves none
-behind; after that those are kept that are asked for most often. What there is no room for is
-encoded as a whole, which costs less than parts that nobody uses again.
+Fragments are kept for accounts that are requested repeatedly, within a bound. The first rendering
+of an account keeps none; after that those of the accounts that are requested most often are kept.
+Where there is no room the document is encoded as a whole, which costs less than fragments that are
+not used again.
 """
 
 from collections import OrderedDict
@@ -16,16 +17,16 @@ from typing import Protocol, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from realtime.api.documents.orders import Age, age
+from realtime.api.documents.orders import SortKey, sort_key
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.core.state import AccountState
 from realtime.store.store import Record
 
 MAX_BYTES = 24 * 1024 * 1024
-"""Memory for parts: 1000 accounts of 20 orders, or 45 of 500."""
+"""Memory for fragments: 1000 accounts of 20 orders, or 45 of 500."""
 
 OVERHEAD_BYTES = 400
-"""What a part is charged beside its JSON: key, age, bookkeeping."""
+"""The cost of a fragment beside its JSON: key, sort key, bookkeeping."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -33,11 +34,11 @@ T = TypeVar("T")
 
 
 Json = Raw | Struct
-"""JSON, or what is still to be encoded."""
+"""JSON, or a value that is encoded with the document."""
 
 
 class Fragments(Protocol):
-    """What a document is put together from."""
+    """The parts that a document is assembled from."""
 
     def account(self, account: Account) -> Json: ...
 
@@ -45,12 +46,12 @@ class Fragments(Protocol):
 
     def order(self, order: Order) -> Json: ...
 
-    def age(self, order: Order) -> Age:
-        """What sorts an order."""
+    def sort_key(self, order: Order) -> SortKey:
+        """The key that sorts an order."""
 
 
 class UncachedFragments:
-    """Nothing is kept: everything is encoded with the document."""
+    """Keeps nothing: everything is encoded with the document."""
 
     def account(self, account: Account) -> Account:
         return account
@@ -61,133 +62,134 @@ class UncachedFragments:
     def order(self, order: Order) -> Order:
         return order
 
-    def age(self, order: Order) -> Age:
-        return age(order)
+    def sort_key(self, order: Order) -> SortKey:
+        return sort_key(order)
 
 
 UNCACHED = UncachedFragments()
 
 
 class _Fragment(Struct, eq=False, gc=False):
-    """One thing, its JSON once that was asked for, and an order's age. There are so many that the
-    garbage collector must not visit them; nothing in them leads back."""
+    """A value, its JSON after the first request, and an order's sort key. There are so many that
+    the garbage collector must not visit them; nothing in them refers back to them."""
 
-    of: Struct
-    age: Age | None = None
+    value: Struct
+    sort_key: SortKey | None = None
     json: Raw | None = None
     cost: int = OVERHEAD_BYTES
 
 
 class CachedFragments:
-    """The parts of one account."""
+    """The fragments of one account."""
 
-    __slots__ = ("_kept", "size_bytes", "used_at")
+    __slots__ = ("_fragments", "size_bytes", "used_at")
 
     def __init__(self) -> None:
         self.size_bytes = 0
         self.used_at = 0
-        """When they were last used, by the shelf's count of uses."""
-        # Words, not tuples: a dict of these alone is nothing to the garbage collector.
-        self._kept: dict[str, _Fragment] = {}
+        """When they were last used, by the cache's count of uses."""
+        # String keys, not tuples: the garbage collector does not track a dict of these.
+        self._fragments: dict[str, _Fragment] = {}
 
     def account(self, account: Account) -> Raw:
         """The account's JSON."""
-        return self._json(self._part("account", account))
+        return self._encode(self._get("account", account))
 
     def position(self, position: Position) -> Raw:
         """A position's JSON."""
-        return self._json(self._part(f"position {position.symbol}", position))
+        return self._encode(self._get(f"position {position.symbol}", position))
 
     def order(self, order: Order) -> Raw:
-        """An order's JSON. One with its legs rolled up was put together for one answer only."""
-        return Raw(_encode(order)) if order.legs else self._json(self._part(order.id, order))
+        """An order's JSON. An order with nested legs was made for one response only."""
+        return Raw(_encode(order)) if order.legs else self._encode(self._get(order.id, order))
 
-    def age(self, order: Order) -> Age:
-        """What sorts an order."""
+    def sort_key(self, order: Order) -> SortKey:
+        """The key that sorts an order."""
         if order.legs:
-            return age(order)
-        part = self._part(order.id, order)
-        if part.age is None:
-            part.age = age(order)
-        return part.age
+            return sort_key(order)
+        fragment = self._get(order.id, order)
+        if fragment.sort_key is None:
+            fragment.sort_key = sort_key(order)
+        return fragment.sort_key
 
-    def forget_strangers(self, state: AccountState) -> None:
-        """Drop the parts of what has left the account, once they are many."""
-        if len(self._kept) > 2 * (len(state.orders) + len(state.positions)) + 10:
-            self._kept.clear()
+    def remove_absent(self, state: AccountState) -> None:
+        """Remove the fragments of orders and positions that have left the account, once there are
+        many."""
+        if len(self._fragments) > 2 * (len(state.orders) + len(state.positions)) + 10:
+            self._fragments.clear()
             self.size_bytes = 0
 
-    def _part(self, key: str, of: Struct) -> _Fragment:
-        part = self._kept.get(key)
-        if part is None or part.of is not of:
-            if part is not None:
-                self.size_bytes -= part.cost
-            part = self._kept[key] = _Fragment(of)
-            self.size_bytes += part.cost
-        return part
+    def _get(self, key: str, value: Struct) -> _Fragment:
+        fragment = self._fragments.get(key)
+        if fragment is None or fragment.value is not value:
+            if fragment is not None:
+                self.size_bytes -= fragment.cost
+            fragment = self._fragments[key] = _Fragment(value)
+            self.size_bytes += fragment.cost
+        return fragment
 
-    def _json(self, part: _Fragment) -> Raw:
-        if part.json is None:
-            encoded = _encode(part.of)
-            part.json = Raw(encoded)
-            part.cost += len(encoded)
+    def _encode(self, fragment: _Fragment) -> Raw:
+        if fragment.json is None:
+            encoded = _encode(fragment.value)
+            fragment.json = Raw(encoded)
+            fragment.cost += len(encoded)
             self.size_bytes += len(encoded)
-        return part.json
+        return fragment.json
 
 
 class FragmentCache:
-    """label → its parts.
+    """label → its fragments.
 
-    An account comes onto it when it is asked for again, and if there is no room only when that was
-    since the one that leaves for it was last asked for. Else a thousand accounts that are asked for
-    in turns, each for the first time in a while, would push each other out for ever.
+    An account enters the cache with its second request. If there is no room, it enters only when
+    its previous request is newer than the last one of the account that would leave. Otherwise a
+    thousand accounts that are requested in turn would push each other out indefinitely.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
         self.size_bytes = 0
         self._uses = 0
-        self._kept: OrderedDict[AccountLabel, CachedFragments] = OrderedDict()
+        self._accounts: OrderedDict[AccountLabel, CachedFragments] = OrderedDict()
         """Least recently used first."""
-        self._asked: dict[AccountLabel, int] = {}
-        """label → when it was last asked for, of those without parts"""
+        self._requested_at: dict[AccountLabel, int] = {}
+        """label → when it was last requested, of accounts without fragments"""
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._accounts)
 
-    def use(self, record: Record, render: Callable[[Fragments], T]) -> T:
-        """What `render` makes of the record's parts."""
+    def render(self, record: Record, render: Callable[[Fragments], T]) -> T:
+        """The result of `render` with the record's fragments."""
         label = record.profile.label
         self._uses += 1
-        parts = self._kept.pop(label, None) or self._newcomer(label)
-        if parts is None:
+        fragments = self._accounts.pop(label, None) or self._admit(label)
+        if fragments is None:
             return render(UNCACHED)
-        self.size_bytes -= parts.size_bytes
-        parts.forget_strangers(record.state)
-        parts.used_at = self._uses
+        self.size_bytes -= fragments.size_bytes
+        fragments.remove_absent(record.state)
+        fragments.used_at = self._uses
         try:
-            return render(parts)
+            return render(fragments)
         finally:
-            self._kept[label] = parts
-            self.size_bytes += parts.size_bytes
+            self._accounts[label] = fragments
+            self.size_bytes += fragments.size_bytes
             while self.size_bytes > self.max_bytes:
-                gone, those = self._kept.popitem(last=False)
-                self._asked[gone] = those.used_at
-                self.size_bytes -= those.size_bytes
+                evicted_label, evicted = self._accounts.popitem(last=False)
+                self._requested_at[evicted_label] = evicted.used_at
+                self.size_bytes -= evicted.size_bytes
 
-    def _newcomer(self, label: AccountLabel) -> CachedFragments | None:
-        """Parts for an account that has none; None if it is not worth them."""
-        before = self._asked.get(label)
-        self._asked[label] = self._uses
-        if before is None:
+    def _admit(self, label: AccountLabel) -> CachedFragments | None:
+        """New fragments for an account that has none; None if it does not enter the cache."""
+        previous = self._requested_at.get(label)
+        self._requested_at[label] = self._uses
+        if previous is None:
             return None
-        oldest = next(iter(self._kept.values()), None)
-        if self._is_full and oldest is not None and oldest.used_at > before:
+        oldest = next(iter(self._accounts.values()), None)
+        if self._is_full and oldest is not None and oldest.used_at > previous:
             return None
-        del self._asked[label]
+        del self._requested_at[label]
         return CachedFragments()
 
     @property
     def _is_full(self) -> bool:
-        kept = max(1, len(self._kept))
-        return self.size_bytes + self.size_bytes // kept > self.max_bytes
+        count = max(1, len(self._accounts))
+        return self.size_bytes + self.size_bytes // count > self.max_bytes

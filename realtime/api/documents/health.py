@@ -1,20 +1,20 @@
-"""Whether the fleet as a whole is well, from its records alone."""
+"""The health of the whole fleet, from its records alone."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.timestamps import format_millis
 from realtime.store.store import Record
 
 Condition = Literal["ok", "degraded", "starting"]
 
 
 class HealthQuery(Struct, frozen=True, kw_only=True):
-    """What a reader may ask of the health."""
+    """Parameters of the health."""
 
-    strict: Annotated[bool, Meta(description="Answer 503 unless the status is `ok`.")] = False
+    strict: Annotated[bool, Meta(description="503 unless the status is `ok`.")] = False
 
 
 class FleetCounts(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class FleetCounts(Struct, frozen=True, kw_only=True):
 
     @property
     def enabled(self) -> int:
-        """Accounts that are meant to be followed."""
+        """Accounts that the configuration does not disable."""
         return self.total - self.disabled
 
 
@@ -47,7 +47,7 @@ class HealthDocument(Struct, frozen=True, kw_only=True):
 
 
 def is_tried(record: Record) -> bool:
-    """Whether a first attempt has ended: with data, or with an error that can be shown."""
+    """Whether the first attempt has ended: with data, or with an error."""
     link = record.link
     return (
         record.has_data
@@ -73,24 +73,24 @@ def count_fleet(records: Iterable[Record]) -> FleetCounts:
     )
 
 
-def condition(census: FleetCounts, *, is_ready: bool) -> Condition:
-    """In a word. An account that is added to a running fleet does not make it start anew."""
-    if census.untried and not is_ready:
+def get_condition(counts: FleetCounts, *, is_ready: bool) -> Condition:
+    """The health in one word. A new account in a running fleet is not `starting` again."""
+    if counts.untried and not is_ready:
         return "starting"
-    return "ok" if census.connected == census.enabled and not census.stale else "degraded"
+    return "ok" if counts.connected == counts.enabled and not counts.stale else "degraded"
 
 
-def health(
-    census: FleetCounts, *, is_ready: bool, version: str, started_at: float, now: float
+def make_health(
+    counts: FleetCounts, *, is_ready: bool, version: str, started_at: float, now: float
 ) -> HealthDocument:
     """The document as of `now`; times are epoch seconds."""
     return HealthDocument(
-        status=condition(census, is_ready=is_ready),
+        status=get_condition(counts, is_ready=is_ready),
         version=version,
         uptime_s=round(max(0.0, now - started_at), 1),
-        total_accounts=census.total,
-        connected_accounts=census.connected,
-        stale_accounts=census.stale,
-        disabled_accounts=census.disabled,
-        as_of=instant(now),
+        total_accounts=counts.total,
+        connected_accounts=counts.connected,
+        stale_accounts=counts.stale,
+        disabled_accounts=counts.disabled,
+        as_of=format_millis(now),
     )

@@ -11,27 +11,27 @@ MILLION = 1_000_000
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True):
-    """What a reader may ask of a curve."""
+    """Parameters of a curve."""
 
-    points: Annotated[int, Meta(ge=2, le=1000, description="At most so many points.")] = 240
+    points: Annotated[int, Meta(ge=2, le=1000, description="At most this many points.")] = 240
     format: Format = "json"
 
 
 COLUMNS = ("timestamp", "equity", "profit_loss", "profit_loss_pct")
-"""Of the document, and of its form as a sheet."""
+"""Of the document and of its CSV."""
 
 
 class HistoryDocument(Struct, frozen=True, kw_only=True):
-    """Lists of one length, oldest first. Numbers, as the broker has them here: not for books."""
+    """Lists of the same length, oldest first. Numbers, as in the broker's: not for accounting."""
 
     timestamp: list[int]
-    """Begin of each window, epoch seconds."""
+    """Start of each window, epoch seconds."""
     equity: list[float]
-    """As of the end of each window."""
+    """At the end of each window."""
     profit_loss: list[float]
     """Against `base_value`."""
     profit_loss_pct: list[float]
-    """The same as a part of `base_value`: 0.01 is one percent."""
+    """The same as a fraction of `base_value`: 0.01 is one percent."""
     base_value: float
     """The first equity of the list."""
     timeframe: str
@@ -45,8 +45,8 @@ def history_rows(document: HistoryDocument) -> Iterator[dict[str, float]]:
         yield dict(zip(COLUMNS, values, strict=True))
 
 
-def history(points: Sequence[tuple[int, int]], timeframe: str) -> HistoryDocument:
-    """The document of points in millionths. They become floats here, where they are written."""
+def make_history(points: Sequence[tuple[int, int]], timeframe: str) -> HistoryDocument:
+    """The document of points in millionths; they become floats here, where they are encoded."""
     base = points[0][1] if points else 0
     return HistoryDocument(
         timestamp=[at for at, _ in points],

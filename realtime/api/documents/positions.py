@@ -1,25 +1,25 @@
-"""Which positions a query shows: the broker's `GET /v2/positions` from memory."""
+"""The positions that a query selects: the broker's `GET /v2/positions` from memory."""
 
 from msgspec import Struct
 
 from realtime.api.documents.csv_format import Format
-from realtime.api.documents.filters import Symbols, matches, spelled_alike
+from realtime.api.documents.filters import Symbols, has_symbol, normalize_symbols
 from realtime.core.model import Position
 from realtime.core.state import AccountState
 
 
 class PositionsQuery(Struct, frozen=True, kw_only=True):
-    """What a reader may ask of an account's positions."""
+    """Parameters of an account's list of positions."""
 
     symbol: Symbols = ()
     format: Format = "json"
 
 
-ALL = PositionsQuery()
+ALL_POSITIONS = PositionsQuery()
 
 
 def select_positions(state: AccountState, query: PositionsQuery) -> list[Position]:
-    """The positions to show, by symbol."""
-    wanted = spelled_alike(query.symbol)
-    found = [position for position in state.positions.values() if matches(position.symbol, wanted)]
-    return sorted(found, key=lambda position: position.symbol)
+    """The positions of a query, sorted by symbol."""
+    wanted = normalize_symbols(query.symbol)
+    selected = [p for p in state.positions.values() if has_symbol(p.symbol, wanted)]
+    return sorted(selected, key=lambda position: position.symbol)

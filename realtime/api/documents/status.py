@@ -1,4 +1,4 @@
-"""How the links stand: one row an account, and the counts of the whole fleet."""
+"""The state of every account's link, and the counts of the whole fleet."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from typing import get_args
 
 from msgspec import Raw, Struct, structs
 
-from realtime.api.documents.filters import WHOLE_FLEET, FleetLimit, Offset, States
-from realtime.api.documents.timestamps import instant, second
+from realtime.api.documents.filters import MAX_ACCOUNTS, FleetLimit, Offset, States
+from realtime.api.documents.timestamps import format_millis, format_seconds
 from realtime.core.link import LinkState
 from realtime.core.model import AccountLabel
 from realtime.store.store import Record
@@ -17,15 +17,15 @@ STATES: tuple[LinkState, ...] = get_args(LinkState)
 
 
 class StatusQuery(Struct, frozen=True, kw_only=True):
-    """What a reader may ask of the status. The counts are of the whole fleet in any case."""
+    """Parameters of the status. The counts are of the whole fleet in any case."""
 
     state: States = ()
-    limit: FleetLimit = WHOLE_FLEET
+    limit: FleetLimit = MAX_ACCOUNTS
     offset: Offset = 0
 
 
 class LinkRow(Struct, frozen=True, kw_only=True):
-    """What one version of a record says of its link. Nothing here moves with the clock."""
+    """The link of one version of a record. Nothing in it changes with the clock."""
 
     connected: bool
     reconnect_attempts: int
@@ -48,7 +48,7 @@ class LinkRow(Struct, frozen=True, kw_only=True):
 
 
 class StatusRow(LinkRow, frozen=True, kw_only=True):
-    """The same with what moves between versions."""
+    """The same with the values that change between versions."""
 
     last_message_at: str | None
     confirmed_at: str | None
@@ -56,7 +56,7 @@ class StatusRow(LinkRow, frozen=True, kw_only=True):
 
 
 class StatusDocument(Struct, frozen=True, kw_only=True):
-    """The whole fleet's links."""
+    """The links of the whole fleet."""
 
     total_accounts: int
     connected_accounts: int
@@ -64,14 +64,14 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     as_of: str
     by_state: dict[LinkState, int]
     requests: RecentPercentiles | None
-    """How readers' requests went in the last minute; null in the first seconds, and for a token
-    that may not know of every account."""
+    """Clients' requests of the last minute; null in the first seconds, and for a token that may not
+    see every account."""
     updates: RecentPercentiles | None
-    """The same of executions: from the broker's time of each to where readers see it."""
+    """The delay of executions: from the broker's time of each until clients see it."""
 
 
 class StatusJson(Struct, frozen=True, kw_only=True):
-    """The same, its rows encoded already."""
+    """The same with encoded rows."""
 
     total_accounts: int
     connected_accounts: int
@@ -82,57 +82,59 @@ class StatusJson(Struct, frozen=True, kw_only=True):
     updates: RecentPercentiles | None
 
 
-def link_row(record: Record) -> LinkRow:
-    """The row of one version: an account's numbers are unknown while nothing has been read."""
-    link, state, known = record.link, record.state, record.has_data
+def make_link_row(record: Record) -> LinkRow:
+    """The row of one version. An account's numbers are unknown until the first read."""
+    link, state, has_data = record.link, record.state, record.has_data
     return LinkRow(
         connected=link.is_synced,
         reconnect_attempts=link.reconnect_attempts,
-        last_error=None if link.last_error_at is None else second(link.last_error_at),
-        has_data=known,
+        last_error=None if link.last_error_at is None else format_seconds(link.last_error_at),
+        has_data=has_data,
         last_error_message=link.last_error_message,
         remedy=link.remedy,
         state=link.state,
-        since=instant(link.since),
-        next_attempt_at=None if link.next_attempt_at is None else instant(link.next_attempt_at),
-        positions=len(state.positions) if known else None,
-        open_orders=state.open_orders if known else None,
+        since=format_millis(link.since),
+        next_attempt_at=None
+        if link.next_attempt_at is None
+        else format_millis(link.next_attempt_at),
+        positions=len(state.positions) if has_data else None,
+        open_orders=state.open_orders if has_data else None,
         stale=link.is_stale,
-        stale_since=None if link.stale_since is None else instant(link.stale_since),
+        stale_since=None if link.stale_since is None else format_millis(link.stale_since),
         stale_reason=link.stale_reason,
-        polled_at=None if link.polled_at is None else instant(link.polled_at),
+        polled_at=None if link.polled_at is None else format_millis(link.polled_at),
         tier=record.profile.tier,
         paper=record.profile.paper,
     )
 
 
-def status_row(record: Record) -> StatusRow:
-    """The row of one version, still without what moves."""
-    row = structs.asdict(link_row(record))
+def make_status_row(record: Record) -> StatusRow:
+    """The row of one version, without the values that change between versions."""
+    row = structs.asdict(make_link_row(record))
     return StatusRow(**row, last_message_at=None, confirmed_at=None, next_attempt_in_s=None)
 
 
-def with_moments(row: StatusRow, record: Record) -> StatusRow:
-    """The row with when the broker was last heard, and when it last confirmed the money."""
-    heard, confirmed = record.last_message_at, record.confirmed_at
-    if heard is None and confirmed is None:
+def with_message_times(row: StatusRow, record: Record) -> StatusRow:
+    """The row with the times of the last message and of the last confirmation of the money."""
+    message_at, confirmed_at = record.last_message_at, record.confirmed_at
+    if message_at is None and confirmed_at is None:
         return row
     return structs.replace(
         row,
-        last_message_at=None if heard is None else instant(heard),
-        confirmed_at=None if confirmed is None else instant(confirmed),
+        last_message_at=None if message_at is None else format_millis(message_at),
+        confirmed_at=None if confirmed_at is None else format_millis(confirmed_at),
     )
 
 
-def counting_down(row: StatusRow, record: Record, now: float) -> StatusRow:
+def with_countdown(row: StatusRow, record: Record, now: float) -> StatusRow:
     """The row as of `now`, epoch seconds."""
-    due = record.link.next_attempt_at
-    if due is None:
+    attempt_at = record.link.next_attempt_at
+    if attempt_at is None:
         return row
-    return structs.replace(row, next_attempt_in_s=round(max(0.0, due - now), 1))
+    return structs.replace(row, next_attempt_in_s=round(max(0.0, attempt_at - now), 1))
 
 
 def count_states(records: Iterable[Record]) -> dict[LinkState, int]:
-    """How many links stand in each state, every state named."""
+    """How many links are in each state, with every state."""
     counts = Counter(record.link.state for record in records)
     return {state: counts[state] for state in STATES}

@@ -1,4 +1,4 @@
-"""The fleet in a handful of figures, flat: for small consumers that show a number or two."""
+"""The fleet in a few figures, flat: for small clients that show a number or two."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from realtime.core.decimals import number, plain
 
 
 class SummaryDocument(Struct, frozen=True, kw_only=True):
-    """Counts and sums. The money is that of the accounts that were read."""
+    """Counts and sums. Money is summed over the accounts that were read."""
 
     as_of: str
     status: Condition
@@ -19,7 +19,7 @@ class SummaryDocument(Struct, frozen=True, kw_only=True):
     synced: int
     stale: int
     unread: int
-    """Enabled accounts of which nothing is known."""
+    """Enabled accounts that were never read."""
     equity: str
     last_equity: str
     day_pl: str
@@ -28,7 +28,7 @@ class SummaryDocument(Struct, frozen=True, kw_only=True):
     open_orders: int
 
 
-def summary(
+def make_summary(
     rows: Iterable[AccountRow],
     *,
     as_of: str,
@@ -37,7 +37,7 @@ def summary(
     synced: int,
     stale: int,
 ) -> SummaryDocument:
-    """The document of all rows; the counts are those of the health."""
+    """The document of all rows; the counts are those of the health document."""
     read = [row for row in rows if row.equity is not None]
     return SummaryDocument(
         as_of=as_of,
@@ -46,14 +46,14 @@ def summary(
         synced=synced,
         stale=stale,
         unread=accounts - len(read),
-        equity=_sum(row.equity for row in read),
-        last_equity=_sum(row.last_equity for row in read),
-        day_pl=_sum(row.day_pl for row in read),
-        cash=_sum(row.cash for row in read),
+        equity=_add(row.equity for row in read),
+        last_equity=_add(row.last_equity for row in read),
+        day_pl=_add(row.day_pl for row in read),
+        cash=_add(row.cash for row in read),
         positions=sum(row.positions or 0 for row in read),
         open_orders=sum(row.open_orders or 0 for row in read),
     )
 
 
-def _sum(texts: Iterable[str | None]) -> str:
+def _add(texts: Iterable[str | None]) -> str:
     return plain(sum((number(text) for text in texts), number(None)))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from realtime.api.documents.accounts import AccountRow
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
 from realtime.store.store import Record
 
@@ -57,7 +57,7 @@ def _totals(paper: bool, accounts: list[tuple[Record, AccountRow]]) -> MoneyTota
         buying_power=_sum(row.buying_power for row in rows),
         positions=sum(row.positions or 0 for row in rows) if rows else None,
         open_orders=sum(row.open_orders or 0 for row in rows) if rows else None,
-        confirmed_at=instant(min(confirmed)) if confirmed else None,
+        confirmed_at=format_millis(min(confirmed)) if confirmed else None,
     )
 
 

@@ -1,11 +1,11 @@
-"""Everything that happens, to everybody who listens, without ever making the writer wait.
+"""Sends every event to all subscribers, without ever making the store's writer wait.
 
-The store's writer only notes a change in the log. One task, `run`, takes what is new, puts it
-together once for each kind of reader and writes it to all that are live; then it rests for as long
-as it worked, so that at least half of the loop's time is left for the writer however many listen.
-What happens meanwhile is one batch, and states that changed twice are told once.
+The writer only adds events to the buffer. One task, `run`, reads the new ones, encodes them once
+for each filter and writes them to all synced subscribers; then it rests for as long as it worked,
+so that the writer has at least half of the event loop's time, whatever the number of subscribers.
+The events of that time form one batch, in which a state that changed twice is sent once.
 
-A reader begins with a snapshot, or where it left off; so does one that fell behind (`usher`).
+A subscriber starts with a snapshot or resumes; so does one that fell behind (`replayer`).
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from contextlib import suppress
 from aiohttp import web
 from msgspec import Struct
 
-from realtime.api.documents.accounts import account_row
+from realtime.api.documents.accounts import make_account_row
 from realtime.api.documents.document_cache import RowCache
-from realtime.api.documents.timestamps import instant
-from realtime.api.events.batch import CHUNK_BYTES, Batch, Chunk, EventFilter, chunk
+from realtime.api.documents.timestamps import format_millis
+from realtime.api.events.batch import CHUNK_BYTES, Batch, Chunk, EventFilter, make_chunk
 from realtime.api.events.event_buffer import EventBuffer
-from realtime.api.events.paced import ENTRIES_PER_READ, make_fleet_event, newest_fills
+from realtime.api.events.paced import EVENTS_PER_READ, find_newest_fills, make_fleet_event
 from realtime.api.events.replayer import Replayer
-from realtime.api.events.sse_encoder import Heartbeat, SseEncoder, event
+from realtime.api.events.sse_encoder import Heartbeat, SseEncoder, encode_event
 from realtime.api.events.subscriber import (
-    READ_WITHIN_S,
+    READ_TIMEOUT_S,
     Subscriber,
     SubscriberLeft,
     SubscriberStalled,
@@ -36,29 +36,29 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-MAX_READERS = 1000
-"""Connections that are pushed to; one more is told to come back."""
+MAX_SUBSCRIBERS = 1000
+"""Open event connections; a further one is asked to come back."""
 
 RETRY_MS = 2000
-"""How long a browser waits before it connects again."""
+"""How long a browser waits before it reconnects."""
 
 HEARTBEAT_S = 15.0
-"""A reader hears something at least so often, and learns by it how far it is."""
+"""Maximum silence; a heartbeat also reports how far the stream is."""
 
-REST_S = 0.002
-"""The shortest rest between two batches."""
+MIN_REST_S = 0.002
+"""The shortest pause between two batches."""
 
-SLICE_S = 0.002
-"""The longest the loop is kept at a stretch."""
+MAX_SLICE_S = 0.002
+"""The longest time that the event loop is blocked at once."""
 
 MAX_RESYNCS = 3
-"""Snapshots in a row that a reader may fail to keep up with before it is cut."""
+"""Snapshots in a row that a subscriber may fail to keep up with before it is disconnected."""
 
-MAX_S = 86_400.0
-"""A token that is good for longer has its reader connect again after a day."""
+MAX_LIFETIME_S = 86_400.0
+"""With a token that is valid for longer, the client reconnects after a day."""
 
 LATER_S = 30
-"""Retry-After where there are too many."""
+"""Retry-After when there are too many subscribers."""
 
 HEADERS = {
     **COMMON_HEADERS,
@@ -69,14 +69,14 @@ HEADERS = {
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """What a reader asked for."""
+    """The events that a client selected, and how long it may receive them."""
 
-    choice: EventFilter
+    filter: EventFilter
     last_event_id: str | None = None
     until: float | None = None
-    """When the permission to listen ends, epoch seconds; None: never."""
+    """When the permission ends, epoch seconds; None: never."""
     holder: str | None = None
-    """Whose permission it is; None: nobody's."""
+    """The user of the permission; None: no token."""
     interval_s: float | None = None
     """Seconds between two deliveries; None: at once."""
     has_totals: bool = False
@@ -84,298 +84,304 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
 
 class Broadcaster:
-    """One a server. `clock` gives epoch seconds."""
+    """One for each server. `clock` gives epoch seconds."""
 
     def __init__(
         self,
         store: Store,
         clock: Callable[[], float],
         *,
-        ring: EventBuffer | None = None,
-        max_readers: int = MAX_READERS,
-        read_within_s: float = READ_WITHIN_S,
+        buffer: EventBuffer | None = None,
+        max_subscribers: int = MAX_SUBSCRIBERS,
+        read_timeout_s: float = READ_TIMEOUT_S,
         heartbeat_s: float = HEARTBEAT_S,
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._log = EventBuffer() if ring is None else ring
-        self._frames = SseEncoder(store, self._log)
-        self._max_readers = max_readers
-        self._read_within_s = read_within_s
+        self._buffer = EventBuffer() if buffer is None else buffer
+        self._encoder = SseEncoder(store, self._buffer)
+        self._max_subscribers = max_subscribers
+        self._read_timeout_s = read_timeout_s
         self._heartbeat_s = heartbeat_s
-        self._replayer = Replayer(store, self._log, self._frames, clock, chunk_bytes=chunk_bytes)
-        self._rows = RowCache(account_row)
-        self._readers: set[Subscriber] = set()
-        self._live: dict[EventFilter, set[Subscriber]] = {}
+        self._replayer = Replayer(
+            store, self._buffer, self._encoder, clock, chunk_bytes=chunk_bytes
+        )
+        self._rows = RowCache(make_account_row)
+        self._subscribers: set[Subscriber] = set()
+        self._synced: dict[EventFilter, set[Subscriber]] = {}
         self._joining: list[Subscriber] = []
         self._position = 0
-        """Up to where the live readers have been told."""
-        self._breath_at = 0.0
-        self._woken = asyncio.Event()
+        """The last event that was written to the synced subscribers."""
+        self._yield_at = 0.0
+        self._has_work = asyncio.Event()
         self._is_closing = False
-        store.subscribe(self._log.take)
-        self._log.on_news(self._woken.set)
+        store.subscribe(self._buffer.handle_change)
+        self._buffer.add_listener(self._has_work.set)
 
     @property
-    def readers(self) -> int:
-        """How many listen."""
-        return len(self._readers)
+    def subscribers(self) -> int:
+        """The number of open event connections."""
+        return len(self._subscribers)
 
     async def run(self) -> None:
-        """Tell the live readers what happens, and that nothing does, until cancelled."""
+        """Send events and heartbeats to the synced subscribers, until cancelled."""
         loop = asyncio.get_running_loop()
-        beat_at = loop.time() + self._heartbeat_s
+        heartbeat_at = loop.time() + self._heartbeat_s
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(beat_at):
-                    await self._woken.wait()
-            began = loop.time()
-            self._breath_at = began + SLICE_S
-            if self._woken.is_set():
-                self._woken.clear()
-                await self._tell()
-            if loop.time() >= beat_at:
-                await self._beat()
-                beat_at = loop.time() + self._heartbeat_s
-            await asyncio.sleep(max(REST_S, loop.time() - began))
+                async with asyncio.timeout_at(heartbeat_at):
+                    await self._has_work.wait()
+            started_at = loop.time()
+            self._yield_at = started_at + MAX_SLICE_S
+            if self._has_work.is_set():
+                self._has_work.clear()
+                await self._send_events()
+            if loop.time() >= heartbeat_at:
+                await self._send_heartbeat()
+                heartbeat_at = loop.time() + self._heartbeat_s
+            await asyncio.sleep(max(MIN_REST_S, loop.time() - started_at))
 
     async def serve(self, request: web.Request, subscription: Subscription) -> web.StreamResponse:
-        """Push to a reader until it leaves. Raises the problem `too_many_readers`."""
-        if len(self._readers) >= self._max_readers and self._is_full():
+        """Send events to a client until it leaves. Raises the problem `too_many_subscribers`."""
+        if len(self._subscribers) >= self._max_subscribers and self._is_full():
             raise Problem(
-                "too_many_readers",
-                f"{self._max_readers} readers are listening",
+                "too_many_subscribers",
+                f"{self._max_subscribers} clients are subscribed",
                 headers={"Retry-After": str(LATER_S)},
             )
         response = web.StreamResponse(headers=HEADERS)
         response.force_close()
-        reader = Subscriber(subscription.choice, request, read_within_s=self._read_within_s)
-        self._readers.add(reader)
-        ending = self._end_in_time(reader, subscription)
+        subscriber = Subscriber(subscription.filter, request, read_timeout_s=self._read_timeout_s)
+        self._subscribers.add(subscriber)
+        timer = self._end_with_permission(subscriber, subscription)
         try:
             await response.prepare(request)
             if request.method == "GET" and not self._is_closing:
                 await response.write(b"retry: %d\n\n" % RETRY_MS)
-                await self._attend(reader, subscription)
+                await self._serve(subscriber, subscription)
         except (SubscriberLeft, ConnectionError):
             pass  # the usual end
         except SubscriberStalled:
-            self._store.count("readers.cut")
-            log.info("reader.cut", readers=len(self._readers) - 1)
-            reader.cut()
+            self._store.count("subscribers.disconnected")
+            log.info("subscriber.disconnected", subscribers=len(self._subscribers) - 1)
+            subscriber.disconnect()
         finally:
-            if ending is not None:
-                ending.cancel()
-            self._readers.discard(reader)
-            self._forget(reader)
+            if timer is not None:
+                timer.cancel()
+            self._subscribers.discard(subscriber)
+            self._remove_synced(subscriber)
         return response
 
     def _is_full(self) -> bool:
-        """Whether there is no room, after those who have gone without a word were let go.
+        """Whether there is no room after removing subscribers whose connection is closed.
 
-        Otherwise that is noticed when they are written to: at the next heartbeat.
+        Otherwise that is noticed at the next write: at the next heartbeat.
         """
-        gone = [reader for reader in self._readers if not reader.is_connected]
-        for reader in gone:
-            self._leave(reader)
-        return len(self._readers) - len(gone) >= self._max_readers
+        closed = [subscriber for subscriber in self._subscribers if not subscriber.is_connected]
+        for subscriber in closed:
+            self._fall_behind(subscriber)
+        return len(self._subscribers) - len(closed) >= self._max_subscribers
 
-    def _end_in_time(
-        self, reader: Subscriber, subscription: Subscription
+    def _end_with_permission(
+        self, subscriber: Subscriber, subscription: Subscription
     ) -> asyncio.TimerHandle | None:
-        """Have the response end when the permission does: the reader must show a new token."""
-        reader.holder = subscription.holder
+        """End the response when the permission ends: the client must send a new token."""
+        subscriber.holder = subscription.holder
         if subscription.until is None:
             return None
         left_s = max(0.0, subscription.until - self._clock())
-        return asyncio.get_running_loop().call_later(min(left_s, MAX_S), self._end, reader)
+        loop = asyncio.get_running_loop()
+        return loop.call_later(min(left_s, MAX_LIFETIME_S), self._end, subscriber)
 
-    def _end(self, reader: Subscriber) -> None:
-        if reader.is_behind and not reader.is_synced:
-            reader.cut()  # it does not keep up: the end would not reach it
-        reader.close()
+    def _end(self, subscriber: Subscriber) -> None:
+        if subscriber.is_behind and not subscriber.is_synced:
+            subscriber.disconnect()  # it does not keep up: the end would not reach it
+        subscriber.close()
 
     def revoke(self) -> None:
-        """End every response that a token was needed for: the rules of tokens have changed."""
-        for reader in self._readers:
-            if reader.holder is not None:
-                self._end(reader)
+        """End every response that required a token: the rules of tokens have changed."""
+        for subscriber in self._subscribers:
+            if subscriber.holder is not None:
+                self._end(subscriber)
 
     def close(self) -> None:
-        """End every response. Those who do not keep up are cut: the end would not reach them."""
+        """End every response. Subscribers that do not keep up are disconnected."""
         self._is_closing = True
-        for reader in self._readers:
-            self._end(reader)
+        for subscriber in self._subscribers:
+            self._end(subscriber)
 
-    async def _tell(self) -> None:
-        """Write what is new to all who are live, and let those in who have caught up."""
-        head, begin = self._log.head, self._position
+    async def _send_events(self) -> None:
+        """Write new events to all synced subscribers, and add those that have caught up."""
+        head, start = self._buffer.head, self._position
         joining, self._joining = self._joining, []
         self._position = head
-        if not self._log.holds(begin):
-            for reader in self._all_live():
-                self._leave(reader)
-        elif self._live and begin < head:
-            batch = self._replayer.batch(self._log.after(begin))
-            for choice, readers in list(self._live.items()):
-                if batch.concerns(choice):
-                    chunks = await self._put_together(batch, choice)
-                    await self._write_all(list(readers), chunks, begin, head)
-        for reader in joining:
-            self._let_in(reader)
+        if not self._buffer.has_all_after(start):
+            for subscriber in self._all_synced():
+                self._fall_behind(subscriber)
+        elif self._synced and start < head:
+            batch = self._replayer.make_batch(self._buffer.get_after(start))
+            for event_filter, subscribers in list(self._synced.items()):
+                if batch.may_match(event_filter):
+                    chunks = await self._encode(batch, event_filter)
+                    await self._write_all(list(subscribers), chunks, start, head)
+        for subscriber in joining:
+            self._finish_joining(subscriber)
 
-    async def _put_together(self, batch: Batch, choice: EventFilter) -> list[Chunk]:
-        """What a choice lets through, without keeping the loop for long."""
+    async def _encode(self, batch: Batch, event_filter: EventFilter) -> list[Chunk]:
+        """The events that a filter accepts, without blocking the loop for long."""
         chunks: list[Chunk] = []
-        for each in batch.chunks(choice):
-            chunks.append(each)
-            await self._breathe()
+        for chunk in batch.chunks(event_filter):
+            chunks.append(chunk)
+            await self._yield_to_loop()
         return chunks
 
-    async def _beat(self) -> None:
-        """Tell all who are live up to where they have heard everything."""
-        beat = event("heartbeat", Heartbeat(as_of=instant(self._clock())))
-        at = self._position
-        for reader in self._all_live():
-            if reader.is_behind:  # for a whole heartbeat, or just now: its task will see
-                reader.position = at
-                self._leave(reader)
-        for choice, readers in list(self._live.items()):
-            chunks = [chunk(at, self._frames.id_of(choice.mark, at) + beat)]
-            await self._write_all(list(readers), chunks, at, at)
+    async def _send_heartbeat(self) -> None:
+        """Send all synced subscribers the number up to which they have every event."""
+        heartbeat = encode_event("heartbeat", Heartbeat(as_of=format_millis(self._clock())))
+        position = self._position
+        for subscriber in self._all_synced():
+            if subscriber.is_behind:  # for a whole heartbeat, or just now: its task will see
+                subscriber.position = position
+                self._fall_behind(subscriber)
+        for event_filter, subscribers in list(self._synced.items()):
+            event_id = self._encoder.encode_id(event_filter.id_suffix, position)
+            chunks = [make_chunk(position, event_id + heartbeat)]
+            await self._write_all(list(subscribers), chunks, position, position)
 
     async def _write_all(
-        self, readers: Sequence[Subscriber], chunks: Sequence[Chunk], begin: int, end: int
+        self, subscribers: Sequence[Subscriber], chunks: Sequence[Chunk], start: int, end: int
     ) -> None:
-        """Write what happened between two positions, without keeping the loop for long."""
-        for reader in readers if chunks else ():
-            await self._breathe()
-            # One that joined meanwhile was told all of this while it caught up.
-            if reader.is_synced and reader.position <= begin:
-                reader.position = begin
-                self._write(reader, chunks, end)
+        """Write the events between two numbers, without blocking the loop for long."""
+        for subscriber in subscribers if chunks else ():
+            await self._yield_to_loop()
+            # One that joined meanwhile received all of this while it caught up.
+            if subscriber.is_synced and subscriber.position <= start:
+                subscriber.position = start
+                self._write(subscriber, chunks, end)
 
-    async def _breathe(self) -> None:
-        """Let others run if it has been long since they could."""
+    async def _yield_to_loop(self) -> None:
+        """Let other tasks run if this one has run for `MAX_SLICE_S`."""
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._breath_at:
+        if loop.time() >= self._yield_at:
             await asyncio.sleep(0)
-            self._breath_at = loop.time() + SLICE_S
+            self._yield_at = loop.time() + MAX_SLICE_S
 
-    def _write(self, reader: Subscriber, chunks: Sequence[Chunk], end: int) -> None:
-        for each in chunks:
-            if not (reader.is_connected and reader.has_room()):
-                self._leave(reader)
+    def _write(self, subscriber: Subscriber, chunks: Sequence[Chunk], end: int) -> None:
+        for chunk in chunks:
+            if not (subscriber.is_connected and subscriber.has_room()):
+                self._fall_behind(subscriber)
                 return
-            reader.write(each)
-        reader.position = end
+            subscriber.write(chunk)
+        subscriber.position = end
 
-    def _join(self, reader: Subscriber) -> None:
-        """Let a reader who has caught up with the log be live."""
-        if reader.position == self._position:
-            self._enter(reader)
+    def _join(self, subscriber: Subscriber) -> None:
+        """Add a subscriber that has caught up with the buffer to the synced ones."""
+        if subscriber.position == self._position:
+            self._add_synced(subscriber)
         else:
-            self._joining.append(reader)
-            self._woken.set()
+            self._joining.append(subscriber)
+            self._has_work.set()
 
-    def _let_in(self, reader: Subscriber) -> None:
+    def _finish_joining(self, subscriber: Subscriber) -> None:
         """The same for one that was ahead of the others until now, or is behind by a batch."""
-        if reader not in self._readers:
+        if subscriber not in self._subscribers:
             return
-        if not self._log.holds(reader.position):
-            reader.fall_behind()
+        if not self._buffer.has_all_after(subscriber.position):
+            subscriber.fall_behind()
             return
-        missed = self._log.after(reader.position, self._position - reader.position)
-        self._enter(reader)
-        chunks = list(self._replayer.batch(missed).chunks(reader.choice))
-        self._write(reader, chunks, self._position)
+        count = self._position - subscriber.position
+        missed = self._buffer.get_after(subscriber.position, count)
+        self._add_synced(subscriber)
+        chunks = list(self._replayer.make_batch(missed).chunks(subscriber.filter))
+        self._write(subscriber, chunks, self._position)
 
-    def _enter(self, reader: Subscriber) -> None:
-        reader.is_synced = True
-        self._live.setdefault(reader.choice, set()).add(reader)
+    def _add_synced(self, subscriber: Subscriber) -> None:
+        subscriber.is_synced = True
+        self._synced.setdefault(subscriber.filter, set()).add(subscriber)
 
-    def _leave(self, reader: Subscriber) -> None:
-        self._forget(reader)
-        reader.fall_behind()
+    def _fall_behind(self, subscriber: Subscriber) -> None:
+        self._remove_synced(subscriber)
+        subscriber.fall_behind()
 
-    def _forget(self, reader: Subscriber) -> None:
-        reader.is_synced = False
-        readers = self._live.get(reader.choice)
-        if readers is not None:
-            readers.discard(reader)
-            if not readers:
-                del self._live[reader.choice]
+    def _remove_synced(self, subscriber: Subscriber) -> None:
+        subscriber.is_synced = False
+        subscribers = self._synced.get(subscriber.filter)
+        if subscribers is not None:
+            subscribers.discard(subscriber)
+            if not subscribers:
+                del self._synced[subscriber.filter]
 
-    def _all_live(self) -> list[Subscriber]:
-        return [reader for readers in self._live.values() for reader in readers]
+    def _all_synced(self) -> list[Subscriber]:
+        return [s for subscribers in self._synced.values() for s in subscribers]
 
-    async def _attend(self, reader: Subscriber, subscription: Subscription) -> None:
-        """Lead a reader to where it is live, again and again. Raises `Left` or `Deaf`."""
-        reason = self._replayer.place(reader, subscription.last_event_id)
-        is_resumed, failed = reason is None, 0
+    async def _serve(self, subscriber: Subscriber, subscription: Subscription) -> None:
+        """Bring a subscriber up to date whenever it is not. Raises `SubscriberLeft` or
+        `SubscriberStalled`."""
+        reason = self._replayer.resume(subscriber, subscription.last_event_id)
+        is_resumed, failures = reason is None, 0
         while True:
             if reason is not None:
-                await self._replayer.snapshot(reader, reason)
+                await self._replayer.send_snapshot(subscriber, reason)
             if subscription.interval_s is not None:
-                await self._pace(reader, subscription, is_resumed=is_resumed)
+                await self._pace(subscriber, subscription, is_resumed=is_resumed)
                 is_resumed = False
-            elif await self._replayer.catch_up(reader):
+            elif await self._replayer.catch_up(subscriber):
                 if is_resumed:
-                    self._replayer.tell_ready(reader, is_resumed=True)
-                is_resumed, failed = False, 0
-                self._join(reader)
-                await reader.lived()
-                await reader.drained()
+                    self._replayer.send_ready(subscriber, is_resumed=True)
+                is_resumed, failures = False, 0
+                self._join(subscriber)
+                await subscriber.wait_while_synced()
+                await subscriber.wait_for_drain()
             reason = None
-            if not self._log.holds(reader.position):
-                reason, failed = "slow", failed + 1
-                self._store.count("readers.resynced")
-                if failed > MAX_RESYNCS:
+            if not self._buffer.has_all_after(subscriber.position):
+                reason, failures = "slow", failures + 1
+                self._store.count("subscribers.resynced")
+                if failures > MAX_RESYNCS:
                     raise SubscriberStalled
 
     async def _pace(
-        self, reader: Subscriber, subscription: Subscription, *, is_resumed: bool
+        self, subscriber: Subscriber, subscription: Subscription, *, is_resumed: bool
     ) -> None:
-        """Deliver once an interval, until the buffer no longer holds what comes next."""
+        """Deliver once an interval, until the buffer no longer holds the next event."""
         loop = asyncio.get_running_loop()
-        beat_at = loop.time() + self._heartbeat_s
-        if is_resumed and reader.choice.rows is not None:
-            await self._replayer.send_rows(reader, reader.choice.rows)
+        heartbeat_at = loop.time() + self._heartbeat_s
+        if is_resumed and subscriber.filter.rows is not None:
+            await self._replayer.send_rows(subscriber, subscriber.filter.rows)
         while True:
-            begin = reader.position
-            if not await self._replayer.catch_up(reader, ENTRIES_PER_READ):
+            start = subscriber.position
+            if not await self._replayer.catch_up(subscriber, EVENTS_PER_READ):
                 return
             if is_resumed:
-                self._replayer.tell_ready(reader, is_resumed=True)
+                self._replayer.send_ready(subscriber, is_resumed=True)
                 is_resumed = False
-            if subscription.has_totals and self._log.holds(begin):
-                self._send_totals(reader, begin)
-            if loop.time() >= beat_at:
-                beat = event("heartbeat", Heartbeat(as_of=instant(self._clock())))
-                reader.write(
-                    chunk(
-                        reader.position,
-                        self._frames.id_of(reader.choice.mark, reader.position) + beat,
-                    )
-                )
-                beat_at = loop.time() + self._heartbeat_s
+            if subscription.has_totals and self._buffer.has_all_after(start):
+                self._send_totals(subscriber, start)
+            if loop.time() >= heartbeat_at:
+                heartbeat = Heartbeat(as_of=format_millis(self._clock()))
+                self._write_event(subscriber, encode_event("heartbeat", heartbeat))
+                heartbeat_at = loop.time() + self._heartbeat_s
             with suppress(TimeoutError):
                 async with asyncio.timeout(subscription.interval_s):
-                    await reader.lived()
-            await reader.drained()
+                    await subscriber.wait_while_synced()
+            await subscriber.wait_for_drain()
 
-    def _send_totals(self, reader: Subscriber, begin: int) -> None:
+    def _send_totals(self, subscriber: Subscriber, start: int) -> None:
         """Write event `fleet`: the totals now, and fills since a position."""
-        choice = reader.choice
-        entries = self._log.after(begin, reader.position - begin)
-        self._rows.forget_strangers(self._store)
+        has_account = subscriber.filter.has_account
+        events = self._buffer.get_after(start, subscriber.position - start)
+        self._rows.remove_absent(self._store)
         document = make_fleet_event(
-            [record for record in self._store if choice.wants(record.profile.label)],
-            self._rows.of,
-            newest_fills(entries, self._frames, choice.wants),
-            updates=sum(1 for e in entries if e.kind == "order" and choice.wants(e.label)),
+            [record for record in self._store if has_account(record.profile.label)],
+            self._rows.get,
+            find_newest_fills(events, self._encoder, has_account),
+            updates=sum(1 for e in events if e.kind == "order" and has_account(e.label)),
             now=self._clock(),
         )
-        data = self._frames.id_of(choice.mark, reader.position) + event("fleet", document)
-        reader.write(chunk(reader.position, data))
+        self._write_event(subscriber, encode_event("fleet", document))
+
+    def _write_event(self, subscriber: Subscriber, event: bytes) -> None:
+        """Write an event with the id of the subscriber's position."""
+        position = subscriber.position
+        event_id = self._encoder.encode_id(subscriber.filter.id_suffix, position)
+        subscriber.write(make_chunk(position, event_id + event))

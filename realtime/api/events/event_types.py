@@ -1,7 +1,7 @@
-"""Which events a change of the store is: all that happens on the writer's path.
+"""The events of a change of the store: the only work on the writer's path.
 
-Nothing is rendered here, and nothing computed that identity does not answer: values are replaced
-and never changed, so a part that is the same object has not changed.
+Nothing is encoded here, and parts are compared by identity: values are replaced and never changed,
+so a part that is the same object has not changed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,8 +19,8 @@ Kind = Literal[
 ]
 
 Type = Literal["order", "account", "positions", "link", "row", "fleet"]
-"""What a reader can choose; `gap` and `gone` come with any choice. `fleet` comes once an interval,
-and with no change."""
+"""The types that a client can select; `gap` and `gone` are always sent. `fleet` is sent once an
+interval, without a change."""
 
 KINDS: Mapping[Type, frozenset[Kind]] = {
     "order": frozenset({"order", "changed", "working", "doubt"}),
@@ -32,15 +32,15 @@ KINDS: Mapping[Type, frozenset[Kind]] = {
 }
 ALWAYS: frozenset[Kind] = frozenset({"gap", "gone"})
 
-STATES: frozenset[Kind] = frozenset({"working", "account", "positions", "link", "row"})
-"""Of these only the newest of an account counts."""
+STATE_KINDS: frozenset[Kind] = frozenset({"working", "account", "positions", "link", "row"})
+"""Of these only the newest of each account matters."""
 
 SNAPSHOT: tuple[Kind, ...] = ("link", "account", "positions", "working", "row")
-"""What a snapshot holds of each account, in this order."""
+"""The contents of a snapshot for each account, in this order."""
 
 
 class CorrectedEvent(Struct, frozen=True):
-    """Orders that a trade update did not tell, or not as they are."""
+    """Orders whose change no trade update reported, or reported differently."""
 
     record: Record
     changed: list[Order]
@@ -48,7 +48,7 @@ class CorrectedEvent(Struct, frozen=True):
 
 
 class GapFoundEvent(Struct, frozen=True):
-    """What the stream did not tell; times are epoch seconds, `None` where the executions know."""
+    """A gap in the stream; times are epoch seconds, `None` where the executions state them."""
 
     since: float | None
     until: float | None
@@ -56,11 +56,12 @@ class GapFoundEvent(Struct, frozen=True):
     recovered: tuple[Execution, ...]
 
 
-Told = TradeUpdate | CorrectedEvent | GapFoundEvent | OrderInDoubt | None
+EventSource = TradeUpdate | CorrectedEvent | GapFoundEvent | OrderInDoubt | None
+"""What an event is encoded from; None: the current state."""
 
 
-def kinds_of(change: Change) -> Iterator[tuple[Kind, Told]]:
-    """The events of a change, in the order in which a reader is to take them."""
+def get_events(change: Change) -> Iterator[tuple[Kind, EventSource]]:
+    """The events of a change, in the order in which a client must apply them."""
     before, after = change.before, change.after
     if after is None:
         yield "gone", None
@@ -78,7 +79,7 @@ def kinds_of(change: Change) -> Iterator[tuple[Kind, Told]]:
     yield from _parts(before, after)
 
 
-def _gap(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
+def _gap(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, EventSource]]:
     was, now = before.link, after.link
     if now is not was and before.has_data:
         if now.is_stale and not was.is_stale:
@@ -99,29 +100,30 @@ def _gap(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, 
         )
 
 
-def _orders(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
+def _orders(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, EventSource]]:
     old, new = before.state.orders, after.state.orders
     if old is new and not change.updates:
         return
     if not before.has_data:
         yield "working", None
         return
-    told = {order.id: order for update in change.updates for order, _ in flatten(update.order)}
-    looked_at = told if change.recovered is None and change.updates else {**old, **new, **told}
+    reported = {order.id: order for update in change.updates for order, _ in flatten(update.order)}
+    is_update = change.recovered is None and change.updates
+    candidates = reported if is_update else {**old, **new, **reported}
     changed, removed = [], []
-    for order_id in looked_at:
+    for order_id in candidates:
         order = new.get(order_id)
-        heard = told.get(order_id, old.get(order_id))
+        sent = reported.get(order_id, old.get(order_id))
         if order is None:
-            if order_id in told or (heard is not None and not heard.is_closed):
+            if order_id in reported or (sent is not None and not sent.is_closed):
                 removed.append(order_id)
-        elif order is not heard and order != heard:
+        elif order is not sent and order != sent:
             changed.append(order)
     if changed or removed:
         yield "changed", CorrectedEvent(after, changed, removed)
 
 
-def _parts(before: Record, after: Record) -> Iterator[tuple[Kind, Told]]:
+def _parts(before: Record, after: Record) -> Iterator[tuple[Kind, EventSource]]:
     if before.version == after.version:
         if before.confirmed_at != after.confirmed_at:
             yield "account", None

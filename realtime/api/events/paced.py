@@ -1,6 +1,6 @@
 """Paced subscriptions: what changed, once an interval, for a screen that follows many accounts.
 
-A paced subscriber never becomes live. Its own task reads the event buffer once an interval: states
+A paced subscriber is never synced. Its own task reads the event buffer once an interval: states
 that changed several times are sent once, and rows only of the accounts on the screen. Event
 `fleet` then gives the totals of all accounts and the newest fills, so that the cost on the wire
 depends on the screen and not on the number of accounts: 1000 accounts at 500 events a second take
@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from realtime.api.documents.accounts import AccountRow
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.timestamps import format_millis
 from realtime.api.documents.totals import MoneyTotals, add_up
 from realtime.api.events.event_buffer import BufferedEvent
 from realtime.api.events.sse_encoder import SseEncoder
@@ -30,8 +30,8 @@ MAX_FILLS = 10
 MAX_SEARCHED = 100
 """Trade updates searched for them, newest first: bounds the time for decoding."""
 
-ENTRIES_PER_READ = 10_000
-"""Entries read at once, so that a state is sent once an interval: 3 s of 3000 entries a second."""
+EVENTS_PER_READ = 10_000
+"""Events read at once, so that a state is sent once an interval: 3 s of 3000 events per second."""
 
 FILLS = frozenset({"fill", "partial_fill"})
 
@@ -71,21 +71,21 @@ class FleetEvent(Struct, frozen=True, kw_only=True):
 _FILL = msgspec.json.Decoder(FillSample)
 
 
-def newest_fills(
-    entries: Sequence[BufferedEvent],
+def find_newest_fills(
+    events: Sequence[BufferedEvent],
     encoder: SseEncoder,
-    wants: Callable[[AccountLabel], bool],
+    has_account: Callable[[AccountLabel], bool],
 ) -> list[FillSample]:
-    """At most `MAX_FILLS` of these entries, oldest first."""
+    """The newest fills among events, at most `MAX_FILLS`, oldest first."""
     fills: list[FillSample] = []
     searched = 0
-    for entry in reversed(entries):
-        if entry.kind != "order" or not wants(entry.label):
+    for event in reversed(events):
+        if event.kind != "order" or not has_account(event.label):
             continue
         searched += 1
         if searched > MAX_SEARCHED or len(fills) == MAX_FILLS:
             break
-        update = _FILL.decode(encoder.body(entry).partition(b"\ndata: ")[2])
+        update = _FILL.decode(encoder.encode(event).partition(b"\ndata: ")[2])
         if update.event in FILLS:
             fills.append(update)
     return fills[::-1]
@@ -101,7 +101,7 @@ def make_fleet_event(
 ) -> FleetEvent:
     """The event as of `now`, epoch seconds."""
     return FleetEvent(
-        as_of=instant(now),
+        as_of=format_millis(now),
         updates=updates,
         totals=add_up((record, rows(record)) for record in records),
         fills=fills,

@@ -1,4 +1,4 @@
-"""Events as the bytes of the wire (WHATWG HTML, "Server-sent events"), each rendered once."""
+"""Events as server-sent events (WHATWG HTML, section 9.2), each encoded once."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,33 +10,33 @@ from realtime.api.documents.events import (
     AccountRemovedEvent,
     GapEvent,
     OrderStatusUnknownEvent,
-    account_stand,
-    changed_orders,
-    link_stand,
-    positions_stand,
-    row_event,
-    working_orders,
+    make_account_event,
+    make_changed_orders_event,
+    make_link_event,
+    make_open_orders_event,
+    make_positions_event,
+    make_row_event,
 )
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.timestamps import format_millis
 from realtime.api.events.event_buffer import BufferedEvent, EventBuffer
 from realtime.api.events.event_types import CorrectedEvent, GapFoundEvent, Kind
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.store import OrderInDoubt, Record, Store
 
-STANDS: Mapping[Kind, tuple[str, Callable[[Record], Struct]]] = {
-    "account": ("account", account_stand),
-    "positions": ("positions", positions_stand),
-    "link": ("link", link_stand),
-    "working": ("orders", working_orders),
-    "row": ("row", row_event),
+STATE_EVENTS: Mapping[Kind, tuple[str, Callable[[Record], Struct]]] = {
+    "account": ("account", make_account_event),
+    "positions": ("positions", make_positions_event),
+    "link": ("link", make_link_event),
+    "working": ("orders", make_open_orders_event),
+    "row": ("row", make_row_event),
 }
-"""Kind of state → the event's name, and what makes its document."""
+"""Kind of state → the event's name, and the function that makes its document."""
 
-BODIES_BYTES = 32 * 1024 * 1024
-"""Memory for states as frames: 1000 accounts of 30 KB."""
+MAX_STATE_BYTES = 32 * 1024 * 1024
+"""Memory for encoded states: 1000 accounts of 30 KB."""
 
 MAX_EXECUTIONS = 500
-"""Executions that a gap lists; how many they are is told in any case."""
+"""Executions that a gap lists; their number is always stated."""
 
 
 class _Envelope(Struct):
@@ -47,84 +47,88 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 
 
 class Ready(Struct, frozen=True):
-    """Event `ready`: the snapshot is complete, or all that was missed has been told."""
+    """Event `ready`: the snapshot is complete, or all missed events were sent."""
 
     as_of: str
     boot: str
     accounts: int
-    """How many were chosen."""
+    """How many are selected."""
     resumed: bool
 
 
 class Resync(Struct, frozen=True):
-    """Event `resync`: forget what you hold; a snapshot follows."""
+    """Event `resync`: discard the state; a snapshot follows."""
 
     as_of: str
     reason: str
 
 
 class Heartbeat(Struct, frozen=True):
-    """Event `heartbeat`: nothing was left out up to here."""
+    """Event `heartbeat`: every event up to here was sent."""
 
     as_of: str
 
 
-def event(name: str, document: object) -> bytes:
+def encode_event(name: str, document: object) -> bytes:
     """An event without its id."""
     return b"event: %b\ndata: %b\n\n" % (name.encode(), ENCODER.encode(document))
 
 
 class SseEncoder:
-    """Renders entries and states, and keeps what it rendered while it is true."""
+    """Encodes events and states, and keeps the bytes while they are valid."""
 
-    def __init__(self, store: Store, log: EventBuffer) -> None:
+    def __init__(self, store: Store, buffer: EventBuffer) -> None:
         self._store = store
-        self._log = log
-        self._states = DocumentCache(BODIES_BYTES)
+        self._buffer = buffer
+        self._states = DocumentCache(MAX_STATE_BYTES)
 
-    def id_of(self, mark: str, seq: int) -> bytes:
-        """The line that names a position, for those whose choice has this mark."""
-        return b"id: %b%b-%d\n" % (self._store.boot.encode(), mark.encode(), seq)
+    def encode_id(self, id_suffix: str, seq: int) -> bytes:
+        """The `id` line of an event, for subscribers whose filter has this suffix."""
+        return b"id: %b%b-%d\n" % (self._store.boot.encode(), id_suffix.encode(), seq)
 
-    def body(self, entry: BufferedEvent) -> bytes:
-        """An entry as an event without its id; empty if there is nothing left to tell."""
-        if entry.kind in STANDS:
-            return self.state(entry.label, entry.kind)
-        if entry.body is None:
-            entry.body, entry.told = _told(entry), None
-        return entry.body
+    def encode(self, event: BufferedEvent) -> bytes:
+        """An event without its id; empty if its account is gone."""
+        if event.kind in STATE_EVENTS:
+            return self.encode_state(event.label, event.kind)
+        if event.body is None:
+            event.body, event.source = _encode(event), None
+        return event.body
 
-    def state(self, label: AccountLabel, kind: Kind) -> bytes:
-        """How a part of an account stands now; empty if the account is gone."""
+    def encode_state(self, label: AccountLabel, kind: Kind) -> bytes:
+        """The current state of a part of an account; empty if the account is gone."""
         record = self._store.get(label)
         if record is None:
             return b""
-        name, make = STANDS[kind]
+        name, make = STATE_EVENTS[kind]
         return self._states.get(
             (kind, label),
-            self._log.newest(label),
-            lambda: RenderedDocument(event(name, make(record))),
+            self._buffer.get_newest(label),
+            lambda: RenderedDocument(encode_event(name, make(record))),
         ).body
 
 
-def _told(entry: BufferedEvent) -> bytes:
-    match entry.told:
+def _encode(event: BufferedEvent) -> bytes:
+    match event.source:
         case bytes() as frame:
-            return b"event: order\ndata: %b\n\n" % _with_account(_data(frame), entry.label)
+            return b"event: order\ndata: %b\n\n" % _with_account(_get_data(frame), event.label)
         case TradeUpdate() as update:
-            return b"event: order\ndata: %b\n\n" % _with_account(_written(update), entry.label)
+            return b"event: order\ndata: %b\n\n" % _with_account(
+                _encode_update(update), event.label
+            )
         case CorrectedEvent(record=record, changed=changed, removed=removed):
-            return event("orders", changed_orders(record, changed, removed))
+            return encode_event("orders", make_changed_orders_event(record, changed, removed))
         case OrderInDoubt(client_order_id=client_order_id, order_id=order_id):
-            return event("unknown", OrderStatusUnknownEvent(entry.label, client_order_id, order_id))
-        case GapFoundEvent() as found:
-            return event("gap", _gap(entry.label, found))
+            return encode_event(
+                "unknown", OrderStatusUnknownEvent(event.label, client_order_id, order_id)
+            )
+        case GapFoundEvent() as gap:
+            return encode_event("gap", _make_gap(event.label, gap))
         case _:
-            return event("gone", AccountRemovedEvent(entry.label))
+            return encode_event("gone", AccountRemovedEvent(event.label))
 
 
-def _data(frame: bytes) -> bytes:
-    """The trade update inside a frame, letter for letter, on one line."""
+def _get_data(frame: bytes) -> bytes:
+    """The trade update inside a frame, byte for byte, on one line."""
     data = bytes(_ENVELOPE.decode(frame).data)
     if not data.isascii():
         data = data.decode("utf-8", "replace").encode()
@@ -133,26 +137,26 @@ def _data(frame: bytes) -> bytes:
     return data
 
 
-def _written(update: TradeUpdate) -> bytes:
-    """A trade update that no frame told: what it does not have is left out, as the broker does."""
+def _encode_update(update: TradeUpdate) -> bytes:
+    """A trade update without a frame; absent members are left out, as the broker does."""
     members = structs.asdict(update)
     del members["frame"]
-    return ENCODER.encode({name: told for name, told in members.items() if told is not None})
+    return ENCODER.encode({name: value for name, value in members.items() if value is not None})
 
 
 def _with_account(data: bytes, label: AccountLabel) -> bytes:
-    # Last, so that it is ours that counts should the broker name one, too.
+    # Last, so that ours takes precedence if the broker sends one, too.
     return b'%b,"account_id":%b}' % (data.rstrip()[:-1], ENCODER.encode(label))
 
 
-def _gap(label: AccountLabel, found: GapFoundEvent) -> GapEvent:
-    told = [execution.at for execution in found.recovered if execution.at]
-    since = min(told, default=None) if found.since is None else instant(found.since)
+def _make_gap(label: AccountLabel, gap: GapFoundEvent) -> GapEvent:
+    times = [execution.at for execution in gap.recovered if execution.at]
+    since = min(times, default=None) if gap.since is None else format_millis(gap.since)
     return GapEvent(
         account_id=label,
         since=since,
-        until=None if found.until is None else instant(found.until),
-        repaired=found.repaired,
-        recovered=len(found.recovered),
-        executions=list(found.recovered[:MAX_EXECUTIONS]),
+        until=None if gap.until is None else format_millis(gap.until),
+        repaired=gap.repaired,
+        recovered=len(gap.recovered),
+        executions=list(gap.recovered[:MAX_EXECUTIONS]),
     )

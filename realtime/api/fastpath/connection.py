@@ -11,9 +11,9 @@ from typing import Any
 
 from aiohttp import http_exceptions, web
 
-from realtime.api.dispatch import problem_of
+from realtime.api.dispatch import to_problem
 from realtime.api.problems import Problem
-from realtime.api.responses import response
+from realtime.api.responses import make_response
 from realtime.telemetry.log import get_logger
 from realtime.telemetry.request_stats import RequestStats
 
@@ -86,7 +86,7 @@ class Connection(web.RequestHandler):
             log.debug("request.malformed", reason=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun; only closing can tell the reader now")
-        refused = response(_of_parser(status, exc).answer())
+        refused = make_response(_of_parser(status, exc).answer())
         refused.force_close()
         return refused
 
@@ -95,7 +95,7 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Write an answer; one that the library raised outside of the routes in our shape."""
         if isinstance(resp, web.HTTPException) and resp.status >= 400:
-            resp = response(problem_of(resp, request).answer(request.path))
+            resp = make_response(to_problem(resp, request).answer(request.path))
         finished = await super().finish_response(request, resp, start_time)
         self._requests.answered(request, finished[0])
         return finished

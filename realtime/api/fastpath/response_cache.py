@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from msgspec import Struct
 
-from realtime.api.responses import ApiResponse, written
+from realtime.api.responses import ApiResponse, encode_response
 
 MAX_PLANS = 4096
 """Heads remembered. A thousand accounts with four kinds of readers; the oldest leaves first."""
@@ -109,7 +109,7 @@ class ResponseCache:
 
     def learn(self, head: bytes, meaning: ParsedRequest, theirs: bytes, date: str) -> bool:
         """Remember a head that the library answered with the head `theirs`; whether it could be."""
-        ours = written(meaning.given, date)[: -len(b"\r\n")]
+        ours = encode_response(meaning.given, date)[: -len(b"\r\n")]
         if len(head) > MAX_HEAD or not theirs.startswith(ours):
             return False
         self._plans.pop(head, None)
@@ -133,7 +133,7 @@ class ResponseCache:
             return None
         if answer.status not in (200, 304):
             return None
-        reply = written(answer, self._date, plan.added) + answer.body
+        reply = encode_response(answer, self._date, plan.added) + answer.body
         if mark is not None and self._kept_bytes + len(reply) <= KEPT_BYTES:
             if plan.reply is None:
                 self._kept.append(plan)

@@ -1,17 +1,18 @@
-"""The routes of one account: dashboard, account, positions, orders."""
+"""Handlers of the routes of one account: dashboard, account, positions, orders."""
 
 import math
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from realtime.api.context import ApiContext, RequestContext
-from realtime.api.csv_responses import as_sheet
 from realtime.api.documents.document_cache import RenderedDocument
 from realtime.api.documents.health import count_fleet
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem
-from realtime.api.responses import JSON, ApiResponse, is_match
+from realtime.api.responses import JSON, ApiResponse, csv_response, is_match
 from realtime.core.link import LinkState
 from realtime.core.model import Order, Position
 from realtime.store.store import Record
@@ -20,67 +21,70 @@ SOON_S = 2
 """Retry-After while accounts are loading: a thousand take less than ten seconds."""
 
 LATER_S = 60
-"""Retry-After while someone must change something first."""
+"""Retry-After while a person must change something first."""
 
-WHY_UNREAD: dict[LinkState, str] = {
+PROBLEM_OF_LINK_STATE: dict[LinkState, str] = {
     "waiting": "account_unreachable",
     "refused": "account_refused",
     "disabled": "account_disabled",
 }
-"""Link state → the problem of an account that was never read. In any other state it is being
-tried: for the first time, or again."""
+"""Link state → the problem of an account that was never read. In any other state an attempt is
+under way: the first, or another."""
 
 
-def answer_dashboard(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
-    """All of one account; its figures are null while nothing has been read."""
-    record = desk.record(call.account_id)
-    return _conditional(desk, record, call, lambda: desk.views.dashboard(record))
+def get_dashboard(request: RequestContext[NoQuery]) -> ApiResponse:
+    """All of one account; its figures are null until the first read."""
+    context = request.context
+    record = context.record(request.account_id)
+    return _conditional(request, record, lambda: context.documents.render_dashboard(record))
 
 
-def answer_account(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
+def get_account(request: RequestContext[NoQuery]) -> ApiResponse:
     """The broker's account object."""
-    record = _with_data(desk, call)
-    return _conditional(desk, record, call, lambda: desk.views.account(record))
+    record = _get_record_with_data(request)
+    return _conditional(request, record, lambda: request.context.documents.render_account(record))
 
 
-def answer_positions(desk: ApiContext, call: RequestContext, query: PositionsQuery) -> ApiResponse:
+def get_positions(request: RequestContext[PositionsQuery]) -> ApiResponse:
     """The broker's list of positions."""
-    record = _with_data(desk, call)
-    answer = _conditional(desk, record, call, lambda: desk.views.positions(record, query))
+    record, query = _get_record_with_data(request), request.query
+    documents = request.context.documents
+    response = _conditional(request, record, lambda: documents.render_positions(record, query))
     if query.format == "csv":
-        return as_sheet(answer, Position.__struct_fields__, f"positions-{call.account_id}")
-    return answer
+        return csv_response(response, Position.__struct_fields__, f"positions-{request.account_id}")
+    return response
 
 
-def answer_orders(desk: ApiContext, call: RequestContext, query: OrdersQuery) -> ApiResponse:
+def get_orders(request: RequestContext[OrdersQuery]) -> ApiResponse:
     """The broker's list of orders."""
-    record = _with_data(desk, call)
-    answer = _conditional(desk, record, call, lambda: desk.views.orders(record, query))
+    record, query = _get_record_with_data(request), request.query
+    documents = request.context.documents
+    response = _conditional(request, record, lambda: documents.render_orders(record, query))
     if query.format == "csv":
-        return as_sheet(answer, Order.__struct_fields__, f"orders-{call.account_id}")
-    return answer
+        return csv_response(response, Order.__struct_fields__, f"orders-{request.account_id}")
+    return response
 
 
-def _with_data(desk: ApiContext, call: RequestContext) -> Record:
-    record = desk.record(call.account_id)
+def _get_record_with_data(request: RequestContext[Struct]) -> Record:
+    record = request.context.record(request.account_id)
     if not record.has_data:
-        raise unread(desk, record)
+        raise never_read(request.context, record)
     return record
 
 
-def unread(desk: ApiContext, record: Record) -> Problem:
-    """The problem of an account that was never read: why, and when to ask again."""
+def never_read(context: ApiContext, record: Record) -> Problem:
+    """The problem of an account that was never read: the reason, and when to try again."""
     link = record.link
-    trying = "starting" if link.last_error_at is None else "account_unreachable"
-    code = WHY_UNREAD.get(link.state, trying)
+    default = "starting" if link.last_error_at is None else "account_unreachable"
+    code = PROBLEM_OF_LINK_STATE.get(link.state, default)
     detail = f"account {record.profile.label} has never been read (link {link.state})"
     wait_s = SOON_S
     if code == "starting":
-        census = count_fleet(desk.store)
-        loaded = sum(1 for each in desk.store if each.has_data)
-        detail = f"{detail}; {loaded} of {census.enabled} accounts loaded"
+        counts = count_fleet(context.store)
+        loaded = sum(1 for other in context.store if other.has_data)
+        detail = f"{detail}; {loaded} of {counts.enabled} accounts loaded"
     elif link.next_attempt_at is not None:
-        wait_s = max(1, math.ceil(link.next_attempt_at - desk.clock()))
+        wait_s = max(1, math.ceil(link.next_attempt_at - context.clock()))
     elif code != "account_unreachable":
         wait_s = LATER_S
     if link.last_error_message and code != "starting":
@@ -89,10 +93,10 @@ def unread(desk: ApiContext, record: Record) -> Problem:
 
 
 def _conditional(
-    desk: ApiContext, record: Record, call: RequestContext, render: Callable[[], RenderedDocument]
+    request: RequestContext[Struct], record: Record, render: Callable[[], RenderedDocument]
 ) -> ApiResponse:
-    headers = desk.freshness(record)
-    if is_match(call.if_none_match, headers["ETag"]):
+    headers = request.context.version_headers(record)
+    if is_match(request.if_none_match, headers["ETag"]):
         return ApiResponse(status=304, headers=headers)
     rendered = render()
     headers = {**headers, "Content-Type": JSON}

@@ -1,11 +1,11 @@
-"""What a reader may ask of the push, and the subscription that it gets."""
+"""The event stream: its parameters, the subscription they select, the documents of its events."""
 
 from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from realtime.api.context import ApiContext, RequestContext
+from realtime.api.context import RequestContext
 from realtime.api.documents.events import (
     AccountEvent,
     AccountRemovedEvent,
@@ -17,18 +17,17 @@ from realtime.api.documents.events import (
     RowEvent,
 )
 from realtime.api.documents.filters import ShortWord
-from realtime.api.events.batch import choose
+from realtime.api.events.batch import make_filter
 from realtime.api.events.broadcaster import Subscription
 from realtime.api.events.event_types import ALWAYS, KINDS, Type
 from realtime.api.events.paced import MAX_INTERVAL_S, MIN_INTERVAL_S, FleetEvent
 from realtime.api.events.sse_encoder import Heartbeat, Ready, Resync
 from realtime.api.problems import Problem
-from realtime.api.responses import ApiResponse
 from realtime.core.model import AccountLabel, TradeUpdate
 
 
 class UpdateEvent(TradeUpdate, frozen=True, kw_only=True):
-    """Event `order`: the trade update exactly as it came, and whose it is."""
+    """Event `order`: the trade update exactly as it came, and its account."""
 
     account_id: AccountLabel
 
@@ -50,11 +49,11 @@ EVENTS: Mapping[str, type[Struct]] = {
 }
 """Event → its document."""
 
-EVERYTHING: tuple[Type, ...] = ("order", "account", "positions", "link")
+DEFAULT_TYPES: tuple[Type, ...] = ("order", "account", "positions", "link")
 
 
 class EventsQuery(Struct, frozen=True, kw_only=True):
-    """What a reader may ask of the push."""
+    """Parameters of the event stream."""
 
     account_id: Annotated[
         tuple[ShortWord, ...],
@@ -64,14 +63,14 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
         tuple[Type, ...],
         Meta(
             max_length=6,
-            description="Only these kinds of events; `row` and `fleet` only if asked for.",
+            description="Only these types of events; `row` and `fleet` only on request.",
         ),
-    ] = EVERYTHING
+    ] = DEFAULT_TYPES
     rows: Annotated[
         tuple[ShortWord, ...],
         Meta(
             max_length=200,
-            description="Event `row` only of these accounts; ids stay good when this changes.",
+            description="Event `row` only of these accounts; ids stay valid when this changes.",
         ),
     ] = ()
     interval: Annotated[
@@ -85,26 +84,25 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             max_length=64,
-            description="Where to go on; the header `Last-Event-ID` is looked at first.",
+            description="Where to resume; the header `Last-Event-ID` takes precedence.",
         ),
     ] = ""
 
 
-def answer_events(
-    desk: ApiContext, call: RequestContext, query: EventsQuery
-) -> ApiResponse | Subscription:
-    """A subscription. A label that no account has is a mistake, not a silent stream."""
+def subscribe(request: RequestContext[EventsQuery]) -> Subscription:
+    """A subscription. An unknown label is an error, not a silent stream."""
+    context, query = request.context, request.query
     for label in query.account_id:
-        desk.record(label)
-    rows = frozenset(desk.record(label).profile.label for label in query.rows)
-    labels = frozenset(AccountLabel(label) for label in query.account_id or desk.only or ())
-    everything = not query.account_id and desk.only is None
+        context.record(label)
     if query.interval and not MIN_INTERVAL_S <= query.interval <= MAX_INTERVAL_S:
         raise Problem("bad_parameter", f"interval: {query.interval:g} is not 0 or 0.5 to 10")
-    kinds = ALWAYS.union(*(KINDS[each] for each in query.types))
+    rows = frozenset(context.record(label).profile.label for label in query.rows)
+    labels = frozenset(AccountLabel(label) for label in query.account_id or context.labels or ())
+    is_unfiltered = not query.account_id and context.labels is None
+    kinds = ALWAYS.union(*(KINDS[event_type] for event_type in query.types))
     return Subscription(
-        choice=choose(None if everything else labels, kinds, rows or None),
+        filter=make_filter(None if is_unfiltered else labels, kinds, rows or None),
         interval_s=query.interval or None,
         has_totals="fleet" in query.types,
-        last_event_id=call.last_event_id or query.last_event_id,
+        last_event_id=request.last_event_id or query.last_event_id,
     )

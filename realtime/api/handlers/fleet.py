@@ -1,46 +1,70 @@
-"""The routes over all accounts: the table of figures and the status of the links."""
+"""Handlers of the routes over all accounts: table of figures, summary, status of the links."""
 
-from realtime.api.context import ApiContext, RequestContext
-from realtime.api.csv_responses import as_sheet
+from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountRow, AccountsQuery
+from realtime.api.documents.document_cache import ENCODER
+from realtime.api.documents.health import get_condition
 from realtime.api.documents.status import StatusQuery
-from realtime.api.documents.timestamps import instant
-from realtime.api.responses import JSON, ApiResponse, is_match
+from realtime.api.documents.summary import make_summary
+from realtime.api.documents.timestamps import format_millis
+from realtime.api.parameters import NoQuery
+from realtime.api.responses import JSON, ApiResponse, csv_response, is_match
 
 
-def answer_accounts(desk: ApiContext, call: RequestContext, query: AccountsQuery) -> ApiResponse:
-    """The fleet as a table. A label that no account has is a mistake, not an empty answer."""
+def get_accounts(request: RequestContext[AccountsQuery]) -> ApiResponse:
+    """The fleet as a table. An unknown label is an error, not an empty response."""
+    context, query = request.context, request.query
     for label in query.account_id:
-        desk.record(label)
-    headers = desk.fleet_freshness()
-    if is_match(call.if_none_match, headers["ETag"]):
+        context.record(label)
+    headers = context.fleet_version_headers()
+    if is_match(request.if_none_match, headers["ETag"]):
         return ApiResponse(status=304, headers=headers)
-    rendered = desk.lists.accounts(desk.store, query)
-    answer = ApiResponse(
+    rendered = context.list_documents.render_accounts(context.store, query)
+    response = ApiResponse(
         body=rendered.body,
         headers={**headers, "Content-Type": JSON, "X-Total-Count": str(rendered.total)},
     )
     if query.format == "csv":
-        return as_sheet(answer, AccountRow.__struct_fields__, "accounts", member="accounts")
-    return answer
+        return csv_response(response, AccountRow.__struct_fields__, "accounts", member="accounts")
+    return response
 
 
-def answer_status(desk: ApiContext, _: RequestContext, query: StatusQuery) -> ApiResponse:
-    """The links as of now. It counts seconds, so it is never conditional."""
-    now = desk.clock()
-    # What others ask and trade is not told to whoever may know of some accounts only.
-    requests, updates = (
-        (desk.loop_monitor.requests, desk.loop_monitor.updates)
-        if desk.only is None
-        else (None, None)
+def get_summary(request: RequestContext[NoQuery]) -> ApiResponse:
+    """The fleet in a few figures."""
+    context = request.context
+    headers = context.fleet_version_headers()
+    if is_match(request.if_none_match, headers["ETag"]):
+        return ApiResponse(status=304, headers=headers)
+    counts, is_ready = context.count_fleet()
+    changed_at = max((record.as_of for record in context.store), default=context.started_at)
+    document = make_summary(
+        context.list_documents.get_account_rows(context.store),
+        as_of=format_millis(changed_at),
+        status=get_condition(counts, is_ready=is_ready),
+        accounts=counts.enabled,
+        synced=counts.connected,
+        stale=counts.stale,
     )
-    rendered = desk.lists.status(desk.store, query, now=now, requests=requests, updates=updates)
+    return ApiResponse(body=ENCODER.encode(document), headers={**headers, "Content-Type": JSON})
+
+
+def get_status(request: RequestContext[StatusQuery]) -> ApiResponse:
+    """The links as of now. It counts seconds, so it is never conditional."""
+    context, now = request.context, request.context.clock()
+    monitor = context.loop_monitor
+    # A client that may see some accounts only learns nothing about the traffic of the others.
+    requests, updates = (
+        (monitor.requests, monitor.updates) if context.labels is None else (None, None)
+    )
+    rendered = context.list_documents.render_status(
+        context.store, request.query, now=now, requests=requests, updates=updates
+    )
     return ApiResponse(
         body=rendered.body,
         headers={
             "Content-Type": JSON,
             "Cache-Control": "no-store",
-            "X-Realtime-As-Of": instant(now),
+            "X-Realtime-As-Of": format_millis(now),
             "X-Total-Count": str(rendered.total),
         },
     )

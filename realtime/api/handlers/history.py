@@ -1,36 +1,38 @@
-"""The routes of the curves: one account's, and everybody's together."""
+"""Handlers of the equity curves: of one account, and of all together."""
 
 from collections.abc import Sequence
 
-from realtime.analytics.curve import Point, thinned
-from realtime.analytics.recorder import EVERY_S
-from realtime.api.context import ApiContext, RequestContext
-from realtime.api.csv_responses import sheet_headers
-from realtime.api.documents.csv_format import sheet
+from realtime.analytics.curve import Point, thin_out
+from realtime.analytics.recorder import INTERVAL_S
+from realtime.api.context import RequestContext
+from realtime.api.documents.csv_format import format_csv
 from realtime.api.documents.document_cache import ENCODER
-from realtime.api.documents.history import COLUMNS, HistoryQuery, history, history_rows
-from realtime.api.responses import JSON, ApiResponse
+from realtime.api.documents.history import COLUMNS, HistoryQuery, history_rows, make_history
+from realtime.api.responses import JSON, ApiResponse, csv_headers
 
 
-def answer_history(desk: ApiContext, call: RequestContext, query: HistoryQuery) -> ApiResponse:
-    """One account's equity; lists are empty while nothing was noted."""
-    label = desk.record(call.account_id).profile.label
-    return answer_curve(desk.recorder.account(label), query, f"history-{label}")
+def get_history(request: RequestContext[HistoryQuery]) -> ApiResponse:
+    """One account's equity; the lists are empty until the first point is recorded."""
+    label = request.context.record(request.account_id).profile.label
+    points = request.context.recorder.get_account(label)
+    return curve_response(points, request.query, f"history-{label}")
 
 
-def answer_whole_history(desk: ApiContext, _: RequestContext, query: HistoryQuery) -> ApiResponse:
-    """The equity of all accounts that the reader may know of."""
-    if desk.only is None:
-        return answer_curve(desk.recorder.whole(), query, "history")
-    return answer_curve(desk.recorder.part(desk.store.records), query, "history")
+def get_fleet_history(request: RequestContext[HistoryQuery]) -> ApiResponse:
+    """The equity of all accounts that the client may see."""
+    context = request.context
+    if context.labels is None:
+        return curve_response(context.recorder.get_fleet(), request.query, "history")
+    points = context.recorder.get_sum(context.store.records)
+    return curve_response(points, request.query, "history")
 
 
-def answer_curve(points: Sequence[Point], query: HistoryQuery, name: str) -> ApiResponse:
-    """Points in the form that was asked for."""
-    document = history(thinned(list(points), query.points), f"{EVERY_S}Sec")
+def curve_response(points: Sequence[Point], query: HistoryQuery, name: str) -> ApiResponse:
+    """Points in the format requested; `name` is that of the CSV file."""
+    document = make_history(thin_out(list(points), query.points), f"{INTERVAL_S}Sec")
     if query.format == "csv":
-        headers = {**sheet_headers(name), "Cache-Control": "no-cache"}
-        return ApiResponse(body=sheet(history_rows(document), COLUMNS), headers=headers)
+        headers = {**csv_headers(name), "Cache-Control": "no-cache"}
+        return ApiResponse(body=format_csv(history_rows(document), COLUMNS), headers=headers)
     return ApiResponse(
         body=ENCODER.encode(document), headers={"Content-Type": JSON, "Cache-Control": "no-cache"}
     )

@@ -13,7 +13,7 @@ from realtime.api.handlers.order_problems import of_declined, of_unresolved
 from realtime.api.order_routes import TRADE_ROUTES, TradeRoute
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem
-from realtime.api.responses import response
+from realtime.api.responses import make_response
 from realtime.auth.principal import Permission
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.interface import TradingInterface
@@ -44,7 +44,7 @@ def _endpoint(
         if not reader.may(wanted):
             raise Problem("permission_missing", f"the token lacks the permission `{wanted}`")
         asked = OrderRequestContext(
-            desk=desks.of(reader),
+            desk=desks.get(reader),
             trading=trading,
             principal=who_asks(request),
             parts=request.match_info,
@@ -53,7 +53,7 @@ def _endpoint(
             key=request.headers.get("Idempotency-Key"),
         )
         try:
-            return response(await route.answer(asked))
+            return make_response(await route.answer(asked))
         except Declined as no:
             raise of_declined(no) from no
         except Unresolved as lost:

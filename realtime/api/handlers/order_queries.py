@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from realtime.api.context import RequestContext
 from realtime.api.documents.positions import PositionsQuery
-from realtime.api.handlers.account import answer_account, answer_positions, unread
+from realtime.api.handlers.account import get_account, get_positions, never_read
 from realtime.api.handlers.order_context import (
     AccountQuery,
     Label,
@@ -74,7 +74,7 @@ async def find_orders(asked: OrderRequestContext[OrdersQuery]) -> ApiResponse:
     records = [desk.record(label) for label in query.account_id or ()] or list(desk.store)
     for record in records if query.account_id else ():
         if not record.has_data:
-            raise unread(desk, record)
+            raise never_read(desk, record)
     newest, total = await _newest(records, query, gateway.origin)
     body = b",".join(
         order_bytes(label, order, gateway.origin(label, order)) for _, _, label, order in newest
@@ -152,14 +152,16 @@ async def find_by_client_order_id(asked: OrderRequestContext[ClientOrderQuery]) 
 async def account(asked: OrderRequestContext[RoutingQuery]) -> ApiResponse:
     """One account's figures, by name or by the words of routing."""
     label = _routed(asked)
-    answer = answer_account(asked.desk, RequestContext(account_id=label), NoQuery())
+    answer = get_account(RequestContext(context=asked.desk, query=NoQuery(), account_id=label))
     return _named(answer, label)
 
 
 async def positions(asked: OrderRequestContext[RoutingQuery]) -> ApiResponse:
     """One account's positions, by name or by the words of routing."""
     label = _routed(asked)
-    answer = answer_positions(asked.desk, RequestContext(account_id=label), PositionsQuery())
+    answer = get_positions(
+        RequestContext(context=asked.desk, query=PositionsQuery(), account_id=label)
+    )
     return _named(answer, label)
 
 
@@ -169,7 +171,7 @@ async def budget(asked: OrderRequestContext[BudgetQuery]) -> ApiResponse:
     record = asked.desk.record(label)
     document = asked.trading.budget(label)
     if document is None:
-        raise unread(asked.desk, record)
+        raise never_read(asked.desk, record)
     return json_answer(document)
 
 

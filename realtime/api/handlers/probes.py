@@ -1,12 +1,12 @@
-"""The routes that programs ask whether we are well: health, liveness, readiness."""
+"""Handlers of the routes for monitoring: health, liveness, readiness, metrics."""
 
 from typing import Literal
 
 from msgspec import Struct, to_builtins
 
-from realtime.api.context import ApiContext, RequestContext
+from realtime.api.context import RequestContext
 from realtime.api.documents.document_cache import ENCODER
-from realtime.api.documents.health import HealthQuery, health
+from realtime.api.documents.health import HealthQuery, make_health
 from realtime.api.handlers.account import SOON_S
 from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem
@@ -16,43 +16,52 @@ HEADERS = {"Content-Type": JSON, "Cache-Control": "no-store"}
 
 
 class Probe(Struct, frozen=True):
-    """The answer of a probe that is content."""
+    """The response of a probe that succeeds."""
 
     status: Literal["alive", "ready"]
 
 
-def answer_health(desk: ApiContext, _: RequestContext, query: HealthQuery) -> ApiResponse:
-    """The fleet's health. With `strict`, anything but `ok` is 503 and carries the document."""
-    census, is_ready = desk.census()
-    document = health(
-        census,
+def get_health(request: RequestContext[HealthQuery]) -> ApiResponse:
+    """The fleet's health. With `strict`, anything but `ok` is a 503 with the document in it."""
+    context = request.context
+    counts, is_ready = context.count_fleet()
+    document = make_health(
+        counts,
         is_ready=is_ready,
-        version=desk.version,
-        started_at=desk.started_at,
-        now=desk.clock(),
+        version=context.version,
+        started_at=context.started_at,
+        now=context.clock(),
     )
-    if query.strict and document.status != "ok":
+    if request.query.strict and document.status != "ok":
         raise Problem(
             document.status,
-            f"{census.connected} of {census.enabled} accounts live, {census.stale} stale",
+            f"{counts.connected} of {counts.enabled} accounts synced, {counts.stale} stale",
             headers={"Retry-After": str(SOON_S)},
             members={"health": to_builtins(document)},
         )
     return ApiResponse(body=ENCODER.encode(document), headers=HEADERS)
 
 
-def answer_livez(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
-    """The event loop turns: that is all this says."""
+def get_livez(request: RequestContext[NoQuery]) -> ApiResponse:
+    """The event loop runs: this response states nothing else."""
     return ApiResponse(body=ENCODER.encode(Probe("alive")), headers=HEADERS)
 
 
-def answer_readyz(desk: ApiContext, call: RequestContext, _: NoQuery) -> ApiResponse:
+def get_readyz(request: RequestContext[NoQuery]) -> ApiResponse:
     """Every enabled account has been tried once: read, or failed with a reason to show."""
-    census, is_ready = desk.census()
+    counts, is_ready = request.context.count_fleet()
     if not is_ready:
         raise Problem(
             "starting",
-            f"{census.enabled - census.untried} of {census.enabled} accounts loaded",
+            f"{counts.enabled - counts.untried} of {counts.enabled} accounts loaded",
             headers={"Retry-After": str(SOON_S)},
         )
     return ApiResponse(body=ENCODER.encode(Probe("ready")), headers=HEADERS)
+
+
+def get_metrics(request: RequestContext[NoQuery]) -> ApiResponse:
+    """The daemon's metrics, in the format that a Prometheus server accepts."""
+    body, content_type = request.context.metrics.expose(request.accept, request.context.store)
+    return ApiResponse(
+        body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"}
+    )

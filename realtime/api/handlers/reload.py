@@ -8,7 +8,7 @@ from aiohttp import web
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.runner import PLANS
 from realtime.api.problems import Problem
-from realtime.api.responses import JSON, ApiResponse, response
+from realtime.api.responses import JSON, ApiResponse, make_response
 from realtime.api.security.authenticator import Access
 from realtime.config.settings_diff import SettingsDiff
 from realtime.errors import ConfigError
@@ -32,7 +32,7 @@ def add_reload(app: web.Application, reload: Reload, prefixes: Iterable[str]) ->
             changes = await reload()
         except ConfigError as error:
             raise Problem("config_refused", error.message, remedy=error.remedy or None) from None
-        return response(
+        return make_response(
             ApiResponse(
                 body=_encode(changes), headers={"Content-Type": JSON, "Cache-Control": "no-store"}
             )

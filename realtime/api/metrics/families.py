@@ -137,15 +137,17 @@ def _requests(sources: Sources) -> Iterator[Metric]:
 def _readers(sources: Sources) -> Iterator[Metric]:
     counts = sources.store.counts
     yield GaugeMetricFamily(
-        "realtime_readers", "Readers that are pushed to", sources.broadcast.readers
+        "realtime_subscribers", "Readers that are pushed to", sources.broadcast.subscribers
     )
     yield CounterMetricFamily(
-        "realtime_readers_cut", "Readers of the push cut for not reading", counts["readers.cut"]
+        "realtime_subscribers_disconnected",
+        "Readers of the push cut for not reading",
+        counts["subscribers.disconnected"],
     )
     yield CounterMetricFamily(
-        "realtime_readers_resynced",
+        "realtime_subscribers_resynced",
         "Readers of the push that were given a new snapshot because they fell behind",
-        counts["readers.resynced"],
+        counts["subscribers.resynced"],
     )
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import aiohttp_cors
 from aiohttp import web
 
-from realtime.api.response_headers import vary_with
-from realtime.api.responses import COMMON_HEADERS
+from realtime.api.responses import COMMON_HEADERS, add_vary
 
 EXPOSED = (
     "ETag",
@@ -58,4 +57,4 @@ async def _vary(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = COMMON_HEADERS["Server"]
     for name, value in COMMON_HEADERS.items():
         response.headers.setdefault(name, value)
-    vary_with(response, ["Origin"])
+    add_vary(response, ["Origin"])

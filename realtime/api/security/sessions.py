@@ -15,7 +15,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime.api.problems import Problem
-from realtime.api.responses import JSON, ApiResponse, response
+from realtime.api.responses import JSON, ApiResponse, make_response
 from realtime.api.security.authenticator import COOKIE, Access, Authenticator, token_of
 from realtime.auth.principal import Permission, Principal
 
@@ -105,7 +105,7 @@ class Sessions:
 
     async def end(self, request: web.Request) -> web.StreamResponse:
         """Take the cookie back."""
-        answer = response(ApiResponse(status=204, headers={"Cache-Control": "no-store"}))
+        answer = make_response(ApiResponse(status=204, headers={"Cache-Control": "no-store"}))
         answer.headers["Set-Cookie"] = _cookie("", 0, request)
         return answer
 
@@ -113,7 +113,7 @@ class Sessions:
         """A link that lets a browser in with the token of the request."""
         code = self._links.make(token_of(request))
         document = SignInLinkDocument(LINK.replace("{code}", code), LINK_S)
-        return response(ApiResponse(body=_encode(document), headers=_HEADERS))
+        return make_response(ApiResponse(body=_encode(document), headers=_HEADERS))
 
     async def follow_link(self, request: web.Request) -> web.StreamResponse:
         """Let a browser in, and send it to the page."""
@@ -123,7 +123,7 @@ class Sessions:
         token = self._links.follow(request.match_info["code"])
         if token is None:
             raise Problem("link_used", "the link was followed before, or is older than a minute")
-        answer = response(
+        answer = make_response(
             ApiResponse(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
         )
         self._give(answer, request, token, self._authenticator.believe(token))
@@ -150,7 +150,7 @@ def _told(principal: Principal) -> web.Response:
         permissions=sorted(principal.permissions),
         until=principal.until,
     )
-    return response(ApiResponse(body=_encode(document), headers=_HEADERS))
+    return make_response(ApiResponse(body=_encode(document), headers=_HEADERS))
 
 
 def _cookie(token: str, left_s: int, request: web.Request) -> str:

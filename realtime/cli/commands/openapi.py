@@ -12,6 +12,6 @@ def command() -> None:
     A running daemon answers the same at /openapi.json; /docs shows it and runs calls.
     """
     # `--help` must not pay for the HTTP library.
-    from realtime.api.routes import description  # noqa: PLC0415 - as above
+    from realtime.api.routes import openapi_document  # noqa: PLC0415 - as above
 
-    click.echo(description(__version__))
+    click.echo(openapi_document(__version__))

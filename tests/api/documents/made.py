@@ -1,4 +1,4 @@
-"""Records as the daemon makes them, for tests of what readers are shown."""
+"""Records as the daemon makes them, for tests of documents."""
 
 from collections.abc import Iterable, Mapping
 
@@ -47,7 +47,7 @@ ACCOUNT = Account(
 
 
 def order(number: int, **fields: object) -> Order:
-    """An open order, submitted `number` seconds after the hour unless told otherwise."""
+    """An open order, submitted `number` seconds after the hour by default."""
     at = f"2026-10-06T14:{number // 60 % 60:02}:{number % 60:02}.519102Z"
     made = Order(
         id=OrderId(f"{number:08}-1c2d-4e3f-8a4b-5c6d7e8f9a0b"),
@@ -102,7 +102,7 @@ def record(
     version: int = 7,
     tier: str | None = "premium",
 ) -> Record:
-    """A record that is live and holds a state, unless told otherwise."""
+    """A record that is synced and has a state by default."""
     profile = Profile(label=AccountLabel(label), name="Primary", tier=tier)
     return Record(
         profile=profile,
@@ -123,7 +123,7 @@ def put(store: Store, label: str, link: Link, state: AccountState | None = None)
 
 
 def fleet() -> Store:
-    """Five accounts: two live, one lost, one refused and never read, one disabled."""
+    """Five accounts: two synced, one lost, one refused and never read, one disabled."""
     store = Store(boot="b00t")
     put(store, "alpha", LIVE, BOOKS)
     put(store, "bravo", LOST, BOOKS)

@@ -7,27 +7,27 @@ from realtime.api.documents.accounts import (
     AccountRow,
     AccountsQuery,
     Column,
-    account_row,
-    in_order,
-    is_wanted,
+    is_selected,
+    make_account_row,
+    sort_rows,
 )
 from realtime.core.state import EMPTY
 from tests.api.documents.made import BOOKS, fleet, record
 
-ROWS = [account_row(each) for each in fleet()]
+ROWS = [make_account_row(each) for each in fleet()]
 
 
 def labels(**asked: object) -> list[str]:
-    return [row.account_id for row in in_order(ROWS, msgspec.convert(asked, AccountsQuery))]
+    return [row.account_id for row in sort_rows(ROWS, msgspec.convert(asked, AccountsQuery))]
 
 
-def test_a_row() -> None:
-    row = account_row(record(state=BOOKS))
+def test_row_has_the_figures_of_its_record() -> None:
+    row = make_account_row(record(state=BOOKS))
     assert (row.equity, row.day_pl, row.positions, row.open_orders) == ("100281.40", "281.4", 3, 2)
 
 
 def test_unknown_figures_are_null() -> None:
-    row = account_row(record(state=EMPTY))
+    row = make_account_row(record(state=EMPTY))
     unknown = ("equity", "last_equity", "cash", "buying_power", "day_pl", "positions")
     assert all(getattr(row, column) is None for column in (*unknown, "open_orders"))
 
@@ -50,21 +50,21 @@ def test_day_pl_is_exact_or_unknown(
     assert base.state.account is not None
     account = msgspec.structs.replace(base.state.account, equity=equity, last_equity=last_equity)
     made = record(state=msgspec.structs.replace(base.state, account=account))
-    assert account_row(made).day_pl == expected
+    assert make_account_row(made).day_pl == expected
 
 
-def test_money_sorts_by_value_and_the_unknown_come_last_both_ways() -> None:
+def test_money_sorts_by_value_and_unknown_values_come_last_in_both_directions() -> None:
     assert labels(sort="equity") == ["delta", "alpha", "bravo", "charlie", "echo"]
     assert labels(sort="equity", order="desc") == ["alpha", "bravo", "delta", "charlie", "echo"]
 
 
 @pytest.mark.parametrize("column", get_args(Column))
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_every_column_sorts_and_loses_nobody(column: str, order: str) -> None:
+def test_every_column_sorts_and_keeps_every_row(column: str, order: str) -> None:
     assert sorted(labels(sort=column, order=order)) == [row.account_id for row in ROWS]
 
 
-def test_the_columns_are_the_rows() -> None:
+def test_columns_are_the_fields_of_a_row() -> None:
     assert get_args(Column) == ("configured", *AccountRow.__struct_fields__)
 
 
@@ -80,4 +80,4 @@ def test_the_columns_are_the_rows() -> None:
 )
 def test_filters(asked: dict[str, object], expected: list[str]) -> None:
     query = msgspec.convert(asked, AccountsQuery)
-    assert [each.profile.label for each in fleet() if is_wanted(each, query)] == expected
+    assert [each.profile.label for each in fleet() if is_selected(each, query)] == expected

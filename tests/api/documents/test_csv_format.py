@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.api.documents.csv_format import sheet
+from realtime.api.documents.csv_format import format_csv
 
 
 def read(body: bytes) -> list[list[str]]:
@@ -31,14 +31,14 @@ def read(body: bytes) -> list[list[str]]:
         ([{"id": "x"}], '[{"id":"x"}]'),
     ],
 )
-def test_cells(value: object, cell: str) -> None:
-    """Numbers stay numbers; what would be computed is text."""
-    assert read(sheet([{"a": value}], ["a", "b"])) == [["a", "b"], [cell, ""]]
+def test_csv_cells(value: object, cell: str) -> None:
+    """Numbers stay numbers; formulas become text."""
+    assert read(format_csv([{"a": value}], ["a", "b"])) == [["a", "b"], [cell, ""]]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"))))
-def test_no_text_leaves_its_cell_or_is_computed(texts: list[str]) -> None:
-    rows = read(sheet([{"a": text, "b": "end"} for text in texts], ["a", "b"]))[1:]
+def test_no_text_leaves_its_cell_or_becomes_a_formula(texts: list[str]) -> None:
+    rows = read(format_csv([{"a": text, "b": "end"} for text in texts], ["a", "b"]))[1:]
     assert [row[0].removeprefix("'") for row in rows] == [t.removeprefix("'") for t in texts]
     assert all(row[1] == "end" for row in rows)
     assert not any(row[0].lstrip()[:1] in tuple("=@") for row in rows)

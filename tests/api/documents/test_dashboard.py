@@ -1,6 +1,6 @@
 import msgspec
 
-from realtime.api.documents.dashboard import dashboard
+from realtime.api.documents.dashboard import make_dashboard
 from realtime.api.documents.document_cache import ENCODER
 from realtime.core.state import EMPTY
 from tests.api.documents.made import BOOKS, LOST, record
@@ -20,8 +20,8 @@ KEYS = [
 ]
 
 
-def test_a_dashboard() -> None:
-    document = msgspec.json.decode(ENCODER.encode(dashboard(record(state=BOOKS))))
+def test_dashboard_has_all_of_one_account() -> None:
+    document = msgspec.json.decode(ENCODER.encode(make_dashboard(record(state=BOOKS))))
     assert list(document) == KEYS
     assert document["account_id"] == "alpha"
     assert document["provisional"] == ["account", "positions"]
@@ -30,18 +30,18 @@ def test_a_dashboard() -> None:
     assert len(document["orders"]) == 5
 
 
-def test_the_unread_is_null_and_not_empty() -> None:
-    document = dashboard(record(state=EMPTY))
+def test_account_that_was_never_read_is_null_and_not_empty() -> None:
+    document = make_dashboard(record(state=EMPTY))
     assert (document.account, document.positions, document.orders) == (None, None, None)
 
 
-def test_empty_is_empty_once_it_was_read() -> None:
-    document = dashboard(record())
+def test_account_that_was_read_has_empty_lists() -> None:
+    document = make_dashboard(record())
     assert (document.positions, document.orders) == ([], [])
 
 
-def test_a_lost_link_marks_the_document_and_keeps_its_figures() -> None:
-    document = dashboard(record(state=BOOKS, link=LOST))
+def test_lost_link_marks_the_document_stale_and_keeps_its_figures() -> None:
+    document = make_dashboard(record(state=BOOKS, link=LOST))
     assert document.stale
     assert document.stale_reason == "connection closed (1006)"
     assert document.account is not None

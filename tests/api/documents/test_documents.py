@@ -17,20 +17,22 @@ ALPHA = AccountLabel("alpha")
 
 
 def everything(views: Documents, store: Store, now: float) -> list[RenderedDocument]:
-    """All documents, under some queries each."""
+    """All documents, each with some queries."""
     documents = []
     for record in store:
-        documents.append(views.dashboard(record))
+        documents.append(views.render_dashboard(record))
         if record.has_data:
-            documents.append(views.account(record))
-            documents += [views.positions(record, PositionsQuery(symbol=s)) for s in ((), ("A",))]
+            documents.append(views.render_account(record))
             documents += [
-                views.orders(record, OrdersQuery(nested=nested, limit=limit))
+                views.render_positions(record, PositionsQuery(symbol=s)) for s in ((), ("A",))
+            ]
+            documents += [
+                views.render_orders(record, OrdersQuery(nested=nested, limit=limit))
                 for nested in (False, True)
                 for limit in (1, 500)
             ]
-    documents += [views.accounts(store, AccountsQuery(sort=s)) for s in ("equity", "name")]
-    documents += [views.status(store, StatusQuery(limit=n), now=now) for n in (1, 10_000)]
+    documents += [views.render_accounts(store, AccountsQuery(sort=s)) for s in ("equity", "name")]
+    documents += [views.render_status(store, StatusQuery(limit=n), now=now) for n in (1, 10_000)]
     return documents
 
 
@@ -46,10 +48,10 @@ moves = st.lists(
 
 
 @given(moves)
-def test_kept_answers_equal_fresh_ones(
+def test_cached_documents_equal_new_ones(
     changes: list[tuple[str, AccountState | None, object, bool]],
 ) -> None:
-    """After any changes, asked in between or not, no answer is an old one."""
+    """After any changes, requested in between or not, no document is outdated."""
     store, views = fleet(), Documents()
     for second, (label, state, link, asked) in enumerate(changes):
         now = NOW + second
@@ -68,20 +70,20 @@ def test_nothing_is_rendered_twice_for_one_version() -> None:
     assert kept.count(False) == 2, "only the status is put together at every call"
 
 
-def test_a_change_of_one_account_leaves_the_others_renderings() -> None:
+def test_change_of_one_account_keeps_the_documents_of_the_others() -> None:
     store, views = fleet(), Documents()
-    bravo = views.dashboard(store.records[AccountLabel("bravo")])
-    alpha = views.dashboard(store.records[ALPHA])
+    bravo = views.render_dashboard(store.records[AccountLabel("bravo")])
+    alpha = views.render_dashboard(store.records[ALPHA])
     store.update(ALPHA, now=NOW, link=LOST)
-    assert views.dashboard(store.records[AccountLabel("bravo")]) is bravo
-    assert views.dashboard(store.records[ALPHA]) is not alpha
+    assert views.render_dashboard(store.records[AccountLabel("bravo")]) is bravo
+    assert views.render_dashboard(store.records[ALPHA]) is not alpha
 
 
-def test_the_status_to_the_letter() -> None:
+def test_status_document_is_exact() -> None:
     store = Store(boot="b")
     put(store, "account_1", LIVE)
     put(store, "account_2", LOST)
-    body = Documents().status(store, StatusQuery(), now=NOW).body
+    body = Documents().render_status(store, StatusQuery(), now=NOW).body
     document = msgspec.json.decode(body)
     assert list(document)[:3] == ["total_accounts", "connected_accounts", "accounts"]
     assert (document["total_accounts"], document["connected_accounts"]) == (2, 1)
@@ -97,12 +99,12 @@ def test_the_status_to_the_letter() -> None:
     ]
 
 
-def test_the_status_is_never_frozen() -> None:
+def test_status_counts_down_without_a_new_version() -> None:
     store, views = fleet(), Documents()
     asked = StatusQuery(state=("waiting",))
 
     def left(now: float) -> float:
-        document = msgspec.json.decode(views.status(store, asked, now=now).body)
+        document = msgspec.json.decode(views.render_status(store, asked, now=now).body)
         seconds: float = document["accounts"]["bravo"]["next_attempt_in_s"]
         return seconds
 
@@ -111,7 +113,9 @@ def test_the_status_is_never_frozen() -> None:
 
 def test_status_filters_rows_and_counts_the_whole_fleet() -> None:
     store = fleet()
-    rendered = Documents().status(store, StatusQuery(state=("synced",), offset=1, limit=1), now=NOW)
+    rendered = Documents().render_status(
+        store, StatusQuery(state=("synced",), offset=1, limit=1), now=NOW
+    )
     document = msgspec.json.decode(rendered.body)
     assert list(document["accounts"]) == ["delta"]
     assert (rendered.total, document["total_accounts"], document["by_state"]["refused"]) == (
@@ -121,10 +125,10 @@ def test_status_filters_rows_and_counts_the_whole_fleet() -> None:
     )
 
 
-def test_pages_of_the_table_put_together_are_the_table() -> None:
+def test_pages_of_the_table_add_up_to_the_table() -> None:
     store, views = fleet(), Documents()
     pages = [
-        msgspec.json.decode(views.accounts(store, AccountsQuery(limit=2, offset=n)).body)
+        msgspec.json.decode(views.render_accounts(store, AccountsQuery(limit=2, offset=n)).body)
         for n in (0, 2, 4, 6)
     ]
     assert [row["account_id"] for page in pages for row in page["accounts"]] == list(store.records)

@@ -1,6 +1,6 @@
 import pytest
 
-from realtime.api.documents.filters import matches, spelled_alike
+from realtime.api.documents.filters import has_symbol, normalize_symbols
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from realtime.api.documents.filters import matches, spelled_alike
 def test_symbols_match_without_case_and_slash(
     symbol: str | None, wanted: list[str], expected: bool
 ) -> None:
-    assert matches(symbol, spelled_alike(wanted)) is expected
+    assert has_symbol(symbol, normalize_symbols(wanted)) is expected

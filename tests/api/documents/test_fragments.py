@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from realtime.api.documents.fragments import CachedFragments, FragmentCache, Fragments
-from realtime.api.documents.orders import age
+from realtime.api.documents.orders import sort_key
 from realtime.core.model import OrderId
 from realtime.core.state import AccountState
 from tests.api.documents.made import (
@@ -21,7 +21,7 @@ from tests.api.documents.made import (
 )
 
 
-def test_what_did_not_change_is_not_encoded_again() -> None:
+def test_unchanged_values_are_not_encoded_again() -> None:
     parts, first, other = CachedFragments(), order(1), order(2)
     kept = parts.order(first), parts.order(other), parts.account(ACCOUNT)
     changed = structs.replace(first, status="filled")
@@ -32,53 +32,53 @@ def test_what_did_not_change_is_not_encoded_again() -> None:
 
 
 @given(st.lists(states(), min_size=1, max_size=4))
-def test_a_part_is_what_encoding_it_gives(history: list[AccountState]) -> None:
-    """After any changes; and an order is as old as it is."""
+def test_fragment_equals_a_new_encoding(history: list[AccountState]) -> None:
+    """After any changes; the sort key, too."""
     parts = CachedFragments()
     for state in history:
         for each in state.orders.values():
             assert bytes(parts.order(each)) == msgspec.json.encode(each)
-            assert parts.age(each) == age(each)
+            assert parts.sort_key(each) == sort_key(each)
 
 
-def test_an_order_with_its_legs_is_another_thing_than_without() -> None:
+def test_order_with_nested_legs_has_its_own_encoding() -> None:
     parts = CachedFragments()
     rolled_up = structs.replace(ENTRY, legs=(TAKE_PROFIT,))
     alone = parts.order(ENTRY)
     assert len(msgspec.json.decode(parts.order(rolled_up))["legs"]) == 1
-    assert parts.age(rolled_up) == age(ENTRY)
+    assert parts.sort_key(rolled_up) == sort_key(ENTRY)
     assert parts.order(ENTRY) is alone
 
 
-def test_a_position_is_not_mistaken_for_an_order_of_that_name() -> None:
+def test_position_is_not_mistaken_for_an_order_of_that_name() -> None:
     parts = CachedFragments()
     assert b"avg_entry_price" in bytes(parts.position(position("X")))
     assert b"client_order_id" in bytes(parts.order(order(1, id=OrderId("X"))))
     assert b"avg_entry_price" in bytes(parts.position(position("X")))
 
 
-def test_parts_of_orders_that_left_are_dropped() -> None:
+def test_fragments_of_removed_orders_are_removed() -> None:
     parts = CachedFragments()
     for number in range(100):
         parts.order(order(number))
-    parts.forget_strangers(state_of([order(1)]))
+    parts.remove_absent(state_of([order(1)]))
     assert parts.size_bytes == 0
 
 
-def test_only_who_asks_again_has_parts_kept() -> None:
+def test_fragments_are_kept_from_the_second_request() -> None:
     fragment_cache, used = FragmentCache(), record("alpha", state_of([order(1), order(2)]))
 
     def render(parts: Fragments) -> bytes:
         return msgspec.json.encode([parts.order(each) for each in used.state.orders.values()])
 
-    first = fragment_cache.use(used, render)
+    first = fragment_cache.render(used, render)
     assert fragment_cache.size_bytes == 0
-    assert fragment_cache.use(used, render) == first
+    assert fragment_cache.render(used, render) == first
     assert fragment_cache.size_bytes > len(first)
 
 
 def many(count: int) -> tuple[FragmentCache, Callable[[int], bool]]:
-    """A shelf with room for some of so many accounts, and a way to ask for one: was it kept?"""
+    """A cache with room for some of the accounts, and a function: request one, was it cached?"""
     used = [record(f"a{n}", state_of([order(1), order(2)])) for n in range(count)]
 
     def render(parts: Fragments) -> bool:
@@ -88,9 +88,9 @@ def many(count: int) -> tuple[FragmentCache, Callable[[int], bool]]:
 
     fragment_cache = FragmentCache()
     for _ in range(2):
-        fragment_cache.use(used[0], render)
+        fragment_cache.render(used[0], render)
     fragment_cache.max_bytes = 10 * fragment_cache.size_bytes
-    return fragment_cache, lambda number: fragment_cache.use(
+    return fragment_cache, lambda number: fragment_cache.render(
         used[number], lambda parts: kept(parts, render)
     )
 
@@ -101,15 +101,15 @@ def kept(parts: Fragments, render: Callable[[Fragments], bool]) -> bool:
     return was
 
 
-def test_more_than_there_is_room_for_do_not_push_each_other_out() -> None:
-    """Asked for in turns: those that are kept stay, and are of use each time."""
+def test_accounts_beyond_the_bound_do_not_push_each_other_out() -> None:
+    """Requested in turn: those in the cache stay, and are used each time."""
     fragment_cache, ask = many(30)
     rounds = [[ask(number) for number in range(30)] for _ in range(5)]
     assert len(fragment_cache) == 10
     assert [sum(hits) for hits in rounds[2:]] == [10, 10, 10]
 
 
-def test_who_is_asked_for_now_takes_the_room_of_who_was_once() -> None:
+def test_account_requested_now_replaces_one_requested_long_ago() -> None:
     fragment_cache, ask = many(30)
     for _ in range(3):
         for number in range(10):
@@ -120,12 +120,12 @@ def test_who_is_asked_for_now_takes_the_room_of_who_was_once() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=20))
-def test_memory_is_bounded_whoever_asks(asked: list[tuple[int, int]]) -> None:
+def test_fragment_memory_is_bounded(asked: list[tuple[int, int]]) -> None:
     fragment_cache = FragmentCache(max_bytes=10_000)
     for label, count in asked:
         state = state_of([order(number) for number in range(count)])
         used = record(f"a{label}", state)
-        fragment_cache.use(
+        fragment_cache.render(
             used,
             lambda parts, used=used: [  # type: ignore[misc]
                 parts.order(each) for each in used.state.orders.values()

@@ -1,7 +1,7 @@
 import pytest
 from msgspec import structs
 
-from realtime.api.documents.health import condition, count_fleet, health, is_tried
+from realtime.api.documents.health import count_fleet, get_condition, is_tried, make_health
 from realtime.core.link import Link
 from realtime.core.state import EMPTY
 from realtime.store.store import Record
@@ -27,7 +27,9 @@ unread = record(state=EMPTY, link=STARTING)
         (REFUSED, False, True),
     ],
 )
-def test_an_attempt_that_ended_counts(link: Link, has_data: bool, expected: bool) -> None:
+def test_account_is_tried_once_its_first_attempt_has_ended(
+    link: Link, has_data: bool, expected: bool
+) -> None:
     assert is_tried(record(state=None if has_data else EMPTY, link=link)) is expected
 
 
@@ -44,13 +46,13 @@ def test_an_attempt_that_ended_counts(link: Link, has_data: bool, expected: bool
         ([record(link=structs.replace(LIVE, stale_reason="behind"))], True, "degraded"),
     ],
 )
-def test_the_condition_in_a_word(records: list[Record], is_ready: bool, expected: str) -> None:
-    assert condition(count_fleet(records), is_ready=is_ready) == expected
+def test_condition(records: list[Record], is_ready: bool, expected: str) -> None:
+    assert get_condition(count_fleet(records), is_ready=is_ready) == expected
 
 
-def test_the_document() -> None:
+def test_health_document() -> None:
     census = count_fleet([live, lost, unread, record(link=DISABLED)])
-    document = health(census, is_ready=False, version="1.2", started_at=NOW - 3.14, now=NOW)
+    document = make_health(census, is_ready=False, version="1.2", started_at=NOW - 3.14, now=NOW)
     assert structs.asdict(document) == {
         "status": "starting",
         "version": "1.2",
@@ -63,6 +65,6 @@ def test_the_document() -> None:
     }
 
 
-def test_a_clock_set_back_gives_no_negative_uptime() -> None:
-    document = health(count_fleet([]), is_ready=True, version="1", started_at=NOW, now=NOW - 9)
+def test_clock_set_back_gives_no_negative_uptime() -> None:
+    document = make_health(count_fleet([]), is_ready=True, version="1", started_at=NOW, now=NOW - 9)
     assert document.uptime_s == 0.0

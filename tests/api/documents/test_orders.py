@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.api.documents.orders import OrdersQuery, age, recent_orders, select_orders
+from realtime.api.documents.orders import OrdersQuery, recent_orders, select_orders, sort_key
 from realtime.core.model import Order
 from realtime.core.state import AccountState
 from realtime.core.timestamps import from_micros
@@ -31,7 +31,7 @@ SHOWN = [
     ({"symbol": ("AAPL",)}, []),
     ({"nested": True}, [10, 2, 1]),
     ({"nested": True, "status": "closed"}, [10, 2]),
-    # The take-profit works though its parent has filled: it keeps a row.
+    # The take-profit is open though its parent has filled: it keeps a row.
     ({"nested": True, "status": "open"}, [11, 1]),
     ({"nested": True, "side": ("sell",)}, [12, 11]),
 ]
@@ -42,14 +42,14 @@ def numbers(orders: list[Order]) -> list[int]:
 
 
 @pytest.mark.parametrize(("asked", "expected"), SHOWN)
-def test_a_query_shows_what_the_broker_would(asked: dict[str, object], expected: list[int]) -> None:
+def test_query_selects_what_the_broker_would(asked: dict[str, object], expected: list[int]) -> None:
     query = msgspec.convert(asked, OrdersQuery)
     shown, total = select_orders(BOOKS, query)
     assert numbers(shown) == expected
     assert total == (5 if query.limit == 2 else len(expected))
 
 
-def test_nested_rolls_legs_up_held_ones_too() -> None:
+def test_nested_lists_held_legs_in_their_parent() -> None:
     shown, _ = select_orders(BOOKS, OrdersQuery(nested=True))
     assert shown[0].id == ENTRY.id
     assert shown[0].legs == (TAKE_PROFIT, STOP_LOSS)
@@ -65,18 +65,20 @@ def test_times_are_compared_as_times() -> None:
 
 
 @given(st.lists(st.integers(1, 4 * 10**15), min_size=2))
-def test_ages_sort_as_times_do(micros: list[int]) -> None:
+def test_sort_keys_sort_as_times_do(micros: list[int]) -> None:
     """Whatever the broker cuts off at the end of a time."""
     orders = [order(n, submitted_at=from_micros(at), id="o") for n, at in enumerate(micros)]
-    in_order = [each.submitted_at for each in sorted(orders, key=age)]
+    in_order = [each.submitted_at for each in sorted(orders, key=sort_key)]
     assert in_order == [from_micros(at) for at in sorted(micros)]
 
 
-def test_a_time_in_another_form_is_as_old_as_in_this() -> None:
+def test_sort_keys_of_the_same_time_in_other_formats_are_equal() -> None:
     """With an offset, with nanoseconds; an order without a time is the oldest."""
     stamps = ["2026-10-06T14:00:00+02:00", "2026-10-06T12:00:00.000000400Z", "2026-10-06T12:00:00Z"]
-    assert len({age(order(1, submitted_at=at, created_at=at)) for at in stamps}) == 1
-    assert age(order(1, submitted_at=None)) < age(order(1, submitted_at="1990-01-01T00:00:00Z"))
+    assert len({sort_key(order(1, submitted_at=at, created_at=at)) for at in stamps}) == 1
+    assert sort_key(order(1, submitted_at=None)) < sort_key(
+        order(1, submitted_at="1990-01-01T00:00:00Z")
+    )
 
 
 def test_equal_submission_falls_back_to_creation_then_id() -> None:
@@ -93,7 +95,9 @@ def test_equal_submission_falls_back_to_creation_then_id() -> None:
 
 
 @given(states(), queries)
-def test_no_matching_order_is_lost_or_shown_twice(state: AccountState, query: OrdersQuery) -> None:
+def test_every_matching_order_is_listed_exactly_once(
+    state: AccountState, query: OrdersQuery
+) -> None:
     """Nested or flat, every order that matches is there exactly once (without a limit)."""
     unlimited = msgspec.structs.replace(query, limit=500)
     flat, _ = select_orders(state, msgspec.structs.replace(unlimited, nested=False))
@@ -104,20 +108,20 @@ def test_no_matching_order_is_lost_or_shown_twice(state: AccountState, query: Or
 
 
 @given(states(), queries)
-def test_directions_mirror_each_other(state: AccountState, query: OrdersQuery) -> None:
+def test_ascending_is_the_reverse_of_descending(state: AccountState, query: OrdersQuery) -> None:
     up = msgspec.structs.replace(query, limit=500, direction="asc")
     down = msgspec.structs.replace(up, direction="desc")
     assert select_orders(state, up)[0] == select_orders(state, down)[0][::-1]
 
 
 @given(states(), queries)
-def test_the_limit_cuts_and_the_total_stays(state: AccountState, query: OrdersQuery) -> None:
+def test_limit_does_not_change_the_total(state: AccountState, query: OrdersQuery) -> None:
     whole, total = select_orders(state, msgspec.structs.replace(query, limit=500))
     shown, same = select_orders(state, query)
     assert (shown, same, total) == (whole[: query.limit], len(whole), len(whole))
 
 
-def test_a_dashboard_never_drops_an_order_that_may_still_trade() -> None:
+def test_dashboard_keeps_every_open_order() -> None:
     working = [order(n) for n in range(3)]
     closed = [order(n, status="filled") for n in range(10, 160)]
     shown = recent_orders(state_of([*working, *closed]))
@@ -126,6 +130,6 @@ def test_a_dashboard_never_drops_an_order_that_may_still_trade() -> None:
     assert {each.id for each in working} <= {each.id for each in shown}
 
 
-def test_a_dashboard_of_very_many_working_orders_shows_them_all() -> None:
+def test_dashboard_lists_all_open_orders_beyond_the_limit() -> None:
     state = state_of([*(order(n) for n in range(120)), order(300, status="filled")])
     assert len(recent_orders(state)) == 120

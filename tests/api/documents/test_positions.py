@@ -13,6 +13,6 @@ from tests.api.documents.made import BOOKS
         (("NVDA",), []),
     ],
 )
-def test_positions_stand_by_symbol(symbols: tuple[str, ...], expected: list[str]) -> None:
+def test_positions_are_sorted_by_symbol(symbols: tuple[str, ...], expected: list[str]) -> None:
     shown = select_positions(BOOKS, PositionsQuery(symbol=symbols))
     assert [each.symbol for each in shown] == expected

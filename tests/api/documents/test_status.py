@@ -3,17 +3,17 @@ from msgspec import structs
 from realtime.api.documents.status import (
     STATES,
     count_states,
-    counting_down,
-    link_row,
-    status_row,
-    with_moments,
+    make_link_row,
+    make_status_row,
+    with_countdown,
+    with_message_times,
 )
 from realtime.core.state import EMPTY
 from tests.api.documents.made import BOOKS, LIVE, LOST, NOW, fleet, record
 
 
-def test_a_live_row() -> None:
-    row = link_row(record(state=BOOKS))
+def test_row_of_a_synced_link() -> None:
+    row = make_link_row(record(state=BOOKS))
     assert structs.asdict(row) == {
         "connected": True,
         "reconnect_attempts": 0,
@@ -35,29 +35,29 @@ def test_a_live_row() -> None:
     }
 
 
-def test_a_lost_row_keeps_its_data_and_says_since_when_and_why() -> None:
-    row = link_row(record(state=BOOKS, link=LOST))
+def test_row_of_a_lost_link_keeps_its_data_and_states_since_when_and_why() -> None:
+    row = make_link_row(record(state=BOOKS, link=LOST))
     assert (row.connected, row.has_data, row.positions) == (False, True, 3)
     assert row.last_error == "2026-10-03T03:59:58Z"
     assert row.stale_since == "2026-10-03T03:59:58.750Z"
     assert row.stale_reason == row.last_error_message == "connection closed (1006)"
 
 
-def test_what_was_never_read_is_unknown_and_not_zero() -> None:
-    row = link_row(record(state=EMPTY, link=LOST))
+def test_numbers_of_an_account_that_was_never_read_are_null() -> None:
+    row = make_link_row(record(state=EMPTY, link=LOST))
     assert (row.has_data, row.positions, row.open_orders) == (False, None, None)
 
 
 def test_the_countdown_follows_the_clock_and_ends_at_zero() -> None:
     lost = record(link=LOST)
-    row = status_row(lost)
-    counts = [counting_down(row, lost, NOW + s).next_attempt_in_s for s in (0, 1, 41.26, 99)]
+    row = make_status_row(lost)
+    counts = [with_countdown(row, lost, NOW + s).next_attempt_in_s for s in (0, 1, 41.26, 99)]
     assert counts == [41.3, 40.3, 0.0, 0.0]
     live = record(link=LIVE)
-    assert counting_down(status_row(live), live, NOW).next_attempt_in_s is None
+    assert with_countdown(make_status_row(live), live, NOW).next_attempt_in_s is None
 
 
-def test_every_state_is_counted_by_name() -> None:
+def test_every_link_state_is_counted() -> None:
     counts = count_states(fleet())
     assert list(counts) == list(STATES)
     assert {state: n for state, n in counts.items() if n} == {
@@ -68,10 +68,10 @@ def test_every_state_is_counted_by_name() -> None:
     }
 
 
-def test_the_last_message_moves_without_a_version() -> None:
+def test_last_message_time_changes_without_a_new_version() -> None:
     heard = record()
-    row = status_row(heard)
+    row = make_status_row(heard)
     assert row.last_message_at is None
-    assert with_moments(row, heard).last_message_at == "2026-10-03T03:59:58.250Z"
+    assert with_message_times(row, heard).last_message_at == "2026-10-03T03:59:58.250Z"
     unheard = structs.replace(heard, last_message_at=None)
-    assert with_moments(row, unheard).last_message_at is None
+    assert with_message_times(row, unheard).last_message_at is None

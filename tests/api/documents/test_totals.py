@@ -2,8 +2,8 @@
 
 from msgspec import structs
 
-from realtime.api.documents.accounts import account_row
-from realtime.api.documents.timestamps import instant
+from realtime.api.documents.accounts import make_account_row
+from realtime.api.documents.timestamps import format_millis
 from realtime.api.documents.totals import MoneyTotals, add_up
 from realtime.store.store import Record
 from tests.api.documents.made import ACCOUNT, DISABLED, LIVE, LOST, NOW, record, state_of
@@ -19,7 +19,7 @@ def with_equity(
 
 
 def totals(*records: Record) -> list[MoneyTotals]:
-    return add_up((each, account_row(each)) for each in records)
+    return add_up((each, make_account_row(each)) for each in records)
 
 
 def test_paper_and_real_money_are_never_added_up() -> None:
@@ -43,7 +43,7 @@ def test_a_sum_of_nothing_is_unknown_and_not_zero() -> None:
 
 def test_the_age_of_a_sum_is_that_of_its_oldest_part() -> None:
     (only,) = totals(with_equity("alpha", "1", confirmed_at=NOW - 600), with_equity("bravo", "1"))
-    assert only.confirmed_at == instant(NOW - 600)
+    assert only.confirmed_at == format_millis(NOW - 600)
 
 
 def test_disabled_accounts_are_not_missing() -> None:

@@ -1,12 +1,12 @@
-"""A reader of the push as a browser is one, and what it holds by what it was told."""
+"""A client of the event stream, and the state that it builds from the events."""
 
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from realtime.api.documents.events import row_event
-from realtime.api.documents.status import link_row
+from realtime.api.documents.events import make_row_event
+from realtime.api.documents.status import make_link_row
 from realtime.broker.order_normalizer import in_rest_form
 from realtime.core.model import Account, Order, Position
 from realtime.store.store import Store
@@ -23,7 +23,7 @@ class Event(Struct, frozen=True):
 
 
 class Parser:
-    """Bytes in, events out, by the rules of the standard; half an event is none."""
+    """Bytes in, events out, as the standard requires; an incomplete event is discarded."""
 
     def __init__(self) -> None:
         self.last_id = ""
@@ -59,7 +59,7 @@ class Parser:
 
 
 class Mirror:
-    """What a reader holds that does what the page about the interface says."""
+    """The state of a client that follows the instructions in docs/api.md."""
 
     def __init__(self) -> None:
         self.is_complete = False
@@ -77,8 +77,8 @@ class Mirror:
         self._orders.clear()
         self.is_complete = False
 
-    def take(self, event: Event) -> None:
-        """Do what an event says."""
+    def apply(self, event: Event) -> None:
+        """Apply an event."""
         data = event.data
         match event.name:
             case "resync":
@@ -117,12 +117,12 @@ class Mirror:
             assert account["provisional"] == positions["provisional"] == sorted(state.provisional)
             assert account["confirmed_at"] is None or record.confirmed_at is not None
             assert msgspec.convert(account["account"], Account | None) == state.account
-            theirs = msgspec.to_builtins(link_row(record))
+            theirs = msgspec.to_builtins(make_link_row(record))
             for name in COUNTS:
                 del theirs[name], link["link"][name]
             assert link["link"] == theirs
             link["link"].update(dict.fromkeys(COUNTS))
-            assert row == msgspec.to_builtins(row_event(record))
+            assert row == msgspec.to_builtins(make_row_event(record))
             if not record.has_data:
                 assert positions["positions"] is None
                 continue

@@ -1,4 +1,4 @@
-"""Readers who are slow, who do not read, who are too many, and the frames as they are written."""
+"""Slow subscribers, subscribers that do not read, too many of them, and the bytes on the wire."""
 
 import asyncio
 import itertools
@@ -59,16 +59,18 @@ class Line(Struct):
 
 @asynccontextmanager
 async def pushing(store: Store, **settings: float) -> AsyncIterator[tuple[int, Broadcaster]]:
-    ring = EventBuffer(max_entries=int(settings.pop("ring", 10_000)))
-    broadcast = Broadcaster(store, Clock(), ring=ring, **settings)  # type: ignore[arg-type]  # numbers
-    app = build(store, Documents(), clock=Clock(), version="1", started_at=NOW, broadcast=broadcast)
+    buffer = EventBuffer(max_events=int(settings.pop("buffer", 10_000)))
+    broadcaster = Broadcaster(store, Clock(), buffer=buffer, **settings)  # type: ignore[arg-type]  # numbers
+    app = build(
+        store, Documents(), clock=Clock(), version="1", started_at=NOW, broadcast=broadcaster
+    )
     async with serve(app, "127.0.0.1", 0) as port:
-        yield port, broadcast
+        yield port, broadcaster
 
 
 @asynccontextmanager
 async def line(port: int, query: str = "", headers: str = "") -> AsyncIterator[Line]:
-    """A connection with the smallest buffers there are, after the head of the answer."""
+    """A connection with the smallest possible buffers, after the response head."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setblocking(False)
@@ -84,8 +86,8 @@ async def line(port: int, query: str = "", headers: str = "") -> AsyncIterator[L
         sink.close()
 
 
-def big_news(store: Store, number: int) -> None:
-    """A trade update of 60 KB and another equity."""
+def add_big_update(store: Store, number: int) -> None:
+    """Apply a trade update of 60 KB and another equity."""
     state = store.records[ALPHA].state
     account = structs.replace(ACCOUNT, equity=str(number))
     frame = b'{"stream":"trade_updates","data":{"event":"new","event_id":"%d","order":%b}}' % (
@@ -102,53 +104,55 @@ def big_news(store: Store, number: int) -> None:
     )
 
 
-async def test_who_does_not_read_is_cut_and_the_others_hear_all() -> None:
+async def test_subscriber_that_does_not_read_is_disconnected_and_others_receive_everything() -> (
+    None
+):
     store = fleet()
     async with (
-        pushing(store, read_within_s=0.2) as (port, broadcast),
+        pushing(store, read_timeout_s=0.2) as (port, broadcaster),
         line(port) as dead,
         line(port, "?account_id=alpha&types=order") as well,
     ):
         await well.next("ready")
         heard = 0
         async with asyncio.timeout(LIMIT_S):
-            while broadcast.readers == 2:
-                big_news(store, heard)
+            while broadcaster.subscribers == 2:
+                add_big_update(store, heard)
                 event = await well.next("order")
                 assert event.data["event_id"] == str(heard)
                 heard += 1
-        assert store.counts["readers.cut"] == 1
-        assert broadcast.readers == 1
+        assert store.counts["subscribers.disconnected"] == 1
+        assert broadcaster.subscribers == 1
         assert await dead.ended()
 
 
-async def test_who_cannot_keep_up_is_drained_and_restarted_from_a_snapshot() -> None:
+async def test_subscriber_that_falls_behind_gets_a_snapshot() -> None:
     store = fleet()
     async with (
-        pushing(store, ring=40) as (port, broadcast),
+        pushing(store, buffer=40) as (port, broadcaster),
         line(port, "?types=order,account,positions,link,row") as slow,
         line(port, "?account_id=alpha&types=order") as well,
     ):
         await well.next("ready")
         for number in range(200):
-            big_news(store, number)
+            add_big_update(store, number)
             await well.next("order")
         mirror = Mirror()
         async with asyncio.timeout(LIMIT_S):
             async for event in slow.events():
-                mirror.take(event)
+                mirror.apply(event)
                 if event.name == "resync":
                     assert event.data["reason"] == "slow"
                 if mirror.begins_at == 600:
                     break
         mirror.compare(store)
-        assert store.counts["readers.resynced"] == 1
-        assert broadcast.readers == 2
+        assert store.counts["subscribers.resynced"] == 1
+        assert broadcaster.subscribers == 2
 
 
-async def test_one_reader_too_many_is_told_to_come_back() -> None:
+async def test_one_subscriber_too_many_gets_a_problem_with_retry_after() -> None:
     store = fleet()
-    async with pushing(store, max_readers=1) as (port, _), line(port) as first:
+    async with pushing(store, max_subscribers=1) as (port, _), line(port) as first:
         await first.next("ready")
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(b"GET /realtime/events HTTP/1.0\r\n\r\n")
@@ -156,13 +160,13 @@ async def test_one_reader_too_many_is_told_to_come_back() -> None:
             answer = await source.read()
         sink.close()
         assert b" 503 " in answer
-        assert b"too_many_readers" in answer
+        assert b"too_many_subscribers" in answer
 
 
-async def test_who_has_gone_leaves_room_at_once() -> None:
-    """Not only with the next heartbeat, which would notice."""
+async def test_closed_connection_leaves_room_at_once() -> None:
+    """Not only with the next heartbeat, which would notice it."""
     store = fleet()
-    async with pushing(store, max_readers=1) as (port, broadcast):
+    async with pushing(store, max_subscribers=1) as (port, broadcaster):
         async with line(port) as first:
             await first.next("ready")
         async with asyncio.timeout(LIMIT_S / 2):
@@ -172,21 +176,21 @@ async def test_who_has_gone_leaves_room_at_once() -> None:
                 sink.write(b"GET /realtime/events HTTP/1.0\r\n\r\n")
                 is_in = b" 200 " in await source.readline()
                 sink.close()
-        assert broadcast.readers <= 2
+        assert broadcaster.subscribers <= 2
 
 
-async def test_a_heartbeat_says_how_far_all_has_been_told() -> None:
-    """Also to a reader whose own accounts are quiet: it can resume there."""
+async def test_heartbeat_has_the_id_of_the_last_event() -> None:
+    """Also for a subscriber whose accounts are quiet: it can resume there."""
     store = fleet()
     async with pushing(store, heartbeat_s=0.05) as (port, _), line(port, "?account_id=echo") as one:
         await one.next("ready")
-        big_news(store, 1)
+        add_big_update(store, 1)
         async with asyncio.timeout(LIMIT_S):
             while (await one.next("heartbeat")).id.rpartition("-")[2] != "3":
                 pass
 
 
-async def test_the_end_of_the_daemon_ends_the_responses() -> None:
+async def test_stopping_the_daemon_ends_the_responses() -> None:
     store = fleet()
     async with pushing(store) as (port, _):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
@@ -198,14 +202,14 @@ async def test_the_end_of_the_daemon_ends_the_responses() -> None:
     sink.close()
 
 
-async def test_who_has_caught_up_a_moment_ago_hears_the_end_too() -> None:
-    """And it has caught up although news never pause.
+async def test_subscriber_that_has_just_caught_up_receives_the_end_too() -> None:
+    """And it has caught up although events never pause.
 
     It waits to be live with the others, and reads: it is not one that does not keep up.
     """
     for _ in range(20):
         store = fleet()
-        async with pushing(store) as (port, broadcast), asyncio.TaskGroup() as tasks:
+        async with pushing(store) as (port, broadcaster), asyncio.TaskGroup() as tasks:
             source, sink = await asyncio.open_connection("127.0.0.1", port)
             sink.write(b"GET /realtime/events?types=row HTTP/1.1\r\nHost: localhost\r\n\r\n")
             ready = tasks.create_task(source.readuntil(b"event: ready"))
@@ -216,14 +220,14 @@ async def test_who_has_caught_up_a_moment_ago_hears_the_end_too() -> None:
                 state = structs.replace(store.records[ALPHA].state, account=account)
                 store.update(ALPHA, now=NOW, state=state)
                 await asyncio.sleep(0)
-            broadcast.close()
+            broadcaster.close()
             async with asyncio.timeout(LIMIT_S):
                 assert (await source.read()).endswith(b"\r\n0\r\n\r\n")
             sink.close()
 
 
-async def test_a_trade_update_is_passed_on_letter_for_letter() -> None:
-    """With what we do not know of, in the broker's own writing, on one line."""
+async def test_trade_update_is_passed_on_byte_for_byte() -> None:
+    """With unknown members, in the broker's own encoding, on one line."""
     store = fleet()
     data = (
         b'{"event":"fill", "at":"2026-10-06T14:02:11.519102123Z","new_thing":{"b":[1.50,null]},'
@@ -238,7 +242,7 @@ async def test_a_trade_update_is_passed_on_letter_for_letter() -> None:
         assert told == {**msgspec.json.decode(data), "account_id": "alpha"}
 
 
-async def test_old_http_is_answered_without_chunks(reader: Reader) -> None:
+async def test_http_1_0_gets_no_chunks(reader: Reader) -> None:
     source, sink = await asyncio.open_connection("127.0.0.1", reader.port)
     sink.write(b"GET /realtime/events?types=row HTTP/1.0\r\n\r\n")
     async with asyncio.timeout(LIMIT_S):
@@ -249,13 +253,13 @@ async def test_old_http_is_answered_without_chunks(reader: Reader) -> None:
     sink.close()
 
 
-async def test_head_is_the_head_alone(reader: Reader) -> None:
+async def test_head_request_gets_headers_only(reader: Reader) -> None:
     reply = await reader.ask("HEAD", "/realtime/events")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["Content-Type"] == "text/event-stream; charset=utf-8"
 
 
-async def test_ids_that_are_none_of_ours_begin_anew(reader: Reader) -> None:
+async def test_foreign_ids_get_a_snapshot(reader: Reader) -> None:
     for given, reason in [
         ("other-1", "other_run"),
         ("b00t-999", "unknown_id"),
@@ -271,8 +275,8 @@ async def test_ids_that_are_none_of_ours_begin_anew(reader: Reader) -> None:
             assert (await one.next("resync", "ready")).name == "resync"
 
 
-async def test_an_id_goes_on_for_the_accounts_that_it_was_told_for(reader: Reader) -> None:
-    """Others were not told of, so nobody could go on there; what is left out is in no snapshot."""
+async def test_id_resumes_only_for_the_same_accounts(reader: Reader) -> None:
+    """Events of others were not sent, so the id cannot resume a stream with them."""
     async with line(reader.port, "?account_id=bravo,alpha") as one:
         held = f"Last-Event-ID: {(await one.next('ready')).id}\r\n"
     async with line(reader.port, "?account_id=alpha,bravo", held) as one:
@@ -282,7 +286,7 @@ async def test_an_id_goes_on_for_the_accounts_that_it_was_told_for(reader: Reade
             assert (await one.next("ready", "resync")).data["reason"] == "other_choice"
 
 
-async def test_a_filter_by_an_unknown_label_is_a_mistake(reader: Reader) -> None:
+async def test_filter_by_an_unknown_label_is_an_error(reader: Reader) -> None:
     reply = await reader.get("/realtime/events?account_id=alhpa")
     assert "did you mean alpha?" in reply.problem(404, "unknown_account")["remedy"]
     (await reader.get("/realtime/events?types=fills")).problem(400, "bad_parameter")

@@ -1,4 +1,4 @@
-"""The ring holds what it may, whether readers have had it rendered or not."""
+"""The buffer keeps its bound, whether its events were encoded or not."""
 
 import pytest
 
@@ -14,22 +14,22 @@ FRAME = b'{"stream":"trade_updates","data":{"event":"new","order":{"id":"%d","st
 
 
 @pytest.mark.parametrize("is_read", [False, True])
-def test_bytes_held_are_counted_alike(is_read: bool) -> None:
-    """The newest entries are there however many came before, and however many were rendered."""
+def test_bytes_are_counted_before_and_after_encoding(is_read: bool) -> None:
+    """The newest events are in it, however many came before and were encoded."""
     store, log = Store(boot="one"), EventBuffer(max_bytes=20 * len(FRAME))
     frames = SseEncoder(store, log)
     store.add(Profile(label=ALPHA), now=1.0)
     state = AccountState(account=Account(id="a", account_number="PA1"))
     store.update(ALPHA, now=1.0, state=state, link=Link(state="synced", stale_reason=None))
-    store.subscribe(log.take)
+    store.subscribe(log.handle_change)
     for number in range(200):
         order = Order(id=OrderId(str(number)), status="new")
         update = TradeUpdate(event="new", order=order, frame=FRAME % number)
         before = log.head
         state = AccountState(account=state.account, orders={order.id: order})
         store.update(ALPHA, now=2.0, state=state, updates=(update,))
-        assert log.holds(before)
-        for entry in log.after(before) if is_read else ():
-            frames.body(entry)
-    held = log.after(log.head - len(log))
+        assert log.has_all_after(before)
+        for entry in log.get_after(before) if is_read else ():
+            frames.encode(entry)
+    held = log.get_after(log.head - len(log))
     assert sum(entry.kind == "order" for entry in held) >= 18

@@ -42,7 +42,7 @@ async def until_fleet(line: Line) -> tuple[list[Event], Event]:
     return rows, event
 
 
-async def test_only_the_rows_asked_for_are_sent() -> None:
+async def test_only_selected_rows_are_sent() -> None:
     store = fleet()
     async with pushing(store) as (port, _), line(port, PACED) as reader:
         rows, first = await until_fleet(reader)
@@ -69,7 +69,7 @@ async def test_the_newest_fills_of_all_accounts_come_with_the_totals() -> None:
         assert event.data["updates"] == 30
 
 
-async def test_other_rows_go_on_from_the_same_id() -> None:
+async def test_other_rows_resume_with_the_same_id() -> None:
     """What is new on the screen is sent once; nothing else of the snapshot comes again."""
     store = fleet()
     async with pushing(store) as (port, _):
@@ -84,6 +84,6 @@ async def test_other_rows_go_on_from_the_same_id() -> None:
 
 
 @pytest.mark.parametrize("interval", ["0.1", "60", "-1", "nan"])
-async def test_an_interval_has_bounds(reader: Reader, interval: str) -> None:
+async def test_interval_has_bounds(reader: Reader, interval: str) -> None:
     reply = await reader.get(f"/realtime/events?interval={interval}")
     reply.problem(400, "bad_parameter")

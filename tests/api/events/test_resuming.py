@@ -1,4 +1,4 @@
-"""Whatever is cut when: what a reader holds in the end is what the store has."""
+"""Whenever a connection breaks: the client's state at the end equals the store's."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from realtime.api.app import build
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.events.event_buffer import EventBuffer
-from realtime.api.events.event_types import kinds_of
+from realtime.api.events.event_types import get_events
 from realtime.api.listener import serve
 from realtime.core.apply import apply
 from realtime.core.link import Link
@@ -31,7 +31,7 @@ ALL = "types=order,account,positions,link,row"
 
 
 class Broker:
-    """Changes a store as the daemon does, by chance."""
+    """Changes a store as the daemon does, at random."""
 
     def __init__(self, store: Store, seed: int) -> None:
         self.store = store
@@ -127,7 +127,7 @@ class Broker:
 
 
 class Listening:
-    """A reader that can be cut after any number of bytes and goes on with the id it holds."""
+    """A client that can be disconnected after any number of bytes and resumes with its last id."""
 
     def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
         self.parser, self.mirror = Parser(), Mirror()
@@ -149,7 +149,7 @@ class Listening:
                 for event in self.parser.feed(data):
                     self.resyncs += event.name == "resync"
                     self.resumed += event.name == "ready" and event.data["resumed"]
-                    self.mirror.take(event)
+                    self.mirror.apply(event)
             answer.close()
         self.parser.cut()
 
@@ -165,14 +165,14 @@ class Listening:
                     self.parser.cut()
 
 
-async def play(seed: int, steps: list[tuple[str, int]], ring: int) -> Listening:
-    """Let things happen and connections be cut as `steps` say; compare in the end."""
+async def play(seed: int, steps: list[tuple[str, int]], buffer: int) -> Listening:
+    """Apply changes and break connections according to `steps`; compare at the end."""
     store = Store(boot="b00t")
-    log = EventBuffer(max_entries=ring)
-    broadcast = Broadcaster(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
+    log = EventBuffer(max_events=buffer)
+    broadcaster = Broadcaster(store, lambda: NOW, buffer=log, heartbeat_s=1, chunk_bytes=600)
     broker = Broker(store, seed)
     app = build(
-        store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcast
+        store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcaster
     )
     world = virtual.world(seed)
     async with (
@@ -198,12 +198,12 @@ async def play(seed: int, steps: list[tuple[str, int]], ring: int) -> Listening:
                 listening.parser.cut()
         await listening.read_all(lambda last_id: last_id == f"b00t-{log.head}")
         listening.mirror.compare(store)
-    kinds = [each for change in broker.changes for each in kinds_of(change)]
+    kinds = [each for change in broker.changes for each in get_events(change)]
     assert len(kinds) == log.head
     news = [told for _, told in kinds[listening.mirror.begins_at :]]
     heard = [told.event_id for told in news if isinstance(told, TradeUpdate)]
     assert listening.mirror.updates == heard
-    assert ring < len(kinds) or not listening.resyncs
+    assert buffer < len(kinds) or not listening.resyncs
     return listening
 
 
@@ -218,22 +218,22 @@ steps = st.lists(
 
 
 @given(st.integers(0, 1000), steps)
-def test_nothing_is_lost_and_nothing_told_twice(seed: int, steps: list[tuple[str, int]]) -> None:
-    """With a ring that holds everything no reader is ever sent back."""
+def test_nothing_is_lost_or_sent_twice(seed: int, steps: list[tuple[str, int]]) -> None:
+    """With a buffer that holds everything no client ever gets a second snapshot."""
     virtual.run(lambda: play(seed, steps, 100_000))
 
 
 @given(st.integers(0, 1000), steps)
-def test_a_small_ring_costs_a_snapshot_and_nothing_else(
+def test_small_buffer_costs_a_snapshot_and_nothing_else(
     seed: int, steps: list[tuple[str, int]]
 ) -> None:
     virtual.run(lambda: play(seed, steps, 8))
 
 
-@pytest.mark.parametrize(("ring", "resynced"), [(100_000, False), (8, True)])
-def test_the_property_tries_both(ring: int, resynced: bool) -> None:
-    """Resumes and snapshots do happen in these plays."""
+@pytest.mark.parametrize(("buffer", "resynced"), [(100_000, False), (8, True)])
+def test_schedules_contain_resumes_and_snapshots(buffer: int, resynced: bool) -> None:
+    """So the properties above test both."""
     steps = [("happens", 9), ("read", 30_000), ("happens", 40), ("read", 20_000), ("happens", 40)]
-    listening = virtual.run(lambda: play(3, steps, ring))
+    listening = virtual.run(lambda: play(3, steps, buffer))
     assert bool(listening.resyncs) == resynced
     assert bool(listening.resumed) != resynced

@@ -13,8 +13,8 @@ DOCUMENTS = ["dashboard", "account", "positions", "orders"]
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
-async def test_the_brokers_own_objects(reader: Reader, prefix: str) -> None:
-    """What is served decodes to what the store holds: nothing is added, renamed or lost."""
+async def test_objects_are_the_brokers_own(reader: Reader, prefix: str) -> None:
+    """A response decodes to what is in the store: nothing is added, renamed or lost."""
     account = await reader.get(f"{prefix}/realtime/account/alpha")
     positions = await reader.get(f"{prefix}/realtime/positions/alpha")
     orders = await reader.get(f"{prefix}/realtime/orders/alpha")
@@ -26,14 +26,14 @@ async def test_the_brokers_own_objects(reader: Reader, prefix: str) -> None:
     assert all("legs" in each and each["legs"] is None for each in orders.json)
 
 
-async def test_fields_the_broker_left_out_stay_out(reader: Reader) -> None:
+async def test_absent_members_stay_absent(reader: Reader) -> None:
     document = (await reader.get("/realtime/account/alpha")).json
     assert document["status"] == "ACTIVE"
     assert "pattern_day_trader" not in document
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-async def test_headers_of_state_answers(reader: Reader, name: str) -> None:
+async def test_headers_of_state_responses(reader: Reader, name: str) -> None:
     reply = await reader.get(f"/realtime/{name}/alpha")
     expected = {
         "ETag": '"b00t-2"',
@@ -49,7 +49,7 @@ async def test_headers_of_state_answers(reader: Reader, name: str) -> None:
     assert {name: reply.headers.get(name) for name in expected} == expected
 
 
-async def test_a_lost_account_answers_from_memory_and_says_so(reader: Reader) -> None:
+async def test_account_with_a_lost_link_is_served_and_marked_stale(reader: Reader) -> None:
     for name in DOCUMENTS:
         reply = await reader.get(f"/realtime/{name}/bravo")
         assert (reply.status, reply.headers["X-Realtime-Stale"]) == (200, "true")
@@ -74,7 +74,9 @@ async def test_a_lost_account_answers_from_memory_and_says_so(reader: Reader) ->
         ("orders/alpha?side=sell&symbol=NVDA&symbol=AAPL", 2, 2),
     ],
 )
-async def test_lists_count_what_matched(reader: Reader, path: str, total: int, shown: int) -> None:
+async def test_lists_state_how_many_matched(
+    reader: Reader, path: str, total: int, shown: int
+) -> None:
     reply = await reader.get(f"/realtime/{path}")
     assert (reply.headers["X-Total-Count"], len(reply.json)) == (str(total), shown)
 
@@ -84,7 +86,7 @@ OTHERS = ['"b00t-1"', '"b00t-22"', "b00t-2", '"other-2"', "", '"b00t-2', "W/*"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-async def test_a_version_the_reader_holds_is_not_sent_again(reader: Reader, name: str) -> None:
+async def test_version_that_the_client_holds_is_not_sent_again(reader: Reader, name: str) -> None:
     for held in MATCHING:
         reply = await reader.get(f"/realtime/{name}/alpha", If_None_Match=held)
         assert (reply.status, reply.body) == (304, b""), held
@@ -127,7 +129,7 @@ UNREAD = [
 
 
 @pytest.mark.parametrize(("link", "code", "retry_after"), UNREAD)
-async def test_what_was_never_read_is_a_problem_and_never_an_empty_list(
+async def test_account_that_was_never_read_is_a_problem_and_not_an_empty_list(
     reader: Reader, store: Store, link: Link, code: str, retry_after: str
 ) -> None:
     put(store, "foxtrot", structs.replace(link, remedy="turn it off and on"))
@@ -139,7 +141,7 @@ async def test_what_was_never_read_is_a_problem_and_never_an_empty_list(
         assert problem["instance"] == f"/realtime/{name}/foxtrot"
 
 
-async def test_the_dashboard_of_an_unread_account_is_null(reader: Reader) -> None:
+async def test_dashboard_of_an_account_that_was_never_read_is_null(reader: Reader) -> None:
     reply = await reader.get("/realtime/dashboard/charlie")
     document = reply.json
     assert reply.status == 200
@@ -148,7 +150,7 @@ async def test_the_dashboard_of_an_unread_account_is_null(reader: Reader) -> Non
     assert "X-Total-Count" not in reply.headers
 
 
-async def test_loading_says_how_far_it_is(reader: Reader, store: Store) -> None:
+async def test_starting_problem_states_the_progress(reader: Reader, store: Store) -> None:
     put(store, "foxtrot", Link(state="starting"))
     problem = (await reader.get("/realtime/orders/foxtrot")).problem(503, "starting")
     assert problem["detail"].endswith("3 of 5 accounts loaded")
@@ -158,7 +160,7 @@ async def test_loading_says_how_far_it_is(reader: Reader, store: Store) -> None:
     ("label", "meant"),
     [("alhpa", "alpha"), ("ALPHA", "alpha"), ("bravo2", "bravo"), ("xyzzy", None), ("%20", None)],
 )
-async def test_an_unknown_label_names_the_nearest(
+async def test_unknown_label_names_the_nearest(
     reader: Reader, label: str, meant: str | None
 ) -> None:
     for name in DOCUMENTS:
@@ -166,13 +168,13 @@ async def test_an_unknown_label_names_the_nearest(
         assert (f"did you mean {meant}?" in problem["remedy"]) is (meant is not None)
 
 
-async def test_an_account_that_leaves_is_gone_at_once(reader: Reader, store: Store) -> None:
+async def test_removed_account_is_unknown_at_once(reader: Reader, store: Store) -> None:
     assert (await reader.get("/realtime/dashboard/alpha")).status == 200
     store.remove(ALPHA)
     (await reader.get("/realtime/dashboard/alpha")).problem(404, "unknown_account")
 
 
-async def test_a_live_account_after_a_change_of_clock_only_is_the_same_version(
+async def test_passing_time_makes_no_new_version(
     reader: Reader, clock: Clock, store: Store
 ) -> None:
     first = await reader.get("/realtime/dashboard/alpha")

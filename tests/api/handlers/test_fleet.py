@@ -2,11 +2,11 @@ import pytest
 
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
-from tests.api.documents.made import LIVE, NOW
+from tests.api.documents.made import BOOKS, LIVE, NOW
 from tests.api.reader import Clock, Reader
 
 
-async def test_the_table(reader: Reader) -> None:
+async def test_table_of_accounts(reader: Reader) -> None:
     reply = await reader.get("/realtime/accounts")
     assert reply.headers["ETag"] == '"b00t-10"'
     assert reply.headers["X-Total-Count"] == "5"
@@ -47,12 +47,12 @@ async def test_table_queries(reader: Reader, query: str, expected: list[str]) ->
     assert [row["account_id"] for row in reply.json["accounts"]] == expected
 
 
-async def test_a_filter_by_an_unknown_label_is_a_mistake(reader: Reader) -> None:
+async def test_filter_by_an_unknown_label_is_an_error(reader: Reader) -> None:
     reply = await reader.get("/realtime/accounts?account_id=alpha,alhpa")
     assert "did you mean alpha?" in reply.problem(404, "unknown_account")["remedy"]
 
 
-async def test_the_table_is_not_sent_twice(reader: Reader, store: Store) -> None:
+async def test_table_is_not_sent_twice(reader: Reader, store: Store) -> None:
     first = await reader.get("/realtime/accounts")
     held = first.headers["ETag"]
     assert (await reader.get("/realtime/accounts", If_None_Match=held)).status == 304
@@ -64,7 +64,7 @@ async def test_the_table_is_not_sent_twice(reader: Reader, store: Store) -> None
 @pytest.mark.parametrize(
     "path", ["/websocket/status", "/realtime/status", "/api/v1/realtime/status"]
 )
-async def test_the_status(reader: Reader, path: str) -> None:
+async def test_status(reader: Reader, path: str) -> None:
     reply = await reader.get(path)
     document = reply.json
     assert (document["total_accounts"], document["connected_accounts"]) == (5, 2)
@@ -75,7 +75,7 @@ async def test_the_status(reader: Reader, path: str) -> None:
     assert "ETag" not in reply.headers
 
 
-async def test_the_status_is_never_conditional(reader: Reader, clock: Clock) -> None:
+async def test_status_is_never_conditional(reader: Reader, clock: Clock) -> None:
     first = await reader.get("/realtime/status", If_None_Match="*")
     clock.now += 1
     second = await reader.get("/realtime/status", If_None_Match="*")
@@ -88,3 +88,17 @@ async def test_status_pages(reader: Reader) -> None:
     assert list(reply.json["accounts"]) == ["bravo"]
     assert reply.json["total_accounts"] == 5
     assert reply.headers["X-Total-Count"] == "3"
+
+
+async def test_summary_of_the_fleet(reader: Reader) -> None:
+    reply = await reader.get("/realtime/summary")
+    assert reply.json["equity"] == "209562.8"
+    assert (reply.json["accounts"], reply.json["unread"], reply.json["synced"]) == (4, 1, 2)
+
+
+async def test_summary_is_not_sent_twice(store: Store, reader: Reader) -> None:
+    held = (await reader.get("/realtime/summary")).headers["ETag"]
+    assert (await reader.get("/realtime/summary", If_None_Match=held)).status == 304
+    store.update(AccountLabel("charlie"), now=NOW, link=LIVE, state=BOOKS)
+    reply = await reader.get("/realtime/summary", If_None_Match=held)
+    assert (reply.status, reply.json["unread"]) == (200, 0)

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from realtime.analytics.recorder import Recorder
 from realtime.api.documents.history import COLUMNS, HistoryDocument, HistoryQuery
-from realtime.api.handlers.history import answer_curve
+from realtime.api.handlers.history import curve_response
 from realtime.core.model import AccountLabel
 from tests.api.documents.made import LIVE, LOST, NOW, fleet
 from tests.api.reader import Clock, Reader
@@ -14,7 +14,7 @@ from tests.api.reader import Clock, Reader
 ALPHA, BRAVO = AccountLabel("alpha"), AccountLabel("bravo")
 
 
-async def test_readers_are_given_the_brokers_shape(reader: Reader) -> None:
+async def test_history_has_the_brokers_format(reader: Reader) -> None:
     reply = await reader.get("/realtime/history/alpha?points=2")
     assert list(reply.json) == [
         "timestamp", "equity", "profit_loss", "profit_loss_pct", "base_value", "timeframe",
@@ -24,26 +24,28 @@ async def test_readers_are_given_the_brokers_shape(reader: Reader) -> None:
     assert (await reader.get("/realtime/history/_all")).status == 200
 
 
-async def test_a_stale_account_has_no_points_until_it_is_live_again() -> None:
-    """A figure that is frozen is never drawn as if it were seen."""
+async def test_stale_account_has_no_points_until_it_is_synced_again() -> None:
+    """A stale figure is never drawn as if it were observed."""
     store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
     for link in (LIVE, LOST, LOST, structs.replace(LIVE, since=NOW)):
         store.update(BRAVO, now=clock(), link=link)
-        await recorder.note()
+        await recorder.record()
         clock.now += 15
-    answer = answer_curve(recorder.account(BRAVO), HistoryQuery(), "history")
+    answer = curve_response(recorder.get_account(BRAVO), HistoryQuery(), "history")
     document = msgspec.json.decode(answer.body, type=HistoryDocument)
     assert [at - document.timestamp[0] for at in document.timestamp] == [0, 45]
     assert document.base_value == document.equity[0] == 100281.4
-    assert len(recorder.whole()) == 4
+    assert len(recorder.get_fleet()) == 4
 
 
-async def test_a_curve_as_a_sheet(reader: Reader) -> None:
+async def test_curve_as_csv(reader: Reader) -> None:
     store, clock = fleet(), Clock()
     recorder = Recorder(store, clock)
-    await recorder.note()
-    answer = answer_curve(recorder.account(ALPHA), HistoryQuery(format="csv"), "history-alpha")
+    await recorder.record()
+    answer = curve_response(
+        recorder.get_account(ALPHA), HistoryQuery(format="csv"), "history-alpha"
+    )
     rows = list(csv.DictReader(io.StringIO(answer.body.decode(), newline="")))
     begin = int(NOW) - int(NOW) % 15
     assert rows == [

@@ -9,7 +9,7 @@ from tests.api.reader import Clock, Reader, reading
 STARTING = Link(state="starting", since=NOW)
 
 
-async def test_health_of_a_fleet_with_troubles(reader: Reader) -> None:
+async def test_health_of_a_degraded_fleet(reader: Reader) -> None:
     reply = await reader.get("/health")
     assert (reply.status, reply.json) == (
         200,
@@ -26,7 +26,7 @@ async def test_health_of_a_fleet_with_troubles(reader: Reader) -> None:
     )
 
 
-async def test_strict_health_is_a_problem_that_carries_the_document(reader: Reader) -> None:
+async def test_strict_health_is_a_problem_with_the_document(reader: Reader) -> None:
     lenient = (await reader.get("/health?strict=false")).json
     for asked in ("strict", "strict=true", "strict=1"):
         reply = await reader.get(f"/health?{asked}")
@@ -34,7 +34,7 @@ async def test_strict_health_is_a_problem_that_carries_the_document(reader: Read
         assert reply.headers["Retry-After"] == "2"
 
 
-async def test_a_disabled_account_does_not_degrade(clock: Clock) -> None:
+async def test_disabled_account_does_not_degrade_the_health(clock: Clock) -> None:
     store = Store(boot="b")
     put(store, "alpha", LIVE, BOOKS)
     put(store, "bravo", DISABLED)
@@ -59,7 +59,7 @@ async def test_ready_once_every_account_was_tried_and_from_then_on(clock: Clock)
         assert (await reader.get("/health")).json["status"] == "degraded"
 
 
-async def test_alive_whatever_else(clock: Clock) -> None:
+async def test_livez_responds_in_any_state(clock: Clock) -> None:
     store = Store(boot="b")
     put(store, "alpha", structs.replace(STARTING, stale_reason="no snapshot yet"))
     async with reading(store, clock) as reader:

@@ -10,10 +10,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from realtime.api.handlers import reload as reloading
 from realtime.api.openapi.trading import ALL_KINDS
 from realtime.api.order_routes import TRADE_ROUTES, TradeRoute
-from realtime.api.routes import PREFIXES, ROUTES, Route, description
+from realtime.api.routes import PREFIXES, ROUTES, Route, openapi_document
 from tests.api.reader import Reader
 
-DOCUMENT: Any = msgspec.json.decode(description("1.2.3"))
+DOCUMENT: Any = msgspec.json.decode(openapi_document("1.2.3"))
 
 
 def validator(schema: dict[str, Any]) -> Draft202012Validator:
@@ -68,7 +68,7 @@ def test_no_parameter_can_be_said_to_be_null() -> None:
 
 
 def test_our_own_marks_are_not_in_it() -> None:
-    assert b"realtime:frame" not in description("1.2.3")
+    assert b"realtime:frame" not in openapi_document("1.2.3")
 
 
 def test_events_are_described() -> None:
@@ -92,7 +92,7 @@ async def test_answers_are_as_described(reader: Reader, route: Route[Any], label
 
 async def test_the_daemon_answers_it(reader: Reader) -> None:
     for path in ("/openapi.json", "/api/v1/openapi.json"):
-        assert (await reader.get(path)).body == description("1.2.3")
+        assert (await reader.get(path)).body == openapi_document("1.2.3")
     held = await reader.get("/docs")
     assert held.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in held.headers["Content-Security-Policy"]

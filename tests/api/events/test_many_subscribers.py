@@ -1,4 +1,4 @@
-"""Readers who choose differently, come and are cut while the others are being told."""
+"""Subscribers with different filters that come and go while others are being served."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from realtime.api.app import build
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.events.event_buffer import EventBuffer
-from realtime.api.events.event_types import kinds_of
+from realtime.api.events.event_types import get_events
 from realtime.api.listener import serve
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import AccountState
@@ -25,21 +25,21 @@ PORT = 8090
 
 
 class Steady(Broker):
-    """Takes no account away: who asks for one by its label would be told that there is none."""
+    """Removes no account: a subscription to its label would be an error."""
 
     def _remove(self, label: AccountLabel, _: AccountState) -> None:
         self.store.confirmed(label, now=self.now)
 
 
 class Hesitant(Broadcaster):
-    """Between any two readers there is time for everybody to do anything."""
+    """Between any two subscribers every other task may run."""
 
     async def _breathe(self) -> None:
         await asyncio.sleep(0.001)
 
 
 class Follower(Listening):
-    """Connects again and again, each time for a while."""
+    """Connects repeatedly, each time for a while."""
 
     def __init__(self, http: aiohttp.ClientSession, choice: str, seed: int) -> None:
         super().__init__(f"http://127.0.0.1:{PORT}/realtime/events{choice}", http)
@@ -51,13 +51,13 @@ class Follower(Listening):
             await self.read(self._rng.choice([10, 500, 5_000, 50_000, 500_000]))
 
 
-async def play(seed: int, acts: int, ring: int) -> list[Follower]:
-    """Let things happen while all follow; each must hear all that it chose once, in order."""
-    store, log, rng = Store(boot="b00t"), EventBuffer(max_entries=ring), random.Random(seed)
-    broadcast = Hesitant(store, lambda: NOW, ring=log, heartbeat_s=1, chunk_bytes=600)
+async def play(seed: int, acts: int, buffer: int) -> list[Follower]:
+    """Apply changes while all follow; each must receive all that it selected once, in order."""
+    store, log, rng = Store(boot="b00t"), EventBuffer(max_events=buffer), random.Random(seed)
+    broadcaster = Hesitant(store, lambda: NOW, buffer=log, heartbeat_s=1, chunk_bytes=600)
     broker = Steady(store, seed)
     app = build(
-        store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcast
+        store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcaster
     )
     async with (
         serve(app, "127.0.0.1", PORT),
@@ -77,7 +77,7 @@ async def play(seed: int, acts: int, ring: int) -> list[Follower]:
         for follower in followers:
             follower.parser.cut()
             await follower.read_all(lambda last_id: last_id.endswith(f"-{log.head}"))
-    kinds = [(change.label, told) for change in broker.changes for _, told in kinds_of(change)]
+    kinds = [(change.label, told) for change in broker.changes for _, told in get_events(change)]
     for follower, choice in zip(followers, CHOICES, strict=True):
         news = kinds[follower.mirror.begins_at :]
         assert follower.mirror.updates == [
@@ -94,12 +94,14 @@ few = settings(max_examples=max(1, settings().max_examples // 8))
 @few
 @example(45, 100)  # one joins between two choices
 @given(st.integers(0, 100_000), st.integers(1, 200))
-def test_all_of_a_crowd_hear_everything_once(seed: int, acts: int) -> None:
+def test_every_subscriber_receives_every_event_once(seed: int, acts: int) -> None:
     followers = virtual.run(lambda: play(seed, acts, 100_000))
     assert not any(each.resyncs for each in followers)
 
 
 @few
 @given(st.integers(0, 100_000), st.integers(1, 200))
-def test_also_where_the_ring_is_small(seed: int, acts: int) -> None:
+def test_every_subscriber_receives_every_event_once_with_a_small_buffer(
+    seed: int, acts: int
+) -> None:
     virtual.run(lambda: play(seed, acts, 20))

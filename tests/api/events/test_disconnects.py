@@ -1,4 +1,4 @@
-"""Real connections cut at any byte: all that was heard, put together, is all that happened."""
+"""Real connections that break at any byte: everything received adds up to everything sent."""
 
 import asyncio
 import random
@@ -55,7 +55,7 @@ class Wire:
 
 
 def happen(store: Store, number: int, rng: random.Random) -> tuple[str, str]:
-    """One trade update, in what a broker would write."""
+    """Apply one trade update, as a broker would send it."""
     label = rng.choice(LABELS)
     told = order(number % 60, subtag="x" * rng.randrange(900))
     update = TradeUpdate(event="new", order=told, event_id=str(number))
@@ -66,9 +66,9 @@ def happen(store: Store, number: int, rng: random.Random) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_cuts_at_any_byte_lose_nothing_and_repeat_nothing(seed: int) -> None:
+async def test_disconnects_at_any_byte_lose_and_repeat_nothing(seed: int) -> None:
     store, rng = fleet(), random.Random(seed)
-    async with pushing(store, ring=100_000) as (port, _), asyncio.timeout(LIMIT_S):
+    async with pushing(store, buffer=100_000) as (port, _), asyncio.timeout(LIMIT_S):
         wire = Wire(port)
         while not wire.parser.last_id:
             await wire.read(rng.choice([100, 1 << 20]), rng)
