@@ -1,4 +1,4 @@
-"""The accounts a simulator opens when it is only told how many."""
+"""Default accounts of a simulator, by count."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -13,7 +13,7 @@ NATO_ALPHABET = (
 
 
 class Tier(NamedTuple):
-    """A size of account; `name` is the word that goes into `accounts.toml`."""
+    """Cash and margin of a preset; `name` is the tier in `accounts.toml`."""
 
     name: str
     cash: Decimal
@@ -30,17 +30,17 @@ TIERS = (
 
 
 def preset_label(index: int) -> str:
-    """The label of the account at `index` from 0: alpha … zulu, account_27, account_28 …"""
+    """Return the label of the account at `index`, from 0: alpha … zulu, account_27, account_28 …"""
     return NATO_ALPHABET[index] if index < len(NATO_ALPHABET) else f"account_{index + 1}"
 
 
 def account_specs(count: int) -> list[AccountSpec]:
-    """Specifications of `count` accounts, the tiers taking turns."""
+    """Return `count` account specifications; tiers rotate."""
     return [_spec(index, TIERS[index % len(TIERS)]) for index in range(count)]
 
 
 def tier_name(spec: AccountSpec) -> str:
-    """The name of the tier whose cash and multiplier the account has, else `custom`."""
+    """Return the tier with the account's cash and multiplier, else `custom`."""
     for tier in TIERS:
         if (tier.cash, tier.multiplier) == (spec.cash, spec.multiplier):
             return tier.name

@@ -1,7 +1,7 @@
 """The simulator as a whole: one exchange, one HTTP server, one port.
 
-All waiting goes through the event loop's time and all chance through seeded generators, so that the
-same seed gives the same day, in real time and in virtual time alike.
+All waits use the event loop's time and all randomness seeded generators: the same seed gives the
+same day, in real time and in virtual time.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ from realtime.simulator.traffic.scheduler import TrafficScheduler
 
 # How often prices move and resting orders are matched.
 STEP_S = 0.1
-# Traffic acts more often, so that no burst of orders blocks the loop for long.
+# Traffic steps more often, so that no burst of orders blocks the loop for long.
 TRAFFIC_STEP_S = 0.02
 # Open connections that may wait to be accepted: a fleet of 1000 arrives within a second.
 BACKLOG = 2048
-# Stages of stopping: goodbyes to sockets, then requests in flight.
+# Stages of stopping: close frames to sockets, then requests in flight.
 GOODBYE_LIMIT_S = 2.0
 REQUESTS_LIMIT_S = 0.5
 # No order is longer than a few kilobytes; this is a security limit.
@@ -52,9 +52,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Simulator:
     """An Alpaca-compatible broker. Use as `async with Simulator(...) as sim:` and then `sim.url`.
 
-    `activity` is how many events a second the accounts make by themselves; `step_s` None leaves
-    every step of the exchange to `step()`. `clock` gives epoch nanoseconds and dates what happens;
-    it never decides how long to wait.
+    `activity` is the number of generated events per second; `step_s` None leaves every step of the
+    exchange to `step()`. `clock` returns epoch nanoseconds for timestamps, never for waits.
     """
 
     def __init__(
@@ -101,12 +100,12 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """Where REST and `/_sim` are; the stream is `stream_url`."""
+        """Base URL of REST and `/_sim`; the stream is `stream_url`."""
         return f"http://{self._address}"
 
     @property
     def stream_url(self) -> str:
-        """Where the trading stream is."""
+        """URL of the trading stream."""
         return f"ws://{self._address}/stream"
 
     @property
@@ -116,7 +115,7 @@ class Simulator:
 
     @property
     def activity(self) -> float:
-        """Events a second that the accounts make by themselves."""
+        """Generated events per second."""
         return self.traffic.activity
 
     async def __aenter__(self) -> Self:
@@ -133,7 +132,7 @@ class Simulator:
         await self.stop()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen, and let time run; return the port, which for 0 the system picks.
+        """Listen and start stepping; return the port (0: chosen by the system).
 
         Raises OSError if the port is taken.
         """
@@ -160,7 +159,7 @@ class Simulator:
         return self.port
 
     async def stop(self) -> None:
-        """Stop time, say goodbye to sockets (1001), let requests end; within 5 s in any case."""
+        """Stop stepping, close sockets (1001), let requests end; within 5 s."""
         runner, self._runner = self._runner, None
         if runner is None:
             return
@@ -176,7 +175,7 @@ class Simulator:
         await runner.cleanup()
 
     async def wait(self) -> None:
-        """Wait until the simulator is stopped; raise what its inner life failed of, if it did."""
+        """Wait until the simulator stops; raises the error of a failed background task."""
         if self._background is not None:
             life = self._background
             await asyncio.wait([life])
@@ -185,29 +184,29 @@ class Simulator:
                 raise error.exceptions[0]
 
     def step(self, *, prices_move: bool = True) -> None:
-        """Do one step of the exchange: prices move, resting orders are matched."""
+        """Run one step of the exchange: prices move, resting orders are matched."""
         self.exchange.advance(prices_move=prices_move)
         self._history.step()
 
     def _timed_step(self) -> None:
-        """Quiet means quiet: without traffic prices rest, so that what nobody touches stays."""
+        """Run a step; without traffic prices do not move, so that two reads are equal."""
         self.step(prices_move=self.activity > 0)
 
     def add_fault(self, fault: object) -> str:
-        """Switch a fault on, given as `POST /_sim/faults` takes it; return its id."""
+        """Add a fault in the form of `POST /_sim/faults`; return its id."""
         return self.faults.add(parse_fault(fault)).id
 
     def set_activity(self, activity: float) -> None:
-        """Change how many events a second the accounts make by themselves."""
+        """Set the generated events per second."""
         self.traffic.activity = activity
 
     def set_market(self, mode: str) -> None:
-        """Change when the market is open: always, open, closed or nyse."""
+        """Set the market hours: always, open, closed or nyse."""
         self.exchange.set_market(mode)
         self._market = mode
 
     def status(self) -> dict[str, object]:
-        """Give the figures that `GET /_sim` shows."""
+        """Return the figures of `GET /_sim`."""
         return {
             "accounts": len(self.specs),
             "seed": self.seed,
@@ -258,14 +257,14 @@ class Simulator:
 
 @web.middleware
 async def _error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what no route answers in the broker's words."""
+    """Respond to unknown routes and failures in the broker's format."""
     try:
         return await handler(request)
     except web.HTTPNotFound:
         return responses.not_found()
     except web.HTTPMethodNotAllowed:
         return responses.json_error({"message": "Method Not Allowed"}, 405)
-    except web.HTTPException as error:  # the library's own words are no broker's
+    except web.HTTPException as error:  # the library's texts are not the broker's
         return responses.html_error(error.status)
     except ConnectionError:
         raise
@@ -275,7 +274,7 @@ async def _error_middleware(request: web.Request, handler: Handler) -> web.Strea
 
 
 async def _call_every(seconds: float, callback: Callable[[], None]) -> None:
-    """Call `act` at a steady pace; a late call is not made up for."""
+    """Call `callback` at a fixed rate; late calls are not repeated."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:

@@ -1,7 +1,6 @@
-"""What the HTTP library logs, without the tracebacks that strangers can cause.
+"""Log of the HTTP library, without the tracebacks that malformed requests cause.
 
-A request that is not HTTP is its sender's fault, and the sender is told with a 400; here it would
-only be noise, as long as the attacker likes.
+A request that is not HTTP gets a 400; logging each would let a client fill the log.
 """
 
 import logging

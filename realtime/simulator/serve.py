@@ -23,9 +23,9 @@ def serve(
     duration_s: float | None,
     print_line: Callable[[str], None],
 ) -> None:
-    """Serve until SIGINT, SIGTERM or `duration_s`; say one line when ready.
+    """Serve until SIGINT, SIGTERM or `duration_s`; print one line when ready.
 
-    Raises ConfigError if the address cannot be had or the files cannot be written.
+    Raises ConfigError if the address is not available or the files cannot be written.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(sim, host, port, config_dir, duration_s, print_line))
@@ -70,9 +70,9 @@ async def _wait_for_end(
 
 
 def _tune_gc() -> None:
-    """Keep the collector from walking every order there is: measured, 0.3 s of silence each time.
+    """Make garbage collection rare: a full pass over all orders pauses for 0.3 s (measured).
 
-    Orders live for ever and what dies young is in no cycle, so little is lost by looking seldom.
+    Orders are never freed and short-lived objects form no cycles, so little memory is lost.
     """
     gc.collect()
     gc.freeze()
@@ -88,5 +88,5 @@ def _cannot_listen(error: OSError, host: str, port: int) -> ConfigError:
         other = port + 100 if port < 65_000 else port - 100
         remedy = f"realtime sim --port {other}"
         return ConfigError(f"{host}:{port} is taken by another program", remedy=remedy)
-    remedy = "give --host an address of this machine, such as 127.0.0.1, and --port one above 1023"
+    remedy = "pass --host an address of this machine, such as 127.0.0.1, and --port one above 1023"
     return ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}", remedy=remedy)

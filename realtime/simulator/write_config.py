@@ -1,4 +1,4 @@
-"""Writes the `accounts.toml` and `secrets.toml` with which the daemon follows a simulator."""
+"""Writes `accounts.toml` and `secrets.toml` for a daemon that follows a simulator."""
 
 import os
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ initial_balance = "{cash}"
 account_number = "{number}"
 trading_url = "{url}"
 """
-_SECRETS_HEAD = "# Keys of simulated accounts. They open nothing but the simulator.\n"
+_SECRETS_HEAD = "# Keys of simulated accounts. They work with the simulator only.\n"
 _SECRET = """
 [{label}]
 key_id = "{key}"
@@ -33,7 +33,7 @@ secret_key = "{secret}"
 
 
 def write_config(directory: Path, specs: Sequence[AccountSpec], url: str) -> Path:
-    """Write both files into a directory, which is made if need be; return the accounts file.
+    """Write both files into a directory, creating it if needed; return the accounts file.
 
     Files that an earlier run wrote are replaced, no others: they may hold real keys. Raises
     ConfigError if the files cannot be written.
@@ -46,13 +46,13 @@ def write_config(directory: Path, specs: Sequence[AccountSpec], url: str) -> Pat
         _write(accounts, accounts_text(specs, url, accounts), 0o644)
         _write(secrets, secrets_text(specs), 0o600)
     except OSError as error:
-        remedy = "give --write-config a directory that you may write to"
+        remedy = "pass --write-config a writable directory"
         raise ConfigError(f"{error.filename}: {error.strerror}", remedy=remedy) from error
     return accounts
 
 
 def accounts_text(specs: Sequence[AccountSpec], url: str, path: Path) -> str:
-    """Give the text of `accounts.toml`."""
+    """Return the text of `accounts.toml`."""
     tables = [
         _ACCOUNT.format(
             label=spec.label,
@@ -68,26 +68,28 @@ def accounts_text(specs: Sequence[AccountSpec], url: str, path: Path) -> str:
 
 
 def secrets_text(specs: Sequence[AccountSpec]) -> str:
-    """Give the text of `secrets.toml`."""
+    """Return the text of `secrets.toml`."""
     labels = [spec.label for spec in specs]
     tables = [_SECRET.format(label=x, key=key_id_for(x), secret=secret_for(x)) for x in labels]
     return _SECRETS_HEAD + "".join(tables)
 
 
 def _check_is_generated(path: Path, head: str) -> None:
-    """Refuse to replace what somebody else wrote."""
+    """Raise ConfigError if the file was not written by a simulator."""
     if not path.is_file():
         return
     first = head.partition("\n")[0].encode()
     with path.open("rb") as file:
         beginning = file.read(len(first))
     if beginning and beginning != first:
-        remedy = "give --write-config another directory, or move that file away"
-        raise ConfigError(f"{path} is not of a simulator and stays as it is", remedy=remedy)
+        remedy = "pass --write-config another directory, or move that file away"
+        raise ConfigError(
+            f"{path} was not written by a simulator and is not replaced", remedy=remedy
+        )
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Replace a file in one step, so that a reader sees the old one or the new one whole."""
+    """Replace a file in one step, so that readers see either the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:

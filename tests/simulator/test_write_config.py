@@ -44,7 +44,7 @@ def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
 def test_files_of_others_stay_as_they_are(tmp_path: Path, name: str) -> None:
     """They may hold real keys. Neither file is written then."""
     (tmp_path / name).write_text('[alpha]\nkey_id = "mine"\n')
-    with pytest.raises(ConfigError, match=f"{name} is not of a simulator") as error:
+    with pytest.raises(ConfigError, match=f"{name} was not written by a simulator") as error:
         write_config(tmp_path, account_specs(1), URL)
     assert "another directory" in error.value.remedy
     assert [path.name for path in tmp_path.iterdir()] == [name]

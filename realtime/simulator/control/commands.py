@@ -1,6 +1,6 @@
-"""What `/_sim/…` can be told: each command is the body it takes and what it does.
+"""Commands of `/_sim/…`: each Struct is the request body, its `run` the effect.
 
-`control.py` serves them; nothing here knows of HTTP.
+`server.py` serves them; nothing here uses HTTP.
 """
 
 from dataclasses import fields
@@ -28,14 +28,14 @@ Amount = Annotated[
 
 
 class ControlledSimulator(Protocol):
-    """The running simulator, as its switches see it."""
+    """What commands need of the running simulator."""
 
     @property
     def exchange(self) -> Exchange:
-        """The broker itself."""
+        """The exchange."""
 
     def set_activity(self, activity: float) -> None:
-        """Change how many events a second the accounts make by themselves."""
+        """Set the generated events per second."""
 
     def set_market(self, mode: str) -> None:
         """Change when the market is open."""
@@ -44,21 +44,21 @@ class ControlledSimulator(Protocol):
         """Do one step of the exchange."""
 
     def status(self) -> dict[str, object]:
-        """Give figures of the moment."""
+        """Return current figures."""
 
 
 class Command(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /_sim/<path>`; `run` returns the answer, None for an empty one."""
+    """Body of `POST /_sim/<path>`; `run` returns the response body, None for an empty one."""
 
     path: ClassVar[str]
 
     def run(self, sim: ControlledSimulator) -> object:
-        """Do it."""
+        """Run the command."""
         raise NotImplementedError
 
 
 class SetTraffic(Command, frozen=True):
-    """Let the accounts make `activity` events a second in total; 0 brings quiet."""
+    """Generate `activity` events per second over all accounts; 0 stops."""
 
     path: ClassVar[str] = "traffic"
     activity: Annotated[float, Meta(ge=0, le=100_000)]
@@ -80,7 +80,7 @@ class SetMarket(Command, frozen=True):
 
 
 class Advance(Command, frozen=True):
-    """Do `steps` steps of the exchange at once: prices move, resting orders are matched."""
+    """Run `steps` steps of the exchange now: prices move, resting orders are matched."""
 
     path: ClassVar[str] = "advance"
     steps: Annotated[int, Meta(ge=1, le=10_000)] = 1
@@ -116,7 +116,7 @@ class Bust(Command, frozen=True):
 
 
 class Correct(Command, frozen=True):
-    """Give an execution another price: `trade_correct`."""
+    """Change the price of an execution: `trade_correct`."""
 
     path: ClassVar[str] = "correct"
     account: str
@@ -129,7 +129,7 @@ class Correct(Command, frozen=True):
 
 
 class RejectNext(Command, frozen=True):
-    """Let the venue reject the next order that is accepted: `rejected`."""
+    """Reject the next accepted order at the venue: `rejected`."""
 
     path: ClassVar[str] = "reject_next"
     account: str
@@ -152,7 +152,7 @@ class Split(Command, frozen=True):
 
 
 class Rename(Command, frozen=True):
-    """Give a stock another symbol, with no event on the stream; its open orders are canceled."""
+    """Change a stock's symbol, with no event on the stream; its open orders are canceled."""
 
     path: ClassVar[str] = "rename"
     symbol: str
@@ -186,7 +186,7 @@ class Deposit(Command, frozen=True):
 
 
 class HoldCancels(Command, frozen=True):
-    """Answer cancels with 204 and leave the orders `pending_cancel` until switched off."""
+    """Respond to cancels with 204 and leave the orders `pending_cancel` until switched off."""
 
     path: ClassVar[str] = "hold_cancels"
     account: str
@@ -198,7 +198,7 @@ class HoldCancels(Command, frozen=True):
 
 
 class SetQuirks(Command, frozen=True):
-    """Decide facts about the broker that nobody knows for sure; left out ones stay as they are."""
+    """Set uncertain facts about the broker; omitted ones stay as they are."""
 
     path: ClassVar[str] = "quirks"
     bracket_cancel_frame: bool | None = None
@@ -219,7 +219,7 @@ class SetQuirks(Command, frozen=True):
 
 
 def encode_quirks(sim: ControlledSimulator) -> dict[str, object]:
-    """How the uncertain facts are decided now."""
+    """Return the current settings of the uncertain facts."""
     now = sim.exchange.quirks
     return {field.name: getattr(now, field.name) for field in fields(now)}
 

@@ -1,14 +1,14 @@
-"""What was asked of the simulator, counted: tests hold clients to their budgets with it."""
+"""Counters of requests and handshakes per account: tests check clients' budgets with them."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 
 class RequestCounters:
-    """Counters an account; what cannot be assigned to one is counted under None."""
+    """Counters per account; requests of no known account count under None."""
 
     def __init__(self, labels: Iterable[str]) -> None:
-        # label (or None: unknown key, or a handshake that names none) → what → how often
+        # label (None: unknown key, or a handshake without key) → counter → value
         self._counts: dict[str | None, Counter[str]] = {label: Counter() for label in labels}
         self._counts[None] = Counter()
 
@@ -17,11 +17,11 @@ class RequestCounters:
         self._counts[label][spec] += 1
 
     def get(self, label: str | None) -> dict[str, int]:
-        """One account's counters, in alphabetical order."""
+        """Return one account's counters, sorted by name."""
         return dict(sorted(self._counts[label].items()))
 
     def total(self) -> dict[str, int]:
-        """All accounts together."""
+        """Return the sum over all accounts."""
         every: Counter[str] = Counter()
         for counts in self._counts.values():
             every.update(counts)

@@ -1,6 +1,6 @@
-"""`/_sim/…`: the switches behind the scenes, in JSON, without credentials.
+"""HTTP server of `/_sim/…`: control of the simulator in JSON, without credentials.
 
-A bad request is answered with {"error": "a sentence that says what would be right"}.
+The response to a bad request is {"error": "a sentence that names what is valid"}.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,7 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class BadRequest(ValueError):
-    """A request that cannot be understood; the message says what would be."""
+    """A request that cannot be parsed; the message names what is valid."""
 
     status = 400
 
@@ -37,7 +37,7 @@ class NotFound(BadRequest):
 
 
 class ControlServer:
-    """Serves the index, the faults, the books and the commands."""
+    """Serves the index, faults, account books and commands."""
 
     def __init__(
         self, sim: ControlledSimulator, faults: FaultRegistry, counters: RequestCounters
@@ -47,7 +47,7 @@ class ControlServer:
         self._counters = counters
 
     def add_to(self, app: web.Application) -> None:
-        """Put the routes into an application."""
+        """Add the routes to an application."""
         router = app.router
         router.add_get("/_sim", _with_error_body(self._get_index))
         router.add_get("/_sim/faults", _with_error_body(self._list_faults))
@@ -70,15 +70,15 @@ class ControlServer:
                 "counts": self._counters.total(),
                 "routes": {
                     "GET /_sim": "this",
-                    "GET /_sim/books": "every account: its key and what it asked for",
+                    "GET /_sim/books": "every account and its request counters",
                     "GET /_sim/books/{label}": "the exchange's own truth about an account",
                     "GET /_sim/prices": "symbol → last price",
-                    "GET /_sim/quirks": "how facts that nobody knows for sure are decided",
-                    "GET /_sim/traffic": "events a second that accounts make by themselves",
-                    "GET /_sim/faults": "faults that are on",
-                    "POST /_sim/faults": "switch a fault on: {kind, account, for_s, count, …}",
-                    "DELETE /_sim/faults": "switch every fault off",
-                    "DELETE /_sim/faults/{id}": "switch one fault off",
+                    "GET /_sim/quirks": "settings of uncertain facts about the broker",
+                    "GET /_sim/traffic": "generated events per second",
+                    "GET /_sim/faults": "active faults",
+                    "POST /_sim/faults": "add a fault: {kind, account, for_s, count, …}",
+                    "DELETE /_sim/faults": "remove all faults",
+                    "DELETE /_sim/faults/{id}": "remove one fault",
                     **{
                         f"POST /_sim/{command.path}": _describe_command(command)
                         for command in COMMANDS
@@ -108,7 +108,7 @@ class ControlServer:
     async def _remove_fault(self, request: web.Request) -> web.Response:
         fault_id = request.match_info["fault_id"]
         if not self._faults_on.remove(fault_id):
-            raise NotFound(f"no fault {fault_id!r} is on; GET /_sim/faults lists them")
+            raise NotFound(f"no fault {fault_id!r} is active; GET /_sim/faults lists them")
         return json_response({"removed": 1})
 
     async def _list_books(self, request: web.Request) -> web.Response:

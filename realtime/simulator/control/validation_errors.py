@@ -1,4 +1,4 @@
-"""What is wrong with a body, in a sentence that says what would be right."""
+"""Validation errors as sentences that name what is valid."""
 
 import re
 from difflib import get_close_matches
@@ -12,16 +12,13 @@ _MEMBER = re.compile(r" - at `\$\.(\w+)")
 
 
 def suggest_nearest(word: str, known: list[str]) -> str:
-    """The end of an error sentence: the nearest known word, or all of them."""
+    """Return the end of an error sentence: the nearest known word, or all of them."""
     close = get_close_matches(word, known, n=1, cutoff=0.5)
     return f": did you mean {close[0]!r}?" if close else f": one of {', '.join(known)}"
 
 
 def format_validation_error(error: msgspec.ValidationError, kind: type[Struct]) -> str:
-    """Say it as msgspec does, but with the words of a choice and with patterns in plain language.
-
-    A pattern is said by the description of its type.
-    """
+    """Return msgspec's message with the words of a choice, and descriptions instead of patterns."""
     text = str(error)
     member = _MEMBER.search(text)
     if member is None:
@@ -36,7 +33,7 @@ def format_validation_error(error: msgspec.ValidationError, kind: type[Struct]) 
 
 
 def _choices(hint: object) -> list[str]:
-    """The words a type allows, wherever in it they stand."""
+    """Return the words that a type allows, at any depth."""
     if get_origin(hint) is Literal:
         return [str(word) for word in get_args(hint)]
     return [word for part in get_args(hint) for word in _choices(part)]

@@ -1,4 +1,4 @@
-"""What a venue or a back office does after the fact: busts, corrections, splits, names, cash."""
+"""Later changes by venue or back office: busts, corrections, splits, symbol changes, cash."""
 
 from decimal import Decimal
 
@@ -13,13 +13,13 @@ from realtime.simulator.exchange.state import ExchangeState
 from realtime.simulator.exchange.trade_events import publish_reversal
 from realtime.simulator.exchange.venue.assets import Asset
 
-# Statuses a venue may give an order on rare occasions; the order keeps its place but does not
-# trade until it is `new` again.
+# Rare statuses set by a venue; the order keeps its place in the book but does not trade until
+# it is `new` again.
 RARE_STATUSES = ("stopped", "suspended", "calculated", "accepted_for_bidding", "done_for_day")
 
 
 def bust(state: ExchangeState, account: Account, execution_id: str) -> None:
-    """Undo an execution. A filled order is open again, but the venue works it no more."""
+    """Undo an execution. A filled order is open again, but no longer trades."""
     execution = _get_execution(account, execution_id)
     order = execution.order
     at = stamp_update(account, order)
@@ -42,7 +42,7 @@ def bust(state: ExchangeState, account: Account, execution_id: str) -> None:
 
 
 def correct(state: ExchangeState, account: Account, execution_id: str, price: Decimal) -> None:
-    """Change the price of an execution; it goes on under a new id."""
+    """Change the price of an execution, which gets a new id."""
     old = _get_execution(account, execution_id)
     order = old.order
     at = stamp_update(account, order)
@@ -66,7 +66,7 @@ def correct(state: ExchangeState, account: Account, execution_id: str, price: De
 
 
 def split(state: ExchangeState, asset: Asset, ratio: int) -> None:
-    """Split a stock: prices, positions and resting orders follow; the stream says nothing."""
+    """Split a stock with its prices, positions and resting orders; no event is sent."""
     if ratio < 2 or not asset.is_equity:
         raise ValueError(f"cannot split {asset.symbol} {ratio} for 1")
     state.prices.split(asset.symbol, Decimal(ratio))
@@ -78,7 +78,7 @@ def split(state: ExchangeState, asset: Asset, ratio: int) -> None:
 
 
 def rename(state: ExchangeState, asset: Asset, symbol: str) -> None:
-    """Give a stock another symbol: positions follow, its orders end; the stream says nothing."""
+    """Change a stock's symbol: positions follow, its orders end; no event is sent."""
     if not asset.is_equity:
         raise ValueError(f"cannot rename {asset.symbol}")
     renamed = state.listing.rename(asset, symbol)
@@ -117,7 +117,7 @@ def set_status(state: ExchangeState, account: Account, order: Order, status: str
 def _get_execution(account: Account, execution_id: str) -> Execution:
     execution = account.executions.get(execution_id)
     if execution is None or execution.is_busted:
-        raise ValueError(f'no execution "{execution_id}" that stands')
+        raise ValueError(f'no execution "{execution_id}" in force')
     if execution.order.role == LEG:
         raise ValueError("an execution of a multi-leg order cannot be changed alone")
     return execution
@@ -184,7 +184,7 @@ def _split_position(account: Account, asset: Asset, ratio: int) -> None:
 def _record_share_activity(
     account: Account, kind: str, at: int, asset: Asset, qty: Decimal, description: str
 ) -> None:
-    """Write into the journal that shares came without money."""
+    """Record an activity for shares that moved without cash."""
     account.activity_log.record(
         kind,
         at,

@@ -11,15 +11,15 @@ CENT = Decimal("0.01")
 NANO = Decimal("0.000000001")
 PERCENTAGE = Decimal("0.0000000000000001")
 
-# Beyond this a number is an attack, not an order: "1e999999" would print a megabyte of zeros.
+# Larger numbers are attacks, not orders: "1e999999" would print a megabyte of zeros.
 _LARGEST_EXPONENT = 12
 _MAX_DECIMALS = 18
-# Decimal itself would take underscores, other alphabets' digits and a thousand-digit exponent.
+# Decimal would accept underscores, digits of other alphabets and a thousand-digit exponent.
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 
 
 def format_decimal(value: Decimal) -> str:
-    """Write a number the way the broker does: fixed point, no trailing zeros, no minus zero."""
+    """Format a number as the broker does: fixed point, no trailing zeros, no minus zero."""
     if not value:
         return "0"
     text = format(value, "f")
@@ -27,7 +27,7 @@ def format_decimal(value: Decimal) -> str:
 
 
 def format_optional_decimal(value: Decimal | None) -> str | None:
-    """Write a number, or null."""
+    """Format a number, or None."""
     return None if value is None else format_decimal(value)
 
 
@@ -59,12 +59,12 @@ def fraction(part: Decimal, whole: Decimal) -> Decimal:
 
 
 def is_whole(value: Decimal) -> bool:
-    """Tell whether a quantity has no fraction."""
+    """Return whether a quantity has no fraction."""
     return value == value.to_integral_value()
 
 
 def parse_decimal(value: object, name: str) -> Decimal:
-    """Read a JSON string or number; refuse everything else, NaN, and absurd sizes."""
+    """Return a Decimal from a JSON string or number. Raises ApiError, also for NaN."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise malformed(f"invalid {name}: expected a number")
     if isinstance(value, int) and abs(value) >= 10 ** (_LARGEST_EXPONENT + 1):

@@ -1,4 +1,4 @@
-"""The JSON of orders, positions and accounts: field names, order of keys, strings for numbers."""
+"""JSON of orders, positions and accounts: field names, order of keys, numbers as strings."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,7 +15,7 @@ FormatTime = Callable[[int], str]
 
 
 def frame_order(order: Order, *, with_legs: bool) -> Document:
-    """Return the order as a stream frame shows it: nanoseconds, no `source`."""
+    """Return the order as in a stream frame: nanoseconds, no `source`."""
     document = _cached_order_document(order)
     if order.legs and (with_legs or order.is_multileg):
         document["legs"] = [_cached_order_document(leg) for leg in order.legs]
@@ -23,7 +23,7 @@ def frame_order(order: Order, *, with_legs: bool) -> Document:
 
 
 def rest_order(order: Order, *, with_legs: bool, micros: bool) -> Document:
-    """Return the order as REST shows it; `micros` when it is read back later."""
+    """Return the order as in REST; with `micros`, as it is read later."""
     format_time = format_rfc3339_micros if micros else format_rfc3339
     document = _with_source(
         _order_document(order, format_time) if micros else _cached_order_document(order)
@@ -36,11 +36,11 @@ def rest_order(order: Order, *, with_legs: bool, micros: bool) -> Document:
 
 
 def _cached_order_document(order: Order) -> Document:
-    """Render with nanoseconds.
+    """Return the document with nanoseconds, from the order's cache where possible.
 
-    Most of an order never changes, and rendering it is most of an event's cost: the constant part
-    is kept while events follow fast. It goes when the order ends or comes to rest, for it weighs
-    two kilobytes; and who changes a quantity or a price sets `face` to None.
+    Most of an order never changes, and building its document is most of an event's cost: the
+    constant part is cached while events follow fast. The cache (2 KB) is dropped when the order
+    ends or rests, and must be set to None when a quantity or a price changes.
     """
     cached_document = order.cached_document or _order_document(order, format_rfc3339)
     order.cached_document = None if order.is_terminal else cached_document
@@ -104,7 +104,7 @@ def _order_document(order: Order, format_time: FormatTime) -> Document:
 
 
 def _update_document(document: Document, order: Order, format_time: FormatTime) -> None:
-    """Write what may have changed since the constant part was rendered."""
+    """Update the fields that may have changed since the document was cached."""
     document["updated_at"] = format_time(order.updated_at)
     document["status"] = order.status
     if order.filled_qty:
@@ -133,7 +133,7 @@ def _format_optional_time(at: int | None, format_time: FormatTime) -> str | None
 def position_document(
     position: Position, *, price: Decimal, lastday: Decimal, available: Decimal
 ) -> Document:
-    """Return the position as REST shows it."""
+    """Return the position as in REST."""
     asset = position.asset
     value = position.market_value(price)
     cost = position.cost_basis
@@ -161,7 +161,7 @@ def position_document(
 
 
 def account_document(account: Account, balances: Balances, *, pdt_fields: bool) -> Document:
-    """Return the account as REST shows it; `pdt_fields` adds what was removed in July 2026."""
+    """Return the account as in REST; `pdt_fields` adds the fields removed in July 2026."""
     spec = account.spec
     last_close = account.last_close
     document: Document = {

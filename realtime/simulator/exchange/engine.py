@@ -1,7 +1,7 @@
-"""The exchange as its edges see it: every answer JSON-ready, every refusal a `Refusal`.
+"""Interface of the exchange: every result JSON-ready, every rejection an `ApiError`.
 
-No I/O, no task, no logger; time is the injected clock, chance is seeded. The same seed and the
-same calls at the same clock readings give the same bytes.
+No I/O, no task, no logger; time is the injected clock, randomness is seeded. The same seed and the
+same calls at the same times give the same bytes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ __all__ = ["AccountSpec", "ApiError", "Exchange", "Quirks", "TradeUpdate"]
 
 
 class Exchange:
-    """An Alpaca-like broker with its own books."""
+    """An Alpaca-like broker with its own accounts and order books."""
 
     def __init__(self, *, seed: int, clock: Callable[[], int]) -> None:
         self._state = ExchangeState(seed=seed, clock=clock)
@@ -110,13 +110,13 @@ class Exchange:
         self._state.accounts[spec.label] = account
 
     def set_market(self, mode: str) -> None:
-        """Set the hours: always, open, closed or nyse (sessions.py says what each means)."""
+        """Set the hours: always, open, closed or nyse (see market_hours.py)."""
         if mode not in MODES:
             raise ValueError(f'market mode "{mode}" is not one of {", ".join(MODES)}')
         set_market_mode(self._state, mode)
 
     def advance(self, *, prices_move: bool = True) -> None:
-        """Do one step: bells ring, orders expire, prices move, resting orders are matched."""
+        """Run one step: opening and closing bells, expiries, price moves, matching."""
         state = self._state
         now = state.now()
         process_bells(state)
@@ -174,7 +174,7 @@ class Exchange:
         )
 
     def close_all_positions(self, label: str, *, cancel_orders: bool) -> list[Document]:
-        """Answer DELETE /v2/positions, which the edge sends with 207."""
+        """Answer DELETE /v2/positions, which is sent with 207."""
         if cancel_orders:
             self.cancel_all(label)
         return close_all(self._state, self._account(label))
@@ -204,12 +204,12 @@ class Exchange:
         return replace(self._state, account, get_order(account, order_id), body)
 
     def cancel(self, label: str, order_id: str) -> None:
-        """Obey DELETE /v2/orders/{id}; the edge answers 204."""
+        """Answer DELETE /v2/orders/{id}, which is sent with 204."""
         account = self._account(label)
         cancel(self._state, account, get_order(account, order_id))
 
     def cancel_all(self, label: str) -> list[Document]:
-        """Answer DELETE /v2/orders, which the edge sends with 207."""
+        """Answer DELETE /v2/orders, which is sent with 207."""
         return cancel_all(self._state, self._account(label))
 
     # ── market ──────────────────────────────────────────────────────────────────────────────
@@ -243,10 +243,10 @@ class Exchange:
         return previous_trading_day(new_york_date(self._state.now())).isoformat()
 
     def set_price(self, symbol: str, price: str) -> None:
-        """Pin a symbol's price; orders meet it at the next `advance`."""
+        """Pin a symbol's price; orders are matched at the next `advance`."""
         self._state.prices.pin(self._state.listing.get_tradable(symbol).symbol, Decimal(price))
 
-    # ── what a venue or a back office can do ────────────────────────────────────────────────
+    # ── acts of a venue or a back office ────────────────────────────────────────────────
 
     def bust(self, label: str, execution_id: str) -> None:
         """Undo an execution (event `trade_bust`)."""
@@ -265,11 +265,11 @@ class Exchange:
         split(self._state, self._state.listing.get_tradable(symbol), ratio)
 
     def rename(self, symbol: str, to: str) -> None:
-        """Give a stock another symbol, without an event on the stream."""
+        """Change a stock's symbol, without an event on the stream."""
         rename(self._state, self._state.listing.get_tradable(symbol), to)
 
     def end_day(self) -> None:
-        """End the trading day now, whatever the clock says, and begin the next."""
+        """End the trading day now, regardless of the clock, and begin the next."""
         end_day(self._state)
 
     def deposit(self, label: str, amount: str) -> None:
@@ -285,7 +285,7 @@ class Exchange:
         hold_replaces(self._state, self._account(label), on=on)
 
     def set_status(self, label: str, order_id: str, status: str) -> None:
-        """Give an open order a rare status: stopped, suspended, calculated …; `new` ends it."""
+        """Set a rare status of an open order: stopped, suspended, calculated …; `new` ends it."""
         account = self._account(label)
         order = get_order(account, order_id)
         if status == "new" and order.status in RARE_STATUSES:
@@ -295,7 +295,7 @@ class Exchange:
         publish(self._state, account, order, status, at)
 
     def books(self, label: str) -> Document:
-        """Return the exchange's own truth about an account."""
+        """Return the full state of an account."""
         account = self._account(label)
         return {
             "label": label,

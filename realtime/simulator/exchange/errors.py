@@ -1,4 +1,4 @@
-"""How the broker says no: an HTTP status and a JSON body.
+"""Error responses of the broker: an HTTP status and a JSON body.
 
 Codes and messages are those that recordings show; where no recording is known the wording is ours.
 Keys are sorted, as on the wire.
@@ -13,7 +13,7 @@ Document = dict[str, object]
 
 
 class ApiError(Exception):
-    """The answer to a request that the broker does not accept; `body` is JSON-ready."""
+    """A request that the broker rejects: the response's status and JSON-ready body."""
 
     def __init__(self, status: int, body: Document) -> None:
         super().__init__(f"{status} {body.get('message', '')}")
@@ -32,7 +32,7 @@ def unprocessable(message: str, **facts: str) -> ApiError:
 
 
 def forbidden(message: str, **facts: str | list[str]) -> ApiError:
-    """Return 403: the account may not, or has not enough."""
+    """Return 403: not permitted, or not enough money or shares."""
     return _refusal(403, FORBIDDEN, message, **facts)
 
 
@@ -42,7 +42,7 @@ def not_found(message: str) -> ApiError:
 
 
 def describe_value(value: object) -> str:
-    """Return what a message may repeat of a customer's input: a short text, else its type."""
+    """Return a client's value for an error message: a short text, else its type."""
     return value[:40] if isinstance(value, str) else type(value).__name__
 
 

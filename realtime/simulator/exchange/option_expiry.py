@@ -1,6 +1,6 @@
-"""The last day of an option: worthless ones vanish, the others turn into shares at the strike.
+"""Expiry of options: worthless ones are removed, others settle in shares at the strike.
 
-None of it is an event on the stream: OPEXP, OPEXC and OPASN are found in the activities only.
+Nothing is sent on the stream: OPEXP, OPEXC and OPASN are in the activities only.
 """
 
 from datetime import date

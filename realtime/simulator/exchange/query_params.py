@@ -1,4 +1,4 @@
-"""Reading of query parameters: a word out of a few, a count, an instant, a truth value."""
+"""Parsing of query parameters: choices, counts, times, booleans, lists."""
 
 from collections.abc import Mapping, Sequence
 
@@ -40,7 +40,7 @@ def parse_time(query: Mapping[str, str], name: str) -> int | None:
 
 
 def parse_bool(query: Mapping[str, str], name: str) -> bool:
-    """Return a truth value; absent is false."""
+    """Return a boolean; absent is false."""
     return parse_choice(query, name, ("false", "true", "0", "1", "f", "t")) in ("true", "1", "t")
 
 

@@ -1,7 +1,7 @@
-"""The trading floor: what every part of the exchange works on. State only, no rules.
+"""State of the exchange: accounts, prices, hours and order books. No rules.
 
-Rules are functions in their own files that take the floor, an account and an order. They call
-downwards only: matching → execution → groups → trading → updates → floor.
+Rules are functions in other modules that take the state, an account and an order. They call
+downwards only: matching → execution → groups → lifecycle → trade_events → state.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class TradeUpdate(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Quirks:
-    """Switches for what nobody knows about the real broker; both settings must be survivable."""
+    """Settings of uncertain facts about the broker; clients must cope with both values."""
 
     bracket_cancel_frame: bool = True
     parent_legs_in_frame: bool = True
@@ -55,8 +55,8 @@ class ExchangeState:
         self.prices = PriceProcess(self.listing, Random(f"{seed}:prices"))
         self.accounts: dict[str, Account] = {}
         self.books = OrderBooks()
-        self.bells_until = self.now()  # bells up to here have rung
-        self.last_phase = ""  # of the session, when the bells were last looked at
+        self.bells_until = self.now()  # opening and closing bells are processed up to here
+        self.last_phase = ""  # of the session, when the bells were last processed
         # (expires at, order number, order), soonest first; finished orders stay until due
         self.expiries: list[tuple[int, int, Order]] = []
         self.on_update: Callable[[TradeUpdate], None] | None = None
@@ -72,7 +72,7 @@ class ExchangeState:
         return next(self._numbers)
 
     def may_trade(self, order: Order, phase: str) -> bool:
-        """Tell whether this order can trade in this session."""
+        """Return whether this order can trade in this session."""
         if order.asset.is_crypto or phase == REGULAR:
             return True
         return phase == EXTENDED and order.extended_hours

@@ -24,7 +24,7 @@ _INSTANT = re.compile(
 
 
 def format_rfc3339(at: int) -> str:
-    """Write a time in UTC with up to nine decimals, trailing zeros cut."""
+    """Format a time in UTC with up to nine decimals, trailing zeros cut."""
     second, rest = divmod(at, SECOND)
     if not rest:
         return _utc_second(second) + "Z"
@@ -32,17 +32,17 @@ def format_rfc3339(at: int) -> str:
 
 
 def format_rfc3339_micros(at: int) -> str:
-    """Write a time as REST reads it back: microseconds, rounded half up."""
+    """Format a time as REST returns it: microseconds, rounded half up."""
     return format_rfc3339(to_micros(at))
 
 
 def to_micros(at: int) -> int:
-    """Round nanoseconds to whole microseconds, half up: what REST shows and compares."""
+    """Round nanoseconds to whole microseconds, half up: the precision of REST."""
     return (at + MICROSECOND // 2) // MICROSECOND * MICROSECOND
 
 
 def format_rfc3339_new_york(at: int) -> str:
-    """Write a time with New York's offset, as the market clock does."""
+    """Format a time with New York's offset, as in the market clock."""
     second, rest = divmod(at, SECOND)
     text = datetime.fromtimestamp(second, NEW_YORK).isoformat()
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
@@ -55,15 +55,15 @@ def new_york_date(at: int) -> date:
 
 
 def format_activity_time(at: int) -> str:
-    """Write yyyymmddHHMMSSmmm in New York time, the first half of an activity id."""
+    """Format as yyyymmddHHMMSSmmm in New York time, the first half of an activity id."""
     second, rest = divmod(at, SECOND)
     return f"{_new_york_second(second)}{rest // MILLISECOND:03d}"
 
 
 def parse_rfc3339(text: str) -> int | None:
-    """Read RFC 3339 or a bare date (midnight UTC) to nanoseconds; None if it is neither.
+    """Return nanoseconds from RFC 3339 or a date (midnight UTC); None if it is neither.
 
-    A plus sign that a query string turned into a space is taken for what it was.
+    A space in place of the offset's plus sign is accepted: query strings decode `+` so.
     """
     match = _INSTANT.fullmatch(text.strip())
     if match is None:

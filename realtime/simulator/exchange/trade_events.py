@@ -1,4 +1,4 @@
-"""The events of the trading stream: what happened, and the whole order after it."""
+"""Events of the trading stream: the event, and the whole order after it."""
 
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ def publish(state: ExchangeState, account: Account, order: Order, event: str, at
 
 
 def publish_pending_new(state: ExchangeState, account: Account, order: Order, at: int) -> None:
-    """Send `pending_new`, which has no execution id unless the quirk says so."""
+    """Send `pending_new`, which has no execution id unless that quirk is on."""
     data = _frame(state, account, order, "pending_new", at)
     if state.quirks.execution_id_on_pending_new:
         data["execution_id"] = account.ids.uuid()
@@ -37,7 +37,7 @@ def publish_rejection(
 
 
 def publish_fill(state: ExchangeState, account: Account, execution: Execution) -> None:
-    """Send `fill` or `partial_fill`; price and quantity are this execution's alone."""
+    """Send `fill` or `partial_fill`; price and quantity are those of this execution."""
     order = execution.order
     event = "fill" if order.status == "filled" else "partial_fill"
     data = _frame(state, account, order, event, execution.at)
@@ -53,7 +53,7 @@ def publish_fill(state: ExchangeState, account: Account, execution: Execution) -
 def publish_multileg_fill(
     state: ExchangeState, account: Account, order: Order, executions: list[Execution], net: Decimal
 ) -> None:
-    """Send the fill of a multi-leg order: one execution a leg, no id of its own."""
+    """Send the fill of a multi-leg order: one execution per leg, no execution id."""
     at = executions[-1].at
     data = _frame(state, account, order, "fill", at)
     data["price"] = format_decimal(net)

@@ -1,4 +1,4 @@
-"""The bells: what the opening and the closing do to orders, positions and accounts."""
+"""Opening and close of the trading day: effects on orders, positions and accounts."""
 
 from decimal import Decimal
 from heapq import heappop
@@ -19,7 +19,7 @@ from realtime.simulator.exchange.venue.matching import auction
 
 
 def process_bells(state: ExchangeState) -> None:
-    """Ring every bell since the last time, then end the orders that are due."""
+    """Process opening and closing bells since the last call, then expire orders."""
     now = state.now()
     for at, bell in state.market.bells(state.bells_until, now):
         if bell == OPENING:
@@ -35,9 +35,9 @@ def process_bells(state: ExchangeState) -> None:
 
 
 def set_market_mode(state: ExchangeState, mode: str) -> None:
-    """Change the market's mode; if that opens or closes the session, the bell rings.
+    """Change the market's mode; process the bell if that opens or closes the session.
 
-    Before the first step there is no day yet that a bell could end.
+    Before the first step there is no trading day to end.
     """
     before = state.market.phase(state.now())
     state.market.mode = mode
@@ -52,13 +52,13 @@ def set_market_mode(state: ExchangeState, mode: str) -> None:
 
 
 def end_day(state: ExchangeState) -> None:
-    """End the trading day whatever the clock says, and begin the next."""
+    """End the trading day regardless of the clock, and begin the next."""
     close_session(state, state.now(), stops_trading=False)
     open_session(state)
 
 
 def open_session(state: ExchangeState) -> None:
-    """Send queued orders to the venue; opening-auction orders trade now or never."""
+    """Send queued orders to the venue; opening-auction orders trade now or end."""
     for account, order in _open_orders(state):
         if order.is_terminal or order.asset.is_crypto:
             continue
@@ -89,7 +89,7 @@ def close_session(state: ExchangeState, at: int, *, stops_trading: bool) -> None
 
 
 def _send_extended(state: ExchangeState) -> None:
-    """Send the queued orders that may trade before the opening or after the close."""
+    """Send the queued orders that may trade in extended hours."""
     for account, order in _open_orders(state):
         if order.status == "accepted" and can_send_now(state, order):
             start_order(state, account, order)
@@ -107,7 +107,7 @@ def _expire_due(state: ExchangeState, now: int) -> None:
 
 
 def _expire_day_orders(state: ExchangeState) -> None:
-    """End the day's orders although the clock has not reached their end: the session closed."""
+    """End day orders before their expiry time: the session was closed."""
     for account, order in _open_orders(state):
         is_of_the_day = order.time_in_force not in ("gtc", "opg") and not order.asset.is_crypto
         was_sent = order.status not in ("accepted", "held")
@@ -130,7 +130,7 @@ def _end_account_day(state: ExchangeState, account: Account, at: int) -> None:
 
 
 def _charge_fees(state: ExchangeState, account: Account) -> None:
-    """Write the day's crypto fees into the journal; they left the books with each trade."""
+    """Record the day's crypto fees as activities; they were deducted with each trade."""
     for symbol, (coins, cash) in account.fees.items():
         asset = state.listing.by_symbol[symbol]
         price = state.prices.last[symbol]
@@ -151,7 +151,7 @@ def _charge_fees(state: ExchangeState, account: Account) -> None:
 
 
 def _take_coins(account: Account, asset: Asset, coins: Decimal, price: Decimal, at: int) -> Decimal:
-    """Take a fee out of the position; return what had to be taken in cash instead."""
+    """Deduct a fee from the position; return the part deducted in cash instead."""
     position = account.position_of(asset)
     taken = min(coins, max(position.qty, ZERO))
     position.adjust(-taken, price)

@@ -1,1 +1,1 @@
-"""Faults a broker can have, switched on and off while the simulator runs."""
+"""Faults of a broker, switched on and off while the simulator runs."""

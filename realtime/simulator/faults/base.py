@@ -1,6 +1,6 @@
-"""What every fault has in common: the parts that the kinds in the files beside are made of.
+"""Base classes of all faults.
 
-A kind is a frozen Struct whose tag is the word used in `/_sim/faults`; its docstring is the help
+A fault type is a frozen Struct whose tag is its `kind` in `/_sim/faults`; its docstring is the help
 shown there.
 """
 
@@ -30,13 +30,13 @@ PathStart = Annotated[
 
 
 class FaultSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """On for `account` (null: all), for `for_s` seconds or `count` times or until deleted."""
+    """Active for `account` (null: all), for `for_s` seconds, `count` times or until deleted."""
 
-    # An act strikes at once and is over, unless it is given a time or a count.
+    # Acts once, immediately, unless it has a time or a count.
     is_one_shot: ClassVar[bool] = False
-    # A state of things is on or off; it strikes nothing that could be counted.
+    # Is on or off; has no count.
     is_state: ClassVar[bool] = False
-    # Used up, it still holds the sockets it has struck until they close or it is deleted.
+    # When used up, it still affects its sockets until they close or it is deleted.
     holds_sockets: ClassVar[bool] = False
 
     account: str | None = None
@@ -45,11 +45,11 @@ class FaultSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 
 
 class SocketFault(FaultSpec, frozen=True, kw_only=True):
-    """A fault of the websocket as such."""
+    """A fault of a websocket."""
 
 
 class FrameFault(FaultSpec, frozen=True, kw_only=True):
-    """A fault of single events: every `every`-th one, or by chance, or only those named `event`."""
+    """A fault of single events: every `every`-th, by `probability`, or only those named `event`."""
 
     every: Count = 1
     probability: Probability = 1.0
@@ -57,13 +57,13 @@ class FrameFault(FaultSpec, frozen=True, kw_only=True):
 
 
 class RequestFault(FaultSpec, frozen=True, kw_only=True):
-    """A fault of REST answers: only for this `method`, only for paths that begin with `path`."""
+    """A fault of REST responses: only for this `method`, only for paths that begin with `path`."""
 
     method: Method | None = None
     path: PathStart | None = None
 
     def concerns(self, method: str, path: str) -> bool:
-        """Whether a request is one of those the fault is about."""
+        """Return whether the fault applies to a request."""
         return (self.method is None or self.method.upper() == method) and (
             self.path is None or path.startswith(self.path)
         )

@@ -1,4 +1,4 @@
-"""Every kind of fault by its word: reading one from JSON, and the help that `/_sim` shows."""
+"""All fault types by `kind`: parsing from JSON, and the help in `/_sim`."""
 
 import msgspec
 
@@ -13,11 +13,11 @@ FAULT_TYPES: dict[str, type[FaultSpec]] = {
 
 
 class InvalidFault(ValueError):
-    """A fault that cannot be understood; the message says what would be."""
+    """A fault that cannot be parsed; the message names what is valid."""
 
 
 def parse_fault(body: object) -> FaultSpec:
-    """Make a fault of parsed JSON; raise `BadFault` with the nearest right word."""
+    """Return a fault from decoded JSON; raises InvalidFault with the nearest valid word."""
     if not isinstance(body, dict):
         raise InvalidFault("a fault is a JSON object with a `kind`")
     word = body.get("kind")
@@ -39,7 +39,7 @@ def parse_fault(body: object) -> FaultSpec:
 
 
 def describe() -> dict[str, object]:
-    """The catalogue as JSON: word → what it does and its parameters with their defaults."""
+    """Return kind → description and parameters with their defaults."""
     return {word: _describe(fault_type) for word, fault_type in FAULT_TYPES.items()}
 
 

@@ -1,4 +1,4 @@
-"""Faults of single events on their way to the client."""
+"""Faults of single events on the stream."""
 
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ class Drop(FrameFault, frozen=True, kw_only=True, tag="drop"):
 
 
 class Duplicate(FrameFault, frozen=True, kw_only=True, tag="duplicate"):
-    """Send the event again, `times` exact copies, `after_s` seconds later (0: at once)."""
+    """Send `times` more exact copies of the event, `after_s` seconds later (0: immediately)."""
 
     times: Annotated[int, Meta(ge=1, le=100)] = 1
     after_s: Seconds = 0.0
@@ -30,26 +30,26 @@ class Delay(FrameFault, frozen=True, kw_only=True, tag="delay"):
 
 
 class Reorder(FrameFault, frozen=True, kw_only=True, tag="reorder"):
-    """Hold `window` events, then send them last first; not held longer than `within_s` seconds."""
+    """Hold `window` events, at most `within_s` seconds, then send them in reverse order."""
 
     window: Annotated[int, Meta(ge=2, le=100)] = 2
     within_s: Duration = 1.0
 
 
 class DuplicateOnReconnect(SocketFault, frozen=True, kw_only=True, tag="duplicate_on_reconnect"):
-    """When a socket begins to listen, send the account's last `events` events once more."""
+    """When a socket starts listening, send the account's last `events` events again."""
 
     events: Annotated[int, Meta(ge=1, le=20)] = 5
 
 
 class UnknownEvent(FrameFault, frozen=True, kw_only=True, tag="unknown_event"):
-    """Give the event a name nobody knows; its order is right."""
+    """Replace the event's name with an unknown one; its order stays correct."""
 
     name: str = "quantum_leap"
 
 
 class UnknownStatus(FrameFault, frozen=True, kw_only=True, tag="unknown_status"):
-    """Give the event's order a status nobody knows."""
+    """Replace the status of the event's order with an unknown one."""
 
     name: str = "pondering"
 
@@ -61,13 +61,13 @@ class NullData(FrameFault, frozen=True, kw_only=True, tag="null_data"):
 
 
 class MissingFields(FrameFault, frozen=True, kw_only=True, tag="missing_fields"):
-    """Leave these keys out of the event's `data`; by default those that older frames lack."""
+    """Omit these keys from the event's `data`; by default those that older frames lack."""
 
     fields: Annotated[tuple[Field, ...], Meta(min_length=1)] = ("event_id", "at")
 
 
 class Garbage(FrameFault, frozen=True, kw_only=True, tag="garbage"):
-    """Send a frame that cannot be read before the event, or `instead` of it."""
+    """Send an undecodable frame before the event, or `instead` of it."""
 
     form: Literal["noise", "truncated", "array", "number", "empty", "not_utf8"] = "noise"
     instead: bool = False

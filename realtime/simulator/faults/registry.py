@@ -1,4 +1,4 @@
-"""The switchboard: which faults are on, for whom, and for how long still."""
+"""Registry of active faults: accounts, remaining time and remaining count."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ import msgspec
 
 from realtime.simulator.faults.base import FaultSpec, RequestFault
 
-# More faults at once than anyone can mean; against a client that posts in a loop.
+# Bound against a client that posts in a loop.
 MAX_FAULTS = 10_000
 
 K = TypeVar("K", bound=FaultSpec)
@@ -15,7 +15,7 @@ R = TypeVar("R", bound=RequestFault)
 
 
 class Fault(Generic[K]):
-    """A fault that was switched on. `left` None: no count; `until` None: no time."""
+    """An active fault. `left` None: unlimited; `until` None: no end."""
 
     def __init__(self, fault_id: str, spec: K, until: float | None, now: float) -> None:
         self.id = fault_id
@@ -28,11 +28,11 @@ class Fault(Generic[K]):
 
     @property
     def is_used_up(self) -> bool:
-        """Whether its count is used up."""
+        """Return whether its count is used up."""
         return self.left == 0
 
     def count_use(self) -> K:
-        """Count one strike."""
+        """Count one use."""
         self.used += 1
         if self.left is not None:
             self.left -= 1
@@ -40,7 +40,7 @@ class Fault(Generic[K]):
 
 
 class FaultRegistry:
-    """All faults, by kind. `on_switch` is told of each fault that is switched on."""
+    """All active faults by type. `listeners` are called for each fault that is added."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
@@ -50,7 +50,7 @@ class FaultRegistry:
         self._counter = 0
 
     def add(self, spec: FaultSpec) -> Fault[FaultSpec]:
-        """Switch a fault on; an act strikes before this returns."""
+        """Add a fault; a one-shot fault is applied before this returns."""
         if sum(map(len, self._faults.values())) >= MAX_FAULTS:
             raise ValueError(f"{MAX_FAULTS} faults are on; DELETE /_sim/faults first")
         self._counter += 1
@@ -65,7 +65,7 @@ class FaultRegistry:
         return fault
 
     def remove(self, fault_id: str) -> bool:
-        """Switch one fault off; False if there is none of that id."""
+        """Remove one fault; False if there is none with that id."""
         for fault in self.list_active():
             if fault.id == fault_id:
                 self._end(fault)
@@ -73,52 +73,52 @@ class FaultRegistry:
         return False
 
     def clear(self) -> int:
-        """Switch every fault off and say how many there were."""
+        """Remove all faults; return how many there were."""
         faults = self.list_active()
         for fault in faults:
             self._end(fault)
         return len(faults)
 
     def list_active(self) -> list[Fault[FaultSpec]]:
-        """Every fault that is on, oldest first."""
+        """Return all active faults, oldest first."""
         for fault_type in list(self._faults):
             self._expire(fault_type)
         every = [fault for faults in self._faults.values() for fault in faults]
         return sorted(every, key=lambda fault: int(fault.id[1:]))
 
     def is_active_for_any(self, fault_type: type[FaultSpec]) -> bool:
-        """Whether any fault of a kind is on, for anyone: the cheap question."""
+        """Return whether a fault of a type is active for any account; cheap."""
         if fault_type not in self._faults:
             return False
         self._expire(fault_type)
         return fault_type in self._faults
 
     def active(self, fault_type: type[K], label: str | None) -> Fault[K] | None:
-        """The fault of a kind that is on for an account; nothing is counted.
+        """Return the active fault of a type for an account, without counting a use.
 
-        Of several the oldest, so that they strike one after another; of states the newest, which
-        takes the place of what was. An account of None asks for faults that concern everybody.
+        Of several, the oldest, so that they apply one after another; of states the newest, which
+        replaces the others. Label None matches faults for all accounts.
         """
         for fault in self._matching(fault_type, label):
             return fault
         return None
 
     def trigger(self, fault_type: type[K], label: str | None) -> K | None:
-        """The same, and count one strike."""
+        """Like `active`, and count one use."""
         fault = self.active(fault_type, label)
         return None if fault is None else self.count_use(fault)
 
     def trigger_request(
         self, fault_type: type[R], label: str | None, method: str, path: str
     ) -> R | None:
-        """Like `strike`, for the requests that a fault is about."""
+        """Like `trigger`, for faults that apply to this request."""
         for fault in self._matching(fault_type, label):
             if fault.spec.concerns(method, path):
                 return self.count_use(fault)
         return None
 
     def count_use(self, fault: Fault[K]) -> K:
-        """Count one strike of a fault and retire it when that was its last."""
+        """Count one use of a fault; end it after its last."""
         spec = fault.count_use()
         if fault.is_used_up:
             self._end_if_used_up(fault)
@@ -155,7 +155,7 @@ class FaultRegistry:
 
 
 def encode_fault(fault: Fault[K], now: float) -> dict[str, object]:
-    """What `/_sim/faults` tells of a fault."""
+    """Return a fault as JSON for `/_sim/faults`."""
     spec: dict[str, object] = msgspec.to_builtins(fault.spec)
     remaining = None if fault.until is None else round(max(0.0, fault.until - now), 3)
     return {

@@ -1,4 +1,4 @@
-"""Faults of the websocket as such: cut, refused, silent, deaf."""
+"""Faults of websockets: cut, refused, silent, deaf."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -35,9 +35,9 @@ class ErrorFrame(SocketFault, frozen=True, kw_only=True, tag="error_frame"):
 
 
 class SecondConnection(SocketFault, frozen=True, kw_only=True, tag="second_connection"):
-    """What a second socket of an account meets: `refuse-429`, `both`, or `evict-oldest`.
+    """Treatment of a second socket of an account: `refuse-429`, `both`, or `evict-oldest`.
 
-    After an unclean loss the slot stays taken for `release_s` seconds.
+    After an unclean disconnect the slot stays taken for `release_s` seconds.
     """
 
     is_state: ClassVar[bool] = True
@@ -46,13 +46,13 @@ class SecondConnection(SocketFault, frozen=True, kw_only=True, tag="second_conne
 
 
 class RefuseHandshake(SocketFault, frozen=True, kw_only=True, tag="refuse_handshake"):
-    """Answer the handshake with this HTTP `status` (429, 502, 503, 404 …) in place of 101."""
+    """Respond to the handshake with this HTTP `status` (429, 502, 503, 404 …) in place of 101."""
 
     status: Status = 429
 
 
 class AfterUnauthorized(SocketFault, frozen=True, kw_only=True, tag="after_unauthorized"):
-    """What becomes of a socket that was refused: closed (1000) after `after_s` seconds, or kept."""
+    """Treatment of an unauthorized socket: closed (1000) after `after_s` seconds, or kept."""
 
     is_state: ClassVar[bool] = True
     closes: bool = True
@@ -60,9 +60,9 @@ class AfterUnauthorized(SocketFault, frozen=True, kw_only=True, tag="after_unaut
 
 
 class Msgpack(SocketFault, frozen=True, kw_only=True, tag="msgpack"):
-    """What a client that asks for MessagePack gets: JSON all the same (`off`), or 415 (`refused`).
+    """Treatment of a client that requests MessagePack: JSON (`off`), or 415 (`refused`).
 
-    It asks in its handshake, where nothing names the account but the key header, if it is sent.
+    The request is in the handshake, where only a key header names the account.
     """
 
     is_state: ClassVar[bool] = True
@@ -70,19 +70,19 @@ class Msgpack(SocketFault, frozen=True, kw_only=True, tag="msgpack"):
 
 
 class AuthSilent(SocketFault, frozen=True, kw_only=True, tag="auth_silent"):
-    """Never answer the authorization; the socket stays open and answers pings."""
+    """Never respond to the authorization; the socket stays open and answers pings."""
 
 
 class ListenSilent(SocketFault, frozen=True, kw_only=True, tag="listen_silent"):
-    """Never acknowledge `listen`; with `events` true events come all the same."""
+    """Never acknowledge `listen`; with `events` true, events are still sent."""
 
     events: bool = False
 
 
 class Deaf(SocketFault, frozen=True, kw_only=True, tag="deaf"):
-    """Tell no more events after `after_s` seconds and `after_events` events; answer pings.
+    """Send no more events after `after_s` seconds and `after_events` events; respond to pings.
 
-    `count` is a number of sockets: with count 1 the next socket hears again.
+    `count` is a number of sockets: with count 1 the next socket receives events.
     """
 
     holds_sockets: ClassVar[bool] = True
@@ -91,7 +91,7 @@ class Deaf(SocketFault, frozen=True, kw_only=True, tag="deaf"):
 
 
 class TextFrames(SocketFault, frozen=True, kw_only=True, tag="text_frames"):
-    """Send text frames, as live accounts are said to get, in place of paper's binary ones."""
+    """Send text frames, as real-money accounts reportedly get, instead of paper's binary ones."""
 
     is_state: ClassVar[bool] = True
 
@@ -103,7 +103,7 @@ class Maintenance(SocketFault, frozen=True, kw_only=True, tag="maintenance"):
 
 
 class KeyRevoked(SocketFault, frozen=True, kw_only=True, tag="key_revoked"):
-    """The key is no longer good: REST 401, socket `unauthorized`; if `cut`, close open sockets."""
+    """The key is no longer valid: REST 401, socket `unauthorized`; if `cut`, close open sockets."""
 
     is_state: ClassVar[bool] = True
     cut: bool = True

@@ -1,4 +1,4 @@
-"""Option contracts, told from their symbols: root, yymmdd, C or P, strike × 1000 in eight digits.
+"""Option contracts, parsed from their symbols: root, yymmdd, C or P, strike × 1000 in eight digits.
 
 Unlike the real broker's, an unbounded list is not cut at the next weekend: the few contracts here
 end later.
@@ -70,7 +70,7 @@ def _contract(exchange: Exchange, asset: Document) -> Document:
 
 
 def _open_interest(asset_id: str) -> int:
-    """An invented figure, different for each contract and always the same: people choose by it."""
+    """Invented open interest: constant per contract, different between contracts."""
     return 100 + UUID(asset_id).int % 10_000
 
 

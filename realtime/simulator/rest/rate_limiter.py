@@ -1,4 +1,4 @@
-"""The broker's budget: so many requests a minute an account, all routes together.
+"""Rate limit of the broker: requests per minute and account, over all routes.
 
 A window opens with an account's first request and lasts a minute. How the real broker counts is not
 published; a client that paces itself below the rate passes under any way of counting.
@@ -11,7 +11,7 @@ WINDOW_S = 60.0
 
 
 class RequestBudget(NamedTuple):
-    """What is left after a request; `reset_in_s` until the window ends."""
+    """What is left after a request: `reset_in_s` until the window ends."""
 
     allowed: bool
     limit: int
@@ -20,12 +20,12 @@ class RequestBudget(NamedTuple):
 
 
 class RateLimiter:
-    """One window an account."""
+    """Counts requests in one window per account."""
 
     def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
         self._limit = per_minute
         self._now = now
-        # label → (end of the window in seconds of `now`, requests taken in it)
+        # label → (end of the window in seconds of `now`, requests counted in it)
         self._windows: dict[str, tuple[float, int]] = {}
 
     def acquire(self, label: str) -> RequestBudget:

@@ -1,4 +1,4 @@
-"""HTTP answers in the broker's shapes, and the pages its proxies send in its stead."""
+"""HTTP responses in the broker's format, and the HTML pages of the proxies before it."""
 
 from http import HTTPStatus
 
@@ -14,19 +14,19 @@ _UNAUTHORIZED = b'{"message": "unauthorized."}'
 
 
 def json_response(body: object, status: int = 200) -> web.Response:
-    """An answer in JSON; a body of None is an empty one."""
+    """JSON response; None sends an empty body."""
     if body is None:
         return web.Response(status=status)
     return _json(_encode(body), status)
 
 
 def json_error(body: object, status: int) -> web.Response:
-    """An error in JSON, keys sorted."""
+    """JSON error with sorted keys."""
     return _json(_encode_sorted(body), status)
 
 
 def unauthorized(*, html: bool = False) -> web.Response:
-    """401 as the broker says it, or as the proxy before it does."""
+    """401 in the broker's JSON, or with `html` as a proxy's page."""
     return html_error(401) if html else _json(_UNAUTHORIZED, 401)
 
 
@@ -41,7 +41,7 @@ def too_many_requests() -> web.Response:
 
 
 def error_response(status: int) -> web.Response:
-    """Whatever the broker or its proxy answers with this status when it has nothing to say."""
+    """The broker's or its proxy's default response for a status."""
     match status:
         case 401:
             return unauthorized()
@@ -56,7 +56,7 @@ def error_response(status: int) -> web.Response:
 
 
 def html_error(status: int) -> web.Response:
-    """A proxy's page."""
+    """HTML error page of a proxy."""
     title = f"{status} {_phrase(status)}"
     text = (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"

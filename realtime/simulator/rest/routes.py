@@ -1,6 +1,6 @@
-"""The routes of the trading API: which call of the exchange answers which request.
+"""Route table of the trading API: which method of the exchange handles which request.
 
-Faults, credentials and the rate limit are the gate's business (`rest.py`); here is only the table.
+Faults, credentials and the rate limit are in `server.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ Document = dict[str, object]
 
 
 class RouteContext(NamedTuple):
-    """What answers: the exchange, and its past for the answers that lag."""
+    """What handlers work with: the exchange, and its history for stale reads."""
 
     exchange: Exchange
     history: StateHistory
@@ -25,7 +25,7 @@ class RouteContext(NamedTuple):
 
 
 class RequestContext(NamedTuple):
-    """One request, parsed. `body` is whatever JSON came, None without one."""
+    """One parsed request. `body` is the decoded JSON, None without one."""
 
     context: RouteContext
     label: str
@@ -37,12 +37,12 @@ class RequestContext(NamedTuple):
 
     @property
     def exchange(self) -> Exchange:
-        """The exchange, for short."""
+        """Shortcut to the exchange."""
         return self.context.exchange
 
 
 class Route(NamedTuple):
-    """A row of the table. `answer` gives the body, or None for an empty one."""
+    """A row of the table. `handler` returns the body, or None for an empty one."""
 
     method: str
     path: str
@@ -51,7 +51,7 @@ class Route(NamedTuple):
 
 
 def positions(request: RequestContext) -> list[Document]:
-    """Every position, possibly late."""
+    """Return all positions, stale if that fault is on."""
     faults = request.context.faults
     if late := faults.trigger_request(
         LaggingPositions, request.label, request.method, request.route
@@ -61,16 +61,16 @@ def positions(request: RequestContext) -> list[Document]:
 
 
 def position(request: RequestContext) -> Document:
-    """One position, possibly late: then by symbol or asset id among the late ones."""
+    """Return one position by symbol or asset id, stale if that fault is on."""
     wanted = request.path_params["symbol"]
     faults = request.context.faults
     if late := faults.trigger_request(
         LaggingPositions, request.label, request.method, request.route
     ):
         plain = wanted.replace("/", "").upper()
-        for each in request.context.history.positions(request.label, late.seconds):
-            if plain == each["symbol"] or wanted == each["asset_id"]:
-                return each
+        for document in request.context.history.positions(request.label, late.seconds):
+            if plain == document["symbol"] or wanted == document["asset_id"]:
+                return document
         return request.exchange.position(request.label, "no such position")
     return request.exchange.position(request.label, wanted)
 
@@ -83,13 +83,13 @@ def close_position(request: RequestContext) -> Document:
 
 
 def close_all_positions(request: RequestContext) -> list[Document]:
-    """Close everything."""
+    """Close all positions."""
     cancel = parse_flag(request.query, "cancel_orders")
     return request.exchange.close_all_positions(request.label, cancel_orders=cancel)
 
 
 def orders(request: RequestContext) -> list[Document]:
-    """A list of orders, possibly late."""
+    """Return a list of orders, stale if that fault is on."""
     faults = request.context.faults
     if late := faults.trigger_request(StaleOrders, request.label, request.method, request.route):
         return request.context.history.orders(request.label, request.query, late.seconds)
@@ -97,13 +97,13 @@ def orders(request: RequestContext) -> list[Document]:
 
 
 def order(request: RequestContext) -> Document:
-    """One order by its id."""
+    """Return one order by its id."""
     nested = parse_flag(request.query, "nested")
     return request.exchange.order(request.label, request.path_params["order_id"], nested=nested)
 
 
 def order_by_client_order_id(request: RequestContext) -> Document:
-    """One order by the client's own id."""
+    """Return one order by its client order id."""
     wanted = request.query.get("client_order_id", "")
     return request.exchange.order_by_client_order_id(request.label, wanted)
 
@@ -124,7 +124,7 @@ def cancel(request: RequestContext) -> None:
 
 
 def activities(request: RequestContext) -> list[Document]:
-    """Activities of all types or of one, possibly late."""
+    """Return activities of all types or of one; recent ones are missing if that fault is on."""
     kind = request.path_params.get("activity_type")
     items = request.exchange.activities(request.label, request.query, kind)
     faults = request.context.faults
@@ -143,7 +143,7 @@ def patch_configurations(request: RequestContext) -> Document:
 
 
 def parse_flag(query: Mapping[str, str], name: str) -> bool:
-    """A boolean query parameter, absent means false; anything unclear is refused."""
+    """Return a boolean query parameter; absent is false. Raises ApiError for other words."""
     match query.get(name, "").lower():
         case "true" | "t" | "1":
             return True

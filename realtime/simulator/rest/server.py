@@ -1,7 +1,7 @@
-"""The gate of the REST edge: what a request meets before and after the exchange.
+"""HTTP server of the trading API: the steps before and after the exchange.
 
-maintenance → latency → credentials → rate limit → faults that refuse → the exchange → faults that
-lose the answer
+maintenance → latency → credentials → rate limit → faults that reject → the exchange → faults that
+drop the response
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from realtime.simulator.rest.routes import ROUTES, RequestContext, Route, RouteC
 
 KEY_HEADER = "APCA-API-KEY-ID"
 SECRET_HEADER = "APCA-API-SECRET-KEY"
-# A request that is never answered is let go after this, so that none outlives its test for ever.
+# An unanswered request is cut after this, so that none outlives its test.
 NO_ANSWER_LIMIT_S = 600.0
 
 R = TypeVar("R", bound=RequestFault)
@@ -41,7 +41,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RestServer:
-    """Serves the table of routes."""
+    """Serves the route table."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class RestServer:
         self._rng = rng
 
     def add_to(self, app: web.Application) -> None:
-        """Put the routes into an application."""
+        """Add the routes to an application."""
         for route in ROUTES:
             app.router.add_route(route.method, route.path, self._handler(route))
 
@@ -112,7 +112,7 @@ class RestServer:
         return None
 
     async def _respond(self, request: web.Request, route: Route, label: str) -> web.Response:
-        """Carry the request out and answer it, unless a fault loses the answer."""
+        """Perform the request and respond, unless a fault drops the response."""
         silent = self._trigger(NoAnswer, label, request)
         if silent and not silent.performed:
             await _wait_until_disconnect(request)
@@ -151,13 +151,13 @@ async def _body(request: web.Request) -> object:
     try:
         return msgspec.json.decode(await request.read())
     except (msgspec.DecodeError, RecursionError) as error:
-        # No recording shows what the broker says to a body that is not JSON.
+        # No recording shows the broker's response to a body that is not JSON.
         body: dict[str, object] = {"code": 40010000, "message": "request body format is invalid"}
         raise ApiError(400, body) from error
 
 
 async def _wait_until_disconnect(request: web.Request) -> None:
-    """Wait until the client gives up, which cancels this, and at the limit cut the connection."""
+    """Wait until the client disconnects (cancels this task); cut the connection at the limit."""
     await asyncio.sleep(NO_ANSWER_LIMIT_S)
     if request.transport is not None:
         request.transport.abort()

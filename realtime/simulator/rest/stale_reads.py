@@ -1,8 +1,7 @@
-"""REST answers that lag: positions, activities and order lists as they were some seconds ago.
+"""Stale REST responses: positions, activities and order lists as they were some seconds ago.
 
-While such a fault is on, what changes is kept with the loop's time; without one nothing is kept and
-nothing costs. Positions are looked at after every step of the exchange, so they lag to the nearest
-step.
+While such a fault is on, each change is kept with the loop's time. Without one nothing is kept.
+Positions are read after every step of the exchange, so their lag is exact to one step.
 """
 
 from bisect import bisect_right
@@ -16,7 +15,7 @@ from realtime.simulator.faults.registry import Fault, FaultRegistry
 from realtime.simulator.faults.requests import LaggingPositions, StaleOrders
 
 CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
-# Versions kept of one thing; the older half goes when there are more.
+# Versions kept of one object; above this the older half is dropped.
 KEPT = 1_000
 
 Document = dict[str, object]
@@ -24,27 +23,27 @@ T = TypeVar("T")
 
 
 class VersionHistory(Generic[T]):
-    """What something was, and from when on."""
+    """Versions of one object, each with the time from which it was current."""
 
     def __init__(self) -> None:
         self._times: list[float] = []
         self._values: list[T] = []
 
     def add(self, at: float, value: T) -> None:
-        """Keep the version that is true from `at` on."""
+        """Add the version that is current from `at` on."""
         self._times.append(at)
         self._values.append(value)
         if len(self._times) > KEPT:
             del self._times[: KEPT // 2], self._values[: KEPT // 2]
 
     def at(self, time: float) -> T | None:
-        """The version that was true at a time; None if it began later."""
+        """Return the version that was current at a time; None before the first."""
         index = bisect_right(self._times, time)
         return self._values[index - 1] if index else None
 
 
 class StateHistory:
-    """What accounts' positions and orders were, for as long as somebody may ask."""
+    """Past positions and orders of accounts, while a fault needs them."""
 
     def __init__(self, exchange: Exchange, faults: FaultRegistry) -> None:
         self._exchange = exchange
@@ -56,14 +55,14 @@ class StateHistory:
         faults.listeners.append(self._begin)
 
     def handle_event(self, update: TradeUpdate) -> None:
-        """Take an event of the exchange, as it happens."""
+        """Record an event of the exchange."""
         if self._positions:
             self._changed[update.label] = None
         if update.label in self._orders:
             self._keep_order(update)
 
     def step(self) -> None:
-        """Keep the positions of whoever traded since the last step; forget what no fault needs."""
+        """Record positions of accounts that traded since the last step."""
         now = self._faults_on.now()
         for label in self._changed:
             if label in self._positions:
@@ -75,13 +74,13 @@ class StateHistory:
             self._orders.clear()
 
     def positions(self, label: str, seconds: float) -> list[Document]:
-        """The account's positions so many seconds ago."""
+        """Return the account's positions `seconds` ago."""
         versions = self._positions.get(label)
         was = None if versions is None else versions.at(self._faults_on.now() - seconds)
         return self._exchange.positions(label) if was is None else was
 
     def orders(self, label: str, query: Mapping[str, str], seconds: float) -> list[Document]:
-        """The answer to an order list so many seconds ago."""
+        """Return an order list as it was `seconds` ago."""
         fresh = self._exchange.orders(label, query)
         if label not in self._orders:
             return fresh
@@ -133,7 +132,7 @@ class StateHistory:
 def filter_recent(
     items: list[Document], clock: Callable[[], int], seconds: float
 ) -> list[Document]:
-    """Leave out activities younger than so many seconds."""
+    """Return activities that are at least `seconds` old."""
     newest = datetime.fromtimestamp(clock() / 1e9, UTC) - timedelta(seconds=seconds)
     limit = newest.strftime("%Y-%m-%dT%H:%M:%S.%f")
     return [item for item in items if _made_at(item) <= limit]

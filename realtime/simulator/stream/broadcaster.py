@@ -1,7 +1,7 @@
-"""Who listens to which account: the way of an event to the sockets, and the slots.
+"""Sends events to the sockets of their account, and keeps the connection slots.
 
 A slot is an account's right to one socket. It is taken from authorization until the socket closes,
-and after an unclean loss for some seconds longer, as the real broker is seen to do.
+and some seconds longer after an unclean disconnect, as observed at the real broker.
 """
 
 from collections import deque
@@ -18,15 +18,15 @@ from realtime.simulator.stream import codec
 from realtime.simulator.stream.delay_queue import DelayQueue
 from realtime.simulator.stream.frame_faults import FrameFaultInjector, ScheduledFrame
 
-# Frames kept an account for `duplicate_on_reconnect`: 1000 accounts hold about 25 MB.
+# Frames kept per account for `duplicate_on_reconnect`: 1000 accounts hold about 25 MB.
 MAX_RECENT_FRAMES = 20
 
 
 class Subscriber(Protocol):
-    """An authorized socket, as the hub sees it."""
+    """An authorized socket."""
 
     def send_event(self, frame: bytes) -> None:
-        """Take an event's frame to send; must not block."""
+        """Queue an event's frame; must not block."""
 
     def evict(self) -> None:
         """Close because a newer socket takes the slot."""
@@ -54,7 +54,7 @@ class Broadcaster:
         self.published = 0
 
     def publish(self, update: TradeUpdate) -> None:
-        """Send an event to everyone who listens to its account."""
+        """Send an event to all sockets that listen to its account."""
         self.published += 1
         label = update.label
         if self._injector.is_idle:
@@ -66,23 +66,23 @@ class Broadcaster:
             self._send(label, self._injector.inject(label, update.data))
 
     def sockets(self, label: str) -> int:
-        """How many sockets an account has."""
+        """Return the number of sockets of an account."""
         return len(self._sockets[label])
 
     def is_slot_taken(self, label: str) -> bool:
-        """Whether the account's slot is taken, so that another socket is refused."""
+        """Return whether the account's slot is taken, so that another socket is refused."""
         if self._mode(label).mode != "refuse-429":
             return False
         return bool(self._sockets[label]) or self._now() < self._held_until.get(label, 0.0)
 
     def are_all_slots_taken(self) -> bool:
-        """Whether every account's slot is taken: then nobody new can be welcome."""
+        """Return whether every account's slot is taken."""
         if self._joined + len(self._held_until) < len(self._sockets):
             return False
         return all(map(self.is_slot_taken, self._sockets))
 
     def join(self, label: str, socket: Subscriber) -> None:
-        """Give a newly authorized socket its place."""
+        """Add a newly authorized socket."""
         others = self._sockets[label]
         if self._mode(label).mode == "evict-oldest":
             for other in list(others):
@@ -91,20 +91,20 @@ class Broadcaster:
         self._joined += 1
 
     def leave(self, label: str, socket: Subscriber, *, is_clean: bool) -> None:
-        """Take a socket out; an unclean loss keeps the slot for a while."""
+        """Remove a socket; after an unclean disconnect the slot stays taken for a while."""
         self._sockets[label].remove(socket)
         self._joined -= 1
         if not is_clean:
             self._held_until[label] = self._now() + self._mode(label).release_s
 
     def replay(self, label: str, socket: Subscriber) -> None:
-        """Send a new listener what the account heard last, if that fault is on."""
+        """Send a new socket the account's last events, if that fault is on."""
         if fault := self._faults_on.trigger(DuplicateOnReconnect, label):
             for frame in list(self._recent_frames[label])[-fault.events :]:
                 socket.send_event(frame)
 
     def close(self) -> None:
-        """Forget frames that still wait."""
+        """Drop delayed frames."""
         self._delay.close()
 
     def _mode(self, label: str) -> SecondConnection:

@@ -1,8 +1,7 @@
-"""Frames of the trading socket: what is sent, and how what clients send is read.
+"""Frames of the trading stream: encoding, and parsing of client messages.
 
-Messages leave as JSON bytes, encoded once however many sockets get them. A client that asked for
-MessagePack in its handshake gets the same document transcoded; nobody is known to do that, so it
-may be slow.
+Messages are encoded as JSON once for all sockets. A client that requested MessagePack in its
+handshake gets the same document transcoded; no known client does, so it may be slow.
 """
 
 from typing import Literal
@@ -20,7 +19,7 @@ _DEPRECATED = (
 
 
 class Authenticate(msgspec.Struct, frozen=True):
-    """Either form of authorization; `is_old_form` is {"action":"authenticate"}."""
+    """Authorization in either form; `is_old_form` is {"action":"authenticate"}."""
 
     key: str | None
     secret: str | None
@@ -28,13 +27,13 @@ class Authenticate(msgspec.Struct, frozen=True):
 
 
 class Listen(msgspec.Struct, frozen=True):
-    """The whole set of streams the client wants from now on."""
+    """The full set of streams that the client requests."""
 
     streams: tuple[str, ...]
 
 
 class InvalidMessage(msgspec.Struct, frozen=True):
-    """Something that is neither; `why` goes into the error frame."""
+    """Any other message; `reason` goes into the error frame."""
 
     reason: str
 
@@ -43,7 +42,7 @@ ClientMessage = Authenticate | Listen | InvalidMessage
 
 
 def parse_message(raw: bytes) -> ClientMessage:
-    """Read one frame from a client, JSON or MessagePack, without ever raising."""
+    """Parse one frame from a client, JSON or MessagePack; never raises."""
     message = _decode(raw)
     if not isinstance(message, dict):
         return InvalidMessage("invalid message format")
@@ -64,42 +63,42 @@ def parse_message(raw: bytes) -> ClientMessage:
 
 
 def authorized(*, is_old_form: bool) -> bytes:
-    """The answer to a good key; the old form is told that it is old."""
+    """Response to a valid key; the old form gets a deprecation message."""
     if is_old_form:
         return _authorization(action="authenticate", message=_DEPRECATED, status="authorized")
     return _authorization(status="authorized", action="authenticate")
 
 
 def unauthorized() -> bytes:
-    """The answer to a bad key."""
+    """Response to an invalid key."""
     message = "access key verification failed"
     return _authorization(action="authenticate", message=message, status="unauthorized")
 
 
 def unauthorized_listen() -> bytes:
-    """The answer to `listen` before authorization."""
+    """Response to `listen` before authorization."""
     return _authorization(status="unauthorized", action="listen")
 
 
 def listening(streams: tuple[str, ...]) -> bytes:
-    """The acknowledgement of `listen`: the streams that exist."""
+    """Acknowledgement of `listen`: the streams that exist."""
     return encode_json({"stream": "listening", "data": {"streams": streams}})
 
 
 def error(message: str) -> bytes:
-    """The frame that comes before the server closes; it has no `stream`."""
+    """Error frame before the server closes; it has no `stream`."""
     return encode_json({"action": "error", "data": {"error_message": message}})
 
 
 def trade_update(data: dict[str, object]) -> bytes:
-    """An event."""
+    """Frame of an event."""
     return encode_json({"stream": "trade_updates", "data": data})
 
 
 def malformed_frame(
     form: Literal["noise", "truncated", "array", "number", "empty", "not_utf8"], frame: bytes
 ) -> bytes:
-    """A frame that no client can read as an event, made of a good one where that fits."""
+    """Return a frame that cannot be decoded as an event, made from a valid one where that fits."""
     match form:
         case "noise":
             return b"upstream connect error or disconnect/reset before headers"
@@ -116,7 +115,7 @@ def malformed_frame(
 
 
 def to_msgpack(frame: bytes) -> bytes:
-    """The same document as MessagePack; what is not JSON stays as it is."""
+    """Return the document as MessagePack; bytes that are not JSON stay as they are."""
     try:
         return msgspec.msgpack.encode(msgspec.json.decode(frame))
     except msgspec.DecodeError:

@@ -1,18 +1,18 @@
-"""Things to be done later, in the order of their time and, at equal times, in the order they came.
+"""Delayed callbacks in the order of their time and, at equal times, of their scheduling.
 
-`loop.call_later` alone does not keep that order between equal times.
+`loop.call_later` does not keep the order of equal times.
 """
 
 import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-# Frames held back by faults at one time, all accounts together; beyond it they are sent at once.
+# Frames delayed by faults, over all accounts; above this they are sent immediately.
 MAX_HELD = 100_000
 
 
 class DelayQueue:
-    """One timer for everything that waits."""
+    """Delayed callbacks on one timer."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -21,7 +21,7 @@ class DelayQueue:
         self._timer: asyncio.TimerHandle | None = None
 
     def schedule(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call `act` in `seconds`; at once if that is zero or too much waits already."""
+        """Call `act` in `seconds`; immediately if that is zero or the queue is full."""
         if seconds <= 0 or len(self._heap) >= MAX_HELD:
             callback()
             return
@@ -30,7 +30,7 @@ class DelayQueue:
         self._start_timer()
 
     def close(self) -> None:
-        """Forget everything that waits."""
+        """Drop all delayed callbacks."""
         self._heap.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -46,7 +46,7 @@ class DelayQueue:
 
     def _run(self) -> None:
         self._timer = None
-        # Half a millisecond early is in time: the loop's clock has a coarse tick.
+        # Half a millisecond early counts as due: the loop's clock has a coarse tick.
         limit = self._now() + 0.0005
         while self._heap and self._heap[0][0] <= limit:
             heappop(self._heap)[2]()

@@ -1,7 +1,7 @@
-"""Faults of single events: one event in, the frames that leave because of it out.
+"""Applies faults of single events: one event in, the frames to send out.
 
-Which frames, and how late each: the hub does the sending. Events are distorted once an account, so
-that all its sockets see the same disorder.
+Returns frames and delays; the broadcaster sends them. Faults apply once per account, so that all
+its sockets get the same frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,14 +39,14 @@ F = TypeVar("F", bound=FrameFault)
 
 
 class ScheduledFrame(NamedTuple):
-    """A frame, and how many seconds from now it leaves."""
+    """A frame and its delay in seconds."""
 
     after_s: float
     frame: bytes
 
 
 class FrameFaultInjector:
-    """Applies the frame faults that are on. `release` gets frames that were held too long."""
+    """Applies active frame faults. `release` is called with frames that were held too long."""
 
     def __init__(
         self,
@@ -59,18 +59,18 @@ class FrameFaultInjector:
         self._rng = rng
         self._call_later = call_later
         self._release = release
-        # (fault id, label) → events that passed it, to strike every n-th
+        # (fault id, label) → events seen, to apply to every n-th
         self._passed: dict[tuple[str, str], int] = {}
         # label → frames held to be sent in another order
         self._held: dict[str, list[bytes]] = {}
 
     @property
     def is_idle(self) -> bool:
-        """Whether no event can be distorted: nearly always, and then `distort` is not called."""
+        """Return whether no fault can apply, the usual case: then `inject` is not called."""
         return not self._held and not any(map(self._faults_on.is_active_for_any, FRAME_FAULTS))
 
     def inject(self, label: str, data: dict[str, object]) -> list[ScheduledFrame]:
-        """Give the frames that leave for this event."""
+        """Return the frames to send for this event."""
         event = str(data.get("event"))
         if self._trigger(Drop, label, event):
             return []

@@ -1,4 +1,4 @@
-"""The websocket edge: handshakes, who may have a socket, and what faults do to open ones."""
+"""Websocket server of the trading stream: handshakes, connection slots, faults of sockets."""
 
 import asyncio
 
@@ -28,15 +28,15 @@ from realtime.simulator.stream.session import UNAUTHORIZED_CLOSE_S, Session
 
 # Streams that exist. `account_updates` did until 2020 and is left out of the ack.
 STREAMS = frozenset({"trade_updates"})
-# What a socket hears that named no account in its handshake, where 429 would have been the answer.
+# Error for a socket that named no account in its handshake, where 429 would be the response.
 LIMIT_EXCEEDED = "connection limit exceeded"
 LIMITED = frozenset({406, 429})
-# Kinds that act on sockets: on the open ones when switched on, on others when they begin to listen.
+# Faults of sockets: applied to open ones when added, to others when they start listening.
 SOCKET_FAULTS: tuple[type[FaultSpec], ...] = (Cut, ErrorFrame, KeyRevoked, Deaf, Maintenance)
 
 
 class StreamServer:
-    """All sockets, authorized or not."""
+    """Serves all sockets, authorized or not."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class StreamServer:
         return len(self._sessions)
 
     async def wait_empty(self) -> None:
-        """Wait until no socket is left."""
+        """Wait until all sockets are closed."""
         await self._empty.wait()
 
     def close_all(self) -> None:
@@ -95,12 +95,12 @@ class StreamServer:
             session.close(1001)
 
     def abort_all(self) -> None:
-        """Cut whoever has not gone by now."""
+        """Abort all sockets that are still open."""
         for session in list(self._sessions):
             session.abort()
 
     def authenticate(self, session: Session, message: codec.Authenticate) -> None:
-        """Answer an authorization with one frame, or with none if that fault is on."""
+        """Respond to an authorization with one frame, or with none if that fault is on."""
         label = self._credentials.check(message.key, message.secret)
         if label is None or self._faults_on.active(KeyRevoked, label):
             self._counters.count(label, "unauthorized")
@@ -118,7 +118,7 @@ class StreamServer:
             self._admit(session, label, message)
 
     def listen(self, session: Session, message: codec.Listen) -> None:
-        """Answer `listen`: the set given replaces the one before."""
+        """Respond to `listen`: the set of streams replaces the previous one."""
         label = session.label
         if label is None:
             session.send(codec.unauthorized_listen())
@@ -135,7 +135,7 @@ class StreamServer:
             self._start_events(session, label)
 
     def is_text(self, session: Session) -> bool:
-        """Whether frames to this client have the text opcode."""
+        """Return whether frames to this client have the text opcode."""
         return self._text or (
             self._faults_on.is_active_for_any(TextFrames)
             and self._faults_on.active(TextFrames, session.label) is not None
@@ -160,7 +160,7 @@ class StreamServer:
         session.send(codec.authorized(is_old_form=message.is_old_form))
 
     def _start_events(self, session: Session, label: str) -> None:
-        """Start telling events; faults that wait for a listening socket take it."""
+        """Start sending events; apply faults that wait for a listening socket."""
         self._counters.count(label, "listening")
         self._broadcaster.replay(label, session)
         for kind in SOCKET_FAULTS:
@@ -170,7 +170,7 @@ class StreamServer:
                     self._faults_on.count_use(fault)
 
     def _refused_handshake(self, label: str | None) -> int | None:
-        """The HTTP status to refuse with. The account is only known if the client names its key."""
+        """Return the HTTP status to refuse with. The account is known only from a key header."""
         if self._faults_on.active(Maintenance, label):
             return 503
         if refuse := self._faults_on.trigger(RefuseHandshake, label):
@@ -183,7 +183,7 @@ class StreamServer:
         return 429 if taken else None
 
     def _refused_session(self, session: Session, label: str) -> str | None:
-        """Why a socket that named no account in its handshake is refused at authorization."""
+        """Return why a socket is refused at authorization, None if it is not."""
         if session.label is not None:
             return "already authenticated"
         if self._faults_on.active(Maintenance, label):
@@ -194,7 +194,7 @@ class StreamServer:
         return LIMIT_EXCEEDED if self._broadcaster.is_slot_taken(label) else None
 
     def _apply_to_open(self, fault: Fault[FaultSpec]) -> None:
-        """Let a fault that was just switched on act on the sockets that are open."""
+        """Apply a new fault to the open sockets."""
         if not isinstance(fault.spec, SOCKET_FAULTS):
             return
         for session in list(self._sessions):

@@ -1,7 +1,7 @@
-"""One client's socket: authorization, listening, and the frames on their way out.
+"""One client's websocket: authorization, listening, and its send queue.
 
-Everything sent goes through one bounded queue, so that answers and events keep their order; a
-client that does not read is cut off instead of filling the memory.
+Responses and events go through one bounded queue, so that their order is kept; a client that does
+not read is disconnected.
 """
 
 import asyncio
@@ -18,26 +18,26 @@ from realtime.simulator.stream import codec
 
 # Frames that may wait for one client, about 2.5 MB: more than any burst of one account.
 MAX_WAITING = 2_000
-# A client is given this long to answer a close frame.
+# Time for a client to respond to a close frame.
 CLOSE_TIMEOUT_S = 2.0
 # A half-open connection is noticed within 1.5 × this, and holds its slot for as long.
 HEARTBEAT_S = 30.0
-# Clients send a few hundred bytes; this is a security limit.
+# Clients send a few hundred bytes; security limit.
 MAX_MESSAGE = 64 * 1024
-# How long a refused client keeps its socket. No source says whether the broker closes it at all.
+# Seconds until an unauthorized socket is closed. No source says whether the broker closes it.
 UNAUTHORIZED_CLOSE_S = 5.0
 
 log = structlog.get_logger()
 
 
 class Close(NamedTuple):
-    """In the queue in place of a frame: close with this code after what comes before it."""
+    """Queue item: close with this code after the frames before it."""
 
     code: int
 
 
 class DeafPeriod(NamedTuple):
-    """A `deaf` fault that holds this socket: since when, and after how many events."""
+    """A `deaf` fault of this socket: since when, and after how many events."""
 
     spec: Deaf
     fault: Fault[FaultSpec]
@@ -46,25 +46,25 @@ class DeafPeriod(NamedTuple):
 
 
 class SessionHandler(Protocol):
-    """Who decides about a session: what its messages mean is not the socket's business."""
+    """Handles the messages of sessions."""
 
     def authenticate(self, session: "Session", message: codec.Authenticate) -> None:
-        """Answer an authorization."""
+        """Respond to an authorization."""
 
     def listen(self, session: "Session", message: codec.Listen) -> None:
-        """Answer a `listen`."""
+        """Respond to a `listen`."""
 
     def is_text(self, session: "Session") -> bool:
-        """Whether frames to this client have the text opcode."""
+        """Return whether frames to this client have the text opcode."""
 
 
 class Session:
-    """A socket after its handshake. `label` is None until it is authorized."""
+    """A websocket after its handshake. `label` is None until it is authorized."""
 
     def __init__(self, request: web.Request, handler: SessionHandler, *, msgpack: bool) -> None:
         self.label: str | None = None
         self.is_listening = False
-        # Set by whoever ends the session; a loss that nobody announced is unclean.
+        # Set when either side closes the session; a lost connection is unclean.
         self.is_clean = False
         self.events_sent = 0
         self.deaf_period: DeafPeriod | None = None
@@ -84,7 +84,7 @@ class Session:
         )
 
     async def run(self) -> web.WebSocketResponse:
-        """Shake hands and serve the client until either side ends it."""
+        """Complete the handshake and serve the client until either side closes."""
         try:
             await self._socket.prepare(self._request)
             async with asyncio.TaskGroup() as tasks:
@@ -93,13 +93,13 @@ class Session:
                 if not self.is_clean:
                     writing.cancel()
         except* ConnectionError:
-            pass  # the client is gone: nothing is left to say to it
+            pass  # the client has disconnected
         finally:
             self.cancel_close()
         return self._socket
 
     def send(self, frame: bytes) -> None:
-        """Queue an answer."""
+        """Queue a response."""
         self._put(frame)
 
     def send_event(self, frame: bytes) -> None:
@@ -113,33 +113,33 @@ class Session:
         self.close(1000)
 
     def close(self, code: int) -> None:
-        """Close with a close frame, after what is queued already."""
+        """Close with a close frame, after the queued frames."""
         self.is_listening = False
         self._put(Close(code))
 
     def close_later(self, code: int, seconds: float) -> None:
-        """Close in a while, unless the client is gone by then or `stay` is called."""
+        """Close after `seconds`, unless `cancel_close` is called before."""
         if self._closing is None:
             self._closing = self._loop.call_later(seconds, self.close, code)
 
     def cancel_close(self) -> None:
-        """Take `close_soon` back."""
+        """Cancel `close_later`."""
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None
 
     def abort(self) -> None:
-        """Cut the TCP connection at once: the client sees 1006."""
+        """Abort the TCP connection: the client sees 1006."""
         self.is_listening = False
         if self._request.transport is not None:
             self._request.transport.abort()
 
     def set_deaf(self, spec: Deaf, fault: Fault[FaultSpec]) -> None:
-        """Put the socket under a `deaf` fault."""
+        """Apply a `deaf` fault to the socket."""
         self.deaf_period = DeafPeriod(spec, fault, self._loop.time(), self.events_sent)
 
     def is_deaf(self) -> bool:
-        """Whether events go past this socket now."""
+        """Return whether events are currently withheld from this socket."""
         if self.deaf_period is None:
             return False
         spec, fault, since, events_sent = self.deaf_period

@@ -1,6 +1,6 @@
-"""Orders that a trading account comes up with: bodies for POST /v2/orders, by seeded chance.
+"""Generates order requests (bodies of POST /v2/orders) with a seeded generator.
 
-Amounts are shares of the account's first cash, small enough that no account trades itself out of
+Amounts are fractions of the account's initial cash, small enough that no account runs out of
 money.
 """
 
@@ -13,7 +13,7 @@ Body = dict[str, object]
 
 
 class Tradable(NamedTuple):
-    """A symbol and what may be done with it."""
+    """A symbol and how it may be traded."""
 
     symbol: str
     asset_class: str
@@ -22,17 +22,17 @@ class Tradable(NamedTuple):
 
     @property
     def is_crypto(self) -> bool:
-        """Coins trade day and night and are never shorted."""
+        """Return whether it is a coin: trades at all hours, never shorted."""
         return self.asset_class == "crypto"
 
     @property
     def is_option(self) -> bool:
-        """Contracts are for 100 shares."""
+        """Return whether it is an option contract (100 shares)."""
         return self.asset_class == "us_option"
 
 
 class OrderGenerator:
-    """One account's way to trade."""
+    """Generates orders for one account."""
 
     def __init__(self, cash: Decimal, *, may_short: bool, rng: Random) -> None:
         self._cash = cash
@@ -40,7 +40,7 @@ class OrderGenerator:
         self._rng = rng
 
     def opening_order(self, asset: Tradable, price: Decimal) -> Body:
-        """Open a position: market, marketable limit, bracket, notional, now and then short."""
+        """Return an opening order: market, marketable limit, bracket, notional or short."""
         roll = self._rng.random()
         qty = self._qty(asset, price)
         if asset.is_option:
@@ -58,14 +58,14 @@ class OrderGenerator:
         return _order(asset, "buy", qty, limit=price * Decimal("1.004") if roll < 0.6 else None)
 
     def resting_buy(self, asset: Tradable, price: Decimal) -> Body:
-        """Wait some way below the price."""
+        """Return a limit buy below the price."""
         limit = price * self.price_below_factor()
         body = _order(asset, "buy", self._qty(asset, price), limit=limit)
         is_gtc = asset.is_crypto or self._rng.random() < 0.3
         return body | {"time_in_force": "gtc" if is_gtc else "day"}
 
     def exit_order(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
-        """Wait to close a position: a limit, a stop, a stop-limit or a trailing stop."""
+        """Return a resting closing order: limit, stop, stop-limit or trailing stop."""
         side, sign = ("sell", 1) if held > 0 else ("buy", -1)
         price_below_factor = sign * self._between("0.01", "0.06")
         body = _order(asset, side, abs(held), limit=price * (1 + price_below_factor))
@@ -84,13 +84,13 @@ class OrderGenerator:
         return body | {"type": "trailing_stop", "trail_percent": percent, "time_in_force": "gtc"}
 
     def closing_order(self, asset: Tradable, price: Decimal, held: Decimal) -> Body:
-        """Close a position now."""
+        """Return an order that closes a position now."""
         side = "sell" if held > 0 else "buy"
         limit = price * Decimal("0.97") if asset.is_option else None
         return _order(asset, side, abs(held), limit=limit)
 
     def price_below_factor(self) -> Decimal:
-        """A factor that leads some way below a price."""
+        """Return a random factor below one for a price."""
         return self._between("0.90", "0.985")
 
     def _bracket(self, asset: Tradable, qty: Decimal, price: Decimal) -> Body:
@@ -102,26 +102,26 @@ class OrderGenerator:
         }
 
     def _qty(self, asset: Tradable, price: Decimal) -> Decimal:
-        """A quantity worth between 0.3 and 1.5 % of the account."""
+        """Return a quantity worth 0.3 to 1.5 % of the account."""
         worth = self._cash * self._between("0.003", "0.015")
         if asset.is_crypto:
             return (worth / price).quantize(Decimal("0.0001"), ROUND_DOWN) + Decimal("0.001")
         return max(Decimal(1), (worth / price).to_integral_value(ROUND_DOWN))
 
     def _between(self, low: str, high: str) -> Decimal:
-        """A number of four decimals between two."""
+        """Return a random number with four decimals between two."""
         first, last = (int(Decimal(end) * 10_000) for end in (low, high))
         return Decimal(self._rng.randint(first, last)) / 10_000
 
 
 def format_tick(price: Decimal) -> str:
-    """A price in whole steps: cents from a dollar up, else a hundredth of that."""
+    """Format a price in whole ticks: cents from a dollar up, else a hundredth of a cent."""
     step = CENT if price >= 1 else Decimal("0.0001")
     return format_decimal(max(step, price.quantize(step, ROUND_HALF_UP)))
 
 
 def format_decimal(number: Decimal) -> str:
-    """A number as the wire has it, never with an exponent."""
+    """Format a number without an exponent."""
     return format(number, "f")
 
 

@@ -1,6 +1,6 @@
-"""Accounts that trade by themselves, at a rate that can be changed while they do.
+"""Generates trading at a rate of events per second that can be changed at any time.
 
-The rate is events, not orders: whatever the events come from, so many a second leave the exchange.
+The rate counts events, whatever causes them, not orders.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,21 +11,21 @@ from realtime.simulator.exchange.engine import AccountSpec, ApiError, Exchange, 
 from realtime.simulator.traffic.order_generator import Tradable
 from realtime.simulator.traffic.trader import Market, Trader
 
-# Events not made in time are made up for, if they were due within this time …
+# Overdue events are still generated if they were due within this time …
 MAX_BACKLOG_S = 1.0
-# (but at any rate so many, for one order alone makes three or four)
+# (at least this many: one order alone makes three or four)
 MIN_BACKLOG = 10.0
-# … but of no longer a time in one step, which would block the loop.
+# … but at most this much per step: more would block the loop.
 MAX_STEP_S = 0.06
-# A trader may find nothing to do or be refused; then another is asked, so often at most.
+# A trader may have nothing to do or be refused; then another one acts, at most this often.
 TRIES_PER_EVENT = 4
-# Orders each account enters with before the first event is counted.
+# Initial positions and orders per account, before events are counted.
 INITIAL_POSITIONS = (3, 6)
 INITIAL_ORDERS = (4, 7)
 
 
 class TrafficScheduler:
-    """All traders, and the rate."""
+    """All traders, and the rate of events."""
 
     def __init__(
         self, exchange: Exchange, specs: Sequence[AccountSpec], *, seed: int, activity: float
@@ -45,17 +45,17 @@ class TrafficScheduler:
         }
         self._trader_list = list(self._traders.values())
         self._tradable = _tradable(exchange)
-        # Events that should have been made and were not yet; negative: too many were.
+        # Events due and not yet generated; negative: too many were.
         self._events_due = 0.0
         self._stepped_at: float | None = None
 
     def handle_event(self, update: TradeUpdate) -> None:
-        """Take an event of the exchange, whoever caused it."""
+        """Handle an event of the exchange."""
         self._events_due -= 1
         self._traders[update.label].handle_event(update.data)
 
     def add_initial_orders(self, advance: Callable[[], None]) -> None:
-        """Give every account some positions and orders, if there is to be any traffic at all."""
+        """Create positions and orders for every account, if there is any traffic."""
         if not self.activity:
             return
         for do_next, (low, high) in (
@@ -71,7 +71,7 @@ class TrafficScheduler:
         self._events_due = 0.0
 
     def step(self, now: float) -> None:
-        """Make the events that are due by `now`, seconds on any clock that does not jump."""
+        """Generate the events that are due by `now`, in seconds of a monotonic clock."""
         passed = 0.0 if self._stepped_at is None else now - self._stepped_at
         self._stepped_at = now
         if not self.activity:
@@ -83,7 +83,7 @@ class TrafficScheduler:
             self._make_events(min(self._events_due, max(1.0, self.activity * MAX_STEP_S)))
 
     def _make_events(self, events: float) -> None:
-        """Let traders act until so many events came of it."""
+        """Let traders act until `events` events were generated."""
         market = self._market()
         goal = self._events_due - events
         for _ in range(int(events) * TRIES_PER_EVENT):
@@ -108,7 +108,7 @@ class TrafficScheduler:
 
 
 def _tradable(exchange: Exchange) -> dict[str, Tradable]:
-    """Give what can be traded by symbol: everything that has a price and is active."""
+    """Return what can be traded by symbol: everything active with a price."""
     assets = map(exchange.asset, exchange.prices())
     return {
         str(asset["symbol"]): Tradable(

@@ -1,7 +1,7 @@
-"""One account that trades by itself: what it holds, what it has working, and what it does next.
+"""Generates the trading of one account.
 
-It knows its account from the events it is told, as any client would, and keeps about 3 to 8
-positions and 5 to 15 open orders.
+It learns the account's state from events, as any client would, and keeps about 3 to 8 positions
+and 5 to 15 open orders.
 """
 
 from decimal import Decimal
@@ -17,7 +17,7 @@ MIN_ORDERS, MAX_ORDERS = 5, 13
 
 
 class OrderApi(Protocol):
-    """Where orders go."""
+    """Order calls of the exchange."""
 
     def submit(self, label: str, body: object) -> dict[str, object]:
         """Place an order."""
@@ -30,14 +30,14 @@ class OrderApi(Protocol):
 
 
 class Market(NamedTuple):
-    """What a trader looks at: prices by symbol, and what can be traded now."""
+    """Prices by symbol, and what can be traded now."""
 
     prices: dict[str, Decimal]
     tradable: dict[str, Tradable]
 
 
 class OpenOrder(NamedTuple):
-    """An open order of ours."""
+    """An open order of the account."""
 
     symbol: str
     side: str
@@ -47,7 +47,7 @@ class OpenOrder(NamedTuple):
 
 
 class Trader:
-    """An account's hand. `act` does one thing."""
+    """Trades for one account; `do_next` does one thing."""
 
     def __init__(self, label: str, cash: Decimal, *, may_short: bool, rng: Random) -> None:
         self.label = label
@@ -59,7 +59,7 @@ class Trader:
         self._orders: dict[str, OpenOrder] = {}
 
     def handle_event(self, data: dict[str, object]) -> None:
-        """Take an event of the account."""
+        """Handle an event of the account."""
         order = data.get("order")
         if not isinstance(order, dict):
             return
@@ -75,7 +75,7 @@ class Trader:
             self._set_position(symbol, Decimal(after))
 
     def do_next(self, api: OrderApi, market: Market) -> None:
-        """Do one thing that suits the account's state; raises what the desk raises."""
+        """Do one thing that fits the account's state; raises what the API raises."""
         positions, orders = len(self._positions), len(self._orders)
         roll = self._rng.random()
         if orders > MAX_ORDERS or (orders > MIN_ORDERS and roll < 0.15):
@@ -92,7 +92,7 @@ class Trader:
             self.add_resting_order(api, market)
 
     def open_position(self, api: OrderApi, market: Market) -> None:
-        """Open a position in something neither held nor ordered."""
+        """Open a position in a symbol without position and order."""
         busy = self._symbols_with_orders() | self._positions.keys()
         choices = [asset for symbol, asset in market.tradable.items() if symbol not in busy]
         if choices:
@@ -104,7 +104,7 @@ class Trader:
             self._cancel_order(api)
 
     def add_resting_order(self, api: OrderApi, market: Market) -> None:
-        """Leave an order working: an exit for a position that has none, or a bid."""
+        """Add a resting order: an exit for a position that has none, or a buy."""
         ordered = self._symbols_with_orders()
         bare = [s for s in self._positions if s not in ordered and s in market.tradable]
         if bare and self._rng.random() < 0.5:
@@ -112,7 +112,7 @@ class Trader:
             asset, held = market.tradable[symbol], self._positions[symbol]
             api.submit(self.label, self._generator.exit_order(asset, market.prices[symbol], held))
             return
-        # A bid meets no order of ours on the other side, and builds up no position.
+        # A resting buy must not cross an own sell order nor add to a position.
         blocked = self._positions.keys() | {
             o.symbol for o in self._orders.values() if o.side != "buy"
         }
@@ -122,7 +122,7 @@ class Trader:
             api.submit(self.label, self._generator.resting_buy(asset, market.prices[asset.symbol]))
 
     def _close_position(self, api: OrderApi, market: Market) -> None:
-        """Close a position, or clear the way for closing it."""
+        """Close a position, or cancel an order that prevents closing it."""
         symbols = [symbol for symbol in self._positions if symbol in market.tradable]
         if not symbols:
             self.add_resting_order(api, market)
@@ -147,7 +147,7 @@ class Trader:
         api.replace(self.label, order_id, {"limit_price": format_tick(price)})
 
     def _cancel_order(self, api: OrderApi) -> None:
-        """Cancel something that can be."""
+        """Cancel a cancelable order."""
         settled = [i for i, order in self._orders.items() if order.status in CANCELABLE]
         if settled:
             api.cancel(self.label, self._rng.choice(settled))

@@ -1,4 +1,4 @@
-"""The state of one account: nothing in here is shared with another."""
+"""State of one account; nothing is shared between accounts."""
 
 from decimal import Decimal
 from random import Random
@@ -14,7 +14,7 @@ from realtime.simulator.exchange.venue.assets import Asset
 
 
 class AccountSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """How an account is opened."""
+    """Parameters of a new account."""
 
     label: str
     account_number: str
@@ -26,7 +26,7 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Configuration(msgspec.Struct, kw_only=True):
-    """What the customer may set; field order is the order of the JSON keys."""
+    """Account configuration; field order is the order of the JSON keys."""
 
     disable_overnight_trading: bool = False
     fractional_trading: bool = True
@@ -39,7 +39,7 @@ class Configuration(msgspec.Struct, kw_only=True):
 
 
 class LastClose(msgspec.Struct, kw_only=True):
-    """What the last close left behind."""
+    """State at the last close."""
 
     day: str
     equity: Decimal
@@ -48,7 +48,7 @@ class LastClose(msgspec.Struct, kw_only=True):
 
 
 class CashFlow(msgspec.Struct, frozen=True):
-    """One change of cash or of a quantity held; the history of the account's worth."""
+    """One change of cash or of a position; the basis of the portfolio history."""
 
     at: int
     symbol: str  # empty for cash alone
@@ -58,7 +58,7 @@ class CashFlow(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, kw_only=True, eq=False):
-    """Books of one account."""
+    """One account with its orders, positions and activities."""
 
     spec: AccountSpec
     id: str
@@ -80,7 +80,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     executions: dict[str, Execution] = msgspec.field(default_factory=dict)
     activity_log: ActivityLog = msgspec.field(default_factory=ActivityLog)
     cash_flows: list[CashFlow] = msgspec.field(default_factory=list)  # oldest first
-    # symbol → (coins, cash) taken as fees since the day began
+    # symbol → (coins, cash) charged as fees since the day began
     fees: dict[str, tuple[Decimal, Decimal]] = msgspec.field(default_factory=dict)
     seq: int = 0  # events sent
     rejects_next: bool = False
@@ -93,7 +93,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def multiplier(self) -> int:
-        """Buying-power multiplier in force: the customer may lower the account's."""
+        """Effective buying-power multiplier: the configuration may lower it."""
         return min(int(self.spec.multiplier), int(self.configuration.max_margin_multiplier))
 
     @property
@@ -103,7 +103,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def may_short(self) -> bool:
-        """Whether the account may sell what it does not have: never without margin."""
+        """Return whether the account may sell short: never without margin."""
         allowed = self.spec.shorting_enabled and not self.configuration.no_shorting
         return allowed and self.multiplier > 1
 
@@ -117,7 +117,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
         return [position for position in self.positions.values() if position.qty]
 
     def position_of(self, asset: Asset) -> Position:
-        """Return the position, opening an empty one."""
+        """Return the position, creating an empty one if needed."""
         position = self.positions.get(asset.symbol)
         if position is None:
             position = self.positions[asset.symbol] = Position(asset=asset)
@@ -126,5 +126,5 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     def record_flow(
         self, at: int, symbol: str, qty: Decimal, *, cash: Decimal = ZERO, is_deposit: bool = False
     ) -> None:
-        """Remember a change of cash or quantity, for the history."""
+        """Record a change of cash or quantity, for the portfolio history."""
         self.cash_flows.append(CashFlow(at, symbol, qty, cash, is_deposit))

@@ -1,6 +1,6 @@
-"""What happened to an account's money and shares, newest first by default, paged by id.
+"""Account activities, newest first by default, paged by id.
 
-An id is the New York time of creation, `::`, and a UUID; of a FILL it is the execution's.
+An id is the New York time of creation, `::`, and a UUID; of a FILL the execution's.
 """
 
 from bisect import bisect_left, bisect_right
@@ -42,7 +42,7 @@ _MISC = _SINGLE - {"FILL", "CSD", "CSW"}
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. A FILL carries its execution and the order's state right after it."""
+    """One activity. A FILL has its execution and the order's state after it."""
 
     id: str
     at: int
@@ -59,11 +59,11 @@ class ActivityLog:
 
     def __init__(self) -> None:
         self.entries: list[Activity] = []
-        # activity id → time of creation, of removed entries too: a page may begin at one
+        # activity id → time of creation, also of removed entries: a page may start at one
         self._created: dict[str, int] = {}
 
     def add(self, entry: Activity) -> None:
-        """Append an entry; entries come in the order of time."""
+        """Append an entry; entries must be in time order."""
         self.entries.append(entry)
         self._created[entry.id] = to_micros(entry.at)
 
@@ -87,7 +87,7 @@ class ActivityLog:
         self.add(Activity(id=activity_id(at, uuid), at=at, type=kind, facts=facts))
 
     def remove_fill(self, execution: Execution) -> None:
-        """Take back the FILL of a busted execution."""
+        """Remove the FILL of a busted execution."""
         self.entries = [e for e in self.entries if e.execution is not execution]
 
     def page(self, query: Mapping[str, str], activity_type: str | None) -> list[Document]:

@@ -1,4 +1,4 @@
-"""What the customer may set: GET and PATCH /v2/account/configurations."""
+"""Account configuration: GET and PATCH /v2/account/configurations."""
 
 from collections.abc import Callable, Mapping
 
@@ -31,7 +31,7 @@ _CHECKS: dict[str, _IsValid] = {
 
 
 def configuration_document(account: Account, *, pdt_fields: bool) -> Document:
-    """Return the configuration; `pdt_fields` adds what was removed in July 2026."""
+    """Return the configuration; `pdt_fields` adds the fields removed in July 2026."""
     document: Document = msgspec.to_builtins(account.configuration)
     if document["max_options_trading_level"] is None:
         document["max_options_trading_level"] = account.spec.options_level
@@ -42,7 +42,7 @@ def configuration_document(account: Account, *, pdt_fields: bool) -> Document:
 
 
 def change_configuration(account: Account, body: object) -> None:
-    """Apply what the body names; nulls and unknown names change nothing, a bad value nothing."""
+    """Apply the body's values, ignoring null and unknown names; all or none. Raises ApiError."""
     if not isinstance(body, Mapping):
         raise malformed("request body format is invalid")
     changes = {name: value for name, value in body.items() if value is not None}

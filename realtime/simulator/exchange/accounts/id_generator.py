@@ -1,6 +1,6 @@
-"""Where one account's ids and times come from: its own seeded chance and the injected clock.
+"""Ids and times of one account, from its own seeded generator and the injected clock.
 
-Nothing is shared between accounts, so what one account does never changes another's ids.
+Nothing is shared between accounts, so one account never changes another's ids.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # Ten bits at a time: thirteen look-ups make the 26 letters of a ULID.
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 _SHIFTS = range(120, -1, -10)
-_RANDOM_BITS = 80  # a ULID is 48 bits of milliseconds and 80 of chance
+_RANDOM_BITS = 80  # a ULID is 48 bits of milliseconds and 80 random bits
 
 # Two stamps differ by at least this much, so that they still differ after REST has rounded them
 # to microseconds.
@@ -20,11 +20,11 @@ _SMALLEST_STEP = 2 * MICROSECOND
 
 
 class IdGenerator:
-    """Ids (UUID, ULID) and strictly rising times of one account."""
+    """Generates ids (UUID, ULID) and strictly increasing times of one account."""
 
     def __init__(self, seed: str, clock: Callable[[], int]) -> None:
         self._rng = Random(seed)
-        # Apart, for the clock decides how many tails are drawn: UUIDs follow from the seed alone.
+        # Separate, as the clock decides how many tails are drawn: UUIDs depend on the seed only.
         self._tail_chance = Random(f"{seed}:tails")
         self._clock = clock
         self._last_stamp = 0
@@ -45,12 +45,12 @@ class IdGenerator:
             self._ulid_tail += 1
         else:
             self._last_millisecond = millisecond
-            # The top bit stays free: counting up within a millisecond never overflows.
+            # The top bit stays free, so that counting within a millisecond never overflows.
             self._ulid_tail = self._tail_chance.getrandbits(_RANDOM_BITS - 1)
         return _base32(millisecond << _RANDOM_BITS | self._ulid_tail)
 
     def next_time(self) -> int:
-        """Return now, but always later than the last stamp."""
+        """Return the current time, always later than the last one."""
         self._last_stamp = max(self._clock(), self._last_stamp + _SMALLEST_STEP)
         return self._last_stamp
 

@@ -1,4 +1,4 @@
-"""An account's money: what it is worth, what its holdings tie up, what it may still spend.
+"""Balances of an account: equity, margin requirements, buying power.
 
 Cash and market values are exact; requirements and buying powers are rounded to cents.
 """
@@ -30,7 +30,7 @@ _NARROW_COLLAR = Decimal("1.025")
 
 
 class Balances(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of an account at one moment."""
+    """Balances of an account at one time."""
 
     cash: Decimal
     long_market_value: Decimal
@@ -51,7 +51,7 @@ class Balances(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _HoldingTotals(NamedTuple):
-    """What the holdings are worth, and what they tie up; `written` is a part of both margins."""
+    """Values and margin requirements of the holdings; `written` is part of both margins."""
 
     long_value: Decimal
     short_value: Decimal
@@ -63,7 +63,7 @@ class _HoldingTotals(NamedTuple):
 def compute_balances(
     account: Account, last: Mapping[str, Decimal], *, replacing: Order | None = None
 ) -> Balances:
-    """Compute the figures; `without` leaves one order's reservation out: it is being replaced."""
+    """Return the balances; the reservation of `replacing` is left out."""
     multiplier = account.multiplier
     totals = _total_holdings(account, last, multiplier)
     equity = account.cash + totals.long_value + totals.short_value
@@ -71,7 +71,7 @@ def compute_balances(
     overnight = min(multiplier, 2)
     regt = max(equity - totals.initial, ZERO) * overnight
     gross = _gross_power(account, regt, totals.written, multiplier)
-    # Paid in full means without the multiplier's help: a dollar costs `multiplier` of power.
+    # Paid in full is without margin: a dollar uses `multiplier` dollars of buying power.
     regt_left = regt - on_margin - in_full * overnight
     own = min(account.cash, max(equity, ZERO)) - totals.written
     return Balances(
@@ -126,9 +126,9 @@ def _total_holdings(
 
 
 def exposure(account: Account) -> Decimal:
-    """Return how much of a fourfold power the holdings take: it does not move with prices.
+    """Return the holdings' use of fourfold buying power; independent of prices.
 
-    What is on margin takes its cost, what is paid in full four times that.
+    Positions on margin use their cost, positions paid in full four times that.
     """
     holdings = account.holdings()
     bought = [p for p in holdings if not (p.asset.is_option and p.qty < 0)]
@@ -142,13 +142,13 @@ def collar(price: Decimal) -> Decimal:
 
 
 def reserve(order: Order, last: Decimal) -> None:
-    """Note what an order holds back while it is open: only orders that open something do."""
+    """Set an order's reservation: only orders that open a position have one."""
     order.reserve_price = _reserve_price(order, last) * order.asset.multiplier
     update_reservation(order)
 
 
 def update_reservation(order: Order) -> None:
-    """Compute the dollars held back again, after a fill or a change of quantity."""
+    """Recompute the reservation after a fill or a change of quantity."""
     if not order.reserve_price:
         return
     if order.qty is None:
@@ -172,13 +172,13 @@ def _reserve_price(order: Order, last: Decimal) -> Decimal:
 
 
 def reserve_net(order: Order, net: Decimal) -> None:
-    """Note what a multi-leg order holds back: its debit; a credit holds nothing back."""
+    """Set a multi-leg order's reservation: its debit; none for a credit."""
     order.reserve_price = max(net, ZERO) * order.asset.multiplier
     update_reservation(order)
 
 
 def _reserved(account: Account, replacing: Order | None) -> tuple[Decimal, Decimal]:
-    """Return the dollars held back by open orders: on margin, and to be paid in full."""
+    """Return the reservations of open orders: on margin, and paid in full."""
     on_margin = in_full = ZERO
     for order in account.open_orders.values():
         if order.reserved and order is not replacing:
@@ -200,7 +200,7 @@ def _maintenance(asset: Asset, qty: Decimal, price: Decimal, value: Decimal) -> 
 
 
 def _written_options(holdings: Iterable[Position]) -> Decimal:
-    """Return what written options tie up, less what bought ones of the same kind cover."""
+    """Return the requirement of written options, reduced by bought ones of the same kind."""
     held = [p for p in holdings if p.asset.is_option]
     total = ZERO
     for short in held:

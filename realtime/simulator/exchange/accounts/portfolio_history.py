@@ -1,8 +1,8 @@
-"""GET /v2/account/portfolio/history: what the account was worth, computed when asked.
+"""Portfolio history (GET /v2/account/portfolio/history), computed on request.
 
-Nothing is sampled per account. Cash and quantities at a time follow from the account's flows,
-prices from the board's bounded memory of one-minute samples. This answer is the one place where
-the wire wants JSON numbers: Decimals become floats at the last step.
+Nothing is sampled per account. Cash and quantities follow from the account's cash flows, prices
+from the bounded history of one-minute samples. This response has JSON numbers: Decimals become
+floats in the last step.
 """
 
 import re
@@ -46,7 +46,7 @@ Samples = deque[tuple[int, dict[str, Decimal]]]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The span asked for, the width of one point, and the sessions that points may be of."""
+    """Requested time span, timeframe, and the sessions of its points."""
 
     start: int
     end: int
@@ -59,14 +59,14 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class PortfolioValue(msgspec.Struct, frozen=True):
-    """Equity at a time, and all deposits until then."""
+    """Equity at a time, and the sum of deposits until then."""
 
     equity: Decimal
     deposits: Decimal
 
 
 def portfolio_history(state: ExchangeState, account: Account, query: Mapping[str, str]) -> Document:
-    """Answer the query with parallel arrays, oldest first."""
+    """Return the history as parallel arrays, oldest first."""
     window = _read_window(state, query)
     resets = parse_choice(query, "pnl_reset", ("per_day", "no_reset")) == "per_day"
     times = list(_times(state, account, window))
@@ -158,7 +158,7 @@ def _times(state: ExchangeState, account: Account, window: Window) -> Iterator[i
 
 
 def _openings(state: ExchangeState, start: int, end: int) -> Iterator[int]:
-    """Yield when each day opened; where trading never stops, a day begins at midnight."""
+    """Yield the opening of each day; midnight in modes without a close."""
     opening = time() if state.market.never_closes else OPEN
     day: date = new_york_date(start)
     while day <= new_york_date(end):
@@ -172,7 +172,7 @@ def _openings(state: ExchangeState, start: int, end: int) -> Iterator[int]:
 def _portfolio_values(
     state: ExchangeState, account: Account, times: list[int]
 ) -> list[PortfolioValue]:
-    """Return what the account was worth at each time; times rise."""
+    """Return the portfolio value at each time; times must increase."""
     cash, deposits = account.spec.cash, ZERO
     held: dict[str, Decimal] = {}
     cash_flows = iter(account.cash_flows)
@@ -199,7 +199,7 @@ def _value(state: ExchangeState, held: Mapping[str, Decimal], at: int) -> Decima
 
 
 def _prices_at(state: ExchangeState, at: int) -> Mapping[str, Decimal]:
-    """Return the latest prices known at a time; now's are the last prices themselves."""
+    """Return the latest prices known at a time."""
     if at >= state.now() - MINUTE:
         return state.prices.last
     closes = state.prices.closes
@@ -221,7 +221,7 @@ def _latest(samples: Samples, at: int) -> Mapping[str, Decimal] | None:
 def _daily_bases(
     times: list[int], points: list[PortfolioValue], first: PortfolioValue
 ) -> list[PortfolioValue]:
-    """Return for each point the worth at the end of the day before it."""
+    """Return for each point the value at the end of the day before."""
     bases: list[PortfolioValue] = []
     base, day = first, None
     for number, at in enumerate(times):
@@ -234,7 +234,7 @@ def _daily_bases(
 
 
 def _profit(value: PortfolioValue, base: PortfolioValue) -> Decimal:
-    """Return the gain since the base; money paid in is no gain."""
+    """Return the profit since the base, without deposits."""
     return value.equity - base.equity - (value.deposits - base.deposits)
 
 

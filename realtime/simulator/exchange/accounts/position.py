@@ -1,8 +1,8 @@
-"""One holding: quantity and average entry price, by the broker's two methods.
+"""One position: quantity and average entry price, by the broker's two methods.
 
-During the day the average is weighted: adding moves it, reducing leaves it. Overnight the books
-turn to compressed first-in-first-out: each day's openings become one lot, and closings took the
-oldest lots first. So the average may jump from one day to the next without a trade.
+During the day the average is weighted: adding changes it, reducing does not. Overnight it becomes
+compressed first-in-first-out: each day's openings are one lot, and closings reduce the oldest lots
+first. So the average may change from one day to the next without a trade.
 """
 
 from decimal import Decimal
@@ -22,15 +22,15 @@ class Lot(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, kw_only=True, eq=False):
-    """A holding; `qty` is signed, short is negative."""
+    """A position; `qty` is signed, short is negative."""
 
     asset: Asset
     qty: Decimal = ZERO
     avg_entry_price: Decimal = ZERO
-    # What was held when the day began, oldest first, and every execution since.
+    # Lots at the start of the day, oldest first, and every execution since.
     lots: list[Lot] = msgspec.field(default_factory=list)
     today: list[Execution] = msgspec.field(default_factory=list)
-    # The part of `qty` that was held over night; the rest was opened today at `today_cost`.
+    # The part of `qty` held overnight; the rest was opened today at `today_cost`.
     overnight_qty: Decimal = ZERO
     today_cost: Decimal = ZERO
 
@@ -42,12 +42,12 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         return self.qty * price * self.asset.multiplier
 
     def apply(self, execution: Execution) -> None:
-        """Book an execution."""
+        """Apply an execution."""
         self.today.append(execution)
         self._trade(execution.position_delta, execution.price)
 
     def rebuild(self) -> None:
-        """Compute everything again from the morning's lots, after an execution was changed."""
+        """Recompute from the day's initial lots, after an execution was changed."""
         self._begin_day()
         for execution in self.today:
             if not execution.is_busted:
@@ -68,7 +68,7 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         self._begin_day()
 
     def renamed(self, asset: Asset) -> "Position":
-        """The same holding under another asset's name; this one is flat."""
+        """Return the same position under another asset; this one becomes flat."""
         self.end_day()
         other = Position(asset=asset, lots=self.lots)
         other._begin_day()
@@ -77,13 +77,13 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         return other
 
     def adjust(self, delta: Decimal, price: Decimal) -> None:
-        """Book what is no trade of today: a fee in the coin, an exercise, an old trade undone."""
+        """Apply a change other than a trade of today: coin fee, exercise, bust of an old trade."""
         self.end_day()
         self.lots = compress(self.lots, [(delta, price)])
         self._begin_day()
 
     def intraday_base(self, lastday_price: Decimal) -> Decimal:
-        """Return what today's profit is measured from: last close, or today's entry."""
+        """Return the base of today's profit: last close, or today's entry."""
         held = self.overnight_qty * lastday_price
         return (held + self.today_cost) * self.asset.multiplier
 
@@ -106,7 +106,7 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         self.today_cost += delta * price
 
     def _reduce(self, delta: Decimal, price: Decimal) -> None:
-        if abs(delta) > abs(self.qty):  # through zero: what is over opens the other side
+        if abs(delta) > abs(self.qty):  # through zero: the excess opens the other side
             rest = delta + self.qty
             self._reduce(-self.qty, price)
             self._trade(rest, price)
@@ -152,7 +152,7 @@ def _add(lot: Lot, qty: Decimal, price: Decimal) -> Lot:
 
 
 def _reduce(lots: list[Lot], delta: Decimal) -> list[Lot]:
-    """Take |delta| from the oldest lots."""
+    """Reduce the oldest lots by |delta|."""
     left = abs(delta)
     kept: list[Lot] = []
     for lot in lots:

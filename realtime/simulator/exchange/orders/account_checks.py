@@ -1,4 +1,4 @@
-"""What an account may do: shares it has, money it has, orders it must not cross with its own."""
+"""Checks of an order against the account: shares, buying power, permissions, wash trades."""
 
 from decimal import Decimal
 
@@ -21,13 +21,13 @@ _LEVEL_TO_BUY = 2
 
 
 def check_may_trade(account: Account) -> None:
-    """Refuse everything while the customer has suspended trading."""
+    """Raise ApiError while trading is suspended by the user."""
     if account.configuration.suspend_trade:
         raise forbidden("new orders are rejected by user request")
 
 
 def check_client_order_id(account: Account, client_order_id: str | None) -> None:
-    """Refuse a client order id that was used before."""
+    """Raise ApiError for a client order id that was used before."""
     if client_order_id is not None and client_order_id in account.by_client_order_id:
         raise malformed("client_order_id must be unique")
 
@@ -35,7 +35,7 @@ def check_client_order_id(account: Account, client_order_id: str | None) -> None
 def check_order(
     state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
-    """Refuse an order for want of shares, permission or money; `without` is being replaced."""
+    """Raise ApiError for missing shares, permission or money; `replacing` is the replaced order."""
     asset = order.asset
     price = state.prices.last[asset.symbol]
     _check_fractions(account, order)
@@ -54,7 +54,7 @@ def check_order(
 
 
 def position_intent(account: Account, asset: Asset, side: str, requested: str | None) -> str:
-    """Return what an order would do to the position; refuse if the customer said otherwise."""
+    """Return the position intent; raises ApiError if the request specifies another one."""
     held = account.get_qty(asset)
     if side == BUY:
         inferred = "buy_to_close" if held < 0 else "buy_to_open"
@@ -72,7 +72,7 @@ def position_intent(account: Account, asset: Asset, side: str, requested: str | 
 def check_buying_power(
     state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
-    """Refuse an order whose cost the account cannot bear; note the cost on the order."""
+    """Set the order's reservation; raise ApiError if it exceeds the buying power."""
     last = state.prices.last
     reserve(order, last[order.asset.symbol])
     cost = order.reserved
@@ -96,7 +96,7 @@ def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Api
 
 
 def check_wash_trade(account: Account, order: Order, replacing: Order | None = None) -> None:
-    """Refuse an order that could trade with one of the account's own."""
+    """Raise ApiError for an order that could trade with another one of the account."""
     for other in account.open_orders.values():
         if other.asset is not order.asset or other.side == order.side or other is replacing:
             continue

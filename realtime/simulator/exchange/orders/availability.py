@@ -1,4 +1,4 @@
-"""What of a holding is free: claimed by no open order, locked under no written call."""
+"""Available quantity: not claimed by open orders, not locked under written calls."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -8,12 +8,12 @@ from realtime.simulator.exchange.decimals import ONE, ZERO
 from realtime.simulator.exchange.orders.order import BUY, SELL, Order
 from realtime.simulator.exchange.venue.assets import Asset, Contract
 
-# A contract is for a hundred shares.
+# A contract covers a hundred shares.
 CONTRACT_SHARES = Decimal(100)
 
 
 def closing_orders(account: Account, asset: Asset, replacing: Order | None = None) -> list[Order]:
-    """Return the open orders that would reduce the position; a held leg holds no shares."""
+    """Return the open orders that would reduce the position; a held leg claims no shares."""
     side = SELL if account.get_qty(asset) > 0 else BUY
     return [
         order
@@ -28,7 +28,7 @@ def closing_orders(account: Account, asset: Asset, replacing: Order | None = Non
 def available_qty(
     account: Account, asset: Asset, price: Decimal, replacing: Order | None = None
 ) -> Decimal:
-    """Return the unsigned quantity that is free; `without` is an order being replaced."""
+    """Return the unsigned available quantity; `replacing` is an order being replaced."""
     claimed = sum((o.remaining(price) for o in closing_orders(account, asset, replacing)), ZERO)
     return max(
         abs(account.get_qty(asset)) - claimed - locked_shares(account, asset, replacing), ZERO
@@ -36,7 +36,7 @@ def available_qty(
 
 
 def locked_shares(account: Account, asset: Asset, replacing: Order | None = None) -> Decimal:
-    """Return how many shares the written calls on a stock lean on, those on their way included."""
+    """Return the shares locked by written calls on a stock, open orders included."""
     if "has_options" not in asset.attributes or account.get_qty(asset) <= 0:
         return ZERO
     calls = max(-contract_balance(account, asset.symbol, is_call=True, replacing=replacing), ZERO)
@@ -49,7 +49,7 @@ def locked_shares(account: Account, asset: Asset, replacing: Order | None = None
 def contract_balance(
     account: Account, underlying: str, *, is_call: bool, replacing: Order | None = None
 ) -> Decimal:
-    """Return bought less written contracts of a kind: below zero, some have no cover in it.
+    """Return bought minus written contracts: below zero, some are uncovered.
 
     A bought contract that is being sold covers nothing any more; a written one that is being
     bought back needs no cover.
@@ -65,7 +65,7 @@ def contract_balance(
 
 
 def _option_orders(account: Account, underlying: str, *, is_call: bool) -> Iterator[Order]:
-    """Yield the open single orders of a kind of contract: a spread's legs cover each other."""
+    """Yield open single-leg orders of an underlying: the legs of a spread cover each other."""
     for order in account.open_orders.values():
         if order.parent is None and _is_of(order.asset.contract, underlying, is_call=is_call):
             yield order

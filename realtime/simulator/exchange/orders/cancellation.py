@@ -1,4 +1,4 @@
-"""Cancel one order or all: usually straight to `canceled`, by way of `pending_cancel` if held."""
+"""Cancellation of one order or all: `canceled` immediately, or `pending_cancel` while held."""
 
 import re
 
@@ -21,7 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def get_order(account: Account, order_id: str) -> Order:
-    """Return the account's order, or refuse: a malformed id is another refusal than an unknown."""
+    """Return the account's order; raises ApiError for a malformed or an unknown id."""
     order_id = order_id.lower()
     if not _UUID.fullmatch(order_id):
         raise malformed("order_id is missing")
@@ -32,7 +32,7 @@ def get_order(account: Account, order_id: str) -> Order:
 
 
 def get_order_by_client_order_id(account: Account, client_order_id: str) -> Order:
-    """Return the account's order of this client order id, or refuse."""
+    """Return the account's order of this client order id; raises ApiError."""
     if not client_order_id:
         raise malformed("client_order_id is missing")
     order = account.by_client_order_id.get(client_order_id)
@@ -42,14 +42,14 @@ def get_order_by_client_order_id(account: Account, client_order_id: str) -> Orde
 
 
 def cancel(state: ExchangeState, account: Account, order: Order) -> None:
-    """Cancel an order and its group, or refuse if it has ended or is being changed."""
+    """Cancel an order and its group; raises ApiError if it has ended or is being changed."""
     _request(account, order)
     _carry_out(state, account, order)
 
 
 def cancel_all(state: ExchangeState, account: Account) -> list[Document]:
-    """Cancel every open order; the answer shows each as `pending_cancel`."""
-    # An order whose group has just gone with another one is no longer open.
+    """Cancel every open order; the result shows each as `pending_cancel`."""
+    # An order whose group was just canceled is no longer open.
     return [
         _canceled(state, account, order)
         for order in list(account.open_orders.values())
@@ -58,7 +58,7 @@ def cancel_all(state: ExchangeState, account: Account) -> list[Document]:
 
 
 def hold_cancels(state: ExchangeState, account: Account, *, on: bool) -> None:
-    """Let cancels wait in `pending_cancel`; switching off carries them out."""
+    """Hold cancels in `pending_cancel`; switching off carries them out."""
     account.holds_cancels = on
     if on:
         return

@@ -1,4 +1,4 @@
-"""Closing positions: one, a part of one, or all. Each is an ordinary market order."""
+"""Closing of positions: one, a part of one, or all, by market orders."""
 
 from decimal import ROUND_DOWN, Decimal
 
@@ -19,7 +19,7 @@ _HUNDRED = Decimal(100)
 
 
 def get_position(state: ExchangeState, account: Account, name: str) -> Position:
-    """Return the position of this symbol or asset id, or refuse."""
+    """Return the position of this symbol or asset id; raises ApiError."""
     asset = state.listing.find(name)
     position = account.positions.get(asset.symbol) if asset else None
     if position is None or not position.qty:
@@ -30,16 +30,16 @@ def get_position(state: ExchangeState, account: Account, name: str) -> Position:
 def close_position(
     state: ExchangeState, account: Account, name: str, *, qty: str | None, percentage: str | None
 ) -> Document:
-    """Send the order that closes a position, or part of it; return that order."""
+    """Submit and return the order that closes a position, or part of it."""
     position = get_position(state, account, name)
     requested = _wanted_qty(position, qty, percentage)
     return submit(state, account, _closing_body(position, requested))
 
 
 def close_all(state: ExchangeState, account: Account) -> list[Document]:
-    """Try to close every position; one's refusal does not stop the others.
+    """Try to close every position; an error of one does not stop the others.
 
-    Written options go first: what covers them is free to go only then.
+    Written options are closed first: their cover is available only then.
     """
     holdings = sorted(account.holdings(), key=lambda p: not (p.asset.is_option and p.qty < 0))
     return [_closed(state, account, position) for position in holdings]
@@ -72,7 +72,7 @@ def _wanted_qty(position: Position, qty: str | None, percentage: str | None) -> 
 
 
 def _part(held: Decimal, share: Decimal) -> Decimal:
-    """Return a share of the position: whole if the position is, else nine decimals."""
+    """Return a fraction of the position: whole if the position is, else nine decimals."""
     if is_whole(held):
         part = (held * share).to_integral_value(ROUND_DOWN)
         if not part:

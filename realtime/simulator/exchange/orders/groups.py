@@ -1,7 +1,7 @@
-"""Orders that belong together: bracket, one-cancels-other, one-triggers-other.
+"""Order groups: bracket, one-cancels-other, one-triggers-other.
 
-Only one leg of an exit pair works at the venue: the take-profit. The stop-loss stays `held` while
-the exchange watches its price; touched, it cancels the take-profit and goes to the venue itself.
+Only one leg of an exit pair is at the venue: the take-profit. The stop-loss stays `held` while the
+exchange watches its price; when reached, it cancels the take-profit and is sent to the venue.
 
     bracket   entry → take-profit + stop-loss (pair)
     oco       take-profit (the parent) + stop-loss, a pair from the start
@@ -26,7 +26,7 @@ from realtime.simulator.exchange.trade_events import publish_rejection
 
 
 def start_order(state: ExchangeState, account: Account, order: Order) -> None:
-    """Let the venue take the order, or reject it if that was asked for."""
+    """Make the order working at the venue, or reject it if `rejects_next` is set."""
     if account.rejects_next:
         account.rejects_next = False
         close_group(state, account, order, "rejected")
@@ -37,14 +37,14 @@ def start_order(state: ExchangeState, account: Account, order: Order) -> None:
 
 
 def close_group(state: ExchangeState, account: Account, order: Order, status: str) -> None:
-    """End an order, and with it everything that cannot live without it."""
+    """End an order and the orders of its group that depend on it."""
     close_order(state, account, order, status)
     for relative in _dependents(order):
         _close_related(state, account, relative, "expired" if status == "expired" else "canceled")
 
 
 def handle_group_fill(state: ExchangeState, account: Account, order: Order) -> None:
-    """React to a fill of an order that has relatives, or a cancel or replace on the way."""
+    """Update the group after a fill; reject pending cancels and replacements."""
     if order.status == "filled":
         _reject_late_changes(state, account, order)
         if order.role == ENTRY and order.legs and not order.is_multileg:
@@ -59,7 +59,7 @@ def handle_group_fill(state: ExchangeState, account: Account, order: Order) -> N
 
 
 def trigger_stop_loss(state: ExchangeState, account: Account, order: Order) -> None:
-    """Send a watched stop-loss to the venue, because its price was touched."""
+    """Send a watched stop-loss to the venue: its price was reached."""
     other = paired_exit(order)
     if other is not None:
         close_order(state, account, other, "canceled")
@@ -69,7 +69,7 @@ def trigger_stop_loss(state: ExchangeState, account: Account, order: Order) -> N
 
 
 def paired_exit(order: Order) -> Order | None:
-    """Return the other half of an exit pair while it is open."""
+    """Return the other order of an exit pair while it is open."""
     parent = order.parent or order
     if parent.order_class == "oco":
         pair = [parent, *(parent.legs or ())]
@@ -81,7 +81,7 @@ def paired_exit(order: Order) -> Order | None:
 
 
 def replace_in_group(state: ExchangeState, account: Account, old: Order, new: Order) -> None:
-    """Put a new order into the family place of an old one."""
+    """Put a new order into an old one's place in the group."""
     parent = old.parent
     if parent is not None and parent.legs is not None:
         parent.legs = [new if leg is old else leg for leg in parent.legs]
@@ -95,7 +95,7 @@ def replace_in_group(state: ExchangeState, account: Account, old: Order, new: Or
 
 
 def reduce_stop_loss(state: ExchangeState, account: Account, stop: Order, *, to: Order) -> None:
-    """Replace a held stop-loss by one for what the take-profit has left."""
+    """Replace a held stop-loss with one for the take-profit's remaining quantity."""
     if stop.status != "held" or to.qty is None:
         return
     now = account.ids.next_time()
@@ -133,7 +133,7 @@ def _activate_exits(state: ExchangeState, account: Account, entry: Order) -> Non
 
 
 def _send_exit(state: ExchangeState, account: Account, leg: Order) -> None:
-    """Send a leg whose entry has filled: no `pending_new`, it was accepted long ago."""
+    """Send a leg whose entry has filled, without `pending_new`: it was accepted before."""
     if can_send_now(state, leg):
         set_working(state, account, leg)
     else:
@@ -164,7 +164,7 @@ def _close_related(state: ExchangeState, account: Account, order: Order, status:
 
 
 def _reject_late_changes(state: ExchangeState, account: Account, order: Order) -> None:
-    """Tell that a cancel or a replace came too late: the order has filled."""
+    """Publish that a cancel or a replacement was too late: the order has filled."""
     if order.cancel_requested_at is not None:
         order.cancel_requested_at = None
         at = stamp_update(account, order)

@@ -1,4 +1,4 @@
-"""The life of one order: sent, queued, working, ended. What its group does is in groups.py."""
+"""Lifecycle of one order: sent, queued, working, ended. Groups are in groups.py."""
 
 from heapq import heappush
 
@@ -11,12 +11,12 @@ from realtime.simulator.exchange.trade_events import (
     publish_rejection,
 )
 
-# Time in force of the auctions: such orders wait for a bell, not for a price.
+# Time in force of auction orders: they wait for the opening or closing bell, not for a price.
 AUCTIONS = ("opg", "cls")
 
 
 def add_order(state: ExchangeState, account: Account, order: Order) -> None:
-    """Put a new order into the account's books and note when it ends by itself."""
+    """Add a new order to the account and schedule its expiry."""
     if order.expires_at is not None and not (order.ratio_qty and order.parent):
         heappush(state.expiries, (order.expires_at, order.number, order))
     account.orders[order.id] = order
@@ -25,7 +25,7 @@ def add_order(state: ExchangeState, account: Account, order: Order) -> None:
 
 
 def send_order(state: ExchangeState, account: Account, order: Order) -> None:
-    """Announce a new order: on its way to the venue, or queued until a bell."""
+    """Publish a new order: sent to the venue, or queued until the session opens."""
     at = account.ids.next_time()
     if can_send_now(state, order):
         order.status = "pending_new"
@@ -36,7 +36,7 @@ def send_order(state: ExchangeState, account: Account, order: Order) -> None:
 
 
 def can_send_now(state: ExchangeState, order: Order) -> bool:
-    """Tell whether the venue takes this order now, or it has to be queued."""
+    """Return whether the venue accepts this order now, or it must be queued."""
     asset = order.legs[0].asset if order.is_multileg and order.legs else order.asset
     if asset.is_crypto:
         return True
@@ -45,7 +45,7 @@ def can_send_now(state: ExchangeState, order: Order) -> bool:
 
 
 def set_working(state: ExchangeState, account: Account, order: Order) -> None:
-    """Make the order `new` at the venue and let it trade. Also after a pause."""
+    """Make the order `new` at the venue, also after a suspension."""
     at = stamp_update(account, order)
     order.status = "partially_filled" if order.filled_qty else "new"
     for leg in order.legs or () if order.is_multileg else ():
@@ -71,7 +71,7 @@ def close_order(
 
 
 def reject_replacement(state: ExchangeState, account: Account, order: Order) -> None:
-    """Refuse the order that was waiting to replace this one: there is nothing to replace."""
+    """Reject the order that was waiting to replace this one, which has ended."""
     refused, order.replacement = order.replacement, None
     if refused is None or refused.is_terminal:
         return
@@ -82,7 +82,7 @@ def reject_replacement(state: ExchangeState, account: Account, order: Order) -> 
 
 
 def stamp_update(account: Account, order: Order) -> int:
-    """Return when something happens to the order, and move its `updated_at` past that."""
+    """Return the time of a change of the order, and move its `updated_at` past it."""
     at = account.ids.next_time()
     order.updated_at = account.ids.next_time()
     return at

@@ -1,7 +1,7 @@
-"""Option spreads: two to four legs that fill together, at a net price, or not at all.
+"""Multi-leg option orders: two to four legs that fill together at a net price, or not at all.
 
-The net is what one unit costs: bought legs count up, sold legs down, each by its ratio. A limit
-above zero is the most a debit may cost, one below zero the least a credit must bring.
+The net price is the cost of one unit: the sum of bought legs minus sold legs, each by its ratio. A
+positive limit is the maximum debit, a negative one the minimum credit.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ _LEVEL_FOR_SPREADS = 3
 
 
 def new_multileg(state: ExchangeState, account: Account, request: OrderRequest) -> Order:
-    """Return an order for the ticket with its legs, not yet in any book."""
+    """Return an order for the request with its legs, not yet in any book."""
     _check_shape(request)
     assets = [_option(state, leg) for leg in request.legs]
     submitted = account.ids.next_time()
@@ -98,7 +98,7 @@ def new_leg(
 def check_multileg(
     state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
-    """Refuse a spread for want of a level, of contracts to close, of cover or of money."""
+    """Raise ApiError for missing options level, contracts to close, cover or money."""
     if account.options_level < _LEVEL_FOR_SPREADS:
         raise forbidden("account not eligible for level 3 options trading")
     for leg in order.legs or ():
@@ -128,7 +128,7 @@ def match_multileg(state: ExchangeState) -> None:
 
 
 def net_price(order: Order, last: Mapping[str, Decimal]) -> Decimal:
-    """Return what one unit costs at the last prices; negative is a credit."""
+    """Return the cost of one unit at the last prices; negative is a credit."""
     return sum(
         (leg.signed(leg.ratio_qty or ZERO) * last[leg.asset.symbol] for leg in order.legs or ()),
         ZERO,
@@ -173,7 +173,7 @@ def _check_shape(request: OrderRequest) -> None:
 
 
 def check_net_increment(limit: Decimal | None) -> None:
-    """Refuse a net limit between two cents."""
+    """Raise ApiError for a net limit with fractions of a cent."""
     if limit is not None and limit != round(limit, 2):
         raise unprocessable(
             f"invalid limit_price {format_decimal(limit)}. sub-penny increment does not fulfill"
@@ -205,7 +205,7 @@ def _check_contracts(state: ExchangeState, account: Account, leg: Order) -> None
 
 
 def _is_uncovered(order: Order) -> bool:
-    """Tell whether a written leg has no bought leg of the same kind beside it."""
+    """Return whether a written leg has no bought leg of the same kind."""
     balance: dict[tuple[str, bool], Decimal] = {}
     for leg in order.legs or ():
         terms = leg.asset.contract
@@ -216,7 +216,7 @@ def _is_uncovered(order: Order) -> bool:
 
 
 def _cost(order: Order, net: Decimal) -> Decimal:
-    """Return the debit, or for a credit the widest gap between strikes less what it brings."""
+    """Return the debit, or for a credit the widest strike difference minus the credit."""
     if net >= 0:
         return order.reserved
     opening = [leg for leg in order.legs or () if leg.position_intent.endswith("_to_open")]

@@ -1,4 +1,4 @@
-"""Written options never stand alone: shares or a bought call under a call, cash under a put."""
+"""Cover of written options: shares or a bought call for a call, cash for a put."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ _UNCOVERED = "account not eligible to trade uncovered option contracts"
 def check_cover(
     state: ExchangeState, account: Account, order: Order, *, replacing: Order | None = None
 ) -> None:
-    """Refuse to sell an option if a written one were bare then; `without` is being replaced."""
+    """Raise ApiError if selling leaves a written option uncovered; `replacing` is replaced."""
     terms, sold = order.asset.contract, order.qty or ZERO
     assert terms is not None
     is_closing = order.position_intent == "sell_to_close"
@@ -34,7 +34,7 @@ def check_cover(
 
 
 def check_spread_cover(state: ExchangeState, account: Account, legs: list[Order]) -> None:
-    """Refuse a spread that sells what a written option outside of it leans on."""
+    """Raise ApiError for a spread that sells the cover of another written option."""
     sold: dict[tuple[str, bool], Decimal] = {}
     for leg in legs:
         terms = leg.asset.contract
@@ -52,7 +52,7 @@ def check_spread_cover(state: ExchangeState, account: Account, legs: list[Order]
 def _count_uncovered(
     account: Account, terms: Contract, sold: Decimal, replacing: Order | None
 ) -> Decimal:
-    """Return how many written contracts lose their cover when bought ones are sold."""
+    """Return how many written contracts become uncovered when bought ones are sold."""
     balance = contract_balance(
         account, terms.underlying, is_call=terms.is_call, replacing=replacing
     )
@@ -66,7 +66,7 @@ def _is_secured(
     contracts: Decimal,
     replacing: Order | None,
 ) -> bool:
-    """Tell whether free shares (under a call) or free money (under a put) cover the contracts."""
+    """Return whether free shares (call) or free money (put) cover the contracts."""
     last, shares = state.prices.last, contracts * CONTRACT_SHARES
     if not terms.is_call:
         balances = compute_balances(account, last, replacing=replacing)

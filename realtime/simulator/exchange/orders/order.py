@@ -1,4 +1,4 @@
-"""One order, as the exchange keeps it, and the words for what can become of it."""
+"""One order of the exchange, and the sets of order statuses."""
 
 from decimal import Decimal
 
@@ -8,9 +8,9 @@ from realtime.simulator.exchange.decimals import ZERO, floor_to_nano, round_to_n
 from realtime.simulator.exchange.venue.assets import Asset
 
 TERMINAL = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
-# At the venue, and able to trade.
+# At the venue and able to trade.
 WORKING = frozenset({"new", "partially_filled", "pending_cancel", "pending_replace"})
-# Sent before the venue has it: cannot be replaced yet.
+# Not yet at the venue: cannot be replaced.
 UNSENT = frozenset({"accepted", "pending_new", "accepted_for_bidding"})
 NOT_REPLACEABLE = frozenset({"pending_cancel", "pending_replace", "suspended", "stopped"})
 
@@ -35,7 +35,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     id: str
     label: str  # the account's
     client_order_id: str
-    number: int  # rises with every order of the exchange; breaks ties, never shown
+    number: int  # increases with every order; breaks ties, never shown
     asset: Asset
     side: str
     type: str
@@ -68,23 +68,23 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     replaced_by: str | None = None
     replaces: str | None = None
 
-    # Of a group: the parent keeps its legs, each leg its parent and its part.
+    # Order group: the parent has its legs, each leg its parent and its role.
     legs: list["Order"] | None = None
     parent: "Order | None" = None
     role: str = ENTRY
 
-    # What it costs: dollars held back, of `reserve_price` for each share not yet traded.
+    # Reserved cash: `reserve_price` for each share not yet traded.
     reserve_price: Decimal = ZERO
     reserved: Decimal = ZERO
 
     # How it trades.
-    triggered: bool = False  # a stop that has been touched
-    armed: bool = False  # a held stop-loss whose entry has filled: the exchange watches it
-    was_resting: bool = False  # waited at the venue at least once: crypto fees call it a maker
-    in_parts: bool | None = None  # whether it fills in parts; None until it first can trade
+    triggered: bool = False  # a stop whose price was reached
+    armed: bool = False  # a held stop-loss whose entry has filled: its price is watched
+    was_resting: bool = False  # rested in the book at least once: maker fee for crypto
+    in_parts: bool | None = None  # whether it fills in parts; None before its first match
     queue_version: int = 0  # valid entry of this order in a price queue
-    replacement: "Order | None" = None  # waits for a held-back replace
-    # The part of its stream document that does not change, while it is open; see documents.py.
+    replacement: "Order | None" = None  # waits for a held replacement
+    # Cached stream document, while it is open; see documents.py.
     cached_document: dict[str, object] | None = None
 
     @property
@@ -106,11 +106,11 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def is_unfired_stop(self) -> bool:
-        """A stop that its price has not touched yet."""
+        """Return whether it is a stop whose price was not reached yet."""
         return self.type in (STOP, STOP_LIMIT, TRAILING_STOP) and not self.triggered
 
     def remaining(self, price: Decimal) -> Decimal:
-        """Return what is left to trade; a notional order's depends on the price."""
+        """Return the quantity left to trade; of a notional order it depends on the price."""
         if self.qty is not None:
             return self.qty - self.filled_qty
         if self.notional is None or not price:
@@ -118,7 +118,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
         return floor_to_nano((self.notional - self.filled_value) / price)
 
     def signed(self, qty: Decimal) -> Decimal:
-        """Return a quantity with the sign of this order's side."""
+        """Return a quantity with the sign of the side."""
         return qty if self.side == BUY else -qty
 
 

@@ -1,4 +1,4 @@
-"""GET /v2/orders: which orders, in which order, flat or with legs rolled up."""
+"""Order lists (GET /v2/orders): filters, sorting, flat or nested."""
 
 from collections.abc import Iterator, Mapping
 
@@ -20,7 +20,7 @@ MAX_LIMIT = 500
 
 
 def list_orders(account: Account, query: Mapping[str, str], *, micros: bool) -> list[Document]:
-    """Answer the query; `held` legs are open, yet missing from flat lists of open orders."""
+    """Return the list; `held` legs are open but missing from flat lists of open orders."""
     limit = parse_count(query, "limit", default=_DEFAULT_LIMIT, largest=MAX_LIMIT)
     status = parse_choice(query, "status", ("open", "closed", "all"))
     nested = parse_bool(query, "nested")
@@ -37,7 +37,7 @@ def list_orders(account: Account, query: Mapping[str, str], *, micros: bool) -> 
 
 
 def _candidates(account: Account, query: Mapping[str, str], status: str) -> Iterator[Order]:
-    """Yield orders in the wanted direction, within the wanted times."""
+    """Yield orders in the requested direction, within the requested times."""
     descending = parse_choice(query, "direction", ("desc", "asc")) == "desc"
     source = account.open_orders if status == "open" else account.orders
     orders = sorted(source.values(), key=_place) if status == "open" else source.values()
@@ -93,7 +93,7 @@ class _OrderFilter:
         self._classes = set() if "all" in classes else classes
 
     def matches(self, order: Order) -> bool:
-        """Tell whether the order is wanted."""
+        """Return whether the order matches."""
         return (
             self._side in ("", order.side)
             and (not self._symbols or self._has_symbol(order))

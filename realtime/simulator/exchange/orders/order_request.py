@@ -1,6 +1,6 @@
-"""What a customer asks for: the body of POST /v2/orders, read and checked as far as its shape.
+"""Order requests: parsing and format checks of the body of POST /v2/orders.
 
-Whether the asset takes such an order is in rules.py, whether the account may, in checks.py.
+Rules of the asset are in validation.py, rules of the account in account_checks.py.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class LegRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as asked for; everything not given is None."""
+    """An order request; absent fields are None."""
 
     symbol: str = ""
     side: str = ""
@@ -58,7 +58,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_order_request(body: object) -> OrderRequest:
-    """Read a parsed JSON body, or refuse it."""
+    """Return the request from decoded JSON; raises ApiError."""
     if not isinstance(body, Mapping):
         raise malformed("request body format is invalid")
     order_class = _parse_word(body, "order_class", CLASSES) or ""
@@ -88,7 +88,7 @@ def parse_order_request(body: object) -> OrderRequest:
 
 
 def parse_client_order_id(body: Mapping[str, object]) -> str | None:
-    """Return the customer's own id of an order, or None when there is none."""
+    """Return the client order id, or None when it is absent."""
     value = body.get("client_order_id")
     if value is None or value == "":
         return None
@@ -210,6 +210,6 @@ def _parse_positive(body: Mapping[str, object], name: str, prefix: str = "") -> 
 
 
 def _parse_net_limit(body: Mapping[str, object]) -> Decimal | None:
-    """Read a multi-leg limit, which is negative for a credit."""
+    """Return a net limit of a multi-leg order: negative for a credit."""
     value = body.get("limit_price")
     return None if value is None or value == "" else parse_decimal(value, "limit_price")

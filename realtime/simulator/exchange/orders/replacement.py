@@ -1,6 +1,6 @@
-"""PATCH /v2/orders/{id}: the old order gives way to a new one with another id.
+"""Replacement of an order: PATCH /v2/orders/{id}.
 
-The new order trades from zero; if no quantity is given it takes what the old one had left.
+The new order has another id and no fills; its default quantity is what the old one had left.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ _CHANGES = (
 
 
 def replace(state: ExchangeState, account: Account, order: Order, body: object) -> Document:
-    """Replace an order, or refuse; the answer is the new order as it was when it was sent."""
+    """Replace an order; return the new order as it was when it was sent. Raises ApiError."""
     if not isinstance(body, Mapping):
         raise malformed("request body format is invalid")
     check_may_trade(account)
@@ -77,7 +77,7 @@ def replace(state: ExchangeState, account: Account, order: Order, body: object) 
 
 
 def hold_replaces(state: ExchangeState, account: Account, *, on: bool) -> None:
-    """Let replaces wait in `pending_replace`; switching off carries them out."""
+    """Hold replacements in `pending_replace`; switching off carries them out."""
     account.holds_replaces = on
     if on:
         return
@@ -85,7 +85,7 @@ def hold_replaces(state: ExchangeState, account: Account, *, on: bool) -> None:
         new, order.replacement = order.replacement, None
         if new is None:
             continue
-        if new.is_terminal:  # canceled while it waited: the old order goes on
+        if new.is_terminal:  # canceled while it waited: the old order continues
             order.status = "partially_filled" if order.filled_qty else "new"
             stamp_update(account, order)
         else:
@@ -136,7 +136,7 @@ def _successor(
     body: Mapping[str, object],
     client_order_id: str | None,
 ) -> Order:
-    """Return a fresh order with the changes applied, not yet in any book."""
+    """Return a new order with the changes, not yet in any book."""
     _check_changes(order, body)
     time_in_force = parse_time_in_force(body) or order.time_in_force
     submitted = account.ids.next_time()
@@ -235,7 +235,7 @@ def _check_new(state: ExchangeState, account: Account, old: Order, new: Order) -
 
 
 def _order_request(order: Order) -> OrderRequest:
-    """Return the order as a simple ticket, to check its shape by the rules of new ones."""
+    """Return the order as a simple order request, for validation."""
     is_trailing = order.type == TRAILING_STOP
     return OrderRequest(
         symbol=order.asset.symbol,

@@ -1,4 +1,4 @@
-"""From a ticket to an order in the books: POST /v2/orders."""
+"""Submission of an order: POST /v2/orders."""
 
 from decimal import Decimal
 
@@ -35,7 +35,7 @@ _GTC_DAYS = 90
 
 
 def submit(state: ExchangeState, account: Account, body: object) -> Document:
-    """Take an order, or refuse it; the answer shows it as it was when it was sent."""
+    """Accept an order and return it as it was when it was sent; raises ApiError."""
     request = parse_order_request(body)
     check_may_trade(account)
     check_client_order_id(account, request.client_order_id)
@@ -50,7 +50,7 @@ def submit(state: ExchangeState, account: Account, body: object) -> Document:
 
 
 def expiry(state: ExchangeState, asset: Asset, time_in_force: str, *, extended: bool) -> int:
-    """Return when the order ends by itself: the session's close, or the close 90 days on."""
+    """Return when the order expires: the session's close, or the close in 90 days."""
     now = state.now()
     if time_in_force == "gtc":
         now += _GTC_DAYS * DAY
@@ -60,7 +60,7 @@ def expiry(state: ExchangeState, asset: Asset, time_in_force: str, *, extended: 
 
 
 def _new_checked_order(state: ExchangeState, account: Account, request: OrderRequest) -> Order:
-    """Return the order with its legs, checked, not yet in any book."""
+    """Return the checked order with its legs, not yet in any book."""
     if request.order_class == "mleg":
         order = new_multileg(state, account, request)
         check_multileg(state, account, order)
@@ -126,7 +126,7 @@ def _check_exit_prices(state: ExchangeState, order: Order, request: OrderRequest
 def _exits(
     state: ExchangeState, account: Account, entry: Order, request: OrderRequest
 ) -> list[Order]:
-    """Return the legs: they have ids at once and wait as `held`."""
+    """Return the legs, which wait as `held`."""
     legs = []
     if request.take_profit_limit is not None and request.order_class != "oco":
         legs.append(_exit(state, account, entry, TAKE_PROFIT, limit=request.take_profit_limit))

@@ -1,4 +1,4 @@
-"""What an order may look like, by its type, class and kind of asset. All refusals are 422."""
+"""Validation of order requests by type, class and asset class. All errors are 422."""
 
 from decimal import Decimal
 
@@ -23,7 +23,7 @@ _PRICES = {
     STOP_LIMIT: ("limit_price", "stop_price"),
     TRAILING_STOP: (),
 }
-# The broker's inner names of the classes, which its messages use.
+# The broker's internal names of the order classes, used in its messages.
 _INNER_CLASS = {"bracket": "otoco", "oco": "oco", "oto": "oto"}
 _MIN_NOTIONAL = ONE
 _MAX_DECIMALS = 9
@@ -31,7 +31,7 @@ _CENT = Decimal("0.01")
 
 
 def check_shape(request: OrderRequest, asset: Asset) -> None:
-    """Refuse an order that this asset, type or class does not allow."""
+    """Raise ApiError for an order that the asset, type or class does not allow."""
     _check_size(request)
     _check_prices(request)
     if asset.is_crypto:
@@ -55,7 +55,7 @@ _FIELD_NAMES = {
 
 
 def check_increment(asset: Asset, name: str, price: Decimal) -> None:
-    """Refuse a price between two steps: cents from a dollar up, hundredths of cents below."""
+    """Raise ApiError for a price off the tick: cents from a dollar up, else hundredths of cents."""
     decimals = _MAX_DECIMALS if asset.is_crypto else 2 if price >= ONE else 4
     if price != round(price, decimals):
         raise unprocessable(
@@ -65,7 +65,7 @@ def check_increment(asset: Asset, name: str, price: Decimal) -> None:
 
 
 def check_exits(request: OrderRequest, base: Decimal) -> None:
-    """Refuse exits on the wrong side; `base` is the price the entry, or the market, stands at."""
+    """Raise ApiError for exits on the wrong side of `base`, the entry or market price."""
     limit, stop = request.take_profit_limit, request.stop_loss_stop
     is_long = (request.side == "buy") != (request.order_class == "oco")
     sign = 1 if is_long else -1
@@ -102,7 +102,7 @@ def _check_size(request: OrderRequest) -> None:
 
 
 def _check_prices(request: OrderRequest) -> None:
-    # The take-profit's limit stands in for the limit of a one-cancels-other order.
+    # The take-profit's limit is the limit of a one-cancels-other order.
     needs_none = request.order_class == "oco" and request.take_profit_limit is not None
     for name in _PRICES[request.type]:
         if getattr(request, name) is None and not (needs_none and name == "limit_price"):
@@ -134,7 +134,7 @@ def _check_crypto(request: OrderRequest, asset: Asset) -> None:
     if request.extended_hours:
         raise unprocessable("extended hours not supported for crypto orders")
     least = min_order_size(asset)
-    # What is left of a coin may always be sold.
+    # A remainder of a coin may always be sold.
     if request.side == BUY and request.qty is not None and request.qty < least:
         raise unprocessable(f"qty must be >= {format_decimal(least)}")
     if request.notional is not None and request.notional < _MIN_NOTIONAL:

@@ -1,4 +1,4 @@
-"""What can be traded: one frozen record a symbol, and its JSON."""
+"""Tradable assets: one frozen Struct per symbol, and its JSON."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -15,7 +15,7 @@ EQUITY = "us_equity"
 CRYPTO = "crypto"
 OPTION = "us_option"
 
-# Asset ids are the same in every run and for every seed, as the broker's are for ever.
+# Asset ids are the same in every run and for every seed, as the broker's are permanent.
 _NAMESPACE = UUID("6f0d2f1e-5d5b-4b7e-9c39-51a8f0a4c2d7")
 
 
@@ -29,7 +29,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """One tradable thing. `multiplier` is 100 for options: prices are per share."""
+    """One tradable asset. `multiplier` is 100 for options: prices are per share."""
 
     id: str
     symbol: str
@@ -47,7 +47,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def position_symbol(self) -> str:
-        """The name a position carries: crypto loses its slash there."""
+        """Symbol in positions: crypto without its slash."""
         return self.symbol.replace("/", "")
 
     @property
@@ -63,10 +63,10 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
         return self.asset_class == OPTION
 
 
-# attribute in a query → what it is called now; the official examples still use the old names
+# attribute in a query → its current name; official examples still use the old names
 _RENAMED = {"options_enabled": "has_options"}
 
-# What a multi-leg order's parent carries where others carry their asset.
+# Asset of the parent of a multi-leg order.
 NO_ASSET = Asset(
     id="00000000-0000-0000-0000-000000000000",
     symbol="",
@@ -84,7 +84,7 @@ def asset_id(symbol: str) -> str:
 
 
 class Listing:
-    """All assets, found by symbol, slashless crypto symbol or id."""
+    """All assets, indexed by symbol, crypto symbol without slash, and id."""
 
     def __init__(self, assets: Iterable[Asset]) -> None:
         self.by_symbol: dict[str, Asset] = {asset.symbol: asset for asset in assets}
@@ -99,14 +99,14 @@ class Listing:
         return self._by_any_name.get(name) or self._by_any_name.get(name.upper())
 
     def retire(self, asset: Asset) -> None:
-        """Take an asset out of trading: an option that has expired, a symbol that is no more."""
+        """Make an asset inactive: an expired option, a symbol that was replaced."""
         retired = replace(asset, active=False)
         self.by_symbol[asset.symbol] = retired
         for name in (asset.symbol, asset.position_symbol, asset.id):
             self._by_any_name[name] = retired
 
     def rename(self, asset: Asset, symbol: str) -> Asset:
-        """Let an asset go on under another symbol; nothing trades under the old one any more."""
+        """Change an asset's symbol; the old symbol becomes inactive."""
         if symbol in self._by_any_name:
             raise ValueError(f"{symbol} is taken")
         renamed = replace(asset, symbol=symbol)
@@ -120,7 +120,7 @@ class Listing:
         return [a for a in self.by_symbol.values() if a.contract is not None and a.active]
 
     def get_tradable(self, symbol: str) -> Asset:
-        """Return an asset that takes orders, or refuse."""
+        """Return an active asset; raises ApiError."""
         asset = self.find(symbol)
         if asset is None:
             raise unprocessable(f'asset "{symbol[:40]}" not found')
@@ -152,7 +152,7 @@ class Listing:
 
 
 def asset_document(asset: Asset) -> Document:
-    """Return the asset as REST shows it."""
+    """Return the asset as in REST."""
     document: Document = {
         "id": asset.id,
         "class": asset.asset_class,

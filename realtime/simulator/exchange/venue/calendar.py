@@ -19,7 +19,7 @@ _ONE_DAY = timedelta(days=1)
 
 
 def is_trading_day(day: date) -> bool:
-    """Tell whether the exchange opens on this day."""
+    """Return whether the exchange opens on this day."""
     return day.weekday() < 5 and day not in _holidays(day.year)
 
 
@@ -85,7 +85,7 @@ def _year_documents(year: int) -> tuple[dict[str, str], ...]:
 
 
 def _day_document(day: date, settled: date) -> dict[str, str]:
-    # Every day of sixty years is often asked for at once, hence no formatting of times.
+    # Clients often request all sixty years at once, hence no formatting of times.
     return {
         "date": day.isoformat(),
         "open": "09:30",
@@ -117,7 +117,7 @@ def _holidays(year: int) -> frozenset[date]:
     }
     if year >= 2022:
         days.add(_observed(date(year, 6, 19)))
-    if date(year, 1, 1).weekday() != 5:  # a Saturday's New Year is not made up for
+    if date(year, 1, 1).weekday() != 5:  # a New Year on a Saturday is not observed on another day
         days.add(_observed(date(year, 1, 1)))
     return frozenset(days)
 

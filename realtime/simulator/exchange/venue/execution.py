@@ -1,4 +1,4 @@
-"""A trade happens: the order, the position, the cash, the fee, the journal, the event."""
+"""Execution of a trade: order, position, cash, fee, activity and event."""
 
 from decimal import Decimal
 
@@ -27,7 +27,7 @@ _CRYPTO_FEES = {
 def execute(
     state: ExchangeState, account: Account, order: Order, qty: Decimal, price: Decimal
 ) -> None:
-    """Fill a quantity of the order at a price, announce it, and let its group react."""
+    """Fill a quantity of the order at a price, publish it, and update its group."""
     execution = book_execution(state, account, order, qty, price, stamp_update(account, order))
     update_fill_status(state, account, order, execution.at, is_done=not order.remaining(price) > 0)
     account.activity_log.record_fill(execution)
@@ -38,7 +38,7 @@ def execute(
 def update_fill_status(
     state: ExchangeState, account: Account, order: Order, at: int, *, is_done: bool
 ) -> None:
-    """Set the status after a fill; a filled order leaves the books."""
+    """Set the status after a fill; a filled order leaves the order book."""
     if not is_done:
         order.status = "partially_filled"
         return
@@ -51,7 +51,7 @@ def update_fill_status(
 def book_execution(
     state: ExchangeState, account: Account, order: Order, qty: Decimal, price: Decimal, at: int
 ) -> Execution:
-    """Move position and cash by one trade of the order."""
+    """Apply one trade of the order to position and cash."""
     execution = _new_execution(state, account, order, qty, price, at)
     order.filled_qty += qty
     order.filled_value += qty * price

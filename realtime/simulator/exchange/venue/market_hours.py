@@ -1,9 +1,9 @@
-"""When stocks and options trade. Crypto never closes and is not asked about here.
+"""Trading hours of stocks and options. Crypto trades always and is not covered here.
 
 Modes:  always  trading never stops; days still end at 16:00 New York, also at the weekend
-        open    the same; the name a test uses when it wants the market open
+        open    the same; used by tests
         closed  nothing trades
-        nyse    New York's real hours, 04:00-20:00 for orders that ask for extended hours
+        nyse    New York's real hours, 04:00-20:00 for orders with extended hours
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ class Market:
             day += _ONE_DAY
 
     def day_end(self, now: int, *, extended: bool = False) -> int:
-        """Return when a day order sent now ends: at this session's close, else the next one's."""
+        """Return when a day order sent now ends: at the close of this or the next session."""
         day = new_york_date(now)
         if not self.has_session(day) or now >= self._end_of(day, extended=extended):
             day = self._next_session(day)
@@ -92,9 +92,9 @@ class Market:
         return self._end_of(day, extended=False)
 
     def session_start(self, now: int, *, extended: bool) -> int:
-        """Return where the session begins that a time belongs to, or else the next one.
+        """Return the start of the session at a time, or of the next one.
 
-        Where trading never stops, that is the time itself.
+        In modes without a close, that is the time itself.
         """
         if self.never_closes:
             return now
@@ -113,7 +113,7 @@ class Market:
         }
 
     def has_session(self, day: date) -> bool:
-        """Tell whether this day has a session: every day, where trading never stops."""
+        """Return whether this day has a session: every day in modes without a close."""
         return self.never_closes or is_trading_day(day)
 
     def _next_session(self, day: date) -> date:

@@ -1,4 +1,4 @@
-"""One step of the venue: which orders the prices let trade, and how much of each.
+"""One matching step: which orders trade at the current prices, and how much of each.
 
 An order trades at the last price. About one in ten takes several steps to fill.
 """
@@ -31,7 +31,7 @@ _PERCENT = Decimal("0.01")
 
 
 def match_all(state: ExchangeState) -> None:
-    """Let every order trade that can."""
+    """Match all orders."""
     phase = state.market.phase(state.now())
     for symbol, book in list(state.books.by_symbol.items()):
         if book.is_empty:
@@ -45,7 +45,7 @@ def match_all(state: ExchangeState) -> None:
 
 
 def auction(state: ExchangeState, account: Account, order: Order) -> None:
-    """Let an order trade at the bell, in full or not at all."""
+    """Execute an auction order in full, or cancel it."""
     set_working(state, account, order)
     order.in_parts = False
     _try(state, account, order, state.prices.last[order.asset.symbol])
@@ -64,7 +64,7 @@ def _match_symbol(state: ExchangeState, book: OrderBook, price: Decimal, phase: 
 
 
 def _trail(book: OrderBook, order: Order, price: Decimal) -> None:
-    """Let a trailing stop follow the price, and fire it when the price comes back."""
+    """Move a trailing stop with the price; trigger it when the price reverses."""
     assert order.hwm is not None
     assert order.stop_price is not None
     if price > order.hwm if order.side == SELL else price < order.hwm:
@@ -77,7 +77,7 @@ def _trail(book: OrderBook, order: Order, price: Decimal) -> None:
 
 
 def trailing_stop_price(order: Order) -> Decimal:
-    """Return where a trailing stop stands for its high-water mark."""
+    """Return the stop price of a trailing stop for its high-water mark."""
     assert order.hwm is not None
     trail = order.trail_price
     if trail is None:
@@ -90,7 +90,7 @@ def _try(state: ExchangeState, account: Account, order: Order, price: Decimal) -
     if order.armed:
         trigger_stop_loss(state, account, order)
     if order.status not in WORKING:
-        return  # stopped or suspended: it keeps its place
+        return  # stopped or suspended: it stays in the book
     if order.is_unfired_stop:
         order.triggered = True
     if not _accepts(order, price):
@@ -115,7 +115,7 @@ def _accepts(order: Order, price: Decimal) -> bool:
 
 
 def _portion(account: Account, order: Order, price: Decimal) -> Decimal:
-    """Return how much trades at this step: nearly always everything."""
+    """Return how much trades in this step: usually everything."""
     remaining = order.remaining(price)
     if order.notional is not None or order.time_in_force == "fok":
         return remaining

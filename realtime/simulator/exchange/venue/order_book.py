@@ -1,8 +1,8 @@
-"""Which orders wait at the venue, found by price, so that a step touches only those it concerns.
+"""Resting orders by price, so that a step handles only those whose price was reached.
 
-Whatever the type, a waiting order has one level and one direction: sell limits and buy stops wait
-for the price to rise to it, buy limits and sell stops for it to fall to it. Two heaps a symbol
-hold them; an entry whose ticket is not the order's current one is dead and is skipped.
+Every resting order has one level and one direction: sell limits and buy stops wait for the price to
+rise to it, buy limits and sell stops for it to fall. Two heaps per symbol hold them; an entry whose
+version is not the order's current one is stale and is skipped.
 """
 
 from decimal import Decimal
@@ -10,17 +10,17 @@ from heapq import heapify, heappop, heappush
 
 from realtime.simulator.exchange.orders.order import TRAILING_STOP, Order
 
-# (key, order number, ticket, order): the key is the level, negated where the highest comes first
+# (key, order number, version, order): the key is the level, negated where the highest comes first
 Entry = tuple[Decimal, int, int, Order]
 
-_SWEEP_FROM = 64  # dead entries worth a sweep
+_SWEEP_FROM = 64  # stale entries that justify compaction
 
 
 class OrderBook:
     """The orders of one symbol."""
 
     def __init__(self) -> None:
-        # order id → order that tries to trade at every step
+        # order id → order that is matched at every step
         self.active: dict[str, Order] = {}
         # order id → trailing stop that has not fired
         self.trailing: dict[str, Order] = {}
@@ -33,14 +33,14 @@ class OrderBook:
         return not (self.active or self.trailing or self._rising or self._falling)
 
     def add(self, order: Order) -> None:
-        """Take an order in: stops wait at once, everything else tries to trade first."""
+        """Add an order: stops wait immediately, others try to trade first."""
         if order.is_unfired_stop:
             self.wait_for_price(order)
         else:
             self.active[order.id] = order
 
     def wait_for_price(self, order: Order) -> None:
-        """Let an order wait for its price."""
+        """Move an order to the price queue."""
         self.active.pop(order.id, None)
         order.queue_version += 1
         order.cached_document = None
@@ -55,7 +55,7 @@ class OrderBook:
             heappush(self._falling, (-level, order.number, order.queue_version, order))
 
     def remove(self, order: Order) -> None:
-        """Forget an order, wherever it is."""
+        """Remove an order."""
         if self.active.pop(order.id, None) is None and self.trailing.pop(order.id, None) is None:
             order.queue_version += 1
             self._stale_entries += 1
@@ -65,7 +65,7 @@ class OrderBook:
                 self._compact()
 
     def activate_reached(self, price: Decimal) -> None:
-        """Make active every waiting order whose level the price has reached."""
+        """Activate every resting order whose level the price has reached."""
         for queue, key in ((self._rising, price), (self._falling, -price)):
             while queue and queue[0][0] <= key:
                 _, _, version, order = heappop(queue)
@@ -83,7 +83,7 @@ class OrderBook:
 
 
 class OrderBooks:
-    """symbol → book; and the multi-leg orders, which belong to no one symbol."""
+    """Order books by symbol, and the multi-leg orders, which have no single symbol."""
 
     def __init__(self) -> None:
         self.by_symbol: dict[str, OrderBook] = {}
@@ -91,14 +91,14 @@ class OrderBooks:
         self.multileg: dict[str, Order] = {}
 
     def add(self, order: Order) -> None:
-        """Take an order in."""
+        """Add an order."""
         if order.is_multileg:
             self.multileg[order.id] = order
             return
         self.get(order).add(order)
 
     def remove(self, order: Order) -> None:
-        """Forget an order."""
+        """Remove an order."""
         if order.is_multileg:
             self.multileg.pop(order.id, None)
         elif order.asset.symbol in self.by_symbol:

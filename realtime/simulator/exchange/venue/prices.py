@@ -1,7 +1,7 @@
-"""Prices: a seeded random walk a symbol, in whole basis points, so that no float is involved.
+"""Prices: a seeded random walk per symbol, in whole basis points, without floats.
 
-The walk depends on the seed and on the number of steps alone: no order ever moves a price.
-Beyond a fifth from where a symbol started the walk leans back, so that a long run stays lifelike.
+The walk depends only on the seed and the number of steps: no order moves a price. Beyond 20 % from
+the initial price the walk reverts, so that a long run stays realistic.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ _TIME_VALUE_GONE_AT = Decimal("0.25")  # moneyness where no time value is left
 
 
 class PriceProcess:
-    """Last prices, the closes of the day before, and a bounded memory of both."""
+    """Last prices, previous closes, and a bounded history of both."""
 
     def __init__(self, listing: Listing, rng: Random) -> None:
         self._rng = rng
@@ -55,7 +55,7 @@ class PriceProcess:
         """Move every price once; stocks and options only while they trade."""
         rng = self._rng
         for symbol, exact in self._exact.items():
-            # Drawn even if unused: pinning one symbol must not change another's day.
+            # Drawn even if unused: pinning one symbol must not change another's prices.
             points = rng.randint(-_MAX_STEP_BP, _MAX_STEP_BP)
             if symbol in self._pinned or not (stocks_trade or symbol in self._always_open):
                 continue
@@ -75,7 +75,7 @@ class PriceProcess:
         self._price_options(lambda option: option not in self._pinned)
 
     def release(self, symbol: str) -> None:
-        """Let a pinned price walk again."""
+        """Release a pinned price."""
         self._pinned.discard(symbol)
 
     def split(self, symbol: str, ratio: Decimal) -> None:
@@ -86,7 +86,7 @@ class PriceProcess:
         self._price_options(lambda option: option not in self._pinned)
 
     def rename(self, old: str, new: str) -> None:
-        """Let a symbol's prices go on under another; under the old one they remain for history."""
+        """Copy a symbol's prices to a new symbol; the old ones stay for the history."""
         for prices in (self._anchor, self._exact, self.last, self.lastday):
             prices[new] = prices[old]
 
@@ -126,7 +126,7 @@ def _to_tick(price: Decimal) -> Decimal:
 
 
 def _option_price(contract: Contract, last: Mapping[str, Decimal]) -> Decimal:
-    """Price an option: what exercise would bring, plus time value that fades with distance."""
+    """Return an option's price: intrinsic value plus time value that falls with the distance."""
     spot = last[contract.underlying]
     distance = spot - contract.strike
     intrinsic = max(distance if contract.is_call else -distance, Decimal(0))

@@ -1,4 +1,4 @@
-"""The forty-odd symbols this exchange lists, and their prices on the first morning.
+"""The listed symbols (about forty) and their initial prices.
 
 Option contracts expire on a third Friday at least four weeks after the day the exchange opens.
 """
@@ -58,7 +58,7 @@ BTC/USD 97250.00 Bitcoin / US Dollar
 ETH/USD 2511.75 Ethereum / US Dollar
 """
 
-# Underlying, strikes: one just in and one out of the money at the first morning's price.
+# Underlying, strikes: in and out of the money at the initial price.
 _STRIKES = {"NVDA": ("180", "200", "210"), "SPY": ("590", "610")}
 _FIRST_EXPIRY_AFTER = timedelta(days=28)
 
