@@ -35,7 +35,7 @@ def test_account_comes_raw_too(trader: Trader) -> None:
     assert "pattern_day_trader" not in raw
 
 
-def test_configuration_is_changed_and_felt(trader: Trader) -> None:
+def test_changed_configuration_takes_effect(trader: Trader) -> None:
     """What comes back is sent again with one change: the nulls in it change nothing."""
     configuration = trader.client.get_account_configurations()
     configuration.suspend_trade = True

@@ -27,7 +27,7 @@ def fills(trader: Trader) -> list[Any]:
     return list(activities)
 
 
-def test_models_take_activities(trader: Trader, fills: list[Any]) -> None:
+def test_models_parse_activities(trader: Trader, fills: list[Any]) -> None:
     """The models ask for the account's id, which only the broker API sends."""
     account_id = trader.client.get_account().id
     for each in fills:
@@ -79,7 +79,7 @@ def test_history_in_every_width(trader: Trader, timeframe: str) -> None:
     assert history.base_value == 1_000_000
 
 
-def test_history_ends_at_the_worth_of_now(trader: Trader) -> None:
+def test_history_ends_at_current_equity(trader: Trader) -> None:
     trader.broker.pin("AAPL", "200")
     trader.own("AAPL", 100)
     trader.broker.pin("AAPL", "210")

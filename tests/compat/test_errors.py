@@ -109,7 +109,7 @@ def test_client_tries_again_after_429(broker: Broker, trader: Trader) -> None:
     assert trader.client.get_account().cash == "1000000"
 
 
-def test_page_of_a_proxy_comes_as_it_is(broker: Broker, trader: Trader) -> None:
+def test_html_error_is_passed_through(broker: Broker, trader: Trader) -> None:
     broker.fault("server_error", account=trader.label, status=502, count=1)
     with pytest.raises(APIError, match="<html>") as refused:
         trader.client.get_account()
@@ -124,7 +124,7 @@ def test_answers_name_their_request(trader: Trader) -> None:
     assert int(headers["X-RateLimit-Limit"]) > 0
 
 
-def test_what_is_not_there_is_not_found(trader: Trader) -> None:
+def test_unknown_objects_are_404(trader: Trader) -> None:
     """Watchlists, corporate actions and exercise: docs/simulator.md says so."""
     client = trader.client
     for ask in (

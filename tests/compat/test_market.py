@@ -57,7 +57,7 @@ def test_asset_is_found_by_symbol_and_id(trader: Trader) -> None:
     assert missing.value.message == "asset not found for NOPE"
 
 
-def test_clock_says_new_york_time(trader: Trader) -> None:
+def test_clock_has_new_york_time(trader: Trader) -> None:
     clock = trader.client.get_clock()
     assert clock.is_open
     assert clock.timestamp.utcoffset() == timedelta(hours=-4)

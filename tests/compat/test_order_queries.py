@@ -129,7 +129,7 @@ def test_unknown_orders_are_not_found(trader: Trader) -> None:
     assert uncanceled.value.status_code == 404
 
 
-def test_orders_of_others_are_not_found(trader: Trader, saver: Trader) -> None:
+def test_orders_of_other_accounts_are_not_found(trader: Trader, saver: Trader) -> None:
     order = rest(trader, "KO")
     with pytest.raises(APIError) as missing:
         saver.client.get_order_by_id(order.id)

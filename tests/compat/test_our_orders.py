@@ -50,7 +50,7 @@ def seen(trader: Trader) -> list[Any]:
     return list(trader.client.get_orders(query))
 
 
-def test_where_alpaca_py_sends_many_we_send_one(trader: Trader, tmp_path: Path) -> None:
+def test_repeated_posts_are_sent_once(trader: Trader, tmp_path: Path) -> None:
     """Three times the broker takes the order and answers 504. The SDK repeats the order blindly;
     we ask whether it is there."""
     trader.client._retry_wait = 0
@@ -75,9 +75,7 @@ def test_where_alpaca_py_sends_many_we_send_one(trader: Trader, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_its_view_is_what_we_were_told(
-    trader: Trader, tmp_path: Path, fault: Mapping[str, Any]
-) -> None:
+def test_stream_and_rest_agree(trader: Trader, tmp_path: Path, fault: Mapping[str, Any]) -> None:
     """Ten orders at once under a fault, each insisted on: ten orders, each as in our answer."""
     wanted = [f"{trader.label}-{n}" for n in range(10)]
 

@@ -215,7 +215,7 @@ def test_ladder_of_limits_is_placed_listed_and_canceled(keys: Keys) -> None:
     wait_for(lambda: client.get_orders() == [])
 
 
-async def test_day_trader_reacts_to_what_it_hears(keys: Keys) -> None:
+async def test_day_trader_reacts_to_events(keys: Keys) -> None:
     """Each fill of a buy is answered with a sale from the stream's own handler."""
     client = keys.trade()
     async with keys.hear() as updates, asyncio.timeout(LIMIT_S):

@@ -67,7 +67,7 @@ def test_order_is_followed_to_its_fill(trader: Trader, listener: Listener) -> No
     assert last.timestamp == last.order.filled_at
 
 
-def test_partial_fills_are_told(trader: Trader, listener: Listener) -> None:
+def test_partial_fills_are_sent(trader: Trader, listener: Listener) -> None:
     """About one order in ten comes in parts: thirty orders are enough."""
     orders = [MarketOrderRequest(symbol="AAPL", qty=10, **BUY) for _ in range(30)]
     for each in orders:
@@ -82,7 +82,7 @@ def test_partial_fills_are_told(trader: Trader, listener: Listener) -> None:
     assert updates[-1].position_qty == 300
 
 
-def test_cancel_and_replace_are_told(trader: Trader, listener: Listener) -> None:
+def test_cancel_and_replace_are_sent(trader: Trader, listener: Listener) -> None:
     old = resting(trader)
     trader.broker.step()
     new = trader.client.replace_order_by_id(old.id, ReplaceOrderRequest(qty=3))
@@ -95,7 +95,7 @@ def test_cancel_and_replace_are_told(trader: Trader, listener: Listener) -> None
     assert by_name["canceled"].order.id == new.id
 
 
-def test_too_late_a_cancel_is_told(trader: Trader, listener: Listener) -> None:
+def test_late_cancel_is_rejected_by_event(trader: Trader, listener: Listener) -> None:
     trader.broker.pin("KO", "60")
     asked = LimitOrderRequest(symbol="KO", qty=1, limit_price=50, **BUY)
     order = trader.client.submit_order(asked)
@@ -110,14 +110,14 @@ def test_too_late_a_cancel_is_told(trader: Trader, listener: Listener) -> None:
     assert updates[-1].order.status.value == "filled"
 
 
-def test_rejection_is_told(trader: Trader, listener: Listener) -> None:
+def test_rejection_is_sent(trader: Trader, listener: Listener) -> None:
     trader.broker.call(lambda sim: sim.exchange.reject_next(trader.label))
     resting(trader)
     trader.broker.step()
     assert listener.until("rejected")[-1].order.failed_at is not None
 
 
-def test_waiting_and_the_end_of_a_day_are_told() -> None:
+def test_queued_and_expired_orders_are_sent() -> None:
     """Before the opening an order is accepted; at the close it expires."""
     now = [TUESDAY_10_00 - 2 * HOUR]
     serving = Broker(accounts=1, market="nyse", clock=lambda: now[0], step_s=None)
@@ -133,7 +133,7 @@ def test_waiting_and_the_end_of_a_day_are_told() -> None:
         assert listener.until("expired")[-1].order.expired_at is not None
 
 
-def test_bust_and_correction_are_told(trader: Trader, listener: Listener) -> None:
+def test_bust_and_correction_are_sent(trader: Trader, listener: Listener) -> None:
     trader.own("AAPL", 1)
     fill = listener.until("fill")[-1]
     execution = str(fill.execution_id)
@@ -145,7 +145,7 @@ def test_bust_and_correction_are_told(trader: Trader, listener: Listener) -> Non
     assert listener.until("trade_bust")[-1].position_qty == 0
 
 
-def test_bracket_is_told_to_its_end(trader: Trader, listener: Listener) -> None:
+def test_all_events_of_a_bracket_are_sent(trader: Trader, listener: Listener) -> None:
     trader.broker.pin("AAPL", "200")
     asked = MarketOrderRequest(
         symbol="AAPL",
@@ -166,7 +166,7 @@ def test_bracket_is_told_to_its_end(trader: Trader, listener: Listener) -> None:
     ]
 
 
-def test_spread_is_told_once_for_all_legs(trader: Trader, listener: Listener) -> None:
+def test_spread_fill_is_one_event(trader: Trader, listener: Listener) -> None:
     asked = GetOptionContractsRequest(underlying_symbols=["NVDA"], type=ContractType.CALL)
     contracts = trader.client.get_option_contracts(asked).option_contracts
     sides = (OrderSide.BUY, OrderSide.SELL)
@@ -195,7 +195,7 @@ def test_raw_frames_keep_everything(trader: Trader) -> None:
     assert "execution_id" not in pending
 
 
-def test_nobody_hears_another_account(trader: Trader, saver: Trader) -> None:
+def test_accounts_receive_only_their_events(trader: Trader, saver: Trader) -> None:
     with trader.listen() as one, saver.listen() as other:
         own = resting(trader)
         others = resting(saver)
@@ -235,7 +235,7 @@ def test_second_stream_waits_for_the_first(broker: Broker, trader: Trader, log: 
         second.stop()
 
 
-def test_bad_keys_are_told(trader: Trader, log: LogQueue) -> None:
+def test_invalid_keys_are_reported(trader: Trader, log: LogQueue) -> None:
     stranger = trader.listen(secret="wrong")
     stranger.start()
     assert log.wait(lambda line: line.endswith("failed to authenticate"))

@@ -43,7 +43,7 @@ class Rest:
     ) -> None:
         await self.http.close()
 
-    async def ask(
+    async def request(
         self, method: str, path: str, body: object = None, **options: Any
     ) -> tuple[int, Any]:
         """Give status and body, parsed where it is JSON."""
@@ -56,20 +56,20 @@ class Rest:
 
     async def get(self, path: str) -> Any:
         """Give the body of a GET that must succeed."""
-        status, body = await self.ask("GET", path)
+        status, body = await self.request("GET", path)
         assert status == 200, (status, body)
         return body
 
     async def buy(self, order: dict[str, str] = MARKET_BUY) -> dict[str, Any]:
         """Place an order that must be accepted."""
-        status, body = await self.ask("POST", "/v2/orders", order)
+        status, body = await self.request("POST", "/v2/orders", order)
         assert status == 200, (status, body)
         assert isinstance(body, dict)
         return body
 
     async def fault(self, kind: str, **parameters: object) -> dict[str, Any]:
         """Switch a fault on."""
-        status, body = await self.ask("POST", "/_sim/faults", {"kind": kind, **parameters})
+        status, body = await self.request("POST", "/_sim/faults", {"kind": kind, **parameters})
         assert status == 201, (status, body)
         assert isinstance(body, dict)
         return body
@@ -81,7 +81,7 @@ class Stream:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
 
-    async def say(self, message: object) -> None:
+    async def send(self, message: object) -> None:
         """Send JSON as a text frame."""
         await self.socket.send(json.dumps(message))
 
@@ -90,27 +90,29 @@ class Stream:
         async with asyncio.timeout(LIMIT_S):
             return await self.socket.recv()
 
-    async def hear(self) -> Any:
+    async def receive(self) -> Any:
         """Give the next frame, parsed."""
         return json.loads(await self.raw())
 
     async def event(self) -> Any:
         """Give the data of the next event."""
-        frame = await self.hear()
+        frame = await self.receive()
         assert frame["stream"] == "trade_updates", frame
         return frame["data"]
 
     async def authenticate(self, label: str = "alpha") -> Any:
         """Authorize in the new form and give the answer's data."""
-        await self.say({"action": "auth", "key": f"demo-{label}", "secret": f"demo-secret-{label}"})
-        return (await self.hear())["data"]
+        await self.send(
+            {"action": "auth", "key": f"demo-{label}", "secret": f"demo-secret-{label}"}
+        )
+        return (await self.receive())["data"]
 
     async def listen(self, *streams: str) -> Any:
         """Ask for streams and give those acknowledged."""
-        await self.say({"action": "listen", "data": {"streams": streams}})
-        return (await self.hear())["data"]["streams"]
+        await self.send({"action": "listen", "data": {"streams": streams}})
+        return (await self.receive())["data"]["streams"]
 
-    async def silent(self, seconds: float = 0.05) -> bool:
+    async def is_silent(self, seconds: float = 0.05) -> bool:
         """Say whether nothing comes, though the socket answers a ping."""
         async with asyncio.timeout(LIMIT_S):
             await (await self.socket.ping())
@@ -121,7 +123,7 @@ class Stream:
             return True
         return False
 
-    async def lost(self) -> int:
+    async def wait_closed(self) -> int:
         """Wait until the socket is closed and give the code the client sees."""
         async with asyncio.timeout(LIMIT_S):
             await self.socket.wait_closed()

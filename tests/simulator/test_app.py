@@ -9,7 +9,7 @@ from realtime.simulator.app import Simulator
 from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, listening
 
 
-async def test_port_is_picked_and_told() -> None:
+async def test_free_port_is_chosen_and_returned() -> None:
     sim = Simulator(accounts=1)
     port = await sim.start()
     async with sim, Rest(sim) as rest:
@@ -31,7 +31,7 @@ async def test_stop_twice_is_stop_once() -> None:
     await sim.stop()
 
 
-async def test_stop_takes_little_time_with_clients_that_do_not_care() -> None:
+async def test_stop_is_fast_with_unresponsive_clients() -> None:
     """They neither read nor answer the close frame."""
     async with Simulator(accounts=50, step_s=None) as sim:
         sockets = await asyncio.gather(*(_idle(sim) for _ in range(200)))
@@ -50,7 +50,7 @@ async def _idle(sim: Simulator) -> ClientConnection:
     return socket
 
 
-async def test_steps_go_on_by_themselves() -> None:
+async def test_steps_run_periodically() -> None:
     async with Simulator(accounts=1, step_s=0.01) as sim, listening(sim) as stream:
         sim.exchange.submit("alpha", RESTING_BUY | {"limit_price": "9999"})
         events = [(await stream.event())["event"]]
@@ -58,7 +58,7 @@ async def test_steps_go_on_by_themselves() -> None:
             events.append((await stream.event())["event"])
 
 
-async def test_failure_inside_is_told_to_who_waits() -> None:
+async def test_background_failure_is_raised_by_wait() -> None:
     def broken(*, prices_move: bool) -> None:
         raise ArithmeticError("the clock is broken")
 
@@ -71,11 +71,11 @@ async def test_failure_inside_is_told_to_who_waits() -> None:
 
 async def test_bug_in_a_route_is_a_500_in_json(sim: Simulator, rest: Rest) -> None:
     del sim.exchange._state  # a bug, on purpose
-    status, body = await rest.ask("GET", "/v2/account")
+    status, body = await rest.request("GET", "/v2/account")
     assert (status, body["code"]) == (500, 50010000)
 
 
-async def test_prices_rest_without_traffic_and_orders_fill_all_the_same() -> None:
+async def test_without_traffic_prices_rest_and_orders_fill() -> None:
     async with Simulator(accounts=1, step_s=0.001) as sim, listening(sim) as stream:
         before = sim.exchange.prices()
         sim.exchange.submit("alpha", MARKET_BUY)

@@ -16,7 +16,7 @@ CURLS = re.findall(r"^curl localhost:8091/(_sim/\w+) -d '([^']+)'", PAGE.read_te
 
 @pytest.mark.parametrize(("path", "body"), CURLS)
 async def test_every_line_can_be_tried(rest: Rest, path: str, body: str) -> None:
-    status, answer = await rest.ask("POST", f"/{path}", json.loads(body))
+    status, answer = await rest.request("POST", f"/{path}", json.loads(body))
     assert status in {200, 201}, answer
 
 

@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from realtime.simulator.rest.routes import ROUTES
-from tests.simulator.interview import Answer, ask_everything
+from tests.simulator.all_responses import RecordedResponse, request_everything
 from tests.simulator.openapi import FILE, Amendment, Json, Specification, anonymous, load
 
 CAPTURED = "in captures of 2026"
@@ -115,42 +115,44 @@ def spec(description: Json) -> Specification:
 
 
 @pytest.fixture(scope="module")
-def answers(description: Json) -> list[Answer]:
+def responses(description: Json) -> list[RecordedResponse]:
     """Every answer, once."""
-    return asyncio.run(ask_everything())
+    return asyncio.run(request_everything())
 
 
-def complaints(spec: Specification, answers: list[Answer]) -> list[str]:
+def complaints(spec: Specification, responses: list[RecordedResponse]) -> list[str]:
     """All that is wrong with all answers whose body is described."""
     found = []
-    for each in answers:
+    for each in responses:
         schema = spec.schema(each.method, each.path, each.status)
         wrong = spec.complaints(schema, each.body) if schema else []
         found += [f"{each.method} {each.path} {each.status} {what}" for what in wrong]
     return found
 
 
-def test_every_route_has_answered(answers: list[Answer]) -> None:
+def test_every_route_was_requested(responses: list[RecordedResponse]) -> None:
     routes = {(route.method, anonymous(route.path), route.status) for route in ROUTES}
-    assert routes <= {(each.method, each.path, each.status) for each in answers}
+    assert routes <= {(each.method, each.path, each.status) for each in responses}
 
 
-def test_answers_are_as_described(spec: Specification, answers: list[Answer]) -> None:
-    assert complaints(spec, answers) == []
+def test_answers_are_as_described(spec: Specification, responses: list[RecordedResponse]) -> None:
+    assert complaints(spec, responses) == []
 
 
 def test_status_codes_are_described_or_explained(
-    spec: Specification, answers: list[Answer]
+    spec: Specification, responses: list[RecordedResponse]
 ) -> None:
     left_out = {
-        each.status for each in answers if each.status not in spec.statuses(each.method, each.path)
+        each.status
+        for each in responses
+        if each.status not in spec.statuses(each.method, each.path)
     }
     assert left_out == set(UNDESCRIBED)
 
 
-def test_refusals_have_code_and_message(answers: list[Answer]) -> None:
+def test_refusals_have_code_and_message(responses: list[RecordedResponse]) -> None:
     """The shape of errors is not described; all have it but those of the gate before the API."""
-    for each in answers:
+    for each in responses:
         if each.status in {400, 403, 404, 422, 429}:
             assert isinstance(each.body["code"], int), each
             fits = each.body["code"] // 100_000 == each.status
@@ -159,9 +161,11 @@ def test_refusals_have_code_and_message(answers: list[Answer]) -> None:
             assert list(each.body) == sorted(each.body), each
 
 
-def test_members_are_all_there_or_explained(spec: Specification, answers: list[Answer]) -> None:
+def test_members_are_all_there_or_explained(
+    spec: Specification, responses: list[RecordedResponse]
+) -> None:
     seen: dict[str, set[str]] = {}
-    for each in answers:
+    for each in responses:
         if schema := spec.schema(each.method, each.path, each.status):
             for component, members in spec.parts(schema, each.body):
                 seen.setdefault(component, set()).update(members)
@@ -171,7 +175,7 @@ def test_members_are_all_there_or_explained(spec: Specification, answers: list[A
 
 @pytest.mark.parametrize("left_out", AMENDED, ids=lambda each: f"{each.component}.{each.member}")
 def test_every_amendment_is_needed(
-    description: Json, answers: list[Answer], left_out: Amendment
+    description: Json, responses: list[RecordedResponse], left_out: Amendment
 ) -> None:
     spec = Specification(description, [each for each in AMENDED if each is not left_out])
-    assert complaints(spec, answers)
+    assert complaints(spec, responses)

@@ -32,7 +32,7 @@ def test_files_name_every_account_and_its_key(tmp_path: Path) -> None:
         assert ring.check(keys["key_id"], keys["secret_key"]) == label
 
 
-def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_secrets_file_is_private(tmp_path: Path) -> None:
     write_config(tmp_path, account_specs(2), URL)
     (tmp_path / "secrets.toml").chmod(0o644)
     write_config(tmp_path, account_specs(1), URL)
@@ -41,7 +41,7 @@ def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["accounts.toml", "secrets.toml"])
-def test_files_of_others_stay_as_they_are(tmp_path: Path, name: str) -> None:
+def test_foreign_files_are_not_replaced(tmp_path: Path, name: str) -> None:
     """They may hold real keys. Neither file is written then."""
     (tmp_path / name).write_text('[alpha]\nkey_id = "mine"\n')
     with pytest.raises(ConfigError, match=f"{name} was not written by a simulator") as error:
@@ -51,12 +51,12 @@ def test_files_of_others_stay_as_they_are(tmp_path: Path, name: str) -> None:
     assert "mine" in (tmp_path / name).read_text()
 
 
-def test_empty_files_are_nobodys(tmp_path: Path) -> None:
+def test_empty_files_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "accounts.toml").touch()
     assert write_config(tmp_path, account_specs(1), URL).read_text()
 
 
-def test_directory_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
+def test_unusable_directory_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file") as error:
         write_config(tmp_path / "file", account_specs(1), URL)

@@ -29,9 +29,9 @@ async def test_faults_are_listed_and_removed_one_by_one(rest: Rest) -> None:
     ]
     assert listed[0]["left"] == 4
     assert 0 < listed[1]["ends_in_s"] <= 60
-    assert await rest.ask("DELETE", f"/_sim/faults/{first['id']}") == (200, {"removed": 1})
-    assert (await rest.ask("DELETE", f"/_sim/faults/{first['id']}"))[0] == 404
-    assert await rest.ask("DELETE", "/_sim/faults") == (200, {"removed": 1})
+    assert await rest.request("DELETE", f"/_sim/faults/{first['id']}") == (200, {"removed": 1})
+    assert (await rest.request("DELETE", f"/_sim/faults/{first['id']}"))[0] == 404
+    assert await rest.request("DELETE", "/_sim/faults") == (200, {"removed": 1})
     assert await rest.get("/_sim/faults") == []
 
 
@@ -59,7 +59,7 @@ async def test_faults_are_listed_and_removed_one_by_one(rest: Rest) -> None:
     ],
 )
 async def test_bad_fault_is_400_and_names_the_nearest(rest: Rest, body: object, says: str) -> None:
-    status, answer = await rest.ask("POST", "/_sim/faults", body)
+    status, answer = await rest.request("POST", "/_sim/faults", body)
     assert status == 400
     assert says in answer["error"]
     assert await rest.get("/_sim/faults") == []
@@ -67,16 +67,16 @@ async def test_bad_fault_is_400_and_names_the_nearest(rest: Rest, body: object, 
 
 async def test_unknown_account_is_404_and_names_the_nearest(rest: Rest) -> None:
     for path, body in (("faults", {"kind": "cut"}), ("reject_next", {})):
-        status, answer = await rest.ask("POST", f"/_sim/{path}", {**body, "account": "alhpa"})
+        status, answer = await rest.request("POST", f"/_sim/{path}", {**body, "account": "alhpa"})
         assert status == 404
         assert "did you mean 'alpha'" in answer["error"]
-    assert (await rest.ask("GET", "/_sim/books/alhpa"))[0] == 404
+    assert (await rest.request("GET", "/_sim/books/alhpa"))[0] == 404
 
 
 @pytest.mark.parametrize("body", ["{", "nonsense", b"\xff", "[" * 100_000])
 async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> None:
     for path in ("faults", "traffic"):
-        status, answer = await rest.ask("POST", f"/_sim/{path}", data=body)
+        status, answer = await rest.request("POST", f"/_sim/{path}", data=body)
         assert status == 400
         assert "not JSON" in answer["error"]
 
@@ -111,7 +111,7 @@ async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> No
     ],
 )
 async def test_bad_command_is_400(rest: Rest, path: str, body: object, says: str) -> None:
-    status, answer = await rest.ask("POST", f"/_sim/{path}", body)
+    status, answer = await rest.request("POST", f"/_sim/{path}", body)
     assert status == 400, answer
     assert answer["error"]
     assert says in answer["error"]
@@ -119,18 +119,18 @@ async def test_bad_command_is_400(rest: Rest, path: str, body: object, says: str
 
 async def test_unknown_routes_point_to_the_list(rest: Rest) -> None:
     for method, path in (("GET", "/_sim/bookz"), ("PUT", "/_sim/traffic")):
-        status, answer = await rest.ask(method, path)
+        status, answer = await rest.request(method, path)
         assert status == 404
         assert answer == {"error": f"no {method} {path} here; GET /_sim lists all routes"}
 
 
 async def command(rest: Rest, path: str, **body: object) -> Any:
-    status, answer = await rest.ask("POST", f"/_sim/{path}", body)
+    status, answer = await rest.request("POST", f"/_sim/{path}", body)
     assert status == 200, answer
     return answer
 
 
-async def test_books_tell_the_exchanges_own_truth(rest: Rest) -> None:
+async def test_books_return_the_exchange_state(rest: Rest) -> None:
     order = await rest.buy(RESTING_BUY)
     books = await rest.get("/_sim/books/alpha")
     assert books["label"] == "alpha"
@@ -142,7 +142,7 @@ async def test_books_tell_the_exchanges_own_truth(rest: Rest) -> None:
     }
 
 
-async def test_books_count_what_was_asked(sim: Simulator, rest: Rest) -> None:
+async def test_books_count_requests(sim: Simulator, rest: Rest) -> None:
     await rest.get("/v2/account")
     async with listening(sim, "bravo"):
         pass
@@ -191,7 +191,7 @@ async def test_deposit_raises_cash_without_an_event(sim: Simulator, rest: Rest) 
         before = (await rest.get("/v2/account"))["cash"]
         await command(rest, "deposit", account="alpha", amount="500")
         assert float((await rest.get("/v2/account"))["cash"]) == float(before) + 500
-        assert await stream.silent()
+        assert await stream.is_silent()
 
 
 async def test_split_doubles_a_position_without_an_event(sim: Simulator, rest: Rest) -> None:
@@ -199,7 +199,7 @@ async def test_split_doubles_a_position_without_an_event(sim: Simulator, rest: R
     await command(rest, "advance", steps=20)
     async with listening(sim) as stream:
         await command(rest, "split", symbol="AAPL", ratio=2)
-        assert await stream.silent()
+        assert await stream.is_silent()
     assert (await rest.get("/v2/positions/AAPL"))["qty"] == "2"
 
 
@@ -208,10 +208,10 @@ async def test_a_renamed_stock_is_found_under_its_new_name(rest: Rest) -> None:
     await command(rest, "advance", steps=20)
     await command(rest, "rename", symbol="AAPL", to="APPL")
     assert [p["symbol"] for p in await rest.get("/v2/positions")] == ["APPL"]
-    assert (await rest.ask("POST", "/_sim/rename", {"symbol": "AAPL", "to": "APP"}))[0] == 400
+    assert (await rest.request("POST", "/_sim/rename", {"symbol": "AAPL", "to": "APP"}))[0] == 400
 
 
-async def test_a_day_ends_when_told(rest: Rest) -> None:
+async def test_day_ends_on_command(rest: Rest) -> None:
     await rest.buy()
     await command(rest, "advance", steps=20)
     await command(rest, "end_day")
@@ -219,10 +219,10 @@ async def test_a_day_ends_when_told(rest: Rest) -> None:
     assert account["last_equity"] == account["equity"]
 
 
-async def test_cancels_hang_until_they_are_let_go(rest: Rest) -> None:
+async def test_held_cancels_wait_until_released(rest: Rest) -> None:
     order = await rest.buy(RESTING_BUY)
     await command(rest, "hold_cancels", account="alpha", on=True)
-    assert (await rest.ask("DELETE", f"/v2/orders/{order['id']}"))[0] == 204
+    assert (await rest.request("DELETE", f"/v2/orders/{order['id']}"))[0] == 204
     await command(rest, "advance")
     assert (await rest.get(f"/v2/orders/{order['id']}"))["status"] == "pending_cancel"
     await command(rest, "hold_cancels", account="alpha", on=False)

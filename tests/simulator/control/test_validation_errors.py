@@ -27,7 +27,7 @@ class Ride(Struct):
         ([], "Expected `object`, got `array`"),
     ],
 )
-def test_says_what_would_be_right(body: object, says: str) -> None:
+def test_error_names_valid_values(body: object, says: str) -> None:
     with pytest.raises(msgspec.ValidationError) as wrong:
         msgspec.convert(body, Ride)
     assert format_validation_error(wrong.value, Ride) == says

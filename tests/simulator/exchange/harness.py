@@ -12,7 +12,7 @@ STEP = 100_000_000
 Json = dict[str, object]
 
 
-class World:
+class ExchangeHarness:
     """An exchange with one account, `alpha`, in a market that is open."""
 
     def __init__(self, *, seed: int = 7, mode: str = "open", **spec: object) -> None:

@@ -56,7 +56,7 @@ ABSURD += [1e300, "٣", float("nan"), float("inf"), "1e-99"]
 
 
 @pytest.mark.parametrize("value", ABSURD)
-def test_refuses_what_is_no_number(value: object) -> None:
+def test_rejects_values_that_are_not_numbers(value: object) -> None:
     """Anything absurd is refused before it can cost memory."""
     with pytest.raises(ApiError) as caught:
         parse_decimal(value, "qty")

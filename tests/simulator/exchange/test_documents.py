@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tests.simulator.exchange.harness import World, nested
+from tests.simulator.exchange.harness import ExchangeHarness, nested
 
 ORDER_KEYS = [
     "id",
@@ -45,40 +45,40 @@ ORDER_KEYS = [
 
 def test_order_keys() -> None:
     """The order of the 2026 capture on the stream; REST adds two."""
-    world = World()
-    answer = world.buy("F", 1)
-    assert list(nested(world.frames()[0], "order")) == ORDER_KEYS  # type: ignore[call-overload]
+    harness = ExchangeHarness()
+    answer = harness.buy("F", 1)
+    assert list(nested(harness.frames()[0], "order")) == ORDER_KEYS  # type: ignore[call-overload]
     assert list(answer) == [*ORDER_KEYS, "source", "subtag"]
 
 
 def test_fresh_answers_carry_nanoseconds_and_later_reads_do_not() -> None:
     """The same order, rounded half up; a switch turns the rounding off."""
-    world = World()
-    world.now += 123_456_789
-    answer = world.buy("F", 1)
+    harness = ExchangeHarness()
+    harness.now += 123_456_789
+    answer = harness.buy("F", 1)
     assert str(answer["submitted_at"]).endswith(".123456789Z")
-    assert str(world.order(answer["id"])["submitted_at"]).endswith(".123457Z")
-    world.exchange.quirks.rest_micros = False
-    assert world.order(answer["id"])["submitted_at"] == answer["submitted_at"]
+    assert str(harness.order(answer["id"])["submitted_at"]).endswith(".123457Z")
+    harness.exchange.quirks.rest_micros = False
+    assert harness.order(answer["id"])["submitted_at"] == answer["submitted_at"]
 
 
 def test_a_frame_equals_rest_but_for_precision() -> None:
     """Cached parts of a document never lag behind the order."""
-    world = World()
-    world.exchange.quirks.rest_micros = False
-    world.own("NVDA", 30)
-    world.sell("NVDA", 10, type="trailing_stop", trail_percent="5")
-    world.exchange.set_price("NVDA", "300")
-    world.step()
-    limit = world.sell("NVDA", 5, type="limit", limit_price="310")
-    world.exchange.set_price("NVDA", "310")
-    world.settle()
-    world.exchange.set_price("NVDA", "270")
-    world.settle()
-    assert world.status(limit["id"]) == "filled"
-    latest = {nested(data, "order", "id"): nested(data, "order") for data in world.frames()}
+    harness = ExchangeHarness()
+    harness.exchange.quirks.rest_micros = False
+    harness.own("NVDA", 30)
+    harness.sell("NVDA", 10, type="trailing_stop", trail_percent="5")
+    harness.exchange.set_price("NVDA", "300")
+    harness.step()
+    limit = harness.sell("NVDA", 5, type="limit", limit_price="310")
+    harness.exchange.set_price("NVDA", "310")
+    harness.settle()
+    harness.exchange.set_price("NVDA", "270")
+    harness.settle()
+    assert harness.status(limit["id"]) == "filled"
+    latest = {nested(data, "order", "id"): nested(data, "order") for data in harness.frames()}
     for order_id, document in latest.items():
-        rest = world.order(order_id)
+        rest = harness.order(order_id)
         assert {**rest, "source": None} == {**as_dict(document), "source": None, "subtag": None}
 
 
@@ -89,10 +89,10 @@ def as_dict(document: object) -> dict[str, object]:
 
 def test_position() -> None:
     """Keys and arithmetic of the recorded example."""
-    world = World()
-    world.own("NVDA", 100, price="186.20")
-    world.exchange.set_price("NVDA", "188.4")
-    position = world.exchange.position("alpha", "NVDA")
+    harness = ExchangeHarness()
+    harness.own("NVDA", 100, price="186.20")
+    harness.exchange.set_price("NVDA", "188.4")
+    position = harness.exchange.position("alpha", "NVDA")
     assert list(position) == [
         "asset_id",
         "symbol",
@@ -120,12 +120,12 @@ def test_position() -> None:
 
 def test_a_short_position_is_negative() -> None:
     """Quantity, value, basis and what is available."""
-    world = World()
-    world.exchange.set_price("XLF", "51.2")
-    world.sell("XLF", 40)
-    world.settle()
-    world.exchange.set_price("XLF", "50.88")
-    position = world.exchange.position("alpha", "XLF")
+    harness = ExchangeHarness()
+    harness.exchange.set_price("XLF", "51.2")
+    harness.sell("XLF", 40)
+    harness.settle()
+    harness.exchange.set_price("XLF", "50.88")
+    position = harness.exchange.position("alpha", "XLF")
     names = ("qty", "side", "market_value", "cost_basis", "unrealized_pl", "qty_available")
     assert [position[n] for n in names] == ["-40", "short", "-2035.2", "-2048", "12.8", "-40"]
     assert position["unrealized_plpc"] == "0.00625"
@@ -133,16 +133,18 @@ def test_a_short_position_is_negative() -> None:
 
 def test_crypto_loses_its_slash_in_positions() -> None:
     """Orders and activities keep it."""
-    world = World()
-    world.own("ETH/USD", "1", time_in_force="gtc")
-    assert world.exchange.positions("alpha")[0]["symbol"] == "ETHUSD"
-    assert world.exchange.position("alpha", "ETH/USD") == world.exchange.position("alpha", "ETHUSD")
-    assert world.exchange.activities("alpha", {}, "FILL")[0]["symbol"] == "ETH/USD"
+    harness = ExchangeHarness()
+    harness.own("ETH/USD", "1", time_in_force="gtc")
+    assert harness.exchange.positions("alpha")[0]["symbol"] == "ETHUSD"
+    assert harness.exchange.position("alpha", "ETH/USD") == harness.exchange.position(
+        "alpha", "ETHUSD"
+    )
+    assert harness.exchange.activities("alpha", {}, "FILL")[0]["symbol"] == "ETH/USD"
 
 
 def test_account() -> None:
     """Strings for money, whole numbers for levels, no pattern-day-trader fields."""
-    account = World().account()
+    account = ExchangeHarness().account()
     assert account["account_number"] == "PA0SIM000001"
     assert account["equity"] == account["portfolio_value"] == account["last_equity"] == "100000"
     assert (account["multiplier"], account["crypto_tier"]) == ("2", 1)
@@ -152,35 +154,35 @@ def test_account() -> None:
 
 def test_pattern_day_trader_fields_are_a_switch() -> None:
     """As they were before July 2026."""
-    world = World()
-    world.exchange.quirks.pdt_fields = True
-    account = world.account()
+    harness = ExchangeHarness()
+    harness.exchange.quirks.pdt_fields = True
+    account = harness.account()
     assert (account["pattern_day_trader"], account["daytrade_count"]) == (False, 0)
-    assert "pdt_check" in world.exchange.configurations("alpha")
+    assert "pdt_check" in harness.exchange.configurations("alpha")
 
 
 def test_other_switches() -> None:
     """Old frames without ids; an execution id where none is expected; the fee left for later."""
-    world = World()
-    world.exchange.quirks.legacy_frames = True
-    world.exchange.quirks.execution_id_on_pending_new = True
-    world.exchange.quirks.crypto_fee_in_position = False
-    world.exchange.set_price("ETH/USD", "2000")
-    world.buy("ETH/USD", "1", time_in_force="gtc")
-    world.settle()
-    first, last = world.frames()[0], world.frames()[-1]
+    harness = ExchangeHarness()
+    harness.exchange.quirks.legacy_frames = True
+    harness.exchange.quirks.execution_id_on_pending_new = True
+    harness.exchange.quirks.crypto_fee_in_position = False
+    harness.exchange.set_price("ETH/USD", "2000")
+    harness.buy("ETH/USD", "1", time_in_force="gtc")
+    harness.settle()
+    first, last = harness.frames()[0], harness.frames()[-1]
     assert list(first) == ["event", "timestamp", "order", "execution_id"]
     assert last["position_qty"] == "1"
-    world.pass_time(6 * 3600)
-    assert world.qty("ETH/USD") == Decimal("0.9975")
+    harness.pass_time(6 * 3600)
+    assert harness.qty("ETH/USD") == Decimal("0.9975")
 
 
 def test_market_values_keep_their_signs() -> None:
     """Long and short apart, and their sum."""
-    world = World()
-    world.exchange.set_price("F", "10")
-    world.own("AAPL", 1, price="200")
-    world.sell("F", 5)
-    world.settle()
+    harness = ExchangeHarness()
+    harness.exchange.set_price("F", "10")
+    harness.own("AAPL", 1, price="200")
+    harness.sell("F", 5)
+    harness.settle()
     names = ("long_market_value", "short_market_value", "position_market_value")
-    assert [world.account()[name] for name in names] == ["200", "-50", "150"]
+    assert [harness.account()[name] for name in names] == ["200", "-50", "150"]

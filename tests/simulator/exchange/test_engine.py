@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from realtime.simulator.exchange.engine import ApiError, Exchange
 from realtime.simulator.exchange.orders.order import TERMINAL
-from tests.simulator.exchange.harness import Json, World, nested
+from tests.simulator.exchange.harness import ExchangeHarness, Json, nested
 
 SYMBOLS = ("NVDA", "F", "ETH/USD")
 ROOMY = settings(max_examples=60, deadline=None)
@@ -76,13 +76,13 @@ def pick(documents: list[Json], number: int, key: str = "id") -> str | None:
     return str(documents[number % len(documents)][key]) if documents else None
 
 
-def play(world: World, label: str, operation: tuple[str, object]) -> None:
+def play(harness: ExchangeHarness, label: str, operation: tuple[str, object]) -> None:
     """Carry out one operation; the exchange may refuse it, but must not break."""
-    exchange = world.exchange
+    exchange = harness.exchange
     name, value = operation
     error = None
     try:
-        _carry_out(world, exchange, label, name, value)
+        _carry_out(harness, exchange, label, name, value)
     except ApiError as caught:
         error = caught
     if error is not None:
@@ -90,15 +90,17 @@ def play(world: World, label: str, operation: tuple[str, object]) -> None:
         assert list(error.body) == sorted(error.body)
 
 
-def _carry_out(world: World, exchange: Exchange, label: str, name: str, value: object) -> None:
+def _carry_out(
+    harness: ExchangeHarness, exchange: Exchange, label: str, name: str, value: object
+) -> None:
     everything = {"status": "all", "limit": "500"}
     match name, value:
         case "submit", dict():
             exchange.submit(label, body_of(exchange, value))
         case "step", int():
-            world.step(value)
+            harness.step(value)
         case "pass", int():
-            world.pass_time(value)
+            harness.pass_time(value)
         case (("cancel" | "replace"), int()):
             chosen = pick(exchange.orders(label, everything), value)
             if chosen is not None and name == "cancel":
@@ -143,9 +145,9 @@ def total(items: list[Json], key: str) -> Decimal:
     return sum((Decimal(str(item[key])) for item in items), Decimal(0))
 
 
-def check_books(world: World, label: str) -> None:
+def check_books(harness: ExchangeHarness, label: str) -> None:
     """Compare account, positions and orders with the executions they must follow from."""
-    exchange = world.exchange
+    exchange = harness.exchange
     account = exchange.account(label)
     standing = [e for e in executions(exchange, label) if not e["is_busted"]]
     assert total([account], "cash") == 100_000 + total(standing, "cash_delta")
@@ -194,29 +196,29 @@ def check_frames(frames: list[Json]) -> None:
 
 @ROOMY
 @given(script=operations)
-def test_books_agree_after_anything(script: list[tuple[str, object]]) -> None:
+def test_state_is_consistent_after_any_sequence(script: list[tuple[str, object]]) -> None:
     """Cash, positions and filled quantities always follow from the executions."""
-    world = World()
+    harness = ExchangeHarness()
     for operation in script:
-        play(world, "alpha", operation)
-        check_books(world, "alpha")
-    check_frames(world.frames())
+        play(harness, "alpha", operation)
+        check_books(harness, "alpha")
+    check_frames(harness.frames())
 
 
 @ROOMY
 @given(script=operations)
 def test_what_can_be_read_is_readable(script: list[tuple[str, object]]) -> None:
     """Every answer and every event is plain JSON, without floats except in the history."""
-    world = World()
-    exchange = world.exchange
+    harness = ExchangeHarness()
+    exchange = harness.exchange
     for operation in script:
-        play(world, "alpha", operation)
+        play(harness, "alpha", operation)
     documents = [
         exchange.books("alpha"),
         exchange.orders("alpha", {"status": "all", "nested": "true", "limit": "500"}),
         exchange.activities("alpha", {}),
         exchange.configurations("alpha"),
-        world.frames(),
+        harness.frames(),
     ]
     assert not list(floats_in(documents))
     assert json.loads(json.dumps(documents)) == documents
@@ -241,10 +243,10 @@ def test_same_seed_same_calls_same_bytes(script: list[tuple[str, object]], seed:
     """Two exchanges of the same seed cannot be told apart by the same calls."""
 
     def day() -> bytes:
-        world = World(seed=seed)
+        harness = ExchangeHarness(seed=seed)
         for operation in script:
-            play(world, "alpha", operation)
-        return json.dumps([world.frames(), world.exchange.books("alpha")]).encode()
+            play(harness, "alpha", operation)
+        return json.dumps([harness.frames(), harness.exchange.books("alpha")]).encode()
 
     assert day() == day()
 
@@ -260,14 +262,14 @@ def test_accounts_never_influence_each_other(
     quiet_noise = [operation for operation in noise if operation[0] in of_the_account]
 
     def alphas_day(disturbed: bool) -> bytes:
-        world = World()
-        world.open_account("bravo")
+        harness = ExchangeHarness()
+        harness.open_account("bravo")
         for number, operation in enumerate(script):
             if disturbed and number < len(quiet_noise):
-                play(world, "bravo", quiet_noise[number])
-            play(world, "alpha", operation)
-        mine = [u.data for u in world.updates if u.label == "alpha"]
-        return json.dumps([mine, world.exchange.books("alpha")]).encode()
+                play(harness, "bravo", quiet_noise[number])
+            play(harness, "alpha", operation)
+        mine = [u.data for u in harness.updates if u.label == "alpha"]
+        return json.dumps([mine, harness.exchange.books("alpha")]).encode()
 
     assert alphas_day(disturbed=True) == alphas_day(disturbed=False)
 
@@ -278,31 +280,31 @@ def test_trading_at_a_standing_price_makes_no_money(
     script: list[tuple[str, Json]],
 ) -> None:
     """Where prices stand still and nothing costs a fee, equity stays what it was."""
-    world = World()
+    harness = ExchangeHarness()
     for symbol in SYMBOLS:
-        world.exchange.set_price(symbol, world.exchange.prices()[symbol])
+        harness.exchange.set_price(symbol, harness.exchange.prices()[symbol])
     for operation in script:
         if operation[1]["symbol"] != "ETH/USD":
-            play(world, "alpha", operation)
-        world.step(3)
-    assert Decimal(str(world.account()["equity"])) == 100_000
+            play(harness, "alpha", operation)
+        harness.step(3)
+    assert Decimal(str(harness.account()["equity"])) == 100_000
 
 
 def test_labels_are_unique_and_in_order() -> None:
     """Accounts are listed as they were opened; a label is taken once."""
-    world = World()
-    world.open_account("bravo")
-    assert list(world.exchange.labels) == ["alpha", "bravo"]
+    harness = ExchangeHarness()
+    harness.open_account("bravo")
+    assert list(harness.exchange.labels) == ["alpha", "bravo"]
     with pytest.raises(ValueError, match="bravo"):
-        world.open_account("bravo")
+        harness.open_account("bravo")
 
 
 def test_events_of_the_first_frames() -> None:
     """The keys of a fill come in the order of the recorded frames."""
-    world = World()
-    world.buy("NVDA", "30", type="limit", limit_price="400")
-    world.settle()
-    fill = world.frames()[-1]
+    harness = ExchangeHarness()
+    harness.buy("NVDA", "30", type="limit", limit_price="400")
+    harness.settle()
+    fill = harness.frames()[-1]
     assert list(fill) == [
         "at",
         "event_id",
@@ -316,6 +318,6 @@ def test_events_of_the_first_frames() -> None:
         "swap_rate",
         "settle_date",
     ]
-    assert "execution_id" not in world.frames()[0]
+    assert "execution_id" not in harness.frames()[0]
     assert fill["timestamp"] == nested(fill, "order", "filled_at")
     assert fill["settle_date"] == "2026-10-07"

@@ -35,7 +35,7 @@ async def test_every_third_event_is_dropped(sim: Simulator, rest: Rest) -> None:
         for _ in range(3):
             await rest.buy(RESTING_BUY)
         assert await names(stream, 4) == ["pending_new", "new", "new", "pending_new"]
-        assert await stream.silent()
+        assert await stream.is_silent()
 
 
 async def test_events_are_dropped_by_seeded_chance() -> None:
@@ -46,7 +46,7 @@ async def test_events_are_dropped_by_seeded_chance() -> None:
             async with listening(sim) as stream:
                 for _ in range(10):
                     await rest.buy(RESTING_BUY)
-                await rest.ask("DELETE", "/_sim/faults")
+                await rest.request("DELETE", "/_sim/faults")
                 await rest.buy(RESTING_BUY | {"client_order_id": "last"})
                 heard.append([])
                 while (event := await stream.event())["order"]["client_order_id"] != "last":
@@ -96,7 +96,7 @@ async def test_events_are_reordered(sim: Simulator, rest: Rest) -> None:
         assert await names(stream, 4) == ["new", "pending_new", "pending_new", "new"]
 
 
-async def test_reordering_holds_nothing_for_ever(sim: Simulator, rest: Rest) -> None:
+async def test_reordering_releases_frames_after_its_limit(sim: Simulator, rest: Rest) -> None:
     await rest.fault("reorder", window=50, within_s=0.03)
     async with listening(sim) as stream:
         await rest.buy(RESTING_BUY)
@@ -111,7 +111,7 @@ async def test_last_events_come_again_on_reconnect(sim: Simulator, rest: Rest) -
     await rest.fault("duplicate_on_reconnect", events=3, count=1)
     async with listening(sim) as stream:
         assert [await stream.raw() for _ in range(3)] == heard[1:]
-        assert await stream.silent()
+        assert await stream.is_silent()
 
 
 async def test_event_has_an_unknown_name(sim: Simulator, rest: Rest) -> None:

@@ -54,14 +54,14 @@ def test_fault_ends_with_its_time(faults: FaultRegistry, clock: Clock) -> None:
     assert faults.list_active() == []
 
 
-def test_fault_of_one_account_spares_the_others(faults: FaultRegistry) -> None:
+def test_fault_of_one_account_does_not_affect_others(faults: FaultRegistry) -> None:
     faults.add(Drop(account="alpha"))
     assert faults.active(Drop, "bravo") is None
     assert faults.active(Drop, None) is None
     assert faults.active(Drop, "alpha")
 
 
-def test_oldest_fault_strikes_first(faults: FaultRegistry) -> None:
+def test_oldest_fault_applies_first(faults: FaultRegistry) -> None:
     faults.add(Latency(seconds=1, count=1))
     faults.add(Latency(seconds=2))
     seconds = [faults.trigger_request(Latency, "alpha", "GET", "/v2/account") for _ in range(3)]
@@ -83,14 +83,14 @@ def test_newest_state_holds_until_it_ends(faults: FaultRegistry, clock: Clock) -
     assert (mode("alpha"), mode("bravo")) == ("both", "refuse-429")
 
 
-def test_request_fault_passes_over_requests_it_is_not_about(faults: FaultRegistry) -> None:
+def test_request_fault_ignores_other_requests(faults: FaultRegistry) -> None:
     faults.add(RateLimited(method="post", path="/v2/orders", count=1))
     assert faults.trigger_request(RateLimited, "alpha", "GET", "/v2/orders") is None
     assert faults.trigger_request(RateLimited, "alpha", "POST", "/v2/positions") is None
     assert faults.trigger_request(RateLimited, "alpha", "POST", "/v2/orders")
 
 
-def test_act_without_limits_is_over_at_once(faults: FaultRegistry) -> None:
+def test_one_shot_fault_ends_immediately(faults: FaultRegistry) -> None:
     told: list[Fault[FaultSpec]] = []
     faults.listeners.append(told.append)
     fault = faults.add(Cut())

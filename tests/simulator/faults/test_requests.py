@@ -35,7 +35,7 @@ async def test_server_errors(rest: Rest, status: int, content: str) -> None:
     await rest.fault("server_error", status=status)
     async with rest.http.post("/v2/orders", json=MARKET_BUY) as response:
         assert (response.status, response.content_type) == (status, content)
-    await rest.ask("DELETE", "/_sim/faults")
+    await rest.request("DELETE", "/_sim/faults")
     assert await rest.get("/v2/orders?status=all") == []
 
 
@@ -43,12 +43,12 @@ async def test_fault_concerns_one_method_and_path(rest: Rest) -> None:
     await rest.fault("server_error", method="post", path="/v2/orders")
     await rest.get("/v2/orders")
     await rest.get("/v2/account")
-    assert (await rest.ask("POST", "/v2/orders", MARKET_BUY))[0] == 503
+    assert (await rest.request("POST", "/v2/orders", MARKET_BUY))[0] == 503
 
 
 async def test_fault_concerns_one_account(sim: Simulator, rest: Rest) -> None:
     await rest.fault("server_error", account="alpha")
-    assert (await rest.ask("GET", "/v2/account"))[0] == 503
+    assert (await rest.request("GET", "/v2/account"))[0] == 503
     async with Rest(sim, "bravo") as bravo:
         await bravo.get("/v2/account")
 
@@ -66,7 +66,7 @@ async def test_answer_is_never_sent(rest: Rest, performed: bool) -> None:
     await rest.fault("no_answer", method="POST", performed=performed, count=1)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await rest.ask("POST", "/v2/orders", RESTING_BUY)
+            await rest.request("POST", "/v2/orders", RESTING_BUY)
     assert len(await rest.get("/v2/orders")) == performed
 
 
@@ -86,16 +86,16 @@ async def test_stop_does_not_wait_for_the_unanswered() -> None:
 async def _lost(rest: Rest) -> bool:
     """Ask, and say whether the connection was lost. A client may try a lost GET once more."""
     try:
-        await rest.ask("GET", "/v2/account")
+        await rest.request("GET", "/v2/account")
     except aiohttp.ClientConnectionError:
         return True
     return False
 
 
-async def test_order_is_taken_but_504_comes_back(sim: Simulator, rest: Rest) -> None:
+async def test_order_is_accepted_although_the_response_is_504(sim: Simulator, rest: Rest) -> None:
     await rest.fault("accepted_but_504", account="alpha", count=1)
     async with listening(sim) as stream:
-        assert (await rest.ask("POST", "/v2/orders", RESTING_BUY))[0] == 504
+        assert (await rest.request("POST", "/v2/orders", RESTING_BUY))[0] == 504
         assert (await stream.event())["event"] == "pending_new"
     assert len(await rest.get("/v2/orders")) == 1
 
@@ -106,8 +106,8 @@ async def test_positions_lag(sim: Simulator, rest: Rest) -> None:
     for _ in range(10):
         sim.step()
     assert await rest.get("/v2/positions") == []
-    assert (await rest.ask("GET", "/v2/positions/AAPL"))[0] == 404
-    await rest.ask("DELETE", f"/_sim/faults/{fault['id']}")
+    assert (await rest.request("GET", "/v2/positions/AAPL"))[0] == 404
+    await rest.request("DELETE", f"/_sim/faults/{fault['id']}")
     assert len(await rest.get("/v2/positions")) == 1
 
 
@@ -125,7 +125,7 @@ async def test_order_list_is_stale_and_single_orders_are_not(sim: Simulator, res
     old = await rest.buy(RESTING_BUY)
     await rest.fault("stale_orders", account="alpha", seconds=60)
     new = await rest.buy(RESTING_BUY)
-    assert (await rest.ask("DELETE", f"/v2/orders/{old['id']}"))[0] == 204
+    assert (await rest.request("DELETE", f"/v2/orders/{old['id']}"))[0] == 204
     sim.step()
     listed = await rest.get("/v2/orders?status=open")
     assert [order["id"] for order in listed] == [old["id"]]

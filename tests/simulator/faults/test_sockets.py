@@ -12,36 +12,36 @@ from tests.simulator.client import RESTING_BUY, Rest, listening, opened
 async def test_cut_is_a_tcp_abort(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as alpha, listening(sim, "bravo") as bravo:
         await rest.fault("cut", account="alpha")
-        assert await alpha.lost() == 1006
-        assert await bravo.silent()
+        assert await alpha.wait_closed() == 1006
+        assert await bravo.is_silent()
     assert await rest.get("/_sim/faults") == []
 
 
 async def test_clean_cut_has_a_close_frame(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as alpha, listening(sim, "bravo") as bravo:
         await rest.fault("cut", clean=True, code=1012)
-        assert await alpha.lost() == 1012
-        assert await bravo.lost() == 1012
+        assert await alpha.wait_closed() == 1012
+        assert await bravo.wait_closed() == 1012
 
 
 async def test_cut_with_a_count_takes_later_sockets_too(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as first:
         await rest.fault("cut", account="alpha", count=2, clean=True)
-        assert await first.lost() == 1001
+        assert await first.wait_closed() == 1001
     async with listening(sim) as second:
-        assert await second.lost() == 1001
+        assert await second.wait_closed() == 1001
     async with listening(sim) as third:
-        assert await third.silent()
+        assert await third.is_silent()
 
 
 async def test_error_frame_comes_before_the_close(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as stream:
         await rest.fault("error_frame")
-        assert await stream.hear() == {
+        assert await stream.receive() == {
             "action": "error",
             "data": {"error_message": "internal server error"},
         }
-        assert await stream.lost() == 1011
+        assert await stream.wait_closed() == 1011
 
 
 @pytest.mark.parametrize("status", [429, 404, 502, 503])
@@ -62,9 +62,9 @@ async def test_handshake_is_refused_for_one_account(sim: Simulator, rest: Rest) 
         async with opened(sim, APCA_API_KEY_ID="demo-alpha"):
             pass
     async with opened(sim) as stream:
-        await stream.say({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
-        assert (await stream.hear())["action"] == "error"
-        assert await stream.lost() == 1011
+        await stream.send({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
+        assert (await stream.receive())["action"] == "error"
+        assert await stream.wait_closed() == 1011
     async with listening(sim, "bravo"):
         pass
 
@@ -72,8 +72,8 @@ async def test_handshake_is_refused_for_one_account(sim: Simulator, rest: Rest) 
 async def test_authorization_is_never_answered(sim: Simulator, rest: Rest) -> None:
     await rest.fault("auth_silent", count=1)
     async with opened(sim) as stream:
-        await stream.say({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
-        assert await stream.silent()
+        await stream.send({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
+        assert await stream.is_silent()
         assert (await stream.authenticate())["status"] == "authorized"
 
 
@@ -82,23 +82,25 @@ async def test_listen_is_never_acknowledged(sim: Simulator, rest: Rest, events: 
     await rest.fault("listen_silent", events=events)
     async with opened(sim) as stream:
         await stream.authenticate()
-        await stream.say({"action": "listen", "data": {"streams": ["trade_updates"]}})
-        assert await stream.silent()
+        await stream.send({"action": "listen", "data": {"streams": ["trade_updates"]}})
+        assert await stream.is_silent()
         await rest.buy()
-        assert await stream.silent() is not events
+        assert await stream.is_silent() is not events
 
 
-async def test_deaf_socket_answers_pings_and_a_fresh_one_hears(sim: Simulator, rest: Rest) -> None:
+async def test_deaf_socket_answers_pings_and_a_new_one_receives_events(
+    sim: Simulator, rest: Rest
+) -> None:
     async with listening(sim) as stream:
         await rest.fault("deaf", account="alpha", count=1)
         await rest.buy(RESTING_BUY)
-        assert await stream.silent()
+        assert await stream.is_silent()
     async with listening(sim) as fresh:
         await rest.buy(RESTING_BUY)
         assert (await fresh.event())["event"] == "pending_new"
 
 
-async def test_socket_goes_deaf_after_so_many_events(sim: Simulator, rest: Rest) -> None:
+async def test_socket_goes_deaf_after_a_number_of_events(sim: Simulator, rest: Rest) -> None:
     await rest.fault("deaf", after_events=3)
     async with listening(sim) as stream:
         await rest.buy(RESTING_BUY)
@@ -108,7 +110,7 @@ async def test_socket_goes_deaf_after_so_many_events(sim: Simulator, rest: Rest)
             "new",
             "pending_new",
         ]
-        assert await stream.silent()
+        assert await stream.is_silent()
 
 
 async def test_socket_goes_deaf_after_a_time(sim: Simulator, rest: Rest) -> None:
@@ -119,13 +121,13 @@ async def test_socket_goes_deaf_after_a_time(sim: Simulator, rest: Rest) -> None
         assert (await stream.event())["event"] == "new"
         await asyncio.sleep(0.11)
         await rest.buy(RESTING_BUY)
-        assert await stream.silent()
+        assert await stream.is_silent()
 
 
-async def test_clearing_faults_lets_deaf_sockets_hear(sim: Simulator, rest: Rest) -> None:
+async def test_clearing_faults_ends_deafness(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as stream:
         await rest.fault("deaf", account="alpha", count=1)
-        assert await rest.ask("DELETE", "/_sim/faults") == (200, {"removed": 1})
+        assert await rest.request("DELETE", "/_sim/faults") == (200, {"removed": 1})
         await rest.buy(RESTING_BUY)
         assert (await stream.event())["event"] == "pending_new"
 
@@ -142,40 +144,40 @@ async def test_frames_become_text(sim: Simulator, rest: Rest) -> None:
 async def test_maintenance_takes_everything_down(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as stream:
         fault = await rest.fault("maintenance")
-        assert await stream.lost() == 1006
-    assert (await rest.ask("GET", "/v2/account"))[0] == 503
+        assert await stream.wait_closed() == 1006
+    assert (await rest.request("GET", "/v2/account"))[0] == 503
     with pytest.raises(InvalidStatus) as refusal:
         async with opened(sim):
             pass
     assert refusal.value.response.status_code == 503
-    await rest.ask("DELETE", f"/_sim/faults/{fault['id']}")
+    await rest.request("DELETE", f"/_sim/faults/{fault['id']}")
     await rest.get("/v2/account")
 
 
 async def test_revoked_key_opens_nothing(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as alpha, listening(sim, "bravo") as bravo:
         await rest.fault("key_revoked", account="alpha")
-        assert await alpha.lost() == 1000
-        assert await bravo.silent()
-    assert (await rest.ask("GET", "/v2/account"))[0] == 401
+        assert await alpha.wait_closed() == 1000
+        assert await bravo.is_silent()
+    assert (await rest.request("GET", "/v2/account"))[0] == 401
     async with opened(sim) as stream:
         answer = await stream.authenticate()
         assert answer["status"] == "unauthorized"
         assert answer["message"] == "access key verification failed"
 
 
-async def test_refused_socket_is_closed_when_and_if_told(sim: Simulator, rest: Rest) -> None:
+async def test_unauthorized_socket_is_closed_as_configured(sim: Simulator, rest: Rest) -> None:
     wrong = {"action": "auth", "key": "demo-alpha", "secret": "wrong"}
     await rest.fault("after_unauthorized", after_s=0.02)
     async with opened(sim) as stream:
-        await stream.say(wrong)
-        await stream.hear()
-        assert await stream.lost() == 1000
+        await stream.send(wrong)
+        await stream.receive()
+        assert await stream.wait_closed() == 1000
     await rest.fault("after_unauthorized", closes=False)
     async with opened(sim) as stream:
-        await stream.say(wrong)
-        await stream.hear()
-        assert await stream.silent(0.1)
+        await stream.send(wrong)
+        await stream.receive()
+        assert await stream.is_silent(0.1)
 
 
 async def test_messagepack_is_ignored_or_refused(sim: Simulator, rest: Rest) -> None:

@@ -93,7 +93,7 @@ def is_fine(status: int, answer: Any) -> bool:
 async def test_no_field_of_an_order_breaks_it(patient: Rest, field: str) -> None:
     for value in ODD:
         body = MARKET_BUY | SHAPES.get(field, {}) | {field: value}
-        status, answer = await patient.ask("POST", "/v2/orders", body)
+        status, answer = await patient.request("POST", "/v2/orders", body)
         assert is_fine(status, answer), (value, status, answer)
 
 
@@ -101,7 +101,7 @@ async def test_no_field_of_an_order_breaks_it(patient: Rest, field: str) -> None
 async def test_no_field_of_a_replacement_breaks_it(patient: Rest, field: str) -> None:
     order = await patient.buy(MARKET_BUY | {"type": "limit", "limit_price": "50"})
     for value in ODD:
-        status, answer = await patient.ask("PATCH", f"/v2/orders/{order['id']}", {field: value})
+        status, answer = await patient.request("PATCH", f"/v2/orders/{order['id']}", {field: value})
         assert is_fine(status, answer), (value, status, answer)
         order = answer if status == 200 else order
 
@@ -110,7 +110,7 @@ async def test_no_configuration_breaks_it(patient: Rest) -> None:
     path = "/v2/account/configurations"
     for field in ("max_margin_multiplier", "max_options_trading_level", "no_shorting", "x"):
         for value in ODD:
-            status, answer = await patient.ask("PATCH", path, {field: value})
+            status, answer = await patient.request("PATCH", path, {field: value})
             assert is_fine(status, answer), (value, status, answer)
 
 
@@ -123,7 +123,7 @@ async def test_no_parameter_breaks_it(
     for name in parameters.split():
         for value in ODD:
             text = value if isinstance(value, str) else json.dumps(value)
-            status, answer = await patient.ask(method, path, params={name: text})
+            status, answer = await patient.request(method, path, params={name: text})
             assert status < 300 or is_fine(status, answer), (name, value, status, answer)
 
 
@@ -132,12 +132,12 @@ async def test_no_path_breaks_it(patient: Rest, route: Route) -> None:
     for place in PLACES:
         path = anonymous(route.path).replace("{}", place)
         body: object = {} if route.method in {"POST", "PATCH"} else None
-        answer = await patient.ask(route.method, path, body)
+        answer = await patient.request(route.method, path, body)
         assert is_fine(*answer), (path, answer)
 
 
 async def test_too_large_a_body_is_refused(rest: Rest) -> None:
-    status, answer = await rest.ask("POST", "/v2/orders", data=b" " * (MAX_BODY + 1))
+    status, answer = await rest.request("POST", "/v2/orders", data=b" " * (MAX_BODY + 1))
     assert status == 413
     assert "nginx" in answer
 
@@ -155,7 +155,7 @@ async def test_no_other_key_opens_an_account(sim: Simulator, key: str) -> None:
 
 async def test_request_201_in_a_minute_is_refused() -> None:
     async with Simulator(accounts=1, step_s=None) as sim, Rest(sim) as rest:
-        statuses = [(await rest.ask("GET", "/v2/clock"))[0] for _ in range(201)]
+        statuses = [(await rest.request("GET", "/v2/clock"))[0] for _ in range(201)]
     assert statuses == [200] * 200 + [429]
 
 
@@ -170,7 +170,7 @@ async def test_request_201_in_a_minute_is_refused() -> None:
         b"POST /v2/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n",
     ],
 )
-async def test_what_is_not_http_is_told_so_and_not_logged(
+async def test_malformed_http_gets_400_and_is_not_logged(
     sim: Simulator, raw: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with asyncio.timeout(LIMIT_S):
@@ -190,6 +190,6 @@ def test_failures_of_our_own_are_logged(caplog: pytest.LogCaptureFixture) -> Non
     assert [each.levelno for each in caplog.records] == [logging.ERROR]
 
 
-async def test_handshake_that_is_none_gets_a_page(sim: Simulator) -> None:
+async def test_invalid_handshake_gets_an_html_error(sim: Simulator) -> None:
     async with aiohttp.ClientSession(sim.url) as http, http.get("/stream") as response:
         assert (response.status, response.content_type) == (400, "text/html")

@@ -19,7 +19,7 @@ def listed(exchange: Exchange, **query: str) -> list[dict[str, object]]:
     return contracts
 
 
-def test_contract_says_what_its_symbol_says(exchange: Exchange) -> None:
+def test_contract_matches_its_symbol(exchange: Exchange) -> None:
     for contract in listed(exchange):
         day = str(contract["expiration_date"]).replace("-", "")[2:]
         letter = "C" if contract["type"] == "call" else "P"
@@ -80,7 +80,7 @@ def test_bad_parameter_is_refused(exchange: Exchange, name: str, value: str) -> 
         list_contracts(exchange, {name: value})
 
 
-def test_what_is_no_contract_is_not_found(exchange: Exchange) -> None:
+def test_unknown_contract_is_not_found(exchange: Exchange) -> None:
     for name in ("AAPL", "NONE"):
         with pytest.raises(ApiError) as refusal:
             get_contract(exchange, name)

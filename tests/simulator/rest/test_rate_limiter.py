@@ -16,7 +16,7 @@ def test_window_opens_with_the_first_request_and_lasts_a_minute() -> None:
     assert limit.acquire("alpha").remaining == 1
 
 
-def test_accounts_have_budgets_of_their_own() -> None:
+def test_each_account_has_its_own_budget() -> None:
     limit = RateLimiter(1, lambda: 0.0)
     assert limit.acquire("alpha").allowed
     assert limit.acquire("bravo").allowed

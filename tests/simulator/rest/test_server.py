@@ -73,25 +73,25 @@ async def test_request_without_key_gets_the_proxys_page(sim: Simulator) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/v2", "/v2/nothing", "/v3/orders", "/v2/events/trades"])
 async def test_unknown_route_is_404(rest: Rest, path: str) -> None:
-    assert await rest.ask("GET", path) == (404, {"message": "Not Found"})
+    assert await rest.request("GET", path) == (404, {"message": "Not Found"})
 
 
 async def test_unknown_method_is_405(rest: Rest) -> None:
-    assert (await rest.ask("PUT", "/v2/orders"))[0] == 405
+    assert (await rest.request("PUT", "/v2/orders"))[0] == 405
 
 
 @pytest.mark.parametrize(
     "body", ["{", "", "nonsense", '{"symbol": "AAPL"', b"\xff\xfe", "[" * 100_000]
 )
 async def test_body_that_is_not_json_is_400(rest: Rest, body: str | bytes) -> None:
-    status, answer = await rest.ask("POST", "/v2/orders", data=body)
+    status, answer = await rest.request("POST", "/v2/orders", data=body)
     assert status == 400
     assert answer["message"] == "request body format is invalid"
 
 
 @pytest.mark.parametrize("body", ["[]", "42", "null", '"x"', "{}"])
 async def test_json_that_is_no_order_is_refused(rest: Rest, body: str) -> None:
-    status, answer = await rest.ask("POST", "/v2/orders", data=body)
+    status, answer = await rest.request("POST", "/v2/orders", data=body)
     assert status == 422
     assert list(answer) == sorted(answer)
 
@@ -101,24 +101,24 @@ async def test_json_that_is_no_order_is_refused(rest: Rest, body: str) -> None:
     ["status=weird", "limit=0", "limit=501", "limit=x", "direction=up", "after=yesterday"],
 )
 async def test_bad_parameter_is_422(rest: Rest, query: str) -> None:
-    status, answer = await rest.ask("GET", f"/v2/orders?{query}")
+    status, answer = await rest.request("GET", f"/v2/orders?{query}")
     assert status == 422, answer
     assert isinstance(answer["code"], int)
 
 
 async def test_bad_flag_is_422(rest: Rest) -> None:
-    assert (await rest.ask("DELETE", "/v2/positions?cancel_orders=perhaps"))[0] == 422
+    assert (await rest.request("DELETE", "/v2/positions?cancel_orders=perhaps"))[0] == 422
 
 
 async def test_missing_things_are_404(rest: Rest) -> None:
     position = {"code": 40410000, "message": "position does not exist"}
     order = {"code": 40410000, "message": f"order not found for {NO_SUCH}"}
-    assert await rest.ask("GET", "/v2/positions/AAPL") == (404, position)
-    assert await rest.ask("GET", f"/v2/orders/{NO_SUCH}") == (404, order)
+    assert await rest.request("GET", "/v2/positions/AAPL") == (404, position)
+    assert await rest.request("GET", f"/v2/orders/{NO_SUCH}") == (404, order)
 
 
 async def test_error_keys_are_sorted(rest: Rest) -> None:
-    status, answer = await rest.ask("POST", "/v2/orders", MARKET_BUY | {"qty": "1000000"})
+    status, answer = await rest.request("POST", "/v2/orders", MARKET_BUY | {"qty": "1000000"})
     assert status == 403
     assert list(answer) == ["buying_power", "code", "cost_basis", "message"]
 
@@ -130,7 +130,7 @@ async def test_order_lives_over_rest(sim: Simulator, rest: Rest) -> None:
     assert (await rest.get(f"/v2/orders/{order['id']}"))["status"] == "new"
     by_own = await rest.get("/v2/orders:by_client_order_id?client_order_id=mine")
     assert by_own["id"] == order["id"]
-    status, new = await rest.ask("PATCH", f"/v2/orders/{order['id']}", {"limit_price": "51"})
+    status, new = await rest.request("PATCH", f"/v2/orders/{order['id']}", {"limit_price": "51"})
     assert (status, new["replaces"]) == (200, order["id"])
     sim.step()
     async with rest.http.delete(f"/v2/orders/{new['id']}") as response:
@@ -138,18 +138,18 @@ async def test_order_lives_over_rest(sim: Simulator, rest: Rest) -> None:
         assert "X-Request-ID" in response.headers
     sim.step()
     assert (await rest.get(f"/v2/orders/{new['id']}"))["status"] == "canceled"
-    assert (await rest.ask("DELETE", f"/v2/orders/{new['id']}"))[0] == 422
+    assert (await rest.request("DELETE", f"/v2/orders/{new['id']}"))[0] == 422
 
 
 async def test_positions_are_closed_one_and_all(sim: Simulator, rest: Rest) -> None:
     await rest.buy(MARKET_BUY | {"qty": "10"})
     await rest.buy(MARKET_BUY | {"symbol": "KO", "qty": "4"})
     settle(sim)
-    status, order = await rest.ask("DELETE", "/v2/positions/AAPL?percentage=50")
+    status, order = await rest.request("DELETE", "/v2/positions/AAPL?percentage=50")
     assert (status, order["qty"], order["side"]) == (200, "5", "sell")
     settle(sim)
     assert (await rest.get("/v2/positions/AAPL"))["qty"] == "5"
-    status, closed = await rest.ask("DELETE", "/v2/positions?cancel_orders=true")
+    status, closed = await rest.request("DELETE", "/v2/positions?cancel_orders=true")
     assert status == 207
     assert {each["symbol"] for each in closed} == {"AAPL", "KO"}
     settle(sim)
@@ -165,19 +165,19 @@ async def test_crypto_position_is_found_under_all_its_names(sim: Simulator, rest
 
 
 async def test_all_orders_are_canceled_with_207(sim: Simulator, rest: Rest) -> None:
-    assert await rest.ask("DELETE", "/v2/orders") == (207, [])
+    assert await rest.request("DELETE", "/v2/orders") == (207, [])
     order = await rest.buy(RESTING_BUY)
     sim.step()
-    status, answers = await rest.ask("DELETE", "/v2/orders")
+    status, answers = await rest.request("DELETE", "/v2/orders")
     assert (status, answers[0]["id"], answers[0]["status"]) == (207, order["id"], 200)
 
 
 async def test_configuration_is_changed(rest: Rest) -> None:
     path = "/v2/account/configurations"
-    status, answer = await rest.ask("PATCH", path, {"no_shorting": True})
+    status, answer = await rest.request("PATCH", path, {"no_shorting": True})
     assert (status, answer["no_shorting"]) == (200, True)
     assert (await rest.get(path))["no_shorting"] is True
-    assert (await rest.ask("PATCH", path, [1]))[0] == 422
+    assert (await rest.request("PATCH", path, [1]))[0] == 422
 
 
 def test_table_has_no_route_twice() -> None:

@@ -46,7 +46,7 @@ def test_versions_are_bounded() -> None:
     assert versions.at(1.0) is None
 
 
-def test_positions_lag_by_the_seconds_asked_for() -> None:
+def test_positions_lag_by_the_configured_seconds() -> None:
     world = World()
     world.board.add(LaggingPositions(seconds=10))
     world.now = 105.0

@@ -21,10 +21,10 @@ async def test_second_handshake_that_names_its_key_is_refused_with_429(sim: Simu
 
 async def test_second_socket_that_named_no_key_is_refused_at_authorization(sim: Simulator) -> None:
     async with listening(sim) as first, opened(sim) as second:
-        await second.say({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
-        assert (await second.hear())["data"]["error_message"] == "connection limit exceeded"
-        assert await second.lost() == 1011
-        assert await first.silent()
+        await second.send({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
+        assert (await second.receive())["data"]["error_message"] == "connection limit exceeded"
+        assert await second.wait_closed() == 1011
+        assert await first.is_silent()
 
 
 async def test_handshake_is_refused_when_every_slot_is_taken() -> None:
@@ -47,7 +47,7 @@ async def test_slot_stays_taken_for_a_while_after_an_unclean_loss(
     await rest.fault("second_connection", release_s=0.15)
     async with listening(sim) as first:
         first.socket.transport.abort()
-        assert await first.lost() == 1006
+        assert await first.wait_closed() == 1006
     refused = 0
     while True:
         try:
@@ -59,7 +59,7 @@ async def test_slot_stays_taken_for_a_while_after_an_unclean_loss(
     assert refused > 0
 
 
-async def test_mode_both_lets_two_hear_the_same(sim: Simulator, rest: Rest) -> None:
+async def test_mode_both_sends_events_to_two_sockets(sim: Simulator, rest: Rest) -> None:
     await rest.fault("second_connection", mode="both", account="alpha")
     async with listening(sim) as first, listening(sim) as second:
         order = await rest.buy()
@@ -70,6 +70,6 @@ async def test_mode_both_lets_two_hear_the_same(sim: Simulator, rest: Rest) -> N
 async def test_mode_evict_oldest_closes_the_first(sim: Simulator, rest: Rest) -> None:
     await rest.fault("second_connection", mode="evict-oldest")
     async with listening(sim) as first, listening(sim) as second:
-        assert await first.lost() == 1000
+        assert await first.wait_closed() == 1000
         await rest.buy()
         assert (await second.event())["event"] == "pending_new"

@@ -20,18 +20,18 @@ REFUSED = {
 
 async def test_new_form_is_authorized(sim: Simulator) -> None:
     async with opened(sim) as stream:
-        await stream.say({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
+        await stream.send({"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"})
         frame = await stream.raw()
     assert frame == (
         b'{"stream":"authorization","data":{"status":"authorized","action":"authenticate"}}'
     )
 
 
-async def test_old_form_is_authorized_and_told_that_it_is_old(sim: Simulator) -> None:
+async def test_old_form_is_authorized_with_a_deprecation_message(sim: Simulator) -> None:
     async with opened(sim) as stream:
         data = {"key_id": "demo-alpha", "secret_key": "demo-secret-alpha"}
-        await stream.say({"action": "authenticate", "data": data})
-        answer = (await stream.hear())["data"]
+        await stream.send({"action": "authenticate", "data": data})
+        answer = (await stream.receive())["data"]
     assert list(answer) == ["action", "message", "status"]
     assert answer["status"] == "authorized"
     assert "deprecated" in answer["message"]
@@ -52,28 +52,28 @@ async def test_bad_key_is_unauthorized_and_the_socket_stays(
     sim: Simulator, message: object
 ) -> None:
     async with opened(sim) as stream:
-        await stream.say(message)
-        assert (await stream.hear())["data"] == REFUSED
+        await stream.send(message)
+        assert (await stream.receive())["data"] == REFUSED
         assert (await stream.authenticate())["status"] == "authorized"
 
 
-async def test_socket_that_never_gets_it_right_is_closed(
+async def test_unauthorized_socket_is_closed(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "UNAUTHORIZED_CLOSE_S", 0.05)
     async with opened(sim) as wrong, opened(sim) as corrected:
         for stream in (wrong, corrected):
-            await stream.say({"action": "auth", "key": "demo-alpha", "secret": "wrong"})
-            await stream.hear()
+            await stream.send({"action": "auth", "key": "demo-alpha", "secret": "wrong"})
+            await stream.receive()
         assert (await corrected.authenticate())["status"] == "authorized"
-        assert await wrong.lost() == 1000
-        assert await corrected.silent(0.1)
+        assert await wrong.wait_closed() == 1000
+        assert await corrected.is_silent(0.1)
 
 
 async def test_listen_before_authorization_is_unauthorized(sim: Simulator) -> None:
     async with opened(sim) as stream:
-        await stream.say({"action": "listen", "data": {"streams": ["trade_updates"]}})
-        frame = await stream.hear()
+        await stream.send({"action": "listen", "data": {"streams": ["trade_updates"]}})
+        frame = await stream.receive()
     assert frame == {
         "stream": "authorization",
         "data": {"status": "unauthorized", "action": "listen"},
@@ -105,27 +105,27 @@ async def test_events_come_in_order_and_in_binary_frames(sim: Simulator, rest: R
     assert events[-1]["position_qty"] == "1"
 
 
-async def test_live_accounts_get_text_frames() -> None:
+async def test_text_frames_can_be_configured() -> None:
     async with Simulator(accounts=1, step_s=None, frames="text") as sim, listening(sim) as stream:
         sim.exchange.submit("alpha", MARKET_BUY)
         assert isinstance(await stream.raw(), str)
 
 
-async def test_accounts_hear_only_themselves(sim: Simulator, rest: Rest) -> None:
+async def test_account_receives_only_its_own_events(sim: Simulator, rest: Rest) -> None:
     async with listening(sim) as alpha, listening(sim, "bravo") as bravo:
         await rest.buy()
         assert (await alpha.event())["event"] == "pending_new"
-        assert await bravo.silent()
+        assert await bravo.is_silent()
 
 
 async def test_client_may_send_binary_frames(sim: Simulator) -> None:
     async with opened(sim) as stream:
         message = {"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"}
         await stream.socket.send(json.dumps(message).encode())
-        assert (await stream.hear())["data"]["status"] == "authorized"
+        assert (await stream.receive())["data"]["status"] == "authorized"
 
 
-async def test_messagepack_is_spoken_with_who_asks_for_it(sim: Simulator, rest: Rest) -> None:
+async def test_messagepack_is_sent_on_request(sim: Simulator, rest: Rest) -> None:
     async with opened(sim, Content_Type="application/msgpack") as stream:
         message = {"action": "auth", "key": "demo-alpha", "secret": "demo-secret-alpha"}
         await stream.socket.send(msgspec.msgpack.encode(message))
@@ -137,18 +137,18 @@ async def test_messagepack_is_spoken_with_who_asks_for_it(sim: Simulator, rest: 
 @pytest.mark.parametrize(
     "nonsense", ["hello", "[]", "42", '{"action":"dance"}', "{", "", "\x00", "[" * 60_000]
 )
-async def test_nonsense_is_answered_with_an_error_and_closed(sim: Simulator, nonsense: str) -> None:
+async def test_invalid_message_gets_an_error_and_a_close(sim: Simulator, nonsense: str) -> None:
     async with opened(sim) as stream:
         await stream.socket.send(nonsense)
-        frame = await stream.hear()
+        frame = await stream.receive()
         assert frame["action"] == "error"
         assert "stream" not in frame
-        assert await stream.lost() == 1011
+        assert await stream.wait_closed() == 1011
 
 
 async def test_pings_are_answered(sim: Simulator) -> None:
     async with listening(sim) as stream:
-        assert await stream.silent()
+        assert await stream.is_silent()
 
 
 async def test_second_authorization_with_the_same_key_is_answered_again(sim: Simulator) -> None:
@@ -161,10 +161,10 @@ async def test_stop_closes_sockets_with_going_away() -> None:
     await sim.start()
     async with listening(sim) as stream:
         await sim.stop()
-        assert await stream.lost() == 1001
+        assert await stream.wait_closed() == 1001
 
 
-async def test_client_that_does_not_read_is_cut_off(sim: Simulator) -> None:
+async def test_client_that_does_not_read_is_disconnected(sim: Simulator) -> None:
     """Its queue is bounded; others go on."""
     async with listening(sim) as idle, listening(sim, "bravo") as bravo:
         idle.socket.transport.pause_reading()
@@ -173,4 +173,4 @@ async def test_client_that_does_not_read_is_cut_off(sim: Simulator) -> None:
         sim.exchange.submit("bravo", MARKET_BUY)
         assert (await bravo.event())["event"] == "pending_new"
         idle.socket.transport.resume_reading()
-        assert await idle.lost() == 1006
+        assert await idle.wait_closed() == 1006

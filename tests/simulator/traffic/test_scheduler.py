@@ -52,7 +52,7 @@ def test_rate_is_in_events_a_second() -> None:
         assert expected * 0.8 - 12 <= made <= expected * 1.2 + 12, rate
 
 
-def test_accounts_stay_lively_and_solvent() -> None:
+def test_accounts_keep_trading_and_stay_solvent() -> None:
     """About 3 to 8 positions and 5 to 15 open orders, of every kind, and money left."""
     day = Day(4, 40)
     day.run(600)

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from realtime.simulator.exchange.errors import ApiError
-from tests.simulator.exchange.harness import Json, World, nested
+from tests.simulator.exchange.harness import ExchangeHarness, Json, nested
 
 
 def test_a_fill_has_the_execution_id_of_its_frame() -> None:
     """After the New York time in milliseconds."""
-    world = World()
-    world.exchange.set_price("F", "10")
-    order = world.buy("F", 1)
-    world.step()
-    fill = world.exchange.activities("alpha", {}, "FILL")[0]
+    harness = ExchangeHarness()
+    harness.exchange.set_price("F", "10")
+    order = harness.buy("F", 1)
+    harness.step()
+    fill = harness.exchange.activities("alpha", {}, "FILL")[0]
     assert fill == {
-        "id": f"20261006100000100::{world.frames()[-1]['execution_id']}",
+        "id": f"20261006100000100::{harness.frames()[-1]['execution_id']}",
         "activity_type": "FILL",
         "transaction_time": "2026-10-06T14:00:00.1Z",
         "type": "fill",
@@ -33,13 +33,13 @@ def test_a_fill_has_the_execution_id_of_its_frame() -> None:
 
 def test_parts_count_up() -> None:
     """leaves_qty and cum_qty are as of then."""
-    world = World()
+    harness = ExchangeHarness()
     for _ in range(60):
-        world.buy("F", 50)
-        world.step()
-    world.settle()
+        harness.buy("F", 50)
+        harness.step()
+    harness.settle()
     query = {"direction": "asc", "activity_types": "FILL"}
-    fills = pages(world, query)
+    fills = pages(harness, query)
     parts = [fill for fill in fills if fill["type"] == "partial_fill"]
     assert parts
     for fill in fills:
@@ -47,40 +47,40 @@ def test_parts_count_up() -> None:
         assert (fill["order_status"] == "filled") == (fill["leaves_qty"] == "0")
 
 
-def pages(world: World, query: dict[str, str]) -> list[Json]:
+def pages(harness: ExchangeHarness, query: dict[str, str]) -> list[Json]:
     """Read all pages by token."""
     found: list[Json] = []
     token = {"page_token": ""}
-    while page := world.exchange.activities("alpha", {**query, "page_size": "7", **token}):
+    while page := harness.exchange.activities("alpha", {**query, "page_size": "7", **token}):
         found += page
         token = {"page_token": str(page[-1]["id"])}
     return found
 
 
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_paging_meets_every_entry_once(direction: str) -> None:
+def test_paging_returns_every_entry_once(direction: str) -> None:
     """In both directions, newest first by default."""
-    world = World()
+    harness = ExchangeHarness()
     for _ in range(20):
-        world.buy("F", 1)
-    world.settle()
-    found = pages(world, {"direction": direction})
-    whole = world.exchange.activities("alpha", {"direction": direction})
+        harness.buy("F", 1)
+    harness.settle()
+    found = pages(harness, {"direction": direction})
+    whole = harness.exchange.activities("alpha", {"direction": direction})
     assert found == whole
     assert len(found) == 21
-    default = world.exchange.activities("alpha", {})
-    assert default == world.exchange.activities("alpha", {"direction": "desc"})
+    default = harness.exchange.activities("alpha", {})
+    assert default == harness.exchange.activities("alpha", {"direction": "desc"})
 
 
 def test_filters() -> None:
     """By type, group, category, day and time."""
-    world = World()
-    world.own("F", 1)
-    world.exchange.deposit("alpha", "250")
-    world.exchange.deposit("alpha", "-50.5")
+    harness = ExchangeHarness()
+    harness.own("F", 1)
+    harness.exchange.deposit("alpha", "250")
+    harness.exchange.deposit("alpha", "-50.5")
 
     def types(**query: str) -> list[object]:
-        return [entry["activity_type"] for entry in world.exchange.activities("alpha", query)]
+        return [entry["activity_type"] for entry in harness.exchange.activities("alpha", query)]
 
     assert types() == ["CSW", "CSD", "FILL", "JNLC"]
     assert types(activity_types="TRANS") == ["CSW", "CSD"]
@@ -91,7 +91,7 @@ def test_filters() -> None:
     assert types(date="2026-10-05") == []
     assert types(after="2026-10-06T14:00:00.1Z") == ["CSW", "CSD"]
     assert types(until="2026-10-06T14:00:00.1Z") == ["JNLC"]
-    assert len(world.exchange.activities("alpha", {}, "CSD")) == 1
+    assert len(harness.exchange.activities("alpha", {}, "CSD")) == 1
 
 
 @pytest.mark.parametrize(
@@ -108,16 +108,16 @@ def test_filters() -> None:
 def test_bad_queries(query: dict[str, Any], message: str) -> None:
     """422 with the reason."""
     with pytest.raises(ApiError, match=message):
-        World().exchange.activities("alpha", query)
+        ExchangeHarness().exchange.activities("alpha", query)
 
 
 def test_cash_movements() -> None:
     """They change cash at once, and say nothing on the stream."""
-    world = World()
-    world.exchange.deposit("alpha", "250.25")
-    assert world.cash() == 100_250.25
-    assert world.events() == []
-    entry = world.exchange.activities("alpha", {}, "CSD")[0]
+    harness = ExchangeHarness()
+    harness.exchange.deposit("alpha", "250.25")
+    assert harness.cash() == 100_250.25
+    assert harness.events() == []
+    entry = harness.exchange.activities("alpha", {}, "CSD")[0]
     assert (entry["net_amount"], entry["date"], entry["status"]) == (
         "250.25",
         "2026-10-06",
@@ -127,24 +127,24 @@ def test_cash_movements() -> None:
 
 def test_crypto_fees_are_booked_at_the_end_of_the_day() -> None:
     """One entry a symbol, with the coins and the dollars taken."""
-    world = World()
-    world.own("ETH/USD", "1", price="2000", time_in_force="gtc")
-    world.sell("ETH/USD", "0.5", time_in_force="gtc")
-    world.settle()
-    assert world.exchange.activities("alpha", {}, "CFEE") == []
-    world.pass_time(6 * 3600)
-    fee = world.exchange.activities("alpha", {}, "CFEE")[0]
+    harness = ExchangeHarness()
+    harness.own("ETH/USD", "1", price="2000", time_in_force="gtc")
+    harness.sell("ETH/USD", "0.5", time_in_force="gtc")
+    harness.settle()
+    assert harness.exchange.activities("alpha", {}, "CFEE") == []
+    harness.pass_time(6 * 3600)
+    fee = harness.exchange.activities("alpha", {}, "CFEE")[0]
     assert (fee["symbol"], fee["qty"], fee["net_amount"]) == ("ETHUSD", "-0.0025", "-2.5")
 
 
 def test_a_busted_fill_is_gone_and_paging_goes_on() -> None:
     """A page may begin at an entry that no longer exists."""
-    world = World()
+    harness = ExchangeHarness()
     for _ in range(3):
-        world.own("F", 1)
-    fills = world.exchange.activities("alpha", {}, "FILL")
+        harness.own("F", 1)
+    fills = harness.exchange.activities("alpha", {}, "FILL")
     middle = str(fills[1]["id"])
-    world.exchange.bust("alpha", middle.split("::")[1])
-    left = world.exchange.activities("alpha", {"page_token": middle}, "FILL")
+    harness.exchange.bust("alpha", middle.split("::")[1])
+    left = harness.exchange.activities("alpha", {"page_token": middle}, "FILL")
     assert [entry["id"] for entry in left] == [fills[2]["id"]]
-    assert nested(world.frames()[-1], "event") == "trade_bust"
+    assert nested(harness.frames()[-1], "event") == "trade_bust"

@@ -3,12 +3,12 @@
 import pytest
 
 from realtime.simulator.exchange.errors import ApiError
-from tests.simulator.exchange.harness import World
+from tests.simulator.exchange.harness import ExchangeHarness
 
 
 def test_defaults() -> None:
     """All fields of the specification but the removed ones."""
-    assert World().exchange.configurations("alpha") == {
+    assert ExchangeHarness().exchange.configurations("alpha") == {
         "disable_overnight_trading": False,
         "fractional_trading": True,
         "max_margin_multiplier": "4",
@@ -22,11 +22,11 @@ def test_defaults() -> None:
 
 def test_a_patch_changes_what_it_names() -> None:
     """Nulls and unknown names change nothing: alpaca-py sends its whole model."""
-    world = World()
+    harness = ExchangeHarness()
     patch = {"no_shorting": True, "pdt_check": None, "suspend_trade": None, "new_thing": 1}
-    answer = world.exchange.patch_configurations("alpha", patch)
+    answer = harness.exchange.patch_configurations("alpha", patch)
     assert answer["no_shorting"] is True
-    assert answer == world.exchange.configurations("alpha")
+    assert answer == harness.exchange.configurations("alpha")
     assert answer["suspend_trade"] is False
 
 
@@ -46,8 +46,8 @@ def test_a_patch_changes_what_it_names() -> None:
 )
 def test_a_bad_patch_changes_nothing(body: object) -> None:
     """Not even its good parts."""
-    world = World()
+    harness = ExchangeHarness()
     wanted = {**body, "no_shorting": True} if isinstance(body, dict) else body
     with pytest.raises(ApiError):
-        world.exchange.patch_configurations("alpha", wanted)
-    assert world.exchange.configurations("alpha")["no_shorting"] is False
+        harness.exchange.patch_configurations("alpha", wanted)
+    assert harness.exchange.configurations("alpha")["no_shorting"] is False

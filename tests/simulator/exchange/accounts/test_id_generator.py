@@ -57,7 +57,7 @@ def test_time_changes_no_uuid() -> None:
     assert after(0) == after(5_000_000)
 
 
-def test_seeds_decide() -> None:
+def test_seed_determines_ids() -> None:
     """Same seed, same ids; another seed, others."""
     assert IdGenerator("a", lambda: 0).uuid() == IdGenerator("a", lambda: 0).uuid()
     assert IdGenerator("a", lambda: 0).uuid() != IdGenerator("b", lambda: 0).uuid()

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from realtime.simulator.exchange.accounts.position import Lot, Position, compress
 from realtime.simulator.exchange.orders.order import Execution
-from tests.simulator.exchange.harness import World
+from tests.simulator.exchange.harness import ExchangeHarness
 
 
-def execution(world: World, qty: str, price: str) -> Execution:
+def execution(harness: ExchangeHarness, qty: str, price: str) -> Execution:
     """Return a trade; the order behind it does not matter to a position."""
     return Execution(
         id=f"{qty}@{price}",
         order=None,  # type: ignore[arg-type]  # a position never looks at it
-        asset=world.exchange._state.listing.get_tradable("F"),
+        asset=harness.exchange._state.listing.get_tradable("F"),
         qty=abs(Decimal(qty)),
         price=Decimal(price),
         at=0,
@@ -25,10 +25,10 @@ def execution(world: World, qty: str, price: str) -> Execution:
 
 
 def position(*trades: tuple[str, str]) -> Position:
-    world = World()
-    holding = Position(asset=world.exchange._state.listing.get_tradable("F"))
+    harness = ExchangeHarness()
+    holding = Position(asset=harness.exchange._state.listing.get_tradable("F"))
     for qty, price in trades:
-        holding.apply(execution(world, qty, price))
+        holding.apply(execution(harness, qty, price))
     return holding
 
 
@@ -39,15 +39,15 @@ def test_adding_moves_the_average_and_reducing_leaves_it() -> None:
     assert holding.avg_entry_price == Decimal("10.666666667")
 
 
-def test_the_books_turn_to_compressed_fifo_over_night() -> None:
+def test_average_becomes_compressed_fifo_overnight() -> None:
     """The broker's own example: 683.33 by weight becomes 770 by lots."""
     holding = position(("100", "10"), ("50", "12"))
     holding.end_day()
-    world = World()
-    holding.apply(execution(world, "30", "15"))
+    harness = ExchangeHarness()
+    holding.apply(execution(harness, "30", "15"))
     assert holding.avg_entry_price == Decimal("11.388888889")
     holding.end_day()
-    holding.apply(execution(world, "-120", "20"))
+    holding.apply(execution(harness, "-120", "20"))
     assert round(holding.cost_basis, 2) == Decimal("683.33")
     holding.end_day()
     assert round(holding.cost_basis, 2) == Decimal("770.00")
@@ -67,10 +67,10 @@ def test_intraday_base_of_a_mixed_holding() -> None:
     """Last close for what was held over night, the entry for what was opened today."""
     holding = position(("10", "10"))
     holding.end_day()
-    world = World()
-    holding.apply(execution(world, "5", "20"))
+    harness = ExchangeHarness()
+    holding.apply(execution(harness, "5", "20"))
     assert holding.intraday_base(Decimal(12)) == 10 * 12 + 5 * 20
-    holding.apply(execution(world, "-12", "30"))  # the oldest go first
+    holding.apply(execution(harness, "-12", "30"))  # the oldest go first
     assert holding.intraday_base(Decimal(12)) == 3 * 20
 
 
@@ -82,12 +82,12 @@ trades = st.lists(
 @given(days=st.lists(trades, min_size=1, max_size=4))
 def test_quantity_is_the_sum_of_trades(days: list[list[tuple[int, int]]]) -> None:
     """By weight and by lots alike, over any number of days."""
-    world = World()
-    holding = Position(asset=world.exchange._state.listing.get_tradable("F"))
+    harness = ExchangeHarness()
+    holding = Position(asset=harness.exchange._state.listing.get_tradable("F"))
     total = 0
     for day in days:
         for qty, price in day:
-            holding.apply(execution(world, str(qty), str(price)))
+            holding.apply(execution(harness, str(qty), str(price)))
             total += qty
             assert holding.qty == total
         holding.end_day()
@@ -99,16 +99,18 @@ def test_quantity_is_the_sum_of_trades(days: list[list[tuple[int, int]]]) -> Non
 @given(day=trades, number=st.integers(0, 11))
 def test_a_busted_trade_never_happened(day: list[tuple[int, int]], number: int) -> None:
     """Rebuilding without it equals never having booked it."""
-    world = World()
+    harness = ExchangeHarness()
     undone = number % len(day)
-    holding, other = (Position(asset=world.exchange._state.listing.get_tradable("F")) for _ in "ab")
+    holding, other = (
+        Position(asset=harness.exchange._state.listing.get_tradable("F")) for _ in "ab"
+    )
     for place, (qty, price) in enumerate(day):
-        trade = execution(world, str(qty), str(price))
+        trade = execution(harness, str(qty), str(price))
         holding.apply(trade)
         if place == undone:
             trade.is_busted = True
         else:
-            other.apply(execution(world, str(qty), str(price)))
+            other.apply(execution(harness, str(qty), str(price)))
     holding.rebuild()
     assert (holding.qty, holding.avg_entry_price) == (other.qty, other.avg_entry_price)
 

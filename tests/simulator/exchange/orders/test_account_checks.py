@@ -5,42 +5,44 @@ from decimal import Decimal
 import pytest
 
 from realtime.simulator.exchange.errors import ApiError
-from tests.simulator.exchange.harness import World
+from tests.simulator.exchange.harness import ExchangeHarness
 
 CALL, PUT = "NVDA261120C00200000", "NVDA261120P00180000"
 
 
-def refused(world: World, side: str, symbol: str, qty: object, **body: object) -> ApiError:
+def refused(
+    harness: ExchangeHarness, side: str, symbol: str, qty: object, **body: object
+) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        world.submit(symbol=symbol, qty=qty, side=side, **body)
+        harness.submit(symbol=symbol, qty=qty, side=side, **body)
     return caught.value
 
 
 def test_client_order_ids_are_used_once() -> None:
     """For ever, also by orders that have ended; generated ones never clash."""
-    world = World()
-    order = world.buy("F", 1, client_order_id="rt-1")
-    world.exchange.cancel("alpha", str(order["id"]))
-    error = refused(world, "buy", "F", 1, client_order_id="rt-1")
+    harness = ExchangeHarness()
+    order = harness.buy("F", 1, client_order_id="rt-1")
+    harness.exchange.cancel("alpha", str(order["id"]))
+    error = refused(harness, "buy", "F", 1, client_order_id="rt-1")
     assert error.status == 422
     assert error.body == {"code": 40010001, "message": "client_order_id must be unique"}
 
 
 def test_a_refused_order_leaves_nothing_behind() -> None:
     """No order, no event, no reservation; its client order id is still free."""
-    world = World()
-    refused(world, "buy", "F", 10**6, client_order_id="rt-1")
-    assert world.exchange.orders("alpha", {"status": "all"}) == []
-    assert world.events() == []
-    assert world.account()["buying_power"] == "200000"
-    world.buy("F", 1, client_order_id="rt-1")
+    harness = ExchangeHarness()
+    refused(harness, "buy", "F", 10**6, client_order_id="rt-1")
+    assert harness.exchange.orders("alpha", {"status": "all"}) == []
+    assert harness.events() == []
+    assert harness.account()["buying_power"] == "200000"
+    harness.buy("F", 1, client_order_id="rt-1")
 
 
 def test_wash_trades() -> None:
     """The other order is named; complex orders and other symbols may pass."""
-    world = World()
-    other = world.buy("F", 1, type="limit", limit_price="5")
-    error = refused(world, "sell", "F", 1)
+    harness = ExchangeHarness()
+    other = harness.buy("F", 1, type="limit", limit_price="5")
+    error = refused(harness, "sell", "F", 1)
     assert error.status == 403
     assert error.body == {
         "code": 40310000,
@@ -48,70 +50,70 @@ def test_wash_trades() -> None:
         "message": "potential wash trade detected. use complex orders",
         "reject_reason": "opposite side limit order exists",
     }
-    refused(world, "sell", "F", 1, type="limit", limit_price="5")
-    world.sell("F", 1, type="limit", limit_price="5.01")
-    error = refused(world, "buy", "F", 1, type="stop", stop_price="20")
+    refused(harness, "sell", "F", 1, type="limit", limit_price="5")
+    harness.sell("F", 1, type="limit", limit_price="5.01")
+    error = refused(harness, "buy", "F", 1, type="stop", stop_price="20")
     assert error.body["reject_reason"] == "opposite side limit order exists"
-    world.sell("AAPL", 1)
+    harness.sell("AAPL", 1)
 
 
 def test_a_waiting_stop_is_called_market_or_stop() -> None:
     """The reject reason of the recording."""
-    world = World()
-    world.own("F", 2)
-    world.sell("F", 1, type="stop", stop_price="5")
-    error = refused(world, "buy", "F", 1)
+    harness = ExchangeHarness()
+    harness.own("F", 2)
+    harness.sell("F", 1, type="stop", stop_price="5")
+    error = refused(harness, "buy", "F", 1)
     assert error.body["reject_reason"] == "opposite side market/stop order exists"
 
 
 def test_one_order_cannot_cross_zero() -> None:
     """Neither from long nor from short."""
-    world = World()
-    world.own("F", 2)
-    error = refused(world, "sell", "F", 3)
+    harness = ExchangeHarness()
+    harness.own("F", 2)
+    error = refused(harness, "sell", "F", 3)
     assert error.body["message"] == (
         "insufficient qty available for order (requested: 3, available: 2)"
     )
-    world.exchange.close_position("alpha", "F", qty=None, percentage=None)
-    world.settle()
-    world.sell("F", 2)
-    world.settle()
-    assert "requested: 3, available: 2" in str(refused(world, "buy", "F", 3).body["message"])
-    assert world.exchange.position("alpha", "F")["qty_available"] == "-2"
+    harness.exchange.close_position("alpha", "F", qty=None, percentage=None)
+    harness.settle()
+    harness.sell("F", 2)
+    harness.settle()
+    assert "requested: 3, available: 2" in str(refused(harness, "buy", "F", 3).body["message"])
+    assert harness.exchange.position("alpha", "F")["qty_available"] == "-2"
 
 
 def test_shorting_needs_permission() -> None:
     """Of the account, of the customer's own settings, of the asset."""
-    assert refused(World(shorting_enabled=False), "sell", "F", 1).body == {
+    assert refused(ExchangeHarness(shorting_enabled=False), "sell", "F", 1).body == {
         "code": 40310000,
         "message": "account is not allowed to short",
     }
-    assert refused(World(multiplier="1"), "sell", "F", 1).status == 403
-    world = World()
-    assert refused(world, "sell", "GME", 1).status == 422
-    world.exchange.patch_configurations("alpha", {"no_shorting": True})
-    assert refused(world, "sell", "F", 1).status == 403
-    assert world.account()["shorting_enabled"] is False
+    assert refused(ExchangeHarness(multiplier="1"), "sell", "F", 1).status == 403
+    harness = ExchangeHarness()
+    assert refused(harness, "sell", "GME", 1).status == 422
+    harness.exchange.patch_configurations("alpha", {"no_shorting": True})
+    assert refused(harness, "sell", "F", 1).status == 403
+    assert harness.account()["shorting_enabled"] is False
 
 
 def test_fractions() -> None:
     """Not of every asset, never short, not if switched off."""
-    world = World()
-    assert refused(world, "buy", "SIRI", "0.5").body == {
+    harness = ExchangeHarness()
+    assert refused(harness, "buy", "SIRI", "0.5").body == {
         "code": 40310000,
         "message": "asset SIRI is not fractionable",
     }
-    assert refused(world, "sell", "F", "0.5").body == {
+    assert refused(harness, "sell", "F", "0.5").body == {
         "code": 42210000,
         "message": "fractional orders cannot be sold short",
     }
-    world.exchange.patch_configurations("alpha", {"fractional_trading": False})
-    assert refused(world, "buy", "F", "0.5").status == 403
+    harness.exchange.patch_configurations("alpha", {"fractional_trading": False})
+    assert refused(harness, "buy", "F", "0.5").status == 403
 
 
 def test_coins_are_never_short() -> None:
     """The message names the coin."""
-    error = refused(World(), "sell", "ETH/USD", "1", time_in_force="gtc")
+    error = refused(ExchangeHarness(), "sell", "ETH/USD", "1", time_in_force="gtc")
     assert error.body == {
         "available": "0",
         "balance": "0",
@@ -123,28 +125,28 @@ def test_coins_are_never_short() -> None:
 
 def test_written_options_need_cover() -> None:
     """Shares for a call, money for a put; nothing uncovered."""
-    world = World()
-    error = refused(world, "sell", CALL, 1)
+    harness = ExchangeHarness()
+    error = refused(harness, "sell", CALL, 1)
     assert error.body["message"] == ("account not eligible to trade uncovered option contracts")
-    world.own("NVDA", 100)
-    world.sell(CALL, 1)
-    refused(world, "sell", CALL, 1)
-    world.settle()
-    assert world.qty(CALL) == -1
-    refused(world, "sell", CALL, 1)
-    world.sell(PUT, 1)
-    poor = World(cash=Decimal(1000))
+    harness.own("NVDA", 100)
+    harness.sell(CALL, 1)
+    refused(harness, "sell", CALL, 1)
+    harness.settle()
+    assert harness.qty(CALL) == -1
+    refused(harness, "sell", CALL, 1)
+    harness.sell(PUT, 1)
+    poor = ExchangeHarness(cash=Decimal(1000))
     refused(poor, "sell", PUT, 1)
 
 
 def test_buying_options_needs_level_two() -> None:
     """Level one may only write."""
-    assert refused(World(options_level=1), "buy", CALL, 1).status == 403
+    assert refused(ExchangeHarness(options_level=1), "buy", CALL, 1).status == 403
 
 
 def test_an_intent_must_fit_the_position() -> None:
     """Said and inferred."""
-    error = refused(World(), "sell", "F", 1, position_intent="sell_to_close")
+    error = refused(ExchangeHarness(), "sell", "F", 1, position_intent="sell_to_close")
     assert error.body["message"] == (
         "position intent mismatch, inferred: sell_to_open, specified: sell_to_close"
     )
@@ -152,20 +154,20 @@ def test_an_intent_must_fit_the_position() -> None:
 
 def test_suspended_trading_refuses_all_orders() -> None:
     """Cancels still work."""
-    world = World()
-    order = world.buy("F", 1, type="limit", limit_price="5")
-    world.exchange.patch_configurations("alpha", {"suspend_trade": True})
-    assert refused(world, "buy", "F", 1).status == 403
-    assert world.account()["trade_suspended_by_user"] is True
-    world.exchange.cancel("alpha", str(order["id"]))
+    harness = ExchangeHarness()
+    order = harness.buy("F", 1, type="limit", limit_price="5")
+    harness.exchange.patch_configurations("alpha", {"suspend_trade": True})
+    assert refused(harness, "buy", "F", 1).status == 403
+    assert harness.account()["trade_suspended_by_user"] is True
+    harness.exchange.cancel("alpha", str(order["id"]))
 
 
 def test_level_one_may_write_covered_calls() -> None:
     """Level zero may not."""
     for level, may in ((1, True), (0, False)):
-        world = World(options_level=level)
-        world.own("NVDA", 100)
+        harness = ExchangeHarness(options_level=level)
+        harness.own("NVDA", 100)
         if may:
-            world.sell(CALL, 1)
+            harness.sell(CALL, 1)
         else:
-            refused(world, "sell", CALL, 1)
+            refused(harness, "sell", CALL, 1)

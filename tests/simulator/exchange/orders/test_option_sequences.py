@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from realtime.simulator.exchange.engine import ApiError
 from realtime.simulator.exchange.orders.order import TERMINAL
-from tests.simulator.exchange.harness import Json, World
+from tests.simulator.exchange.harness import ExchangeHarness, Json
 from tests.simulator.exchange.test_engine import check_frames, executions
 
 CALLS = ("NVDA261120C00180000", "NVDA261120C00200000", "NVDA261120C00210000")
@@ -53,17 +53,17 @@ OPERATIONS = st.lists(
 )
 
 
-def play(world: World, name: str, value: object) -> None:
+def play(harness: ExchangeHarness, name: str, value: object) -> None:
     """Carry out one operation, unless the exchange refuses it."""
-    exchange = world.exchange
+    exchange = harness.exchange
     try:
         match name, value:
             case "submit", dict():
                 exchange.submit("alpha", value)
             case "step", int():
-                world.step(value)
+                harness.step(value)
             case "pass", int():
-                world.pass_time(value)
+                harness.pass_time(value)
             case "price", int():
                 exchange.set_price("NVDA", str(value))
             case "close_all", bool():
@@ -74,9 +74,9 @@ def play(world: World, name: str, value: object) -> None:
         assert error.status in (403, 404, 422)  # noqa: PT017 -- a refusal need not come
 
 
-def check(world: World) -> None:
+def check(harness: ExchangeHarness) -> None:
     """Cash and contracts follow from trades and journal; no power is negative; none is bare."""
-    exchange = world.exchange
+    exchange = harness.exchange
     trades = executions(exchange, "alpha")
     activity_log = exchange.activities("alpha", {"category": "non_trade_activity"})
     account = exchange.account("alpha")
@@ -92,12 +92,12 @@ def check(world: World) -> None:
     assert all(Decimal(str(v)) >= 0 for k, v in account.items() if k.endswith("buying_power"))
     calls = sum((qty for symbol, qty in held.items() if symbol in CALLS), Decimal(0))
     assert calls * 100 + max(held.get("NVDA", Decimal(0)), Decimal(0)) >= 0
-    check_orders(world)
+    check_orders(harness)
 
 
-def check_orders(world: World) -> None:
+def check_orders(harness: ExchangeHarness) -> None:
     """An order is open or closed, never both, and so are its legs."""
-    exchange = world.exchange
+    exchange = harness.exchange
     lists = {
         status: {o["id"] for o in exchange.orders("alpha", {"status": status, "limit": "500"})}
         for status in ("open", "closed", "all")
@@ -117,10 +117,12 @@ def number(items: list[Json], key: str) -> Decimal:
 
 @settings(max_examples=80, deadline=None)
 @given(script=OPERATIONS, multiplier=st.sampled_from(["1", "2", "4"]))
-def test_books_agree_after_any_options(script: list[tuple[str, object]], multiplier: str) -> None:
+def test_state_is_consistent_after_any_option_sequence(
+    script: list[tuple[str, object]], multiplier: str
+) -> None:
     """Also over nights and past the contracts' last day."""
-    world = World(multiplier=multiplier)
+    harness = ExchangeHarness(multiplier=multiplier)
     for name, value in script:
-        play(world, name, value)
-        check(world)
-    check_frames(world.frames())
+        play(harness, name, value)
+        check(harness)
+    check_frames(harness.frames())

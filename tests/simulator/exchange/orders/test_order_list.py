@@ -5,28 +5,28 @@ from collections.abc import Callable
 import pytest
 
 from realtime.simulator.exchange.errors import ApiError
-from tests.simulator.exchange.harness import Json, World, nested
+from tests.simulator.exchange.harness import ExchangeHarness, Json, nested
 
 
-def world_with_orders() -> tuple[World, dict[str, str]]:
+def world_with_orders() -> tuple[ExchangeHarness, dict[str, str]]:
     """One filled, one canceled, one waiting, one of crypto, one bracket; name → id."""
-    world = World()
-    world.exchange.set_price("F", "10")
+    harness = ExchangeHarness()
+    harness.exchange.set_price("F", "10")
     ids: dict[str, object] = {}
-    ids["filled"] = world.buy("F", 1)["id"]
-    world.settle()
-    ids["canceled"] = world.buy("AAPL", 1, type="limit", limit_price="5")["id"]
-    world.exchange.cancel("alpha", str(ids["canceled"]))
-    ids["waiting"] = world.sell("F", 1, type="limit", limit_price="20")["id"]
+    ids["filled"] = harness.buy("F", 1)["id"]
+    harness.settle()
+    ids["canceled"] = harness.buy("AAPL", 1, type="limit", limit_price="5")["id"]
+    harness.exchange.cancel("alpha", str(ids["canceled"]))
+    ids["waiting"] = harness.sell("F", 1, type="limit", limit_price="20")["id"]
     coin = {"type": "limit", "limit_price": "5", "time_in_force": "gtc"}
-    ids["crypto"] = world.buy("ETH/USD", "1", **coin)["id"]
+    ids["crypto"] = harness.buy("ETH/USD", "1", **coin)["id"]
     exits = {"take_profit": {"limit_price": "200"}, "stop_loss": {"stop_price": "80"}}
-    world.exchange.set_price("NVDA", "100")
-    bracket = world.buy("NVDA", 1, order_class="bracket", **exits)
+    harness.exchange.set_price("NVDA", "100")
+    bracket = harness.buy("NVDA", 1, order_class="bracket", **exits)
     ids["bracket"] = bracket["id"]
     ids["profit"], ids["loss"] = (nested(bracket, "legs", n, "id") for n in (0, 1))
-    world.step()
-    return world, {name: str(order_id) for name, order_id in ids.items()}
+    harness.step()
+    return harness, {name: str(order_id) for name, order_id in ids.items()}
 
 
 @pytest.mark.parametrize(
@@ -48,46 +48,46 @@ def world_with_orders() -> tuple[World, dict[str, str]]:
 )
 def test_queries(query: dict[str, str], expected: str) -> None:
     """Held legs are open and yet not in the flat list of open orders; nested they hide."""
-    world, ids = world_with_orders()
+    harness, ids = world_with_orders()
     names = {order_id: name for name, order_id in ids.items()}
-    listed = world.exchange.orders("alpha", query)
+    listed = harness.exchange.orders("alpha", query)
     assert " ".join(names[str(order["id"])] for order in listed) == expected
 
 
 def test_nested_rolls_legs_up() -> None:
     """Flat shows null."""
-    world, ids = world_with_orders()
-    nested_one = world.exchange.orders("alpha", {"status": "all", "nested": "true"})[0]
+    harness, ids = world_with_orders()
+    nested_one = harness.exchange.orders("alpha", {"status": "all", "nested": "true"})[0]
     assert nested(nested_one, "legs", 1, "id") == ids["loss"]
-    assert world.order(ids["bracket"])["legs"] is None
-    assert nested(world.order(ids["bracket"], nested=True), "legs", 0, "status") == "new"
+    assert harness.order(ids["bracket"])["legs"] is None
+    assert nested(harness.order(ids["bracket"], nested=True), "legs", 0, "status") == "new"
 
 
 def test_cursors_are_exclusive() -> None:
     """Before and after an order, and between times."""
-    world, ids = world_with_orders()
+    harness, ids = world_with_orders()
 
     def listed(**query: str) -> list[object]:
         wanted = {"status": "all", "nested": "true", "direction": "asc", **query}
-        return [order["id"] for order in world.exchange.orders("alpha", wanted)]
+        return [order["id"] for order in harness.exchange.orders("alpha", wanted)]
 
     everything = listed()
     assert listed(after_order_id=ids["canceled"]) == everything[2:]
     assert listed(before_order_id=ids["canceled"]) == everything[:1]
-    submitted = str(world.order(ids["canceled"])["submitted_at"])
+    submitted = str(harness.order(ids["canceled"])["submitted_at"])
     assert listed(after=submitted) == everything[2:]
     assert listed(until=submitted) == everything[:1]
 
 
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_paging_by_time_meets_every_order_once(direction: str) -> None:
+def test_paging_by_time_returns_every_order_once(direction: str) -> None:
     """By the last one's submitted_at, as REST shows it."""
-    world = World()
+    harness = ExchangeHarness()
     for _ in range(23):
-        world.buy("F", 1, type="limit", limit_price="5")
+        harness.buy("F", 1, type="limit", limit_price="5")
     seen: list[object] = []
     query = {"direction": direction, "limit": "5"}
-    while page := world.exchange.orders("alpha", query):
+    while page := harness.exchange.orders("alpha", query):
         seen += [order["id"] for order in page]
         query["after" if direction == "asc" else "until"] = str(page[-1]["submitted_at"])
     assert len(seen) == len(set(seen)) == 23
@@ -112,19 +112,19 @@ def test_paging_by_time_meets_every_order_once(direction: str) -> None:
 def test_bad_queries(query: dict[str, str]) -> None:
     """422, never an empty list."""
     with pytest.raises(ApiError) as caught:
-        World().exchange.orders("alpha", query)
+        ExchangeHarness().exchange.orders("alpha", query)
     assert caught.value.status == 422
 
 
 def test_one_order_by_either_id() -> None:
     """Its own, in any case of letters, and the customer's."""
-    world = World()
-    order = world.buy("F", 1, client_order_id="rt-1")
-    describe_value = world.order(str(order["id"]).upper())
-    assert world.exchange.order_by_client_order_id("alpha", "rt-1") == describe_value
+    harness = ExchangeHarness()
+    order = harness.buy("F", 1, client_order_id="rt-1")
+    describe_value = harness.order(str(order["id"]).upper())
+    assert harness.exchange.order_by_client_order_id("alpha", "rt-1") == describe_value
     missing: list[Callable[[], Json]] = [
-        lambda: world.exchange.order_by_client_order_id("alpha", "rt-2"),
-        lambda: world.order("00000000-0000-4000-8000-000000000000"),
+        lambda: harness.exchange.order_by_client_order_id("alpha", "rt-2"),
+        lambda: harness.order("00000000-0000-4000-8000-000000000000"),
     ]
     for call in missing:
         with pytest.raises(ApiError) as caught:
@@ -134,8 +134,8 @@ def test_one_order_by_either_id() -> None:
 
 def test_options_are_found_by_their_underlying() -> None:
     """When the query asks for options."""
-    world = World()
-    order = world.buy("NVDA261120C00200000", 1)
+    harness = ExchangeHarness()
+    order = harness.buy("NVDA261120C00200000", 1)
     query = {"symbols": "NVDA", "asset_class": "us_option"}
-    assert [o["id"] for o in world.exchange.orders("alpha", query)] == [order["id"]]
-    assert world.exchange.orders("alpha", {"symbols": "NVDA"}) == []
+    assert [o["id"] for o in harness.exchange.orders("alpha", query)] == [order["id"]]
+    assert harness.exchange.orders("alpha", {"symbols": "NVDA"}) == []

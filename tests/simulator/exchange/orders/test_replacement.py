@@ -3,41 +3,41 @@
 import pytest
 
 from realtime.simulator.exchange.errors import ApiError
-from tests.simulator.exchange.harness import Json, World, nested
+from tests.simulator.exchange.harness import ExchangeHarness, Json, nested
 
 
-def waiting(world: World, **body: object) -> str:
+def waiting(harness: ExchangeHarness, **body: object) -> str:
     wish = {"symbol": "F", "qty": 10, "side": "buy", "type": "limit", "limit_price": "5"}
-    return str(world.submit(**{**wish, **body})["id"])
+    return str(harness.submit(**{**wish, **body})["id"])
 
 
 def test_old_gives_way_to_new() -> None:
     """The old order's frame comes first; each names the other."""
-    world = World()
-    old = waiting(world)
+    harness = ExchangeHarness()
+    old = waiting(harness)
     change = {"limit_price": "5.5", "client_order_id": "rt-2"}
-    new = world.exchange.replace("alpha", old, change)
-    assert world.events()[2:] == ["replaced", "new"]
+    new = harness.exchange.replace("alpha", old, change)
+    assert harness.events()[2:] == ["replaced", "new"]
     assert (new["replaces"], new["limit_price"], new["qty"]) == (old, "5.5", "10")
     assert new["client_order_id"] == "rt-2"
-    replaced = world.order(old)
+    replaced = harness.order(old)
     assert (replaced["status"], replaced["replaced_by"]) == ("replaced", new["id"])
-    assert replaced["replaced_at"] == world.order(old)["replaced_at"]
-    assert [o["id"] for o in world.exchange.orders("alpha", {})] == [new["id"]]
-    assert world.account()["buying_power"] == "199945"
+    assert replaced["replaced_at"] == harness.order(old)["replaced_at"]
+    assert [o["id"] for o in harness.exchange.orders("alpha", {})] == [new["id"]]
+    assert harness.account()["buying_power"] == "199945"
 
 
 def test_the_rest_of_a_partial_fill_goes_on() -> None:
     """Without a quantity the new order takes what was left."""
     for seed in range(60):
-        world = World(seed=seed)
-        old = waiting(world)
-        world.exchange.set_price("F", "5")
-        world.step()
-        if world.status(old) == "partially_filled":
+        harness = ExchangeHarness(seed=seed)
+        old = waiting(harness)
+        harness.exchange.set_price("F", "5")
+        harness.step()
+        if harness.status(old) == "partially_filled":
             break
-    filled = int(str(world.order(old)["filled_qty"]))
-    new = world.exchange.replace("alpha", old, {"limit_price": "4"})
+    filled = int(str(harness.order(old)["filled_qty"]))
+    new = harness.exchange.replace("alpha", old, {"limit_price": "4"})
     assert new["qty"] == str(10 - filled)
     assert new["filled_qty"] == "0"
 
@@ -60,19 +60,19 @@ def test_the_rest_of_a_partial_fill_goes_on() -> None:
 )
 def test_bad_changes(body: Json, change: object, message: str) -> None:
     """The old order stays as it was."""
-    world = World()
-    old = waiting(world, **body)
+    harness = ExchangeHarness()
+    old = waiting(harness, **body)
     with pytest.raises(ApiError, match=message):
-        world.exchange.replace("alpha", old, change)
-    assert world.status(old) in ("new", "accepted")
-    assert len(world.exchange.orders("alpha", {})) == 1
+        harness.exchange.replace("alpha", old, change)
+    assert harness.status(old) in ("new", "accepted")
+    assert len(harness.exchange.orders("alpha", {})) == 1
 
 
 def test_too_early_has_the_recorded_body() -> None:
     """An order that waits for a bell is not at the exchange yet."""
-    world = World(mode="closed")
+    harness = ExchangeHarness(mode="closed")
     with pytest.raises(ApiError) as caught:
-        world.exchange.replace("alpha", waiting(world), {"qty": 2})
+        harness.exchange.replace("alpha", waiting(harness), {"qty": 2})
     assert caught.value.status == 422
     assert caught.value.body == {
         "code": 40010001,
@@ -82,93 +82,93 @@ def test_too_early_has_the_recorded_body() -> None:
 
 def test_ended_orders_and_notional_ones_stay() -> None:
     """They cannot be replaced."""
-    world = World()
-    order_id = waiting(world)
-    world.exchange.cancel("alpha", order_id)
+    harness = ExchangeHarness()
+    order_id = waiting(harness)
+    harness.exchange.cancel("alpha", order_id)
     with pytest.raises(ApiError, match='already in "canceled" state'):
-        world.exchange.replace("alpha", order_id, {"qty": 2})
+        harness.exchange.replace("alpha", order_id, {"qty": 2})
     notional = {"notional": "50", "side": "buy", "type": "limit", "limit_price": "5"}
-    order = world.submit(symbol="F", **notional)
+    order = harness.submit(symbol="F", **notional)
     with pytest.raises(ApiError, match="notional"):
-        world.exchange.replace("alpha", str(order["id"]), {"limit_price": "6"})
+        harness.exchange.replace("alpha", str(order["id"]), {"limit_price": "6"})
 
 
 def test_the_trail_of_a_trailing_stop() -> None:
     """The stop moves with it, the mark stays."""
-    world = World()
-    world.own("NVDA", 1, price="100")
-    stop = world.sell("NVDA", 1, type="trailing_stop", trail_percent="5")
-    new = world.exchange.replace("alpha", str(stop["id"]), {"trail": "10"})
+    harness = ExchangeHarness()
+    harness.own("NVDA", 1, price="100")
+    stop = harness.sell("NVDA", 1, type="trailing_stop", trail_percent="5")
+    new = harness.exchange.replace("alpha", str(stop["id"]), {"trail": "10"})
     assert (new["trail_percent"], new["hwm"], new["stop_price"]) == ("10", "100", "90")
 
 
 def test_held_replaces_wait() -> None:
     """pending_replace refuses cancels; switching off carries out."""
-    world = World()
-    world.exchange.hold_replaces("alpha", True)
-    old = waiting(world)
-    new = world.exchange.replace("alpha", old, {"qty": "4"})
-    assert world.status(old) == "pending_replace"
+    harness = ExchangeHarness()
+    harness.exchange.hold_replaces("alpha", True)
+    old = waiting(harness)
+    new = harness.exchange.replace("alpha", old, {"qty": "4"})
+    assert harness.status(old) == "pending_replace"
     with pytest.raises(ApiError, match="pending_replace"):
-        world.exchange.cancel("alpha", old)
-    world.exchange.hold_replaces("alpha", False)
-    assert world.events()[2:] == ["pending_replace", "replaced", "new"]
-    assert world.status(new["id"]) == "new"
+        harness.exchange.cancel("alpha", old)
+    harness.exchange.hold_replaces("alpha", False)
+    assert harness.events()[2:] == ["pending_replace", "replaced", "new"]
+    assert harness.status(new["id"]) == "new"
 
 
 def test_a_fill_in_between_refuses_the_replace() -> None:
     """The event is about the order that was to come."""
-    world = World()
-    world.exchange.hold_replaces("alpha", True)
-    old = waiting(world)
-    new = world.exchange.replace("alpha", old, {"qty": "4"})
-    world.exchange.set_price("F", "5")
-    world.settle()
-    last = world.frames()[-1]
+    harness = ExchangeHarness()
+    harness.exchange.hold_replaces("alpha", True)
+    old = waiting(harness)
+    new = harness.exchange.replace("alpha", old, {"qty": "4"})
+    harness.exchange.set_price("F", "5")
+    harness.settle()
+    last = harness.frames()[-1]
     assert (last["event"], nested(last, "order", "id")) == ("order_replace_rejected", new["id"])
-    assert world.status(old) == "filled"
-    assert world.status(new["id"]) == "rejected"
+    assert harness.status(old) == "filled"
+    assert harness.status(new["id"]) == "rejected"
 
 
 def test_a_used_client_order_id_is_refused() -> None:
     """Also that of the order being replaced."""
-    world = World()
-    old = waiting(world, client_order_id="rt-1")
+    harness = ExchangeHarness()
+    old = waiting(harness, client_order_id="rt-1")
     with pytest.raises(ApiError, match="unique"):
-        world.exchange.replace("alpha", old, {"qty": 2, "client_order_id": "rt-1"})
+        harness.exchange.replace("alpha", old, {"qty": 2, "client_order_id": "rt-1"})
 
 
 def test_replacing_at_night_queues_the_new_order() -> None:
     """A gtc order is at the venue over night; its successor waits for the bell."""
-    world = World()
-    old = waiting(world, time_in_force="gtc")
-    world.step()
-    world.exchange.set_market("closed")
-    new = world.exchange.replace("alpha", old, {"qty": "3"})
+    harness = ExchangeHarness()
+    old = waiting(harness, time_in_force="gtc")
+    harness.step()
+    harness.exchange.set_market("closed")
+    new = harness.exchange.replace("alpha", old, {"qty": "3"})
     assert new["status"] == "accepted"
-    assert world.events()[-2:] == ["replaced", "accepted"]
-    world.exchange.set_market("open")
-    assert world.status(new["id"]) == "new"
+    assert harness.events()[-2:] == ["replaced", "accepted"]
+    harness.exchange.set_market("open")
+    assert harness.status(new["id"]) == "new"
 
 
 def test_a_replacement_canceled_while_it_waits() -> None:
     """The old order goes on as it was."""
-    world = World()
-    world.exchange.hold_replaces("alpha", True)
-    old = waiting(world)
-    new = world.exchange.replace("alpha", old, {"qty": "4"})
-    world.exchange.cancel("alpha", str(new["id"]))
-    world.exchange.hold_replaces("alpha", False)
-    assert (world.status(old), world.status(new["id"])) == ("new", "canceled")
+    harness = ExchangeHarness()
+    harness.exchange.hold_replaces("alpha", True)
+    old = waiting(harness)
+    new = harness.exchange.replace("alpha", old, {"qty": "4"})
+    harness.exchange.cancel("alpha", str(new["id"]))
+    harness.exchange.hold_replaces("alpha", False)
+    assert (harness.status(old), harness.status(new["id"])) == ("new", "canceled")
 
 
 def test_an_order_that_ends_takes_its_replacement_along() -> None:
     """Expired while the replace was on its way."""
-    world = World()
-    world.exchange.hold_replaces("alpha", True)
-    old = waiting(world)
-    new = world.exchange.replace("alpha", old, {"qty": "4", "time_in_force": "gtc"})
-    world.pass_time(6 * 3600)
-    assert world.status(old) == "expired"
-    assert world.status(new["id"]) == "rejected"
-    assert world.events(new["id"]) == ["order_replace_rejected"]
+    harness = ExchangeHarness()
+    harness.exchange.hold_replaces("alpha", True)
+    old = waiting(harness)
+    new = harness.exchange.replace("alpha", old, {"qty": "4", "time_in_force": "gtc"})
+    harness.pass_time(6 * 3600)
+    assert harness.status(old) == "expired"
+    assert harness.status(new["id"]) == "rejected"
+    assert harness.events(new["id"]) == ["order_replace_rejected"]

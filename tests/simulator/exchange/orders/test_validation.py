@@ -3,7 +3,7 @@
 import pytest
 
 from realtime.simulator.exchange.errors import ApiError
-from tests.simulator.exchange.harness import Json, World
+from tests.simulator.exchange.harness import ExchangeHarness, Json
 
 LIMIT: Json = {"type": "limit", "limit_price": "9"}
 OPTION = "NVDA261120C00200000"
@@ -35,7 +35,7 @@ OPTION = "NVDA261120C00200000"
 def test_stocks(body: Json, message: str) -> None:
     """The messages are the recorded ones where a recording exists."""
     with pytest.raises(ApiError, match=message):
-        World().submit(symbol="F", side="buy", **body)
+        ExchangeHarness().submit(symbol="F", side="buy", **body)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_stocks(body: Json, message: str) -> None:
 )
 def test_sub_penny(price: str, is_fine: bool) -> None:
     """Cents from a dollar up, hundredths of cents below."""
-    world = World()
+    harness = ExchangeHarness()
     if is_fine:
-        world.buy("F", 1, type="limit", limit_price=price)
+        harness.buy("F", 1, type="limit", limit_price=price)
         return
     with pytest.raises(ApiError) as caught:
-        world.buy("F", 1, type="limit", limit_price=price)
+        harness.buy("F", 1, type="limit", limit_price=price)
     assert caught.value.status == 422
     assert caught.value.body == {
         "code": 42210000,
@@ -73,18 +73,18 @@ def test_sub_penny(price: str, is_fine: bool) -> None:
 def test_crypto(body: Json, message: str) -> None:
     """Simple orders, gtc or ioc."""
     with pytest.raises(ApiError, match=message):
-        World().submit(
+        ExchangeHarness().submit(
             **{"symbol": "ETH/USD", "side": "buy", "qty": 1, "time_in_force": "gtc", **body}
         )
 
 
-def test_the_last_crumb_of_a_coin_can_be_sold() -> None:
+def test_remainder_of_a_coin_can_be_sold() -> None:
     """A fee may leave less than one can buy."""
-    world = World()
-    world.own("ETH/USD", "0.0004", time_in_force="gtc")
-    world.exchange.close_position("alpha", "ETHUSD", qty=None, percentage=None)
-    world.settle()
-    assert world.exchange.positions("alpha") == []
+    harness = ExchangeHarness()
+    harness.own("ETH/USD", "0.0004", time_in_force="gtc")
+    harness.exchange.close_position("alpha", "ETHUSD", qty=None, percentage=None)
+    harness.settle()
+    assert harness.exchange.positions("alpha") == []
 
 
 @pytest.mark.parametrize(
@@ -100,21 +100,21 @@ def test_the_last_crumb_of_a_coin_can_be_sold() -> None:
 def test_options(body: Json, message: str) -> None:
     """Whole contracts, day, market or limit."""
     with pytest.raises(ApiError, match=message):
-        World().submit(**{"symbol": OPTION, "side": "buy", "qty": 1, **body})
+        ExchangeHarness().submit(**{"symbol": OPTION, "side": "buy", "qty": 1, **body})
 
 
 def test_option_orders_say_simple() -> None:
     """Where stocks have an empty class."""
-    world = World()
-    assert world.buy(OPTION, 1)["order_class"] == "simple"
-    assert world.buy("F", 1)["order_class"] == ""
+    harness = ExchangeHarness()
+    assert harness.buy(OPTION, 1)["order_class"] == "simple"
+    assert harness.buy("F", 1)["order_class"] == ""
 
 
 def test_unknown_and_inactive_assets() -> None:
     """422 with the symbol in quotes."""
-    world = World()
+    harness = ExchangeHarness()
     with pytest.raises(ApiError) as caught:
-        world.buy("NOPE", 1)
+        harness.buy("NOPE", 1)
     assert caught.value.body == {"code": 42210000, "message": 'asset "NOPE" not found'}
     with pytest.raises(ApiError, match="not active"):
-        world.buy("TWTR", 1)
+        harness.buy("TWTR", 1)

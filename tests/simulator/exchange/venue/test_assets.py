@@ -3,12 +3,12 @@
 import pytest
 
 from realtime.simulator.exchange.errors import ApiError
-from tests.simulator.exchange.harness import World
+from tests.simulator.exchange.harness import ExchangeHarness
 
 
-def test_found_by_any_name() -> None:
+def test_asset_is_indexed_by_symbol_and_id() -> None:
     """`ETH/USD`, `ETHUSD` and the id are the same asset."""
-    exchange = World().exchange
+    exchange = ExchangeHarness().exchange
     asset = exchange.asset("ETH/USD")
     assert exchange.asset("ETHUSD") == asset
     assert exchange.asset(str(asset["id"])) == asset
@@ -17,16 +17,16 @@ def test_found_by_any_name() -> None:
 def test_unknown_is_404() -> None:
     """With the name in the message."""
     with pytest.raises(ApiError) as caught:
-        World().exchange.asset("NOPE")
+        ExchangeHarness().exchange.asset("NOPE")
     assert (caught.value.status, caught.value.body) == (
         404,
         {"code": 40410000, "message": "asset not found for NOPE"},
     )
 
 
-def test_the_list_is_of_equities_unless_asked() -> None:
+def test_default_list_has_equities_only() -> None:
     """Crypto by asset class; options never."""
-    exchange = World().exchange
+    exchange = ExchangeHarness().exchange
     assert {a["class"] for a in exchange.assets({})} == {"us_equity"}
     crypto = exchange.assets({"asset_class": "crypto"})
     assert [a["symbol"] for a in crypto] == ["BTC/USD", "ETH/USD"]
@@ -36,7 +36,7 @@ def test_the_list_is_of_equities_unless_asked() -> None:
 
 def test_filters() -> None:
     """Status, exchange and any one of several attributes."""
-    exchange = World().exchange
+    exchange = ExchangeHarness().exchange
     assert [a["symbol"] for a in exchange.assets({"status": "inactive"})] == ["TWTR"]
     assert {a["exchange"] for a in exchange.assets({"exchange": "ARCA"})} == {"ARCA"}
     optioned = exchange.assets({"attributes": "has_options,ipo"})

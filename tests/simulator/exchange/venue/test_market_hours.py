@@ -39,7 +39,7 @@ def test_other_modes_have_one_phase() -> None:
     assert Market("closed").phase(at("06T12:00")) == CLOSED
 
 
-def test_bells_ring_once_each() -> None:
+def test_each_bell_is_returned_once() -> None:
     """Every bell after the last look, up to and with this one."""
     market = Market("nyse")
     bells = list(market.bells(at("09T09:30"), at("12T09:30")))

@@ -51,7 +51,7 @@ waiting_orders = st.lists(
 
 
 @given(orders=waiting_orders, removed=st.sets(st.integers(0, 79)), price=st.integers(1, 30))
-def test_pull_finds_exactly_what_is_reached(
+def test_activation_returns_exactly_the_reached_orders(
     orders: list[tuple[str, str, int]], removed: set[int], price: int
 ) -> None:
     """Whatever was removed before is not found again."""
@@ -67,7 +67,7 @@ def test_pull_finds_exactly_what_is_reached(
     assert set(book.active) == {one.id for one in left if is_reached(one, price)}
 
 
-def test_dead_entries_are_swept() -> None:
+def test_stale_entries_are_compacted() -> None:
     """Orders that come and go do not fill the memory."""
     book = OrderBook()
     for number in range(5000):
