@@ -25,7 +25,7 @@ import aiohttp
 
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.broker.rest_client import RestClient
-from realtime.broker.warm_connections import keeping_warm
+from realtime.broker.warm_connections import keep_warm
 from realtime.config import Settings, load
 from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
@@ -97,7 +97,7 @@ class Accounts:
             )
             if self._keeps_warm:
                 wanted = lambda: trading_service.trading_accounts.connections  # noqa: E731 - asked anew every time
-                await opening.enter_async_context(keeping_warm(http, wanted))
+                await opening.enter_async_context(keep_warm(http, wanted))
             self._trading_service, self._open = trading_service, opening.pop_all()
         return self
 
@@ -107,11 +107,11 @@ class Accounts:
             if account.enabled and account.credentials is not None:
                 limiter = RateLimiter(fleet, orders_at_once=account.max_connections)
                 rest = RestClient(
-                    http, account.trading_url, account.credentials, limiter, wall=self._clock
+                    http, account.trading_url, account.credentials, limiter, clock=self._clock
                 )
                 self._rests[account.label] = rest
                 trading_accounts[account.label] = TradingAccount(
-                    permit=account_risk_rules(account), tier=account.tier, channel=rest.channel
+                    permit=account_risk_rules(account), tier=account.tier, channel=rest.http
                 )
         return trading_accounts
 
@@ -142,17 +142,17 @@ class Accounts:
 
     async def get_accounts(self) -> dict[str, Account | RealtimeError]:
         """Every account's figures."""
-        return await self._each(lambda rest: rest.account())
+        return await self._each(lambda rest: rest.fetch_account())
 
     async def get_positions(self) -> dict[str, tuple[Position, ...] | RealtimeError]:
         """Every account's positions."""
-        return await self._each(lambda rest: rest.positions())
+        return await self._each(lambda rest: rest.fetch_positions())
 
     async def verify_credentials(self) -> dict[str, str | RealtimeError]:
         """Every account's number at the broker, or why its key is not taken."""
 
         async def number(rest: RestClient) -> str:
-            return (await rest.account()).account_number
+            return (await rest.fetch_account()).account_number
 
         return await self._each(number)
 
@@ -252,15 +252,15 @@ class OneAccount:
 
     async def get_account(self) -> Account:
         """Its figures."""
-        return await self._rest.account()
+        return await self._rest.fetch_account()
 
     async def get_positions(self) -> tuple[Position, ...]:
         """Its positions."""
-        return await self._rest.positions()
+        return await self._rest.fetch_positions()
 
     async def get_orders(self, limit: int = 100) -> tuple[Order, ...]:
         """Its newest orders, up to 500."""
-        return await self._rest.orders(limit=limit)
+        return await self._rest.fetch_orders(limit=limit)
 
     async def place_order(self, *, key: str | None = None, **order: object) -> Placed:
         """Place an order here; as `Accounts.place_order`."""

@@ -1,9 +1,9 @@
-"""Bytes to messages and back: the envelopes of the trading stream, the bodies of REST.
+"""Encodes and decodes the trading stream's frames and the bodies of REST.
 
-`decode_frame` never raises and reads by content, for paper sends its JSON in binary frames. What
-fits the structs of `core.model` is decoded at once; what does not gets the second look of
-`lenient`. Orders leave here in REST's form, their times at microseconds, so that an order heard on
-the stream and the same order read by REST are equal values.
+`decode_frame` never raises, and decides by content, because paper sends its JSON in binary frames.
+What fits the structs of `core.model` is decoded directly, everything else by `lenient_decoder`.
+Orders are normalized to REST's form, with times in microseconds, so that an order from the stream
+and the same order read by REST are equal values.
 
 Source: Alpaca "Websocket streaming" and Trading API v2 reference.
 """
@@ -14,9 +14,16 @@ import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from realtime.broker.interning import share_words
-from realtime.broker.lenient_decoder import DEPTH_MAX, MISFIT, mend, split_array, split_object, text
-from realtime.broker.order_normalizer import in_rest_form
+from realtime.broker.interning import intern_fields
+from realtime.broker.lenient_decoder import (
+    DECODE_ERRORS,
+    MAX_DEPTH,
+    decode_items,
+    decode_leniently,
+    decode_members,
+    decode_text,
+)
+from realtime.broker.order_normalizer import normalize_order
 from realtime.broker.responses import NEW_KEY
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
 from realtime.core.protocol import (
@@ -54,113 +61,113 @@ _ORDERS = Decoder(tuple[Order, ...])
 _FILLS = Decoder(tuple[FillActivity, ...])
 
 
-def authorize_frame(credentials: Credentials) -> str:
-    """Give the frame that authorizes. It holds the secret: never log it."""
-    key_id, secret_key = _revealed(credentials)
+def encode_authorization(credentials: Credentials) -> str:
+    """Return the frame that authorizes. It contains the secret: never log it."""
+    key_id, secret_key = _reveal(credentials)
     return msgspec.json.encode({"action": "auth", "key": key_id, "secret": secret_key}).decode()
 
 
-def authorize_headers(credentials: Credentials) -> dict[str, str]:
-    """Give the headers that authorize a REST request. They hold the secret: never log them."""
-    key_id, secret_key = _revealed(credentials)
+def authorization_headers(credentials: Credentials) -> dict[str, str]:
+    """Return the headers that authorize a REST request. They contain the secret: never log them."""
+    key_id, secret_key = _reveal(credentials)
     return {"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret_key}
 
 
-def listen_frame() -> str:
-    """Give the frame that asks for `trade_updates` and nothing else."""
+def encode_listen() -> str:
+    """Return the frame that subscribes to `trade_updates` and nothing else."""
     return f'{{"action":"listen","data":{{"streams":["{STREAM}"]}}}}'
 
 
 def decode_frame(frame: bytes | str) -> Message:
-    """Say what a frame is. Never raises: what cannot be read is `Unreadable`."""
+    """Decode a frame. Never raises: what cannot be decoded is `Unreadable`."""
     try:
         envelope = _FRAME.decode(frame)
         if type(envelope) is _TradeFrame:
-            return _told(envelope.data)
-        return _answered(envelope.data)
-    except (*MISFIT, ProtocolViolation):
+            return _check_update(envelope.data)
+        return _check_answer(envelope.data)
+    except (*DECODE_ERRORS, ProtocolViolation):
         raw = frame if isinstance(frame, bytes) else frame.encode("utf-8", "replace")
         try:
-            return _second_look(raw)
+            return _decode_frame_leniently(raw)
         except ProtocolViolation as violation:
             return Unreadable(violation.message, raw)
 
 
 def decode_account(body: bytes) -> Account:
-    """Read the answer of `GET /v2/account`. This and its kin raise `ProtocolViolation`."""
-    return _one(body, _ACCOUNT, "account")
+    """Decode the response of `GET /v2/account`. All of these raise `ProtocolViolation`."""
+    return _decode(body, _ACCOUNT, "account")
 
 
 def decode_order(body: bytes) -> Order:
-    """Read one order."""
-    return _identified(_one(body, _ORDER, "order"), "order")
+    """Decode one order."""
+    return _normalize(_decode(body, _ORDER, "order"), "order")
 
 
 def decode_positions(body: bytes) -> tuple[Position, ...]:
-    """Read a list of positions; one that cannot be read fails the list and is named."""
-    return _all(body, _POSITIONS, Position, "positions")
+    """Decode a list of positions; one that cannot be decoded fails the list and is named."""
+    return _decode_list(body, _POSITIONS, Position, "positions")
 
 
 def decode_orders(body: bytes) -> tuple[Order, ...]:
-    """Read a list of orders; one that cannot be read fails the list and is named."""
-    orders = _all(body, _ORDERS, Order, "orders")
-    return tuple(_identified(order, f"orders[{at}]") for at, order in enumerate(orders))
+    """Decode a list of orders; one that cannot be decoded fails the list and is named."""
+    orders = _decode_list(body, _ORDERS, Order, "orders")
+    return tuple(_normalize(order, f"orders[{at}]") for at, order in enumerate(orders))
 
 
 def decode_fills(body: bytes) -> tuple[FillActivity, ...]:
-    """Read a list of FILL activities; one that cannot be read fails the list and is named."""
-    return _all(body, _FILLS, FillActivity, "fills")
+    """Decode a list of fill activities; one that cannot be decoded fails the list and is named."""
+    return _decode_list(body, _FILLS, FillActivity, "fills")
 
 
-def _revealed(credentials: Credentials) -> tuple[str, str]:
+def _reveal(credentials: Credentials) -> tuple[str, str]:
     pair = credentials.key_id.reveal(), credentials.secret_key.reveal()
     for value in pair:
         if not (value.isascii() and value.isprintable() and value.strip()):
-            raise Refused("this cannot be a key: it is empty or not plain text", remedy=NEW_KEY)
+            raise Refused("the key is empty or not plain ASCII", remedy=NEW_KEY)
     return pair
 
 
-def _second_look(raw: bytes) -> Message:
-    members = split_object(raw, "frame")
-    match text(members.get("stream")):
+def _decode_frame_leniently(raw: bytes) -> Message:
+    members = decode_members(raw, "frame")
+    match decode_text(members.get("stream")):
         case "trade_updates":
-            return _told(mend(raw, _TradeFrame, "frame").data)
+            return _check_update(decode_leniently(raw, _TradeFrame, "frame").data)
         case "authorization":
-            return _answered(mend(raw, _AuthorizationFrame, "frame").data)
+            return _check_answer(decode_leniently(raw, _AuthorizationFrame, "frame").data)
         case "listening":
-            return mend(raw, _ListeningFrame, "frame").data
-        case "" if text(members.get("action")) == "error":
+            return decode_leniently(raw, _ListeningFrame, "frame").data
+        case "" if decode_text(members.get("action")) == "error":
             return BrokerFault(_error_message(raw))
         case other:
-            return Ignored(f"stream {other[:64]!r}" if other else "no stream named")
+            return Ignored(f"stream {other[:64]!r}" if other else "no stream")
 
 
-def _told(update: TradeUpdate | None) -> Message:
+def _check_update(update: TradeUpdate | None) -> Message:
     if update is None:
         return Ignored("trade update without data")
     if not update.event:
         raise ProtocolViolation("frame.data.event: missing")
-    _identified(update.order, "frame.data.order")
+    _normalize(update.order, "frame.data.order")
     return update
 
 
-def _answered(message: Authorization | Listening) -> Message:
+def _check_answer(message: Authorization | Listening) -> Message:
     if isinstance(message, Authorization) and not message.status:
-        # Taken for a refusal it would end the account; unread, it only times out.
+        # Read as a rejection it would end the account; unreadable, it only times out.
         raise ProtocolViolation("frame.data.status: missing")
     return message
 
 
-def _identified(order: Order, path: str) -> Order:
+def _normalize(order: Order, path: str) -> Order:
     _check_identity(order, path)
-    # It was made in this moment and nobody else holds it: what follows changes it in place.
-    in_rest_form(order)
-    share_words(order)
+    # The order was just decoded and has no other owner: it is changed in place.
+    normalize_order(order)
+    intern_fields(order)
     return order
 
 
 def _check_identity(order: Order, path: str, depth: int = 0) -> None:
-    if depth > DEPTH_MAX:
+    if depth > MAX_DEPTH:
         raise ProtocolViolation(f"{path}: nested too deeply")
     if not (order.id and order.status):
         raise ProtocolViolation(f"{path}.{'status' if order.id else 'id'}: missing")
@@ -171,21 +178,24 @@ def _check_identity(order: Order, path: str, depth: int = 0) -> None:
 
 def _error_message(raw: bytes) -> str:
     try:
-        return text(split_object(split_object(raw, "frame")["data"], "data").get("error_message"))
+        data = decode_members(decode_members(raw, "frame")["data"], "data")
+        return decode_text(data.get("error_message"))
     except (ProtocolViolation, KeyError):
         return ""
 
 
-def _one(body: bytes, decoder: Decoder[T], path: str) -> T:
+def _decode(body: bytes, decoder: Decoder[T], path: str) -> T:
     try:
         return decoder.decode(body)
-    except MISFIT:
-        return mend(body, decoder.type, path)
+    except DECODE_ERRORS:
+        return decode_leniently(body, decoder.type, path)
 
 
-def _all(body: bytes, decoder: Decoder[tuple[T, ...]], form: type[T], path: str) -> tuple[T, ...]:
+def _decode_list(
+    body: bytes, decoder: Decoder[tuple[T, ...]], struct: type[T], path: str
+) -> tuple[T, ...]:
     try:
         return decoder.decode(body)
-    except MISFIT:
-        items = enumerate(split_array(body, path))
-        return tuple(mend(item, form, f"{path}[{at}]") for at, item in items)
+    except DECODE_ERRORS:
+        items = enumerate(decode_items(body, path))
+        return tuple(decode_leniently(item, struct, f"{path}[{at}]") for at, item in items)

@@ -1,8 +1,8 @@
-"""One account's HTTP way to the broker: one request, paced, limited, never repeated.
+"""One account's HTTP client for the broker: each request is rate limited, bounded, never repeated.
 
-Whoever calls decides whether to try again. What went wrong is said in our words, and whether it can
-have happened all the same: `NotSent` did not leave this process, `Refused`, `RateLimited` and
-`BrokerError` are the broker's own no; after any other `LinkError` nobody knows.
+The caller decides whether to retry. The error says whether the request may have taken effect:
+`NotSent` did not leave this process; `Refused`, `RateLimited` and `BrokerError` are the broker's
+own rejection; after any other `LinkError` the result is unknown.
 """
 
 import time
@@ -12,66 +12,93 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
-from realtime.broker import codec as wire
-from realtime.broker import responses as answers
-from realtime.broker.clock_offset import ClockOffset
+from realtime.broker import responses
+from realtime.broker.codec import authorization_headers
 from realtime.broker.rate_limiter import Lane, RateLimiter
 from realtime.errors import LinkError, NotSent, RateLimited
 from realtime.secret import Credentials
 
-CALL_S = 15.0
-"""Limit of one call once it may go out; the broker answers in 0.1 s, a full page in under 2 s."""
+REQUEST_TIMEOUT_S = 15.0
+"""Limit of one request once it may leave; the broker answers in 0.1 s, a full page in under 2 s."""
 
-CONNECT_S = 5.0
-"""Limit for a new connection: a request that found none in time is known not to have left."""
+CONNECT_TIMEOUT_S = 5.0
+"""Limit of a new connection: a request without one by then is known not to have left."""
 
-BODY_MAX = 64 * 2**20
-"""Security limit in bytes, unpacked; 500 orders with legs are 2 MB."""
+MAX_BODY_BYTES = 64 * 2**20
+"""Security limit, uncompressed; 500 orders with legs are 2 MB."""
 
-CHUNK = 2**16
+CHUNK_BYTES = 2**16
 
 
-class HttpReply(Struct, frozen=True):
-    """The broker's answer that is not an error."""
+class HttpResponse(Struct, frozen=True):
+    """A response of the broker that is not an error."""
 
     status: int
     body: bytes
     request_id: str | None
-    """The broker's name for the request; its support asks for it."""
+    """The broker's id of the request; its support asks for it."""
+
+
+class ClockOffset:
+    """Estimates the difference between the broker's clock and ours, better with every response.
+
+    A `Date` header is the broker's time, cut to the second, at some moment between our request and
+    its response. That bounds the difference from both sides; the bounds of many responses overlap
+    in less and less.
+    """
+
+    def __init__(self) -> None:
+        self._min = float("-inf")
+        self._max = float("inf")
+
+    @property
+    def seconds(self) -> float | None:
+        """The broker's clock minus ours, the middle of what is possible; None before a response."""
+        if self._min == float("-inf"):
+            return None
+        return (self._min + self._max) / 2
+
+    def add(self, date: float, sent_at: float, received_at: float) -> None:
+        """Add a response dated `date`, a whole second of the broker's. All are epoch seconds."""
+        lower, upper = date - received_at, date + 1 - sent_at
+        if lower > self._max or upper < self._min:  # a clock was set: earlier bounds are void
+            self._min, self._max = lower, upper
+        else:
+            self._min, self._max = max(self._min, lower), min(self._max, upper)
 
 
 class HttpClient:
-    """Requests of one account; `http` is shared by all accounts."""
+    """Requests of one account; all accounts share the aiohttp `session`."""
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        session: aiohttp.ClientSession,
         url: str,
         credentials: Credentials,
         limiter: RateLimiter,
         *,
-        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.limiter = limiter
         self.last_request_id: str | None = None
-        """The broker's name for the last answered request."""
-        self._http = http
-        self._base = url.rstrip("/")
+        """The broker's id of the last request that was answered."""
+        self._session = session
+        self._base_url = url.rstrip("/")
         self._credentials = credentials
-        self._wall = wall
-        self._offset = ClockOffset()
+        self._clock = clock
+        self._clock_offset = ClockOffset()
 
     @property
-    def offset_s(self) -> float | None:
-        """The broker's clock less ours in seconds, learned from answers; None before the first."""
-        return self._offset.seconds
+    def clock_offset_s(self) -> float | None:
+        """The broker's clock minus ours in seconds; None before the first response."""
+        return self._clock_offset.seconds
 
     @property
-    def base(self) -> str:
-        """Where the broker is, without a slash at the end."""
-        return self._base
+    def base_url(self) -> str:
+        """The broker's address, without a slash at the end."""
+        return self._base_url
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -79,67 +106,68 @@ class HttpClient:
         lane: Lane,
         *,
         body: bytes | None = None,
-        limit_s: float = CALL_S,
-    ) -> HttpReply:
-        """Make one request when the budget has room; `body` is JSON."""
+        timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> HttpResponse:
+        """Send one request when the rate limit allows; `body` is JSON."""
         async with self.limiter.slot(lane):
             try:
-                return await self._exchange(method, path, params, body, limit_s)
-            except RateLimited as limited:
-                self.limiter.refused(limited.retry_after_s, lane)
+                return await self._send(method, path, params, body, timeout_s)
+            except RateLimited as error:
+                self.limiter.handle_rate_limited(error.retry_after_s, lane)
                 raise
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 reason = str(error) or type(error).__name__
-                raise NotSent(f"{method} {path} did not leave: {reason}") from error
+                raise NotSent(f"{method} {path} was not sent: {reason}") from error
             except TimeoutError as error:
-                raise LinkError(f"no answer to {method} {path} within {limit_s:.0f} s") from error
+                fact = f"no response to {method} {path} within {timeout_s:.0f} s"
+                raise LinkError(fact) from error
             except (aiohttp.ClientError, OSError) as error:
                 reason = str(error) or type(error).__name__
                 raise LinkError(f"{method} {path} failed: {reason}") from error
 
-    async def _exchange(
+    async def _send(
         self,
         method: str,
         path: str,
         params: Mapping[str, str],
         body: bytes | None,
-        limit_s: float,
-    ) -> HttpReply:
-        headers = wire.authorize_headers(self._credentials)
+        timeout_s: float,
+    ) -> HttpResponse:
+        headers = authorization_headers(self._credentials)
         if body is not None:
             headers["Content-Type"] = "application/json"
-        sent_at = self._wall()
-        async with self._http.request(
+        sent_at = self._clock()
+        async with self._session.request(
             method,
-            URL(self._base + path, encoded=True),
+            URL(self._base_url + path, encoded=True),
             params=params,
             data=body,
             headers=headers,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=limit_s, connect=CONNECT_S),
+            timeout=aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_TIMEOUT_S),
         ) as response:
-            request_id = self._learn(response.headers, sent_at)
-            answer = await _bounded(response.content)
-            answers.check(response.status, response.headers, answer, f"{method} {path}")
-            return HttpReply(response.status, answer, request_id)
+            request_id = self._read_headers(response.headers, sent_at)
+            content = await _read_body(response.content)
+            responses.check(response.status, response.headers, content, f"{method} {path}")
+            return HttpResponse(response.status, content, request_id)
 
-    def _learn(self, headers: Mapping[str, str], sent_at: float) -> str | None:
+    def _read_headers(self, headers: Mapping[str, str], sent_at: float) -> str | None:
         self.last_request_id = request_id = headers.get("X-Request-ID")
-        date = answers.epoch(headers.get("Date"))
+        date = responses.parse_date(headers.get("Date"))
         if date is not None:
-            self._offset.learn(date, sent_at, self._wall())
-        self.limiter.heard(
-            remaining=answers.whole(headers.get("X-RateLimit-Remaining")),
-            reset_in_s=answers.reset_in_s(headers),
-            limit=answers.whole(headers.get("X-RateLimit-Limit")),
+            self._clock_offset.add(date, sent_at, self._clock())
+        self.limiter.update_from_headers(
+            remaining=responses.parse_integer(headers.get("X-RateLimit-Remaining")),
+            reset_in_s=responses.reset_in_s(headers),
+            limit=responses.parse_integer(headers.get("X-RateLimit-Limit")),
         )
         return request_id
 
 
-async def _bounded(content: aiohttp.StreamReader) -> bytes:
+async def _read_body(content: aiohttp.StreamReader) -> bytes:
     body = bytearray()
-    async for chunk in content.iter_chunked(CHUNK):
+    async for chunk in content.iter_chunked(CHUNK_BYTES):
         body += chunk
-        if len(body) > BODY_MAX:
-            raise LinkError(f"the broker's answer is longer than {BODY_MAX >> 20} MiB")
+        if len(body) > MAX_BODY_BYTES:
+            raise LinkError(f"the broker's response is longer than {MAX_BODY_BYTES >> 20} MiB")
     return bytes(body)

@@ -1,8 +1,8 @@
-"""The broker's words that thousands of orders have in common, held in memory once.
+"""Memory: field values that thousands of orders have in common are stored once.
 
-Decoded anew, every order has its own "limit", "buy" and asset id: a third of what an order takes.
-`sys.intern` keeps a word for as long as somebody uses it; so only words of which there are few are
-shared: no price, no time but that of a day's end, and of quantities the short ones.
+Every decoded order has its own "limit", "buy" and asset id, a third of what it uses. `sys.intern`
+keeps a string for as long as it is used; so only fields with few different values are interned: no
+price, no time except the end of a day, and only short quantities.
 """
 
 from operator import attrgetter
@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 
 from realtime.core.model import Order
 
-WORDS = (
+INTERNED_FIELDS = (
     "asset_id",
     "symbol",
     "asset_class",
@@ -28,18 +28,19 @@ WORDS = (
     "filled_qty",
 )
 
-SHORT = 4
-"""Quantities of so many characters: "1", "100". Longer ones are seldom the same."""
+MAX_QUANTITY_LENGTH = 4
+"""Quantities up to this length are interned: "1", "100". Longer ones rarely repeat."""
 
 QUANTITIES = frozenset({"qty", "filled_qty"})
 
-_words = attrgetter(*WORDS)
+_get_values = attrgetter(*INTERNED_FIELDS)
 
 
-def share_words(order: Order) -> None:
-    """Let an order, and its legs, use the words of others. Only for who has just made it."""
-    for name, word in zip(WORDS, _words(order), strict=True):
-        if word and (len(word) <= SHORT or name not in QUANTITIES):
-            force_setattr(order, name, intern(word))
+def intern_fields(order: Order) -> None:
+    """Intern the strings of an order and of its legs, in place. The caller must be its only owner:
+    it has just decoded it."""
+    for name, value in zip(INTERNED_FIELDS, _get_values(order), strict=True):
+        if value and (len(value) <= MAX_QUANTITY_LENGTH or name not in QUANTITIES):
+            force_setattr(order, name, intern(value))
     for leg in order.legs or ():
-        share_words(leg)
+        intern_fields(leg)

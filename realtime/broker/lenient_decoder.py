@@ -1,10 +1,10 @@
-"""A second look at JSON that does not fit our structs: field by field, keeping what can be kept.
+"""Decodes JSON that does not fit our structs, field by field, and keeps what can be kept.
 
-The broker's numbers are strings, says the protocol; should one arrive as a number, it becomes a
-string exactly as written. A field of an odd type counts as absent, unless the truth hangs on it
-(`NEEDED`): then the whole is refused, for a wrong state is worse than none.
+The broker's numbers are strings by its protocol; a number becomes a string exactly as written. A
+field of an unexpected type counts as absent, unless the state depends on it (`CRITICAL_FIELDS`):
+then the whole object is rejected, because a wrong state is worse than none.
 
-Only for what the typed decoders refused; nothing here is quick.
+Only for what the typed decoders rejected; nothing here is fast.
 """
 
 from functools import lru_cache
@@ -19,10 +19,10 @@ from realtime.errors import ProtocolViolation
 
 T = TypeVar("T", bound=Struct)
 
-MISFIT = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""All that a msgspec decoder raises at bytes that it cannot read as asked."""
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""Everything that a msgspec decoder raises for bytes that do not fit its type."""
 
-NEEDED = frozenset(
+CRITICAL_FIELDS = frozenset(
     {
         "status",
         "filled_qty",
@@ -33,69 +33,69 @@ NEEDED = frozenset(
         "legs",
     }
 )
-"""Fields that may be absent but, when there, must be readable: they decide what is true."""
+"""Fields that may be absent but, when present, must be decodable: the state depends on them."""
 
-DEPTH_MAX = 8
-"""Objects within objects, each a pass over its bytes; the deepest that the broker sends is 3."""
+MAX_DEPTH = 8
+"""Nested objects, each a pass over its bytes; the deepest that the broker sends is 3."""
 
 _OBJECT = Decoder(dict[str, Raw])
 _ARRAY = Decoder(list[Raw])
 
 
-def mend(raw: bytes | Raw, form: type[T], path: str, depth: int = 0) -> T:
-    """Read an object as `form` although it does not quite fit.
+def decode_leniently(raw: bytes | Raw, struct: type[T], path: str, depth: int = 0) -> T:
+    """Decode an object as `struct` although it does not fit exactly.
 
     `path` names the place in errors. Raises `ProtocolViolation` naming the field that is needed.
     """
-    if depth > DEPTH_MAX:
+    if depth > MAX_DEPTH:
         raise ProtocolViolation(f"{path}: nested too deeply")
-    members = split_object(raw, path)
+    members = decode_members(raw, path)
     kept: dict[str, object] = {}
-    for field in structs.fields(form):
+    for field in structs.fields(struct):
         member = members.get(field.encode_name)
-        where = f"{path}.{field.name}"
+        field_path = f"{path}.{field.name}"
         if member is not None:
             try:
-                kept[field.name] = _read(member, field.type, where, depth + 1)
+                kept[field.name] = _decode_value(member, field.type, field_path, depth + 1)
             except ProtocolViolation:
-                if field.required or field.name in NEEDED:
+                if field.required or field.name in CRITICAL_FIELDS:
                     raise
         elif field.required:
-            raise ProtocolViolation(f"{where}: missing")
-    return form(**kept)
+            raise ProtocolViolation(f"{field_path}: missing")
+    return struct(**kept)
 
 
-def split_object(raw: bytes | Raw, path: str) -> dict[str, Raw]:
-    """Give the members of an object, unread. Raises `ProtocolViolation` if it is none."""
+def decode_members(raw: bytes | Raw, path: str) -> dict[str, Raw]:
+    """Return an object's members, undecoded. Raises `ProtocolViolation` if it is not one."""
     try:
         return _OBJECT.decode(raw)
-    except MISFIT as error:
-        raise _unfit(raw, path, "an object") from error
+    except DECODE_ERRORS as error:
+        raise _misfit(raw, path, "an object") from error
 
 
-def split_array(raw: bytes | Raw, path: str) -> list[Raw]:
-    """Give the elements of an array, unread. Raises `ProtocolViolation` if it is none."""
+def decode_items(raw: bytes | Raw, path: str) -> list[Raw]:
+    """Return an array's items, undecoded. Raises `ProtocolViolation` if it is not one."""
     try:
         return _ARRAY.decode(raw)
-    except MISFIT as error:
-        raise _unfit(raw, path, "an array") from error
+    except DECODE_ERRORS as error:
+        raise _misfit(raw, path, "an array") from error
 
 
-def text(raw: Raw | None) -> str:
-    """Give a member's text, or an empty one where it is absent or something else."""
+def decode_text(raw: Raw | None) -> str:
+    """Return a member's text, or an empty one where it is absent or something else."""
     try:
         return "" if raw is None else _decoder(str).decode(raw)
-    except MISFIT:
+    except DECODE_ERRORS:
         return ""
 
 
 def is_json(raw: bytes) -> bool:
-    """Whether the bytes are JSON at all, be it nested too deeply to be read."""
+    """Whether the bytes are JSON, even if nested too deeply to be decoded."""
     try:
         _decoder(Raw).decode(raw)
     except RecursionError:
         return True
-    except MISFIT:
+    except DECODE_ERRORS:
         return False
     return True
 
@@ -105,28 +105,33 @@ def _decoder(form: Any) -> Decoder[Any]:  # Any: a type expression, `str | None`
     return Decoder(form, strict=False)
 
 
-def _read(raw: Raw, form: Any, path: str, depth: int) -> object:
+def _decode_value(raw: Raw, form: Any, path: str, depth: int) -> object:
     try:
         return _decoder(form).decode(raw)
-    except MISFIT:
+    except DECODE_ERRORS:
         for option in get_args(form) if isinstance(form, UnionType) else (form,):
             origin, inner = get_origin(option), get_args(option)
             if isinstance(option, type) and issubclass(option, Struct):
-                return mend(raw, option, path, depth)
+                return decode_leniently(raw, option, path, depth)
             if origin is tuple:
-                each = enumerate(split_array(raw, path))
-                return tuple(_read(item, inner[0], f"{path}[{at}]", depth) for at, item in each)
+                items = enumerate(decode_items(raw, path))
+                return tuple(
+                    _decode_value(item, inner[0], f"{path}[{at}]", depth) for at, item in items
+                )
             if origin is dict:
-                members = split_object(raw, path).items()
-                return {key: _read(item, inner[1], f"{path}.{key}", depth) for key, item in members}
+                members = decode_members(raw, path).items()
+                return {
+                    key: _decode_value(item, inner[1], f"{path}.{key}", depth)
+                    for key, item in members
+                }
             if _is_text(option) and bytes(raw)[:1] in b"-0123456789":
                 return bytes(raw).decode().strip()
-    raise _unfit(raw, path, str(form))
+    raise _misfit(raw, path, str(form))
 
 
 def _is_text(option: object) -> bool:
     return option is str or (isinstance(option, NewType) and option.__supertype__ is str)
 
 
-def _unfit(raw: bytes | Raw, path: str, expected: str) -> ProtocolViolation:
+def _misfit(raw: bytes | Raw, path: str, expected: str) -> ProtocolViolation:
     return ProtocolViolation(f"{path}: expected {expected}, got {bytes(raw)[:40]!r}")

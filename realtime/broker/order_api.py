@@ -1,7 +1,7 @@
-"""The calls that move money, beside the readings of `rest.py`: one request each, never repeated.
+"""Requests that move money, beside the reads of `rest_client`: one request each, never repeated.
 
-`LinkError` means that nobody knows whether it happened (`NotSent` and `RateLimited`: it did not);
-whoever calls then asks for the order by its `client_order_id` before it believes anything.
+`LinkError` means that the result is unknown (`NotSent` and `RateLimited`: nothing happened); the
+caller then looks the order up by its `client_order_id`.
 """
 
 from collections.abc import Mapping
@@ -11,42 +11,42 @@ from urllib.parse import quote
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
-from realtime.broker import codec as wire
-from realtime.broker.http_client import HttpClient, HttpReply
-from realtime.broker.lenient_decoder import MISFIT
-from realtime.broker.rest_client import read
+from realtime.broker import codec
+from realtime.broker.http_client import HttpClient, HttpResponse
+from realtime.broker.lenient_decoder import DECODE_ERRORS
+from realtime.broker.rest_client import decode_response
 from realtime.core.model import Order, Position
 from realtime.errors import BrokerError, LinkError, ProtocolViolation
 
-ORDER_S = 10.0
-"""Limit of a call that places, changes or cancels; the broker answers in 0.1 s."""
+ORDER_TIMEOUT_S = 10.0
+"""Limit of a request that places, replaces or cancels; the broker answers in 0.1 s."""
 
-LOOKUP_S = 5.0
-"""Limit of asking what became of an order: it is asked again."""
+LOOKUP_TIMEOUT_S = 5.0
+"""Limit of the lookup of an order; it is repeated."""
 
 _encode = Encoder().encode
 
 
-class OrderReply(Struct, frozen=True):
-    """The broker's order, and its name for the request."""
+class OrderResponse(Struct, frozen=True):
+    """The broker's order, and its id of the request."""
 
     order: Order
     request_id: str | None
 
 
-class _Item(Struct):
-    """One line of a 207."""
+class _MultiStatusItem(Struct):
+    """One item of a 207 response."""
 
     id: str
     status: int
     body: Raw = Raw(b"null")
 
 
-_ITEMS = Decoder(list[_Item])
+_MULTI_STATUS = Decoder(list[_MultiStatusItem])
 
 
-class CancelReply(Struct, frozen=True):
-    """What the broker says of one order of a cancel-all."""
+class CancelResult(Struct, frozen=True):
+    """The broker's result for one order of a cancel-all."""
 
     order_id: str
     status: int
@@ -56,77 +56,85 @@ class CancelReply(Struct, frozen=True):
 class OrderApi:
     """One account's orders at the broker."""
 
-    def __init__(self, channel: HttpClient) -> None:
-        self.channel = channel
+    def __init__(self, http: HttpClient) -> None:
+        self.http = http
 
-    async def submit(self, body: Mapping[str, object]) -> OrderReply:
+    async def submit(self, body: Mapping[str, object]) -> OrderResponse:
         """Place an order."""
-        return _order(await self._tell("POST", "/v2/orders", "order", body))
+        return _decode_order(await self._send("POST", "/v2/orders", "order", body))
 
-    async def replace(self, order_id: str, body: Mapping[str, object]) -> OrderReply:
-        """Replace an order; the answer is its successor."""
-        return _order(await self._tell("PATCH", _path(order_id), "order", body))
+    async def replace(self, order_id: str, body: Mapping[str, object]) -> OrderResponse:
+        """Replace an order; the response is its successor."""
+        return _decode_order(await self._send("PATCH", _order_path(order_id), "order", body))
 
     async def cancel(self, order_id: str) -> None:
-        """Ask for an order to be canceled."""
-        await self._tell("DELETE", _path(order_id), "urgent")
+        """Request that an order be canceled."""
+        await self._send("DELETE", _order_path(order_id), "urgent")
 
-    async def cancel_all(self) -> tuple[CancelReply, ...]:
-        """Ask for every open order to be canceled."""
-        said = await self._tell("DELETE", "/v2/orders", "urgent")
+    async def cancel_all(self) -> tuple[CancelResult, ...]:
+        """Request that every open order be canceled."""
+        response = await self._send("DELETE", "/v2/orders", "urgent")
         try:
-            items = _ITEMS.decode(said.body)
-        except MISFIT as error:
-            raise LinkError("the answer to a cancel-all cannot be read") from error
-        return tuple(CancelReply(item.id, item.status, bytes(item.body)) for item in items)
+            items = _MULTI_STATUS.decode(response.body)
+        except DECODE_ERRORS as error:
+            raise LinkError("the response to a cancel-all cannot be decoded") from error
+        return tuple(CancelResult(item.id, item.status, bytes(item.body)) for item in items)
 
-    async def by_client_order_id(self, client_order_id: str) -> OrderReply | None:
-        """Ask for an order by our own id; None when the broker knows none."""
+    async def find_by_client_order_id(self, client_order_id: str) -> OrderResponse | None:
+        """Look up an order by our own id; None when the broker knows none."""
         path = "/v2/orders:by_client_order_id"
         return await self._find(path, {"client_order_id": client_order_id, "nested": "true"})
 
-    async def by_id(self, order_id: str) -> OrderReply | None:
-        """Ask for an order by the broker's id; None when it knows none."""
-        return await self._find(_path(order_id), {"nested": "true"})
+    async def find_by_id(self, order_id: str) -> OrderResponse | None:
+        """Look up an order by the broker's id; None when it knows none."""
+        return await self._find(_order_path(order_id), {"nested": "true"})
 
-    async def open_orders(self) -> tuple[Order, ...]:
-        """Ask for what works at the broker now, up to 500; legs stand in their parents."""
+    async def fetch_open_orders(self) -> tuple[Order, ...]:
+        """Read the open orders, up to 500, in the urgent lane; legs are nested in their parents."""
         query = {"status": "open", "limit": "500", "nested": "true"}
-        said = await self.channel.ask("GET", "/v2/orders", query, "urgent", limit_s=LOOKUP_S)
-        return read(wire.decode_orders, said.body)
+        response = await self.http.request(
+            "GET", "/v2/orders", query, "urgent", timeout_s=LOOKUP_TIMEOUT_S
+        )
+        return decode_response(codec.decode_orders, response.body)
 
-    async def positions(self) -> tuple[Position, ...]:
-        """Ask for all positions, before the turn of other readings."""
-        said = await self.channel.ask("GET", "/v2/positions", {}, "urgent", limit_s=LOOKUP_S)
-        return read(wire.decode_positions, said.body)
+    async def fetch_positions(self) -> tuple[Position, ...]:
+        """Read all positions, in the urgent lane."""
+        response = await self.http.request(
+            "GET", "/v2/positions", {}, "urgent", timeout_s=LOOKUP_TIMEOUT_S
+        )
+        return decode_response(codec.decode_positions, response.body)
 
-    async def _find(self, path: str, query: Mapping[str, str]) -> OrderReply | None:
+    async def _find(self, path: str, query: Mapping[str, str]) -> OrderResponse | None:
         try:
-            said = await self.channel.ask("GET", path, query, "urgent", limit_s=LOOKUP_S)
+            response = await self.http.request(
+                "GET", path, query, "urgent", timeout_s=LOOKUP_TIMEOUT_S
+            )
         except BrokerError as error:
             if error.status == 404 and error.code is not None:
                 return None
             raise
-        return _order(said)
+        return _decode_order(response)
 
-    async def _tell(
+    async def _send(
         self,
         method: str,
         path: str,
         lane: Literal["order", "urgent"],
         body: Mapping[str, object] | None = None,
-    ) -> HttpReply:
-        sent = None if body is None else _encode(body)
-        return await self.channel.ask(method, path, {}, lane, body=sent, limit_s=ORDER_S)
+    ) -> HttpResponse:
+        content = None if body is None else _encode(body)
+        return await self.http.request(
+            method, path, {}, lane, body=content, timeout_s=ORDER_TIMEOUT_S
+        )
 
 
-def _path(order_id: str) -> str:
+def _order_path(order_id: str) -> str:
     return f"/v2/orders/{quote(order_id, safe='')}"
 
 
-def _order(said: HttpReply) -> OrderReply:
+def _decode_order(response: HttpResponse) -> OrderResponse:
     try:
-        return OrderReply(wire.decode_order(said.body), said.request_id)
+        return OrderResponse(codec.decode_order(response.body), response.request_id)
     except ProtocolViolation as error:
-        # It said yes, and we cannot read to what: it has to be asked for.
-        raise LinkError("the broker's order cannot be read") from error
+        # The broker accepted, but the order cannot be decoded: the caller must look it up.
+        raise LinkError("the broker's order cannot be decoded") from error

@@ -1,7 +1,7 @@
-"""An order from the stream, made equal to the same order read by REST.
+"""Makes an order from the stream equal to the same order read by REST.
 
-The stream carries nanoseconds, REST microseconds, rounded half up. Orders are kept in REST's form,
-executions are not touched: they may follow each other within a microsecond.
+The stream carries nanoseconds, REST microseconds, rounded half up. Orders are kept in REST's form.
+Executions are not changed: two of them may differ by less than a microsecond.
 """
 
 from functools import lru_cache
@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 from realtime.core.model import Order
 from realtime.core.timestamps import at_micros
 
-TIMES = (
+TIME_FIELDS = (
     "created_at",
     "updated_at",
     "submitted_at",
@@ -25,41 +25,41 @@ TIMES = (
     "expires_at",
 )
 
-_times = attrgetter(*TIMES)
+_get_times = attrgetter(*TIME_FIELDS)
 
-_MICRO_LENGTH = len("2026-10-06T14:02:11.519102Z")
-_WHOLE = len("2026-10-06T14:02:11.")
-_NEXT = dict(zip("012345678", "123456789", strict=True))
+_MICROS_LENGTH = len("2026-10-06T14:02:11.519102Z")
+_SECONDS_LENGTH = len("2026-10-06T14:02:11.")
+_NEXT_DIGIT = dict(zip("012345678", "123456789", strict=True))
 
 
-def in_rest_form(order: Order) -> Order:
-    """Put every time of an order, and of its legs, at microseconds; gives the order back.
+def normalize_order(order: Order) -> Order:
+    """Round every time of an order, and of its legs, to microseconds, in place; return the order.
 
-    Only for who has just made it: nobody else holds it, so no copy is needed.
+    The caller must be its only owner: it has just decoded it.
     """
-    for name, time in zip(TIMES, _times(order), strict=True):
-        if time is not None and len(time) > _MICRO_LENGTH:
-            force_setattr(order, name, rounded(time))
+    for name, time in zip(TIME_FIELDS, _get_times(order), strict=True):
+        if time is not None and len(time) > _MICROS_LENGTH:
+            force_setattr(order, name, round_to_micros(time))
     for leg in order.legs or ():
-        in_rest_form(leg)
+        normalize_order(leg)
     return order
 
 
-@lru_cache(maxsize=1024)  # an order's events repeat when it was created and submitted
-def rounded(time: str) -> str:
-    """Do as `at_micros` does, nine times quicker for what the broker sends: `….123456789Z`.
+@lru_cache(maxsize=1024)  # an order's events repeat its times of creation and submission
+def round_to_micros(time: str) -> str:
+    """Return the same as `at_micros`, nine times faster for the broker's form `….123456789Z`.
 
-    `time` is longer than microseconds are; one that cannot be read stays as it is.
+    `time` is longer than microseconds are; one that cannot be parsed is returned unchanged.
     """
-    if time[-1] == "Z" and time[_WHOLE:-1].isdecimal():
-        sixth, seventh = time[_WHOLE + 5], time[_WHOLE + 6]
+    if time[-1] == "Z" and time[_SECONDS_LENGTH:-1].isdecimal():
+        sixth, seventh = time[_SECONDS_LENGTH + 5], time[_SECONDS_LENGTH + 6]
         if seventh < "5":
-            cut = time[: _WHOLE + 6].rstrip("0")
+            cut = time[: _SECONDS_LENGTH + 6].rstrip("0")
             if cut[-1] != ".":
                 return cut + "Z"
         elif sixth != "9":
-            return f"{time[: _WHOLE + 5]}{_NEXT[sixth]}Z"
-    try:  # a digit to carry, or another form
+            return f"{time[: _SECONDS_LENGTH + 5]}{_NEXT_DIGIT[sixth]}Z"
+    try:  # a carry, or another form
         return at_micros(time) or time
-    except ValueError:  # a year that no clock shows
+    except ValueError:  # a year outside the calendar
         return time

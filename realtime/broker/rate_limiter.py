@@ -1,148 +1,114 @@
-"""How often one account may ask: under 200 requests a minute, orders before reads.
+"""Rate limits of one account's requests to the broker, and of all accounts together.
 
-A key's budget is 200 requests a minute, and going over it makes the broker deaf to orders too. So
-nothing goes that would be more than `MOST` in any minute. Reads pass a bucket as well, which
-spreads them and leaves room, and when the broker itself says that the budget is spent (another
-program may use the same key), reads rest until it is reset. Orders may come in a burst; they never
-queue for long: what finds no room is told when to come back. The fleet bounds what all accounts
-together have in flight, in two lanes, so that a thousand snapshots never stand before an order.
+An account may make 200 requests a minute. Above that the broker rejects every request of the key,
+orders included. So no more than `MAX_PER_MINUTE` requests leave in any minute, and the lanes have
+different rights to them:
+
+- `order`: leaves `ORDER_RESERVE` requests unused, and waits for at most a second;
+- `urgent`: may use all of them, and waits for at most five seconds;
+- `read`: passes a token bucket too, yields to orders, and pauses while the broker reports that the
+  budget is used up (another program may use the same key). It waits as long as it must.
+
+The fleet limiter bounds the requests in flight over all accounts, with separate slots for orders
+and reads, so that a thousand snapshots never delay an order.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
 from msgspec import Struct
 
+from realtime.core.rate_limits import SlidingWindow, TokenBucket
 from realtime.errors import NotSent
 
 Lane = Literal["order", "urgent", "read"]
-"""A new order; what must find room even after many of them (asking what became of one, canceling,
-closing); a reading that keeps the state right."""
+"""`order`: places or replaces an order. `urgent`: cancels, closes, or looks up an order in doubt;
+it must have room even after many orders. `read`: keeps the state in sync."""
 
 MINUTE_S = 61.0
-"""A minute by our clock, and what requests may differ in the time they take to arrive."""
+"""A minute by our clock, plus the difference between two requests' times of arrival."""
 
-MOST = 193
-"""Requests in any minute, of 200: clocks and other windows than ours need some room."""
+MAX_PER_MINUTE = 193
+"""Requests in any minute, of 200: the broker's clock and window differ from ours."""
 
-RESERVED = 20
-"""Of these, what new orders leave: one that was lost must be asked for, and canceled, at once."""
+ORDER_RESERVE = 20
+"""Of these, what new orders leave unused: an order in doubt must be looked up, or canceled, at
+once."""
 
-LIMIT = 200
-"""The broker's budget a minute, unless its answers say another."""
+DEFAULT_LIMIT = 200
+"""The broker's requests per minute, unless its response headers report another limit."""
 
 READ_BURST, READ_INTERVAL_S = 4, 0.32 / 0.6
-"""Reads get 60 % of the budget; 4 at once, so that a whole snapshot does not wait."""
+"""Reads may use 60 % of the budget; 4 at once, so that a whole snapshot does not wait."""
 
-GIVE_WAY_S = 0.32
-"""A read looks again so often whether orders have gone."""
+YIELD_INTERVAL_S = 0.32
+"""How often a read that yields checks whether orders are still waiting."""
 
-PATIENCE_OF_S: dict[Lane, float] = {"order": 1.0, "urgent": 5.0}
-"""Whoever trades waits so long for budget, and is then told when to come back."""
+MAX_YIELD_S = 10.0
+"""A read yields to orders for at most this long, because reads keep the state correct."""
 
-PLACE_S = 5.0
-"""An order waits so long for a place among those in flight."""
+MAX_BUDGET_WAIT_S: dict[Lane, float] = {"order": 1.0, "urgent": 5.0}
+"""Maximum wait for budget. After that: `NotSent` with `retry_after_s`."""
 
-SPENT = 10
-"""At this many requests left, by the broker's count, reads leave them to orders."""
+SLOT_TIMEOUT_S = 5.0
+"""Maximum wait for a slot among the requests in flight."""
 
-PATIENCE_S = 10.0
-"""A read gives way to orders for so long, then takes its turn: reads keep the state right."""
+LOW_BUDGET = 10
+"""When the broker reports this many requests left or fewer, reads pause: the rest is for orders."""
 
-REST_S = 15.0
-"""Rest after a 429 that does not say when: the minute's window is soon over."""
+DEFAULT_PAUSE_S = 15.0
+"""Pause after a 429 without `Retry-After`; the broker's window of a minute ends soon."""
 
-REST_MAX_S = 60.0
-"""The longest rest: the budget is one a minute, so any later reset is a mistake."""
+MAX_PAUSE_S = 60.0
+"""The budget is one of a minute, so a later reset is an error in the header."""
 
-TICK_S = 0.001
-"""Less is not worth a sleep, and a clock need not be able to tell it."""
-
-
-class TokenBucket:
-    """So many at once, then one every so often. Kept as the time when it would be full again."""
-
-    def __init__(self, burst: int, interval_s: float) -> None:
-        self._slack_s = (burst - 1) * interval_s
-        self._interval_s = interval_s
-        self._full_at = 0.0
-
-    def wait_s(self, now: float) -> float:
-        """Seconds until one may be taken; 0 or less if at once."""
-        return self._full_at - self._slack_s - now
-
-    def take(self, now: float) -> None:
-        """Take one."""
-        self._full_at = max(self._full_at, now) + self._interval_s
-
-
-class SlidingWindow:
-    """What was asked in the last minute, and by which lane."""
-
-    def __init__(self) -> None:
-        self._asked: deque[tuple[float, Lane]] = deque()
-
-    def wait_s(self, now: float, most: int = MOST) -> float:
-        """Seconds until one more fits among so many in a minute; 0 or less if at once."""
-        self._forget(now)
-        if len(self._asked) < most:
-            return 0.0
-        return self._asked[len(self._asked) - most][0] + MINUTE_S - now
-
-    def take(self, now: float, lane: Lane) -> None:
-        """Ask."""
-        self._forget(now)
-        self._asked.append((now, lane))
-
-    def spent(self, now: float) -> "Counter[Lane]":
-        """Lane → requests in the last minute."""
-        self._forget(now)
-        return Counter(lane for _, lane in self._asked)
-
-    def count(self, now: float) -> int:
-        """Requests in the last minute."""
-        self._forget(now)
-        return len(self._asked)
-
-    def _forget(self, now: float) -> None:
-        while self._asked and self._asked[0][0] <= now - MINUTE_S:
-            self._asked.popleft()
+MIN_SLEEP_S = 0.001
+"""A shorter wait is not worth a sleep, and may be below the clock's resolution."""
 
 
 class FleetLimiter:
-    """What all accounts together may have in flight, a lane each for orders and reads."""
+    """Bounds requests in flight over all accounts, with separate slots for orders and reads."""
 
     def __init__(self, *, reads: int = 64, orders: int = 256) -> None:
         self._reads, self._orders = asyncio.Semaphore(reads), asyncio.Semaphore(orders)
-        self.asked: Counter[Lane] = Counter()
-        """Lane → requests that were let through since the start."""
-        self.refused = 0
-        """429s that the broker has answered."""
+        self.requests: Counter[Lane] = Counter()
+        """Lane → requests made since the start."""
+        self.rate_limited = 0
+        """Responses with status 429 since the start."""
 
-    def lane(self, lane: Lane) -> asyncio.Semaphore:
-        """Give the places of a lane; whatever trades shares one."""
+    def slots(self, lane: Lane) -> asyncio.Semaphore:
+        """Return the slots of a lane; all lanes that trade share theirs."""
         return self._reads if lane == "read" else self._orders
 
 
 class RateBudget(Struct, frozen=True, kw_only=True):
-    """What is left of an account's minute, and who spent it."""
+    """What is left of an account's requests in this minute, and what used the others."""
 
     limit: int
     remaining: int
-    """As far as we know: the less of our count and the broker's."""
+    """The smaller of our count and the broker's."""
     orders: int
-    """Requests for orders in the last minute: placing, changing, canceling, asking for them."""
+    """Requests for orders in the last minute: place, replace, cancel, look up."""
     reads: int
-    """Requests that keep the state right."""
+    """Requests that keep the state in sync."""
     others: int | None
-    """Requests of other programs with this account, by the broker's count; null: not told."""
+    """Requests of other programs with this account, by the broker's count; null if unknown."""
     resets_in_s: float | None
-    """When the broker's minute is over; null: not told."""
-    resting_s: float
-    """How long reads still rest."""
+    """When the broker's minute ends; null if unknown."""
+    reads_paused_s: float
+    """How long reads are still paused; 0 if they are not."""
+
+
+class _ReportedBudget(Struct, frozen=True):
+    """The broker's own count, from its response headers."""
+
+    limit: int
+    remaining: int
+    resets_at: float
+    """Loop time."""
 
 
 class RateLimiter:
@@ -151,158 +117,174 @@ class RateLimiter:
     def __init__(self, fleet: FleetLimiter, *, orders_at_once: int = 32) -> None:
         self.orders_at_once = orders_at_once
         self._fleet = fleet
-        self._window = SlidingWindow()
-        self._reads = TokenBucket(READ_BURST, READ_INTERVAL_S)
-        self._turn = asyncio.Lock()
-        # Two rows of places: what asks for lost orders does not queue behind those that get lost.
-        self._own_places: dict[Lane, asyncio.Semaphore] = {
+        self._window = SlidingWindow(MINUTE_S)
+        self._read_bucket = TokenBucket(READ_BURST, READ_INTERVAL_S)
+        self._next_read = asyncio.Lock()
+        # Two sets of slots: the lookup of an order in doubt does not queue behind orders that hang.
+        self._slots: dict[Lane, asyncio.Semaphore] = {
             "order": asyncio.Semaphore(orders_at_once),
             "urgent": asyncio.Semaphore(orders_at_once),
         }
-        self._orders_waiting = 0
-        self._rest_until = 0.0
-        self._orders_rest_until = 0.0
-        self._told: tuple[int, int, float] | None = None
-        """limit, remaining, when it resets (loop time), as the broker last said"""
+        self._waiting_orders = 0
+        self._reads_paused_until = 0.0
+        self._orders_paused_until = 0.0
+        self._reported: _ReportedBudget | None = None
 
     @asynccontextmanager
     async def slot(self, lane: Lane) -> AsyncIterator[None]:
-        """Hold a place in which one request may be made.
+        """Hold a slot in which one request may be made.
 
-        A read waits for budget, then for the fleet. An order raises `NotSent` instead.
+        A read waits for budget, then for the fleet. The other lanes raise `NotSent` instead of
+        waiting for long.
         """
         if lane != "read":
             async with self._trading_slot(lane):
                 yield
             return
-        places = self._fleet.lane(lane)
-        # The turn is kept until the fleet lets us in: of budget that was granted and not yet used
-        # there is never more than one request, or it would pile up into a burst.
-        async with self._turn:
-            await self._until_read_due()
-            await places.acquire()
+        fleet_slots = self._fleet.slots(lane)
+        # The lock is held until the fleet has a slot, so at most one request has budget that it has
+        # not used yet. Otherwise granted requests would add up to a burst.
+        async with self._next_read:
+            await self._wait_for_read_budget()
+            await fleet_slots.acquire()
         try:
             yield
         finally:
-            places.release()
+            fleet_slots.release()
 
     @asynccontextmanager
     async def _trading_slot(self, lane: Lane) -> AsyncIterator[None]:
-        self._orders_waiting += 1
+        self._waiting_orders += 1
         try:
             async with AsyncExitStack() as held:
                 try:
-                    async with asyncio.timeout(PLACE_S):
-                        await held.enter_async_context(self._own_places[lane])
-                        await held.enter_async_context(self._fleet.lane(lane))
+                    async with asyncio.timeout(SLOT_TIMEOUT_S):
+                        await held.enter_async_context(self._slots[lane])
+                        await held.enter_async_context(self._fleet.slots(lane))
                 except TimeoutError:
-                    fact = f"no place among the orders under way within {PLACE_S:.0f} s"
-                    raise NotSent(fact, retry_after_s=PLACE_S) from None
-                await self._until_trade_due(lane)
-                self._orders_waiting -= 1
+                    fact = f"too many orders in flight for {SLOT_TIMEOUT_S:.0f} s"
+                    raise NotSent(fact, retry_after_s=SLOT_TIMEOUT_S) from None
+                await self._wait_for_trading_budget(lane)
+                self._waiting_orders -= 1
                 try:
                     yield
                 finally:
-                    self._orders_waiting += 1
+                    self._waiting_orders += 1
         finally:
-            self._orders_waiting -= 1
+            self._waiting_orders -= 1
 
-    def heard(
+    def update_from_headers(
         self, *, remaining: int | None, reset_in_s: float | None, limit: int | None = None
     ) -> None:
-        """Learn from an answer's rate-limit headers."""
+        """Record the broker's own count, from the headers of a response."""
         if remaining is None:
             return
         if reset_in_s is not None:
-            self._told = (limit or LIMIT, remaining, _now() + reset_in_s)
-        if remaining <= SPENT:
-            self._rest_until = max(self._rest_until, _rested(reset_in_s))
+            self._reported = _ReportedBudget(limit or DEFAULT_LIMIT, remaining, _now() + reset_in_s)
+        if remaining <= LOW_BUDGET:
+            self._reads_paused_until = max(self._reads_paused_until, _pause_end(reset_in_s))
 
-    def refused(self, retry_after_s: float | None, lane: Lane = "read") -> None:
-        """Learn from a 429: reads rest, and new orders too if it was one of theirs."""
-        self._fleet.refused += 1
-        until = _rested(retry_after_s)
-        self._rest_until = max(self._rest_until, until)
+    def handle_rate_limited(self, retry_after_s: float | None, lane: Lane = "read") -> None:
+        """Record a 429: reads pause, and new orders too if one of them received it."""
+        self._fleet.rate_limited += 1
+        until = _pause_end(retry_after_s)
+        self._reads_paused_until = max(self._reads_paused_until, until)
         if lane == "order":
-            self._orders_rest_until = max(self._orders_rest_until, until)
+            self._orders_paused_until = max(self._orders_paused_until, until)
 
     @property
-    def resting_s(self) -> float:
-        """How long reads will still rest, 0 if they do not."""
-        return max(0.0, self._rest_until - _now())
+    def reads_paused_s(self) -> float:
+        """How long reads are still paused, 0 if they are not."""
+        return max(0.0, self._reads_paused_until - _now())
 
     @property
-    def left(self) -> int:
-        """What is left of the running minute, as far as we know; `budget` without the details."""
+    def remaining(self) -> int:
+        """Requests left in this minute; the same as `budget.remaining`, without the details."""
         now = _now()
-        left = LIMIT - self._window.count(now)
-        if self._told is not None and self._told[2] > now:
-            limit, told, _ = self._told
-            left = min(told, left + limit - LIMIT)
-        return max(0, left)
+        remaining = DEFAULT_LIMIT - self._window.count(now)
+        reported = self._reported
+        if reported is not None and reported.resets_at > now:
+            remaining = min(reported.remaining, remaining + reported.limit - DEFAULT_LIMIT)
+        return max(0, remaining)
 
     @property
     def budget(self) -> RateBudget:
-        """What is left of the running minute, and who spent it."""
+        """Requests left in this minute, and what used the others."""
         now = _now()
-        spent = self._window.spent(now)
-        limit, remaining, others, resets_in_s = LIMIT, LIMIT - spent.total(), None, None
-        if self._told is not None and self._told[2] > now:
-            limit, told, resets_at = self._told
-            others = max(0, limit - told - spent.total())
-            remaining = min(told, limit - spent.total())
-            resets_in_s = round(resets_at - now, 1)
+        used = self._window.count_by_kind(now)
+        limit, remaining, others, resets_in_s = (
+            DEFAULT_LIMIT,
+            DEFAULT_LIMIT - used.total(),
+            None,
+            None,
+        )
+        reported = self._reported
+        if reported is not None and reported.resets_at > now:
+            limit = reported.limit
+            others = max(0, limit - reported.remaining - used.total())
+            remaining = min(reported.remaining, limit - used.total())
+            resets_in_s = round(reported.resets_at - now, 1)
         return RateBudget(
             limit=limit,
             remaining=max(0, remaining),
-            orders=spent["order"] + spent["urgent"],
-            reads=spent["read"],
+            orders=used["order"] + used["urgent"],
+            reads=used["read"],
             others=others,
             resets_in_s=resets_in_s,
-            resting_s=round(self.resting_s, 1),
+            reads_paused_s=round(self.reads_paused_s, 1),
         )
 
-    async def _until_trade_due(self, lane: Lane) -> None:
-        patient_until = _now() + PATIENCE_OF_S[lane]
-        most = MOST - RESERVED if lane == "order" else MOST
+    async def _wait_for_trading_budget(self, lane: Lane) -> None:
+        give_up_at = _now() + MAX_BUDGET_WAIT_S[lane]
+        limit = MAX_PER_MINUTE - ORDER_RESERVE if lane == "order" else MAX_PER_MINUTE
         while True:
             now = _now()
-            wait_s = self._window.wait_s(now, most)
+            # 1. This minute's requests are used up: wait until the oldest leaves the window.
+            wait_s = self._window.wait_s(now, limit)
+            # 2. The broker answered an order with 429: new orders wait as long as it asked for.
+            #    Cancels do not: they are few, and the broker may accept them.
             if lane == "order":
-                wait_s = max(wait_s, self._orders_rest_until - now)
-            if wait_s < TICK_S:
+                wait_s = max(wait_s, self._orders_paused_until - now)
+            # 3. There is budget.
+            if wait_s < MIN_SLEEP_S:
                 break
-            if now + wait_s > patient_until:
-                fact = f"the account's budget is spent for the next {wait_s:.0f} s"
+            # 4. The wait is longer than a trader would accept: nothing was sent, so say when to
+            #    come back.
+            if now + wait_s > give_up_at:
+                fact = f"the account's request budget is used up for the next {wait_s:.0f} s"
                 raise NotSent(fact, retry_after_s=wait_s)
             await asyncio.sleep(wait_s)
-        self._take(now, lane)
+        self._count(now, lane)
 
-    async def _until_read_due(self) -> None:
-        patient_until = _now() + PATIENCE_S
+    async def _wait_for_read_budget(self) -> None:
+        yields_until = _now() + MAX_YIELD_S
         while True:
             now = _now()
-            gives_way = now < patient_until and self._orders_waiting > 0
+            is_yielding = now < yields_until and self._waiting_orders > 0
             wait_s = max(
-                GIVE_WAY_S if gives_way else 0.0,
-                self._window.wait_s(now),
-                self._reads.wait_s(now),
-                self._rest_until - now,
+                # 1. Orders are waiting: they go first, for up to `MAX_YIELD_S`.
+                YIELD_INTERVAL_S if is_yielding else 0.0,
+                # 2. This minute's requests are used up.
+                self._window.wait_s(now, MAX_PER_MINUTE),
+                # 3. Reads have used their share: the bucket spreads them over the minute.
+                self._read_bucket.wait_s(now),
+                # 4. The broker rejected a request with 429, or reported a low budget.
+                self._reads_paused_until - now,
             )
-            if wait_s < TICK_S:
+            if wait_s < MIN_SLEEP_S:
                 break
             await asyncio.sleep(wait_s)
-        self._take(now, "read")
-        self._reads.take(now)
+        self._count(now, "read")
+        self._read_bucket.take(now)
 
-    def _take(self, now: float, lane: Lane) -> None:
-        self._window.take(now, lane)
-        self._fleet.asked[lane] += 1
+    def _count(self, now: float, lane: Lane) -> None:
+        self._window.add(now, lane)
+        self._fleet.requests[lane] += 1
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _rested(wait_s: float | None) -> float:
-    return _now() + (REST_S if wait_s is None else min(max(wait_s, 0.0), REST_MAX_S))
+def _pause_end(wait_s: float | None) -> float:
+    return _now() + (DEFAULT_PAUSE_S if wait_s is None else min(max(wait_s, 0.0), MAX_PAUSE_S))

@@ -1,4 +1,4 @@
-"""What an HTTP answer of the broker means: status, headers and error bodies, without a socket."""
+"""What an HTTP response of the broker means: status, headers and error bodies, without a socket."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -6,85 +6,84 @@ from email.utils import parsedate_to_datetime
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from realtime.broker.lenient_decoder import MISFIT, is_json
+from realtime.broker.lenient_decoder import DECODE_ERRORS, is_json
 from realtime.errors import BrokerError, LinkError, RateLimited, Refused
 
 NEW_KEY = (
-    "put a valid key, of the right kind (paper or live), into secrets.toml or the environment, "
-    "then send SIGHUP"
+    "put a valid key of the right kind (paper or real money) into secrets.toml or the "
+    "environment, then send SIGHUP"
 )
 
 
-class _Problem(Struct):
+class _ErrorBody(Struct):
     code: int | None = None
     message: str = ""
 
 
-_PROBLEM = Decoder(_Problem, strict=False)
+_ERROR_BODY = Decoder(_ErrorBody, strict=False)
 
 
-def check(status: int, headers: Mapping[str, str], body: bytes, what: str) -> None:
-    """Return for a good answer, raise our error for any other. `what` names the request."""
+def check(status: int, headers: Mapping[str, str], body: bytes, request: str) -> None:
+    """Return for a successful response, raise our error for any other. `request` names it."""
     if 200 <= status < 300:
         return
-    problem = _problem(body)
-    said = (
-        f"{what}: {status}{': ' + problem.message[:200] if problem.message else ''}{_id(headers)}"
-    )
+    problem = _decode_error(body)
+    detail = f": {problem.message[:200]}" if problem.message else ""
+    fact = f"{request}: {status}{detail}{_request_id(headers)}"
     if status == 429:
-        raise RateLimited(said, retry_after_s=retry_after_s(headers))
-    if status == 401 or (status == 403 and not is_refusal_of_order(problem.code)):
-        raise Refused(said, remedy=NEW_KEY)
-    # A time-out in between (408) says as little of what the broker did as a 504.
+        raise RateLimited(fact, retry_after_s=retry_after_s(headers))
+    if status == 401 or (status == 403 and not is_order_rejection(problem.code)):
+        raise Refused(fact, remedy=NEW_KEY)
+    # 408 is a time-out on the way: like a 504, it does not say what the broker did.
     if status >= 500 or status < 400 or status == 408 or not is_json(body):
-        raise LinkError(said, status=status)
-    raise BrokerError(said, status=status, code=problem.code, body=body)
+        raise LinkError(fact, status=status)
+    raise BrokerError(fact, status=status, code=problem.code, body=body)
 
 
-def is_refusal_of_order(code: int | None) -> bool:
-    """Whether a code of a 403 speaks of an order (403xxxxx), not of the key."""
+def is_order_rejection(code: int | None) -> bool:
+    """Whether the code of a 403 rejects an order (403xxxxx) and not the key."""
     return code is not None and code // 100_000 == 403
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """When to try again, in seconds, if the broker says so."""
+    """Return the seconds after which the broker allows a retry, if it reports them."""
     header = headers.get("Retry-After")
-    seconds = whole(header)
+    seconds = parse_integer(header)
     if seconds is not None:
         return float(seconds)
-    at, now = epoch(header), epoch(headers.get("Date"))
+    at, now = parse_date(header), parse_date(headers.get("Date"))
     if at is not None and now is not None:
         return max(0.0, at - now)
     return reset_in_s(headers)
 
 
 def reset_in_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the budget is full again, by the broker's own clock."""
-    reset, now = whole(headers.get("X-RateLimit-Reset")), epoch(headers.get("Date"))
+    """Return the seconds until the rate limit resets, by the broker's own clock."""
+    reset, now = parse_integer(headers.get("X-RateLimit-Reset")), parse_date(headers.get("Date"))
     return None if reset is None or now is None else max(0.0, reset - now)
 
 
-def whole(header: str | None) -> int | None:
-    """Read a header that is a whole number."""
-    fits = header is not None and header.isascii() and header.isdigit() and len(header) < 16
-    return int(header) if header is not None and fits else None
+def parse_integer(header: str | None) -> int | None:
+    """Parse a header that is a whole number; None if it is not."""
+    is_valid = header is not None and header.isascii() and header.isdigit() and len(header) < 16
+    return int(header) if header is not None and is_valid else None
 
 
-def epoch(header: str | None) -> float | None:
-    """Read a header that is an HTTP date, as seconds since the epoch."""
+def parse_date(header: str | None) -> float | None:
+    """Parse an HTTP date to epoch seconds; None if it is not one."""
     try:
         return parsedate_to_datetime(header).timestamp() if header else None
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _problem(body: bytes) -> _Problem:
+def _decode_error(body: bytes) -> _ErrorBody:
     try:
-        return _PROBLEM.decode(body)
-    except MISFIT:
-        return _Problem()
+        return _ERROR_BODY.decode(body)
+    except DECODE_ERRORS:
+        return _ErrorBody()
 
 
-def _id(headers: Mapping[str, str]) -> str:
+def _request_id(headers: Mapping[str, str]) -> str:
     request_id = headers.get("X-Request-ID", "")
     return f" (request {request_id[:64]})" if request_id else ""

@@ -1,8 +1,8 @@
-"""The broker's REST interface as typed calls: one request each, paced, limited, no retry.
+"""The broker's REST interface as typed reads: one request each, rate limited, never retried.
 
-Whoever calls decides whether to try again. Errors are ours: `Refused` for a key that is not
-taken, `RateLimited`, `LinkError` for everything that another attempt may cure, `BrokerError` for an
-answer that says no, `ProtocolViolation` for one that cannot be read.
+The caller decides whether to retry. Errors are ours: `Refused` for a rejected key, `RateLimited`,
+`LinkError` for everything that a retry may cure, `BrokerError` for a rejected request,
+`ProtocolViolation` for a response that cannot be decoded.
 """
 
 import time
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from realtime.broker import codec as wire
+from realtime.broker import codec
 from realtime.broker.http_client import HttpClient
 from realtime.broker.lenient_decoder import is_json
 from realtime.broker.rate_limiter import RateLimiter
@@ -25,38 +25,38 @@ Direction = Literal["asc", "desc"]
 
 
 class RestClient:
-    """One account's way to the broker's REST interface; `http` is shared by all accounts."""
+    """Reads one account from the broker; all accounts share the aiohttp `session`."""
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        session: aiohttp.ClientSession,
         url: str,
         credentials: Credentials,
         limiter: RateLimiter,
         *,
-        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.channel = HttpClient(http, url, credentials, limiter, wall=wall)
+        self.http = HttpClient(session, url, credentials, limiter, clock=clock)
 
     @property
     def last_request_id(self) -> str | None:
-        """The broker's name for the last answered request; its support asks for it."""
-        return self.channel.last_request_id
+        """The broker's id of the last answered request; its support asks for it."""
+        return self.http.last_request_id
 
     @property
-    def offset_s(self) -> float | None:
-        """The broker's clock less ours in seconds, learned from answers; None before the first."""
-        return self.channel.offset_s
+    def clock_offset_s(self) -> float | None:
+        """The broker's clock minus ours in seconds; None before the first response."""
+        return self.http.clock_offset_s
 
-    async def account(self) -> Account:
+    async def fetch_account(self) -> Account:
         """Read the account."""
-        return self._read(wire.decode_account, await self._get("/v2/account", {}))
+        return decode_response(codec.decode_account, await self._get("/v2/account", {}))
 
-    async def positions(self) -> tuple[Position, ...]:
+    async def fetch_positions(self) -> tuple[Position, ...]:
         """Read all positions."""
-        return self._read(wire.decode_positions, await self._get("/v2/positions", {}))
+        return decode_response(codec.decode_positions, await self._get("/v2/positions", {}))
 
-    async def orders(
+    async def fetch_orders(
         self,
         *,
         status: Literal["open", "closed", "all"] = "all",
@@ -79,10 +79,10 @@ class RestClient:
             "before_order_id": before_order_id,
             "after_order_id": after_order_id,
         }
-        return self._read(wire.decode_orders, await self._get("/v2/orders", query))
+        return decode_response(codec.decode_orders, await self._get("/v2/orders", query))
 
-    async def order(self, order_id: str, *, nested: bool = True) -> Order | None:
-        """Read one order; None when the broker says that it does not exist."""
+    async def fetch_order(self, order_id: str, *, nested: bool = True) -> Order | None:
+        """Read one order; None when the broker reports that it does not exist."""
         path = f"/v2/orders/{quote(order_id, safe='')}"
         try:
             body = await self._get(path, {"nested": "true" if nested else "false"})
@@ -90,9 +90,9 @@ class RestClient:
             if error.status == 404 and error.code is not None:
                 return None
             raise
-        return self._read(wire.decode_order, body)
+        return decode_response(codec.decode_order, body)
 
-    async def fills(
+    async def fetch_fills(
         self,
         *,
         after: str | None = None,
@@ -107,21 +107,19 @@ class RestClient:
             "page_token": page_token,
             "direction": direction,
         }
-        return self._read(wire.decode_fills, await self._get("/v2/account/activities/FILL", query))
+        body = await self._get("/v2/account/activities/FILL", query)
+        return decode_response(codec.decode_fills, body)
 
     async def _get(self, path: str, query: Mapping[str, str | None]) -> bytes:
         params = {name: value for name, value in query.items() if value is not None}
-        return (await self.channel.ask("GET", path, params, "read")).body
-
-    def _read(self, decode: Callable[[bytes], T], body: bytes) -> T:
-        return read(decode, body)
+        return (await self.http.request("GET", path, params, "read")).body
 
 
-def read(decode: Callable[[bytes], T], body: bytes) -> T:
-    """Decode an answer; one that is no JSON at all is a proxy's, and may be cured by time."""
+def decode_response(decode: Callable[[bytes], T], body: bytes) -> T:
+    """Decode a response. One that is not JSON at all is a proxy's, so it is a `LinkError`."""
     try:
         return decode(body)
     except ProtocolViolation as violation:
         if is_json(body):
             raise
-        raise LinkError("the broker's answer is not JSON") from violation
+        raise LinkError("the broker's response is not JSON") from violation

@@ -1,8 +1,8 @@
-"""One trading websocket: moves bytes, watches the clock, translates what goes wrong.
+"""One trading websocket: sends and receives frames, enforces time limits, translates errors.
 
-What the messages mean is `core.session`'s business, what to do about an order is nobody's here.
-One owner: connect, authorize, listen, then receive until it raises, then close. Events that come
-before the listen ack are kept and given out first.
+`core.protocol` decides what the messages mean; nothing here knows what an order is. The owner
+connects, authorizes, listens, receives until that raises, and closes. Events that arrive before
+the listen ack are kept and returned first.
 """
 
 import asyncio
@@ -22,53 +22,53 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
-from realtime.broker.codec import authorize_frame, decode_frame, listen_frame
+from realtime.broker.codec import decode_frame, encode_authorization, encode_listen
 from realtime.broker.responses import NEW_KEY, retry_after_s
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Message, Stage, advance, begin
 from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
 from realtime.secret import Credentials
 
-OPEN_S = 10.0
+OPEN_TIMEOUT_S = 10.0
 """Limit of TCP, TLS and the websocket handshake together; the broker takes well under one."""
 
-AUTHORIZE_S = 10.0
-"""Limit of the answer to our authorization; the broker's own limit on its data socket is 10 s."""
+AUTHORIZE_TIMEOUT_S = 10.0
+"""Limit of the answer to our authorization; the broker's own limit on its data stream is 10 s."""
 
-LISTEN_S = 10.0
+LISTEN_TIMEOUT_S = 10.0
 """Limit of the listen ack."""
 
-CLOSE_S = 2.0
-"""Limit of the closing handshake; then the socket is cut. A stop must be over within 5 s, and who
-has not answered in two will not."""
+CLOSE_TIMEOUT_S = 2.0
+"""Limit of the closing handshake; then the socket is aborted. A shutdown takes at most 5 s, and a
+server that has not answered within 2 s will not."""
 
 PING_INTERVAL_S = 10.0
 PING_TIMEOUT_S = 20.0
-"""A path that carries no pong for this long is dead. A pong proves nothing about events."""
+"""A connection without a pong for this long is dead. A pong does not prove that events arrive."""
 
-FRAME_MAX = 16 * 2**20
+MAX_FRAME_BYTES = 16 * 2**20
 """Security limit in bytes; an order with four legs is 5 KB."""
 
-QUEUE_MAX = 256
-"""Frames read ahead of `receive`; beyond, TCP holds the broker back."""
+MAX_QUEUED_FRAMES = 256
+"""Frames buffered ahead of `receive`; after that, TCP makes the broker wait."""
 
-AT_ONCE = 4
-"""Frames given out in one go, a quarter of a millisecond of work: then others run, however many
-wait. A thousand streams may have some at once, so it is few."""
+FRAMES_PER_TURN = 4
+"""Frames returned before other tasks run, a quarter of a millisecond of work. It is small because
+a thousand streams may have frames at once."""
 
-EARLY_MAX = 1000
+MAX_EARLY_MESSAGES = 1000
 """Events kept before the listen ack; there should be none."""
 
-CONNECTION_LIMIT = "connection limit"
-"""In an error's text: the broker still counts another socket of this account."""
+CONNECTION_LIMIT_TEXT = "connection limit"
+"""In an error's text: the broker still counts another connection of this account."""
 
 RETRY_LATER = frozenset({406, 429})
 
-ONE_SOCKET = "another program may hold this key's only socket; stop it"
+SOCKET_TAKEN = "another program may hold this key's only socket; stop it"
 
 
 class _Connect(websocket_connect):
-    """Connects, and follows no redirect: our secret goes to the configured host only."""
+    """Connects without following redirects: the secret goes to the configured host only."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -81,7 +81,7 @@ class TradingStream:
         self._socket = socket
         self._stage: Stage = begin().stage
         self._early: deque[Message] = deque()
-        self._given = 0
+        self._received = 0
 
     @classmethod
     async def connect(cls, url: str, *, ssl_context: ssl.SSLContext | None) -> "TradingStream":
@@ -89,7 +89,7 @@ class TradingStream:
 
         Raises `RateLimited`, `Refused` or `LinkError`.
         """
-        tls: dict[str, Any] = {}  # Any: one argument, which websockets refuses to be given as None
+        tls: dict[str, Any] = {}  # Any: one argument, which websockets does not accept as None
         if ssl_context is not None and url.startswith("wss:"):
             tls["ssl"] = ssl_context
         try:
@@ -97,111 +97,111 @@ class TradingStream:
                 url,
                 proxy=None,
                 compression=None,
-                open_timeout=OPEN_S,
+                open_timeout=OPEN_TIMEOUT_S,
                 ping_interval=PING_INTERVAL_S,
                 ping_timeout=PING_TIMEOUT_S,
-                close_timeout=CLOSE_S,
-                max_size=FRAME_MAX,
-                max_queue=QUEUE_MAX,
+                close_timeout=CLOSE_TIMEOUT_S,
+                max_size=MAX_FRAME_BYTES,
+                max_queue=MAX_QUEUED_FRAMES,
                 **tls,
             )
         except InvalidStatus as error:
-            raise _turned_away(error) from error
+            raise _handshake_error(error) from error
         except TimeoutError as error:
-            raise LinkError(f"no websocket within {OPEN_S:.0f} s") from error
+            raise LinkError(f"no websocket within {OPEN_TIMEOUT_S:.0f} s") from error
         except (OSError, WebSocketException, UnicodeError, EOFError) as error:
-            raise LinkError(f"cannot connect: {_said(error)}") from error
+            raise LinkError(f"cannot connect: {_describe(error)}") from error
         return cls(socket)
 
     async def authorize(self, credentials: Credentials) -> None:
-        """Authorize. Raises `Refused`, or `LinkError` without an answer in `AUTHORIZE_S`."""
-        await self._converse(
-            authorize_frame(credentials), "subscribing", AUTHORIZE_S, "authorization"
+        """Authorize. Raises `Refused`, or `LinkError` if no answer arrives in time."""
+        await self._exchange(
+            encode_authorization(credentials), "subscribing", AUTHORIZE_TIMEOUT_S, "authorization"
         )
 
     async def listen(self) -> None:
-        """Ask for trade updates. Raises `LinkError` without an answer in `LISTEN_S`."""
-        await self._converse(listen_frame(), "listening", LISTEN_S, "listen")
+        """Subscribe to trade updates. Raises `LinkError` if no answer arrives in time."""
+        await self._exchange(encode_listen(), "listening", LISTEN_TIMEOUT_S, "listen")
 
     async def receive(self) -> Message:
-        """Give the next message. Raises `LinkError` when the socket is gone, or `Refused`."""
+        """Return the next message. Raises `LinkError` when the connection is lost, or `Refused`."""
         if self._early:
             return self._early.popleft()
-        self._given += 1
-        if self._given % AT_ONCE == 0:
+        self._received += 1
+        if self._received % FRAMES_PER_TURN == 0:
             await asyncio.sleep(0)
         try:
             frame = await self._socket.recv(decode=False)
         except ConnectionClosed as closed:
-            raise _gone(closed) from closed
-        message = _decoded(frame)
+            raise _connection_lost(closed) from closed
+        message = _decode(frame)
         if type(message) is not TradeUpdate:
-            self._follow(message)
+            self._advance(message)
         return message
 
     async def close(self) -> None:
-        """Close, and wait until the socket is gone or `CLOSE_S` is over. Never raises."""
+        """Close, and wait until the socket is closed, at most `CLOSE_TIMEOUT_S`. Never raises."""
         try:
-            async with asyncio.timeout(CLOSE_S), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S), asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._discard(), name="discard")
                 await self._socket.close()
         except TimeoutError:
-            pass  # the broker does not answer: cut
+            pass  # the broker does not answer: abort
         finally:
             self._socket.transport.abort()
 
     async def _discard(self) -> None:
-        """Read what nobody will: the broker's answer to the closing handshake is behind it."""
-        with suppress(ConnectionClosed, ConcurrencyError):  # the end, or somebody still receives
+        """Read the frames that are left: the answer to the closing handshake comes after them."""
+        with suppress(ConnectionClosed, ConcurrencyError):  # the end, or `receive` is still running
             while True:
                 await self._socket.recv(decode=False)
 
-    async def _converse(self, frame: str, until: Stage, limit_s: float, about: str) -> None:
+    async def _exchange(self, frame: str, until: Stage, limit_s: float, about: str) -> None:
         try:
             async with asyncio.timeout(limit_s):
                 await self._socket.send(frame)
                 while self._stage != until:
-                    await self._hear()
+                    await self._receive_control()
         except TimeoutError as error:
             raise LinkError(f"no answer to {about} within {limit_s:.0f} s") from error
         except ConnectionClosed as closed:
-            raise _gone(closed) from closed
+            raise _connection_lost(closed) from closed
 
-    async def _hear(self) -> None:
-        message = _decoded(await self._socket.recv(decode=False))
+    async def _receive_control(self) -> None:
+        message = _decode(await self._socket.recv(decode=False))
         before = self._stage
-        self._follow(message)
+        self._advance(message)
         if self._stage == before:
-            if len(self._early) >= EARLY_MAX:
-                raise LinkError(f"more than {EARLY_MAX} messages before the listen ack")
+            if len(self._early) >= MAX_EARLY_MESSAGES:
+                raise LinkError(f"more than {MAX_EARLY_MESSAGES} messages before the listen ack")
             self._early.append(message)
 
-    def _follow(self, message: Message) -> None:
+    def _advance(self, message: Message) -> None:
         step = advance(self._stage, message)
         self._stage = step.stage
         if step.refused is not None:
-            raise Refused(f"the broker refused the key: {step.refused}", remedy=NEW_KEY)
+            raise Refused(f"the broker rejected the key: {step.refused}", remedy=NEW_KEY)
         if step.failed is not None:
-            if CONNECTION_LIMIT in step.failed.lower():
-                raise RateLimited(step.failed, remedy=ONE_SOCKET)
+            if CONNECTION_LIMIT_TEXT in step.failed.lower():
+                raise RateLimited(step.failed, remedy=SOCKET_TAKEN)
             raise LinkError(step.failed)
 
 
-def _decoded(frame: bytes) -> Message:
+def _decode(frame: bytes) -> Message:
     message = decode_frame(frame)
     if type(message) is TradeUpdate:
-        # It was made in this moment and nobody else holds it: a copy would cost six times as much.
+        # The update was just decoded and has no other owner; a copy would cost six times as much.
         force_setattr(message, "frame", frame)
     return message
 
 
-def _turned_away(error: InvalidStatus) -> RealtimeError:
+def _handshake_error(error: InvalidStatus) -> RealtimeError:
     status = error.response.status_code
     if status in RETRY_LATER:
         return RateLimited(
             f"the broker answered {status} to the connection attempt",
-            remedy=ONE_SOCKET,
-            # websockets' own mapping raises when a header comes twice
+            remedy=SOCKET_TAKEN,
+            # websockets' own mapping raises when a header is repeated
             retry_after_s=retry_after_s(CIMultiDict(error.response.headers.raw_items())),
         )
     if status in (401, 403):
@@ -209,7 +209,7 @@ def _turned_away(error: InvalidStatus) -> RealtimeError:
     return LinkError(f"the broker answered {status} to the connection attempt", status=status)
 
 
-def _gone(closed: ConnectionClosed) -> LinkError:
+def _connection_lost(closed: ConnectionClosed) -> LinkError:
     if closed.rcvd is not None:
         code, reason = closed.rcvd.code, closed.rcvd.reason
     elif closed.sent is not None:
@@ -219,5 +219,5 @@ def _gone(closed: ConnectionClosed) -> LinkError:
     return LinkError(f"connection closed ({code}{': ' + reason if reason else ''})", code=code)
 
 
-def _said(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return str(error) or type(error).__name__

@@ -1,8 +1,8 @@
-"""Connections to the broker that are open before an order needs one.
+"""Keeps connections to the broker open before an order needs one.
 
-A new connection costs two to four round trips, an order over an open one costs one. So many are
-kept in the pool that all accounts share: opened at start, opened anew when the broker has closed
-them, and exchanged before it does. No request is made for it: that would spend budget.
+A new connection costs two to four round trips, an order over an open one costs one. So the pool
+that all accounts share keeps some open: opened at start, reopened when the broker has closed them,
+and replaced before it does. No request is made for this: it would use up the rate limit.
 """
 
 import asyncio
@@ -13,29 +13,29 @@ from math import ceil
 import aiohttp
 from yarl import URL
 
-from realtime.broker.http_client import CONNECT_S
+from realtime.broker.http_client import CONNECT_TIMEOUT_S
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
 MAX_WARM = 100
-"""Connections kept, fleet-wide."""
+"""Maximum open connections, over all accounts."""
 
-LOOK_EVERY_S = 10.0
-"""A connection that the broker has closed is missing for so long at the most."""
+CHECK_INTERVAL_S = 10.0
+"""A connection that the broker has closed is missing for at most this long."""
 
-LIFE_S = 50.0
-"""A connection is exchanged after so long. Load balancers close one that was idle for 60 s, and of
-an order that is sent in that very moment nobody knows whether it arrived."""
+MAX_IDLE_S = 50.0
+"""A connection is replaced after this long. Load balancers close one that was idle for 60 s, and
+the result of an order sent at that moment is unknown."""
 
 Wanted = Callable[[], Mapping[str, int]]
-"""Gives address → how many connections orders may use there at one time."""
+"""Returns address → how many connections orders may use there at once."""
 
 
 @asynccontextmanager
-async def keeping_warm(http: aiohttp.ClientSession, wanted: Wanted) -> AsyncIterator[None]:
-    """Keep connections ready while the block runs."""
-    task = asyncio.create_task(_keep(http, wanted), name="warm")
+async def keep_warm(http: aiohttp.ClientSession, wanted: Wanted) -> AsyncIterator[None]:
+    """Keep connections open while the block runs."""
+    task = asyncio.create_task(_keep_warm(http, wanted), name="warm")
     try:
         yield
     finally:
@@ -43,40 +43,42 @@ async def keeping_warm(http: aiohttp.ClientSession, wanted: Wanted) -> AsyncIter
         await asyncio.wait([task])
 
 
-async def _keep(http: aiohttp.ClientSession, wanted: Wanted) -> None:
+async def _keep_warm(http: aiohttp.ClientSession, wanted: Wanted) -> None:
     ready: dict[str, int] = {}
     while True:
-        for url, count in _shared(wanted()).items():
+        for url, count in _share_limit(wanted()).items():
             had = ready.get(url)
-            # Where nothing could be opened, one is tried at a time: a broker that comes back is not
-            # met by a hundred at once.
+            # Where none could be opened, try one at a time: a broker that recovers should not
+            # receive a hundred at once.
             ready[url] = await _refresh(http, url, min(count, 1) if had == 0 else count, had or 0)
             if ready[url] != had:
                 log.debug("connections.ready", url=url, count=ready[url])
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-def _shared(wanted: Mapping[str, int]) -> dict[str, int]:
-    """What each address gets of all that may be kept."""
+def _share_limit(wanted: Mapping[str, int]) -> dict[str, int]:
+    """Return each address's share of `MAX_WARM`."""
     total = sum(wanted.values())
     share = min(1.0, MAX_WARM / total) if total else 0.0
     return {url: ceil(count * share) for url, count in wanted.items()}
 
 
 async def _refresh(http: aiohttp.ClientSession, url: str, count: int, had: int) -> int:
-    """Have so many open connections in the pool; gives how many there are."""
-    # The pool hands out what was unused for longest first: those are exchanged.
-    exchanged = ceil(min(count, had) * LOOK_EVERY_S / LIFE_S)
-    opened = await asyncio.gather(*(_hold(http, url, exchange=n < exchanged) for n in range(count)))
+    """Have `count` open connections in the pool; return how many there are."""
+    # The pool returns the connections that were idle longest first: those are replaced.
+    exchanged = ceil(min(count, had) * CHECK_INTERVAL_S / MAX_IDLE_S)
+    opened = await asyncio.gather(
+        *(_check_connection(http, url, exchange=n < exchanged) for n in range(count))
+    )
     return sum(opened)
 
 
-async def _hold(http: aiohttp.ClientSession, url: str, *, exchange: bool) -> bool:
-    """Take a connection from the pool, or open one, and put it back; whether there is one."""
+async def _check_connection(http: aiohttp.ClientSession, url: str, *, exchange: bool) -> bool:
+    """Acquire a connection, from the pool or a new one, and release it; whether there is one."""
     try:
         connection = await _connect(http, url)
         try:
-            # All take theirs before the first puts its own back, so each has another one.
+            # All acquire theirs before the first is released, so each has a different one.
             await asyncio.sleep(0)
             if exchange:
                 connection.close()
@@ -91,4 +93,6 @@ async def _hold(http: aiohttp.ClientSession, url: str, *, exchange: bool) -> boo
 async def _connect(http: aiohttp.ClientSession, url: str) -> aiohttp.connector.Connection:
     assert http.connector is not None, "the session is open"
     request = aiohttp.ClientRequest("GET", URL(url), loop=asyncio.get_running_loop(), session=http)
-    return await http.connector.connect(request, [], aiohttp.ClientTimeout(connect=CONNECT_S))
+    return await http.connector.connect(
+        request, [], aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT_S)
+    )

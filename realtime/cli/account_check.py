@@ -54,7 +54,7 @@ class AccountChecker:
 
     def __init__(self, http: aiohttp.ClientSession, at_once: int) -> None:
         self._http = http
-        self._places = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         self._connect_limiter = ConnectLimiter(at_once)
         self._fleet = FleetLimiter()
         self._tls = ssl.create_default_context()
@@ -62,7 +62,7 @@ class AccountChecker:
     async def examine(self, account: AccountSettings) -> AccountCheckResult:
         """Try one account. Never raises for the account's sake."""
         found = AccountCheckResult(label=account.label)
-        async with self._places:
+        async with self._slots:
             try:
                 async with asyncio.timeout(ACCOUNT_S):
                     await self._try_rest(account, found)
@@ -79,10 +79,10 @@ class AccountChecker:
         rest = RestClient(self._http, account.trading_url, _keys(account), RateLimiter(self._fleet))
         try:
             began = loop.time()
-            found.account = await rest.account()
+            found.account = await rest.fetch_account()
             found.rest_s = loop.time() - began
-            found.positions = len(await rest.positions())
-            orders = await rest.orders(status="open", limit=ORDERS_PAGE, nested=True)
+            found.positions = len(await rest.fetch_positions())
+            orders = await rest.fetch_orders(status="open", limit=ORDERS_PAGE, nested=True)
             found.open_orders = len(orders)
             found.has_more_orders = len(orders) == ORDERS_PAGE
         except RealtimeError as error:
@@ -93,7 +93,7 @@ class AccountChecker:
     async def _try_socket(self, account: AccountSettings, found: AccountCheckResult) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with self._connect_limiter.pass_():
+            async with self._connect_limiter.slot():
                 began = loop.time()
                 url = stream_url(account.trading_url)
                 stream = await TradingStream.connect(url, ssl_context=self._tls)

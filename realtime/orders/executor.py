@@ -12,7 +12,7 @@ from typing import Self
 
 from msgspec import Struct, structs
 
-from realtime.broker.order_api import OrderReply
+from realtime.broker.order_api import OrderResponse
 from realtime.core.model import Order
 from realtime.errors import RealtimeError
 from realtime.orders.errors import Declined, Unresolved
@@ -45,7 +45,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     route: RoutingDecision
     check: Callable[[], None]
     """Raises `Declined` if a guard objects."""
-    call: Callable[[], Awaitable[OrderReply]]
+    call: Callable[[], Awaitable[OrderResponse]]
     """The one request that makes it happen."""
     facts: Mapping[str, object]
     """What the journal is to say of it."""
@@ -103,7 +103,7 @@ class OrderExecutor:
         route: RoutingDecision,
         *,
         check: Callable[[], None],
-        call: Callable[[], Awaitable[OrderReply]],
+        call: Callable[[], Awaitable[OrderResponse]],
         facts: Mapping[str, object],
         is_exit: bool = False,
     ) -> Placed:
@@ -228,7 +228,7 @@ class OrderExecutor:
         return self._placed(submission, answered, how_asked=was_asked, began=began)
 
     def _placed(
-        self, submission: Submission, answered: OrderReply, *, how_asked: bool, began: float
+        self, submission: Submission, answered: OrderResponse, *, how_asked: bool, began: float
     ) -> Placed:
         known, order = submission.known, answered.order
         known.state, known.order_id = "placed", order.id

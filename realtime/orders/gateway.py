@@ -264,7 +264,7 @@ class Gateway:
         """
         order_client = self.order_client(label, principal)
         try:
-            found = await order_client.trade.by_client_order_id(client_order_id)
+            found = await order_client.trade.find_by_client_order_id(client_order_id)
         except RealtimeError as error:
             if told := order_client.seen(client_order_id):
                 return told
@@ -331,7 +331,7 @@ class Gateway:
     ) -> OrderRequest:
         """What an order will be after the changes: the guards judge that, not the difference."""
         try:
-            found = await order_client.trade.by_id(order_id)
+            found = await order_client.trade.find_by_id(order_id)
         except RealtimeError as error:
             raise unasked(error) from error
         if found is None:

@@ -30,7 +30,7 @@ class Holdings:
     async def position(self, order_client: OrderClient, symbol: str) -> Position:
         """A position as it is now, by its symbol or asset id. Raises `Declined`."""
         try:
-            held = await order_client.trade.positions()
+            held = await order_client.trade.fetch_positions()
         except RealtimeError as error:
             raise unasked(error) from error
         wanted = symbol.replace("/", "").upper()

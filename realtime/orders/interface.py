@@ -95,7 +95,7 @@ class BudgetDocument(Struct, frozen=True, kw_only=True):
     reads: int
     others: int | None
     resets_in_s: float | None
-    resting_s: float
+    reads_paused_s: float
 
 
 class TradingInterface(Protocol):

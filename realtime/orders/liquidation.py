@@ -186,8 +186,9 @@ class Liquidation:
         self._changed()
 
     async def _look(self) -> tuple[dict[Symbol, Position], tuple[Order, ...]]:
-        working = await self._order_client.trade.open_orders()
-        held = {p.symbol: p for p in await self._order_client.trade.positions() if number(p.qty)}
+        working = await self._order_client.trade.fetch_open_orders()
+        positions = await self._order_client.trade.fetch_positions()
+        held = {p.symbol: p for p in positions if number(p.qty)}
         for order in working:
             self._order_client.learn(order)
         self.told.open_orders = len(working)

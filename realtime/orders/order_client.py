@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from realtime.broker.order_api import OrderApi, OrderReply
-from realtime.broker.rate_limiter import REST_S
+from realtime.broker.order_api import OrderApi, OrderResponse
+from realtime.broker.rate_limiter import DEFAULT_PAUSE_S
 from realtime.core.model import Order, Position
 from realtime.errors import (
     BrokerError,
@@ -74,8 +74,8 @@ class OrderClient:
         """Orders and cancels under way."""
 
     async def send(
-        self, client_order_id: str, call: Callable[[], Awaitable[OrderReply]], *, is_ours: bool
-    ) -> tuple[OrderReply, bool]:
+        self, client_order_id: str, call: Callable[[], Awaitable[OrderResponse]], *, is_ours: bool
+    ) -> tuple[OrderResponse, bool]:
         """Make the call once; gives the order, and whether it had to be asked for.
 
         `is_ours`: an order of this id can only be ours, should the broker have one already.
@@ -102,7 +102,7 @@ class OrderClient:
         self.learn(answered.order)
         return answered, False
 
-    async def resolve(self, client_order_id: str, reason: str) -> OrderReply:
+    async def resolve(self, client_order_id: str, reason: str) -> OrderResponse:
         """Ask until the order is known. Raises `Unresolved`."""
         try:
             async with asyncio.timeout(RESOLVE_S):
@@ -118,7 +118,7 @@ class OrderClient:
             client_order_id=client_order_id,
         )
 
-    async def pursue(self, client_order_id: str) -> OrderReply | None:
+    async def pursue(self, client_order_id: str) -> OrderResponse | None:
         """Go on asking, slowly; None if it stays unknown."""
         for wait_s in PURSUE_AFTER_S:
             await asyncio.sleep(wait_s)
@@ -126,10 +126,10 @@ class OrderClient:
                 return found
         return None
 
-    async def look(self, client_order_id: str) -> OrderReply | None:
+    async def look(self, client_order_id: str) -> OrderResponse | None:
         """Ask once; None if it is not known, or cannot be asked for now."""
         try:
-            found = await self.trade.by_client_order_id(client_order_id)
+            found = await self.trade.find_by_client_order_id(client_order_id)
         except RealtimeError as error:
             log.debug("order.ask_failed", account=self.label, reason=error.message)
             found = None
@@ -137,7 +137,7 @@ class OrderClient:
             self.learn(found.order)
             return found
         told = self.seen(client_order_id)
-        return None if told is None else OrderReply(told, None)
+        return None if told is None else OrderResponse(told, None)
 
     async def cancel(self, order_id: str) -> None:
         """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
@@ -167,7 +167,7 @@ class OrderClient:
 
     async def _is_canceled(self, order_id: str) -> bool:
         try:
-            found = await self.trade.by_id(order_id)
+            found = await self.trade.find_by_id(order_id)
         except RealtimeError:
             return False
         if found is None:
@@ -188,7 +188,9 @@ def declined(error: RealtimeError, label: str) -> Declined:
             return Declined(
                 "rate_limited",
                 error.message,
-                retry_after_s=REST_S if error.retry_after_s is None else error.retry_after_s,
+                retry_after_s=DEFAULT_PAUSE_S
+                if error.retry_after_s is None
+                else error.retry_after_s,
                 reached_broker=True,
             )
         case Refused():

@@ -40,13 +40,15 @@ class TradingAccounts:
         """Address of a broker → how many connections orders may use there at one time."""
         wanted: Counter[str] = Counter()
         for trading_account in self.taken.values():
-            wanted[trading_account.channel.base] += trading_account.channel.limiter.orders_at_once
+            wanted[trading_account.channel.base_url] += (
+                trading_account.channel.limiter.orders_at_once
+            )
         return wanted
 
     def take(self, label: str, trading_account: TradingAccount) -> None:
         """Trade an account from now on, or by other keys; orders under way end by the old ones."""
         known = self.order_clients.get(label)
-        if known is None or known.trade.channel is not trading_account.channel:
+        if known is None or known.trade.http is not trading_account.channel:
             self.order_clients[label] = self._make(label, trading_account)
         self.taken[label] = trading_account
         self.permits[label] = trading_account.permit

@@ -23,7 +23,7 @@ from realtime.api.listener import serve
 from realtime.api.metrics.sources import Composed
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules
 from realtime.auth.verifier import Verifier
-from realtime.broker.warm_connections import keeping_warm
+from realtime.broker.warm_connections import keep_warm
 from realtime.config.settings import Settings
 from realtime.config.settings_diff import SettingsDiff
 from realtime.config.validators import is_loopback
@@ -125,7 +125,7 @@ async def run_daemon(
                 # the accounts' only connections from the first.
                 registry.start_all()
                 async with (
-                    keeping_warm(http, lambda: trading_service.trading_accounts.connections),
+                    keep_warm(http, lambda: trading_service.trading_accounts.connections),
                     _refresh_keys(reloader, app, http),
                 ):
                     yield Daemon(
@@ -186,10 +186,10 @@ def _metric_sources(
     """Return the figures of `/metrics` that the HTTP side does not know."""
     fleet_limiter = resources.fleet_limiter
     return Composed(
-        rest_asked=lambda: {lane: fleet_limiter.asked[lane] for lane in fleet_limiter.asked},
-        rest_refused=lambda: fleet_limiter.refused,
+        rest_asked=lambda: {lane: fleet_limiter.requests[lane] for lane in fleet_limiter.requests},
+        rest_refused=lambda: fleet_limiter.rate_limited,
         rest_left=lambda: {
-            label: account.trading_account.channel.limiter.left for label, account in registry
+            label: account.trading_account.channel.limiter.remaining for label, account in registry
         },
         orders=trading_service.gateway.once.outcomes,
         halted=lambda: trading_service.kill_switch.state.halted,

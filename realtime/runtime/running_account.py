@@ -17,8 +17,8 @@ from realtime.orders.trading_accounts import TradingAccount
 from realtime.runtime.account_tasks import AccountTasks
 from realtime.runtime.risk_settings import account_risk_rules
 from realtime.store.store import Store
+from realtime.sync.balances import RefreshLimiter
 from realtime.sync.intervals import intervals_for
-from realtime.sync.refresh_limiter import RefreshLimiter
 from realtime.sync.supervisor import AccountSupervisor, SyncTarget
 
 MAX_REST_IN_FLIGHT = 64
@@ -94,11 +94,12 @@ class AccountFactory:
         resources = self._resources
         limiter = RateLimiter(resources.fleet_limiter, orders_at_once=account.max_connections)
         rest = RestClient(
-            resources.http, account.trading_url, credentials, limiter, wall=self._clock
+            resources.http, account.trading_url, credentials, limiter, clock=self._clock
         )
         target = SyncTarget(
             label=AccountLabel(account.label),
             stream_url=stream_url(account.trading_url),
+            ssl_context=resources.tls_for(account.trading_url),
             credentials=credentials,
             account_number=account_number,
         )
@@ -107,7 +108,6 @@ class AccountFactory:
             store=self._store,
             rest=rest,
             connect_limiter=resources.connect_limiter,
-            tls=resources.tls_for(account.trading_url),
             clock=self._clock,
             # Its own: an account's random numbers do not depend on how many others there are.
             rng=random.Random(f"{self._rng.random()}:{account.label}"),
@@ -117,7 +117,7 @@ class AccountFactory:
         trading_account = TradingAccount(
             permit=account_risk_rules(account),
             tier=account.tier,
-            channel=rest.channel,
-            learn=supervisor.learn,
+            channel=rest.http,
+            learn=supervisor.apply_order,
         )
         return RunningAccount(supervisor, trading_account)

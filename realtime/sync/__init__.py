@@ -1,6 +1,6 @@
-"""One account's life: connect, authorize, listen, buffer, snapshot, replay, live, back off.
+"""Keeps each account in sync: connect, authorize, listen, buffer, snapshot, replay, apply events.
 
-`follower.py` is the life itself, `link.py` what the world is told of the connection, `replica.py`
-the way of news and readings into the store, `money.py` and `doubts.py` the two reasons to read
-again while events flow.
+`supervisor` reconnects for as long as the account is enabled; `session` is one authorized stream
+and the tasks beside it (`reconciler`, `balances`, `anomalies`, `watchdog`); `replica` is the only
+path into the store; `link_reporter` writes the connection's status.
 """

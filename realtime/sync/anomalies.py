@@ -1,14 +1,16 @@
-"""Answers doubts: what an event made questionable is read by REST after a moment of grace.
+"""Resolves anomalies: reads by REST what an event left in doubt, after a grace period.
 
-Frames of one happening come in any order, so many doubts answer themselves within the grace. What
-remains is read: an order by its id, everything when an execution or a position was missed.
+Frames of one change may arrive in any order, so many anomalies resolve themselves within the grace
+period. The others are read: an order by its id, everything when an execution or a position was
+missed.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from realtime.core.apply import GAPS, Anomaly, is_open_question
 from realtime.core.model import OrderId
+from realtime.core.reconcile import Reconciled
 from realtime.core.state import MONEY, ORDERS, AccountState
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
 from realtime.sync.replica import Replica
@@ -19,81 +21,88 @@ log = get_logger()
 GRACE_S = 2.0
 RETRY_S = 5.0
 MAX_BY_ID = 5
-"""Orders that are asked for by id although everything is read as well."""
+"""Orders that are read by id although everything is read as well."""
 MAX_PENDING = 200
-"""More doubts than this at once are one doubt about everything."""
+"""More anomalies than this at once are resolved by reading everything."""
 
 
 class AnomalyResolver:
-    """Collects doubts and has them answered. Lives as long as one session."""
+    """Collects anomalies and resolves them. Belongs to one session.
 
-    def __init__(self, replica: Replica) -> None:
+    `on_read` is called with the result of every read.
+    """
+
+    def __init__(self, replica: Replica, *, on_read: Callable[[Reconciled], None]) -> None:
         self._replica = replica
+        self._on_read = on_read
         self._pending: list[Anomaly] = []
         self._everything: str | None = None
-        self._raised = asyncio.Event()
+        """Why everything must be read; None if it need not be."""
+        self._is_due = asyncio.Event()
 
-    def add(self, doubts: Iterable[Anomaly]) -> None:
-        """Have these answered."""
-        for doubt in doubts:
+    def add(self, anomalies: Iterable[Anomaly]) -> None:
+        """Add anomalies to resolve."""
+        for anomaly in anomalies:
             if len(self._pending) < MAX_PENDING:
-                self._pending.append(doubt)
+                self._pending.append(anomaly)
             else:
-                self._everything = "many doubts"
-            self._raised.set()
+                self._everything = "many anomalies"
+            self._is_due.set()
 
     def add_everything(self, reason: str) -> None:
-        """Something unknown was missed: read all; until then nothing is certain."""
-        self._replica.doubt(ORDERS | MONEY)
+        """Read everything, because an unknown event was missed; all parts are provisional now."""
+        self._replica.mark_provisional(ORDERS | MONEY)
         self._everything = reason
-        self._raised.set()
+        self._is_due.set()
 
-    def reconsider(self) -> None:
-        """An event came: maybe it answered all that is pending."""
+    def handle_event(self) -> None:
+        """Drop the pending anomalies if an event has resolved all of them."""
         if self._pending and self._everything is None:
             state = self._replica.record.state
-            if not any(is_open_question(state, doubt) for doubt in self._pending):
+            if not any(is_open_question(state, anomaly) for anomaly in self._pending):
                 self._pending.clear()
-                self._replica.settle_orders()
+                self._replica.confirm_orders()
 
     async def run(self) -> None:
-        """Answer doubts as they come, until cancelled."""
+        """Resolve anomalies as they arrive, until cancelled."""
         while True:
-            await self._raised.wait()
+            await self._is_due.wait()
             await asyncio.sleep(GRACE_S)
-            self._raised.clear()
+            self._is_due.clear()
             pending, self._pending = self._pending, []
             everything, self._everything = self._everything, None
             try:
-                await self._answer(pending, everything)
+                await self._resolve(pending, everything)
             except (LinkError, BrokerError, ProtocolViolation) as error:
-                log.debug("doubt.unanswered", account=self._replica.label, reason=str(error))
+                log.debug("anomaly.unresolved", account=self._replica.label, reason=str(error))
                 self.add(pending)
                 if everything is not None:
                     self.add_everything(everything)
-                hint = error.retry_after_s if isinstance(error, RateLimited) else None
-                await asyncio.sleep(max(RETRY_S, hint or 0.0))
+                retry_after_s = error.retry_after_s if isinstance(error, RateLimited) else None
+                await asyncio.sleep(max(RETRY_S, retry_after_s or 0.0))
 
-    async def _answer(self, pending: list[Anomaly], everything: str | None) -> None:
+    async def _resolve(self, pending: list[Anomaly], everything: str | None) -> None:
         state = self._replica.record.state
-        still_open = [d for d in pending if is_open_question(state, d)]
-        gaps = [d for d in still_open if d.kind in GAPS]
-        ids, reads_all = _ids(state, still_open), everything is not None or bool(gaps)
-        if ids and (not reads_all or len(ids) <= MAX_BY_ID):
-            # Also where everything is read: lists lag, what is asked for by its id does not.
-            await self._replica.read_orders(ids, still_open[0].kind)
-        if reads_all:
-            await self._replica.read_everything(everything or gaps[0].kind)
-        elif not still_open and not self._pending:
-            self._replica.settle_orders()
+        unresolved = [anomaly for anomaly in pending if is_open_question(state, anomaly)]
+        gaps = [anomaly for anomaly in unresolved if anomaly.kind in GAPS]
+        ids, must_read_all = _ids(state, unresolved), everything is not None or bool(gaps)
+        # 1. Single orders, by id. Also when everything is read: lists lag, a read by id does not.
+        if ids and (not must_read_all or len(ids) <= MAX_BY_ID):
+            self._on_read(await self._replica.read_orders(ids, unresolved[0].kind))
+        # 2. An execution or a position was missed: only a full read shows it.
+        if must_read_all:
+            self._on_read(await self._replica.read_everything(everything or gaps[0].kind))
+        # 3. Events have resolved all of them meanwhile.
+        elif not unresolved and not self._pending:
+            self._replica.confirm_orders()
 
 
-def _ids(state: AccountState, doubts: Iterable[Anomaly]) -> list[OrderId]:
-    """The orders to ask for, each once, in the order of the doubts."""
+def _ids(state: AccountState, anomalies: Iterable[Anomaly]) -> list[OrderId]:
+    """Return the orders to read, without duplicates, in the sequence of the anomalies."""
     ids: dict[OrderId, None] = {}
-    for doubt in doubts:
-        order = state.orders.get(doubt.order_id)
+    for anomaly in anomalies:
+        order = state.orders.get(anomaly.order_id)
         successor = order.replaced_by if order is not None else None
-        unknown = doubt.kind == "successor_unknown" and successor is not None
-        ids[successor if unknown and successor else doubt.order_id] = None
+        is_unknown = anomaly.kind == "successor_unknown" and successor is not None
+        ids[successor if is_unknown and successor else anomaly.order_id] = None
     return list(ids)

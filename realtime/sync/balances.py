@@ -1,81 +1,122 @@
-"""Re-reads positions and account: the stream tells neither money nor prices.
+"""Refreshes positions and account by REST: the stream carries neither balances nor prices.
 
-After fills, coalesced: one reading in flight and at most one waiting, never two within `GAP_S`, and
-each in its turn (`live.turns`); so 200 fills in a second cost a handful of calls, and the last
-state is read. Because REST may lag the stream by about ten seconds, one more reading follows
-`LAG_S` after the last fill and after every snapshot. Without fills prices still move equity: every
-`every_s` the money is read anyway.
+Refreshes after fills are coalesced: one in flight and at most one waiting, never two within
+`MIN_INTERVAL_S`, and limited over the fleet. So 200 fills in a second cost a handful of requests,
+and the last state is read. REST may lag the stream by about ten seconds, so one more refresh
+follows `LAG_S` after the last fill and after every snapshot. Prices move equity without fills, so
+balances are read every `every_s` in any case.
 """
 
 import asyncio
 import math
+from collections.abc import Callable
 from contextlib import suppress
 
+from realtime.broker.rate_limiter import MIN_SLEEP_S
+from realtime.core.rate_limits import TokenBucket
+from realtime.core.reconcile import Reconciled
 from realtime.core.state import LAG_S, MONEY
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
-from realtime.sync.refresh_limiter import RefreshLimiter
 from realtime.sync.replica import Replica
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-GAP_S = 2.0
-"""Between two readings of one account, however quickly fills follow each other."""
+MIN_INTERVAL_S = 2.0
+"""Between two refreshes of one account, however quickly fills follow each other."""
 
 RETRY_S = 5.0
-"""Wait after a reading that failed; the state says meanwhile that it is provisional, for prices and
-what no event tells have moved on."""
+"""Wait after a failed refresh. Until the next one, balances and positions are provisional, because
+prices may have moved."""
+
+MAX_REFRESHES_PER_S = 100
+"""Over the fleet, two requests each; 200 requests a second use an eighth of a core."""
+
+REFRESH_BURST = 5
+
+
+class RefreshLimiter:
+    """Limits balance refreshes over the fleet. First come, first served.
+
+    An account reads right after a fill unless all accounts do the same: a thousand accounts that
+    trade in the same second would make two thousand requests, and delay events and clients. With
+    the limit, a hundred accounts are refreshed within a second, a thousand within ten.
+    """
+
+    def __init__(self) -> None:
+        self._bucket = TokenBucket(REFRESH_BURST, 1 / MAX_REFRESHES_PER_S)
+        self._next_refresh = asyncio.Lock()
+
+    async def wait(self) -> None:
+        """Wait until one refresh is allowed."""
+        loop = asyncio.get_running_loop()
+        async with self._next_refresh:
+            wait_s = self._bucket.wait_s(loop.time())
+            if wait_s > MIN_SLEEP_S:
+                await asyncio.sleep(wait_s)
+            self._bucket.take(loop.time())
 
 
 class BalanceRefresher:
-    """Asked after each fill; reads when it is due. Lives as long as one session."""
+    """Refreshes one account's balances on request and on a schedule. Belongs to one session.
+
+    `on_read` is called with the result of every read.
+    """
 
     def __init__(
-        self, replica: Replica, refresh_limiter: RefreshLimiter, *, every_s: float
+        self,
+        replica: Replica,
+        limiter: RefreshLimiter,
+        *,
+        every_s: float,
+        on_read: Callable[[Reconciled], None],
     ) -> None:
         self._replica = replica
-        self._refresh_limiter = refresh_limiter
+        self._limiter = limiter
         self._every_s = every_s
-        self._asked = asyncio.Event()
+        self._on_read = on_read
+        self._is_requested = asyncio.Event()
         self._confirm_at = math.inf
-        self._failing = False
+        """Loop time of the refresh that confirms, when REST no longer lags."""
+        self._is_failing = False
 
-    def ask(self) -> None:
-        """Money moved or is in doubt: read soon, and once more when REST can no longer lag."""
-        self._asked.set()
+    def request(self) -> None:
+        """Refresh soon, and once more when REST can no longer lag: balances changed or may have."""
+        self._is_requested.set()
         self._confirm_at = asyncio.get_running_loop().time() + LAG_S
 
     async def run(self) -> None:
-        """Read whenever it is due, until cancelled."""
+        """Refresh whenever it is due, until cancelled."""
         loop = asyncio.get_running_loop()
         self._confirm_at = loop.time() + LAG_S
         while True:
-            with suppress(TimeoutError):  # nobody asked: it is due by the clock
+            with suppress(TimeoutError):  # no request: due by the schedule
                 async with asyncio.timeout_at(min(self._confirm_at, loop.time() + self._every_s)):
-                    await self._asked.wait()
-            await self._refresh_limiter.wait()
-            self._asked.clear()
+                    await self._is_requested.wait()
+            await self._limiter.wait()
+            self._is_requested.clear()
             if loop.time() >= self._confirm_at:
                 self._confirm_at = math.inf
-            await asyncio.sleep(await self._read())
+            await asyncio.sleep(await self._refresh())
 
-    async def _read(self) -> float:
-        """Read once; gives the seconds to wait before the next."""
+    async def _refresh(self) -> float:
+        """Refresh once; return the seconds to wait before the next."""
         try:
-            reconciled = await self._replica.read_money()
+            reconciled = await self._replica.read_balances()
         except (LinkError, BrokerError, ProtocolViolation) as error:
-            self._tell_failure(error)
-            self._replica.doubt(MONEY)
-            self._asked.set()
-            hint = error.retry_after_s if isinstance(error, RateLimited) else None
-            return max(RETRY_S, hint or 0.0)
-        self._failing = False
+            self._log_failure(error)
+            self._replica.mark_provisional(MONEY)
+            self._is_requested.set()
+            retry_after_s = error.retry_after_s if isinstance(error, RateLimited) else None
+            return max(RETRY_S, retry_after_s or 0.0)
+        self._is_failing = False
+        self._on_read(reconciled)
         if MONEY & reconciled.state.provisional and self._confirm_at == math.inf:
-            # The last look did not agree either: go on looking until it does.
+            # This read did not agree with the stream either: repeat it until one does.
             self._confirm_at = asyncio.get_running_loop().time() + LAG_S
-        return GAP_S
+        return MIN_INTERVAL_S
 
-    def _tell_failure(self, error: Exception) -> None:
-        say = log.debug if self._failing else log.warning
-        say("money.refresh_failed", account=self._replica.label, reason=str(error))
-        self._failing = True
+    def _log_failure(self, error: Exception) -> None:
+        write = log.debug if self._is_failing else log.warning
+        write("balances.refresh_failed", account=self._replica.label, reason=str(error))
+        self._is_failing = True

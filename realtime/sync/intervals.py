@@ -1,43 +1,48 @@
-"""How often REST is asked though nothing happened, by the size of the fleet.
+"""How often REST is read without an event, by the size of the fleet.
 
-A small fleet can afford to look often. A large one shares one processor: with every account its
-share stays the same, about 40 requests a second for money and 20 for comparisons.
+A small fleet can read often. A large one shares one processor, so its intervals grow with the
+number of accounts: about 40 requests a second for balances and 20 for reconciliation.
 """
 
 from msgspec import Struct
 
-MONEY_S = 15.0
-"""How old prices in positions and account may grow without a fill; two requests each time: 4 % of
+BALANCES_S = 15.0
+"""How old prices in positions and account may become without a fill; two requests each time: 4 % of
 the 200 a minute that an account has."""
 
-MONEY_FLEET_S = 0.05
-"""But an account's turn comes once in this many seconds for each account of the fleet."""
+BALANCES_PER_ACCOUNT_S = 0.05
+"""Minimum interval per account of the fleet."""
 
-COMPARISON_S = 60.0
-"""How long what the stream did not tell may stay unnoticed; four to six requests: 3 %."""
+RECONCILE_S = 60.0
+"""How long an event that the stream lost may stay unnoticed; four to six requests: 3 %."""
 
-COMPARISON_FLEET_S = 0.3
+RECONCILE_PER_ACCOUNT_S = 0.3
 
-SOON_S = (12.0, 36.0)
-"""When, after a connect, all is read once more: REST may lag by ten seconds. Not in step."""
+FIRST_RECONCILE_S = (12.0, 36.0)
+"""After a connect, everything is read once more: REST may lag by ten seconds. Drawn at random, so
+that accounts do not read at the same moment."""
 
-SOON_FLEET_S = 0.06
-"""A thousand accounts that came back at once take a minute for it, 17 a second."""
+FIRST_RECONCILE_PER_ACCOUNT_S = 0.06
+"""A thousand accounts that reconnected together take a minute for it, 17 a second."""
 
 
 class ReadIntervals(Struct, frozen=True, kw_only=True):
-    """Seconds between two readings of one account."""
+    """Seconds between two reads of one account."""
 
-    money_s: float
-    comparison_s: float
-    soon_s: tuple[float, float]
-    """After a connect, between which times all is read once more."""
+    balances_s: float
+    reconcile_s: float
+    first_reconcile_s: tuple[float, float]
+    """Earliest and latest time of the first reconciliation after a connect."""
 
 
 def intervals_for(accounts: int) -> ReadIntervals:
-    """The pace of each of so many accounts."""
+    """Return the intervals of each account in a fleet of this size."""
+    earliest, latest = FIRST_RECONCILE_S
     return ReadIntervals(
-        money_s=max(MONEY_S, MONEY_FLEET_S * accounts),
-        comparison_s=max(COMPARISON_S, COMPARISON_FLEET_S * accounts),
-        soon_s=(SOON_S[0], max(SOON_S[1], SOON_S[0] + SOON_FLEET_S * accounts)),
+        balances_s=max(BALANCES_S, BALANCES_PER_ACCOUNT_S * accounts),
+        reconcile_s=max(RECONCILE_S, RECONCILE_PER_ACCOUNT_S * accounts),
+        first_reconcile_s=(
+            earliest,
+            max(latest, earliest + FIRST_RECONCILE_PER_ACCOUNT_S * accounts),
+        ),
     )

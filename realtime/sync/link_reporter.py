@@ -1,7 +1,7 @@
-"""What the world is told of one account's connection: in the store, and in the log.
+"""Writes the connection status of one account to the store and to the log.
 
 Every outage has exactly one beginning and one end, in the status and in the log, however many
-attempts lie between them; an attempt that fails for another reason than the last is one line more.
+attempts lie between them; an attempt that fails for another reason than the last adds one line.
 """
 
 from collections.abc import Callable
@@ -18,26 +18,26 @@ log = get_logger()
 
 
 class LinkReporter:
-    """Writes one account's link into the store and announces what changed."""
+    """Connection status of one account, in the store and in the log."""
 
     def __init__(self, label: AccountLabel, store: Store, clock: Callable[[], float]) -> None:
         self._label = label
         self._store = store
         self._clock = clock
-        self._outage_told = False
+        self._is_outage_logged = False
         self._last_reason: str | None = None
 
-    def enter(self, state: LinkState) -> None:
-        """A step of the way up: connecting, authorizing, syncing. It stays stale meanwhile."""
+    def report_progress(self, state: LinkState) -> None:
+        """Report a step towards `synced`: connecting, authorizing, syncing. It stays stale."""
         now = self._clock()
-        self._put(structs.replace(self._link, state=state, since=now, next_attempt_at=None), now)
+        self._update(structs.replace(self._link, state=state, since=now, next_attempt_at=None), now)
 
-    def live(self, link_now: float) -> Link:
-        """The link once the snapshot is in; the caller publishes it together with the state."""
+    def synced_link(self, now: float) -> Link:
+        """Return the link of a synced account; the caller publishes it together with the state."""
         return structs.replace(
             self._link,
             state="synced",
-            since=link_now,
+            since=now,
             reconnect_attempts=0,
             next_attempt_at=None,
             remedy=None,
@@ -46,22 +46,20 @@ class LinkReporter:
             stale_reason=None,
         )
 
-    def announce_synced(self, *, stale_since: float | None, attempts: int) -> None:
+    def log_synced(self, *, stale_since: float | None, attempts: int) -> None:
         """Log the end of an outage, or the first connection."""
         now = self._clock()
         down_s = round(now - stale_since, 3) if stale_since is not None else None
-        event = "link.recovered" if self._outage_told else "link.connected"
+        event = "link.recovered" if self._is_outage_logged else "link.connected"
         log.info(event, account=self._label, took_s=down_s, attempts=attempts)
-        self._outage_told = False
+        self._is_outage_logged = False
         self._last_reason = None
 
-    def waiting(self, error: RealtimeError, wait_s: float) -> None:
-        """The connection is lost or could not be made; the next attempt is due in `wait_s`."""
+    def report_waiting(self, error: RealtimeError, wait_s: float) -> None:
+        """Report a lost or failed connection; the next attempt is due in `wait_s`."""
         now, link = self._clock(), self._link
-        rate_limited = isinstance(error, LinkError) and error.status == 429
-        remedy = error.remedy or None
         attempts = link.reconnect_attempts + 1
-        self._put(
+        self._update(
             structs.replace(
                 link,
                 state="waiting",
@@ -69,19 +67,19 @@ class LinkReporter:
                 reconnect_attempts=attempts,
                 last_error_at=now,
                 last_error_message=error.message,
-                remedy=remedy,
+                remedy=error.remedy or None,
                 next_attempt_at=now + wait_s,
                 stale_since=link.stale_since or now,
                 stale_reason=f"link down: {error.message}",
             ),
             now,
         )
-        self._tell(error, wait_s, attempts, rate_limited=rate_limited)
+        self._log_failure(error, wait_s, attempts)
 
-    def deaf(self, error: Deaf) -> None:
-        """The socket lives and tells nothing: it is left for a new one at once."""
+    def report_deaf(self, error: Deaf) -> None:
+        """Report a stream that is open and does not deliver events: it is replaced at once."""
         now, link = self._clock(), self._link
-        self._put(
+        self._update(
             structs.replace(
                 link,
                 state="deaf",
@@ -95,18 +93,18 @@ class LinkReporter:
             now,
         )
         self._store.count("link_lost.deaf")
-        self._outage_told, self._last_reason = True, error.message
+        self._is_outage_logged, self._last_reason = True, error.message
         log.warning("link.deaf", account=self._label, evidence=error.message)
 
-    def polled(self) -> None:
-        """A reading by REST landed while the link is down."""
+    def report_poll(self) -> None:
+        """Report a read by REST while the link is down."""
         now = self._clock()
-        self._put(structs.replace(self._link, polled_at=now), now)
+        self._update(structs.replace(self._link, polled_at=now), now)
 
-    def refused(self, error: Refused) -> None:
-        """The credentials do not work: no further attempt until the configuration changes."""
+    def report_refused(self, error: Refused) -> None:
+        """Report rejected credentials: no further attempt until the configuration changes."""
         now, link = self._clock(), self._link
-        self._put(
+        self._update(
             structs.replace(
                 link,
                 state="refused",
@@ -122,26 +120,25 @@ class LinkReporter:
         )
         log.error("link.refused", account=self._label, reason=error.message, remedy=error.remedy)
 
-    def _tell(
-        self, error: RealtimeError, wait_s: float, attempts: int, *, rate_limited: bool
-    ) -> None:
-        reason = "429" if rate_limited else error.message
+    def _log_failure(self, error: RealtimeError, wait_s: float, attempts: int) -> None:
+        is_rate_limited = isinstance(error, LinkError) and error.status == 429
+        reason = "429" if is_rate_limited else error.message
         code = error.code if isinstance(error, LinkError) else None
         facts = {"reason": reason, "wait_s": round(wait_s, 1), "attempt": attempts}
-        if not self._outage_told:
+        if not self._is_outage_logged:
             log.warning("link.lost", account=self._label, code=code, **facts)
         elif reason != self._last_reason:
             log.warning("link.retry_scheduled", account=self._label, **facts)
         else:
             log.debug("link.retry_scheduled", account=self._label, **facts)
-        self._store.count(f"link_lost.{'429' if rate_limited else code or 'other'}")
-        self._outage_told, self._last_reason = True, reason
+        self._store.count(f"link_lost.{'429' if is_rate_limited else code or 'other'}")
+        self._is_outage_logged, self._last_reason = True, reason
 
     @property
     def _link(self) -> Link:
         record = self._store.get(self._label)
-        assert record is not None, f"{self._label} is followed but not in the store"
+        assert record is not None, f"{self._label} is not in the store"
         return record.link
 
-    def _put(self, link: Link, now: float) -> None:
+    def _update(self, link: Link, now: float) -> None:
         self._store.update(self._label, now=now, link=link)

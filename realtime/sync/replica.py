@@ -1,16 +1,16 @@
-"""One account's way into the store: events by `apply`, readings by `reconcile`, nothing else.
+"""The only path of one account's state into the store: events by `apply`, reads by `reconcile`.
 
-Readings are taken one after another (two at once could land in the wrong order); events may come
-at any time, also while a reading is under way: `reconcile` knows which of them are younger.
+Reads follow one another, because two at once could finish in the wrong order. Events may arrive at
+any time, also during a read: `reconcile` knows which of them are newer than the read.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 
 from msgspec import structs
 
 from realtime.broker.rest_client import RestClient
-from realtime.broker.snapshot import read_everything, read_money, read_orders
+from realtime.broker.snapshot import fetch_balances, fetch_orders_by_id, fetch_snapshot
 from realtime.core.apply import KNOWN_EVENTS, Applied, apply
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
@@ -23,12 +23,12 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-DIFFERENCES_LOGGED = 20
-"""Differences of one reading that get a line each; all are counted."""
+MAX_LOGGED_DIFFERENCES = 20
+"""Discrepancies of one read that get a log line each; all are counted."""
 
 
 class Replica:
-    """The state of one account and the two ways it changes."""
+    """The state of one account in the store, and the two ways it changes."""
 
     def __init__(
         self,
@@ -44,17 +44,15 @@ class Replica:
         self._rest = rest
         self._clock = clock
         self._account_number = account_number
-        self._reading = asyncio.Lock()
+        self._read_lock = asyncio.Lock()
         self._positions_read_at = NEVER
-        """What the broker's clock showed, in µs."""
-        self.on_reading: Callable[[str, Reconciled], None] = lambda reason, reconciled: None
-        """Called with every reading that was taken while live: why it was made, what it brought."""
+        """The broker's time of the last positions read, in µs."""
 
     @property
     def record(self) -> Record:
-        """What readers see now."""
+        """The published state and link."""
         record = self._store.get(self.label)
-        assert record is not None, f"{self.label} is followed but not in the store"
+        assert record is not None, f"{self.label} is not in the store"
         return record
 
     @property
@@ -63,32 +61,32 @@ class Replica:
         return self._clock()
 
     def broker_time(self, at: float) -> int:
-        """What the broker's clock showed at `at` by ours, in µs, as far as is known."""
-        return round((at + (self._rest.offset_s or 0.0)) * 1_000_000)
+        """Convert our time `at` to the broker's, in µs, as far as its clock is known."""
+        return round((at + (self._rest.clock_offset_s or 0.0)) * 1_000_000)
 
-    def hear(self, update: TradeUpdate) -> Applied:
-        """Apply an event and publish the state it makes."""
+    def apply_event(self, update: TradeUpdate) -> Applied:
+        """Apply an event and publish the new state."""
         now = self._clock()
         applied = self._apply(self.record.state, update, now)
         self._store.update(self.label, now=now, state=applied.state, updates=(update,))
         return applied
 
-    async def start(
-        self, heard: Collection[TradeUpdate], make_link: Callable[[float], Link]
+    async def synchronize(
+        self, buffer: Collection[TradeUpdate], make_link: Callable[[float], Link]
     ) -> list[Applied]:
-        """Read everything, replay what was heard meanwhile, publish both with a live link.
+        """Read everything, replay the buffered events, publish both with a synced link.
 
-        `heard` goes on growing while the reading is under way. Nothing is awaited between the end
-        of the reading and the publication.
+        `buffer` grows while the read is under way. Nothing is awaited between the end of the read
+        and the publication.
         """
-        async with self._reading:
+        async with self._read_lock:
             requested_at = self._clock()
-            snapshot = await read_everything(self._rest, self.record.state, now=requested_at)
+            snapshot = await fetch_snapshot(self._rest, self.record.state, now=requested_at)
             now = self._clock()
             resumed = resume(self.record.state, requested_at)
             reconciled = self._reconcile(resumed, snapshot, "connect")
             state, replayed = reconciled.state, []
-            for update in heard:
+            for update in buffer:
                 replayed.append(self._apply(state, update, now))
                 state = replayed[-1].state
             self._store.confirmed(self.label, now=requested_at)
@@ -97,7 +95,7 @@ class Replica:
                 now=now,
                 state=state,
                 link=make_link(now),
-                updates=tuple(heard),
+                updates=tuple(buffer),
                 recovered=reconciled.recovered,
             )
         log.info(
@@ -111,52 +109,49 @@ class Replica:
         )
         return replayed
 
-    async def read_money(self) -> Reconciled:
-        """Read what moves without an event, take it, publish."""
-
-        async def reading(rest: RestClient, *, now: float) -> Snapshot:
-            return await read_money(rest, self.record.state, now=now)
-
-        return await self._read("money", reading)
+    async def read_balances(self) -> Reconciled:
+        """Read what changes without an event, reconcile, publish."""
+        now = self._clock
+        return await self._read(
+            "balances", lambda: fetch_balances(self._rest, self.record.state, now=now())
+        )
 
     async def read_everything(self, reason: str) -> Reconciled:
-        """Read all that a connect reads, take it, publish."""
-
-        async def reading(rest: RestClient, *, now: float) -> Snapshot:
-            return await read_everything(rest, self.record.state, now=now)
-
-        return await self._read(reason, reading)
+        """Read the same as a connect does, reconcile, publish."""
+        now = self._clock
+        return await self._read(
+            reason, lambda: fetch_snapshot(self._rest, self.record.state, now=now())
+        )
 
     async def read_orders(self, ids: Collection[OrderId], reason: str) -> Reconciled:
-        """Read some orders by id, take them, publish."""
+        """Read some orders by id, reconcile, publish."""
+        now = self._clock
+        return await self._read(reason, lambda: fetch_orders_by_id(self._rest, ids, now=now()))
 
-        async def reading(rest: RestClient, *, now: float) -> Snapshot:
-            return await read_orders(rest, ids, now=now)
-
-        return await self._read(reason, reading)
-
-    def doubt(self, parts: frozenset[str]) -> None:
-        """These parts may not be what the broker has: provisional until a later reading agrees."""
+    def mark_provisional(self, parts: frozenset[str]) -> None:
+        """Mark parts that may differ from the broker, until a later read confirms them."""
         now, state = self._clock(), self.record.state
-        doubted = structs.replace(state, provisional=state.provisional | parts, doubted_at=now)
-        self._store.update(self.label, now=now, state=doubted)
+        marked = structs.replace(state, provisional=state.provisional | parts, doubted_at=now)
+        self._store.update(self.label, now=now, state=marked)
 
-    def learn(self, order: Order) -> None:
-        """Take an order that the broker told of in answer to a call of ours, and publish."""
+    def apply_order(self, order: Order) -> None:
+        """Apply an order from the broker's response to a request of ours, and publish."""
         record = self.record
-        if record.has_data:  # else the first reading brings it
+        if record.has_data:  # otherwise the first read brings it
             self._store.update(self.label, now=self._clock(), state=learn(record.state, order))
 
-    def settle_orders(self) -> None:
-        """The doubts about orders answered themselves: nothing about orders is provisional."""
+    def confirm_orders(self) -> None:
+        """Clear the mark of orders: events have resolved every anomaly."""
         state = self.record.state
         if ORDERS & state.provisional and state.resumed_at is None and not state.asks_again:
-            settled = structs.replace(state, provisional=state.provisional - ORDERS)
-            self._store.update(self.label, now=self._clock(), state=settled)
+            confirmed = structs.replace(state, provisional=state.provisional - ORDERS)
+            self._store.update(self.label, now=self._clock(), state=confirmed)
 
-    async def _read(self, reason: str, reading: Callable[..., Awaitable[Snapshot]]) -> Reconciled:
-        async with self._reading:
-            snapshot = await reading(self._rest, now=self._clock())
+    async def _read(
+        self, reason: str, fetch: Callable[[], Coroutine[None, None, Snapshot]]
+    ) -> Reconciled:
+        async with self._read_lock:
+            snapshot = await fetch()
             reconciled = self._reconcile(self.record.state, snapshot, reason)
             if snapshot.account is not None:
                 self._store.confirmed(self.label, now=snapshot.requested_at)
@@ -166,17 +161,16 @@ class Replica:
                 state=reconciled.state,
                 recovered=reconciled.recovered,
             )
-        self.on_reading(reason, reconciled)
         return reconciled
 
     def _apply(self, state: AccountState, update: TradeUpdate, now: float) -> Applied:
-        known = update.event in KNOWN_EVENTS
-        self._store.count(f"events.{update.event}" if known else "events.unknown")
-        if not known:
+        is_known = update.event in KNOWN_EVENTS
+        self._store.count(f"events.{update.event}" if is_known else "events.unknown")
+        if not is_known:
             log.warning("event.unknown", account=self.label, event_name=update.event)
         applied = apply(state, update, now, self._positions_read_at)
         for execution in applied.executions:
-            self._tell_fill(update, execution, now)
+            self._log_fill(update, execution, now)
         if not applied.executions:
             order = update.order
             log.debug(
@@ -188,12 +182,14 @@ class Replica:
                 qty=order.qty,
                 status=order.status,
             )
-        for doubt in applied.doubts:
-            self._store.count(f"doubts.{doubt.kind}")
-            log.debug("state.doubted", account=self.label, kind=doubt.kind, detail=doubt.detail)
+        for anomaly in applied.doubts:
+            self._store.count(f"anomalies.{anomaly.kind}")
+            log.debug(
+                "anomaly.detected", account=self.label, kind=anomaly.kind, detail=anomaly.detail
+            )
         return applied
 
-    def _tell_fill(self, update: TradeUpdate, execution: Execution, now: float) -> None:
+    def _log_fill(self, update: TradeUpdate, execution: Execution, now: float) -> None:
         at = nanoseconds(execution.at)
         if at:
             self._store.lag.note(max(0.0, now - at / 1_000_000_000))
@@ -212,11 +208,11 @@ class Replica:
         if snapshot.account is not None:
             self._check_identity(snapshot.account)
         reconciled = reconcile(state, snapshot)
-        if snapshot.positions is not None and self._rest.offset_s is not None:
+        if snapshot.positions is not None and self._rest.clock_offset_s is not None:
             self._positions_read_at = self.broker_time(snapshot.requested_at)
         for difference in reconciled.differences:
             self._store.count(f"differences.{difference.kind}")
-        for difference in reconciled.differences[:DIFFERENCES_LOGGED]:
+        for difference in reconciled.differences[:MAX_LOGGED_DIFFERENCES]:
             log.warning(
                 "reconcile.difference_found",
                 account=self.label,
@@ -236,7 +232,7 @@ class Replica:
         return reconciled
 
     def _check_identity(self, account: Account) -> None:
-        """The key must belong to the account it belonged to before, or to the configured one."""
+        """Raise `Refused` unless the key still belongs to the same, or the configured, account."""
         if self._account_number is None:
             self._account_number = account.account_number
         elif account.account_number != self._account_number:

@@ -42,7 +42,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "link.recovered": ("back after {took_s} s", "back"),
     "link.refused": ("refused: {reason}; {remedy}", "refused: {reason}", "refused: {remedy}"),
     "link.retry_scheduled": (f"{{reason}}, {RETRY}", RETRY),
-    "money.refresh_failed": ("account and positions could not be read again: {reason}",),
+    "balances.refresh_failed": ("account and positions could not be read: {reason}",),
     "journal.write_failed": ("the audit log cannot be written: {reason}; nothing new is opened",),
     "order.answer_lost": ("no answer to order {client_order_id}: the broker is asked by its id",),
     "order.cancel_accepted": ("cancel of order {order_id} accepted",),
@@ -74,7 +74,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "server.stopped": ("no reader is connected any more",),
     "snapshot.applied": ("loaded: {positions} positions, {orders} orders", "loaded"),
     "subscriber.disconnected": ("a reader that did not keep up was cut; {readers} are listening",),
-    "stream.lossy": ("heard too little: {evidence}",),
+    "stream.lossy": ("the stream lost an event: {evidence}",),
     "trading.halted": ("no new orders: {reason} ({who})", "no new orders ({who})", "no new orders"),
     "trading.resumed": ("new orders are taken again ({who})", "new orders are taken again"),
 }

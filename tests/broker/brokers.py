@@ -3,18 +3,24 @@
 import asyncio
 import base64
 import hashlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import aiohttp
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.broker.rest_client import RestClient
 from realtime.broker.trading_stream import TradingStream
 from realtime.secret import Credentials, Secret
 from tests.broker.samples import AUTHORIZED, LISTENING
 
 KEYS = Credentials(Secret("PKEXAMPLE"), Secret("s3cr3t"))
+DATE = "Tue, 06 Oct 2026 14:02:11 GMT"
+DATE_S = 1_791_295_331
 HOST = "127.0.0.1"
 
 Script = Callable[[ServerConnection], Awaitable[None]]
@@ -134,3 +140,33 @@ async def rest_broker(answer: Answer, *, port: int = 0) -> AsyncIterator[str]:
         yield f"http://{HOST}:{bound}"
     finally:
         await runner.cleanup()
+
+
+def fixed(status: int, body: bytes = b"", **headers: str) -> Answer:
+    """One answer for everything."""
+
+    async def answer(_: web.Request) -> web.Response:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, body=body, headers=sent)
+
+    return answer
+
+
+def json_of(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+@asynccontextmanager
+async def client_of(url: str, limiter: RateLimiter | None = None) -> AsyncIterator[RestClient]:
+    """A client whose wall clock stands still."""
+    async with aiohttp.ClientSession() as http:
+        yield RestClient(
+            http, url, KEYS, limiter or RateLimiter(FleetLimiter()), clock=lambda: float(DATE_S)
+        )
+
+
+@asynccontextmanager
+async def rest_client(answer: Answer) -> AsyncIterator[RestClient]:
+    """A client of a broker that gives one answer."""
+    async with rest_broker(answer) as url, client_of(url) as rest:
+        yield rest

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from realtime.broker.connect_limiter import SPACING_MAX_S, SPACING_MIN_S, ConnectLimiter, Outcome
+from realtime.broker.connect_limiter import MAX_SPACING_S, MIN_SPACING_S, ConnectLimiter, Outcome
 from tests.virtual import run
 
 
@@ -20,7 +20,7 @@ class Crowd:
         self.most_inside = 0
 
     async def attempt(self, number: int) -> None:
-        async with self.connect_limiter.pass_():
+        async with self.connect_limiter.slot():
             self.inside += 1
             self.most_inside = max(self.most_inside, self.inside)
             self.started.append((asyncio.get_running_loop().time(), number))
@@ -57,7 +57,7 @@ def test_a_thousand_are_spread() -> None:
 
     connection_limiter = run(main)
     gaps = [b - a for (a, _), (b, _) in pairwise(connection_limiter.started)]
-    assert min(gaps) == pytest.approx(SPACING_MIN_S)
+    assert min(gaps) == pytest.approx(MIN_SPACING_S)
     assert connection_limiter.started[-1][0] - connection_limiter.started[0][0] == pytest.approx(
         2, abs=0.1
     )
@@ -66,7 +66,7 @@ def test_a_thousand_are_spread() -> None:
 def test_the_first_does_not_wait() -> None:
     async def main() -> float:
         start = asyncio.get_running_loop().time()
-        async with ConnectLimiter().pass_():
+        async with ConnectLimiter().slot():
             return asyncio.get_running_loop().time() - start
 
     assert run(main) == 0
@@ -81,10 +81,10 @@ def test_slower_then_fast_again(outcome: Outcome) -> None:
     assert connect_limiter.spacing_s > before
     for _ in range(1000):
         connect_limiter.report(outcome)
-    assert connect_limiter.spacing_s == SPACING_MAX_S
+    assert connect_limiter.spacing_s == MAX_SPACING_S
     for _ in range(8):
         connect_limiter.report("ok")
-    assert connect_limiter.spacing_s == SPACING_MIN_S
+    assert connect_limiter.spacing_s == MIN_SPACING_S
 
 
 def test_spacing_is_kept() -> None:
@@ -99,7 +99,7 @@ def test_spacing_is_kept() -> None:
         return connection_limiter
 
     times = [at for at, _ in run(main).started]
-    assert [b - a for a, b in pairwise(times)] == pytest.approx([SPACING_MAX_S] * 3)
+    assert [b - a for a, b in pairwise(times)] == pytest.approx([MAX_SPACING_S] * 3)
 
 
 def test_cancelled_while_waiting() -> None:
@@ -130,7 +130,7 @@ def test_a_failing_attempt_frees_its_place() -> None:
         connect_limiter = ConnectLimiter(1)
         for _ in range(3):
             with pytest.raises(OSError, match="gone"):
-                async with connect_limiter.pass_():
+                async with connect_limiter.slot():
                     raise OSError("gone")
 
     run(main)

@@ -1,7 +1,7 @@
 import msgspec
 
 from realtime.broker.codec import decode_orders
-from realtime.broker.interning import WORDS, share_words
+from realtime.broker.interning import INTERNED_FIELDS, intern_fields
 from realtime.core.model import Order
 from tests.api.documents.made import order
 
@@ -17,20 +17,20 @@ def test_orders_share_their_words() -> None:
     again, _ = decode_orders(listed())
     assert first.legs is not None
     for other in (second, again):
-        for name in WORDS:
+        for name in INTERNED_FIELDS:
             assert getattr(first, name) is getattr(other, name), name
     assert first.legs[0].symbol is first.symbol
 
 
 def test_nothing_else_changes() -> None:
     made, copy = order(1, legs=(LEG,), source=None, side=""), order(1, legs=(LEG,), source=None)
-    share_words(made)
+    intern_fields(made)
     assert msgspec.structs.replace(made, side="buy") == copy
 
 
 def test_what_is_each_orders_own_is_not_held() -> None:
     """Interned, it would stay as long as any order of that price."""
-    assert not {"id", "client_order_id", "limit_price", "updated_at"} & set(WORDS)
+    assert not {"id", "client_order_id", "limit_price", "updated_at"} & set(INTERNED_FIELDS)
 
 
 def test_long_quantities_are_not_held() -> None:
@@ -38,7 +38,7 @@ def test_long_quantities_are_not_held() -> None:
     first, second = order(1, qty="100", filled_qty="0.73190"), order(2, qty="100")
     again = msgspec.json.decode(msgspec.json.encode(first), type=Order)
     for each in (first, second, again):
-        share_words(each)
+        intern_fields(each)
     assert first.qty is second.qty is again.qty
     assert first.filled_qty == again.filled_qty
     assert first.filled_qty is not again.filled_qty

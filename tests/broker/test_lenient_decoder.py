@@ -3,7 +3,7 @@
 import pytest
 from msgspec import UNSET, Struct, UnsetType
 
-from realtime.broker.lenient_decoder import is_json, mend
+from realtime.broker.lenient_decoder import decode_leniently, is_json
 from realtime.errors import ProtocolViolation
 
 
@@ -42,7 +42,7 @@ class Outer(Struct, frozen=True):
     ],
 )
 def test_kept(sent: bytes, expected: Outer) -> None:
-    assert mend(sent, Outer, "it") == expected
+    assert decode_leniently(sent, Outer, "it") == expected
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_kept(sent: bytes, expected: Outer) -> None:
 )
 def test_refused(sent: bytes, message: str) -> None:
     with pytest.raises(ProtocolViolation) as caught:
-        mend(sent, Outer, "it")
+        decode_leniently(sent, Outer, "it")
     assert caught.value.message.startswith(message)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.broker.order_normalizer import TIMES, in_rest_form, rounded
+from realtime.broker.order_normalizer import TIME_FIELDS, normalize_order, round_to_micros
 from realtime.core.model import Order, OrderId
 from realtime.core.timestamps import at_micros
 
@@ -18,7 +18,7 @@ def test_like_at_micros(moment: datetime, nanos: int, digits: str) -> None:
     """For every time that the broker may write, both give the same."""
     whole = moment.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S")
     time = f"{whole}.{f'{nanos:09d}'[: int(digits)]}Z"
-    assert rounded(time) == at_micros(time)
+    assert round_to_micros(time) == at_micros(time)
 
 
 @pytest.mark.parametrize(
@@ -34,22 +34,22 @@ def test_like_at_micros(moment: datetime, nanos: int, digits: str) -> None:
     ],
 )
 def test_rounded(time: str, expected: str) -> None:
-    assert rounded(time) == expected
+    assert round_to_micros(time) == expected
 
 
 @given(st.text(min_size=28))
 def test_any_text(time: str) -> None:
     """Nothing raises."""
-    rounded(time)
+    round_to_micros(time)
 
 
 def test_all_times_of_an_order_and_its_legs() -> None:
     """Every time is rounded; what has none to round is the same object."""
-    long = dict.fromkeys(TIMES, "2026-10-06T14:02:11.517310955Z")
+    long = dict.fromkeys(TIME_FIELDS, "2026-10-06T14:02:11.517310955Z")
     leg = Order(id=OrderId("b"), status="held", **long)  # type: ignore[arg-type]  # names from TIMES
-    order = in_rest_form(Order(id=OrderId("a"), status="new", legs=(leg,), **long))  # type: ignore[arg-type]
+    order = normalize_order(Order(id=OrderId("a"), status="new", legs=(leg,), **long))  # type: ignore[arg-type]
     assert order.legs is not None
     short = "2026-10-06T14:02:11.517311Z"
-    assert {getattr(o, name) for o in (order, *order.legs) for name in TIMES} == {short}
+    assert {getattr(o, name) for o in (order, *order.legs) for name in TIME_FIELDS} == {short}
     plain = Order(id=OrderId("c"), created_at="2026-10-06T14:02:11Z", status="new")
-    assert in_rest_form(plain) is plain
+    assert normalize_order(plain) is plain

@@ -1,4 +1,4 @@
-"""Budgets of an account and the bound of the fleet, in virtual time."""
+"""Rate limits of an account and of the fleet, in virtual time."""
 
 import asyncio
 from collections import Counter
@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 
 from realtime.broker.rate_limiter import (
+    DEFAULT_PAUSE_S,
+    MAX_PAUSE_S,
+    MAX_PER_MINUTE,
     MINUTE_S,
-    MOST,
-    PLACE_S,
-    RESERVED,
-    REST_MAX_S,
-    REST_S,
+    ORDER_RESERVE,
+    SLOT_TIMEOUT_S,
     FleetLimiter,
     Lane,
     RateLimiter,
@@ -22,77 +22,81 @@ from tests.virtual import run
 Log = list[tuple[float, Lane]]
 
 
-async def ask(limiter: RateLimiter, lane: Lane, log: Log, *, takes_s: float = 0.05) -> None:
+async def request(limiter: RateLimiter, lane: Lane, log: Log, *, takes_s: float = 0.05) -> None:
     """One request."""
     async with limiter.slot(lane):
         log.append((asyncio.get_running_loop().time(), lane))
         await asyncio.sleep(takes_s)
 
 
-async def all_of(limiter: RateLimiter, *lanes: str) -> Log:
-    """Ask for all at once; gives who went when, in seconds from now."""
+async def request_all(limiter: RateLimiter, *lanes: str) -> Log:
+    """Make one request per lane, all at once; return when each left, in seconds from now."""
     log: Log = []
     start = asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as tasks:
         for lane in lanes:
-            tasks.create_task(ask(limiter, "order" if lane == "order" else "read", log))
+            tasks.create_task(request(limiter, "order" if lane == "order" else "read", log))
     return [(at - start, lane) for at, lane in log]
 
 
 def busiest_minute(times: list[float]) -> int:
-    """The most that fell into any 60 seconds."""
+    """The maximum number of requests in any 60 seconds."""
     return max(sum(start <= at < start + 60 for at in times) for start in times)
 
 
-async def insist(limiter: RateLimiter, lane: Lane, log: Log) -> None:
-    """Come back whenever we are told to."""
+async def retry(limiter: RateLimiter, lane: Lane, log: Log) -> None:
+    """Retry at the time that the limiter reports."""
     while True:
         try:
-            return await ask(limiter, lane, log)
-        except NotSent as full:
-            await asyncio.sleep(full.retry_after_s or 0)
+            return await request(limiter, lane, log)
+        except NotSent as error:
+            await asyncio.sleep(error.retry_after_s or 0)
 
 
 def test_never_200_a_minute() -> None:
-    """However many ask, no minute sees 200 requests, and the budget is used."""
+    """However many requests wait, no minute has 200, and the budget is used."""
 
     async def main() -> Log:
         limiter, log = RateLimiter(FleetLimiter()), Log()
         lanes: tuple[Lane, ...] = ("order", "read", "urgent")
         async with asyncio.TaskGroup() as tasks:
             for lane in lanes * 250:
-                tasks.create_task(insist(limiter, lane, log))
+                tasks.create_task(retry(limiter, lane, log))
         return log
 
     log = run(main)
-    assert MOST - RESERVED <= busiest_minute([at for at, _ in log]) <= MOST
+    assert MAX_PER_MINUTE - ORDER_RESERVE <= busiest_minute([at for at, _ in log]) <= MAX_PER_MINUTE
     assert len(log) == 750
 
 
-def test_a_full_budget_says_when_to_come_back() -> None:
-    """Orders go at once as long as there is room, and then they do not hang; cancels find room."""
+def test_used_up_budget_reports_when_to_retry() -> None:
+    """Orders leave at once while there is budget, then fail at once; cancels still have budget."""
 
     async def main() -> tuple[int, float, float]:
         limiter, log = RateLimiter(FleetLimiter()), Log()
         loop = asyncio.get_running_loop()
-        for _ in range(MOST - RESERVED):
-            await ask(limiter, "order", log, takes_s=0)
+        for _ in range(MAX_PER_MINUTE - ORDER_RESERVE):
+            await request(limiter, "order", log, takes_s=0)
         began = loop.time()
-        with pytest.raises(NotSent, match="budget is spent") as full:
-            await ask(limiter, "order", log)
+        with pytest.raises(NotSent, match="budget is used up") as full:
+            await request(limiter, "order", log)
         assert loop.time() == began
-        await ask(limiter, "urgent", log, takes_s=0)
+        await request(limiter, "urgent", log, takes_s=0)
         budget = limiter.budget
-        assert (budget.orders, budget.reads, budget.others) == (MOST - RESERVED + 1, 0, None)
+        assert (budget.orders, budget.reads, budget.others) == (
+            MAX_PER_MINUTE - ORDER_RESERVE + 1,
+            0,
+            None,
+        )
         return len(log), log[-1][0] - log[0][0], full.value.retry_after_s or 0
 
     count, took_s, retry_after_s = run(main)
-    assert (count, took_s) == (MOST - RESERVED + 1, 0)
+    assert (count, took_s) == (MAX_PER_MINUTE - ORDER_RESERVE + 1, 0)
     assert retry_after_s == pytest.approx(MINUTE_S)
 
 
-def test_places_that_hang_hold_up_no_other_account() -> None:
-    """An account's own places are few: whoever finds none is told, and others have theirs."""
+def test_hanging_orders_delay_no_other_account() -> None:
+    """An order without a slot fails; other accounts have their own slots."""
 
     async def main() -> tuple[float, float]:
         fleet, log = FleetLimiter(orders=4), Log()
@@ -100,27 +104,27 @@ def test_places_that_hang_hold_up_no_other_account() -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(2):
-                tasks.create_task(ask(hanging, "order", log, takes_s=60))
+                tasks.create_task(request(hanging, "order", log, takes_s=60))
             await asyncio.sleep(1)
             began = loop.time()
-            await ask(other, "order", log, takes_s=0)
+            await request(other, "order", log, takes_s=0)
             took_s = loop.time() - began
-            with pytest.raises(NotSent, match="no place"):
-                await ask(hanging, "order", log)
+            with pytest.raises(NotSent, match="too many orders in flight"):
+                await request(hanging, "order", log)
         return took_s, loop.time() - began
 
     waited_s, took_s = run(main)
     assert waited_s == 0
-    assert took_s >= PLACE_S
+    assert took_s >= SLOT_TIMEOUT_S
 
 
-def test_others_spend_too() -> None:
-    """What the broker counts and we did not ask was another program's."""
+def test_requests_of_other_programs_are_counted() -> None:
+    """What the broker counts and we did not send came from another program."""
 
     async def main() -> tuple[int, int | None, float | None]:
         limiter = RateLimiter(FleetLimiter())
-        await ask(limiter, "read", [], takes_s=0)
-        limiter.heard(remaining=150, reset_in_s=30, limit=200)
+        await request(limiter, "read", [], takes_s=0)
+        limiter.update_from_headers(remaining=150, reset_in_s=30, limit=200)
         budget = limiter.budget
         return budget.remaining, budget.others, budget.resets_in_s
 
@@ -129,90 +133,92 @@ def test_others_spend_too() -> None:
 
 def test_reads_alone_leave_room() -> None:
     """Reads alone use 60 %."""
-    log = run(lambda: all_of(RateLimiter(FleetLimiter()), *["read"] * 400))
+    log = run(lambda: request_all(RateLimiter(FleetLimiter()), *["read"] * 400))
     assert 110 <= busiest_minute([at for at, _ in log]) <= 117
 
 
-def test_a_snapshot_goes_at_once() -> None:
-    """Four reads and an order need not wait."""
-    log = run(lambda: all_of(RateLimiter(FleetLimiter()), "read", "read", "read", "read", "order"))
+def test_snapshot_leaves_at_once() -> None:
+    """Four reads and an order do not wait."""
+    log = run(
+        lambda: request_all(RateLimiter(FleetLimiter()), "read", "read", "read", "read", "order")
+    )
     assert all(at == 0 for at, _ in log)
 
 
 def test_orders_before_reads() -> None:
-    """Orders that come after a crowd of reads go before it, as fast as the budget allows."""
-    log = run(lambda: all_of(RateLimiter(FleetLimiter()), *["read"] * 50, *["order"] * 10))
+    """Orders that arrive after many reads leave before them, as fast as the budget allows."""
+    log = run(lambda: request_all(RateLimiter(FleetLimiter()), *["read"] * 50, *["order"] * 10))
     last_order = max(at for at, lane in log if lane == "order")
     assert last_order < 3.2
     assert Counter(lane for at, lane in log if at < last_order)["read"] <= 5
 
 
 def test_reads_do_not_starve() -> None:
-    """Orders without end hold up a read for a while, not for ever."""
+    """Constant orders delay a read for a while, not indefinitely."""
 
     async def main() -> Log:
         limiter, log = RateLimiter(FleetLimiter()), Log()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(300):
-                tasks.create_task(insist(limiter, "order", log))
+                tasks.create_task(retry(limiter, "order", log))
             for _ in range(5):
-                tasks.create_task(insist(limiter, "read", log))
+                tasks.create_task(retry(limiter, "read", log))
         return log
 
     log = run(main)
     assert min(at for at, lane in log if lane == "read") < 62
 
 
-def test_spent_budget() -> None:
-    """When the broker counts few left, reads rest until its reset and orders do not."""
+def test_low_budget_pauses_reads() -> None:
+    """When the broker counts few requests left, reads pause until its reset and orders do not."""
 
     async def main() -> Log:
         limiter = RateLimiter(FleetLimiter())
-        limiter.heard(remaining=120, reset_in_s=30)
-        assert limiter.resting_s == 0
-        limiter.heard(remaining=3, reset_in_s=30)
-        assert limiter.resting_s == 30
-        return await all_of(limiter, "read", "order")
+        limiter.update_from_headers(remaining=120, reset_in_s=30)
+        assert limiter.reads_paused_s == 0
+        limiter.update_from_headers(remaining=3, reset_in_s=30)
+        assert limiter.reads_paused_s == 30
+        return await request_all(limiter, "read", "order")
 
     assert run(main) == [(0, "order"), (pytest.approx(30), "read")]
 
 
-def test_refused() -> None:
-    """After a 429 reads rest as the broker says, or a while if it does not; bounded."""
+def test_429_pauses_reads() -> None:
+    """After a 429 reads pause as long as the broker asks, or a default; bounded."""
 
     async def main() -> list[float]:
-        rests = []
+        pauses = []
         for retry_after_s in (7.0, None, 1e9, -5.0):
             limiter = RateLimiter(FleetLimiter())
-            limiter.refused(retry_after_s)
-            rests.append(limiter.resting_s)
-        return rests
+            limiter.handle_rate_limited(retry_after_s)
+            pauses.append(limiter.reads_paused_s)
+        return pauses
 
-    assert run(main) == [7, REST_S, REST_MAX_S, 0]
+    assert run(main) == [7, DEFAULT_PAUSE_S, MAX_PAUSE_S, 0]
 
 
-def test_an_earlier_reset_does_not_shorten_a_rest() -> None:
+def test_earlier_reset_does_not_shorten_a_pause() -> None:
     async def main() -> float:
         limiter = RateLimiter(FleetLimiter())
-        limiter.refused(20)
-        limiter.heard(remaining=0, reset_in_s=5)
-        return limiter.resting_s
+        limiter.handle_rate_limited(20)
+        limiter.update_from_headers(remaining=0, reset_in_s=5)
+        return limiter.reads_paused_s
 
     assert run(main) == 20
 
 
 def test_the_fleet_bounds_what_is_in_flight() -> None:
-    """Accounts share the places of reads; an order has its own, and does not wait for them."""
+    """Accounts share the slots of reads; orders have their own and do not wait for them."""
 
     async def main() -> tuple[int, float]:
-        fleet, most, inside = FleetLimiter(reads=3, orders=1), 0, 0
+        fleet, limit, inside = FleetLimiter(reads=3, orders=1), 0, 0
         log: Log = []
 
         async def read() -> None:
-            nonlocal most, inside
+            nonlocal limit, inside
             async with RateLimiter(fleet).slot("read"):
                 inside += 1
-                most = max(most, inside)
+                limit = max(limit, inside)
                 await asyncio.sleep(10)
                 inside -= 1
 
@@ -220,14 +226,14 @@ def test_the_fleet_bounds_what_is_in_flight() -> None:
             for _ in range(9):
                 tasks.create_task(read())
             await asyncio.sleep(1)
-            await ask(RateLimiter(fleet), "order", log)
-        return most, log[0][0]
+            await request(RateLimiter(fleet), "order", log)
+        return limit, log[0][0]
 
     assert run(main) == (3, 1)
 
 
 def test_cancelled_while_waiting() -> None:
-    """Whoever gives up leaves nothing locked and no place taken."""
+    """A cancelled request leaves nothing locked and no slot taken."""
 
     async def main() -> Log:
         fleet = FleetLimiter(reads=1)
@@ -235,11 +241,11 @@ def test_cancelled_while_waiting() -> None:
         log: Log = []
         for _ in range(3):
             async with asyncio.TaskGroup() as tasks:
-                waiting = [tasks.create_task(ask(limiter, "read", log)) for _ in range(9)]
+                waiting = [tasks.create_task(request(limiter, "read", log)) for _ in range(9)]
                 await asyncio.sleep(0.01)
                 for task in waiting:
                     task.cancel()
         await asyncio.sleep(60)
-        return await all_of(limiter, "read", "order")
+        return await request_all(limiter, "read", "order")
 
     assert run(main)[0] == (0, "read")

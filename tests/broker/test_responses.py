@@ -1,10 +1,10 @@
-"""What an answer means: each status and body has its error, whatever the headers hold."""
+"""Each status and body has its error, whatever the headers contain."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.broker import responses as answers
+from realtime.broker import responses
 from realtime.errors import BrokerError, LinkError, RateLimited, RealtimeError, Refused
 
 NOW = "Tue, 06 Oct 2026 14:02:11 GMT"
@@ -14,8 +14,8 @@ CODED = b'{"code":40310000,"message":"insufficient buying power","buying_power":
 
 
 @pytest.mark.parametrize("status", [200, 204, 207])
-def test_good(status: int) -> None:
-    answers.check(status, {}, b"", "GET /x")
+def test_success_raises_nothing(status: int) -> None:
+    responses.check(status, {}, b"", "GET /x")
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,11 @@ def test_good(status: int) -> None:
         (400, b"", LinkError),
     ],
 )
-def test_bad(status: int, body: bytes, expected: type[RealtimeError]) -> None:
+def test_each_failure_has_its_error(
+    status: int, body: bytes, expected: type[RealtimeError]
+) -> None:
     with pytest.raises(expected) as caught:
-        answers.check(status, {"X-Request-ID": "r-1"}, body, "GET /v2/x")
+        responses.check(status, {"X-Request-ID": "r-1"}, body, "GET /v2/x")
     error = caught.value
     assert type(error) is expected
     assert error.message.startswith(f"GET /v2/x: {status}")
@@ -57,10 +59,10 @@ def test_bad(status: int, body: bytes, expected: type[RealtimeError]) -> None:
         assert error.status == status
 
 
-def test_a_no_keeps_code_and_body() -> None:
-    """What the broker said about an order is kept to the byte."""
+def test_rejection_keeps_code_and_body() -> None:
+    """The broker's rejection of an order is kept byte for byte."""
     with pytest.raises(BrokerError, match="insufficient buying power") as caught:
-        answers.check(403, {}, CODED, "POST /v2/orders")
+        responses.check(403, {}, CODED, "POST /v2/orders")
     assert (caught.value.status, caught.value.code) == (403, 40310000)
     assert caught.value.body == CODED
 
@@ -68,7 +70,7 @@ def test_a_no_keeps_code_and_body() -> None:
 def test_long_messages_are_cut() -> None:
     body = b'{"message":"' + b"x" * 100_000 + b'"}'
     with pytest.raises(LinkError) as caught:
-        answers.check(500, {"X-Request-ID": "y" * 100_000}, body, "GET /x")
+        responses.check(500, {"X-Request-ID": "y" * 100_000}, body, "GET /x")
     assert len(caught.value.message) < 400
 
 
@@ -87,16 +89,16 @@ def test_long_messages_are_cut() -> None:
         ({"Retry-After": "soon", "X-RateLimit-Reset": "9" * 400, "Date": "now"}, None),
     ],
 )
-def test_when_to_try_again(headers: dict[str, str], expected: float | None) -> None:
-    """The broker's word, by its own clock: ours is not asked."""
-    assert answers.retry_after_s(headers) == expected
+def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
+    """The broker's header, by its own clock: ours does not matter."""
+    assert responses.retry_after_s(headers) == expected
     with pytest.raises(RateLimited) as caught:
-        answers.check(429, headers, b"", "GET /x")
+        responses.check(429, headers, b"", "GET /x")
     assert caught.value.retry_after_s == expected
 
 
 @given(st.text())
-def test_any_header(header: str) -> None:
-    """A header that cannot be read is as good as absent."""
-    answers.epoch(header)
-    answers.whole(header)
+def test_unreadable_headers_count_as_absent(header: str) -> None:
+    """A header that cannot be parsed raises nothing."""
+    responses.parse_date(header)
+    responses.parse_integer(header)

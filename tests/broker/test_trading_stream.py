@@ -13,11 +13,11 @@ from websockets.http11 import Request, Response
 
 from realtime.broker import trading_stream as stream_module
 from realtime.broker.trading_stream import (
-    AT_ONCE,
-    AUTHORIZE_S,
-    CLOSE_S,
-    EARLY_MAX,
-    OPEN_S,
+    AUTHORIZE_TIMEOUT_S,
+    CLOSE_TIMEOUT_S,
+    FRAMES_PER_TURN,
+    MAX_EARLY_MESSAGES,
+    OPEN_TIMEOUT_S,
     TradingStream,
 )
 from realtime.core.model import TradeUpdate
@@ -63,8 +63,8 @@ async def test_events() -> None:
         assert (first.event, second.event) == ("fill", "new")
         assert isinstance(await stream.receive(), Unreadable)
         assert isinstance(await stream.receive(), Ignored)
-    assert [json.loads(text)["action"] for text in heard] == ["auth", "listen"]
-    assert all(isinstance(text, str) for text in heard)
+    assert [json.loads(decode_text)["action"] for decode_text in heard] == ["auth", "listen"]
+    assert all(isinstance(decode_text, str) for decode_text in heard)
 
 
 async def test_events_before_the_ack() -> None:
@@ -91,12 +91,12 @@ async def test_too_many_before_the_ack() -> None:
 
     async def script(socket: ServerConnection) -> None:
         await socket.recv()
-        for _ in range(EARLY_MAX + 1):
+        for _ in range(MAX_EARLY_MESSAGES + 1):
             await socket.send(b"{}")
         await socket.wait_closed()
 
     async with stream_broker(script) as url, open_stream(url) as stream:
-        with pytest.raises(LinkError, match=f"more than {EARLY_MAX}"):
+        with pytest.raises(LinkError, match=f"more than {MAX_EARLY_MESSAGES}"):
             await stream.authorize(KEYS)
 
 
@@ -156,7 +156,7 @@ def test_no_answer(told: tuple[bytes, ...], about: str) -> None:
                 await enter(stream)
             return asyncio.get_running_loop().time() - start
 
-    assert run(main) == pytest.approx(AUTHORIZE_S, abs=0.1)
+    assert run(main) == pytest.approx(AUTHORIZE_TIMEOUT_S, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ async def test_no_websocket_there(said: bytes) -> None:
 
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:1/stream", "ws://no-such-host.invalid/stream"])
-async def test_nobody_there(url: str) -> None:
+async def test_no_server(url: str) -> None:
     with pytest.raises(LinkError, match="cannot connect"):
         await TradingStream.connect(url, ssl_context=None)
 
@@ -236,7 +236,7 @@ def test_silent_handshake() -> None:
                 await TradingStream.connect(f"ws://{address}/stream", ssl_context=None)
             return asyncio.get_running_loop().time()
 
-    assert run(main) == pytest.approx(OPEN_S, abs=0.1)
+    assert run(main) == pytest.approx(OPEN_TIMEOUT_S, abs=0.1)
 
 
 def test_no_pong() -> None:
@@ -303,7 +303,7 @@ async def test_the_broker_changes_its_mind(last: bytes, expected: type[RealtimeE
 
 async def test_frame_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame beyond the security limit ends the link and is not read."""
-    monkeypatch.setattr(stream_module, "FRAME_MAX", 4096)
+    monkeypatch.setattr(stream_module, "MAX_FRAME_BYTES", 4096)
     error = await ends_with(lambda socket: socket.send(b" " * 5000))
     assert isinstance(error, LinkError)
     assert error.code == 1009
@@ -324,7 +324,7 @@ async def test_many_frames_let_others_run() -> None:
             await stream.receive()
             given += 1
         watching.cancel()
-    assert max(later - sooner for sooner, later in pairwise(seen)) <= AT_ONCE
+    assert max(later - sooner for sooner, later in pairwise(seen)) <= FRAMES_PER_TURN
 
 
 async def test_receive_may_be_cancelled() -> None:
@@ -377,7 +377,7 @@ def test_close_does_not_wait_for_ever() -> None:
             await stream.close()
             return asyncio.get_running_loop().time()
 
-    assert run(main) <= CLOSE_S + 0.1
+    assert run(main) <= CLOSE_TIMEOUT_S + 0.1
 
 
 async def test_close_with_much_unread() -> None:
@@ -391,7 +391,7 @@ async def test_close_with_much_unread() -> None:
 
     async with stream_broker(script) as url, listening_stream(url) as stream:
         await stream.receive()
-        async with asyncio.timeout(CLOSE_S / 2):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S / 2):
             await stream.close()
 
 

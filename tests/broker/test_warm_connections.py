@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from realtime.broker import warm_connections as warm
-from realtime.broker.warm_connections import LIFE_S, LOOK_EVERY_S, MAX_WARM, keeping_warm
+from realtime.broker.warm_connections import CHECK_INTERVAL_S, MAX_IDLE_S, MAX_WARM, keep_warm
 from tests.virtual import VirtualConnector, run
 
 URL = "http://127.0.0.1:8091"
@@ -67,7 +67,7 @@ async def asked(http: aiohttp.ClientSession, count: int) -> None:
 
 def test_requests_find_an_open_connection() -> None:
     async def main() -> None:
-        async with listening() as broker, session() as http, keeping_warm(http, lambda: {URL: 8}):
+        async with listening() as broker, session() as http, keep_warm(http, lambda: {URL: 8}):
             await asyncio.sleep(1)
             assert (broker.opened, broker.requests) == (8, 0)
             await asked(http, 8)
@@ -78,10 +78,10 @@ def test_requests_find_an_open_connection() -> None:
 
 def test_what_the_broker_closes_is_opened_again() -> None:
     async def main() -> None:
-        async with listening() as broker, session() as http, keeping_warm(http, lambda: {URL: 8}):
+        async with listening() as broker, session() as http, keep_warm(http, lambda: {URL: 8}):
             await asyncio.sleep(1)
             broker.close_all()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
             assert len(broker.open) == 8
             opened = broker.opened
             await asked(http, 8)
@@ -94,16 +94,16 @@ def test_none_grows_old_and_none_is_one_too_many() -> None:
     """Each is exchanged before the broker would close it, a few at a time, for ever."""
 
     async def main() -> None:
-        async with listening() as broker, session() as http, keeping_warm(http, lambda: {URL: 10}):
+        async with listening() as broker, session() as http, keep_warm(http, lambda: {URL: 10}):
             await asyncio.sleep(1)
             first = set(broker.open)
-            for _ in range(int(LIFE_S / LOOK_EVERY_S)):
-                await asyncio.sleep(LOOK_EVERY_S)
+            for _ in range(int(MAX_IDLE_S / CHECK_INTERVAL_S)):
+                await asyncio.sleep(CHECK_INTERVAL_S)
                 assert len(broker.open) == 10
             assert not first & broker.open
             await asyncio.sleep(3600)
             assert len(broker.open) == 10
-            assert broker.opened == pytest.approx(10 + 3650 / LIFE_S * 10, rel=0.05)
+            assert broker.opened == pytest.approx(10 + 3650 / MAX_IDLE_S * 10, rel=0.05)
             assert broker.requests == 0
 
     run(main, limit_s=5000)
@@ -115,15 +115,15 @@ def test_a_broker_that_is_away_is_not_stormed() -> None:
     async def main() -> None:
         async with session() as http:
             async with listening() as broker:
-                keeping = keeping_warm(http, lambda: {URL: 50})
+                keeping = keep_warm(http, lambda: {URL: 50})
                 await keeping.__aenter__()
                 await asyncio.sleep(1)
                 assert broker.opened == 50
-            await asyncio.sleep(10 * LOOK_EVERY_S)
+            await asyncio.sleep(10 * CHECK_INTERVAL_S)
             async with listening() as broker:
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(CHECK_INTERVAL_S)
                 assert broker.opened == 1
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(CHECK_INTERVAL_S)
                 assert len(broker.open) == 50
                 await keeping.__aexit__(None, None, None)
 
@@ -134,7 +134,7 @@ def test_a_fleet_has_a_cap_and_follows_the_configuration() -> None:
     wanted = {URL: 4000}
 
     async def main() -> None:
-        async with listening() as broker, session() as http, keeping_warm(http, lambda: wanted):
+        async with listening() as broker, session() as http, keep_warm(http, lambda: wanted):
             await asyncio.sleep(1)
             assert broker.opened == MAX_WARM
             wanted[URL] = 0
@@ -143,6 +143,6 @@ def test_a_fleet_has_a_cap_and_follows_the_configuration() -> None:
             assert broker.opened == opened
 
     run(main, limit_s=5000)
-    assert warm._shared({"a": 4, "b": 2}) == {"a": 4, "b": 2}
-    assert warm._shared({}) == {}
-    assert sum(warm._shared({"a": 3000, "b": 1000}).values()) == MAX_WARM
+    assert warm._share_limit({"a": 4, "b": 2}) == {"a": 4, "b": 2}
+    assert warm._share_limit({}) == {}
+    assert sum(warm._share_limit({"a": 3000, "b": 1000}).values()) == MAX_WARM

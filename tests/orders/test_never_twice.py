@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.broker.order_api import OrderReply
+from realtime.broker.order_api import OrderResponse
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.order_request import wire_body
 from realtime.orders.results import Placed
@@ -285,9 +285,9 @@ def test_an_answer_about_another_order_is_no_answer() -> None:
             other = await desk.gateway.place(order(client_order_id="other"))
             order_client = desk.gateway.order_clients["alpha"]
 
-            async def mixed_up() -> OrderReply:
+            async def mixed_up() -> OrderResponse:
                 await order_client.trade.submit(wire_body(order(client_order_id="ours")))
-                return OrderReply(other.order, None)
+                return OrderResponse(other.order, None)
 
             answered, was_asked = await order_client.send("ours", mixed_up, is_ours=True)
             return answered.order.client_order_id, was_asked

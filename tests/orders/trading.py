@@ -91,7 +91,7 @@ async def trading(
                         url or simulator.url,
                         Credentials(Secret(f"demo-{label}"), Secret(f"demo-secret-{label}")),
                         RateLimiter(fleet, orders_at_once=places),
-                        wall=wall_clock,
+                        clock=wall_clock,
                     )
                 ),
             )

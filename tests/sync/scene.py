@@ -1,4 +1,4 @@
-"""A small fleet in virtual time for tests of one account's life."""
+"""A small fleet and a simulator in virtual time."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -12,12 +12,14 @@ def play(
     act: Callable[[Fleet], Awaitable[None]],
     *,
     accounts: int = 2,
-    live_first: bool = True,
+    synced_first: bool = True,
     before: Mapping[str, object] | None = None,
     numbers: Mapping[str, str] | None = None,
 ) -> None:
-    """Start simulator and daemon, wait until all is settled, then act. `before`: a fault from the
-    beginning, with which nothing is waited for."""
+    """Start simulator and daemon, wait until all accounts are settled, then act.
+
+    `before` is a fault from the start; then the test does its own waiting.
+    """
 
     async def scene() -> None:
         simulator = Simulator(accounts=accounts, seed=5, clock=virtual.nanosecond_clock)
@@ -25,7 +27,7 @@ def play(
             if before is not None:
                 simulator.faults.add(parse_fault(dict(before)))
             async with fleet(simulator, virtual.world(5), numbers=numbers) as running:
-                if live_first and before is None:
+                if synced_first and before is None:
                     await running.until(running.settled)
                 await act(running)
 

@@ -1,27 +1,27 @@
-"""Comparison with REST: what the stream lost is repaired, and a deaf socket is left."""
+"""Reconciliation repairs what the stream lost, and replaces a deaf stream."""
 
 import asyncio
 
 from structlog.testing import capture_logs
 
-from realtime.sync.intervals import SOON_S, intervals_for
-from realtime.sync.reconciler import GRACE_S, SPREAD
+from realtime.sync.intervals import FIRST_RECONCILE_S, intervals_for
+from realtime.sync.reconciler import GRACE_S, JITTER
 from tests.equality import unequal
 from tests.fleet import Fleet
 from tests.sync.scene import play
 
-MAX_S = intervals_for(2).comparison_s * (1 + SPREAD) + 20
+MAX_S = intervals_for(2).reconcile_s * (1 + JITTER) + 20
 RESTING = {"type": "limit", "limit_price": "1"}
 
 
-def test_a_deaf_socket_is_found_by_rest_and_replaced() -> None:
+def test_deaf_stream_is_detected_and_replaced() -> None:
     async def act(fleet: Fleet) -> None:
         with capture_logs() as lines:
             await fleet.fault(kind="deaf", account="alpha", count=1)
             order_id = fleet.buy("alpha", qty="4")
             await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=MAX_S)
             await fleet.until(lambda: not fleet.links["alpha"].is_synced)
-            assert "did not tell" in str(fleet.links["alpha"].last_error_message)
+            assert "did not deliver" in str(fleet.links["alpha"].last_error_message)
             await fleet.until_done("alpha")
         assert any(line["event"] == "link.deaf" for line in lines)
         assert await unequal(fleet, "alpha") == []
@@ -32,7 +32,7 @@ def test_a_deaf_socket_is_found_by_rest_and_replaced() -> None:
     play(act)
 
 
-def test_a_quiet_market_is_not_taken_for_a_deaf_socket() -> None:
+def test_quiet_market_is_not_a_deaf_stream() -> None:
     async def act(fleet: Fleet) -> None:
         before = fleet.attempts("alpha")
         await asyncio.sleep(3000)
@@ -41,7 +41,7 @@ def test_a_quiet_market_is_not_taken_for_a_deaf_socket() -> None:
     play(act, accounts=1)
 
 
-def test_one_lost_frame_is_repaired_without_a_reconnect() -> None:
+def test_lost_frame_is_repaired_without_a_reconnect() -> None:
     async def act(fleet: Fleet) -> None:
         before = fleet.attempts("alpha")
         await fleet.fault(kind="drop", account="alpha", count=1)
@@ -55,7 +55,7 @@ def test_one_lost_frame_is_repaired_without_a_reconnect() -> None:
     play(act, accounts=1)
 
 
-def test_a_lost_end_of_a_market_order_is_asked_for() -> None:
+def test_lost_end_of_a_market_order_is_read() -> None:
     async def act(fleet: Fleet) -> None:
         order_id = fleet.buy("alpha", qty="2")
         await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=5)
@@ -67,24 +67,24 @@ def test_a_lost_end_of_a_market_order_is_asked_for() -> None:
     play(act, accounts=1)
 
 
-def test_a_socket_that_tells_other_things_is_lossy_and_kept() -> None:
+def test_stream_that_delivers_other_events_is_lossy_and_kept() -> None:
     async def act(fleet: Fleet) -> None:
         counts = fleet.daemon.store.counts
         with capture_logs() as lines:
             await fleet.fault(kind="drop", account="alpha", for_s=3)
-            untold = fleet.buy("alpha", **RESTING)
+            missed = fleet.buy("alpha", **RESTING)
             await fleet.until(lambda: counts["differences.order_missing"] > 0, within_s=MAX_S)
             fleet.buy("alpha", **RESTING)
             await asyncio.sleep(2 * GRACE_S)
-        told = [line["evidence"] for line in lines if line["event"] == "stream.lossy"]
-        assert len(told) == 1
-        assert untold in told[0]
+        evidence = [line["evidence"] for line in lines if line["event"] == "stream.lossy"]
+        assert len(evidence) == 1
+        assert missed in evidence[0]
         assert not any(line["event"] == "link.deaf" for line in lines)
 
     play(act, accounts=1)
 
 
-def test_news_from_before_a_connect_is_not_held_against_the_new_socket() -> None:
+def test_events_from_before_a_connect_are_not_expected_from_the_new_stream() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="stale_orders", account="alpha", seconds=9, for_s=10)
         await fleet.fault(kind="refuse_handshake", account="alpha", status=503, for_s=4)
@@ -92,9 +92,11 @@ def test_news_from_before_a_connect_is_not_held_against_the_new_socket() -> None
         await fleet.until(lambda: not fleet.links["alpha"].is_synced)
         order_id = fleet.buy("alpha", **RESTING)
         await fleet.until(lambda: fleet.links["alpha"].is_synced, within_s=8)
-        assert order_id not in _orders(fleet, "alpha"), "the first reading must lag"
+        assert order_id not in _orders(fleet, "alpha"), "the first snapshot must lag"
         with capture_logs() as lines:
-            await fleet.until(lambda: order_id in _orders(fleet, "alpha"), within_s=SOON_S[1] + 1)
+            await fleet.until(
+                lambda: order_id in _orders(fleet, "alpha"), within_s=FIRST_RECONCILE_S[1] + 1
+            )
             await asyncio.sleep(2 * GRACE_S)
         assert not any(line["event"].startswith("link.") for line in lines)
 

@@ -1,4 +1,4 @@
-"""What the first reading after a connect could not show is found soon, and not held against it."""
+"""What the first snapshot after a connect could not show is read soon."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.sync.scene import play
 
 
 @pytest.mark.parametrize("lag", ["stale_orders", "lagging_activities"])
-def test_what_lagged_at_a_connect_is_read_soon_after(lag: str) -> None:
+def test_data_that_lagged_at_a_connect_is_read_soon_after(lag: str) -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind=lag, account="alpha", seconds=9, for_s=12)
         fleet.buy("alpha", qty="3")
@@ -23,12 +23,12 @@ def test_what_lagged_at_a_connect_is_read_soon_after(lag: str) -> None:
         await fleet.until(lambda: len(fleet.record("alpha").state.executions) == 1, within_s=40)
         await fleet.until_done("alpha")
         assert await unequal(fleet, "alpha") == []
-        assert fleet.attempts("alpha") == connects, "the new socket is not to blame"
+        assert fleet.attempts("alpha") == connects, "no reconnect: the new stream is not deaf"
 
     play(act, accounts=1)
 
 
-def test_a_comparison_that_fails_is_still_due() -> None:
+def test_failed_reconciliation_is_still_due() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="drop", account="alpha", for_s=5)
         order_id = fleet.buy("alpha", qty="2", type="limit", limit_price="300")
@@ -40,8 +40,8 @@ def test_a_comparison_that_fails_is_still_due() -> None:
     play(act, accounts=1)
 
 
-def test_money_that_cannot_be_read_is_marked() -> None:
-    """Nothing was filled, but prices move: after a while without an answer they may be old."""
+def test_balances_that_cannot_be_read_are_provisional() -> None:
+    """Prices move without fills: without a response for a while they may be old."""
 
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="server_error", account="alpha", status=503, for_s=60)
@@ -51,7 +51,7 @@ def test_money_that_cannot_be_read_is_marked() -> None:
     play(act, accounts=1)
 
 
-def test_what_an_unreadable_frame_may_have_told_is_marked_at_once() -> None:
+def test_unreadable_frame_makes_everything_provisional_at_once() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="garbage", account="alpha", instead=True, count=3)
         fleet.buy("alpha", qty="2", type="limit", limit_price="300")
@@ -74,8 +74,8 @@ def test_orders_are_in_doubt_when_rest_has_a_position_that_no_frame_told() -> No
     play(act, accounts=1)
 
 
-def test_an_order_that_ended_in_an_outage_and_is_in_no_list_is_asked_for_by_id() -> None:
-    """More orders than one page shows are newer, and it is older than a reading goes back."""
+def test_order_that_ended_in_an_outage_and_is_in_no_list_is_read_by_id() -> None:
+    """More than a page of orders is newer, and it is older than two snapshots overlap."""
     cheap = {"type": "limit", "limit_price": "1", "time_in_force": "gtc"}
 
     async def act(fleet: Fleet) -> None:
@@ -96,8 +96,8 @@ def test_an_order_that_ended_in_an_outage_and_is_in_no_list_is_asked_for_by_id()
     play(act, accounts=1)
 
 
-def test_a_position_that_no_frame_told_asks_for_a_comparison() -> None:
-    """So its order is found with the money, long before a comparison is due."""
+def test_position_without_a_frame_causes_a_reconciliation() -> None:
+    """The balance refresh shows it, long before a reconciliation is due."""
 
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="deaf", account="alpha", count=1)
@@ -107,7 +107,7 @@ def test_a_position_that_no_frame_told_asks_for_a_comparison() -> None:
     play(act, accounts=1)
 
 
-def test_a_doubt_that_cannot_be_answered_stays() -> None:
+def test_anomaly_that_cannot_be_resolved_stays() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="server_error", account="alpha", status=503, for_s=30)
         await fleet.fault(kind="garbage", account="alpha", instead=True, count=1)

@@ -1,4 +1,4 @@
-"""A stop that comes in the same moment as something else."""
+"""A stop at the same moment as something else."""
 
 import asyncio
 from contextlib import suppress
@@ -9,8 +9,8 @@ from tests import virtual
 from tests.fleet import fleet
 
 
-def test_a_stop_in_the_moment_of_a_loss_is_not_lost() -> None:
-    """Broker and daemon go together: every task ends, none goes on to reconnect."""
+def test_stop_at_the_moment_of_a_lost_connection_is_obeyed() -> None:
+    """Broker and daemon stop together: every task ends, none reconnects."""
 
     async def scene() -> float:
         loop = asyncio.get_running_loop()
@@ -24,8 +24,8 @@ def test_a_stop_in_the_moment_of_a_loss_is_not_lost() -> None:
     assert virtual.run(scene) <= STOP_TIMEOUT_S
 
 
-def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
-    """As a TaskGroup does before Python 3.13, when it ends by an error in the same moment."""
+def test_lost_cancellation_is_repeated() -> None:
+    """A TaskGroup loses one before Python 3.13, when it ends by an error in the same moment."""
 
     async def loses_one() -> None:
         with suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""One account's life, against the simulator's faults, in virtual time."""
+"""Connections of one account, with the simulator's faults, in virtual time."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tests.fleet import Fleet
 from tests.sync.scene import play
 
 
-def test_a_start_ends_live_with_everything_read() -> None:
+def test_start_ends_synced_with_everything_read() -> None:
     async def act(fleet: Fleet) -> None:
         for label, link in fleet.links.items():
             assert (link.state, link.stale_reason, link.reconnect_attempts) == ("synced", None, 0)
@@ -19,7 +19,7 @@ def test_a_start_ends_live_with_everything_read() -> None:
     play(act)
 
 
-def test_a_fill_is_visible_at_once_and_money_follows() -> None:
+def test_fill_is_visible_at_once_and_balances_follow() -> None:
     async def act(fleet: Fleet) -> None:
         order_id = fleet.buy("alpha", qty="3")
         await fleet.until(lambda: _status(fleet, "alpha", order_id) == "filled")
@@ -30,7 +30,7 @@ def test_a_fill_is_visible_at_once_and_money_follows() -> None:
     play(act)
 
 
-def test_an_outage_begins_once_and_ends_once_in_the_log() -> None:
+def test_outage_begins_once_and_ends_once_in_the_log() -> None:
     async def act(fleet: Fleet) -> None:
         with capture_logs() as lines:
             await fleet.fault(kind="refuse_handshake", account="alpha", status=503, count=4)
@@ -40,21 +40,21 @@ def test_an_outage_begins_once_and_ends_once_in_the_log() -> None:
             await fleet.until(lambda: fleet.links["alpha"].reconnect_attempts == 4, within_s=300)
             assert fleet.links["alpha"].stale_since == lost_since
             await fleet.until(fleet.all_synced, within_s=400)
-        told = [line["event"] for line in lines if line["event"].startswith("link.")]
-        told = [event for event in told if event != "link.retry_scheduled"]
-        assert told == ["link.lost", "link.recovered"]
-        warned = [
+        events = [line["event"] for line in lines if line["event"].startswith("link.")]
+        events = [event for event in events if event != "link.retry_scheduled"]
+        assert events == ["link.lost", "link.recovered"]
+        warnings = [
             line["reason"]
             for line in lines
             if line["event"] == "link.retry_scheduled" and line["log_level"] == "warning"
         ]
-        assert len(warned) == 1, "the same reason four times is one line"
+        assert len(warnings) == 1, "the same reason four times is one line"
         assert fleet.links["bravo"].reconnect_attempts == 0
 
     play(act)
 
 
-def test_what_happened_while_away_is_recovered() -> None:
+def test_changes_during_an_outage_are_recovered() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="cut", account="alpha")
         await fleet.until(lambda: not fleet.links["alpha"].is_synced)
@@ -70,7 +70,7 @@ def test_what_happened_while_away_is_recovered() -> None:
     play(act)
 
 
-def test_no_answer_to_authorization_is_given_up_and_tried_again() -> None:
+def test_unanswered_authorization_is_retried() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.until(lambda: fleet.links["alpha"].state == "waiting")
         assert "no answer to authorization within 10 s" in str(
@@ -81,7 +81,7 @@ def test_no_answer_to_authorization_is_given_up_and_tried_again() -> None:
     play(act, before={"kind": "auth_silent", "account": "alpha", "count": 1})
 
 
-def test_no_answer_to_listen_is_given_up_and_tried_again() -> None:
+def test_unanswered_listen_is_retried() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.until(lambda: fleet.links["alpha"].state == "waiting")
         assert "no answer to listen within 10 s" in str(fleet.links["alpha"].last_error_message)
@@ -90,7 +90,7 @@ def test_no_answer_to_listen_is_given_up_and_tried_again() -> None:
     play(act, before={"kind": "listen_silent", "account": "alpha", "count": 1})
 
 
-def test_a_taken_connection_waits_a_minute_and_names_the_likely_cause() -> None:
+def test_taken_connection_waits_a_minute_and_names_the_likely_cause() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.until(lambda: fleet.links["alpha"].state == "waiting")
         link, now = fleet.links["alpha"], fleet.record("alpha").as_of
@@ -104,7 +104,7 @@ def test_a_taken_connection_waits_a_minute_and_names_the_likely_cause() -> None:
     play(act, before={"kind": "refuse_handshake", "account": "alpha", "status": 429, "count": 1})
 
 
-def test_refused_credentials_are_not_hammered_and_touch_no_other() -> None:
+def test_refused_credentials_are_not_retried_and_affect_no_other_account() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.until(lambda: fleet.links["alpha"].state == "refused")
         await fleet.until(lambda: fleet.links["bravo"].is_synced)
@@ -118,7 +118,7 @@ def test_refused_credentials_are_not_hammered_and_touch_no_other() -> None:
     play(act, before={"kind": "key_revoked", "account": "alpha"})
 
 
-def test_a_key_revoked_in_mid_session_ends_refused() -> None:
+def test_key_revoked_during_a_session_ends_refused() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="key_revoked", account="alpha")
         await fleet.until(lambda: fleet.links["alpha"].state == "refused")
@@ -129,16 +129,16 @@ def test_a_key_revoked_in_mid_session_ends_refused() -> None:
     play(act)
 
 
-def test_the_key_of_another_account_is_refused() -> None:
+def test_key_of_another_account_is_refused() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.until(lambda: fleet.links["alpha"].state == "refused")
         assert "PA0SIM000001" in str(fleet.links["alpha"].last_error_message)
         assert fleet.record("alpha").state.account is None
 
-    play(act, live_first=False, numbers={"alpha": "PA0EXAMPLE09"})
+    play(act, synced_first=False, numbers={"alpha": "PA0EXAMPLE09"})
 
 
-def test_a_long_outage_is_polled_and_stays_marked() -> None:
+def test_long_outage_is_polled_and_stays_stale() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="refuse_handshake", account="alpha", status=503, for_s=400)
         await fleet.fault(kind="cut", account="alpha")
@@ -154,7 +154,7 @@ def test_a_long_outage_is_polled_and_stays_marked() -> None:
     play(act)
 
 
-def test_a_dead_path_without_a_goodbye_is_found_by_pings() -> None:
+def test_dead_connection_is_detected_by_pings() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="maintenance", for_s=30)
         await fleet.until(lambda: not fleet.all_synced())
@@ -165,19 +165,19 @@ def test_a_dead_path_without_a_goodbye_is_found_by_pings() -> None:
     play(act)
 
 
-def test_a_new_socket_waits_for_the_slot_of_the_lost_one() -> None:
+def test_new_connection_waits_for_the_slot_of_the_lost_one() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="second_connection", mode="refuse-429", release_s=90)
         await fleet.fault(kind="cut", account="alpha")
         await fleet.until(lambda: "429" in str(fleet.links["alpha"].last_error_message))
         before = fleet.attempts("alpha")
         await fleet.until(fleet.all_synced, within_s=400)
-        assert fleet.attempts("alpha") - before <= 2, "it must not hammer"
+        assert fleet.attempts("alpha") - before <= 2, "few attempts"
 
     play(act)
 
 
-def test_frames_that_cannot_be_read_lead_to_a_full_reading() -> None:
+def test_unreadable_frames_cause_a_full_read() -> None:
     async def act(fleet: Fleet) -> None:
         with capture_logs() as lines:
             await fleet.fault(kind="garbage", account="alpha", form="truncated", instead=True)

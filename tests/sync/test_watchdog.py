@@ -1,4 +1,4 @@
-"""Orders that should have moved on are asked for: legs whose end or whose being nobody told."""
+"""Orders that should have changed are read: legs whose end or existence no frame reported."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,10 +19,10 @@ BRACKET = {
     "stop_loss": {"stop_price": "90"},
 }
 WITHIN_S = 10
-"""Five of patience, two of grace, and the reading."""
+"""Five of timeout, two of grace, and the read."""
 
 
-def test_legs_that_no_frame_shows_are_asked_for() -> None:
+def test_legs_without_a_frame_are_read() -> None:
     async def act(fleet: Fleet) -> None:
         fleet.simulator.exchange.quirks.parent_legs_in_frame = False
         before = len(fleet.record("alpha").state.orders)
@@ -36,11 +36,11 @@ def test_legs_that_no_frame_shows_are_asked_for() -> None:
     play(act, accounts=1)
 
 
-@pytest.mark.parametrize("legs_told", [True, False])
-def test_held_legs_that_end_without_a_frame_are_asked_for(legs_told: bool) -> None:
+@pytest.mark.parametrize("legs_in_frame", [True, False])
+def test_held_legs_that_end_without_a_frame_are_read(legs_in_frame: bool) -> None:
     async def act(fleet: Fleet) -> None:
         fleet.simulator.exchange.quirks.bracket_cancel_frame = False
-        fleet.simulator.exchange.quirks.parent_legs_in_frame = legs_told
+        fleet.simulator.exchange.quirks.parent_legs_in_frame = legs_in_frame
         entry = str(fleet.simulator.exchange.submit("alpha", BRACKET)["id"])
         await fleet.until(lambda: "held" in _statuses(fleet), within_s=WITHIN_S)
         fleet.simulator.exchange.cancel("alpha", entry)
@@ -51,19 +51,19 @@ def test_held_legs_that_end_without_a_frame_are_asked_for(legs_told: bool) -> No
     play(act, accounts=1)
 
 
-def test_a_group_that_is_whole_is_not_asked_for() -> None:
+def test_complete_group_is_not_read() -> None:
     async def act(fleet: Fleet) -> None:
         fleet.simulator.exchange.submit("alpha", BRACKET)
         await fleet.until(lambda: "held" in _statuses(fleet), within_s=1)
         await fleet.until(fleet.settled)
-        assert fleet.daemon.store.counts["doubts.legs_unknown"] == 0
-        assert fleet.daemon.store.counts["doubts.overdue"] == 0
+        assert fleet.daemon.store.counts["anomalies.legs_unknown"] == 0
+        assert fleet.daemon.store.counts["anomalies.overdue"] == 0
 
     play(act, accounts=1)
 
 
-def test_an_order_that_a_connect_finds_pending_is_watched() -> None:
-    """No frame tells of it any more: only the reading shows that it should move on."""
+def test_pending_order_in_a_snapshot_is_watched() -> None:
+    """No frame reports it: only the snapshot shows that it should change."""
 
     async def act(fleet: Fleet) -> None:
         exchange = fleet.simulator.exchange
@@ -79,8 +79,8 @@ def test_an_order_that_a_connect_finds_pending_is_watched() -> None:
         exchange.hold_cancels("alpha", False)
         with capture_logs() as lines:
             await fleet.until(lambda: "pending_cancel" not in _statuses(fleet), within_s=40)
-        found = [line for line in lines if line["event"] == "reconcile.difference_found"]
-        assert [(line["key"], line["reason"]) for line in found] == [(order_id, "overdue")]
+        differences = [line for line in lines if line["event"] == "reconcile.difference_found"]
+        assert [(line["key"], line["reason"]) for line in differences] == [(order_id, "overdue")]
 
     play(act, accounts=1)
 

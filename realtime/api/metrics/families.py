@@ -34,8 +34,8 @@ NOTED: Mapping[str, tuple[str, str, str, tuple[str, ...]]] = {
         "realtime_differences", "kind", "Differences from REST, found and repaired",
         ("order_missing", "order_differs", "execution_missing"),
     ),
-    "doubts.": (
-        "realtime_doubts", "kind", "Facts of the stream that did not fit, so that REST was asked",
+    "anomalies.": (
+        "realtime_anomalies", "kind", "Events that did not fit the state, so that REST was read",
         ("position_gap",),
     ),
     "frames.": (

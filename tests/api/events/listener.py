@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from realtime.api.documents.events import make_row_event
 from realtime.api.documents.status import make_link_row
-from realtime.broker.order_normalizer import in_rest_form
+from realtime.broker.order_normalizer import normalize_order
 from realtime.core.model import Account, Order, Position
 from realtime.store.store import Store
 
@@ -153,5 +153,5 @@ class Mirror:
 
 
 def _flat(order: Order) -> list[Order]:
-    own = in_rest_form(msgspec.structs.replace(order, legs=None))
+    own = normalize_order(msgspec.structs.replace(order, legs=None))
     return [own, *(each for leg in order.legs or () for each in _flat(leg))]

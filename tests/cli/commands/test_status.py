@@ -125,7 +125,7 @@ async def test_who_is_not_live_and_why(sim: Simulator) -> None:
     assert [line.split()[:2] for line in lines[2:4]] == [["alpha", "refused"], ["bravo", "waiting"]]
     assert "retry in " in lines[3]
     assert "(attempt 1)" in lines[3]
-    assert lines[4].startswith("remedy for alpha: put a valid key, of the right kind")
+    assert lines[4].startswith("remedy for alpha: put a valid key of the right kind")
     assert lines[-1] == "(only accounts that are not synced; --all for every one)"
     assert quiet == Answer(FAILED, "", "")
 

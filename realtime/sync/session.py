@@ -1,0 +1,183 @@
+"""One authorized, listening stream of an account, and the tasks that keep its state correct.
+
+    buffer events → read everything → replay the buffer → apply events as they arrive
+
+While events arrive, `reconciler`, `balances`, `anomalies` and `watchdog` read by REST what the
+stream cannot show. The session ends with the error that ended the stream or one of these tasks.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from realtime.broker.trading_stream import TradingStream
+from realtime.core.apply import GAPS, Applied
+from realtime.core.link import Link
+from realtime.core.model import Order, TradeUpdate
+from realtime.core.protocol import Ignored, Unreadable
+from realtime.core.reconcile import Reconciled
+from realtime.core.state import MONEY, ORDERS
+from realtime.errors import LinkError, RealtimeError, Refused
+from realtime.store.store import Store
+from realtime.sync.anomalies import AnomalyResolver
+from realtime.sync.balances import BalanceRefresher, RefreshLimiter
+from realtime.sync.intervals import ReadIntervals
+from realtime.sync.reconciler import Reconciler
+from realtime.sync.replica import Replica
+from realtime.sync.watchdog import Watchdog
+from realtime.telemetry.log import get_logger
+
+log = get_logger()
+
+MAX_BUFFERED = 20_000
+"""Events kept while a snapshot is read. With more, events arrive faster than the read can finish:
+start again."""
+
+SNAPSHOT_TIMEOUT_S = 300.0
+"""Limit of a whole snapshot, under the broker's rate limit and shared with the other accounts."""
+
+
+class SyncSession:
+    """One authorized, listening stream and the tasks beside it."""
+
+    def __init__(
+        self,
+        stream: TradingStream,
+        replica: Replica,
+        store: Store,
+        *,
+        clock: Callable[[], float],
+        rng: random.Random,
+        intervals: ReadIntervals,
+        refresh_limiter: RefreshLimiter,
+    ) -> None:
+        self._stream = stream
+        self._replica = replica
+        self._store = store
+        self._clock = clock
+        self._buffer: list[TradeUpdate] | None = []
+        """Events that arrived before the snapshot; None once they are replayed."""
+        self._anomalies = AnomalyResolver(replica, on_read=self._handle_read)
+        self._watchdog = Watchdog(replica, self._anomalies)
+        self._reconciler = Reconciler(replica, rng, intervals, on_read=self._handle_read)
+        self._balances = BalanceRefresher(
+            replica,
+            refresh_limiter,
+            every_s=intervals.balances_s,
+            on_read=self._handle_balances_read,
+        )
+
+    async def run(
+        self, *, synced_link: Callable[[float], Link], on_synced: Callable[[], None]
+    ) -> None:
+        """Synchronize and apply events until something fails, which raises.
+
+        `synced_link` makes the link that is published with the snapshot, from our time.
+        """
+        label = self._replica.label
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._receive(), name=f"stream:{label}")
+                await self._synchronize(synced_link)
+                on_synced()
+                for part in (self._balances, self._anomalies, self._watchdog, self._reconciler):
+                    name = f"{type(part).__name__.lower()}:{label}"
+                    tasks.create_task(part.run(), name=name)
+        except BaseExceptionGroup as group:
+            raise _cause(group) from group
+
+    def watch(self, order: Order) -> None:
+        """Watch an order that the broker returned in response to a request of ours."""
+        self._watchdog.watch((order,))
+
+    async def _receive(self) -> None:
+        """Receive frames until the stream ends, which raises."""
+        label = self._replica.label
+        while True:
+            message = await self._stream.receive()
+            if type(message) is TradeUpdate:
+                self._handle_event(message)
+                continue
+            self._store.heard(label, now=self._clock())
+            match message:
+                case Unreadable(reason=reason, raw=raw):
+                    self._store.count("frames.unreadable")
+                    log.error(
+                        "frame.unreadable",
+                        account=label,
+                        reason=reason,
+                        start=raw[:120].decode("utf-8", "replace"),
+                    )
+                    self._anomalies.add_everything("unreadable frame")
+                case Ignored(reason=reason):
+                    self._store.count("frames.ignored")
+                    log.debug("frame.ignored", account=label, reason=reason)
+                case _:
+                    pass
+
+    async def _synchronize(self, synced_link: Callable[[float], Link]) -> None:
+        """Read everything while `_receive` buffers; from then on events are applied directly."""
+        assert self._buffer is not None, "a session synchronizes once"
+        try:
+            async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
+                replayed = await self._replica.synchronize(self._buffer, synced_link)
+        except TimeoutError:
+            fact = f"the snapshot was not complete within {SNAPSHOT_TIMEOUT_S:.0f} s"
+            raise LinkError(fact) from None
+        self._buffer = None
+        self._watchdog.watch(self._replica.record.state.orders.values())
+        for applied in replayed:
+            self._handle_applied(applied)
+        self._request_confirmation()
+
+    def _handle_event(self, update: TradeUpdate) -> None:
+        if self._buffer is None:
+            self._reconciler.handle_event(update)
+            self._handle_applied(self._replica.apply_event(update))
+            self._anomalies.handle_event()
+            self._watchdog.watch((update.order,))
+        elif len(self._buffer) < MAX_BUFFERED:
+            self._store.heard(self._replica.label, now=self._clock())
+            self._buffer.append(update)
+        else:
+            raise LinkError(f"more than {MAX_BUFFERED} events during a snapshot")
+
+    def _handle_applied(self, applied: Applied) -> None:
+        if applied.executions or any(anomaly.kind in GAPS for anomaly in applied.doubts):
+            self._balances.request()
+        if applied.doubts:
+            self._anomalies.add(applied.doubts)
+
+    def _handle_read(self, reconciled: Reconciled) -> None:
+        """Refresh balances that a read of orders could not confirm."""
+        if MONEY & reconciled.state.provisional:
+            self._balances.request()
+        self._request_confirmation()
+
+    def _handle_balances_read(self, reconciled: Reconciled) -> None:
+        """Reconcile when balances changed without an event: orders may have been missed too."""
+        if reconciled.differences:
+            self._replica.mark_provisional(ORDERS)
+            self._reconciler.request()
+        self._request_confirmation()
+
+    def _request_confirmation(self) -> None:
+        """Reconcile again if REST must confirm what it shows: it did not know an order, or has a
+        newer version of it."""
+        if self._replica.record.state.asks_again:
+            self._reconciler.request()
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one error to report: a refusal, else an internal error, else the first."""
+    leaves = _leaves(group)
+    refusals = (error for error in leaves if isinstance(error, Refused))
+    internal_errors = (error for error in leaves if not isinstance(error, RealtimeError))
+    return next(refusals, None) or next(internal_errors, None) or leaves[0]
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves
