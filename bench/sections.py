@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import orders, push, recovery, table
+from bench import changed, orders, push, recovery, table
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -26,6 +26,13 @@ class Section(Struct, frozen=True):
 
 def _queries(quick: bool) -> list[str]:
     return table.queries(measure_queries(1, 1.0) if quick else measure_queries(5, 3.0))
+
+
+def _changed(quick: bool) -> list[str]:
+    seconds = 5 if quick else 20
+    return changed.lines(
+        {f"{orders} orders": changed.measure(orders, seconds) for orders in (100, 500)}
+    )
 
 
 def _frames(quick: bool) -> list[str]:
@@ -83,6 +90,7 @@ def _growth(_: bool) -> list[str]:
 
 SECTIONS = (
     Section("queries", _queries),
+    Section("changed", _changed),
     Section("frames", _frames),
     Section("events", _events),
     Section("push", _pushed),

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from realtime.api.context import ChangesWith, RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
-from realtime.api.documents.dashboard import DashboardDocument
+from realtime.api.documents.dashboard import DashboardDocument, DashboardQuery
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import HealthDocument, HealthQuery
 from realtime.api.documents.history import HistoryDocument, HistoryQuery
@@ -127,7 +127,7 @@ ROUTES: tuple[Route[Any], ...] = (
     Route(
         paths=("/realtime/dashboard/{account_id}",),
         summary="All of one account: figures, positions, recent orders and the state of its link",
-        query=NoQuery,
+        query=DashboardQuery,
         handler=get_dashboard,
         document=DashboardDocument,
         changes_with="account",

@@ -125,3 +125,17 @@ def put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
     if len(new) < MAX_NEW:
         return PersistentMap(old, {**new, key: value}, length)
     return PersistentMap({**old, **new}, {key: value}, length)
+
+
+def changed_keys(before: Mapping[K, V], after: Mapping[K, V]) -> list[K] | None:
+    """The keys of entries that `after` has and `before` has not; None if only a comparison of all
+    entries can tell, which also finds removed ones."""
+    if before is after:
+        return []
+    if type(after) is not PersistentMap:
+        return None
+    if after._old is before:
+        return list(after._new)
+    if type(before) is PersistentMap and before._old is after._old:
+        return [key for key, value in after._new.items() if before._new.get(key) is not value]
+    return None

@@ -1,13 +1,14 @@
 """A mapping that is a value behaves as a dict that is copied before each change."""
 
 import gc
+import itertools
 from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.persistent_map import MAX_NEW, PersistentMap, put
+from realtime.core.persistent_map import MAX_NEW, PersistentMap, changed_keys, put
 
 Puts = st.lists(st.tuples(st.integers(0, 60), st.integers()), max_size=150)
 
@@ -72,3 +73,18 @@ def test_the_garbage_collector_does_not_visit_it() -> None:
     for mapping in (single, several):
         assert not gc.is_tracked(mapping)
         assert not gc.is_tracked({"outer": mapping})
+
+
+@given(begin=st.dictionaries(st.integers(0, 60), st.integers()), puts=Puts)
+def test_changed_keys_are_those_of_a_comparison_or_unknown(
+    begin: dict[int, int], puts: list[tuple[int, int]]
+) -> None:
+    versions: list[Mapping[int, int]] = [begin]
+    for key, value in puts:
+        versions.append(put(versions[-1], key, value))
+    for before, after in itertools.pairwise(versions):
+        keys = changed_keys(before, after)
+        different = {key for key in after if before.get(key) != after[key]}
+        assert keys is None or different <= set(keys) <= set(after)
+    assert changed_keys(begin, begin) == []
+    assert changed_keys({1: 1}, {2: 2}) is None

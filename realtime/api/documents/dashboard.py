@@ -1,16 +1,33 @@
 """All of one account in one document, for a page about it."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from realtime.api.documents.fragments import Fragments, Json
-from realtime.api.documents.orders import recent_orders
+from realtime.api.documents.orders import RECENT_CLOSED, recent_orders
 from realtime.api.documents.positions import ALL_POSITIONS, select_positions
 from realtime.api.documents.status import LinkRow, make_link_row
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.model import Account, AccountLabel, Order, Position
+from realtime.core.state import CLOSED_ORDERS_KEPT
 from realtime.store.store import Record
+
+
+class DashboardQuery(Struct, frozen=True, kw_only=True):
+    """Parameters of a dashboard."""
+
+    closed_orders: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=CLOSED_ORDERS_KEPT,
+            description="At most this many closed orders, the newest; open orders are all listed.",
+        ),
+    ] = RECENT_CLOSED
+
+
+DEFAULT = DashboardQuery()
 
 
 class _VersionFields(Struct, frozen=True, kw_only=True):
@@ -42,18 +59,20 @@ class DashboardJson(_VersionFields, frozen=True, kw_only=True):
     orders: list[Json] | None
 
 
-def make_dashboard(record: Record) -> DashboardDocument:
+def make_dashboard(record: Record, query: DashboardQuery = DEFAULT) -> DashboardDocument:
     """The document of a record."""
     state, has_data = record.state, record.has_data
     return DashboardDocument(
         **_version_fields(record),
         account=state.account,
         positions=select_positions(state, ALL_POSITIONS) if has_data else None,
-        orders=recent_orders(state) if has_data else None,
+        orders=recent_orders(state, query.closed_orders) if has_data else None,
     )
 
 
-def assemble_dashboard(record: Record, fragments: Fragments) -> DashboardJson:
+def assemble_dashboard(
+    record: Record, fragments: Fragments, query: DashboardQuery = DEFAULT
+) -> DashboardJson:
     """The document of a record, assembled from fragments."""
     state, account = record.state, record.state.account
     if account is None:
@@ -64,7 +83,9 @@ def assemble_dashboard(record: Record, fragments: Fragments) -> DashboardJson:
         positions=[
             fragments.position(position) for position in select_positions(state, ALL_POSITIONS)
         ],
-        orders=[fragments.order(order) for order in recent_orders(state, fragments.sort_key)],
+        orders=[
+            fragments.order(order) for order in fragments.recent_orders(state, query.closed_orders)
+        ],
     )
 
 

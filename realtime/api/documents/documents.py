@@ -13,7 +13,7 @@ from realtime.api.documents.accounts import (
     make_account_row,
     sort_rows,
 )
-from realtime.api.documents.dashboard import assemble_dashboard
+from realtime.api.documents.dashboard import DEFAULT, DashboardQuery, assemble_dashboard
 from realtime.api.documents.document_cache import (
     ENCODER,
     MAX_BYTES,
@@ -58,14 +58,16 @@ class Documents:
             lambda record: _encode(self._status_rows.get(record)), is_same=is_
         )
 
-    def render_dashboard(self, record: Record) -> RenderedDocument:
+    def render_dashboard(self, record: Record, query: DashboardQuery = DEFAULT) -> RenderedDocument:
         """All of one account."""
 
         def render(fragments: Fragments) -> RenderedDocument:
             total = len(record.state.orders) if record.has_data else None
-            return RenderedDocument(ENCODER.encode(assemble_dashboard(record, fragments)), total)
+            return RenderedDocument(
+                ENCODER.encode(assemble_dashboard(record, fragments, query)), total
+            )
 
-        return self._render(("dashboard", record.profile.label), record, render)
+        return self._render(("dashboard", record.profile.label, query), record, render)
 
     def render_account(self, record: Record) -> RenderedDocument:
         """The broker's account object."""

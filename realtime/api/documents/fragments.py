@@ -17,7 +17,8 @@ from typing import Protocol, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from realtime.api.documents.orders import SortKey, sort_key
+from realtime.api.documents.order_index import OrderIndex
+from realtime.api.documents.orders import SortKey, recent_orders, sort_key
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.core.state import AccountState
 from realtime.store.store import Record
@@ -49,6 +50,9 @@ class Fragments(Protocol):
     def sort_key(self, order: Order) -> SortKey:
         """The key that sorts an order."""
 
+    def recent_orders(self, state: AccountState, max_closed: int) -> list[Order]:
+        """Every open order and the newest closed ones, newest first."""
+
 
 class UncachedFragments:
     """Keeps nothing: everything is encoded with the document."""
@@ -64,6 +68,9 @@ class UncachedFragments:
 
     def sort_key(self, order: Order) -> SortKey:
         return sort_key(order)
+
+    def recent_orders(self, state: AccountState, max_closed: int) -> list[Order]:
+        return recent_orders(state, max_closed)
 
 
 UNCACHED = UncachedFragments()
@@ -82,7 +89,7 @@ class _Fragment(Struct, eq=False, gc=False):
 class CachedFragments:
     """The fragments of one account."""
 
-    __slots__ = ("_fragments", "size_bytes", "used_at")
+    __slots__ = ("_fragments", "_index", "size_bytes", "used_at")
 
     def __init__(self) -> None:
         self.size_bytes = 0
@@ -90,6 +97,7 @@ class CachedFragments:
         """When they were last used, by the cache's count of uses."""
         # String keys, not tuples: the garbage collector does not track a dict of these.
         self._fragments: dict[str, _Fragment] = {}
+        self._index = OrderIndex()
 
     def account(self, account: Account) -> Raw:
         """The account's JSON."""
@@ -111,6 +119,10 @@ class CachedFragments:
         if fragment.sort_key is None:
             fragment.sort_key = sort_key(order)
         return fragment.sort_key
+
+    def recent_orders(self, state: AccountState, max_closed: int) -> list[Order]:
+        """Every open order and the newest closed ones, newest first."""
+        return self._index.get_recent(state.orders, max_closed, self.sort_key)
 
     def remove_absent(self, state: AccountState) -> None:
         """Remove the fragments of orders and positions that have left the account, once there are

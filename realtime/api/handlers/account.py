@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from realtime.api.context import ApiContext, RequestContext
+from realtime.api.documents.dashboard import DashboardQuery
 from realtime.api.documents.document_cache import RenderedDocument
 from realtime.api.documents.health import count_fleet
 from realtime.api.documents.orders import OrdersQuery
@@ -32,11 +33,10 @@ PROBLEM_OF_LINK_STATE: dict[LinkState, str] = {
 under way: the first, or another."""
 
 
-def get_dashboard(request: RequestContext[NoQuery]) -> ApiResponse:
+def get_dashboard(request: RequestContext[DashboardQuery]) -> ApiResponse:
     """All of one account; its figures are null until the first read."""
-    context = request.context
-    record = context.record(request.account_id)
-    return _conditional(request, record, lambda: context.documents.render_dashboard(record))
+    record, documents = request.context.record(request.account_id), request.context.documents
+    return _conditional(request, record, lambda: documents.render_dashboard(record, request.query))
 
 
 def get_account(request: RequestContext[NoQuery]) -> ApiResponse:

@@ -40,7 +40,7 @@ export class Account {
   /** Read what no snapshot tells: orders that are final. Once the stream is complete. */
   async read() {
     this.touched.clear();
-    const answer = await fetch(`realtime/dashboard/${encodeURIComponent(this.label)}`, { signal: AbortSignal.timeout(8000) });
+    const answer = await fetch(`realtime/dashboard/${encodeURIComponent(this.label)}?closed_orders=100`, { signal: AbortSignal.timeout(8000) });
     const document = await answer.json();
     if (!answer.ok) {
       this.problem = document;

@@ -121,15 +121,15 @@ def test_limit_does_not_change_the_total(state: AccountState, query: OrdersQuery
     assert (shown, same, total) == (whole[: query.limit], len(whole), len(whole))
 
 
-def test_dashboard_keeps_every_open_order() -> None:
-    working = [order(n) for n in range(3)]
+def test_dashboard_keeps_every_open_order_and_the_newest_closed_ones() -> None:
+    open_orders = [order(n) for n in range(3)]
     closed = [order(n, status="filled") for n in range(10, 160)]
-    shown = recent_orders(state_of([*working, *closed]))
-    assert len(shown) == 100
-    assert numbers(shown)[:2] == [159, 158]
-    assert {each.id for each in working} <= {each.id for each in shown}
+    recent = recent_orders(state_of([*open_orders, *closed]))
+    assert numbers(recent) == [*range(159, 139, -1), 2, 1, 0]
+    assert numbers(recent_orders(state_of([*open_orders, *closed]), 1)) == [159, 2, 1, 0]
+    assert numbers(recent_orders(state_of([*open_orders, *closed]), 0)) == [2, 1, 0]
 
 
-def test_dashboard_lists_all_open_orders_beyond_the_limit() -> None:
+def test_dashboard_lists_all_open_orders() -> None:
     state = state_of([*(order(n) for n in range(120)), order(300, status="filled")])
-    assert len(recent_orders(state)) == 120
+    assert len(recent_orders(state)) == 121
