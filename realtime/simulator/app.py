@@ -227,7 +227,8 @@ class Simulator:
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[_error_middleware], client_max_size=MAX_BODY)
-        app.router.add_get("/stream", self._stream.handle)
+        for path in ("/stream", "/stream/"):  # older SDKs add the slash
+            app.router.add_get(path, self._stream.handle)
         self._rest.add_to(app)
         ControlServer(self, self.faults, self.counters).add_to(app)
         app.on_response_prepare.append(self._set_response_headers)

@@ -140,14 +140,15 @@ class RejectNext(Command, frozen=True):
 
 
 class Split(Command, frozen=True):
-    """Split a symbol's shares, `ratio` for one, with no event on the stream."""
+    """Split a stock `ratio` for 1, or 1 for `ratio` if `reverse`, with no event on the stream."""
 
     path: ClassVar[str] = "split"
     symbol: str
     ratio: Annotated[int, Meta(ge=2, le=100)]
+    reverse: bool = False
 
     def run(self, sim: ControlledSimulator) -> object:
-        sim.exchange.split(self.symbol, self.ratio)
+        sim.exchange.split(self.symbol, self.ratio, reverse=self.reverse)
         return None
 
 

@@ -1,12 +1,12 @@
 """Later changes by venue or back office: busts, corrections, splits, symbol changes, cash."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace as with_fields
 
 from realtime.simulator.exchange.accounts.account import Account
 from realtime.simulator.exchange.accounts.margin import update_reservation
-from realtime.simulator.exchange.decimals import ZERO, format_decimal
+from realtime.simulator.exchange.decimals import ZERO, format_decimal, round_to_cents
 from realtime.simulator.exchange.orders.lifecycle import close_order, stamp_update
 from realtime.simulator.exchange.orders.order import LEG, Execution, Order
 from realtime.simulator.exchange.state import ExchangeState
@@ -65,16 +65,24 @@ def correct(state: ExchangeState, account: Account, execution_id: str, price: De
     )
 
 
-def split(state: ExchangeState, asset: Asset, ratio: int) -> None:
-    """Split a stock with its prices, positions and resting orders; no event is sent."""
+def split(state: ExchangeState, asset: Asset, ratio: int, *, reverse: bool = False) -> None:
+    """Split a stock `ratio` for 1, or 1 for `ratio` if `reverse`; no event is sent.
+
+    Prices and positions follow. Resting orders are adjusted by a forward split and canceled by a
+    reverse one (FINRA rule 5330).
+    """
+    new, old = (1, ratio) if reverse else (ratio, 1)
     if ratio < 2 or not asset.is_equity:
-        raise ValueError(f"cannot split {asset.symbol} {ratio} for 1")
-    state.prices.split(asset.symbol, Decimal(ratio))
+        raise ValueError(f"cannot split {asset.symbol} {new} for {old}")
+    state.prices.split(asset.symbol, Decimal(new) / old)
     for account in state.accounts.values():
         for order in [o for o in account.open_orders.values() if o.asset is asset]:
-            _split_order(state, account, order, Decimal(ratio))
+            if reverse:
+                close_order(state, account, order, "canceled", is_silent=True)
+            else:
+                _split_order(state, account, order, Decimal(ratio))
         if account.get_qty(asset):
-            _split_position(account, asset, ratio)
+            _split_position(state, account, asset, new, old)
 
 
 def rename(state: ExchangeState, asset: Asset, symbol: str) -> None:
@@ -94,6 +102,7 @@ def transfer_cash(account: Account, amount: Decimal) -> None:
     """Deposit, or withdraw if negative."""
     at = account.ids.next_time()
     account.cash += amount
+    account.deposits_today += amount
     account.record_flow(at, "", ZERO, cash=amount, is_deposit=True)
     account.activity_log.record(
         "CSD" if amount >= 0 else "CSW",
@@ -170,14 +179,39 @@ def _rename_position(account: Account, asset: Asset, renamed: Asset, qty: Decima
     )
 
 
-def _split_position(account: Account, asset: Asset, ratio: int) -> None:
+def _split_position(
+    state: ExchangeState, account: Account, asset: Asset, new: int, old: int
+) -> None:
     at = account.ids.next_time()
     position = account.positions[asset.symbol]
     before = position.qty
-    position.split(Decimal(ratio))
+    position.split(Decimal(new), Decimal(old))
     account.record_flow(at, asset.symbol, position.qty - before)
     _record_share_activity(
-        account, "SPLIT", at, asset, position.qty - before, f"{ratio} for 1 split"
+        account, "SPLIT", at, asset, position.qty - before, f"{new} for {old} split"
+    )
+    fraction = position.qty - position.qty.to_integral_value(ROUND_DOWN)
+    if fraction and (position.qty < 0 or not asset.fractionable):
+        _pay_fraction(state, account, asset, fraction)
+
+
+def _pay_fraction(state: ExchangeState, account: Account, asset: Asset, fraction: Decimal) -> None:
+    """Replace the fraction of a share that a reverse split left with cash."""
+    at = account.ids.next_time()
+    price = state.prices.last[asset.symbol]
+    account.positions[asset.symbol].adjust(-fraction, price)
+    cash = round_to_cents(fraction * price)
+    account.cash += cash
+    account.record_flow(at, asset.symbol, -fraction, cash=cash)
+    account.activity_log.record(
+        "REORG",
+        at,
+        account.ids.uuid(),
+        net_amount=format_decimal(cash),
+        symbol=asset.symbol,
+        qty=format_decimal(-fraction),
+        price=format_decimal(price),
+        description="cash in lieu of fractional shares",
     )
 
 

@@ -260,9 +260,9 @@ class Exchange:
         """Let the venue reject this account's next order."""
         self._account(label).rejects_next = True
 
-    def split(self, symbol: str, ratio: int) -> None:
+    def split(self, symbol: str, ratio: int, *, reverse: bool = False) -> None:
         """Split a stock, without an event on the stream."""
-        split(self._state, self._state.listing.get_tradable(symbol), ratio)
+        split(self._state, self._state.listing.get_tradable(symbol), ratio, reverse=reverse)
 
     def rename(self, symbol: str, to: str) -> None:
         """Change a stock's symbol, without an event on the stream."""

@@ -121,6 +121,7 @@ def _end_account_day(state: ExchangeState, account: Account, at: int) -> None:
     _charge_fees(state, account)
     account.positions = {p.asset.symbol: p for p in account.holdings()}
     balances = compute_balances(account, state.prices.last)
+    account.deposits_today = ZERO
     account.last_close = LastClose(
         day=new_york_date(at).isoformat(),
         equity=balances.equity,

@@ -62,6 +62,10 @@ class StreamServer:
         """Serve `GET /stream`."""
         label = self._credentials.owner(request.headers.get("APCA-API-KEY-ID"))
         self._counters.count(label, "handshakes")
+        if label is None and request.headers.get("APCA-API-KEY-ID"):
+            # An unknown key is 401 also when every slot is taken.
+            self._counters.count(label, "handshakes_refused")
+            return error_response(401)
         if status := self._refused_handshake(label):
             self._counters.count(label, "handshakes_refused")
             return error_response(status)

@@ -105,6 +105,28 @@ def test_a_split_keeps_the_value() -> None:
     assert nested(harness.frames()[-1], "order", "limit_price") == "6.2"
 
 
+@pytest.mark.parametrize("symbol", ["F", "SIRI"])
+def test_a_reverse_split_keeps_the_value(symbol: str) -> None:
+    """Orders are canceled without an event; a fraction that cannot be held is paid in cash."""
+    harness = ExchangeHarness()
+    harness.own(symbol, 32, price="12.5")
+    order = harness.sell(symbol, 10, type="limit", limit_price="13")
+    harness.settle()
+    harness.updates.clear()
+    before = harness.account()
+    harness.exchange.split(symbol, 10, reverse=True)
+    assert harness.events() == []
+    assert harness.status(order["id"]) == "canceled"
+    assert harness.exchange.prices()[symbol] == "125"
+    assert harness.account()["equity"] == before["equity"]
+    is_fractional = harness.exchange.asset(symbol)["fractionable"]
+    assert harness.qty(symbol) == (Decimal("3.2") if is_fractional else 3)
+    entry = harness.exchange.activities("alpha", {}, "SPLIT")[0]
+    assert (entry["qty"], entry["description"]) == ("-28.8", "1 for 10 split")
+    paid = harness.exchange.activities("alpha", {}, "REORG")
+    assert [a["net_amount"] for a in paid] == ([] if is_fractional else ["25"])
+
+
 def test_a_stock_that_is_renamed_keeps_its_value() -> None:
     """The position moves, its orders end, nothing trades under the old name; an NC activity."""
     harness, _, _ = filled_world()

@@ -44,7 +44,7 @@ async def test_error_frame_comes_before_the_close(sim: Simulator, rest: Rest) ->
         assert await stream.wait_closed() == 1011
 
 
-@pytest.mark.parametrize("status", [429, 404, 502, 503])
+@pytest.mark.parametrize("status", [429, 403, 404, 502, 503])
 async def test_handshakes_are_refused(sim: Simulator, rest: Rest, status: int) -> None:
     await rest.fault("refuse_handshake", status=status, count=1)
     with pytest.raises(InvalidStatus) as refusal:

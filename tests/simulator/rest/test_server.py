@@ -189,3 +189,23 @@ def settle(sim: Simulator) -> None:
     """Step until partial fills are through."""
     for _ in range(20):
         sim.step()
+
+
+async def test_unknown_key_is_401_before_any_429(rest: Rest) -> None:
+    """Also while the rate limit fault is on, and for every combination of key and secret."""
+    await rest.fault("rate_limited")
+    for headers in (
+        {"APCA-API-KEY-ID": "demo-unknown", "APCA-API-SECRET-KEY": "demo-secret-alpha"},
+        {"APCA-API-KEY-ID": "demo-alpha", "APCA-API-SECRET-KEY": "wrong"},
+    ):
+        for _ in range(3):
+            status, body = await rest.request("GET", "/v2/account", headers=headers)
+            assert (status, body) == (401, {"message": "unauthorized."})
+    assert (await rest.request("GET", "/v2/account"))[0] == 429
+
+
+async def test_proxy_page_with_403_is_a_fault(rest: Rest) -> None:
+    await rest.fault("server_error", status=403, count=1)
+    status, body = await rest.request("GET", "/v2/account")
+    assert (status, "<h1>403 Forbidden</h1>" in body) == (403, True)
+    assert (await rest.request("GET", "/v2/account"))[0] == 200

@@ -34,6 +34,13 @@ async def test_handshake_is_refused_when_every_slot_is_taken() -> None:
                 pass
 
 
+async def test_unknown_key_is_401_although_every_slot_is_taken() -> None:
+    async with Simulator(accounts=1, step_s=None) as sim, listening(sim):
+        with pytest.raises(InvalidStatus, match="401"):
+            async with opened(sim, APCA_API_KEY_ID="demo-unknown"):
+                pass
+
+
 async def test_slot_is_free_at_once_after_a_clean_close(sim: Simulator) -> None:
     async with listening(sim):
         pass

@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from websockets.asyncio.client import connect
 
 from realtime.simulator.app import Simulator
 from realtime.simulator.stream import server as stream_module
 from realtime.simulator.stream.session import MAX_WAITING
-from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, listening, opened
+from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, Stream, listening, opened
 
 REFUSED = {
     "action": "authenticate",
@@ -174,3 +175,10 @@ async def test_client_that_does_not_read_is_disconnected(sim: Simulator) -> None
         assert (await bravo.event())["event"] == "pending_new"
         idle.socket.transport.resume_reading()
         assert await idle.wait_closed() == 1006
+
+
+async def test_stream_path_may_end_with_a_slash(sim: Simulator) -> None:
+    """As older SDKs send it."""
+    async with connect(f"{sim.stream_url}/") as socket:
+        stream = Stream(socket)
+        assert (await stream.authenticate())["status"] == "authorized"

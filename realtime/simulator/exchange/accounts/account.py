@@ -82,6 +82,7 @@ class Account(msgspec.Struct, kw_only=True, eq=False):
     cash_flows: list[CashFlow] = msgspec.field(default_factory=list)  # oldest first
     # symbol → (coins, cash) charged as fees since the day began
     fees: dict[str, tuple[Decimal, Decimal]] = msgspec.field(default_factory=dict)
+    deposits_today: Decimal = ZERO  # less withdrawals, since the last close
     seq: int = 0  # events sent
     rejects_next: bool = False
     holds_cancels: bool = False

@@ -95,7 +95,8 @@ def _gross_power(account: Account, regt: Decimal, written: Decimal, multiplier: 
         return regt
     last_close = account.last_close
     opened = max(exposure(account) - last_close.exposure, ZERO)
-    return 4 * (last_close.equity - last_close.maintenance_margin) - opened
+    equity = last_close.equity + account.deposits_today
+    return 4 * (equity - last_close.maintenance_margin) - opened
 
 
 def _total_holdings(

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from realtime.simulator.exchange.decimals import ZERO, round_to_nano
+from realtime.simulator.exchange.decimals import ZERO, floor_to_nano, round_to_nano
 from realtime.simulator.exchange.orders.order import Execution
 from realtime.simulator.exchange.venue.assets import Asset
 
@@ -61,10 +61,12 @@ class Position(msgspec.Struct, kw_only=True, eq=False):
         self.today = []
         self._begin_day()
 
-    def split(self, ratio: Decimal) -> None:
-        """Multiply the quantity and divide the price: today's trades become part of the base."""
+    def split(self, new: Decimal, old: Decimal) -> None:
+        """Replace `old` shares with `new` ones: today's trades become part of the base."""
         self.end_day()
-        self.lots = [Lot(lot.qty * ratio, lot.price / ratio) for lot in self.lots]
+        self.lots = [
+            Lot(floor_to_nano(lot.qty * new / old), lot.price * old / new) for lot in self.lots
+        ]
         self._begin_day()
 
     def renamed(self, asset: Asset) -> "Position":

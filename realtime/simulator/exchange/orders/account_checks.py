@@ -44,7 +44,9 @@ def check_order(
         _check_available(account, order, price, replacing)
         if asset.is_option and not order.is_buy:
             check_cover(state, account, order, replacing=replacing)
-    elif not order.is_buy:
+    else:
+        _check_one_side(account, order, replacing)
+    if not order.is_buy and held <= 0:
         _check_sell_to_open(state, account, order, price, replacing)
     if asset.is_option and order.is_buy and account.options_level < _LEVEL_TO_BUY:
         raise forbidden("account not eligible for level 2 options trading")
@@ -108,6 +110,20 @@ def check_wash_trade(account: Account, order: Order, replacing: Order | None = N
             existing_order_id=other.id,
             reject_reason=f"opposite side {kind} order exists",
         )
+
+
+def _check_one_side(account: Account, order: Order, replacing: Order | None) -> None:
+    """Raise ApiError for an order that opens the other side than an open order does.
+
+    The broker rejects it whatever the prices (Alpaca-API#82; still reported in 2026).
+    """
+    opposite = "sell_to_open" if order.is_buy else "buy_to_open"
+    for other in account.open_orders.values():
+        if other.asset is not order.asset or other is replacing or other.status == "held":
+            continue
+        if order.asset.is_equity and other.position_intent == opposite:
+            wanted, existing = ("long buy", "short sell")[:: 1 if order.is_buy else -1]
+            raise forbidden(f"cannot open a {wanted} while a {existing} order is open")
 
 
 def _could_meet(order: Order, other: Order) -> bool:

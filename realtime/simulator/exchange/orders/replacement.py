@@ -207,19 +207,36 @@ def _change_trail(order: Order, trail: Decimal | None) -> None:
 
 
 def _check_changes(order: Order, body: Mapping[str, object]) -> None:
-    changed_fields = [name for name in _CHANGES if body.get(name) not in (None, "")]
+    fields = [name for name in _CHANGES if body.get(name) not in (None, "")]
     if body.get("notional") not in (None, ""):
         raise unprocessable("notional can only be replaced for ipo orders")
-    if not changed_fields:
-        raise unprocessable("order parameters are not changed")
-    if "qty" in changed_fields and order.qty is not None and not is_whole(order.qty):
+    if "qty" in fields and order.qty is not None and not is_whole(order.qty):
         raise unprocessable("qty of fractional orders cannot be changed")
-    if "trail" in changed_fields and order.type != TRAILING_STOP:
+    if "trail" in fields and order.type != TRAILING_STOP:
         raise unprocessable("trail can only be replaced for trailing stop orders")
     for name in ("limit_price", "stop_price"):
         has_it = getattr(order, name) is not None and order.type != TRAILING_STOP
-        if name in changed_fields and not has_it:
+        if name in fields and not has_it:
             raise unprocessable(f"{order.type} orders must not have {name}")
+    if not any(_is_changed(order, body, name) for name in fields):
+        raise unprocessable("order parameters are not changed")
+
+
+def _is_changed(order: Order, body: Mapping[str, object], name: str) -> bool:
+    """Return whether a field of the body differs from the order."""
+    match name:
+        case "client_order_id":
+            return True  # it was checked to be new
+        case "time_in_force":
+            return parse_time_in_force(body) != order.time_in_force
+        case "limit_price":
+            return parse_limit_price(body, is_net=order.is_multileg) != order.limit_price
+        case "trail":
+            trail = order.trail_percent if order.trail_price is None else order.trail_price
+            return parse_positive(body, name) != trail
+        case _:
+            current: Decimal | None = getattr(order, name)
+            return parse_positive(body, name) != current
 
 
 def _check_new(state: ExchangeState, account: Account, old: Order, new: Order) -> None:

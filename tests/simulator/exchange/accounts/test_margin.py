@@ -36,6 +36,18 @@ def test_four_times_shrinks_by_what_is_opened() -> None:
     assert balances(harness, "buying_power") == [389000]
 
 
+@pytest.mark.parametrize("multiplier", ["1", "2", "4"])
+def test_buying_power_follows_deposits_and_withdrawals(multiplier: str) -> None:
+    """At once, and the next day is based on the new equity."""
+    harness = ExchangeHarness(multiplier=multiplier)
+    harness.exchange.deposit("alpha", "1000")
+    assert balances(harness, "buying_power") == [int(multiplier) * 101_000]
+    harness.exchange.deposit("alpha", "-2000")
+    assert balances(harness, "buying_power") == [int(multiplier) * 99_000]
+    harness.exchange.end_day()
+    assert balances(harness, "buying_power") == [int(multiplier) * 99_000]
+
+
 def test_open_orders_hold_buying_power_back() -> None:
     """A limit order its price, a market order a collar above the last; a cancel frees both."""
     harness = ExchangeHarness()

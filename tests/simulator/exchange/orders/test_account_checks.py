@@ -41,6 +41,7 @@ def test_a_refused_order_leaves_nothing_behind() -> None:
 def test_wash_trades() -> None:
     """The other order is named; complex orders and other symbols may pass."""
     harness = ExchangeHarness()
+    harness.own("F", 5)
     other = harness.buy("F", 1, type="limit", limit_price="5")
     error = refused(harness, "sell", "F", 1)
     assert error.status == 403
@@ -55,6 +56,29 @@ def test_wash_trades() -> None:
     error = refused(harness, "buy", "F", 1, type="stop", stop_price="20")
     assert error.body["reject_reason"] == "opposite side limit order exists"
     harness.sell("AAPL", 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("buy", "sell", "cannot open a short sell while a long buy order is open"),
+        ("sell", "buy", "cannot open a long buy while a short sell order is open"),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"type": "trailing_stop", "trail_price": "1"}])
+def test_both_sides_cannot_be_opened_at_once(
+    first: str, second: str, message: str, more: dict[str, object]
+) -> None:
+    """Whatever the prices; once the first order has ended, the other side may open."""
+    harness = ExchangeHarness()
+    price = {"buy": "5", "sell": "20"}[first]
+    order = harness.submit(symbol="F", qty=1, side=first, type="limit", limit_price=price)
+    error = refused(harness, second, "F", 1, **more)
+    assert (error.status, error.body) == (403, {"code": 40310000, "message": message})
+    harness.submit(symbol="F", qty=1, side=first, type="limit", limit_price=price)
+    harness.exchange.cancel_all("alpha")
+    assert harness.status(order["id"]) == "canceled"
+    harness.submit(symbol="F", qty=1, side=second, **more)
 
 
 def test_a_waiting_stop_is_called_market_or_stop() -> None:

@@ -68,6 +68,33 @@ def test_bad_changes(body: Json, change: object, message: str) -> None:
     assert len(harness.exchange.orders("alpha", {})) == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "limit", "limit_price": "5"},
+        {"type": "stop_limit", "stop_price": "20", "limit_price": "21"},
+        {"type": "trailing_stop", "trail_percent": "5"},
+    ],
+)
+def test_a_patch_without_a_change_is_rejected(body: Json) -> None:
+    """Equal values in another spelling change nothing; one different value is enough."""
+    harness = ExchangeHarness()
+    order = harness.buy("F", 2, time_in_force="gtc", **body)
+    harness.settle()
+    prices = {k: f"{v}.0" for k, v in body.items() if k in ("limit_price", "stop_price")}
+    trail = {"trail": body["trail_percent"]} if "trail_percent" in body else {}
+    same = {"qty": "2.00", "time_in_force": "gtc", **prices, **trail}
+    for name, value in same.items():
+        with pytest.raises(ApiError) as error:
+            harness.exchange.replace("alpha", str(order["id"]), {name: value})
+        assert error.value.status == 422
+        assert error.value.body == {
+            "code": 42210000,
+            "message": "order parameters are not changed",
+        }
+    assert harness.exchange.replace("alpha", str(order["id"]), same | {"qty": "3"})["qty"] == "3"
+
+
 def test_too_early_has_the_recorded_body() -> None:
     """An order that waits for a bell is not at the exchange yet."""
     harness = ExchangeHarness(mode="closed")
