@@ -23,6 +23,16 @@ ChangesWith = Literal["account", "fleet", "clock"]
 Query_co = TypeVar("Query_co", bound=Struct, covariant=True)
 
 
+class FleetProgress(Struct, frozen=True):
+    """The fleet counted, and what its start has reached."""
+
+    counts: FleetCounts
+    is_started: bool
+    """Every enabled account has been tried once."""
+    is_ready: bool
+    """Every enabled account has been read once, except those that the broker refuses."""
+
+
 class ApiContext:
     """Store, documents and clock for one set of visible accounts. `clock` gives epoch seconds."""
 
@@ -55,6 +65,7 @@ class ApiContext:
         self.metrics = metrics
         self.labels = labels
         """The accounts that are visible; None: all."""
+        self._is_started = False
         self._is_ready = False
         self._version_headers = RowCache(self._make_version_headers)
         self._fleet_version_headers: tuple[int, dict[str, str]] = (-1, {})
@@ -115,15 +126,16 @@ class ApiContext:
             headers["X-Realtime-Provisional"] = ", ".join(sorted(record.state.provisional))
         return headers
 
-    def count_fleet(self) -> tuple[FleetCounts, bool]:
-        """The fleet counted, and whether it is ready.
+    def count_fleet(self) -> FleetProgress:
+        """The fleet counted, and how far its start is.
 
-        Ready means that every enabled account has been tried once. That stays true when an account
-        is added later: a new account must not make the others unavailable.
+        What was reached once stays true when an account is added later: a new account must not
+        make the others unavailable.
         """
         counts = count_fleet(self.store)
-        self._is_ready = self._is_ready or not counts.untried
-        return counts, self._is_ready
+        self._is_started = self._is_started or not counts.untried
+        self._is_ready = self._is_ready or counts.has_all_data
+        return FleetProgress(counts, self._is_started, self._is_ready)
 
 
 class RequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):

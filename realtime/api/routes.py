@@ -234,11 +234,11 @@ ROUTES: tuple[Route[Any], ...] = (
     Route(
         paths=("/readyz",),
         access="open",
-        summary="Whether every enabled account has been tried once",
+        summary="Whether there is data: every enabled account was read, unless it is refused",
         query=NoQuery,
         handler=get_readyz,
         document=Probe,
-        problems=("starting",),
+        problems=("starting", "degraded"),
     ),
     Route(
         paths=("/metrics",),
