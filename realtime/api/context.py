@@ -11,9 +11,10 @@ from realtime.api.documents.documents import Documents
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.timestamps import format_http_date, format_millis
 from realtime.api.events.broadcaster import Broadcaster
-from realtime.api.metrics.exposition import Metrics
+from realtime.api.metrics import Metrics
 from realtime.api.nearest import nearest
-from realtime.api.problems import Problem, shown
+from realtime.api.problems import Problem, quote
+from realtime.api.responses import StaticPages
 from realtime.store.store import Record, Records
 from realtime.telemetry.loop_monitor import LoopMonitor
 
@@ -48,6 +49,7 @@ class ApiContext:
         recorder: Recorder,
         loop_monitor: LoopMonitor,
         metrics: Metrics,
+        pages: StaticPages | None = None,
         list_documents: Documents | None = None,
         labels: frozenset[str] | None = None,
     ) -> None:
@@ -63,6 +65,7 @@ class ApiContext:
         self.recorder = recorder
         self.loop_monitor = loop_monitor
         self.metrics = metrics
+        self.pages = pages
         self.labels = labels
         """The accounts that are visible; None: all."""
         self._is_started = False
@@ -82,7 +85,7 @@ class ApiContext:
         meant = nearest(label, self.store.records)
         return Problem(
             "unknown_account",
-            f"no account '{shown(label)}'",
+            f"no account '{quote(label)}'",
             remedy=f"did you mean {meant}? Labels match exactly" if meant else None,
         )
 

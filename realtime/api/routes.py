@@ -36,10 +36,10 @@ from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import Operation
 from realtime.api.openapi.trading import ALL_KINDS, trade_operations
 from realtime.api.parameters import NoQuery
+from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse
 from realtime.api.security.authenticator import Access
 from realtime.core.model import Account, Order, Position
-from realtime.web.files import EXPLORER, FILES, answer_page, wants_page
 
 PREFIXES = ("", "/api/v1")
 """Every route exists under each of them."""
@@ -97,8 +97,9 @@ def get_index(request: RequestContext[NoQuery]) -> ApiResponse:
 
 def get_home(request: RequestContext[NoQuery]) -> ApiResponse:
     """The page for browsers, the list of routes for programs."""
-    if wants_page(request.accept):
-        return answer_page(request.if_none_match)
+    pages = request.context.pages
+    if pages is not None and wants_page(request.accept):
+        return pages.home(request.if_none_match)
     return get_index(request)
 
 
@@ -117,7 +118,15 @@ def get_openapi(request: RequestContext[NoQuery]) -> ApiResponse:
 
 def get_docs(request: RequestContext[NoQuery]) -> ApiResponse:
     """The page that shows the description and sends requests."""
-    return FILES[EXPLORER].answer(request.if_none_match)
+    pages = request.context.pages
+    if pages is None:
+        raise Problem("unknown_route", "this server has no pages")
+    return pages.explorer(request.if_none_match)
+
+
+def wants_page(accept: str | None) -> bool:
+    """Whether a client is a browser: its `Accept` names HTML."""
+    return accept is not None and "text/html" in accept.lower()
 
 
 NO_DATA = ("starting", "account_unreachable", "account_refused", "account_disabled")

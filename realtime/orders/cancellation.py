@@ -33,7 +33,7 @@ class CancelExecutor:
     async def one(self, label: str, order_id: str, principal: Principal) -> None:
         """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
         self._risk_checks.check_may_trade(label, principal)
-        facts = {"account": label, "order_id": order_id, "who": principal.name}
+        facts = {"account": label, "order_id": order_id, "principal": principal.name}
         self._journal.note("cancel.intended", facts)
         try:
             await self._order_clients[label].cancel(order_id)
@@ -53,7 +53,7 @@ class CancelExecutor:
     async def _all_of_one(self, label: str, principal: Principal) -> list[CanceledOrder]:
         try:
             self._risk_checks.check_may_trade(label, principal)
-            self._journal.note("cancel.intended", {"account": label, "who": principal.name})
+            self._journal.note("cancel.intended", {"account": label, "principal": principal.name})
             items = await self._tell(label)
         except (Declined, Unresolved) as no:
             self._journal.note("cancel.failed", {"account": label, "message": no.message})

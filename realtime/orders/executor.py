@@ -253,7 +253,7 @@ class OrderExecutor:
             "notional": order.notional,
             "type": order.type,
             "status": order.status,
-            "who": submission.principal.name,
+            "principal": submission.principal.name,
         }
         self.outcomes["placed"] += 1
         log.info("order.placed", **facts)
@@ -266,7 +266,7 @@ class OrderExecutor:
             **_names(known),
             "key": known.key,
             "print": known.print,
-            "who": submission.principal.name,
+            "principal": submission.principal.name,
             "route": submission.route.reason,
             **submission.facts,
         }
@@ -280,7 +280,7 @@ class OrderExecutor:
             "message": no.message,
             "answer": cause.message if isinstance(cause, RealtimeError) else None,
             "took_ms": round(took_s * 1000, 1) if no.reached_broker else None,
-            "who": submission.principal.name,
+            "principal": submission.principal.name,
         }
         self.outcomes["refused"] += 1
         log.warning("order.refused", **{k: v for k, v in facts.items() if v is not None})

@@ -56,7 +56,7 @@ class LiquidationService:
         for label in self._unfinished():
             self._gateway.latched.add(label)
             if self._goes_on:
-                log.warning("closing.resumed", account=label)
+                log.warning("liquidation.resumed", account=label)
                 self._start(label, RESTART)
         return self
 
@@ -78,8 +78,8 @@ class LiquidationService:
         for label in labels:
             if label not in self._tasks:
                 self._gateway.latched.add(label)
-                self._journal.note("closing.begun", {"account": label, "who": principal.name})
-                log.warning("closing.begun", account=label, principal=principal.name)
+                self._journal.note("closing.begun", {"account": label, "principal": principal.name})
+                log.warning("liquidation.started", account=label, principal=principal.name)
                 self._start(label, principal)
 
     def release(self, labels: Sequence[str], principal: Principal) -> list[str]:
@@ -92,8 +92,8 @@ class LiquidationService:
                 task.cancel()
                 self.accounts[label].state = "released"
             self._gateway.latched.discard(label)
-            self._journal.note("closing.released", {"account": label, "who": principal.name})
-            log.warning("closing.released", account=label, principal=principal.name)
+            self._journal.note("closing.released", {"account": label, "principal": principal.name})
+            log.warning("liquidation.released", account=label, principal=principal.name)
             released.append(label)
         self._changed.set()
         return released
@@ -134,8 +134,8 @@ class LiquidationService:
         await closing.run()
         self._tasks.pop(label, None)
         self._gateway.latched.discard(label)
-        facts = {"account": label, "attempts": closing.told.attempts, "who": principal.name}
-        log.warning("closing.finished", **facts)
+        facts = {"account": label, "attempts": closing.told.attempts, "principal": principal.name}
+        log.warning("liquidation.finished", **facts)
         self._journal.note("closing.finished", facts)
         self._changed.set()
 
@@ -177,7 +177,7 @@ class Liquidation:
             except (RealtimeError, Declined, Unresolved) as error:
                 self.told.last_error = str(error)
             except Exception as error:  # a mistake of ours must not unlatch what is not flat
-                log.exception("closing.failed", account=self.told.account_id)
+                log.exception("liquidation.failed", account=self.told.account_id)
                 self.told.last_error = type(error).__name__
             self._changed()
             await asyncio.sleep(PAUSES_S[min(attempt, len(PAUSES_S) - 1)])

@@ -89,7 +89,7 @@ class OrderClient:
             return await self.resolve(client_order_id, str(error)), True
         except (LinkError, ProtocolViolation) as error:
             log.warning(
-                "order.answer_lost",
+                "order.response_lost",
                 account=self.label,
                 client_order_id=client_order_id,
                 reason=error.message,
@@ -131,7 +131,7 @@ class OrderClient:
         try:
             found = await self.trade.find_by_client_order_id(client_order_id)
         except RealtimeError as error:
-            log.debug("order.ask_failed", account=self.label, reason=error.message)
+            log.debug("order.lookup_failed", account=self.label, reason=error.message)
             found = None
         if found is not None and found.order.client_order_id == client_order_id:
             self.learn(found.order)

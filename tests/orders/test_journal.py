@@ -41,7 +41,7 @@ def test_every_intent_and_answer(tmp_path: Path) -> None:
                     "event": "order.intended",
                     "account": placed.account_id,
                     "client_order_id": "o-1",
-                    "who": "bot",
+                    "principal": "bot",
                     "route": "hash among 2",
                 }
                 == intended
@@ -54,7 +54,7 @@ def test_every_intent_and_answer(tmp_path: Path) -> None:
                     "event": "order.placed",
                     "order_id": placed.order.id,
                     "request_id": placed.request_id,
-                    "who": "bot",
+                    "principal": "bot",
                     "status": placed.order.status,
                 }
                 == answered

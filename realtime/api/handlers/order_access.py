@@ -6,21 +6,23 @@ from aiohttp import web
 
 from realtime.api.order_routes import trade_paths
 from realtime.api.security.authenticator import PRINCIPAL, Access
-from realtime.auth.principal import ANYBODY
+from realtime.auth.principal import LOCAL
 from realtime.auth.principal import Principal as Reader
 from realtime.orders.principal import Principal
 
 
 def reader_of(request: web.Request) -> Reader:
     """Who was let in."""
-    reader: Reader = request.get(PRINCIPAL, ANYBODY)
+    reader: Reader = request.get(PRINCIPAL, LOCAL)
     return reader
 
 
 def who_asks(request: web.Request) -> Principal:
     """Who was let in, as far as orders care."""
     reader = reader_of(request)
-    return Principal(name=reader.user_id, may_trade=reader.may("trading"), accounts=reader.accounts)
+    return Principal(
+        name=reader.user_id, may_trade=reader.has_permission("trading"), accounts=reader.accounts
+    )
 
 
 def trade_access(prefixes: tuple[str, ...]) -> Mapping[str, Access]:

@@ -41,7 +41,7 @@ def _endpoint(
     async def endpoint(request: web.Request) -> web.StreamResponse:
         reader = reader_of(request)
         wanted: Permission = "trading" if route.is_trading else "account_access"
-        if not reader.may(wanted):
+        if not reader.has_permission(wanted):
             raise Problem("permission_missing", f"the token lacks the permission `{wanted}`")
         asked = OrderRequestContext(
             desk=desks.get(reader),

@@ -19,7 +19,7 @@ from realtime.api.handlers.order_context import (
 )
 from realtime.api.handlers.order_problems import OrderProblem, of_declined, of_unresolved
 from realtime.api.parameters import NoQuery
-from realtime.api.problems import Problem, shown
+from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.order_request import (
@@ -256,4 +256,4 @@ def _find(asked: OrderRequestContext[AccountQuery]) -> tuple[str, str]:
 
 def unknown_order(order_id: str) -> Problem:
     """The problem of an order that no account is known to have."""
-    return OrderProblem("unknown_order", f"no account is known to have {shown(order_id)}")
+    return OrderProblem("unknown_order", f"no account is known to have {quote(order_id)}")
