@@ -23,6 +23,8 @@ from typing import Self, TypeVar
 
 import aiohttp
 
+from realtime.auth.principal import Principal
+from realtime.broker.http_client import open_session
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.broker.rest_client import RestClient
 from realtime.broker.warm_connections import keep_warm
@@ -31,8 +33,8 @@ from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
 from realtime.errors import ConfigError, RealtimeError
 from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.numbers import parse_number
 from realtime.orders.order_request import OrderChanges, Placement, read_value
-from realtime.orders.principal import Principal
 from realtime.orders.results import AccountLiquidation, Placed
 from realtime.orders.trading_accounts import TradingAccount
 from realtime.orders.trading_service import TradingService, open_trading_service
@@ -40,7 +42,9 @@ from realtime.runtime.risk_settings import account_risk_rules, risk_rules
 
 T = TypeVar("T")
 
-LIBRARY = Principal(name="library")
+LIBRARY = Principal(
+    user_id="library", accounts=None, permissions=frozenset({"account_access", "trading"})
+)
 """How this program stands in the audit log."""
 
 MakeConnector = Callable[[], aiohttp.BaseConnector]
@@ -81,10 +85,7 @@ class Accounts:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:
-            session = aiohttp.ClientSession(
-                connector=self._make_connector(), cookie_jar=aiohttp.DummyCookieJar()
-            )
-            http = await opening.enter_async_context(session)
+            http = await opening.enter_async_context(open_session(self._make_connector()))
             trading_service = await opening.enter_async_context(
                 open_trading_service(
                     self._take_seats(http),
@@ -92,7 +93,7 @@ class Accounts:
                     audit_log=self.settings.orders.audit_log,
                     clock=self._clock,
                     rng=self._rng,
-                    goes_on_closing=False,
+                    is_daemon=False,
                 )
             )
             if self._keeps_warm:
@@ -111,7 +112,7 @@ class Accounts:
                 )
                 self._rests[account.label] = rest
                 trading_accounts[account.label] = TradingAccount(
-                    permit=account_risk_rules(account), tier=account.tier, channel=rest.http
+                    rules=account_risk_rules(account), tier=account.tier, http_client=rest.http
                 )
         return trading_accounts
 
@@ -199,8 +200,8 @@ class Accounts:
             account,
             symbol,
             self._principal,
-            qty=None if qty is None else Decimal(qty),
-            percentage=None if percentage is None else Decimal(percentage),
+            qty=_parse(qty, "qty"),
+            percentage=_parse(percentage, "percentage"),
             key=key,
         )
 
@@ -216,11 +217,12 @@ class Accounts:
         liquidations = self.trading_service.liquidations
         labels = self.labels if account is None else [account]
         refused = {
-            label: self.trading_service.gateway.why_not(label, self._principal) for label in labels
+            label: self.trading_service.gateway.find_refusal(label, self._principal)
+            for label in labels
         }
         begun = [label for label in labels if refused[label] is None]
-        liquidations.begin(begun, self._principal)
-        await liquidations.wait(begun, wait_s)
+        liquidations.start(begun, self._principal)
+        await liquidations.wait_until_flat(begun, wait_s)
         return {label: refused[label] or liquidations.accounts[label] for label in labels}
 
     def release_closing(self, account: str | None = None) -> list[str]:
@@ -297,3 +299,7 @@ def _read(order: Mapping[str, object]) -> Placement | Declined:
         return read_value(order, Placement)
     except Declined as no:
         return no
+
+
+def _parse(value: str | Decimal | None, field: str) -> Decimal | None:
+    return None if value is None else parse_number(str(value), field)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from realtime.api.handlers.order_problems import ORDER_KINDS
+from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.order_routes import TRADE_ROUTES
 from realtime.config import load
 from realtime.config.settings import OrderLimits
@@ -27,7 +27,7 @@ def test_every_route_and_code_is_named() -> None:
     for route in TRADE_ROUTES:
         assert {f"{route.method} {path}" for path in route.paths} <= WORDS
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PAGE, re.MULTILINE))
-    assert rows == {code: str(kind.status) for code, kind in ORDER_KINDS.items()}
+    assert rows == {code: str(kind.status) for code, kind in ORDER_PROBLEMS.items()}
 
 
 def test_the_guards_can_be_written_so(tmp_path: Path) -> None:

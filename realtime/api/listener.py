@@ -1,4 +1,4 @@
-"""The listening socket: opened last at start, closed first at shutdown."""
+"""The listening socket: opened last at start, closed first at the end."""
 
 import asyncio
 import errno
@@ -15,34 +15,34 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 BACKLOG = 1024
-"""After a restart all clients reconnect at once."""
+"""A page's readers come back all at once after a restart."""
 
-KEEP_ALIVE_TIMEOUT_S = 75
-"""An idle connection is closed after this time. Proxies keep theirs for a minute."""
+KEEP_ALIVE_S = 75
+"""An idle connection, or one that never sends a whole request, is closed after so long. Proxies
+keep theirs for a minute."""
 
-LINGER_TIMEOUT_S = 2
-"""How long the rest of an unwanted body is read before the connection is closed."""
+LINGER_S = 2
+"""How long the rest of a body that nobody wants is read before the connection is closed."""
 
-FINISH_TIMEOUT_S = 1
-"""At shutdown: how long responses may take to finish, and then to be aborted."""
+FINISH_S = 1
+"""How long answers that are being written may take to finish at the end, and then to be cut."""
 
-STOP_TIMEOUT_S = 3
-"""The whole shutdown of the server. Longer than twice `FINISH_TIMEOUT_S`, shorter than the
-five seconds of the daemon."""
+STOP_S = 3
+"""All of stopping. Longer than twice `FINISH_S`, shorter than the five seconds of a clean end."""
 
 
 @asynccontextmanager
 async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Listen while the context lasts; yields the port, which the system chooses if `port` is 0.
+    """Listen for as long as the context lasts; gives the port, which is chosen if `port` is 0.
 
-    Raises ConfigError if the address cannot be used.
+    Raises ConfigError if the address cannot be listened on.
     """
     runner = Runner(
         app,
         access_log=None,
-        keepalive_timeout=KEEP_ALIVE_TIMEOUT_S,
-        lingering_time=LINGER_TIMEOUT_S,
-        shutdown_timeout=FINISH_TIMEOUT_S,
+        keepalive_timeout=KEEP_ALIVE_S,
+        lingering_time=LINGER_S,
+        shutdown_timeout=FINISH_S,
     )
     await runner.setup()
     try:
@@ -69,25 +69,24 @@ def _message(error: Exception, address: str) -> str:
 
 def _remedy(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "use an address of this machine for `--host`, such as 127.0.0.1"
+        return "`--host` wants an address of this machine, 127.0.0.1 for instance"
     match error:
         case OSError(errno=errno.EADDRINUSE):
-            return "choose another `--port`; a running daemon answers `realtime status`"
+            return "`--port`, or `realtime status` – is a daemon running?"
         case OSError(errno=errno.EACCES | errno.EPERM):
-            return "ports below 1024 need privileges; choose a higher `--port`"
+            return "ports below 1024 need a privilege; use `--port` with a higher one"
         case OSError(errno=errno.EADDRNOTAVAIL):
-            return "use an address of this machine for `--host`, such as 127.0.0.1"
+            return "`--host` wants an address of this machine, 127.0.0.1 for instance"
         case _:
-            return "choose another address with `--host` and `--port`"
+            return "`--host` and `--port` choose another address"
 
 
 async def _stop(runner: web.AppRunner) -> None:
     try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
+        async with asyncio.timeout(STOP_S):
             await runner.cleanup()
     except TimeoutError:
         log.warning(
-            "server.connections_aborted",
-            connections=len(runner.server.connections) if runner.server else 0,
+            "server.cut", connections=len(runner.server.connections) if runner.server else 0
         )
     log.info("server.stopped")

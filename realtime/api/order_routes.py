@@ -1,6 +1,6 @@
-"""The table of routes that move money, and of those that read by the same words.
+"""The table of routes for orders: those that move money, and reads with the same parameters.
 
-Like `server.routes`, with a method, a body, and answers that are waited for.
+Like `api/routes.py`, with a method, a body, and handlers that wait.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -8,9 +8,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
-from realtime.api.handlers import liquidation as stopping
-from realtime.api.handlers import order_placement as placing
-from realtime.api.handlers import order_queries as looking
+from realtime.api.handlers import liquidation
+from realtime.api.handlers import order_placement as placement
+from realtime.api.handlers import order_queries as queries
 from realtime.api.handlers.order_context import (
     AccountQuery,
     AccountsQuery,
@@ -31,23 +31,25 @@ PLACING = (
     "account_required", "invalid_order", "no_account", "unknown_account", "account_not_synced",
     "trading_not_permitted", "trading_disabled", "guard_notional", "guard_symbol", "guard_side",
     "guard_rate", "orders_halted", "account_closing", "budget_spent", "rate_limited",
-    "broker_forbids", "broker_knows_not", "broker_refuses", "broker_unreachable",
+    "account_restricted", "canceled_before_sent",
+    "position_unsettled", "order_failed", "broker_forbids", "broker_knows_not",
+    "broker_refuses", "broker_unreachable",
     "account_refused", "journal_unwritable", "order_unknown",
 )  # fmt: skip
-"""Codes that a call which moves money may answer."""
+"""Codes of calls that place orders."""
 
 READING = ("unknown_account", "starting", "account_unreachable", "account_refused")
 
 
 class PlacedOrder(Order, frozen=True, kw_only=True):
-    """Alpaca's order, with its account and whose it is."""
+    """Alpaca's order, with its account and origin."""
 
     account_id: str
     origin: Origin
 
 
 class CanceledItem(Struct, frozen=True, kw_only=True):
-    """What became of one order of a cancel-all."""
+    """The result for one order of a cancel-all."""
 
     account_id: str
     id: str
@@ -56,22 +58,22 @@ class CanceledItem(Struct, frozen=True, kw_only=True):
 
 
 class TradeRoute(Struct, Generic[Query], frozen=True, kw_only=True):
-    """One thing that can be asked for."""
+    """One route."""
 
     method: Method
     paths: tuple[str, ...]
     summary: str
     query: type[Query]
-    answer: Callable[[OrderRequestContext[Query]], Awaitable[ApiResponse]]
+    handler: Callable[[OrderRequestContext[Query]], Awaitable[ApiResponse]]
     document: object
-    """The type of the JSON answered; None if there is none."""
+    """Type of the JSON response; None if there is none."""
     body: type[Struct] | None = None
-    """The type of the JSON sent; None if there is none."""
+    """Type of the JSON body; None if there is none."""
     problems: tuple[str, ...] = ()
 
     @property
     def is_trading(self) -> bool:
-        """Whether it wants the permission `trading`; otherwise `account_access`."""
+        """Whether it needs the permission `trading`; otherwise `account_access`."""
         return self.method != "GET"
 
 
@@ -79,10 +81,10 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
     TradeRoute(
         method="POST",
         paths=("/orders",),
-        summary="Place an order; account_id, routing_key or a strategy says where",
-        query=NoQuery,
+        summary="Place an order; account_id, routing_key or a strategy selects the account",
+        query=RoutingQuery,
         body=Placement,
-        answer=placing.place,
+        handler=placement.place,
         document=PlacedOrder,
         problems=PLACING,
     ),
@@ -90,9 +92,9 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         method="POST",
         paths=("/stocks/order",),
         summary="The same, checked to be an order for a stock",
-        query=NoQuery,
+        query=RoutingQuery,
         body=Placement,
-        answer=placing.place_stock,
+        handler=placement.place_stock,
         document=PlacedOrder,
         problems=PLACING,
     ),
@@ -100,9 +102,9 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         method="POST",
         paths=("/options/order",),
         summary="The same, checked to be an order for options",
-        query=NoQuery,
+        query=RoutingQuery,
         body=Placement,
-        answer=placing.place_option,
+        handler=placement.place_option,
         document=PlacedOrder,
         problems=PLACING,
     ),
@@ -110,9 +112,9 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         method="POST",
         paths=("/stocks/{symbol}/buy",),
         summary="Buy by quantity or amount",
-        query=placing.QuickOrder,
-        body=placing.QuickOrder,
-        answer=placing.buy,
+        query=placement.QuickOrder,
+        body=placement.QuickOrder,
+        handler=placement.buy,
         document=PlacedOrder,
         problems=PLACING,
     ),
@@ -120,28 +122,28 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         method="POST",
         paths=("/stocks/{symbol}/sell",),
         summary="Sell by quantity or amount",
-        query=placing.QuickOrder,
-        body=placing.QuickOrder,
-        answer=placing.sell,
+        query=placement.QuickOrder,
+        body=placement.QuickOrder,
+        handler=placement.sell,
         document=PlacedOrder,
         problems=PLACING,
     ),
     TradeRoute(
         method="POST",
         paths=("/orders/batch",),
-        summary="Many orders on many accounts at once; an answer for each, in their order",
-        query=NoQuery,
-        body=placing.Batch,
-        answer=placing.place_batch,
-        document=list[placing.BatchItem],
+        summary="Place many orders on many accounts at once; one result per order",
+        query=RoutingQuery,
+        body=placement.Batch,
+        handler=placement.place_batch,
+        document=list[placement.BatchItem],
         problems=("invalid_order",),
     ),
     TradeRoute(
         method="GET",
         paths=("/orders",),
         summary="Orders of some accounts, newest first, each with its account and origin",
-        query=looking.OrdersQuery,
-        answer=looking.find_orders,
+        query=queries.OrdersQuery,
+        handler=queries.get_orders,
         document=list[PlacedOrder],
         problems=READING,
     ),
@@ -150,34 +152,34 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         paths=("/orders",),
         summary="Cancel every open order of some accounts, or of all",
         query=AccountsQuery,
-        answer=placing.cancel_all,
+        handler=placement.cancel_all,
         document=list[CanceledItem],
         problems=("unknown_account",),
     ),
     TradeRoute(
         method="GET",
         paths=("/orders/by_client_order_id",),
-        summary="One order by its client order id; the broker is asked if need be",
-        query=looking.ClientOrderQuery,
-        answer=looking.find_by_client_order_id,
+        summary="One order by its client order id; looked up at the broker if necessary",
+        query=queries.ClientOrderQuery,
+        handler=queries.get_by_client_order_id,
         document=PlacedOrder,
         problems=("unknown_account", "unknown_order", "broker_unreachable"),
     ),
     TradeRoute(
         method="GET",
         paths=("/orders/halt",),
-        summary="What the kill switch stops",
+        summary="What the kill switch has halted",
         query=NoQuery,
-        answer=stopping.halted,
+        handler=liquidation.get_halts,
         document=HaltState,
     ),
     TradeRoute(
         method="POST",
         paths=("/orders/halt",),
-        summary="The kill switch: stop new orders of one account, or of everybody",
-        query=stopping.HaltQuery,
-        body=stopping.HaltBody,
-        answer=stopping.halt,
+        summary="The kill switch: stop new orders of one account, or of all",
+        query=liquidation.HaltQuery,
+        body=liquidation.HaltBody,
+        handler=liquidation.halt,
         document=HaltState,
         problems=("unknown_account", "journal_unwritable"),
     ),
@@ -185,28 +187,28 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         method="POST",
         paths=("/orders/resume",),
         summary="Allow new orders again",
-        query=stopping.HaltQuery,
-        body=stopping.HaltBody,
-        answer=stopping.resume,
+        query=liquidation.HaltQuery,
+        body=liquidation.HaltBody,
+        handler=liquidation.resume,
         document=HaltState,
         problems=("unknown_account", "journal_unwritable"),
     ),
     TradeRoute(
         method="GET",
         paths=("/orders/closing",),
-        summary="How far closing accounts is, symbol by symbol",
+        summary="Progress of closing accounts, by symbol",
         query=AccountsQuery,
-        answer=stopping.liquidations,
-        document=stopping.LiquidationDocument,
+        handler=liquidation.get_liquidations,
+        document=liquidation.LiquidationDocument,
         problems=("unknown_account",),
     ),
     TradeRoute(
         method="DELETE",
         paths=("/orders/closing",),
-        summary="End closings that are not done; the accounts keep what they have",
+        summary="End liquidations that are not done; the accounts keep what they have",
         query=AccountsQuery,
-        answer=stopping.release,
-        document=stopping.LiquidationDocument,
+        handler=liquidation.release,
+        document=liquidation.LiquidationDocument,
         problems=("unknown_account",),
     ),
     TradeRoute(
@@ -214,17 +216,17 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         paths=("/orders/{order_id}",),
         summary="One order by the broker's id",
         query=AccountQuery,
-        answer=looking.find_order,
+        handler=queries.get_order,
         document=PlacedOrder,
         problems=("unknown_account", "unknown_order"),
     ),
     TradeRoute(
         method="PATCH",
         paths=("/orders/{order_id}",),
-        summary="Replace an order; the answer is its successor",
+        summary="Replace an order; the response is its successor",
         query=AccountQuery,
         body=OrderChanges,
-        answer=placing.replace,
+        handler=placement.replace,
         document=PlacedOrder,
         problems=("unknown_order", *PLACING),
     ),
@@ -233,25 +235,25 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         paths=("/orders/{order_id}",),
         summary="Cancel an order",
         query=AccountQuery,
-        answer=placing.cancel,
+        handler=placement.cancel,
         document=None,
         problems=("unknown_order", *PLACING),
     ),
     TradeRoute(
         method="GET",
         paths=("/account",),
-        summary="One account's figures, by name or by the words of routing",
+        summary="One account's figures, by name or by routing parameters",
         query=RoutingQuery,
-        answer=looking.account,
+        handler=queries.get_account,
         document=Account,
         problems=("account_required", "no_account", *READING),
     ),
     TradeRoute(
         method="GET",
         paths=("/positions",),
-        summary="One account's positions, by name or by the words of routing",
+        summary="One account's positions, by name or by routing parameters",
         query=RoutingQuery,
-        answer=looking.positions,
+        handler=queries.get_positions,
         document=list[Position],
         problems=("account_required", "no_account", *READING),
     ),
@@ -259,35 +261,35 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         method="DELETE",
         paths=("/positions",),
         summary="Close everything, everywhere: cancel all, close all, until nothing is left",
-        query=stopping.CloseEverythingQuery,
-        answer=stopping.close_everything,
-        document=stopping.LiquidationDocument,
+        query=liquidation.CloseEverythingQuery,
+        handler=liquidation.close_everything,
+        document=liquidation.LiquidationDocument,
         problems=("confirm_required", "trading_not_permitted", "journal_unwritable"),
     ),
     TradeRoute(
         method="DELETE",
         paths=("/positions/{account_id}",),
         summary="Close one account: cancel all, close all, until nothing is left",
-        query=stopping.CloseQuery,
-        answer=stopping.close_account,
-        document=stopping.LiquidationDocument,
+        query=liquidation.CloseQuery,
+        handler=liquidation.close_account,
+        document=liquidation.LiquidationDocument,
         problems=("unknown_account", "trading_disabled", "journal_unwritable"),
     ),
     TradeRoute(
         method="DELETE",
         paths=("/positions/{account_id}/{symbol}",),
         summary="Close one position, or a part of it",
-        query=stopping.PartQuery,
-        answer=stopping.close_position,
+        query=liquidation.PartQuery,
+        handler=liquidation.close_position,
         document=PlacedOrder,
-        problems=("position_unsettled", *PLACING),
+        problems=PLACING,
     ),
     TradeRoute(
         method="GET",
         paths=("/realtime/budget/{account_id}",),
-        summary="What is left of an account's requests to the broker, and who spent them",
-        query=looking.BudgetQuery,
-        answer=looking.budget,
+        summary="What is left of an account's requests to the broker, and what used them",
+        query=NoQuery,
+        handler=queries.get_budget,
         document=BudgetDocument,
         problems=READING,
     ),

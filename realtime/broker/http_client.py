@@ -7,8 +7,10 @@ own rejection; after any other `LinkError` the result is unknown.
 
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 
 import aiohttp
+from aiohttp.connector import Connection
 from msgspec import Struct
 from yarl import URL
 
@@ -28,6 +30,33 @@ MAX_BODY_BYTES = 64 * 2**20
 """Security limit, uncompressed; 500 orders with legs are 2 MB."""
 
 CHUNK_BYTES = 2**16
+
+
+BeforeSend = Callable[[], None]
+"""Called when a connection is ready, immediately before the first byte of a request leaves: nothing
+is awaited in between. If it raises, nothing leaves, and the error is the request's."""
+
+_before_send: ContextVar[BeforeSend | None] = ContextVar("before_send", default=None)
+
+
+class _CheckedRequest(aiohttp.ClientRequest):
+    """A request that is checked at the last moment.
+
+    `send` writes headers and body without suspending; everything that waits (the pool, a new
+    connection, TLS) comes before it.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if (before_send := _before_send.get()) is not None:
+            before_send()
+        return await super().send(conn)
+
+
+def open_session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    """Return the session of all accounts' requests to the broker. It keeps no cookies."""
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=_CheckedRequest
+    )
 
 
 class HttpResponse(Struct, frozen=True):
@@ -107,9 +136,14 @@ class HttpClient:
         *,
         body: bytes | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
+        before_send: BeforeSend | None = None,
     ) -> HttpResponse:
-        """Send one request when the rate limit allows; `body` is JSON."""
+        """Send one request when the rate limit allows; `body` is JSON.
+
+        `before_send` wants a session from `open_session`.
+        """
         async with self.limiter.slot(lane):
+            token = _before_send.set(before_send)
             try:
                 return await self._send(method, path, params, body, timeout_s)
             except RateLimited as error:
@@ -124,6 +158,8 @@ class HttpClient:
             except (aiohttp.ClientError, OSError) as error:
                 reason = str(error) or type(error).__name__
                 raise LinkError(f"{method} {path} failed: {reason}") from error
+            finally:
+                _before_send.reset(token)
 
     async def _send(
         self,

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from realtime.broker import codec
-from realtime.broker.http_client import HttpClient, HttpResponse
+from realtime.broker.http_client import BeforeSend, HttpClient, HttpResponse
 from realtime.broker.lenient_decoder import DECODE_ERRORS
 from realtime.broker.rest_client import decode_response
 from realtime.core.model import Order, Position
@@ -59,13 +59,18 @@ class OrderApi:
     def __init__(self, http: HttpClient) -> None:
         self.http = http
 
-    async def submit(self, body: Mapping[str, object]) -> OrderResponse:
+    async def submit(
+        self, body: Mapping[str, object], before_send: BeforeSend | None = None
+    ) -> OrderResponse:
         """Place an order."""
-        return _decode_order(await self._send("POST", "/v2/orders", "order", body))
+        return _decode_order(await self._send("POST", "/v2/orders", "order", body, before_send))
 
-    async def replace(self, order_id: str, body: Mapping[str, object]) -> OrderResponse:
+    async def replace(
+        self, order_id: str, body: Mapping[str, object], before_send: BeforeSend | None = None
+    ) -> OrderResponse:
         """Replace an order; the response is its successor."""
-        return _decode_order(await self._send("PATCH", _order_path(order_id), "order", body))
+        path = _order_path(order_id)
+        return _decode_order(await self._send("PATCH", path, "order", body, before_send))
 
     async def cancel(self, order_id: str) -> None:
         """Request that an order be canceled."""
@@ -121,14 +126,23 @@ class OrderApi:
         path: str,
         lane: Literal["order", "urgent"],
         body: Mapping[str, object] | None = None,
+        before_send: BeforeSend | None = None,
     ) -> HttpResponse:
         content = None if body is None else _encode(body)
         return await self.http.request(
-            method, path, {}, lane, body=content, timeout_s=ORDER_TIMEOUT_S
+            method,
+            path,
+            {},
+            lane,
+            body=content,
+            timeout_s=ORDER_TIMEOUT_S,
+            before_send=before_send,
         )
 
 
 def _order_path(order_id: str) -> str:
+    # `quote` leaves dots alone: `..` would be the path of another resource.
+    assert order_id.strip("."), "an order id is not made of dots"
     return f"/v2/orders/{quote(order_id, safe='')}"
 
 

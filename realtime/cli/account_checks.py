@@ -13,7 +13,7 @@ from realtime.config.settings import AccountSettings, Settings
 from realtime.core.model import Account
 from realtime.runtime.environment import make_connector
 from realtime.runtime.process import raise_descriptor_limit, run_in_loop
-from realtime.telemetry.redaction import redact
+from realtime.telemetry.redaction import conceal
 
 NAMED = 12
 """Labels named of one source of keys; a thousand would hide the rest."""
@@ -82,7 +82,7 @@ def _files(settings: Settings) -> Iterator[Text]:
         "keys", "   ".join(f"{_named(labels)} ({source})" for source, labels in by_source.items())
     )
     for warning in settings.warnings:
-        yield Text.assemble(f"{'':<{HEAD}}", ("warning ", "yellow"), clean(redact(warning)))
+        yield Text.assemble(f"{'':<{HEAD}}", ("warning ", "yellow"), clean(conceal(warning)))
 
 
 def _line(name: str, said: str) -> Text:
@@ -136,4 +136,4 @@ def _of_account(account: Account) -> Iterable[str]:
 
 
 def _safe(text: str) -> str:
-    return clean(redact(text))
+    return clean(conceal(text))

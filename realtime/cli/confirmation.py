@@ -36,8 +36,8 @@ def live_accounts(accounts: Any, label: str | None) -> list[str]:
 def run_with_accounts(config: Path | None, doing: Callable[..., Awaitable[int]]) -> int:
     """Run `doing(accounts)`; what was refused or is unknown becomes a sentence and an exit code."""
     from realtime.accounts import Accounts  # noqa: PLC0415 - `--help` must not pay for it
+    from realtime.auth.principal import Principal  # noqa: PLC0415 - as above
     from realtime.orders.errors import Declined, Unresolved  # noqa: PLC0415 - as above
-    from realtime.orders.principal import Principal  # noqa: PLC0415 - as above
     from realtime.telemetry.log import configure  # noqa: PLC0415 - as above
 
     configure("error", "text", sys.stderr)
@@ -45,7 +45,11 @@ def run_with_accounts(config: Path | None, doing: Callable[..., Awaitable[int]])
     async def main() -> int:
         try:
             settings = Accounts.from_config(config).settings
-            principal = Principal(name="shell")
+            principal = Principal(
+                user_id="shell",
+                accounts=None,
+                permissions=frozenset({"account_access", "trading"}),
+            )
             async with Accounts(settings, principal=principal, keeps_warm=False) as accounts:
                 return await doing(accounts)
         except Declined as no:

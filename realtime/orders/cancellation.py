@@ -1,18 +1,20 @@
-"""Canceling, one order or all of an account: what takes risk away is sent again until it is known.
+"""Canceling, one order or all of an account: a cancel reduces risk, so it is repeated until its
+result is known.
 
-No guard but the permission stands before it, and it goes even if it cannot be written down.
+Only the permission is checked, and it goes even if it cannot be written to the journal.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from realtime.auth.principal import Principal
 from realtime.errors import BrokerError, LinkError, NotSent, RateLimited, Refused
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.journal import Journal
-from realtime.orders.order_client import MAX_CANCELS, OrderClient, declined
-from realtime.orders.principal import Principal
+from realtime.orders.order_client import MAX_CANCEL_ATTEMPTS, OrderClient, to_declined
 from realtime.orders.results import CanceledOrder
 from realtime.orders.risk import RiskChecks
 from realtime.telemetry.log import get_logger
@@ -21,7 +23,7 @@ log = get_logger()
 
 
 class CancelExecutor:
-    """Of all accounts."""
+    """Cancels orders of all accounts."""
 
     def __init__(
         self, order_clients: Mapping[str, OrderClient], risk_checks: RiskChecks, journal: Journal
@@ -29,45 +31,56 @@ class CancelExecutor:
         self._order_clients = order_clients
         self._risk_checks = risk_checks
         self._journal = journal
+        self.generations: Counter[str] = Counter()
+        """account → how often all of its orders were canceled: an order that waited meanwhile must
+        not leave afterwards"""
 
-    async def one(self, label: str, order_id: str, principal: Principal) -> None:
-        """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
+    async def cancel(self, label: str, order_id: str, principal: Principal) -> None:
+        """Cancel an order. Raises `Declined`, or `Unresolved` if the status is unknown."""
         self._risk_checks.check_may_trade(label, principal)
-        facts = {"account": label, "order_id": order_id, "principal": principal.name}
+        facts = {"account": label, "order_id": order_id, "principal": principal.user_id}
         self._journal.note("cancel.intended", facts)
         try:
             await self._order_clients[label].cancel(order_id)
-        except (Declined, Unresolved) as no:
-            self._journal.note("cancel.failed", {**facts, "message": no.message})
+        except (Declined, Unresolved) as error:
+            self._journal.note("cancel.failed", {**facts, "message": error.message})
             raise
         self._journal.note("cancel.accepted", facts)
         log.info(
-            "order.cancel_accepted", account=label, order_id=order_id, principal=principal.name
+            "order.cancel_accepted", account=label, order_id=order_id, principal=principal.user_id
         )
 
-    async def all_of(self, labels: Sequence[str], principal: Principal) -> list[CanceledOrder]:
-        """Cancel every open order of these accounts, all in parallel; one's trouble is its own."""
-        items = await asyncio.gather(*(self._all_of_one(label, principal) for label in labels))
-        return [item for each in items for item in each]
+    async def cancel_all(self, labels: Sequence[str], principal: Principal) -> list[CanceledOrder]:
+        """Cancel every open order of these accounts in parallel; a failure stays in its account."""
+        items = await asyncio.gather(*(self._cancel_account(label, principal) for label in labels))
+        return [item for items_of_account in items for item in items_of_account]
 
-    async def _all_of_one(self, label: str, principal: Principal) -> list[CanceledOrder]:
+    async def _cancel_account(self, label: str, principal: Principal) -> list[CanceledOrder]:
         try:
             self._risk_checks.check_may_trade(label, principal)
-            self._journal.note("cancel.intended", {"account": label, "principal": principal.name})
-            items = await self._tell(label)
-        except (Declined, Unresolved) as no:
-            self._journal.note("cancel.failed", {"account": label, "message": no.message})
-            return [_failed(label, no)]
+            self.generations[label] += 1
+            facts = {"account": label, "principal": principal.user_id}
+            self._journal.note("cancel.intended", facts)
+            items = await self._send(label)
+        except (Declined, Unresolved) as error:
+            self._journal.note("cancel.failed", {"account": label, "message": error.message})
+            return [_to_failed_item(label, error)]
+        except Exception:  # a bug in one account's cancel must not lose the results of the others
+            log.exception("order.failed", account=label)
+            unknown = "an internal error; orders may still work"
+            return [
+                _to_failed_item(label, Unresolved(unknown, account_id=label, client_order_id=None))
+            ]
         self._journal.note("cancel.accepted", {"account": label, "count": len(items)})
         return items
 
-    async def _tell(self, label: str) -> list[CanceledOrder]:
+    async def _send(self, label: str) -> list[CanceledOrder]:
         reason = ""
-        for _ in range(MAX_CANCELS):
+        for _ in range(MAX_CANCEL_ATTEMPTS):
             try:
-                items = await self._order_clients[label].trade.cancel_all()
+                items = await self._order_clients[label].api.cancel_all()
             except (NotSent, RateLimited, Refused, BrokerError) as error:
-                raise declined(error, label) from error
+                raise to_declined(error, label) from error
             except LinkError as error:
                 reason = error.message
                 continue
@@ -83,11 +96,11 @@ class CancelExecutor:
         raise Unresolved(f"{reason}; orders may still work", account_id=label, client_order_id=None)
 
 
-def _failed(label: str, no: Declined | Unresolved) -> CanceledOrder:
-    """An account whose orders were not canceled, in the place of its orders."""
-    if isinstance(no, Unresolved):
+def _to_failed_item(label: str, error: Declined | Unresolved) -> CanceledOrder:
+    """Return an account whose orders were not canceled, in the place of its orders."""
+    if isinstance(error, Unresolved):
         code, status = "order_unknown", 504
     else:
-        code, status = no.code, 503 if no.guard is None else 403
-    said = {"code": code, "message": no.message}
-    return CanceledOrder(account_id=label, order_id="", status=status, body=said)
+        code, status = error.code, 503 if error.guard is None else 403
+    body = {"code": code, "message": error.message}
+    return CanceledOrder(account_id=label, order_id="", status=status, body=body)

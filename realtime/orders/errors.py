@@ -1,4 +1,4 @@
-"""Why an order did not go, or did not come through, in one shape for REST, library and shell."""
+"""Why an order was not placed, or that its status is unknown: for HTTP, library and commands."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ UNPROCESSABLE = 42210000
 
 
 class Declined(Exception):
-    """A decided no: there is no such order, and there will be none from this call.
+    """A definite refusal: there is no such order, and none will result from this call.
 
-    `code` is our stable word, `alpaca` what the broker said, or would have, in its own form.
+    `code` is our stable code, `alpaca` what the broker responded, or would have, in its own form.
     """
 
     def __init__(
@@ -32,16 +32,16 @@ class Declined(Exception):
         self.alpaca = alpaca
         self.retry_after_s = retry_after_s
         self.guard = guard
-        """Which guard said no, if it was one."""
+        """Name of the risk check that refused, if it was one."""
         self.reached_broker = reached_broker
-        """Whether it was the broker that said no."""
+        """Whether the broker refused."""
 
 
 class Unresolved(Exception):
-    """Nobody knows: the answer was lost, and the broker does not know the order, or not yet.
+    """Status unknown: the response was lost, and the broker does not know the order, or not yet.
 
-    Repeating the call with the same `client_order_id` or key asks the broker first and never
-    places a second order.
+    Repeating the call with the same `client_order_id` or key looks the order up first and never
+    places a second one.
     """
 
     def __init__(self, message: str, *, account_id: str, client_order_id: str | None) -> None:
@@ -52,15 +52,15 @@ class Unresolved(Exception):
 
 
 def malformed(message: str, *, field: str | None = None) -> Declined:
-    """An order that cannot be read: as the broker would say it."""
+    """Return the refusal of an order that cannot be read, in the broker's form."""
     return _unsent(MALFORMED, message, field)
 
 
 def unprocessable(message: str, *, field: str | None = None) -> Declined:
-    """An order that breaks a trading rule: as the broker would say it."""
+    """Return the refusal of an order that breaks a trading rule, in the broker's form."""
     return _unsent(UNPROCESSABLE, message, field)
 
 
 def _unsent(code: int, message: str, field: str | None) -> Declined:
-    said = message if field is None else f"{field}: {message}"
-    return Declined("invalid_order", said, alpaca={"code": code, "message": said})
+    detail = message if field is None else f"{field}: {message}"
+    return Declined("invalid_order", detail, alpaca={"code": code, "message": detail})

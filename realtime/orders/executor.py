@@ -1,7 +1,12 @@
-"""Each order once: written down, sent, and found again when the same call comes a second time.
+"""Each order once: checked, written to the journal, sent, and found when the same call comes again.
 
-Every order runs in a task of this object's: a caller who leaves does not leave it half done. What
-the task ends with is a value, so one order's failure ends nothing else.
+Every order runs in a task of this object, so a caller that leaves does not leave it half done. The
+task ends with a value, so one order's failure ends nothing else.
+
+Orders wait: for the rate limit, for a connection. So what was checked when an order was accepted is
+checked again at the last moment, in `OrderExecutor._depart`: it runs when the connection is ready,
+and nothing is awaited between it and the first byte. Before it, a failure is a definite refusal;
+after it, only the broker knows.
 """
 
 import asyncio
@@ -12,6 +17,8 @@ from typing import Self
 
 from msgspec import Struct, structs
 
+from realtime.auth.principal import Principal
+from realtime.broker.http_client import BeforeSend
 from realtime.broker.order_api import OrderResponse
 from realtime.core.model import Order
 from realtime.errors import RealtimeError
@@ -19,18 +26,18 @@ from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.idempotency import IdempotencyIndex, OrderRecord
 from realtime.orders.journal import Journal
 from realtime.orders.order_client import OrderClient
-from realtime.orders.principal import Principal
 from realtime.orders.results import Placed
+from realtime.orders.risk import RateReservation
 from realtime.orders.routing import RoutingDecision
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-FINISH_S = 1.0
-"""Orders under way may take so long to finish at the end."""
+SHUTDOWN_TIMEOUT_S = 1.0
+"""How long orders in flight may take to finish when the executor ends."""
 
-MAX_PURSUITS = 500
-"""Lost orders that are asked for at one time, after their callers were told."""
+MAX_SEARCHES = 500
+"""Orders of unknown status that are looked up at one time, after their callers were answered."""
 
 REMEMBERED = "remembered"
 
@@ -38,43 +45,49 @@ Outcome = Placed | Declined | Unresolved
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """One order that is to be carried out."""
+    """One order that is to be sent."""
 
-    known: OrderRecord
+    record: OrderRecord
     principal: Principal
     route: RoutingDecision
     check: Callable[[], None]
-    """Raises `Declined` if a guard objects."""
-    call: Callable[[], Awaitable[OrderResponse]]
-    """The one request that makes it happen."""
+    """Raises `Declined` if the order must not leave now. Called when it is accepted, and again at
+    the last moment."""
+    call: Callable[[BeforeSend], Awaitable[OrderResponse]]
+    """The one request that places it; calls its argument immediately before bytes leave."""
     facts: Mapping[str, object]
-    """What the journal is to say of it."""
-    is_repeat: bool
-    """Whether it may have been sent before."""
-    is_exit: bool
-    """Whether it only takes risk away: then it goes even if it cannot be written down."""
+    """Members of its journal entry."""
+    reserve: Callable[[], RateReservation] | None = None
+    """Takes its place in the caps per minute; None: they do not count it."""
+    reduces_risk: bool = False
+    """Then it leaves even if it cannot be written to the journal."""
 
 
 class OrderExecutor:
-    """Carries orders out. Use as `async with`."""
+    """Sends orders. Use as `async with`.
+
+    `sync_journal` applies what other processes have written; called with the journal locked.
+    """
 
     def __init__(
         self,
         order_clients: Mapping[str, OrderClient],
         *,
-        memory: IdempotencyIndex,
+        index: IdempotencyIndex,
         journal: Journal,
+        sync_journal: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
         self._order_clients = order_clients
-        self._memory = memory
+        self._index = index
         self._journal = journal
+        self._sync_journal = sync_journal
         self._clock = clock
         self._group: asyncio.TaskGroup | None = None
-        self._working: set[asyncio.Task[Outcome]] = set()
-        self._pursuits: set[asyncio.Task[None]] = set()
+        self._submissions: set[asyncio.Task[Outcome]] = set()
+        self._searches: set[asyncio.Task[None]] = set()
         self.outcomes: Counter[str] = Counter()
-        """What became of orders since the start: `placed`, `refused`, `unknown`."""
+        """Orders by result since the start: `placed`, `refused`, `unknown`."""
 
     async def __aenter__(self) -> Self:
         self._group = await asyncio.TaskGroup().__aenter__()
@@ -88,163 +101,208 @@ class OrderExecutor:
     ) -> None:
         group, self._group = self._group, None
         assert group is not None, "entered"
-        for pursuit in self._pursuits:
-            pursuit.cancel()
-        if self._working:
-            await asyncio.wait(self._working, timeout=FINISH_S)
-        for task in self._working:
+        for search in self._searches:
+            search.cancel()
+        if self._submissions:
+            await asyncio.wait(self._submissions, timeout=SHUTDOWN_TIMEOUT_S)
+        for task in self._submissions:
             task.cancel()
         await group.__aexit__(None, None, None)
 
-    async def run(
-        self,
-        known: OrderRecord,
-        principal: Principal,
-        route: RoutingDecision,
-        *,
-        check: Callable[[], None],
-        call: Callable[[], Awaitable[OrderResponse]],
-        facts: Mapping[str, object],
-        is_exit: bool = False,
-    ) -> Placed:
-        """Carry an order out; if it went before, join it or say what became of it.
+    async def submit(self, submission: Submission) -> Placed:
+        """Send an order; if it was submitted before, join it or return what became of it.
 
-        Raises `Declined` or `Unresolved`.
+        Awaits nothing before the order is in the index. Raises `Declined` or `Unresolved`.
         """
-        if known.task is None and known.state != "placed":
-            submission = Submission(
-                known=known,
-                principal=principal,
-                route=route,
-                check=check,
-                call=call,
-                facts=facts,
-                is_repeat=known.state == "unknown",
-                is_exit=is_exit,
-            )
-            self._memory.add(known)
-            known.task = self._spawn(submission)
-            placed = await _result(known.task)
-            return structs.replace(placed, route=route)
-        return await self.again(known)
+        record = submission.record
+        if record.task is None and record.state != "placed":
+            is_repeat = record.state == "unknown"
+            if not is_repeat:
+                record.state = "pending"
+            self._index.add(record)
+            record.task = self._spawn(submission, is_repeat=is_repeat)
+            placed = await _wait_for(record.task)
+            return structs.replace(placed, route=submission.route)
+        return await self.get_result(record)
 
-    async def before(self, known: OrderRecord) -> Placed | None:
-        """What became of an order if it went before, as far as it can be found; None if it is new.
+    async def find_earlier(self, record: OrderRecord) -> Placed | None:
+        """Return what became of an order if it was submitted before, as far as it can be found;
+        None if it is new.
 
-        To be asked before anything is read of what the order itself may have changed: a position
-        that it closed, an order that it replaced. Raises as `again` does.
+        To be called before anything is read that the order itself may have changed: a position
+        that it closed, an order that it replaced. Raises as `get_result` does.
         """
-        if known.state == "placed" or known.task is not None:
-            return await self.again(known)
-        if known.state != "unknown":
+        if record.state == "placed" or record.task is not None:
+            return await self.get_result(record)
+        if record.state != "unknown":
             return None
-        found = await self._order_clients[known.account].look(known.client_order_id)
-        if found is None:
+        response = await self._order_clients[record.account].find(record.client_order_id)
+        if response is None:
             return None
-        self.note_found(known, found.order)
-        return await self.again(known)
+        self.record_found(record, response.order)
+        return await self.get_result(record)
 
-    async def again(self, known: OrderRecord) -> Placed:
-        """What became of an order that went before. Raises `Declined` or `Unresolved`."""
-        if known.task is not None:
-            return structs.replace(await _result(known.task), how="replayed")
-        order_client = self._order_clients[known.account]
-        order = order_client.seen(known.client_order_id)
+    async def get_result(self, record: OrderRecord) -> Placed:
+        """Return what became of an order that was submitted before. Raises `Declined` or
+        `Unresolved`."""
+        if record.task is not None:
+            return structs.replace(await _wait_for(record.task), how="replayed")
+        order_client = self._order_clients[record.account]
+        order = order_client.find_in_state(record.client_order_id)
         if order is None:
-            answered = await order_client.resolve(
-                known.client_order_id, "this order was placed before"
+            response = await order_client.resolve(
+                record.client_order_id, "this order was placed before"
             )
-            order = answered.order
+            order = response.order
         return Placed(
-            account_id=known.account,
-            client_order_id=known.client_order_id,
+            account_id=record.account,
+            client_order_id=record.client_order_id,
             order=order,
             how="replayed",
-            route=RoutingDecision(account_id=known.account, strategy=REMEMBERED, among=1),
+            route=RoutingDecision(account_id=record.account, strategy=REMEMBERED, among=1),
         )
 
-    def note_found(self, known: OrderRecord, order: Order) -> None:
-        """An order of which nobody knew is at the broker."""
-        if known.state == "placed":
+    def record_found(self, record: OrderRecord, order: Order) -> None:
+        """Record that an order of unknown status is at the broker."""
+        if record.state == "placed":
             return
-        known.state, known.order_id = "placed", order.id
-        facts = _names(known) | {"order_id": order.id, "status": order.status}
+        self._mark_placed(record, order)
+        facts = _get_names(record) | {"order_id": order.id, "status": order.status}
         log.info("order.found", **facts)
-        self._order_clients[known.account].doubt(known.client_order_id, order.id)
+        self._order_clients[record.account].on_doubt(record.client_order_id, order.id)
         self._journal.note("order.found", facts)
 
-    def _spawn(self, submission: Submission) -> "asyncio.Task[Outcome]":
-        assert self._group is not None, "entered before it is used"
-        name = f"order:{submission.known.account}:{submission.known.client_order_id}"
-        task = self._group.create_task(self._guarded(submission), name=name)
-        self._working.add(task)
+    def _spawn(self, submission: Submission, *, is_repeat: bool) -> "asyncio.Task[Outcome]":
+        if self._group is None:
+            raise Declined("broker_unreachable", "the gateway is stopping", retry_after_s=2.0)
+        record = submission.record
+        name = f"order:{record.account}:{record.client_order_id}"
+        task = self._group.create_task(self._run(submission, is_repeat=is_repeat), name=name)
+        self._submissions.add(task)
         # Counted from here on, not from when it runs: the next order of a batch must see it.
-        order_client = self._order_clients[submission.known.account]
+        order_client = self._order_clients[record.account]
         order_client.in_flight += 1
 
-        def done(task: "asyncio.Task[Outcome]") -> None:
+        def finish(task: "asyncio.Task[Outcome]") -> None:
             order_client.in_flight -= 1
-            self._working.discard(task)
+            self._submissions.discard(task)
 
-        task.add_done_callback(done)
+        task.add_done_callback(finish)
         return task
 
-    async def _guarded(self, submission: Submission) -> Outcome:
-        known, began = submission.known, self._clock()
+    async def _run(self, submission: Submission, *, is_repeat: bool) -> Outcome:
+        """Send an order and return its result as a value, whatever happens."""
+        record, started_at = submission.record, self._clock()
         try:
-            return await self._carry_out(submission)
-        except Declined as no:
-            self._note_refused(submission, no, took_s=self._clock() - began)
-            return honest(known, no) if submission.is_repeat else no
-        except Unresolved as lost:
-            self._note_unknown(known, lost)
-            return lost
-        except Exception:  # a mistake of ours, maybe after the order left: it must not be a "no"
-            log.exception("order.failed", account=known.account)
-            known.state = "unknown"
-            return Unresolved(
-                "the daemon made a mistake",
-                account_id=known.account,
-                client_order_id=known.client_order_id,
+            return await self._execute(submission, is_repeat=is_repeat)
+        except Declined as error:
+            self._note_refused(
+                submission, error, is_repeat=is_repeat, took_s=self._clock() - started_at
+            )
+            return qualify_refusal(record, error) if is_repeat else error
+        except Unresolved as error:
+            self._note_unknown(record, error)
+            return error
+        except Exception:  # a bug: before the order left it is a refusal, afterwards it is not
+            log.exception("order.failed", account=record.account)
+            return self._to_outcome(submission, is_repeat=is_repeat)
+        finally:
+            record.task = None
+
+    def _to_outcome(self, submission: Submission, *, is_repeat: bool) -> Declined | Unresolved:
+        """Return the result of an order whose submission failed by a bug."""
+        record = submission.record
+        if record.state == "pending":
+            error = Declined("order_failed", "the daemon failed before the order was sent")
+            self._note_refused(submission, error, is_repeat=is_repeat, took_s=0.0)
+            return error
+        lost = Unresolved(
+            "the daemon failed after the order was sent",
+            account_id=record.account,
+            client_order_id=record.client_order_id,
+        )
+        self._note_unknown(record, lost)
+        return lost
+
+    async def _execute(self, submission: Submission, *, is_repeat: bool) -> Placed:
+        record = submission.record
+        order_client = self._order_clients[record.account]
+        if is_repeat and (response := await order_client.find(record.client_order_id)):
+            self.record_found(record, response.order)
+            return self._to_placed(
+                submission, response, was_recovered=True, started_at=self._clock()
+            )
+        submission.check()
+        reservation = None if submission.reserve is None else submission.reserve()
+        started_at = self._clock()
+        has_left = False
+
+        def before_send() -> None:
+            nonlocal has_left
+            self._depart(submission, reservation)
+            has_left = True
+
+        try:
+            response, was_recovered = await order_client.send(
+                record.client_order_id,
+                lambda: submission.call(before_send),
+                has_left=lambda: has_left,
+                is_ours=is_repeat or record.key is not None,
             )
         finally:
-            known.task = None
-
-    async def _carry_out(self, submission: Submission) -> Placed:
-        known, order_client = submission.known, self._order_clients[submission.known.account]
-        if submission.is_repeat and (found := await order_client.look(known.client_order_id)):
-            self.note_found(known, found.order)
-            return self._placed(submission, found, how_asked=True, began=self._clock())
-        submission.check()
-        write = self._journal.note if submission.is_exit else self._journal.write
-        write("order.intended", self._intent(submission))
-        known.state = "unknown"  # from here on it may exist
-        began = self._clock()
-        answered, was_asked = await order_client.send(
-            known.client_order_id,
-            submission.call,
-            is_ours=submission.is_repeat or known.key is not None,
+            if reservation is not None and not has_left:
+                reservation.cancel()
+        return self._to_placed(
+            submission, response, was_recovered=was_recovered, started_at=started_at
         )
-        return self._placed(submission, answered, how_asked=was_asked, began=began)
 
-    def _placed(
-        self, submission: Submission, answered: OrderResponse, *, how_asked: bool, began: float
+    def _depart(self, submission: Submission, reservation: RateReservation | None) -> None:
+        """Check, write and let go: the last moment before bytes leave. Raises `Declined`.
+
+        The journal is locked meanwhile, so a halt or a close of another process is either seen
+        here, or written after this order.
+        """
+        record = submission.record
+        try:
+            with self._journal.locked():
+                self._sync_journal()
+                submission.check()
+                if reservation is not None:
+                    reservation.check(self._clock())
+                self._journal.write("order.intended", self._get_intent(submission))
+        except Declined as error:
+            if error.code != "journal_unwritable" or not submission.reduces_risk:
+                raise
+            submission.check()
+            self._journal.note("order.intended", self._get_intent(submission))
+        record.state = "unknown"  # from here on it may exist
+        record.sent_at = self._clock()
+        if reservation is not None:
+            reservation.confirm(record.sent_at)
+
+    def _to_placed(
+        self,
+        submission: Submission,
+        response: OrderResponse,
+        *,
+        was_recovered: bool,
+        started_at: float,
     ) -> Placed:
-        known, order = submission.known, answered.order
-        known.state, known.order_id = "placed", order.id
+        record, order = submission.record, response.order
+        self._mark_placed(record, order)
         placed = Placed(
-            account_id=known.account,
-            client_order_id=known.client_order_id,
+            account_id=record.account,
+            client_order_id=record.client_order_id,
             order=order,
-            how="asked" if how_asked else "answered",
-            request_id=answered.request_id,
-            took_s=round(self._clock() - began, 4),
+            how="recovered" if was_recovered else "confirmed",
+            request_id=response.request_id,
+            took_s=round(self._clock() - started_at, 4),
             route=submission.route,
         )
         facts = {
-            **_names(known),
+            **_get_names(record),
             "order_id": order.id,
-            "request_id": answered.request_id,
+            "request_id": response.request_id,
             "how": placed.how,
             "took_ms": round(placed.took_s * 1000, 1),
             "symbol": order.symbol,
@@ -253,82 +311,90 @@ class OrderExecutor:
             "notional": order.notional,
             "type": order.type,
             "status": order.status,
-            "principal": submission.principal.name,
+            "principal": submission.principal.user_id,
         }
         self.outcomes["placed"] += 1
         log.info("order.placed", **facts)
         self._journal.note("order.placed", facts)
         return placed
 
-    def _intent(self, submission: Submission) -> dict[str, object]:
-        known = submission.known
+    def _mark_placed(self, record: OrderRecord, order: Order) -> None:
+        record.state, record.order_id = "placed", order.id
+        record.answered_at = record.answered_at or self._clock()
+
+    def _get_intent(self, submission: Submission) -> dict[str, object]:
+        record = submission.record
         return {
-            **_names(known),
-            "key": known.key,
-            "print": known.print,
-            "principal": submission.principal.name,
+            **_get_names(record),
+            "key": record.key,
+            "fingerprint": record.fingerprint,
+            "principal": submission.principal.user_id,
             "route": submission.route.reason,
             **submission.facts,
         }
 
-    def _note_refused(self, submission: Submission, no: Declined, *, took_s: float) -> None:
-        known, cause = submission.known, no.__cause__
+    def _note_refused(
+        self, submission: Submission, error: Declined, *, is_repeat: bool, took_s: float
+    ) -> None:
+        record, cause = submission.record, error.__cause__
         facts = {
-            **_names(known),
-            "code": no.code,
-            "guard": no.guard,
-            "message": no.message,
-            "answer": cause.message if isinstance(cause, RealtimeError) else None,
-            "took_ms": round(took_s * 1000, 1) if no.reached_broker else None,
-            "principal": submission.principal.name,
+            **_get_names(record),
+            "code": error.code,
+            "guard": error.guard,
+            "message": error.message,
+            "response": cause.message if isinstance(cause, RealtimeError) else None,
+            "took_ms": round(took_s * 1000, 1) if error.reached_broker else None,
+            "principal": submission.principal.user_id,
         }
         self.outcomes["refused"] += 1
         log.warning("order.refused", **{k: v for k, v in facts.items() if v is not None})
-        # A no to the second time says nothing about the first: that stays unknown.
-        known.state = "unknown"
-        if not submission.is_repeat:
-            self._memory.forget(known)
-        event = "order.refused_again" if submission.is_repeat else "order.refused"
+        # A refusal of a repeated order says nothing about the first: its status stays unknown.
+        if is_repeat:
+            record.state = "unknown"
+        else:
+            record.state = "refused"
+            self._index.remove(record)
+        event = "order.refused_again" if is_repeat else "order.refused"
         self._journal.note(event, facts)
 
-    def _note_unknown(self, known: OrderRecord, lost: Unresolved) -> None:
-        known.state = "unknown"
-        facts = {**_names(known), "message": lost.message}
+    def _note_unknown(self, record: OrderRecord, error: Unresolved) -> None:
+        record.state = "unknown"
+        facts = {**_get_names(record), "message": error.message}
         self.outcomes["unknown"] += 1
         log.error("order.unknown", **facts)
-        self._order_clients[known.account].doubt(known.client_order_id, None)
+        self._order_clients[record.account].on_doubt(record.client_order_id, None)
         self._journal.note("order.unknown", facts)
-        if self._group is not None and len(self._pursuits) < MAX_PURSUITS:
-            pursuit = self._group.create_task(
-                self._pursue(known), name=f"lost:{known.account}:{known.client_order_id}"
+        if self._group is not None and len(self._searches) < MAX_SEARCHES:
+            search = self._group.create_task(
+                self._search(record), name=f"search:{record.account}:{record.client_order_id}"
             )
-            self._pursuits.add(pursuit)
-            pursuit.add_done_callback(self._pursuits.discard)
+            self._searches.add(search)
+            search.add_done_callback(self._searches.discard)
 
-    async def _pursue(self, known: OrderRecord) -> None:
-        found = await self._order_clients[known.account].pursue(known.client_order_id)
-        if found is not None and known.state == "unknown":
-            self.note_found(known, found.order)
+    async def _search(self, record: OrderRecord) -> None:
+        response = await self._order_clients[record.account].search(record.client_order_id)
+        if response is not None and record.state == "unknown":
+            self.record_found(record, response.order)
 
 
-def honest(known: OrderRecord, no: Declined) -> Declined | Unresolved:
-    """A no to an order that may have been sent before says nothing about that: it may exist."""
-    if known.state != "unknown":
-        return no
+def qualify_refusal(record: OrderRecord, error: Declined) -> Declined | Unresolved:
+    """Return a refusal as it is; as unknown status if the order may have been sent before."""
+    if record.state != "unknown":
+        return error
     return Unresolved(
-        f"it was sent before, and what became of that is not known; now: {no.message}",
-        account_id=known.account,
-        client_order_id=known.client_order_id,
+        f"it was sent before, and its status is unknown; now: {error.message}",
+        account_id=record.account,
+        client_order_id=record.client_order_id,
     )
 
 
-async def _result(task: "asyncio.Task[Outcome]") -> Placed:
-    """Wait for an order; whoever stops waiting does not stop the order."""
+async def _wait_for(task: "asyncio.Task[Outcome]") -> Placed:
+    """Wait for an order; a caller that stops waiting does not stop the order."""
     outcome = await asyncio.shield(task)
     if isinstance(outcome, Placed):
         return outcome
     raise outcome
 
 
-def _names(known: OrderRecord) -> dict[str, object]:
-    return {"account": known.account, "client_order_id": known.client_order_id}
+def _get_names(record: OrderRecord) -> dict[str, object]:
+    return {"account": record.account, "client_order_id": record.client_order_id}

@@ -1,52 +1,65 @@
-"""The one way to move money: route, guard, write down, send once, tell the truth.
+"""The one way to move money: route, check, write to the journal, send once, report what is known.
 
-place ─▶ known already? ─▶ route ─▶ guards ─▶ journal: intended ─▶ dealer ─▶ journal: placed
-             │                                                       │
-             └── the same order again: join it, or ask for it        └── refused · unknown
+    place ─▶ submitted before? ─▶ route ─▶ checks ─▶ rate limit ─▶ the last moment ─▶ broker
+                │                                                   checks again, journal
+                └── the same order again: join it, or look it up
+
+A closing order also reserves what it sells (`close_reservations.py`).
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from msgspec import structs
 
-from realtime.core.model import Order
+from realtime.auth.principal import Principal
+from realtime.core.decimals import plain
+from realtime.core.model import Order, position_symbol
 from realtime.errors import RealtimeError
-from realtime.orders import validation as rules
+from realtime.orders import validation
 from realtime.orders.cancellation import CancelExecutor
-from realtime.orders.derived_orders import changed, closing_order
+from realtime.orders.close_reservations import CloseReservations, OpenPosition
+from realtime.orders.close_tracker import CloseTracker
+from realtime.orders.derived_orders import build_replacement
 from realtime.orders.errors import Declined, Unresolved, malformed
-from realtime.orders.executor import REMEMBERED, OrderExecutor, honest
-from realtime.orders.holdings import Holdings
+from realtime.orders.executor import REMEMBERED, OrderExecutor, Submission, qualify_refusal
 from realtime.orders.idempotency import (
     IdempotencyIndex,
     OrderRecord,
-    derived_id,
-    fingerprint,
-    read_journal,
+    make_fingerprint,
+    scope_key,
 )
 from realtime.orders.journal import Journal
+from realtime.orders.journal_sync import JournalSync
 from realtime.orders.kill_switch import KillSwitch
-from realtime.orders.order_client import OrderClient, unasked
-from realtime.orders.order_request import OrderChanges, OrderRequest, Placement, spelled, wire_body
-from realtime.orders.principal import ANYONE, Principal
+from realtime.orders.order_client import OrderClient, to_read_refusal
+from realtime.orders.order_lookup import OrderLookup
+from realtime.orders.order_request import (
+    OrderChanges,
+    OrderRequest,
+    Placement,
+    build_body,
+    normalize_symbols,
+)
 from realtime.orders.results import CanceledOrder, Origin, Placed
-from realtime.orders.risk import RiskChecks
-from realtime.orders.router import Router, Standing
-from realtime.orders.routing import Candidate, RoutingDecision
+from realtime.orders.risk import RateReservation, RiskChecks
+from realtime.orders.routing import Candidate, GetCandidates, Router, RoutingDecision
+from realtime.orders.symbols import is_order_id
+from realtime.telemetry.log import get_logger
 
-MAX_KEY = 200
+log = get_logger()
 
-AT_ONCE = 20
-"""Orders of a batch that are begun before others get their turn: each costs up to a millisecond."""
+BATCH_CHUNK = 20
+"""Orders of a batch that are started before other tasks run: each takes up to a millisecond."""
 
 
 class Gateway:
-    """All accounts. Use as `async with`."""
+    """All accounts. Use as `async with`. `clock` gives epoch seconds."""
 
     def __init__(
         self,
@@ -54,7 +67,7 @@ class Gateway:
         *,
         risk_checks: RiskChecks,
         journal: Journal,
-        standing: Standing,
+        get_candidates: GetCandidates,
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
@@ -62,21 +75,40 @@ class Gateway:
         self.risk_checks = risk_checks
         self.journal = journal
         self.kill_switch = KillSwitch(journal, clock)
-        self.memory = IdempotencyIndex()
-        self.latched: set[str] = set()
-        """Accounts that are being closed: nothing new may come in between."""
-        self.router = Router(order_clients, risk_checks, standing, rng)
+        self.index = IdempotencyIndex(rng)
+        self.router = Router(order_clients, risk_checks, get_candidates, rng)
         self._clock = clock
-        self._rng = rng
         self._cancels = CancelExecutor(order_clients, risk_checks, journal)
-        self._holdings = Holdings(clock)
-        self.once = OrderExecutor(order_clients, memory=self.memory, journal=journal, clock=clock)
-        self.restored = read_journal(self.memory, journal)
-        """Lines of the journal that are about something else than orders."""
-        self.kill_switch.load(self.restored)
+        self._close_tracker = CloseTracker(clock)
+        self._journal_sync = JournalSync(
+            journal,
+            index=self.index,
+            kill_switch=self.kill_switch,
+            close_tracker=self._close_tracker,
+            risk_checks=risk_checks,
+            clock=clock,
+        )
+        self.executor = OrderExecutor(
+            order_clients,
+            index=self.index,
+            journal=journal,
+            sync_journal=self._journal_sync.sync,
+            clock=clock,
+        )
+        self._closes = CloseReservations(self._close_tracker, clock, self.executor.record_found)
+        self._lookup = OrderLookup(
+            order_clients, index=self.index, executor=self.executor, clock=clock
+        )
+        self._poll: asyncio.Task[None] | None = None
+        try:
+            self._journal_sync.load()
+        except BaseException:
+            journal.close()
+            raise
 
     async def __aenter__(self) -> Self:
-        await self.once.__aenter__()
+        await self.executor.__aenter__()
+        self._poll = asyncio.create_task(self._journal_sync.run(), name="journal")
         return self
 
     async def __aexit__(
@@ -85,269 +117,377 @@ class Gateway:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.once.__aexit__(kind, error, trace)
+        if self._poll is not None:
+            self._poll.cancel()
+            await asyncio.wait([self._poll])
+        await self.executor.__aexit__(kind, error, trace)
         self.journal.close()
 
-    def order_client(self, label: str, principal: Principal) -> OrderClient:
-        """The dealer of an account that they may use. Raises `Declined`."""
-        found = self.order_clients.get(label)
-        if found is None or not principal.may_use(label):
-            raise Declined("unknown_account", f"no account '{label[:64]}'")
-        return found
+    @property
+    def liquidating(self) -> set[str]:
+        """Accounts that are being closed: nothing new may come in between."""
+        return self._journal_sync.liquidating
 
-    def why_not(self, label: str, principal: Principal) -> Declined | None:
-        """Why they may not trade an account at all, or None if they may."""
+    def get_order_client(self, label: str, principal: Principal) -> OrderClient:
+        """Return the order client of an account that a principal may see. Raises `Declined`."""
+        order_client = self.order_clients.get(label)
+        if order_client is None or not principal.sees(label):
+            raise Declined("unknown_account", f"no account '{label[:64]}'")
+        return order_client
+
+    def find_refusal(self, label: str, principal: Principal) -> Declined | None:
+        """Return why a principal may not trade an account at all, or None."""
         try:
             self.risk_checks.check_may_trade(label, principal)
-        except Declined as no:
-            return no
+        except Declined as error:
+            return error
         return None
 
-    def candidates(self) -> list[Candidate]:
-        """How the accounts stand for routing."""
-        return self.router.candidates()
+    def get_candidates(self) -> list[Candidate]:
+        """Return all accounts as routing sees them."""
+        return self.router.get_candidates()
 
-    def origin(self, label: str, order: Order) -> Origin:
-        """Whose order it is, as far as can be told."""
-        if order.client_order_id and self.memory.of_id(label, order.client_order_id):
+    def get_origin(self, label: str, order: Order) -> Origin:
+        """Return whose order it is, as far as is known."""
+        if order.client_order_id and self.index.get_by_id(label, order.client_order_id):
             return "ours"
-        return "other" if self.memory.is_complete and self.journal.path else "unknown"
+        return "other" if self.index.is_complete and self.journal.path else "unknown"
 
     async def place(
-        self, wish: Placement, principal: Principal = ANYONE, *, key: str | None = None
+        self, request: Placement, principal: Principal, *, key: str | None = None
     ) -> Placed:
-        """Place an order. Raises `Declined` for a decided no, `Unresolved` if nobody knows.
+        """Place an order. Raises `Declined` for a definite refusal, `Unresolved` if the status is
+        unknown.
 
-        The same `key`, or the same account and `client_order_id`, never gives a second order.
+        The same `key`, or the same account and `client_order_id`, never results in a second order.
         """
-        wish = spelled(wish)
-        rules.check(wish)
-        key = _scoped(key, principal)
-        asked = fingerprint(
-            wire_body(wish), wish.account_id, wish.routing_key, wish.tier, wish.labels
-        )
-        before = self.memory.of_key(key)
-        route = (
-            self.router.route(wish, principal)
-            if before is None
-            else RoutingDecision(account_id=before.account, strategy=REMEMBERED, among=1)
-        )
-        known = self._identify(route.account_id, wish.client_order_id, key, asked)
-        order_client = self.order_client(known.account, principal)
-        body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
-        return await self.once.run(
-            known,
-            principal,
-            route,
-            check=lambda: self._check_new(order_client.label, wish, principal),
-            call=lambda: order_client.trade.submit(body),
-            facts={"body": body},
-        )
+        return await self._place(request, principal, scope_key(key, principal))
 
     async def place_all(
         self,
-        wishes: Sequence[Placement | Declined],
-        principal: Principal = ANYONE,
+        requests: Sequence[Placement | Declined],
+        principal: Principal,
         *,
         key: str | None = None,
     ) -> list[Placed | Declined | Unresolved]:
-        """Place many at once, all accounts in parallel; an answer for each, in their order."""
+        """Place many orders, all accounts in parallel; return a result for each, in their order.
 
-        async def one(at: int, wish: Placement | Declined) -> Placed | Declined | Unresolved:
-            if isinstance(wish, Declined):
-                return wish
+        Whatever happens to one order, every other one has its result. Raises `Declined` only for
+        a key that is none, before anything is sent.
+        """
+        scope_key(key, principal)
+
+        async def place(
+            index: int, request: Placement | Declined
+        ) -> Placed | Declined | Unresolved:
+            if isinstance(request, Declined):
+                return request
             try:
-                return await self.place(wish, principal, key=None if key is None else f"{key}#{at}")
-            except (Declined, Unresolved) as no:
-                return no
+                return await self._place(request, principal, scope_key(key, principal, index=index))
+            except (Declined, Unresolved) as error:
+                return error
+            except Exception:  # a bug; the executor reports what fails after an order was accepted
+                log.exception("order.failed", account=request.account_id)
+                return Declined("order_failed", "the daemon failed before the order was sent")
 
-        begun = []
-        async with asyncio.TaskGroup() as tasks:
-            for at, wish in enumerate(wishes):
-                begun.append(tasks.create_task(one(at, wish), name=f"batch:{at}"))
-                if at % AT_ONCE == AT_ONCE - 1:
+        tasks = []
+        async with asyncio.TaskGroup() as group:
+            for index, request in enumerate(requests):
+                tasks.append(group.create_task(place(index, request), name=f"batch:{index}"))
+                if index % BATCH_CHUNK == BATCH_CHUNK - 1:
                     await asyncio.sleep(0)
-        return [task.result() for task in begun]
+        return [task.result() for task in tasks]
 
     async def replace(
         self,
         label: str,
         order_id: str,
         changes: OrderChanges,
-        principal: Principal = ANYONE,
+        principal: Principal,
         *,
         key: str | None = None,
     ) -> Placed:
-        """Replace an order; the answer is its successor. Raises as `place` does."""
-        rules.check_changes(changes)
-        order_client = self.order_client(label, principal)
-        key = _scoped(key, principal)
-        asked = fingerprint("replace", order_id, wire_body(changes))
-        known = self._identify(label, changes.client_order_id, key, asked)
-        if before := await self.once.before(known):
-            return before
+        """Replace an order; return its successor. Raises as `place` does."""
+        validation.check_changes(changes)
+        order_client = self.get_order_client(label, principal)
+        _check_order_id(order_id)
+        key = scope_key(key, principal)
+        fingerprint = make_fingerprint("replace", order_id, build_body(changes))
+        record = self.index.identify(label, changes.client_order_id, key, fingerprint)
+        if placed := await self.executor.find_earlier(record):
+            return placed
         self.risk_checks.check_may_trade(label, principal)
         try:
-            becomes = await self._becomes(order_client, order_id, changes)
-        except Declined as no:
-            raise honest(known, no) from no
-        known = self._identify(label, changes.client_order_id, key, asked)
-        body = wire_body(structs.replace(changes, client_order_id=known.client_order_id))
-        return await self.once.run(
-            known,
-            principal,
-            RoutingDecision(account_id=label, strategy="exact", among=1),
-            check=lambda: self._check_new(label, becomes, principal),
-            call=lambda: order_client.trade.replace(order_id, body),
-            facts={"replaces": order_id, "body": body},
+            order = await self._read_order(order_client, order_id)
+            request = build_replacement(order, changes)
+            self._check_replaced_close(label, order, request)
+        except Declined as error:
+            raise qualify_refusal(record, error) from error
+        record = self.index.identify(label, changes.client_order_id, key, fingerprint)
+        body = build_body(structs.replace(changes, client_order_id=record.client_order_id))
+        self._count_reduction(record, request)
+        return await self.executor.submit(
+            Submission(
+                record=record,
+                principal=principal,
+                route=RoutingDecision(account_id=label, strategy="exact", among=1),
+                check=self._make_check(label, request, principal),
+                reserve=partial(self._reserve, label, principal),
+                call=lambda before_send: order_client.api.replace(order_id, body, before_send),
+                facts={"replaces": order_id, "body": body, **_get_size_facts(request)},
+            )
         )
 
-    async def cancel(self, label: str, order_id: str, principal: Principal = ANYONE) -> None:
-        """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
-        self.order_client(label, principal)
-        await self._cancels.one(label, order_id, principal)
+    async def cancel(self, label: str, order_id: str, principal: Principal) -> None:
+        """Cancel an order. Raises `Declined`, or `Unresolved` if the status is unknown."""
+        self.get_order_client(label, principal)
+        _check_order_id(order_id)
+        await self._cancels.cancel(label, order_id, principal)
 
-    async def cancel_all(
-        self, labels: Sequence[str], principal: Principal = ANYONE
-    ) -> list[CanceledOrder]:
-        """Cancel every open order of these accounts, all in parallel; one's trouble is its own."""
+    async def cancel_all(self, labels: Sequence[str], principal: Principal) -> list[CanceledOrder]:
+        """Cancel every open order of these accounts in parallel; a failure stays in its account."""
         for label in labels:
-            self.order_client(label, principal)
-        return await self._cancels.all_of(labels, principal)
+            self.get_order_client(label, principal)
+        return await self._cancels.cancel_all(labels, principal)
 
     async def close_position(
         self,
         label: str,
         symbol: str,
-        principal: Principal = ANYONE,
+        principal: Principal,
         *,
         qty: Decimal | None = None,
         percentage: Decimal | None = None,
         key: str | None = None,
         client_order_id: str | None = None,
+        allows_less: bool = False,
     ) -> Placed:
         """Close a position, or part of it, by an order of ours: so it too is never sent twice.
 
-        The quantity comes from the broker. The kill switch does not stop it.
+        The quantity comes from the broker; at most what earlier closes leave is sold.
+        `allows_less`: close what is certainly left, where all of it is not known. The kill switch
+        does not stop it. Raises as `place` does.
         """
-        order_client = self.order_client(label, principal)
+        order_client = self.get_order_client(label, principal)
         self.risk_checks.check_may_trade(label, principal)
-        key = _scoped(key, principal)
-        asked = fingerprint("close", label, symbol, str(qty), str(percentage))
-        known = self._identify(label, client_order_id, key, asked)
-        if before := await self.once.before(known):
-            return before
+        key = scope_key(key, principal)
+        fingerprint = make_fingerprint("close", label, symbol, str(qty), str(percentage))
+        record = self.index.identify(label, client_order_id, key, fingerprint)
+        if placed := await self.executor.find_earlier(record):
+            return placed
         try:
-            position = await self._holdings.position(order_client, symbol)
-            wish = closing_order(position, qty=qty, percentage=percentage)
-        except Declined as no:
-            raise honest(known, no) from no
-        known = self._identify(label, client_order_id, key, asked)
-        self._holdings.closes(order_client, position)
-        body = wire_body(structs.replace(wish, client_order_id=known.client_order_id))
-        return await self.once.run(
-            known,
-            principal,
-            RoutingDecision(account_id=label, strategy="exact", among=1),
-            check=lambda: self.risk_checks.check_may_trade(label, principal),
-            call=lambda: order_client.trade.submit(body),
-            facts={"closes": symbol, "body": body},
-            is_exit=True,
+            held = await self._closes.read_position(order_client, symbol)
+            # The same call may have come again meanwhile: then it is joined.
+            record = self.index.identify(label, client_order_id, key, fingerprint)
+            if record.task is not None or record.state == "placed":
+                return await self.executor.get_result(record)
+            request, left = self._closes.build_close(
+                order_client, record, held, qty=qty, percentage=percentage, allows_less=allows_less
+            )
+        except Declined as error:
+            raise qualify_refusal(record, error) from error
+        check = partial(self._check_close, label, principal)
+        return await self._submit_close(record, principal, held, request, left, check)
+
+    async def find(self, label: str, client_order_id: str, principal: Principal) -> Order | None:
+        """Return the order of this id, from the state or from the broker; None if there is none.
+
+        Raises `Declined` if the broker cannot be asked, `Unresolved` if the order was sent and is
+        not found.
+        """
+        self.get_order_client(label, principal)
+        return await self._lookup.find(label, client_order_id)
+
+    async def _place(self, request: Placement, principal: Principal, key: str | None) -> Placed:
+        request = normalize_symbols(request)
+        asset_class = self.risk_checks.asset_class_of(request.symbol or "")
+        validation.check(request, asset_class)
+        fingerprint = make_fingerprint(
+            build_body(request),
+            request.account_id,
+            request.routing_key,
+            request.tier,
+            request.labels,
+        )
+        known = self.index.get_by_key(key)
+        route = (
+            self.router.route(request, principal)
+            if known is None
+            else RoutingDecision(account_id=known.account, strategy=REMEMBERED, among=1)
+        )
+        label = route.account_id
+        order_client = self.get_order_client(label, principal)
+        record = self.index.identify(label, request.client_order_id, key, fingerprint)
+        if request.closes_position and request.order_class != "mleg":
+            return await self._place_close(record, principal, request, route)
+        body = build_body(structs.replace(request, client_order_id=record.client_order_id))
+        self._count_reduction(record, request)
+        return await self.executor.submit(
+            Submission(
+                record=record,
+                principal=principal,
+                route=route,
+                check=self._make_check(label, request, principal),
+                reserve=partial(self._reserve, label, principal),
+                call=lambda before_send: order_client.api.submit(body, before_send),
+                facts={"body": body, **_get_size_facts(request)},
+            )
         )
 
-    async def find(
-        self, label: str, client_order_id: str, principal: Principal = ANYONE
-    ) -> Order | None:
-        """The order of this id, asked of the broker; None if there is none.
-
-        Raises `Declined` if it cannot be asked, `Unresolved` if it was sent and is not to be found.
-        """
-        order_client = self.order_client(label, principal)
+    async def _place_close(
+        self,
+        record: OrderRecord,
+        principal: Principal,
+        request: Placement,
+        route: RoutingDecision,
+    ) -> Placed:
+        """Place an order that its caller marked as closing: it never turns the position."""
+        label = record.account
+        if placed := await self.executor.find_earlier(record):
+            return placed
+        order_client = self.get_order_client(label, principal)
+        check_new = self._make_check(label, request, principal)
         try:
-            found = await order_client.trade.find_by_client_order_id(client_order_id)
-        except RealtimeError as error:
-            if told := order_client.seen(client_order_id):
-                return told
-            raise unasked(error) from error
-        known = self.memory.of_id(label, client_order_id)
-        if found is None:
-            told = order_client.seen(client_order_id)
-            if told is None and known is not None and known.state == "unknown":
-                raise Unresolved(
-                    "it was sent; the broker does not know it, or not yet",
-                    account_id=label,
-                    client_order_id=client_order_id,
+            check_new()
+            held = await self._closes.read_position(order_client, request.symbol or "")
+            record = self.index.identify(
+                label, record.client_order_id, record.key, record.fingerprint
+            )
+            if record.task is not None or record.state == "placed":
+                return await self.executor.get_result(record)
+            left = self._closes.check_close(order_client, record, held, request)
+        except Declined as error:
+            raise qualify_refusal(record, error) from error
+        return await self._submit_close(
+            record, principal, held, request, left, check_new, route=route
+        )
+
+    async def _submit_close(
+        self,
+        record: OrderRecord,
+        principal: Principal,
+        held: OpenPosition,
+        request: OrderRequest,
+        left: Decimal,
+        check: Callable[[], None],
+        route: RoutingDecision | None = None,
+    ) -> Placed:
+        """Reserve and send a close; `route` None: one of our own, which the caps do not count."""
+        label, symbol = record.account, held.position.symbol
+        order_client = self.order_clients[label]
+        self._closes.reserve(record, held, request, left)
+        body = build_body(structs.replace(request, client_order_id=record.client_order_id))
+
+        def check_close() -> None:
+            check()
+            self._closes.check(record, symbol)
+
+        return await self.executor.submit(
+            Submission(
+                record=record,
+                principal=principal,
+                route=route or RoutingDecision(account_id=label, strategy="exact", among=1),
+                check=check_close,
+                reserve=None if route is None else partial(self._reserve, label, principal),
+                call=lambda before_send: order_client.api.submit(body, before_send),
+                facts={"closes": symbol, "body": body, **_get_size_facts(request)},
+                reduces_risk=route is None,
+            )
+        )
+
+    def _make_check(
+        self, label: str, request: OrderRequest, principal: Principal
+    ) -> Callable[[], None]:
+        """Return the check of a new order: everything that may change while it waits."""
+        generation = self._cancels.generations[label]
+
+        def check() -> None:
+            _check_token(principal, self._clock())
+            self.risk_checks.check_may_trade(label, principal)
+            self.kill_switch.check(label)
+            if label in self.liquidating:
+                raise Declined(
+                    "account_closing",
+                    f"account {label} is being closed: nothing new may come in between",
+                    remedy="wait until it is flat, or DELETE /orders/closing",
+                    guard="closing",
                 )
-            return told
-        order_client.learn(found.order)
-        if known is not None and known.state == "unknown":
-            self.once.note_found(known, found.order)
-        return found.order
+            self.router.check_restriction(label)
+            if self._cancels.generations[label] != generation:
+                raise Declined(
+                    "canceled_before_sent",
+                    f"all orders of {label} were canceled while this one waited",
+                    remedy="send it again if it is still wanted",
+                    guard="cancel_all",
+                )
+            self.risk_checks.check(label, request, principal)
 
-    def _identify(
-        self, label: str, client_order_id: str | None, key: str | None, asked: str
-    ) -> OrderRecord:
-        """The order that this call is about: one that went before, or a new one.
+        return check
 
-        Raises `Declined` if the key or the id came with another call. Nothing may be awaited
-        between this and `Once.run`.
-        """
-        known = self.memory.of_key(key)
-        if known is None and client_order_id is not None:
-            known = self.memory.of_id(label, client_order_id)
-        if known is None:
-            if client_order_id is None:
-                fresh = f"rt-{self._rng.getrandbits(128):032x}"
-                client_order_id = fresh if key is None else derived_id(key, label)
-            return OrderRecord(
-                account=label,
-                client_order_id=client_order_id,
-                print=asked,
-                key=key,
-                state="pending",
-            )
-        if known.print != asked:
-            raise malformed(
-                "client_order_id must be unique"
-                if known.key != key
-                else "this Idempotency-Key came with another call before"
-            )
-        return known
-
-    def _check_new(self, label: str, ticket: OrderRequest, principal: Principal) -> None:
+    def _check_close(self, label: str, principal: Principal) -> None:
+        _check_token(principal, self._clock())
         self.risk_checks.check_may_trade(label, principal)
-        self.kill_switch.check(label)
-        if label in self.latched:
-            raise Declined(
-                "account_closing",
-                f"account {label} is being closed: nothing new may come in between",
-                remedy="wait until it is flat, or DELETE /orders/closing",
-                guard="closing",
-            )
-        self.risk_checks.check(label, ticket, principal, now=self._clock())
 
-    async def _becomes(
-        self, order_client: OrderClient, order_id: str, changes: OrderChanges
-    ) -> OrderRequest:
-        """What an order will be after the changes: the guards judge that, not the difference."""
+    def _reserve(self, label: str, principal: Principal) -> RateReservation:
+        return self.risk_checks.reserve(label, principal, now=self._clock())
+
+    def _count_reduction(self, record: OrderRecord, request: OrderRequest) -> None:
+        """Count an order that may reduce a position, for closes that come while it is in flight."""
+        if request.symbol is not None and request.side is not None and record.task is None:
+            symbol = position_symbol(request.symbol)
+            if record.state != "placed":
+                self._close_tracker.add(record, symbol, request.side, request.qty, is_close=False)
+
+    def _check_replaced_close(self, label: str, order: Order, request: OrderRequest) -> None:
+        """Raise `Declined` if a closing order would become larger: its position may be smaller."""
+        is_close = (order.position_intent or "").endswith("_to_close") or (
+            self._close_tracker.is_closing(
+                label, position_symbol(order.symbol or ""), order.client_order_id
+            )
+        )
+        if is_close and request.qty is not None and request.qty > Decimal(order.qty or 0):
+            raise malformed(
+                "a closing order cannot be made larger; close the rest by another order",
+                field="qty",
+            )
+
+    async def _read_order(self, order_client: OrderClient, order_id: str) -> Order:
         try:
-            found = await order_client.trade.find_by_id(order_id)
+            response = await order_client.api.find_by_id(order_id)
         except RealtimeError as error:
-            raise unasked(error) from error
-        if found is None:
-            raise Declined(
-                "broker_knows_not",
-                f"order not found for {order_id[:64]}",
-                alpaca={"code": 40410000, "message": f"order not found for {order_id[:64]}"},
-                reached_broker=True,
-            )
-        return changed(found.order, changes)
+            raise to_read_refusal(error) from error
+        if response is None:
+            raise _unknown_order(order_id, reached_broker=True)
+        return response.order
 
 
-def _scoped(key: str | None, principal: Principal) -> str | None:
-    """One caller's keys are not another's."""
-    if key is None:
-        return None
-    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
-        raise malformed(f"Idempotency-Key: 1–{MAX_KEY} printable letters")
-    return f"{principal.name}\t{key}"  # no key holds a tab: so each pair has its own
+def _get_size_facts(request: OrderRequest) -> dict[str, object]:
+    """Return what the journal needs to count an order after a restart, or in another process."""
+    return {
+        "symbol": request.symbol,
+        "side": request.side,
+        "qty": None if request.qty is None else plain(request.qty),
+    }
+
+
+def _check_token(principal: Principal, now: float) -> None:
+    if principal.until is not None and principal.until <= now:
+        raise Declined(
+            "token_expired", "the token expired before the order was sent", guard="token"
+        )
+
+
+def _check_order_id(order_id: str) -> None:
+    """Raise `Declined` for a text that is no order id: it never becomes a path at the broker."""
+    if not is_order_id(order_id):
+        raise _unknown_order(order_id, reached_broker=False)
+
+
+def _unknown_order(order_id: str, *, reached_broker: bool) -> Declined:
+    message = f"order not found for {order_id[:64]}"
+    return Declined(
+        "broker_knows_not",
+        message,
+        alpaca={"code": 40410000, "message": message},
+        reached_broker=reached_broker,
+    )

@@ -1,4 +1,4 @@
-"""What the readers' edge may ask of the gateway, without knowing the broker behind it."""
+"""What the HTTP API uses of the gateway, without knowing the broker behind it."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -6,12 +6,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from realtime.auth.principal import Principal
 from realtime.core.model import Order
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.order_request import OrderChanges, Placement
-from realtime.orders.principal import Principal
 from realtime.orders.results import AccountLiquidation, CanceledOrder, HaltState, Origin, Placed
-from realtime.orders.routing import Candidate
+from realtime.orders.routing import Candidate, RoutingDecision, RoutingRequest
 
 
 class KillSwitchInterface(Protocol):
@@ -31,26 +31,39 @@ class LiquidationInterface(Protocol):
     @property
     def accounts(self) -> Mapping[str, AccountLiquidation]: ...
 
-    def begin(self, labels: Sequence[str], principal: Principal) -> None: ...
+    def start(self, labels: Sequence[str], principal: Principal) -> None: ...
 
     def release(self, labels: Sequence[str], principal: Principal) -> list[str]: ...
 
-    async def wait(self, labels: Sequence[str], wait_s: float) -> bool: ...
+    async def wait_until_flat(self, labels: Sequence[str], wait_s: float) -> bool: ...
+
+
+class RouterInterface(Protocol):
+    """Chooses accounts."""
+
+    def choose(
+        self, request: RoutingRequest, candidates: Sequence[Candidate], principal: Principal
+    ) -> RoutingDecision: ...
 
 
 class GatewayInterface(Protocol):
     """Everything that moves money."""
 
-    def candidates(self) -> list[Candidate]: ...
+    @property
+    def router(self) -> RouterInterface: ...
 
-    def why_not(self, label: str, principal: Principal) -> Declined | None: ...
+    def get_candidates(self) -> list[Candidate]: ...
 
-    def origin(self, label: str, order: Order) -> Origin: ...
+    def find_refusal(self, label: str, principal: Principal) -> Declined | None: ...
 
-    async def place(self, wish: Placement, principal: Principal, *, key: str | None) -> Placed: ...
+    def get_origin(self, label: str, order: Order) -> Origin: ...
+
+    async def place(
+        self, request: Placement, principal: Principal, *, key: str | None
+    ) -> Placed: ...
 
     async def place_all(
-        self, wishes: Sequence[Placement | Declined], principal: Principal, *, key: str | None
+        self, requests: Sequence[Placement | Declined], principal: Principal, *, key: str | None
     ) -> list[Placed | Declined | Unresolved]: ...
 
     async def replace(
@@ -86,7 +99,7 @@ class GatewayInterface(Protocol):
 
 
 class BudgetDocument(Struct, frozen=True, kw_only=True):
-    """What is left of an account's requests to the broker, and who spent them."""
+    """What is left of an account's requests to the broker, and what used them."""
 
     account_id: str
     limit: int
@@ -112,9 +125,9 @@ class TradingInterface(Protocol):
 
     @property
     def labels(self) -> Sequence[str]:
-        """Accounts that can be traded, in the order of the configuration."""
+        """Accounts that can be traded, in the configuration's order."""
         ...
 
-    def budget(self, label: str) -> BudgetDocument | None:
-        """The budget of an account that is followed; None for any other."""
+    def get_budget(self, label: str) -> BudgetDocument | None:
+        """Return the budget of a followed account; None for any other."""
         ...

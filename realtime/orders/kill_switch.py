@@ -1,14 +1,14 @@
-"""The kill switch: latches that stop new orders, for everybody or for one account.
+"""The kill switch: latches that stop new orders, of every account or of one.
 
 A latch holds until it is released; it is in the journal, so a restart changes nothing. Canceling
-and closing go on: they only ever take risk away.
+and closing continue: they only reduce risk.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from realtime.orders.errors import Declined
-from realtime.orders.journal import Journal, JournalEntry
+from realtime.orders.journal import DAMAGED, Journal, JournalEntry
 from realtime.orders.results import Halt, HaltState
 from realtime.telemetry.log import get_logger
 
@@ -16,7 +16,7 @@ log = get_logger()
 
 
 class KillSwitch:
-    """All latches, by scope; the scope of everybody is None."""
+    """All latches, by scope: a label, or None for every account."""
 
     def __init__(self, journal: Journal, clock: Callable[[], float]) -> None:
         self._journal = journal
@@ -28,32 +28,35 @@ class KillSwitch:
         """What is halted."""
         return HaltState(halted=bool(self._latches), scopes=tuple(self._latches.values()))
 
-    def load(self, lines: Iterable[JournalEntry]) -> None:
-        """Take what the journal says of halts."""
-        for line in lines:
-            if line.event == "trading.halted":
-                self._latches[line.scope] = Halt(
-                    account_id=line.scope,
-                    reason=line.message or "",
-                    principal=line.outcome or "",
-                    since=line.at,
+    def apply(self, entry: JournalEntry) -> None:
+        """Apply what the journal says of halts, of earlier or by another process."""
+        match entry.event:
+            case "trading.halted":
+                self._latches[entry.scope] = Halt(
+                    account_id=entry.scope,
+                    reason=entry.message or "",
+                    principal=entry.principal or "",
+                    since=entry.at,
                 )
-            elif line.event == "trading.resumed":
-                self._release(line.scope)
+            case "trading.resumed":
+                self._release(entry.scope)
+            case event if event == DAMAGED:
+                # The line may have been a halt of every account.
+                reason = f"{entry.message}; check it, then resume"
+                self._latch(None, reason=reason, principal="the audit log")
 
     def halt(self, scope: str | None, *, reason: str, principal: str) -> HaltState:
-        """Latch. It holds at once, even if it could not be written (then not over a restart)."""
-        at = datetime.fromtimestamp(self._clock(), UTC).isoformat("T", "milliseconds")[:-6] + "Z"
-        self._latches[scope] = Halt(account_id=scope, reason=reason, principal=principal, since=at)
+        """Latch. It holds at once, even if it cannot be written (then not over a restart)."""
+        self._latch(scope, reason=reason, principal=principal)
         log.warning("trading.halted", account=scope, reason=reason, principal=principal)
         self._journal.note(
-            "trading.halted", {"scope": scope, "message": reason, "outcome": principal}
+            "trading.halted", {"scope": scope, "message": reason, "principal": principal}
         )
         return self.state
 
     def resume(self, scope: str | None, *, principal: str) -> HaltState:
-        """Release an account's latch; without one, all latches."""
-        self._journal.write("trading.resumed", {"scope": scope, "outcome": principal})
+        """Release an account's latch; without a scope, all latches."""
+        self._journal.write("trading.resumed", {"scope": scope, "principal": principal})
         self._release(scope)
         log.warning("trading.resumed", account=scope, principal=principal)
         return self.state
@@ -62,14 +65,18 @@ class KillSwitch:
         """Raise `Declined` if this account may not have new orders."""
         latch = self._latches.get(None) or self._latches.get(label)
         if latch is not None:
-            whom = "everybody" if latch.account_id is None else latch.account_id
-            why = f": {latch.reason}" if latch.reason else ""
+            scope = "every account" if latch.account_id is None else latch.account_id
+            reason = f": {latch.reason}" if latch.reason else ""
             raise Declined(
                 "orders_halted",
-                f"orders are halted for {whom} since {latch.since} by {latch.principal}{why}",
+                f"orders are halted for {scope} since {latch.since} by {latch.principal}{reason}",
                 remedy="POST /orders/resume, or `realtime halt --resume`",
                 guard="halted",
             )
+
+    def _latch(self, scope: str | None, *, reason: str, principal: str) -> None:
+        at = datetime.fromtimestamp(self._clock(), UTC).isoformat("T", "milliseconds")[:-6] + "Z"
+        self._latches[scope] = Halt(account_id=scope, reason=reason, principal=principal, since=at)
 
     def _release(self, scope: str | None) -> None:
         if scope is None:

@@ -1,8 +1,9 @@
-"""One account's orders at the broker: sent once, and asked for when the answer is lost.
+"""One account's orders at the broker: sent once, and looked up when the response is lost.
 
-The broker's answers have three kinds: yes (the order), no (it does not exist and will not), and
-silence: a time-out, a cut connection, a 5xx. After silence the order may exist, so it is asked for
-by its `client_order_id`; "not found" soon after is no proof, so if it stays unknown that is said.
+The broker's responses are of three kinds: accepted (the order), rejected (it does not exist and
+will not), and none: a timeout, a cut connection, a 5xx. After none the order may exist, so it is
+looked up by its `client_order_id`. "Not found" soon after is no proof, so an order that is not
+found stays unknown, and is reported so.
 """
 
 import asyncio
@@ -27,67 +28,76 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-ASK_AFTER_S = (0.0, 0.5, 1.0, 2.0, 4.0)
-"""Waits before each question for a lost order."""
+LOOKUP_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+"""Waits before each lookup of an order whose response is lost."""
 
-RESOLVE_S = 12.0
-"""Limit of all these questions together: a caller waits."""
+RESOLVE_TIMEOUT_S = 12.0
+"""Limit of all these lookups together: a caller waits."""
 
-PURSUE_AFTER_S = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 600.0)
-"""Waits before each further question, when the caller has been told that nobody knows."""
+SEARCH_DELAYS_S = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 600.0)
+"""Waits before each further lookup, after the caller was told that the status is unknown."""
 
-MAX_CANCELS = 3
+MAX_CANCEL_ATTEMPTS = 3
 """Canceling twice does no harm: a lost cancel is sent again while the order still works."""
 
-Seen = Callable[[str], Order | None]
-"""client order id → what the stream or a reading told of it meanwhile"""
+FindInState = Callable[[str], Order | None]
+"""client order id → the order as the stream or a read reported it meanwhile"""
 
-Learn = Callable[[Order], None]
+OnOrder = Callable[[Order], None]
 
-Doubt = Callable[[str, str | None], None]
-"""Told the client order id of which nobody knows; with the order's id once it is found"""
+OnDoubt = Callable[[str, str | None], None]
+"""Called with the client order id of an order whose status is unknown, and with its order id once
+it is found."""
 
-Held = Callable[[str], Position | None]
-"""symbol → the position as the stream and all readings together tell it"""
+GetPosition = Callable[[str], Position | None]
+"""symbol → the position by the stream and all reads together; None while that is not known"""
 
 
 class OrderClient:
-    """One account. `learn` is given every order that the broker tells of."""
+    """One account. `on_order` is called with every order that the broker returns."""
 
     def __init__(
         self,
         label: str,
-        trade: OrderApi,
+        api: OrderApi,
         *,
-        learn: Learn = lambda order: None,
-        seen: Seen = lambda client_order_id: None,
-        held: Held | None = None,
-        doubt: Doubt = lambda client_order_id, order_id: None,
+        on_order: OnOrder = lambda order: None,
+        find_in_state: FindInState = lambda client_order_id: None,
+        get_position: GetPosition | None = None,
+        on_doubt: OnDoubt = lambda client_order_id, order_id: None,
     ) -> None:
         self.label = label
-        self.trade = trade
-        self.learn = learn
-        self.seen = seen
-        self.held = held
-        self.doubt = doubt
+        self.api = api
+        self.on_order = on_order
+        self.find_in_state = find_in_state
+        self.get_position = get_position
+        self.on_doubt = on_doubt
         self.in_flight = 0
-        """Orders and cancels under way."""
+        """Orders and cancels in flight."""
 
     async def send(
-        self, client_order_id: str, call: Callable[[], Awaitable[OrderResponse]], *, is_ours: bool
+        self,
+        client_order_id: str,
+        call: Callable[[], Awaitable[OrderResponse]],
+        *,
+        has_left: Callable[[], bool],
+        is_ours: bool,
     ) -> tuple[OrderResponse, bool]:
-        """Make the call once; gives the order, and whether it had to be asked for.
+        """Make the call once; return the order, and whether it had to be looked up.
 
-        `is_ours`: an order of this id can only be ours, should the broker have one already.
-        Raises `Declined` for a no, `Unresolved` if nobody knows.
+        `has_left` is asked after a failure: what never left is definitely refused. `is_ours`: if
+        the broker has an order of this id already, it can only be ours. Raises `Declined` for a
+        definite refusal, `Unresolved` if the status is unknown.
         """
         try:
-            answered = await call()
+            response = await call()
         except (NotSent, RateLimited, Refused, BrokerError) as error:
             if not (is_ours and _is_taken(error)):
-                raise declined(error, self.label) from error
+                raise to_declined(error, self.label) from error
             return await self.resolve(client_order_id, str(error)), True
         except (LinkError, ProtocolViolation) as error:
+            if not has_left():
+                raise to_read_refusal(error) from error
             log.warning(
                 "order.response_lost",
                 account=self.label,
@@ -95,21 +105,21 @@ class OrderClient:
                 reason=error.message,
             )
             return await self.resolve(client_order_id, error.message), True
-        if answered.order.client_order_id != client_order_id:
-            # Another's, by a proxy's mistake: what became of ours is not said.
-            reason = f"the answer is about order {answered.order.client_order_id}"
+        if response.order.client_order_id != client_order_id:
+            # Another order's, by a proxy's mistake: it does not say what became of ours.
+            reason = f"the response is about order {response.order.client_order_id}"
             return await self.resolve(client_order_id, reason), True
-        self.learn(answered.order)
-        return answered, False
+        self.on_order(response.order)
+        return response, False
 
     async def resolve(self, client_order_id: str, reason: str) -> OrderResponse:
-        """Ask until the order is known. Raises `Unresolved`."""
+        """Look an order up until it is found. Raises `Unresolved`."""
         try:
-            async with asyncio.timeout(RESOLVE_S):
-                for wait_s in ASK_AFTER_S:
-                    await asyncio.sleep(wait_s)
-                    if found := await self.look(client_order_id):
-                        return found
+            async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+                for delay_s in LOOKUP_DELAYS_S:
+                    await asyncio.sleep(delay_s)
+                    if response := await self.find(client_order_id):
+                        return response
         except TimeoutError:
             pass
         raise Unresolved(
@@ -118,29 +128,36 @@ class OrderClient:
             client_order_id=client_order_id,
         )
 
-    async def pursue(self, client_order_id: str) -> OrderResponse | None:
-        """Go on asking, slowly; None if it stays unknown."""
-        for wait_s in PURSUE_AFTER_S:
-            await asyncio.sleep(wait_s)
-            if found := await self.look(client_order_id):
-                return found
+    async def search(self, client_order_id: str) -> OrderResponse | None:
+        """Look an order up at growing intervals, for 20 minutes; None if it is not found."""
+        for delay_s in SEARCH_DELAYS_S:
+            await asyncio.sleep(delay_s)
+            if response := await self.find(client_order_id):
+                return response
         return None
 
-    async def look(self, client_order_id: str) -> OrderResponse | None:
-        """Ask once; None if it is not known, or cannot be asked for now."""
+    async def find(self, client_order_id: str) -> OrderResponse | None:
+        """Look an order up once; None if it is not known, or cannot be looked up now."""
         try:
-            found = await self.trade.find_by_client_order_id(client_order_id)
+            response = await self.look_up(client_order_id)
         except RealtimeError as error:
             log.debug("order.lookup_failed", account=self.label, reason=error.message)
-            found = None
-        if found is not None and found.order.client_order_id == client_order_id:
-            self.learn(found.order)
-            return found
-        told = self.seen(client_order_id)
-        return None if told is None else OrderResponse(told, None)
+            response = None
+        if response is not None:
+            return response
+        order = self.find_in_state(client_order_id)
+        return None if order is None else OrderResponse(order, None)
+
+    async def look_up(self, client_order_id: str) -> OrderResponse | None:
+        """Return the broker's order of this id; None if it knows none. Raises `RealtimeError`."""
+        response = await self.api.find_by_client_order_id(client_order_id)
+        if response is None or response.order.client_order_id != client_order_id:
+            return None
+        self.on_order(response.order)
+        return response
 
     async def cancel(self, order_id: str) -> None:
-        """Cancel an order. Raises `Declined`, or `Unresolved` if nobody knows."""
+        """Cancel an order. Raises `Declined`, or `Unresolved` if the status is unknown."""
         self.in_flight += 1
         try:
             await self._cancel(order_id)
@@ -149,14 +166,14 @@ class OrderClient:
 
     async def _cancel(self, order_id: str) -> None:
         reason = ""
-        for wait_s in ASK_AFTER_S[:MAX_CANCELS]:
-            await asyncio.sleep(wait_s)
+        for delay_s in LOOKUP_DELAYS_S[:MAX_CANCEL_ATTEMPTS]:
+            await asyncio.sleep(delay_s)
             try:
-                return await self.trade.cancel(order_id)
+                return await self.api.cancel(order_id)
             except (NotSent, RateLimited, Refused, BrokerError) as error:
                 if reason and await self._is_canceled(order_id):
                     return None
-                raise declined(error, self.label) from error
+                raise to_declined(error, self.label) from error
             except LinkError as error:
                 reason = error.message
                 if await self._is_canceled(order_id):
@@ -167,18 +184,18 @@ class OrderClient:
 
     async def _is_canceled(self, order_id: str) -> bool:
         try:
-            found = await self.trade.find_by_id(order_id)
+            response = await self.api.find_by_id(order_id)
         except RealtimeError:
             return False
-        if found is None:
+        if response is None:
             return False
-        self.learn(found.order)
-        asked = found.order.cancel_requested_at is not None
-        return asked or found.order.status in ("canceled", "pending_cancel")
+        self.on_order(response.order)
+        is_requested = response.order.cancel_requested_at is not None
+        return is_requested or response.order.status in ("canceled", "pending_cancel")
 
 
-def declined(error: RealtimeError, label: str) -> Declined:
-    """The broker's no, or our own before it left, as a decided refusal."""
+def to_declined(error: RealtimeError, label: str) -> Declined:
+    """Return a rejection by the broker, or our own before it left, as a definite refusal."""
     match error:
         case NotSent(retry_after_s=float(wait_s)):
             return Declined("budget_spent", f"{label}: {error.message}", retry_after_s=wait_s)
@@ -198,36 +215,36 @@ def declined(error: RealtimeError, label: str) -> Declined:
                 "account_refused", error.message, remedy=error.remedy or None, reached_broker=True
             )
         case BrokerError():
-            return _of_broker(error)
+            return _from_broker(error)
         case _:
-            raise AssertionError(f"not a decided no: {error!r}") from error
+            raise AssertionError(f"not a definite refusal: {error!r}") from error
 
 
-def unasked(error: RealtimeError) -> Declined:
-    """A question that could not be asked, as a refusal: nothing was sent that could do anything."""
+def to_read_refusal(error: RealtimeError) -> Declined:
+    """Return the failure of a read as a refusal: nothing was sent that could take effect."""
     if isinstance(error, (NotSent, RateLimited, Refused, BrokerError)):
-        return declined(error, "")
+        return to_declined(error, "")
     return Declined("broker_unreachable", error.message, retry_after_s=2.0)
 
 
-OF_STATUS = {403: "broker_forbids", 404: "broker_knows_not"}
+CODE_OF_STATUS = {403: "broker_forbids", 404: "broker_knows_not"}
 
 
-def _of_broker(error: BrokerError) -> Declined:
+def _from_broker(error: BrokerError) -> Declined:
     try:
-        said = msgspec.json.decode(error.body, type=dict[str, object])
+        document = msgspec.json.decode(error.body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        said = {"code": error.code, "message": error.message}
+        document = {"code": error.code, "message": error.message}
     return Declined(
-        OF_STATUS.get(error.status, "broker_refuses"),
-        str(said.get("message") or error.message),
-        alpaca=said,
+        CODE_OF_STATUS.get(error.status, "broker_refuses"),
+        str(document.get("message") or error.message),
+        alpaca=document,
         reached_broker=True,
     )
 
 
 def _is_taken(error: RealtimeError) -> bool:
-    """Whether the broker says that it has an order of this id."""
+    """Whether the broker reports that it has an order of this id."""
     return (
         isinstance(error, BrokerError)
         and error.status == 422

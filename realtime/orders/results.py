@@ -1,4 +1,4 @@
-"""What becomes of a call that moves money, as values for REST, library and shell alike."""
+"""Results of calls that move money, as values for HTTP, library and commands alike."""
 
 from typing import Literal
 
@@ -8,11 +8,11 @@ from realtime.core.model import Order
 from realtime.orders.routing import RoutingDecision
 
 Origin = Literal["ours", "other", "unknown"]
-"""Whose order it is: placed through here, by another program, or nobody can say any more."""
+"""Whether an order was placed through here, by another program, or that is not known."""
 
-How = Literal["answered", "asked", "replayed"]
-"""How we know of it: the broker's answer; asked for after the answer was lost; the same call came
-before."""
+How = Literal["confirmed", "recovered", "replayed"]
+"""`confirmed`: the broker's response; `recovered`: looked up after the response was lost;
+`replayed`: the result of the same call before."""
 
 
 class Placed(Struct, frozen=True, kw_only=True):
@@ -28,43 +28,43 @@ class Placed(Struct, frozen=True, kw_only=True):
 
 
 class CanceledOrder(Struct, frozen=True, kw_only=True):
-    """What became of one order that was to be canceled; `status` is HTTP's."""
+    """The result for one order that was to be canceled; `status` is HTTP's."""
 
     account_id: str
     order_id: str
     status: int
     body: object = None
-    """The broker's own words, read."""
+    """The broker's response."""
 
 
 class SymbolLiquidation(Struct, kw_only=True):
-    """How far closing one position is."""
+    """Progress of closing one position."""
 
     symbol: str
     qty: str
-    """What is still held, signed."""
+    """What is still held; negative for a short position."""
     status: Literal["closing", "working", "refused", "unknown", "flat"]
     order_id: str | None = None
     client_order_id: str | None = None
     detail: str | None = None
-    """Why it was refused, or what is not known."""
+    """Why it was refused, or what it waits for."""
 
 
 class AccountLiquidation(Struct, kw_only=True):
-    """How far closing one account is."""
+    """Progress of closing one account."""
 
     account_id: str
     state: Literal["closing", "confirming", "flat", "released"] = "closing"
     attempts: int = 0
     symbols: dict[str, SymbolLiquidation] = {}
-    """symbol → how far; a position that is gone stays, as `flat`"""
+    """symbol → progress; a closed position stays, as `flat`"""
     open_orders: int | None = None
-    """Orders that still work there; null until the first list came."""
+    """Open orders at the broker; null before the first list."""
     last_error: str | None = None
 
 
 class HaltState(Struct, frozen=True, kw_only=True):
-    """What is halted, since when, by whom."""
+    """What is halted, since when, and by which principal."""
 
     halted: bool
     scopes: tuple["Halt", ...] = ()

@@ -1,4 +1,4 @@
-"""The guards that stand before money moves; each has a name, which its refusal tells.
+"""The risk checks before money moves; each has a name, which its refusal contains.
 
 enabled · live · halted · closing · side · symbol · notional · rate
 """
@@ -9,19 +9,36 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from realtime.auth.principal import Principal
 from realtime.core.decimals import number, plain
 from realtime.orders.errors import Declined
 from realtime.orders.order_request import OrderRequest
-from realtime.orders.principal import Limits, Principal
-from realtime.orders.validation import asset_kind, underlying
+from realtime.orders.symbols import get_symbol_kind, is_among
 
 MINUTE_S = 60.0
-NO_LIMITS = Limits()
-OPTION_SHARES = Decimal(100)
-"""Shares that one contract is about."""
+CONTRACT_SIZE = Decimal(100)
+"""Shares of one option contract."""
 
 PriceOf = Callable[[str], str | None]
 """symbol → its last known price, or None"""
+
+AssetClassOf = Callable[[str], str | None]
+"""symbol → the broker's asset class, or None where it is not known"""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Caps of an account or of a user; None is no cap."""
+
+    enabled: bool = True
+    max_notional: str | None = None
+    """Dollars that one order may be worth."""
+    max_orders_per_minute: int | None = None
+    symbols: tuple[str, ...] | None = None
+    """Only these; an option also counts as its underlying."""
+    sides: tuple[str, ...] | None = None
+
+
+NO_LIMITS = Limits()
 
 
 class RiskRules(Struct, frozen=True, kw_only=True):
@@ -33,158 +50,238 @@ class RiskRules(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     """Of every account."""
     users: Mapping[str, Limits] = {}
-    """Who asks → their own, on all accounts together."""
+    """User → limits over all accounts together."""
 
 
 class AccountRiskRules(Struct, frozen=True, kw_only=True):
-    """What the configuration says of one account."""
+    """What the configuration allows for one account."""
 
     label: str
     paper: bool = True
     limits: Limits = Limits()
 
 
-class RiskChecks:
-    """All guards. Remembers only when orders went, for the caps per minute."""
+class _Departure(Struct, eq=False):
+    """One order that counts for the caps per minute; `at` None: it waits, and counts until sent."""
+
+    at: float | None = None
+
+
+class RateReservation:
+    """One order's place in the caps per minute, from its checks until it leaves."""
 
     def __init__(
-        self, rules: RiskRules, permits: Mapping[str, AccountRiskRules], price_of: PriceOf
+        self,
+        departure: _Departure,
+        windows: list[deque[_Departure]],
+        check: Callable[[float], None],
+    ) -> None:
+        self._departure = departure
+        self._windows = windows
+        self.check = check
+        """Raises `Declined` if at this time more orders than a cap allows have left or wait, this
+        one included: a cap was lowered, or another process sent orders."""
+
+    def confirm(self, now: float) -> None:
+        """Count the order from now on for a minute."""
+        self._departure.at = now
+
+    def cancel(self) -> None:
+        """Free the place: the order never left."""
+        for window in self._windows:
+            window.remove(self._departure)
+
+
+class RiskChecks:
+    """All caps. Remembers only when orders left, for the caps per minute."""
+
+    def __init__(
+        self,
+        rules: RiskRules,
+        accounts: Mapping[str, AccountRiskRules],
+        price_of: PriceOf,
+        asset_class_of: AssetClassOf = lambda symbol: None,
     ) -> None:
         self._rules = rules
-        self._permits = permits
+        self._accounts = accounts
         self._price_of = price_of
-        self._went: dict[str, deque[float]] = {}
-        """whose → when their orders of the last minute went"""
+        self.asset_class_of = asset_class_of
+        self._windows: dict[str, deque[_Departure]] = {}
+        """account or user → orders of the last minute, oldest first"""
 
-    def why_disabled(self, label: str) -> Declined | None:
-        """Why an account does not trade at all, or None if it does."""
-        permit = self._permits[label]
+    def find_disabled(self, label: str) -> Declined | None:
+        """Return why an account does not trade at all, or None if it does."""
+        account = self._accounts[label]
         if not self._rules.enabled:
-            return _no("enabled", "trading is switched off", "set [orders] enabled = true")
-        if not permit.limits.enabled:
+            return _refusal("enabled", "trading is switched off", "set [orders] enabled = true")
+        if not account.limits.enabled:
             remedy = f"set enabled = true in [accounts.{label}.orders]"
-            return _no("enabled", f"trading is switched off for {label}", remedy)
-        if not permit.paper and not self._rules.live:
+            return _refusal("enabled", f"trading is switched off for {label}", remedy)
+        if not account.paper and not self._rules.live:
             remedy = "set [orders] live = true to trade real money through the daemon"
-            return _no("live", f"account {label} holds real money", remedy)
+            return _refusal("live", f"account {label} holds real money", remedy)
         return None
 
     def check_may_trade(self, label: str, principal: Principal) -> None:
-        """Raise `Declined` unless they may move money of this account."""
-        if not principal.may_trade:
-            raise Declined("trading_not_permitted", f"{principal.name} may read, not trade")
-        if label not in self._permits or not principal.may_use(label):
-            raise Declined("unknown_account", f"no account '{label[:64]}'")
-        if not self._of(principal).enabled:
-            raise _no(
-                "enabled",
-                f"trading is switched off for {principal.name}",
-                f"set enabled = true in [orders.users.{principal.name}]",
+        """Raise `Declined` unless this principal may move money of this account."""
+        if not principal.may("trading"):
+            raise Declined(
+                "trading_not_permitted", f"{principal.user_id} lacks the permission `trading`"
             )
-        if refused := self.why_disabled(label):
-            raise refused
+        if label not in self._accounts or not principal.sees(label):
+            raise Declined("unknown_account", f"no account '{label[:64]}'")
+        if not self._get_user_limits(principal).enabled:
+            raise _refusal(
+                "enabled",
+                f"trading is switched off for {principal.user_id}",
+                f"set enabled = true in [orders.users.{principal.user_id}]",
+            )
+        if refusal := self.find_disabled(label):
+            raise refusal
 
-    def check(self, label: str, ticket: OrderRequest, principal: Principal, *, now: float) -> None:
-        """Raise `Declined` by the first guard that objects; count the order if none does."""
+    def check(self, label: str, request: OrderRequest, principal: Principal) -> None:
+        """Raise `Declined` if a cap on side, symbol or amount is exceeded. Counts nothing."""
         self.check_may_trade(label, principal)
-        sources = [
-            ("", self._rules.limits),
-            (label, self._permits[label].limits),
-            (f"user:{principal.name}", self._of(principal)),
-        ]
-        for _, limits in sources:
-            _check_side(ticket, limits)
-            _check_symbols(ticket, limits)
-            self._check_notional(ticket, limits)
-        counted = []
-        for whose, limits in sources:
-            # The general cap is one for each account, not one for all of them together.
-            name = whose or f"all:{label}"
+        for _, limits in self._get_limits(label, principal):
+            _check_side(request, limits)
+            _check_symbols(request, limits)
+            self._check_notional(request, limits)
+
+    def reserve(self, label: str, principal: Principal, *, now: float) -> RateReservation:
+        """Take a place in the caps per minute. Raises `Declined` if one of them is reached."""
+        departure = _Departure()
+        windows = []
+        for name, limits in self._get_limits(label, principal):
             if limits.max_orders_per_minute is not None:
-                counted.append(self._room(name, limits.max_orders_per_minute, now))
-        for went in counted:
-            went.append(now)
+                window = self._get_window(name, now)
+                if len(window) >= limits.max_orders_per_minute:
+                    raise _rate_refusal(window, limits.max_orders_per_minute, now)
+                windows.append(window)
+        for window in windows:
+            window.append(departure)
+        return RateReservation(
+            departure, windows, lambda now: self._check_rate(label, principal, now)
+        )
 
-    def _of(self, principal: Principal) -> Limits:
-        return self._rules.users.get(principal.name, NO_LIMITS)
+    def _check_rate(self, label: str, principal: Principal, now: float) -> None:
+        for name, limits in self._get_limits(label, principal):
+            cap = limits.max_orders_per_minute
+            if cap is not None and len(window := self._get_window(name, now)) > cap:
+                raise _rate_refusal(window, cap, now)
 
-    def _check_notional(self, ticket: OrderRequest, limits: Limits) -> None:
+    def count(self, label: str, user_id: str, *, at: float) -> None:
+        """Count an order that left earlier, or from another process, by the journal."""
+        departure = _Departure(at)
+        for name in (f"all:{label}", label, f"user:{user_id}"):
+            self._get_window(name, at).append(departure)
+
+    def _get_limits(self, label: str, principal: Principal) -> list[tuple[str, Limits]]:
+        """Return every cap that applies, with the name under which its orders are counted.
+
+        The general cap is one for each account, not one for all of them together.
+        """
+        return [
+            (f"all:{label}", self._rules.limits),
+            (label, self._accounts[label].limits),
+            (f"user:{principal.user_id}", self._get_user_limits(principal)),
+        ]
+
+    def _get_user_limits(self, principal: Principal) -> Limits:
+        return self._rules.users.get(principal.user_id, NO_LIMITS)
+
+    def _get_window(self, name: str, now: float) -> deque[_Departure]:
+        window = self._windows.setdefault(name, deque())
+        while window and (at := window[0].at) is not None and at <= now - MINUTE_S:
+            window.popleft()
+        return window
+
+    def _check_notional(self, request: OrderRequest, limits: Limits) -> None:
         if limits.max_notional is None:
             return
-        worth = self._worth(ticket)
-        if worth is None:
-            raise _no(
+        notional = self._get_notional(request)
+        if notional is None:
+            raise _refusal(
                 "notional",
-                f"no price of {ticket.symbol or 'the legs'} is known to hold against the cap",
+                f"no price of {request.symbol or 'the legs'} is known to hold against the cap",
                 "give a limit_price, or notional in place of qty",
             )
-        if worth > number(limits.max_notional):
-            raise _no(
+        if notional > number(limits.max_notional):
+            raise _refusal(
                 "notional",
-                f"worth {plain(round(worth, 2))}, and one order may be worth {limits.max_notional}",
+                f"worth {plain(round(notional, 2))}, and the cap is {limits.max_notional}",
                 "order less, or raise max_notional",
             )
 
-    def _worth(self, ticket: OrderRequest) -> Decimal | None:
-        """What it may come to at the most, as far as that can be told; None if it cannot."""
-        if ticket.notional is not None:
-            return ticket.notional
-        kind = asset_kind(ticket)
-        price = self._of_legs(ticket) if kind == "mleg" else self._at_worst(ticket)
-        if price is None or ticket.qty is None:
+    def _get_notional(self, request: OrderRequest) -> Decimal | None:
+        """Return the most that an order may come to; None if that cannot be known."""
+        if request.notional is not None:
+            return request.notional
+        is_multileg = request.order_class == "mleg"
+        price = self._get_net_price(request) if is_multileg else self._get_worst_price(request)
+        if price is None or request.qty is None:
             return None
-        return price * ticket.qty * (OPTION_SHARES if kind in ("option", "mleg") else 1)
+        symbol = request.symbol or ""
+        kind = "mleg" if is_multileg else get_symbol_kind(symbol, self.asset_class_of(symbol))
+        return price * request.qty * (CONTRACT_SIZE if kind in ("option", "mleg") else 1)
 
-    def _at_worst(self, ticket: OrderRequest) -> Decimal | None:
-        """The limit of a purchase; everything else may fill at the market's price."""
-        if ticket.side == "buy" and ticket.limit_price is not None:
-            return ticket.limit_price
-        known = None if ticket.symbol is None else self._price_of(ticket.symbol)
-        if known is None:
+    def _get_worst_price(self, request: OrderRequest) -> Decimal | None:
+        """Return the limit of a purchase; any other order may fill at the market's price."""
+        if request.side == "buy" and request.limit_price is not None:
+            return request.limit_price if request.limit_price > 0 else None
+        price = None if request.symbol is None else self._get_price(request.symbol)
+        if price is None:
             return None
-        return max(filter(None, (number(known), ticket.limit_price, ticket.stop_price)))
+        return max(price, request.limit_price or price, request.stop_price or price)
 
-    def _of_legs(self, ticket: OrderRequest) -> Decimal | None:
-        """The net price to be paid; for a credit, which has no bound, all legs' prices together."""
-        if ticket.limit_price is not None and ticket.limit_price > 0:
-            return ticket.limit_price
-        known = [(self._price_of(leg.symbol), leg.ratio_qty) for leg in ticket.legs or ()]
-        if not known or any(price is None for price, _ in known):
-            return None
-        return sum((number(price) * ratio for price, ratio in known if price), Decimal())
+    def _get_net_price(self, request: OrderRequest) -> Decimal | None:
+        """Return the net price to be paid; for a credit, which has no bound, the sum of the legs'
+        prices."""
+        if request.limit_price is not None and request.limit_price > 0:
+            return request.limit_price
+        total = Decimal()
+        for leg in request.legs or ():
+            price = self._get_price(leg.symbol)
+            if price is None:
+                return None
+            total += price * (1 if leg.ratio_qty is None else leg.ratio_qty)
+        return total or None
 
-    def _room(self, whose: str, most: int, now: float) -> deque[float]:
-        went = self._went.setdefault(whose, deque())
-        while went and went[0] <= now - MINUTE_S:
-            went.popleft()
-        if len(went) >= most:
-            refused = _no("rate", f"{most} orders a minute are allowed", "ask again later")
-            refused.retry_after_s = went[0] + MINUTE_S - now
-            raise refused
-        return went
+    def _get_price(self, symbol: str) -> Decimal | None:
+        """Return the last known price; None if there is none, or it is no price (0, NaN)."""
+        price = number(self._price_of(symbol))
+        return price if price > 0 else None
 
 
-def _check_side(ticket: OrderRequest, limits: Limits) -> None:
+def _check_side(request: OrderRequest, limits: Limits) -> None:
     if limits.sides is None:
         return
-    sides = {ticket.side} if ticket.side else set()
-    for leg in ticket.legs or ():
+    sides = {request.side} if request.side else set()
+    for leg in request.legs or ():
         sides.add(leg.side or ("buy" if (leg.position_intent or "").startswith("buy") else "sell"))
     if sides - set(limits.sides):
-        raise _no("side", f"only {', '.join(limits.sides)} is allowed", "change [orders] sides")
+        allowed = ", ".join(limits.sides)
+        raise _refusal("side", f"only {allowed} is allowed", "change [orders] sides")
 
 
-def _check_symbols(ticket: OrderRequest, limits: Limits) -> None:
+def _check_symbols(request: OrderRequest, limits: Limits) -> None:
     if limits.symbols is None:
         return
-    symbols = [ticket.symbol] if ticket.symbol else [leg.symbol for leg in ticket.legs or ()]
+    symbols = [request.symbol] if request.symbol else [leg.symbol for leg in request.legs or ()]
     for symbol in symbols:
-        if symbol not in limits.symbols and underlying(symbol) not in limits.symbols:
-            raise _no(
+        if not is_among(symbol, limits.symbols):
+            raise _refusal(
                 "symbol", f"{symbol} is not among the symbols allowed", "see [orders] symbols"
             )
 
 
-def _no(guard: str, message: str, remedy: str) -> Declined:
+def _rate_refusal(window: deque[_Departure], cap: int, now: float) -> Declined:
+    refusal = _refusal("rate", f"{cap} orders a minute are allowed", "retry after Retry-After")
+    # The oldest order may still wait: then it counts for a minute from when it leaves.
+    oldest = next((departure.at for departure in window if departure.at is not None), now)
+    refusal.retry_after_s = oldest + MINUTE_S - now
+    return refusal
+
+
+def _refusal(guard: str, message: str, remedy: str) -> Declined:
     code = "trading_disabled" if guard in ("enabled", "live") else f"guard_{guard}"
     return Declined(code, message, remedy=remedy, guard=guard)

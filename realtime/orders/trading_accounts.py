@@ -6,56 +6,54 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, structs
 
 from realtime.broker.http_client import HttpClient
-from realtime.orders.order_client import Learn, OrderClient
+from realtime.orders.order_client import OnOrder, OrderClient
 from realtime.orders.risk import AccountRiskRules
 
 
 class TradingAccount(Struct, frozen=True, kw_only=True):
     """One account that can be traded."""
 
-    permit: AccountRiskRules
+    rules: AccountRiskRules
     tier: str | None
-    channel: HttpClient
-    learn: Learn = lambda order: None
-    """Told every order that the broker tells of."""
+    http_client: HttpClient
+    on_order: OnOrder = lambda order: None
+    """Called with every order that the broker returns."""
 
 
 class TradingAccounts:
-    """What gateway and guards look at, changed in one place only."""
+    """What the gateway and the risk checks use, changed in one place only."""
 
     def __init__(
         self,
-        trading_accounts: Mapping[str, TradingAccount],
-        make: Callable[[str, TradingAccount], OrderClient],
+        accounts: Mapping[str, TradingAccount],
+        make_client: Callable[[str, TradingAccount], OrderClient],
     ) -> None:
-        self.taken: dict[str, TradingAccount] = {}
+        self.accounts: dict[str, TradingAccount] = {}
         self.order_clients: dict[str, OrderClient] = {}
-        self.permits: dict[str, AccountRiskRules] = {}
-        self._make = make
-        for label, trading_account in trading_accounts.items():
-            self.take(label, trading_account)
+        self.rules: dict[str, AccountRiskRules] = {}
+        self._make_client = make_client
+        for label, account in accounts.items():
+            self.add(label, account)
 
     @property
     def connections(self) -> Mapping[str, int]:
         """Address of a broker → how many connections orders may use there at one time."""
-        wanted: Counter[str] = Counter()
-        for trading_account in self.taken.values():
-            wanted[trading_account.channel.base_url] += (
-                trading_account.channel.limiter.orders_at_once
-            )
-        return wanted
+        connections: Counter[str] = Counter()
+        for account in self.accounts.values():
+            connections[account.http_client.base_url] += account.http_client.limiter.orders_at_once
+        return connections
 
-    def take(self, label: str, trading_account: TradingAccount) -> None:
-        """Trade an account from now on, or by other keys; orders under way end by the old ones."""
-        known = self.order_clients.get(label)
-        if known is None or known.trade.http is not trading_account.channel:
-            self.order_clients[label] = self._make(label, trading_account)
-        self.taken[label] = trading_account
-        self.permits[label] = trading_account.permit
+    def add(self, label: str, account: TradingAccount) -> None:
+        """Trade an account from now on, or with other keys; orders in flight end with the old."""
+        order_client = self.order_clients.get(label)
+        if order_client is None or order_client.api.http is not account.http_client:
+            self.order_clients[label] = self._make_client(label, account)
+        self.accounts[label] = account
+        self.rules[label] = account.rules
 
-    def leave(self, label: str) -> None:
-        """Trade an account no more: its dealer answers for what is under way, no more."""
-        if self.taken.pop(label, None) is not None:
-            permit = self.permits[label]
-            limits = structs.replace(permit.limits, enabled=False)
-            self.permits[label] = structs.replace(permit, limits=limits)
+    def remove(self, label: str) -> None:
+        """Trade an account no longer; its client still handles what is in flight."""
+        if self.accounts.pop(label, None) is not None:
+            rules = self.rules[label]
+            limits = structs.replace(rules.limits, enabled=False)
+            self.rules[label] = structs.replace(rules, limits=limits)

@@ -1,7 +1,8 @@
-"""The gateway put together for a fleet: with a store beside it in the daemon, without in a library.
+"""The gateway with all that it needs: with a store in the daemon, without one in the library.
 
-With a store, routing knows who is live and how busy, guards know prices, a lost order is also found
-in what the stream told, and what the broker answers is seen by readers at once.
+With a store, routing knows which accounts are synced, restricted and busy, risk checks know prices,
+a lost order is also found in what the stream reported, and clients see the broker's response at
+once.
 """
 
 import random
@@ -18,15 +19,16 @@ from realtime.orders.interface import BudgetDocument
 from realtime.orders.journal import Journal
 from realtime.orders.kill_switch import KillSwitch
 from realtime.orders.liquidation import LiquidationService
-from realtime.orders.order_client import Held, OrderClient
+from realtime.orders.order_client import GetPosition, OrderClient
 from realtime.orders.risk import RiskChecks, RiskRules
-from realtime.orders.routing import Candidate
+from realtime.orders.routing import Candidate, find_restriction
+from realtime.orders.symbols import may_be_pair
 from realtime.orders.trading_accounts import TradingAccount, TradingAccounts
 from realtime.store.store import OrderInDoubt, Store
 
 
 class TradingService:
-    """Gateway, kill switch, closings, budgets."""
+    """Gateway, kill switch, liquidations, budgets."""
 
     def __init__(
         self, gateway: Gateway, liquidations: LiquidationService, trading_accounts: TradingAccounts
@@ -42,121 +44,127 @@ class TradingService:
 
     @property
     def labels(self) -> Sequence[str]:
-        """Accounts that can be traded, in the order of the configuration."""
-        return list(self.trading_accounts.taken)
+        """Accounts that can be traded, in the configuration's order."""
+        return list(self.trading_accounts.accounts)
 
-    def budget(self, label: str) -> BudgetDocument | None:
-        """The budget of an account; None for one that nobody asks the broker about."""
-        trading_account = self.trading_accounts.taken.get(label)
-        if trading_account is None:
+    def get_budget(self, label: str) -> BudgetDocument | None:
+        """Return the budget of an account; None for one that is not followed."""
+        account = self.trading_accounts.accounts.get(label)
+        if account is None:
             return None
         return BudgetDocument(
-            account_id=label, **structs.asdict(trading_account.channel.limiter.budget)
+            account_id=label, **structs.asdict(account.http_client.limiter.budget)
         )
 
 
 @asynccontextmanager
 async def open_trading_service(
-    trading_accounts: Mapping[str, TradingAccount],
+    accounts: Mapping[str, TradingAccount],
     *,
     rules: RiskRules,
     audit_log: Path | None,
     clock: Callable[[], float],
     rng: random.Random,
     store: Store | None = None,
-    goes_on_closing: bool = True,
+    is_daemon: bool = True,
 ) -> AsyncIterator[TradingService]:
-    """Trade for as long as the block runs. What the audit log says of before holds again."""
+    """Trade for as long as the block runs. What the audit log contains holds again.
 
-    def deal(label: str, trading_account: TradingAccount) -> OrderClient:
+    `is_daemon`: claims the audit log, so that a second daemon is refused, and continues
+    liquidations that have not ended. Raises `ConfigError` for an audit log that cannot be used.
+    """
+
+    def make_client(label: str, account: TradingAccount) -> OrderClient:
         return OrderClient(
             label,
-            OrderApi(trading_account.channel),
-            learn=trading_account.learn,
-            seen=_seen_in(store, label),
-            held=_held_in(store, label),
-            doubt=_doubt_in(store, label),
+            OrderApi(account.http_client),
+            on_order=account.on_order,
+            find_in_state=_make_order_finder(store, label),
+            get_position=_make_position_reader(store, label),
+            on_doubt=_make_doubt_reporter(store, label),
         )
 
-    taken = TradingAccounts(trading_accounts, deal)
-    risk_checks = RiskChecks(rules, taken.permits, _prices(store))
+    trading_accounts = TradingAccounts(accounts, make_client)
+    risk_checks = RiskChecks(
+        rules, trading_accounts.rules, _make_price_reader(store), _make_asset_class_reader(store)
+    )
     async with (
         Gateway(
-            taken.order_clients,
+            trading_accounts.order_clients,
             risk_checks=risk_checks,
-            journal=Journal(audit_log, clock),
-            standing=lambda only: _standing(taken.taken, store, only),
+            journal=Journal(audit_log, clock, is_exclusive=is_daemon),
+            get_candidates=lambda only: _get_candidates(trading_accounts.accounts, store, only),
             clock=clock,
             rng=rng,
         ) as gateway,
-        LiquidationService(gateway, goes_on=goes_on_closing) as liquidations,
+        LiquidationService(gateway, resumes=is_daemon) as liquidations,
     ):
-        yield TradingService(gateway, liquidations, taken)
+        yield TradingService(gateway, liquidations, trading_accounts)
 
 
-def _standing(
-    trading_accounts: Mapping[str, TradingAccount], store: Store | None, only: str | None
+def _get_candidates(
+    accounts: Mapping[str, TradingAccount], store: Store | None, only: str | None
 ) -> list[Candidate]:
     if only is not None:
-        return [_candidate(only, trading_accounts[only], store)] if only in trading_accounts else []
-    return [
-        _candidate(label, trading_account, store)
-        for label, trading_account in trading_accounts.items()
-    ]
+        return [_make_candidate(only, accounts[only], store)] if only in accounts else []
+    return [_make_candidate(label, account, store) for label, account in accounts.items()]
 
 
-def _candidate(label: str, trading_account: TradingAccount, store: Store | None) -> Candidate:
+def _make_candidate(label: str, account: TradingAccount, store: Store | None) -> Candidate:
     record = None if store is None else store.get(label)
     if record is None:
-        return Candidate(label=label, tier=trading_account.tier)
+        return Candidate(label=label, tier=account.tier)
     return Candidate(
         label=label,
-        tier=trading_account.tier,
+        tier=account.tier,
         is_synced=record.link.is_synced,
+        restriction=find_restriction(record.state.account),
         open_orders=record.state.open_orders,
     )
 
 
-def _seen_in(store: Store | None, label: str) -> Callable[[str], Order | None]:
-    def seen(client_order_id: str) -> Order | None:
+def _make_order_finder(store: Store | None, label: str) -> Callable[[str], Order | None]:
+    def find_order(client_order_id: str) -> Order | None:
         record = None if store is None else store.get(label)
         if record is None:
             return None
         orders = record.state.orders.values()
         return next((o for o in orders if o.client_order_id == client_order_id), None)
 
-    return seen
+    return find_order
 
 
-def _doubt_in(store: Store | None, label: str) -> Callable[[str, str | None], None]:
-    def doubt(client_order_id: str, order_id: str | None) -> None:
+def _make_doubt_reporter(store: Store | None, label: str) -> Callable[[str, str | None], None]:
+    def report_doubt(client_order_id: str, order_id: str | None) -> None:
         if store is not None:
-            told = OrderInDoubt(client_order_id=client_order_id, order_id=order_id)
-            store.doubt(AccountLabel(label), told)
+            doubt = OrderInDoubt(client_order_id=client_order_id, order_id=order_id)
+            store.doubt(AccountLabel(label), doubt)
 
-    return doubt
+    return report_doubt
 
 
-def _held_in(store: Store | None, label: str) -> Held | None:
-    """Positions of a live account; without a store, or while it is not live, only REST tells."""
+def _make_position_reader(store: Store | None, label: str) -> GetPosition | None:
+    """Return a reader of the positions of a synced account; without a store only REST knows them.
+
+    While positions are provisional, a fill is known that they may not contain yet.
+    """
     if store is None:
         return None
 
-    def held(symbol: str) -> Position | None:
+    def get_position(symbol: str) -> Position | None:
         record = store.get(label)
-        if record is None or not record.link.is_synced:
+        if record is None or not record.link.is_synced or "positions" in record.state.provisional:
             return None
-        return record.state.positions.get(position_symbol(symbol)) or Position(
-            symbol=position_symbol(symbol), qty="0"
-        )
+        name = position_symbol(symbol)
+        return record.state.positions.get(name) or Position(symbol=name, qty="0")
 
-    return held
+    return get_position
 
 
-def _prices(store: Store | None) -> Callable[[str], str | None]:
-    """Prices as positions tell them: of whichever live account holds the symbol, seconds old."""
+def _make_price_reader(store: Store | None) -> Callable[[str], str | None]:
+    """Return a reader of prices: those of positions of any synced account, seconds old."""
 
-    def price_of(symbol: str) -> str | None:
+    def get_price(symbol: str) -> str | None:
         for record in store or ():
             if not record.link.is_synced:
                 continue
@@ -165,4 +173,19 @@ def _prices(store: Store | None) -> Callable[[str], str | None]:
                 return position.current_price
         return None
 
-    return price_of
+    return get_price
+
+
+def _make_asset_class_reader(store: Store | None) -> Callable[[str], str | None]:
+    """Return a reader of the broker's asset class, for symbols that may be a coin or a stock."""
+
+    def get_asset_class(symbol: str) -> str | None:
+        if not may_be_pair(symbol):
+            return None
+        for record in store or ():
+            position = record.state.positions.get(position_symbol(symbol))
+            if position is not None:
+                return position.asset_class
+        return None
+
+    return get_asset_class

@@ -134,7 +134,7 @@ class AccountRegistry:
         running = self._accounts.get(account.label)
         if running is not None:
             running.change_rules(account)
-            self._trading_accounts.take(account.label, running.trading_account)
+            self._trading_accounts.add(account.label, running.trading_account)
 
     def _run(self, account: AccountSettings, account_number: str | None) -> None:
         """Run an account with new settings, or no longer if it was disabled."""
@@ -142,16 +142,16 @@ class AccountRegistry:
         running = self._factory.create(account, account_number)
         if running is None:
             self._accounts.pop(label, None)
-            self._trading_accounts.leave(label)
+            self._trading_accounts.remove(label)
             return
         self._accounts[label] = running
-        self._trading_accounts.take(label, running.trading_account)
+        self._trading_accounts.add(label, running.trading_account)
         running.start(self._tasks, label)
 
     def _remove(self, label: str) -> None:
         self._accounts.pop(label, None)
         self._to_rotate.pop(label, None)
-        self._trading_accounts.leave(label)
+        self._trading_accounts.remove(label)
         self._store.remove(AccountLabel(label))
 
     async def _stop(self, labels: list[str]) -> None:

@@ -16,13 +16,14 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
-from realtime.api.app import build_application
+from realtime.api.app import build
 from realtime.api.documents.documents import Documents
 from realtime.api.handlers.reload import revoke
 from realtime.api.listener import serve
-from realtime.api.metric_sources import RuntimeMetrics
+from realtime.api.metrics.sources import Composed
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules
 from realtime.auth.verifier import Verifier
+from realtime.broker.http_client import open_session
 from realtime.broker.warm_connections import keep_warm
 from realtime.config.settings import Settings
 from realtime.config.settings_diff import SettingsDiff
@@ -36,8 +37,7 @@ from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
 from realtime.runtime.running_account import AccountFactory, BrokerResources, RunningAccount
 from realtime.store.store import Store
-from realtime.telemetry.log import get_logger, get_lost_lines
-from realtime.web.files import PAGES
+from realtime.telemetry.log import get_logger, lines_lost
 
 log = get_logger()
 
@@ -69,9 +69,7 @@ async def run_daemon(
     clock = environment.clock
     started_at = clock()
     store = Store(boot=f"{environment.rng.getrandbits(48):012x}")
-    async with aiohttp.ClientSession(
-        connector=environment.make_connector(), cookie_jar=aiohttp.DummyCookieJar()
-    ) as http:
+    async with open_session(environment.make_connector()) as http:
         resources = BrokerResources(http, settings.alpaca.startup_concurrency)
         factory = AccountFactory(store, resources, clock=clock, rng=environment.rng)
         accounts = _create_accounts(settings, store, factory, clock())
@@ -104,7 +102,7 @@ async def run_daemon(
                 token_keys=token_keys,
                 clock=clock,
             )
-            app = build_application(
+            app = build(
                 store,
                 Documents(),
                 clock=clock,
@@ -116,9 +114,8 @@ async def run_daemon(
                 access=access,
                 trading=trading_service,
                 reload=reloader.reload,
-                runtime_metrics=_metric_sources(reloader, resources, registry, trading_service),
+                composed=_metric_sources(reloader, resources, registry, trading_service),
                 account_metrics=settings.server.account_metrics,
-                pages=PAGES,
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))
@@ -184,21 +181,20 @@ def _metric_sources(
     resources: BrokerResources,
     registry: AccountRegistry,
     trading_service: TradingService,
-) -> RuntimeMetrics:
+) -> Composed:
     """Return the figures of `/metrics` that the HTTP side does not know."""
     fleet_limiter = resources.fleet_limiter
-    return RuntimeMetrics(
-        rest_requests=lambda: {
-            lane: fleet_limiter.requests[lane] for lane in fleet_limiter.requests
+    return Composed(
+        rest_asked=lambda: {lane: fleet_limiter.requests[lane] for lane in fleet_limiter.requests},
+        rest_refused=lambda: fleet_limiter.rate_limited,
+        rest_left=lambda: {
+            label: account.trading_account.http_client.limiter.remaining
+            for label, account in registry
         },
-        rest_rate_limited=lambda: fleet_limiter.rate_limited,
-        rest_budgets=lambda: {
-            label: account.trading_account.channel.limiter.remaining for label, account in registry
-        },
-        orders=trading_service.gateway.once.outcomes,
+        orders=trading_service.gateway.executor.outcomes,
         halted=lambda: trading_service.kill_switch.state.halted,
         reloads=lambda: reloader.last_reload,
-        log_lines_lost=get_lost_lines,
+        log_lost=lines_lost,
     )
 
 

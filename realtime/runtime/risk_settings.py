@@ -3,8 +3,7 @@
 from msgspec import structs
 
 from realtime.config.settings import AccountSettings, OrderLimits, OrdersSettings
-from realtime.orders.principal import Limits
-from realtime.orders.risk import AccountRiskRules, RiskRules
+from realtime.orders.risk import AccountRiskRules, Limits, RiskRules
 
 
 def risk_rules(orders: OrdersSettings) -> RiskRules:

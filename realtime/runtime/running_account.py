@@ -63,7 +63,7 @@ class RunningAccount:
     def change_rules(self, account: AccountSettings) -> None:
         """Apply settings that no connection depends on."""
         self.trading_account = structs.replace(
-            self.trading_account, permit=account_risk_rules(account), tier=account.tier
+            self.trading_account, rules=account_risk_rules(account), tier=account.tier
         )
 
 
@@ -115,9 +115,9 @@ class AccountFactory:
             refresh_limiter=resources.refresh_limiter,
         )
         trading_account = TradingAccount(
-            permit=account_risk_rules(account),
+            rules=account_risk_rules(account),
             tier=account.tier,
-            channel=rest.http,
-            learn=supervisor.apply_order,
+            http_client=rest.http,
+            on_order=supervisor.apply_order,
         )
         return RunningAccount(supervisor, trading_account)

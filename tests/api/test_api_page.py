@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from realtime.api.handlers.order_problems import ORDER_KINDS
+from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.order_routes import TRADE_ROUTES
-from realtime.api.problems import PROBLEM_TYPES
+from realtime.api.problems import KINDS
 from realtime.api.routes import ROUTES
 from tests.api.reader import Reader
 
@@ -30,16 +30,16 @@ def test_docs_name_every_route_parameter_and_code() -> None:
     for route in ROUTES:
         assert {f"GET {path}" for path in route.paths} <= words
         assert set(route.query.__struct_fields__) <= words
-    assert PROBLEM_TYPES.keys() <= words
+    assert KINDS.keys() <= words
 
 
 def test_docs_name_every_order_route() -> None:
     words = set(re.findall(r"`([^`\n]+)`", ORDERS_PAGE))
     for route in TRADE_ROUTES:
         assert {f"{route.method} {path}" for path in route.paths} <= words
-    assert ORDER_KINDS.keys() <= words
+    assert ORDER_PROBLEMS.keys() <= words
 
 
 def test_docs_list_every_code_with_its_status() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PAGE, re.MULTILINE))
-    assert rows == {code: str(kind.status) for code, kind in PROBLEM_TYPES.items()}
+    assert rows == {code: str(kind.status) for code, kind in KINDS.items()}

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from realtime.api.problems import PROBLEM_TYPES, Problem, of_status, quote
+from realtime.api.problems import KINDS, Problem, of_status, shown
 
 
 def test_problem_is_an_rfc_9457_document_with_code_and_remedy() -> None:
@@ -11,7 +11,7 @@ def test_problem_is_an_rfc_9457_document_with_code_and_remedy() -> None:
     assert answer.headers["X"] == "y"
     assert msgspec.json.decode(answer.body) == {
         "type": "urn:realtime:problem:unknown_account",
-        "title": "Unknown account label",
+        "title": "There is no account of this label",
         "status": 404,
         "detail": "no account",
         "code": "unknown_account",
@@ -22,7 +22,7 @@ def test_problem_is_an_rfc_9457_document_with_code_and_remedy() -> None:
 
 
 def test_every_code_has_a_title_a_remedy_and_an_error_status() -> None:
-    assert all(kind.title and kind.remedy and kind.status >= 400 for kind in PROBLEM_TYPES.values())
+    assert all(kind.title and kind.remedy and kind.status >= 400 for kind in KINDS.values())
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_every_code_has_a_title_a_remedy_and_an_error_status() -> None:
     [("plain", "plain"), ("x" * 500, "x" * 120 + "…"), ("a\udc80b", "a?b"), ("", "")],
 )
 def test_client_text_is_repeated_shortened_and_encodable(text: str, expected: str) -> None:
-    assert quote(text) == expected
+    assert shown(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_repeated_posts_are_sent_once(trader: Trader, tmp_path: Path) -> None:
     trader.broker.call(lambda sim: sim.faults.clear())
     (order,) = [order for order in seen(trader) if order.id not in theirs]
     assert (str(order.id), order.client_order_id) == (placed.order.id, placed.client_order_id)
-    assert placed.how == "asked"
+    assert placed.how == "recovered"
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

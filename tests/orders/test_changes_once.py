@@ -15,7 +15,7 @@ from realtime.orders.order_request import OrderChanges
 from realtime.orders.results import Placed
 from realtime.simulator.app import Simulator
 from tests.orders.test_never_twice import FAULTS
-from tests.orders.trading import Desk, broker, order, trading
+from tests.orders.trading import TradingSetup, broker, order, trading
 from tests.virtual import run
 
 CALLS = 7
@@ -39,39 +39,39 @@ class Deed(Struct):
     is_restarted: bool = False
 
 
-async def do(desk: Desk, deed: Deed) -> list[Placed]:
-    gateway, key = desk.gateway, deed.key
+async def do(setup: TradingSetup, deed: Deed) -> list[Placed]:
+    key = deed.key
     match deed.kind:
         case "place":
-            return [await gateway.place(order(type="limit", limit_price="1"), key=key)]
+            return [await setup.place(order(type="limit", limit_price="1"), key=key)]
         case "batch":
             wishes = [order(symbol=s, type="limit", limit_price="1") for s in ("MSFT", "KO")]
-            outcomes = await gateway.place_all(wishes, key=key)
+            outcomes = await setup.place_all(wishes, key=key)
             for outcome in outcomes:
                 if not isinstance(outcome, Placed):
                     raise outcome
             return [each for each in outcomes if isinstance(each, Placed)]
         case "close":
-            return [await gateway.close_position("alpha", "GLD", qty=Decimal(5), key=key)]
+            return [await setup.close_position("alpha", "GLD", qty=Decimal(5), key=key)]
         case "close all":
-            return [await gateway.close_position("alpha", "WMT", key=key)]
+            return [await setup.close_position("alpha", "WMT", key=key)]
         case "replace":
             changes = OrderChanges(limit_price=Decimal(2))
-            return [await gateway.replace("alpha", deed.of, changes, key=key)]
+            return [await setup.replace("alpha", deed.of, changes, key=key)]
         case _:
-            await gateway.cancel("alpha", deed.of)
+            await setup.cancel("alpha", deed.of)
             return []
 
 
-async def insist(desk: Desk, deed: Deed) -> None:
+async def insist(setup: TradingSetup, deed: Deed) -> None:
     for _ in range(TRIES):
         try:
-            deed.placed = await do(desk, deed)
-        except Declined as no:
-            if no.code in FINAL:
-                deed.refused = no.code
+            deed.placed = await do(setup, deed)
+        except Declined as error:
+            if error.code in FINAL:
+                deed.refused = error.code
                 return
-            await asyncio.sleep(no.retry_after_s or 1)
+            await asyncio.sleep(error.retry_after_s or 1)
         except Unresolved:
             await asyncio.sleep(3)
         else:
@@ -120,11 +120,11 @@ async def history(seed: int, journal: Path) -> Counter[str]:
         deed = None
         while len(done) < CALLS:
             counted["starts"] += 1
-            async with trading(simulator, seed=rng.getrandbits(32), journal=journal) as desk:
+            async with trading(simulator, seed=rng.getrandbits(32), journal=journal) as setup:
                 while len(done) < CALLS:
                     deed = deed or wanted(rng, done, f"k-{len(done)}")
                     trouble(simulator, rng)
-                    task = asyncio.create_task(insist(desk, deed))
+                    task = asyncio.create_task(insist(setup, deed))
                     if not deed.is_restarted and rng.random() < 0.4:
                         deed.is_restarted = True
                         if await restarted(task, rng):
@@ -138,7 +138,7 @@ async def history(seed: int, journal: Path) -> Counter[str]:
     for each in done:
         counted[each.kind] += 1
         counted["refused"] += each.refused is not None
-        counted["asked"] += sum(p.how != "answered" for p in each.placed)
+        counted["asked"] += sum(p.how != "confirmed" for p in each.placed)
     return counted
 
 

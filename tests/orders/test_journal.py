@@ -11,12 +11,11 @@ from structlog.testing import capture_logs
 from realtime.errors import ConfigError
 from realtime.orders.errors import Declined
 from realtime.orders.journal import Journal
-from realtime.orders.principal import Principal
 from realtime.orders.results import Placed
-from tests.orders.trading import broker, order, trading
+from tests.orders.trading import broker, make_principal, order, trading
 from tests.virtual import run, wall_clock
 
-BOT = Principal(name="bot")
+BOT = make_principal(name="bot")
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -28,12 +27,12 @@ def test_every_intent_and_answer(tmp_path: Path) -> None:
     path = tmp_path / "orders.jsonl"
 
     async def main() -> None:
-        async with broker(accounts=2) as simulator, trading(simulator, journal=path) as desk:
-            wish = order(routing_key="x", client_order_id="o-1")
-            placed = await desk.gateway.place(wish, BOT, key="k")
+        async with broker(accounts=2) as simulator, trading(simulator, journal=path) as setup:
+            request = order(routing_key="x", client_order_id="o-1")
+            placed = await setup.gateway.place(request, BOT, key="k")
             assert placed.route is not None
             with pytest.raises(Declined):
-                await desk.gateway.place(order(account_id="alpha", qty="100000"), BOT)
+                await setup.gateway.place(order(account_id="alpha", qty="100000"), BOT)
             intended, answered, _, refused = lines(path)
             assert (
                 intended
@@ -73,24 +72,24 @@ def test_without_it_nothing_opens_and_everything_closes(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             broker(accounts=1) as simulator,
-            trading(simulator, journal=tmp_path / "orders.jsonl") as desk,
+            trading(simulator, journal=tmp_path / "orders.jsonl") as setup,
         ):
-            resting = await desk.gateway.place(order(type="limit", limit_price="1"))
+            resting = await setup.place(order(type="limit", limit_price="1"))
             simulator.exchange.submit(
                 "alpha", {"symbol": "MSFT", "qty": "3", "side": "buy", "type": "market",
                           "time_in_force": "day"},
             )  # fmt: skip
             simulator.step()
-            desk.gateway.journal.close()
-            desk.gateway.journal.path = tmp_path / "no such folder" / "orders.jsonl"
-            with pytest.raises(Declined) as no:
-                await desk.gateway.place(order(client_order_id="o-1"))
-            assert no.value.code == "journal_unwritable"
-            assert "o-1" not in desk.ids("alpha")
+            setup.gateway.journal.close()
+            setup.gateway.journal.path = tmp_path / "no such folder" / "orders.jsonl"
+            with pytest.raises(Declined) as error:
+                await setup.place(order(client_order_id="o-1"))
+            assert error.value.code == "journal_unwritable"
+            assert "o-1" not in setup.ids("alpha")
             with capture_logs() as log:
-                await desk.gateway.cancel("alpha", resting.order.id)
-                closed = await desk.gateway.close_position("alpha", "MSFT")
-                desk.gateway.kill_switch.halt(None, reason="full", principal="ops")
+                await setup.cancel("alpha", resting.order.id)
+                closed = await setup.close_position("alpha", "MSFT")
+                setup.gateway.kill_switch.halt(None, reason="full", principal="ops")
             assert isinstance(closed, Placed)
             kept = [entry["line"] for entry in log if entry["event"] == "journal.write_failed"]
             assert kept == [
@@ -98,8 +97,8 @@ def test_without_it_nothing_opens_and_everything_closes(tmp_path: Path) -> None:
                 "trading.halted",
             ]  # fmt: skip
             with pytest.raises(Declined, match="cannot be written"):
-                desk.gateway.kill_switch.resume(None, principal="ops")
-            assert desk.gateway.kill_switch.state.halted
+                setup.gateway.kill_switch.resume(None, principal="ops")
+            assert setup.gateway.kill_switch.state.halted
 
     run(main)
 

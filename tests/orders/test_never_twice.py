@@ -9,9 +9,9 @@ import pytest
 
 from realtime.broker.order_api import OrderResponse
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.order_request import wire_body
+from realtime.orders.order_request import build_body
 from realtime.orders.results import Placed
-from tests.orders.trading import Desk, broker, order, trading
+from tests.orders.trading import TradingSetup, broker, order, trading
 from tests.orders.wire import wire_to
 from tests.virtual import run
 
@@ -29,9 +29,9 @@ FAULTS: dict[str, dict[str, object]] = {
 }
 
 
-def told_truth(desk: Desk, label: str, outcome: object, client_order_id: str) -> None:
+def told_truth(setup: TradingSetup, label: str, outcome: object, client_order_id: str) -> None:
     """What the caller was told is so."""
-    count = desk.ids(label).count(client_order_id)
+    count = setup.ids(label).count(client_order_id)
     assert count <= 1, f"{client_order_id} is there {count} times"
     match outcome:
         case Placed():
@@ -45,12 +45,14 @@ def told_truth(desk: Desk, label: str, outcome: object, client_order_id: str) ->
             raise AssertionError(outcome)
 
 
-async def attempt(desk: Desk, label: str, client_order_id: str) -> Placed | Declined | Unresolved:
+async def attempt(
+    setup: TradingSetup, label: str, client_order_id: str
+) -> Placed | Declined | Unresolved:
     try:
-        wish = order(account_id=label, client_order_id=client_order_id)
-        return await desk.gateway.place(wish)
-    except (Declined, Unresolved) as no:
-        return no
+        request = order(account_id=label, client_order_id=client_order_id)
+        return await setup.place(request)
+    except (Declined, Unresolved) as error:
+        return error
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
@@ -58,12 +60,12 @@ def test_one_fault(fault: dict[str, object]) -> None:
     """Under each fault: at most one order, and the caller is told how it is."""
 
     async def main() -> None:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({**fault, "method": "POST", "count": 3})
-            outcomes = {f"o-{n}": await attempt(desk, "alpha", f"o-{n}") for n in range(4)}
+            outcomes = {f"o-{n}": await attempt(setup, "alpha", f"o-{n}") for n in range(4)}
             await asyncio.sleep(60)
             for name, outcome in outcomes.items():
-                told_truth(desk, "alpha", outcome, name)
+                told_truth(setup, "alpha", outcome, name)
             if fault["kind"] in ("accepted_but_504", "no_answer") and fault.get("performed", True):
                 assert all(isinstance(each, Placed) for each in outcomes.values())
 
@@ -72,12 +74,12 @@ def test_one_fault(fault: dict[str, object]) -> None:
 
 def test_an_answer_that_is_lost_is_asked_for_and_not_sent_again() -> None:
     async def main() -> tuple[str, int]:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
-            outcome = await desk.gateway.place(order(account_id="alpha"))
-            return outcome.how, desk.posts("alpha")
+            outcome = await setup.place(order(account_id="alpha"))
+            return outcome.how, setup.posts("alpha")
 
-    assert run(main) == ("asked", 2)
+    assert run(main) == ("recovered", 2)
 
 
 LABELS = 6
@@ -95,7 +97,7 @@ def test_thousands(seed: int) -> None:
         async with (
             broker(accounts=LABELS, seed=seed, requests_per_minute=100_000) as simulator,
             wire_to(simulator.port, rng, own_port=8092) as wire,
-            trading(simulator, seed=seed, url="http://127.0.0.1:8092") as desk,
+            trading(simulator, seed=seed, url="http://127.0.0.1:8092") as setup,
         ):
             wire.before, wire.after = 0.05, 0.05
             told: Counter[str] = Counter()
@@ -112,8 +114,8 @@ def test_thousands(seed: int) -> None:
             async def insist(label: str, client_order_id: str) -> None:
                 await asyncio.sleep(rng.uniform(0, 100))
                 for _ in range(60):
-                    outcome = await attempt(desk, label, client_order_id)
-                    told_truth(desk, label, outcome, client_order_id)
+                    outcome = await attempt(setup, label, client_order_id)
+                    told_truth(setup, label, outcome, client_order_id)
                     told[type(outcome).__name__] += 1
                     if isinstance(outcome, Placed):
                         return
@@ -131,7 +133,7 @@ def test_thousands(seed: int) -> None:
             simulator.faults.clear()
             await asyncio.sleep(60)
             for label in labels:
-                assert sorted(desk.ids(label)) == sorted(f"{label}-{n}" for n in range(ORDERS))
+                assert sorted(setup.ids(label)) == sorted(f"{label}-{n}" for n in range(ORDERS))
             told["cuts"] = wire.cuts
             return told
 
@@ -146,16 +148,16 @@ def test_a_key_is_one_order() -> None:
     """The same key gives the same order, however often and however close together."""
 
     async def main() -> None:
-        async with broker(accounts=2) as simulator, trading(simulator) as desk:
+        async with broker(accounts=2) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "latency", "seconds": 1, "method": "POST"})
-            wish = order(strategy="round_robin")
-            placed = await asyncio.gather(*(desk.gateway.place(wish, key="k-1") for _ in range(20)))
-            again = await desk.gateway.place(wish, key="k-1")
+            request = order(strategy="round_robin")
+            placed = await asyncio.gather(*(setup.place(request, key="k-1") for _ in range(20)))
+            again = await setup.place(request, key="k-1")
             assert len({each.order.id for each in [*placed, again]}) == 1
             assert again.how == "replayed"
-            assert len(desk.ids("alpha") + desk.ids("bravo")) == 1
+            assert len(setup.ids("alpha") + setup.ids("bravo")) == 1
             with pytest.raises(Declined, match="another call"):
-                await desk.gateway.place(order(strategy="round_robin", qty="2"), key="k-1")
+                await setup.place(order(strategy="round_robin", qty="2"), key="k-1")
 
     run(main)
 
@@ -167,17 +169,17 @@ def test_a_key_survives_a_restart(tmp_path: Path, keeps_journal: bool) -> None:
 
     async def main() -> None:
         async with broker(accounts=1) as simulator:
-            async with trading(simulator, seed=1, journal=path) as desk:
-                first = await desk.gateway.place(order(), key="k-1")
-                lost = await attempt(desk, "alpha", "own-1")
+            async with trading(simulator, seed=1, journal=path) as setup:
+                first = await setup.place(order(), key="k-1")
+                lost = await attempt(setup, "alpha", "own-1")
                 assert isinstance(lost, Placed)
             if not keeps_journal:
                 path.unlink()
-            async with trading(simulator, seed=2, journal=path) as desk:
-                again = await desk.gateway.place(order(), key="k-1")
+            async with trading(simulator, seed=2, journal=path) as setup:
+                again = await setup.place(order(), key="k-1")
                 assert again.order.id == first.order.id
-                assert desk.ids("alpha").count(first.client_order_id) == 1
-                assert len(desk.ids("alpha")) == 2
+                assert setup.ids("alpha").count(first.client_order_id) == 1
+                assert len(setup.ids("alpha")) == 2
 
     run(main)
 
@@ -188,29 +190,29 @@ def test_killed_while_it_was_sent(tmp_path: Path) -> None:
 
     async def main() -> tuple[str, int]:
         async with broker(accounts=1) as simulator:
-            async with trading(simulator, seed=1, journal=path) as desk:
+            async with trading(simulator, seed=1, journal=path) as setup:
                 simulator.add_fault({"kind": "no_answer", "performed": True, "method": "POST"})
-                task = asyncio.create_task(desk.gateway.place(order(), key="k-1"))
+                task = asyncio.create_task(setup.place(order(), key="k-1"))
                 await asyncio.sleep(0.5)
                 task.cancel()
             simulator.faults.clear()
-            async with trading(simulator, seed=2, journal=path) as desk:
-                again = await desk.gateway.place(order(), key="k-1")
-                return again.how, len(desk.ids("alpha"))
+            async with trading(simulator, seed=2, journal=path) as setup:
+                again = await setup.place(order(), key="k-1")
+                return again.how, len(setup.ids("alpha"))
 
-    assert run(main) == ("asked", 1)
+    assert run(main) == ("recovered", 1)
 
 
 def test_a_caller_who_leaves_does_not_leave_it_half_done() -> None:
     async def main() -> int:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "latency", "seconds": 2, "method": "POST"})
-            task = asyncio.create_task(desk.gateway.place(order(client_order_id="o-1")))
+            task = asyncio.create_task(setup.place(order(client_order_id="o-1")))
             await asyncio.sleep(1)
             task.cancel()
-            again = await desk.gateway.place(order(client_order_id="o-1"))
+            again = await setup.place(order(client_order_id="o-1"))
             assert again.how == "replayed"
-            return len(desk.ids("alpha"))
+            return len(setup.ids("alpha"))
 
     assert run(main) == 1
 
@@ -220,20 +222,20 @@ def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None
     it may have changed is read."""
 
     async def main() -> None:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            await desk.gateway.place(order(qty="5"))
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
+            await setup.place(order(qty="5"))
             await asyncio.sleep(20)
             simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
             # The position is read, then nothing can be asked any more.
             simulator.add_fault({"kind": "server_error", "path": "/v2/orders:", "count": 50})
             with pytest.raises(Unresolved):
-                await desk.gateway.close_position("alpha", "AAPL", key="k")
+                await setup.close_position("alpha", "AAPL", key="k")
             simulator.faults.clear()
             await asyncio.sleep(5)
             assert not simulator.exchange.positions("alpha")
-            closed = await desk.gateway.close_position("alpha", "AAPL", key="k")
+            closed = await setup.close_position("alpha", "AAPL", key="k")
             assert (closed.order.side, closed.order.qty) == ("sell", "5")
-            assert len(desk.ids("alpha")) == 2
+            assert len(setup.ids("alpha")) == 2
 
     run(main)
 
@@ -243,36 +245,36 @@ def test_a_no_to_the_second_time_is_no_no_to_the_first() -> None:
     it is not said to be refused, but unknown, until it is found."""
 
     async def main() -> None:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            await desk.gateway.place(order(qty="5"))
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
+            await setup.place(order(qty="5"))
             await asyncio.sleep(20)
             simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
             simulator.add_fault({"kind": "server_error", "path": "/v2/orders:", "for_s": 30})
             for _ in range(2):
                 # The second time the position is gone, for the first time has closed it.
                 with pytest.raises(Unresolved):
-                    await desk.gateway.close_position("alpha", "AAPL", key="k")
+                    await setup.close_position("alpha", "AAPL", key="k")
                 await asyncio.sleep(3)
             await asyncio.sleep(30)
-            closed = await desk.gateway.close_position("alpha", "AAPL", key="k")
+            closed = await setup.close_position("alpha", "AAPL", key="k")
             assert (closed.order.side, closed.order.qty) == ("sell", "5")
-            assert len(desk.ids("alpha")) == 2
+            assert len(setup.ids("alpha")) == 2
 
     run(main)
 
 
 def test_halted_after_it_was_lost() -> None:
     async def main() -> None:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "server_error", "method": "POST", "count": 1})
             with pytest.raises(Unresolved):
-                await desk.gateway.place(order(), key="k")
-            desk.gateway.kill_switch.halt(None, reason="", principal="ops")
+                await setup.place(order(), key="k")
+            setup.gateway.kill_switch.halt(None, reason="", principal="ops")
             with pytest.raises(Unresolved, match="orders are halted"):
-                await desk.gateway.place(order(), key="k")
-            assert not desk.ids("alpha")
-            desk.gateway.kill_switch.resume(None, principal="ops")
-            assert (await desk.gateway.place(order(), key="k")).how == "answered"
+                await setup.place(order(), key="k")
+            assert not setup.ids("alpha")
+            setup.gateway.kill_switch.resume(None, principal="ops")
+            assert (await setup.place(order(), key="k")).how == "confirmed"
 
     run(main)
 
@@ -281,15 +283,17 @@ def test_an_answer_about_another_order_is_no_answer() -> None:
     """A proxy that mixes answers up: ours is asked for."""
 
     async def main() -> tuple[str | None, bool]:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
-            other = await desk.gateway.place(order(client_order_id="other"))
-            order_client = desk.gateway.order_clients["alpha"]
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
+            other = await setup.place(order(client_order_id="other"))
+            order_client = setup.gateway.order_clients["alpha"]
 
             async def mixed_up() -> OrderResponse:
-                await order_client.trade.submit(wire_body(order(client_order_id="ours")))
+                await order_client.api.submit(build_body(order(client_order_id="ours")))
                 return OrderResponse(other.order, None)
 
-            answered, was_asked = await order_client.send("ours", mixed_up, is_ours=True)
+            answered, was_asked = await order_client.send(
+                "ours", mixed_up, has_left=lambda: True, is_ours=True
+            )
             return answered.order.client_order_id, was_asked
 
     assert run(main) == ("ours", True)
@@ -299,15 +303,15 @@ def test_unknown_turns_up() -> None:
     """What stays unknown is asked for in the background, and is known when it turns up."""
 
     async def main() -> None:
-        async with broker(accounts=1) as simulator, trading(simulator) as desk:
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "latency", "seconds": 30, "method": "POST", "count": 1})
             with pytest.raises(Unresolved) as lost:
-                await desk.gateway.place(order(client_order_id="o-1"))
+                await setup.place(order(client_order_id="o-1"))
             assert lost.value.client_order_id == "o-1"
             await asyncio.sleep(60)
-            known = desk.gateway.memory.of_id("alpha", "o-1")
+            known = setup.gateway.index.get_by_id("alpha", "o-1")
             assert known is not None
             assert known.state in ("placed", "unknown")
-            assert desk.ids("alpha").count("o-1") <= 1
+            assert setup.ids("alpha").count("o-1") <= 1
 
     run(main)

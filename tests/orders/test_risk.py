@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from realtime.auth.principal import Principal
 from realtime.core.model import Order, OrderId
-from realtime.orders.derived_orders import changed
+from realtime.orders.derived_orders import build_replacement
 from realtime.orders.errors import Declined
-from realtime.orders.order_request import OrderChanges, read_value, spelled
-from realtime.orders.principal import ANYONE, Limits, Principal
-from realtime.orders.risk import AccountRiskRules, RiskChecks, RiskRules
-from tests.orders.trading import broker, order, trading
+from realtime.orders.order_request import OrderChanges, normalize_symbols, read_value
+from realtime.orders.risk import AccountRiskRules, Limits, RiskChecks, RiskRules
+from tests.orders.trading import ANYONE, broker, make_principal, order, trading
 from tests.virtual import run
 
 OCC, OTHER = "NVDA261120C00200000", "NVDA261120C00210000"
@@ -44,9 +44,10 @@ def refused(
 ) -> str | None:
     """The guard that says no, or None."""
     try:
-        risk_checks.check(label, spelled(order(**more)), principal, now=0)
-    except Declined as no:
-        return no.guard
+        risk_checks.check(label, normalize_symbols(order(**more)), principal)
+        risk_checks.reserve(label, principal, now=0).confirm(0)
+    except Declined as error:
+        return error.guard
     return None
 
 
@@ -120,7 +121,7 @@ def test_sides_of_legs_count() -> None:
 
 def test_every_cap_holds_where_several_do() -> None:
     """Of all accounts, of one account, of whoever asks: the tightest decides."""
-    bot = Principal(name="bot")
+    bot = make_principal(name="bot")
     each = {
         "all": risk_checks(Limits(max_notional="500")),
         "own": risk_checks(own=Limits(max_notional="500")),
@@ -135,7 +136,7 @@ def test_every_cap_holds_where_several_do() -> None:
 
 def test_orders_a_minute_of_an_account_and_of_a_user() -> None:
     """A user's are counted over all accounts; what is refused costs nothing of them."""
-    bot = Principal(name="bot")
+    bot = make_principal(name="bot")
     of_user = risk_checks(users={"bot": Limits(max_orders_per_minute=2, max_notional="1000")})
     assert refused(of_user, {"qty": "11"}, bot) == "notional"
     assert refused(of_user, {}, bot) is None
@@ -158,15 +159,15 @@ def test_a_replacement_is_judged_by_what_it_makes() -> None:
     )  # fmt: skip
 
     def check(**more: object) -> None:
-        becomes = changed(before, read_value(more, OrderChanges))
-        limits.check("alpha", becomes, ANYONE, now=0)
+        becomes = build_replacement(before, read_value(more, OrderChanges))
+        limits.check("alpha", becomes, ANYONE)
 
     check(limit_price="99")
     check(qty="5", limit_price="200")
     for more in ({"qty": "11"}, {"limit_price": "101"}, {"qty": "6", "limit_price": "200"}):
-        with pytest.raises(Declined) as no:
+        with pytest.raises(Declined) as error:
             check(**more)
-        assert no.value.guard == "notional"
+        assert error.value.guard == "notional"
 
 
 def test_nothing_refused_reaches_the_broker() -> None:
@@ -174,12 +175,12 @@ def test_nothing_refused_reaches_the_broker() -> None:
 
     async def main() -> None:
         rules = RiskRules(limits=Limits(symbols=("AAPL",), max_notional="10000"))
-        async with broker(accounts=1) as simulator, trading(simulator, rules=rules) as desk:
+        async with broker(accounts=1) as simulator, trading(simulator, rules=rules) as setup:
             for more in ({"symbol": "MSFT"}, {"qty": "1000000"}):
                 with pytest.raises(Declined):
-                    await desk.gateway.place(order(**more))
-            assert desk.posts("alpha") == 0
-            placed = await desk.gateway.place(order(symbol="aapl"))
+                    await setup.place(order(**more))
+            assert setup.posts("alpha") == 0
+            placed = await setup.place(order(symbol="aapl"))
             assert placed.order.symbol == "AAPL"
 
     run(main)

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 from msgspec import structs
 
+from realtime.auth.principal import Principal
 from realtime.orders.errors import Declined
 from realtime.orders.order_request import Placement
-from realtime.orders.principal import ANYONE, Principal
 from realtime.orders.routing import Candidate, RoutingDecision, choose
-from tests.orders.trading import broker, order, trading
+from tests.orders.trading import ANYONE, broker, make_principal, order, trading
 from tests.virtual import run
 
 FIVE = [
@@ -21,25 +21,25 @@ FIVE = [
 
 
 def routed(
-    wish: Placement, candidates: list[Candidate], *, turn: int = 0, draw: float = 0.0
+    request: Placement, candidates: list[Candidate], *, turn: int = 0, draw: float = 0.0
 ) -> RoutingDecision:
-    return choose(wish, candidates, ANYONE, turn=turn, draw=draw)
+    return choose(request, candidates, ANYONE, turn=turn, draw=draw)
 
 
 def test_round_robin_is_even() -> None:
-    wish = order(strategy="round_robin")
-    taken = [routed(wish, FIVE, turn=n).account_id for n in range(500)]
+    request = order(strategy="round_robin")
+    taken = [routed(request, FIVE, turn=n).account_id for n in range(500)]
     assert set(Counter(taken).values()) == {100}
     assert len(set(taken[:5])) == 5
 
 
 def test_random_is_even_within_chance() -> None:
     rng = random.Random(7)
-    wish = order(strategy="random")
-    taken = Counter(routed(wish, FIVE, draw=rng.random()).account_id for _ in range(10_000))
+    request = order(strategy="random")
+    taken = Counter(routed(request, FIVE, draw=rng.random()).account_id for _ in range(10_000))
     # Five of 2000 expected, standard deviation 40: four of those.
     assert all(abs(count - 2000) < 160 for count in taken.values())
-    assert routed(wish, FIVE, draw=0.999_999_999_999).account_id == "echo"
+    assert routed(request, FIVE, draw=0.999_999_999_999).account_id == "echo"
 
 
 def test_hash_is_even_and_stable() -> None:
@@ -81,16 +81,16 @@ def test_only_who_can_is_taken() -> None:
         structs.replace(FIVE[1], is_enabled=False),
         *FIVE[2:],
     ]
-    wish = order(strategy="round_robin")
+    request = order(strategy="round_robin")
 
-    def taken(wish: Placement, principal: Principal = ANYONE) -> set[str]:
-        return {choose(wish, some, principal, turn=n, draw=0).account_id for n in range(10)}
+    def taken(request: Placement, principal: Principal = ANYONE) -> set[str]:
+        return {choose(request, some, principal, turn=n, draw=0).account_id for n in range(10)}
 
-    assert taken(wish) == {"charlie", "delta", "echo"}
-    assert taken(structs.replace(wish, force=True)) == {"alpha", "charlie", "delta", "echo"}
-    assert taken(structs.replace(wish, tier="basic")) == {"charlie", "echo"}
-    assert taken(structs.replace(wish, labels=("delta", "bravo"))) == {"delta"}
-    assert taken(wish, Principal(accounts=frozenset({"echo"}))) == {"echo"}
+    assert taken(request) == {"charlie", "delta", "echo"}
+    assert taken(structs.replace(request, force=True)) == {"alpha", "charlie", "delta", "echo"}
+    assert taken(structs.replace(request, tier="basic")) == {"charlie", "echo"}
+    assert taken(structs.replace(request, labels=("delta", "bravo"))) == {"delta"}
+    assert taken(request, make_principal(accounts=frozenset({"echo"}))) == {"echo"}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_refusals(more: dict[str, object], code: str) -> None:
 def test_who_may_not_see_an_account_is_told_that_there_is_none() -> None:
     with pytest.raises(Declined) as refused:
         choose(
-            order(account_id="alpha"), FIVE, Principal(accounts=frozenset({"bravo"})),
+            order(account_id="alpha"), FIVE, make_principal(accounts=frozenset({"bravo"})),
             turn=0, draw=0,
         )  # fmt: skip
     assert refused.value.code == "unknown_account"
@@ -128,13 +128,13 @@ def test_a_batch_sees_its_own_orders() -> None:
     """Orders that were only just begun count: the idlest account does not get them all."""
 
     async def main() -> list[int]:
-        async with broker(accounts=3) as simulator, trading(simulator) as desk:
+        async with broker(accounts=3) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "latency", "seconds": 1})
-            held = asyncio.create_task(desk.gateway.place(order(account_id="alpha")))
+            held = asyncio.create_task(setup.place(order(account_id="alpha")))
             await asyncio.sleep(0.5)
-            await desk.gateway.place_all([order(strategy="least_loaded")] * 8)
+            await setup.place_all([order(strategy="least_loaded")] * 8)
             await held
-            return [len(desk.ids(label)) for label in ("alpha", "bravo", "charlie")]
+            return [len(setup.ids(label)) for label in ("alpha", "bravo", "charlie")]
 
     assert run(main) == [3, 3, 3]
 
@@ -143,13 +143,13 @@ def test_questions_that_alternate_do_not_share_their_turns() -> None:
     """Whoever names every second account, or asks among others in between, skews nothing."""
 
     async def main() -> Counter[str]:
-        async with broker(accounts=4) as simulator, trading(simulator) as desk:
+        async with broker(accounts=4) as simulator, trading(simulator) as setup:
             taken: Counter[str] = Counter()
             for _ in range(10):
                 for labels in (("alpha", "bravo"), ("charlie", "delta")):
-                    wish = order(strategy="round_robin", labels=labels)
-                    taken[desk.gateway.router.route(wish, ANYONE).account_id] += 1
-                desk.gateway.router.route(order(account_id="alpha"), ANYONE)
+                    request = order(strategy="round_robin", labels=labels)
+                    taken[setup.gateway.router.route(request, ANYONE).account_id] += 1
+                setup.gateway.router.route(order(account_id="alpha"), ANYONE)
             return taken
 
     assert set(run(main).values()) == {5}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.orders import validation as rules
+from realtime.orders import validation
 from realtime.orders.errors import MALFORMED, UNPROCESSABLE, Declined
-from realtime.orders.order_request import OrderRequest, Placement, read_body, read_value, wire_body
+from realtime.orders.order_request import OrderRequest, Placement, build_body, read_body, read_value
 from realtime.simulator.app import Simulator
 
 OCC = "NVDA261120C00200000"
@@ -82,13 +82,13 @@ BAD: list[tuple[Mapping[str, object], int, str]] = [
 
 @pytest.mark.parametrize("body", GOOD, ids=str)
 def test_possible(body: Mapping[str, object]) -> None:
-    rules.check(read_value(dict(body), Placement))
+    validation.check(read_value(dict(body), Placement))
 
 
 @pytest.mark.parametrize(("body", "code", "said"), BAD, ids=str)
 def test_impossible(body: Mapping[str, object], code: int, said: str) -> None:
     with pytest.raises(Declined) as refused:
-        rules.check(read_value(dict(body), Placement))
+        validation.check(read_value(dict(body), Placement))
     assert refused.value.code == "invalid_order"
     assert refused.value.alpaca is not None
     assert refused.value.alpaca["code"] == code
@@ -102,7 +102,7 @@ async def test_what_is_possible_here_is_possible_there() -> None:
         for body in GOOD:
             ticket = read_value(dict(body), OrderRequest)
             try:
-                simulator.exchange.submit("alpha", wire_body(ticket))
+                simulator.exchange.submit("alpha", build_body(ticket))
             except Exception as error:  # noqa: BLE001 - the exchange's own type is not ours to know
                 status = getattr(error, "status", None)
                 said = str(error)
@@ -122,6 +122,6 @@ def test_any_bytes_are_refused_in_words(body: bytes) -> None:
 def test_numbers_reach_the_broker_as_they_were_written() -> None:
     body = b'{"symbol":"AAPL","qty":0.1,"side":"buy","type":"limit","limit_price":"188.40",'
     ticket = read_body(body + b'"time_in_force":"day"}', Placement)
-    sent = wire_body(ticket)
+    sent = build_body(ticket)
     assert (sent["qty"], sent["limit_price"]) == ("0.1", "188.4")
     assert "account_id" not in sent

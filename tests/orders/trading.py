@@ -3,24 +3,39 @@
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
-import aiohttp
 from msgspec import Struct
 
-from realtime.broker.http_client import HttpClient
+from realtime.auth.principal import Permission, Principal
+from realtime.broker.http_client import HttpClient, open_session
 from realtime.broker.order_api import OrderApi
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.gateway import Gateway
 from realtime.orders.journal import Journal
 from realtime.orders.order_client import OrderClient
-from realtime.orders.order_request import Placement, read_value
-from realtime.orders.principal import Limits
-from realtime.orders.risk import AccountRiskRules, RiskChecks, RiskRules
+from realtime.orders.order_request import OrderChanges, Placement, read_value
+from realtime.orders.results import Placed
+from realtime.orders.risk import AccountRiskRules, Limits, RiskChecks, RiskRules
 from realtime.orders.routing import Candidate
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from tests.virtual import VirtualConnector, nanosecond_clock, wall_clock
+
+
+def make_principal(
+    name: str = "anonymous", *, may_trade: bool = True, accounts: frozenset[str] | None = None
+) -> Principal:
+    """Return a principal that may read, and trade or not."""
+    permissions: frozenset[Permission] = frozenset({"account_access"})
+    if may_trade:
+        permissions |= {"trading"}
+    return Principal(user_id=name, accounts=accounts, permissions=permissions)
+
+
+ANYONE = make_principal()
 
 
 def order(**more: object) -> Placement:
@@ -29,11 +44,32 @@ def order(**more: object) -> Placement:
     return read_value({**body, **more}, Placement)
 
 
-class Desk(Struct, frozen=True):
-    """What a test works with."""
+class TradingSetup(Struct, frozen=True):
+    """A gateway and its broker; the calls are those of a principal that may do everything."""
 
     gateway: Gateway
     simulator: Simulator
+
+    async def place(self, request: Placement, *, key: str | None = None) -> Placed:
+        return await self.gateway.place(request, ANYONE, key=key)
+
+    async def place_all(
+        self, requests: Sequence[Placement | Declined], *, key: str | None = None
+    ) -> list[Placed | Declined | Unresolved]:
+        return await self.gateway.place_all(requests, ANYONE, key=key)
+
+    async def replace(
+        self, label: str, order_id: str, changes: OrderChanges, *, key: str | None = None
+    ) -> Placed:
+        return await self.gateway.replace(label, order_id, changes, ANYONE, key=key)
+
+    async def cancel(self, label: str, order_id: str) -> None:
+        await self.gateway.cancel(label, order_id, ANYONE)
+
+    async def close_position(
+        self, label: str, symbol: str, *, qty: Decimal | None = None, key: str | None = None
+    ) -> Placed:
+        return await self.gateway.close_position(label, symbol, ANYONE, qty=qty, key=key)
 
     def at_broker(self, label: str) -> list[dict[str, object]]:
         """Every order that the exchange has of an account."""
@@ -77,11 +113,11 @@ async def trading(
     journal: Path | None = None,
     places: int = 8,
     url: str | None = None,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[TradingSetup]:
     """A gateway for all of the simulator's accounts; `live` names those with real money."""
     labels = list(simulator.exchange.labels)
     fleet = FleetLimiter()
-    async with aiohttp.ClientSession(connector=VirtualConnector(limit=0)) as http:
+    async with open_session(VirtualConnector(limit=0)) as http:
         order_clients = {
             label: OrderClient(
                 label,
@@ -109,10 +145,10 @@ async def trading(
             order_clients,
             risk_checks=risk_checks,
             journal=Journal(journal, wall_clock),
-            standing=lambda only: [
+            get_candidates=lambda only: [
                 Candidate(label=label) for label in labels if only in (None, label)
             ],
             clock=wall_clock,
             rng=random.Random(seed),
         ) as gateway:
-            yield Desk(gateway, simulator)
+            yield TradingSetup(gateway, simulator)

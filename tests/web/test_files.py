@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from realtime.api.routes import wants_page
-from realtime.web.files import FILES, HERE, POLICY
+from realtime.web.files import FILES, HERE, POLICY, wants_page
 from tests.api.reader import Reader
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

@@ -27,7 +27,6 @@ from realtime.api.documents.positions import PositionsQuery, select_positions
 from realtime.api.documents.status import (
     StatusJson,
     StatusQuery,
-    changes_with_time,
     count_states,
     make_status_row,
     with_countdown,
@@ -139,7 +138,7 @@ class Documents:
         return RenderedDocument(ENCODER.encode(document), len(selected))
 
     def _encode_status_row(self, record: Record, now: float) -> Raw:
-        if not changes_with_time(record.link):
+        if record.link.next_attempt_at is None:
             return self._status_json.get(record)
         return _encode(with_countdown(self._status_rows.get(record), record, now))
 

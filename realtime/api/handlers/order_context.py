@@ -1,19 +1,20 @@
-"""What a caller sent to a route that moves money, and what is answered to it."""
+"""What a client sent to a route for orders, and the responses of these routes."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from realtime.api.context import ApiContext
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.responses import JSON, ApiResponse
+from realtime.auth.principal import Principal
 from realtime.core.model import Order
+from realtime.orders.errors import malformed
 from realtime.orders.interface import TradingInterface
 from realtime.orders.order_request import Strategy
-from realtime.orders.principal import Principal
 from realtime.orders.results import Origin, Placed
 
 Query = TypeVar("Query", bound=Struct)
@@ -21,14 +22,15 @@ Query = TypeVar("Query", bound=Struct)
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 Labels = Annotated[tuple[Label, ...], Meta(max_length=1000)]
+NumberText = Annotated[str, Meta(min_length=1, max_length=40)]
 
 NO_STORE = {"Content-Type": JSON, "Cache-Control": "no-store"}
 
 
 class OrderRequestContext(Struct, Generic[Query], frozen=True, kw_only=True):
-    """One request, read."""
+    """One request, decoded."""
 
-    desk: ApiContext
+    api: ApiContext
     trading: TradingInterface
     principal: Principal
     parts: Mapping[str, str]
@@ -63,26 +65,45 @@ class RoutingQuery(Struct, frozen=True, kw_only=True):
     strategy: Annotated[Strategy | None, Meta(description="how to choose among several")] = None
     tier: Annotated[Text | None, Meta(description="among the accounts of this tier")] = None
     labels: Annotated[Labels | None, Meta(description="among these accounts")] = None
-    force: Annotated[bool, Meta(description="also an account that is not live")] = False
+    force: Annotated[bool, Meta(description="also an account that is not synced")] = False
 
 
-def order_bytes(account_id: str, order: Order, origin: Origin) -> bytes:
-    """Alpaca's order with the account and its origin in front."""
+def merge(query: Mapping[str, object], body: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of a request that may be in the query and in the body.
+
+    Raises `Declined` for a field that is in both with different values.
+    """
+    for name, value in query.items():
+        if name in body and body[name] != value:
+            raise malformed("the query and the body contradict each other", field=name)
+    return {**body, **query}
+
+
+def get_set_fields(query: Struct) -> dict[str, object]:
+    """Return the query parameters that were sent."""
+    return {
+        name: value
+        for name, value in structs.asdict(query).items()
+        if value is not None and value is not False
+    }
+
+
+def encode_order(account_id: str, order: Order, origin: Origin) -> bytes:
+    """Return Alpaca's order as JSON, with the account and its origin in front."""
     head = msgspec.json.encode({"account_id": account_id, "origin": origin})
     return head[:-1] + b"," + ENCODER.encode(order)[1:]
 
 
-def placed_answer(asked: OrderRequestContext[Query], placed: Placed) -> ApiResponse:
-    """The order, and in headers how it came about."""
-    origin = asked.trading.gateway.origin(placed.account_id, placed.order)
+def placed_response(context: OrderRequestContext[Query], placed: Placed) -> ApiResponse:
+    """Return the order, and in headers how it was placed."""
+    origin = context.trading.gateway.get_origin(placed.account_id, placed.order)
     return ApiResponse(
-        body=order_bytes(placed.account_id, placed.order, origin),
-        headers={**NO_STORE, **placed_headers(placed)},
+        body=encode_order(placed.account_id, placed.order, origin),
+        headers={**NO_STORE, **_placed_headers(placed)},
     )
 
 
-def placed_headers(placed: Placed) -> dict[str, str]:
-    """Which account was taken, and why; whether the call came before."""
+def _placed_headers(placed: Placed) -> dict[str, str]:
     headers = {"X-Realtime-Account": placed.account_id}
     if placed.route is not None:
         headers["X-Realtime-Route"] = placed.route.reason
@@ -93,17 +114,16 @@ def placed_headers(placed: Placed) -> dict[str, str]:
     return headers
 
 
-def json_answer(document: object, status: int = 200, **headers: str) -> ApiResponse:
-    """Any document."""
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ApiResponse(status=status, body=_encode(document), headers={**NO_STORE, **sent})
+def json_response(document: object, status: int = 200) -> ApiResponse:
+    """Return any document."""
+    return ApiResponse(status=status, body=_encode(document), headers=NO_STORE)
 
 
 def _encode(document: object) -> bytes:
-    return msgspec.json.encode(document, enc_hook=_plain)
+    return msgspec.json.encode(document, enc_hook=_encode_decimal)
 
 
-def _plain(value: object) -> object:
+def _encode_decimal(value: object) -> object:
     if isinstance(value, Decimal):
         return format(value, "f")
     raise TypeError(f"no JSON for {type(value).__name__}")

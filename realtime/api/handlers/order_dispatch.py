@@ -1,62 +1,75 @@
-"""The table of trading routes as the HTTP library's handlers."""
+"""The table of routes for orders as handlers of the HTTP library."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
 
 from realtime.api.context import ApiContext
 from realtime.api.contexts import ContextRegistry
-from realtime.api.handlers.order_access import reader_of, who_asks
 from realtime.api.handlers.order_context import OrderRequestContext
-from realtime.api.handlers.order_problems import of_declined, of_unresolved
-from realtime.api.order_routes import TRADE_ROUTES, TradeRoute
+from realtime.api.handlers.order_problems import declined_problem, unresolved_problem
+from realtime.api.order_routes import TRADE_ROUTES, TradeRoute, trade_paths
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem
 from realtime.api.responses import make_response
-from realtime.auth.principal import Permission
-from realtime.orders.errors import Declined, Unresolved
+from realtime.api.security.authenticator import PRINCIPAL, Access
+from realtime.auth.principal import ANYBODY, Permission, Principal
+from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.interface import TradingInterface
 
 
 def add_trading(
-    app: web.Application, trading: TradingInterface, prefixes: tuple[str, ...], desk: ApiContext
+    app: web.Application, trading: TradingInterface, prefixes: tuple[str, ...], api: ApiContext
 ) -> None:
-    """Give the application every trading route."""
-    desks = ContextRegistry(desk)
+    """Add every route for orders to the application."""
+    contexts = ContextRegistry(api)
     for route in TRADE_ROUTES:
-        endpoint = _endpoint(route, trading, desks)
+        handler = _make_handler(route, trading, contexts)
         for path in (prefix + path for prefix in prefixes for path in route.paths):
             if route.method == "GET":
-                app.router.add_get(path, endpoint, allow_head=True)
+                app.router.add_get(path, handler, allow_head=True)
             else:
-                app.router.add_route(route.method, path, endpoint)
+                app.router.add_route(route.method, path, handler)
 
 
-def _endpoint(
-    route: TradeRoute[Any], trading: TradingInterface, desks: ContextRegistry
+def trade_access(prefixes: tuple[str, ...]) -> Mapping[str, Access]:
+    """Return path → access for the security middleware. On a path with reads and orders any valid
+    token passes it; the handler below checks the permission of the method."""
+    return {path: "trading" if moves else "any" for path, moves in trade_paths(prefixes)}
+
+
+def _make_handler(
+    route: TradeRoute[Any], trading: TradingInterface, contexts: ContextRegistry
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
+    permission: Permission = "trading" if route.is_trading else "account_access"
 
-    async def endpoint(request: web.Request) -> web.StreamResponse:
-        reader = reader_of(request)
-        wanted: Permission = "trading" if route.is_trading else "account_access"
-        if not reader.has_permission(wanted):
-            raise Problem("permission_missing", f"the token lacks the permission `{wanted}`")
-        asked = OrderRequestContext(
-            desk=desks.get(reader),
-            trading=trading,
-            principal=who_asks(request),
-            parts=request.match_info,
-            query=parameters.read(request.rel_url.raw_query_string),
-            body=await request.read() if route.body is not None else b"",
-            key=request.headers.get("Idempotency-Key"),
-        )
+    async def handle(request: web.Request) -> web.StreamResponse:
+        principal: Principal = request.get(PRINCIPAL, ANYBODY)
+        if not principal.may(permission):
+            raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
         try:
-            return make_response(await route.answer(asked))
-        except Declined as no:
-            raise of_declined(no) from no
-        except Unresolved as lost:
-            raise of_unresolved(lost) from lost
+            context = OrderRequestContext(
+                api=contexts.get(principal),
+                trading=trading,
+                principal=principal,
+                parts=request.match_info,
+                query=parameters.read(request.rel_url.raw_query_string),
+                body=await request.read() if route.body is not None else b"",
+                key=_get_key(request),
+            )
+            return make_response(await route.handler(context))
+        except Declined as error:
+            raise declined_problem(error) from error
+        except Unresolved as error:
+            raise unresolved_problem(error) from error
 
-    return endpoint
+    return handle
+
+
+def _get_key(request: web.Request) -> str | None:
+    keys = request.headers.getall("Idempotency-Key", [])
+    if len(keys) > 1:
+        raise malformed("Idempotency-Key occurs more than once")
+    return keys[0] if keys else None

@@ -1,4 +1,4 @@
-"""The routes that place, change and cancel orders."""
+"""The routes that place, replace and cancel orders."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -11,30 +11,38 @@ from realtime.api.handlers.order_context import (
     AccountsQuery,
     Label,
     Labels,
+    NumberText,
     OrderRequestContext,
+    RoutingQuery,
     Text,
-    json_answer,
-    order_bytes,
-    placed_answer,
+    encode_order,
+    get_set_fields,
+    json_response,
+    merge,
+    placed_response,
 )
-from realtime.api.handlers.order_problems import OrderProblem, of_declined, of_unresolved
-from realtime.api.parameters import NoQuery
-from realtime.api.problems import Problem, quote
+from realtime.api.handlers.order_problems import (
+    OrderProblem,
+    declined_problem,
+    unresolved_problem,
+)
+from realtime.api.problems import Problem, shown
 from realtime.api.responses import ApiResponse
 from realtime.orders.errors import Declined, Unresolved, malformed
+from realtime.orders.numbers import parse_number
 from realtime.orders.order_request import (
     ClientOrderId,
     OrderChanges,
     Placement,
+    PositionIntent,
     Strategy,
-    Time,
+    TimeInForce,
     read_body,
     read_value,
 )
 from realtime.orders.results import Placed
-from realtime.orders.validation import asset_kind
-
-Number = Annotated[str, Meta(min_length=1, max_length=40)]
+from realtime.orders.symbols import is_order_id, may_be_pair
+from realtime.orders.validation import get_asset_kind
 
 MAX_BATCH = 2000
 """Orders of one batch."""
@@ -43,12 +51,15 @@ MAX_BATCH = 2000
 class QuickOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A quick order: a quantity or an amount, and no more than is needed. Query or body."""
 
-    qty: Annotated[Number | None, Meta(description="shares")] = None
-    notional: Annotated[Number | None, Meta(description="dollars")] = None
-    limit_price: Annotated[Number | None, Meta(description="makes it a limit order")] = None
-    time_in_force: Annotated[Time | None, Meta(description="day; gtc for coins")] = None
+    qty: Annotated[NumberText | None, Meta(description="shares")] = None
+    notional: Annotated[NumberText | None, Meta(description="dollars")] = None
+    limit_price: Annotated[NumberText | None, Meta(description="makes it a limit order")] = None
+    time_in_force: Annotated[TimeInForce | None, Meta(description="day; gtc for coins")] = None
+    position_intent: Annotated[
+        PositionIntent | None, Meta(description="…_to_close: never more than the position")
+    ] = None
     client_order_id: Annotated[
-        ClientOrderId | None, Meta(description="your own name for the order")
+        ClientOrderId | None, Meta(description="your own id of the order")
     ] = None
     account_id: Annotated[Label | None, Meta(description="exactly this account")] = None
     routing_key: Annotated[Text | None, Meta(description="equal keys go to the same account")] = (
@@ -57,33 +68,34 @@ class QuickOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     strategy: Annotated[Strategy | None, Meta(description="how to choose among several")] = None
     tier: Annotated[Text | None, Meta(description="among the accounts of this tier")] = None
     labels: Annotated[Labels | None, Meta(description="among these accounts")] = None
-    force: Annotated[bool, Meta(description="also an account that is not live")] = False
+    force: Annotated[bool, Meta(description="also an account that is not synced")] = False
 
 
 class _QuickBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The same as JSON, where quantities may be numbers."""
 
-    qty: Decimal | UnsetType = UNSET
-    notional: Decimal | UnsetType = UNSET
-    limit_price: Decimal | UnsetType = UNSET
-    time_in_force: Time | UnsetType = UNSET
-    client_order_id: ClientOrderId | UnsetType = UNSET
-    account_id: Label | UnsetType = UNSET
-    routing_key: Text | UnsetType = UNSET
-    strategy: Strategy | UnsetType = UNSET
-    tier: Text | UnsetType = UNSET
-    labels: Labels | UnsetType = UNSET
-    force: bool | UnsetType = UNSET
+    qty: Decimal | UnsetType | None = UNSET
+    notional: Decimal | UnsetType | None = UNSET
+    limit_price: Decimal | UnsetType | None = UNSET
+    time_in_force: TimeInForce | UnsetType | None = UNSET
+    position_intent: PositionIntent | UnsetType | None = UNSET
+    client_order_id: ClientOrderId | UnsetType | None = UNSET
+    account_id: Label | UnsetType | None = UNSET
+    routing_key: Text | UnsetType | None = UNSET
+    strategy: Strategy | UnsetType | None = UNSET
+    tier: Text | UnsetType | None = UNSET
+    labels: Labels | UnsetType | None = UNSET
+    force: bool | UnsetType | None = UNSET
 
 
 class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Many orders; each is read, and refused, by itself."""
+    """Many orders; each is read, and refused, separately."""
 
     orders: list[Raw]
 
 
 class BatchItem(Struct, frozen=True, kw_only=True):
-    """The answer to one order of a batch, in Alpaca's form of a 207."""
+    """The result of one order of a batch, in Alpaca's form of a 207."""
 
     account_id: str | None
     client_order_id: str | None
@@ -91,169 +103,194 @@ class BatchItem(Struct, frozen=True, kw_only=True):
     body: object
 
 
-async def place(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
-    """Any order."""
-    return await _place(asked, read_body(asked.body, Placement))
+async def place(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+    """Place an order."""
+    return await _place(context, _read_placement(context))
 
 
-async def place_stock(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
-    """An order for a stock, checked to be one."""
-    wish = read_body(asked.body, Placement)
-    if asset_kind(wish) != "stock":
-        raise malformed(f"this route is for stocks; {wish.symbol or 'mleg'} is none")
-    return await _place(asked, wish)
+async def place_stock(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+    """Place an order for a stock, checked to be one."""
+    request = _read_placement(context)
+    if get_asset_kind(request) not in ("stock", "unclear"):
+        raise malformed(f"this route is for stocks; {request.symbol or 'mleg'} is none")
+    return await _place(context, request)
 
 
-async def place_option(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
-    """An order for an option or several, checked to be one."""
-    wish = read_body(asked.body, Placement)
-    if asset_kind(wish) not in ("option", "mleg"):
-        raise malformed(f"this route is for options; {wish.symbol} is none")
-    return await _place(asked, wish)
+async def place_option(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+    """Place an order for one option or several, checked to be one."""
+    request = _read_placement(context)
+    if get_asset_kind(request) not in ("option", "mleg"):
+        raise malformed(f"this route is for options; {request.symbol} is none")
+    return await _place(context, request)
 
 
-async def buy(asked: OrderRequestContext[QuickOrder]) -> ApiResponse:
+async def buy(context: OrderRequestContext[QuickOrder]) -> ApiResponse:
     """Buy by quantity or amount."""
-    return await _quick(asked, "buy")
+    return await _place_quick(context, "buy")
 
 
-async def sell(asked: OrderRequestContext[QuickOrder]) -> ApiResponse:
+async def sell(context: OrderRequestContext[QuickOrder]) -> ApiResponse:
     """Sell by quantity or amount."""
-    return await _quick(asked, "sell")
+    return await _place_quick(context, "sell")
 
 
-async def place_batch(asked: OrderRequestContext[NoQuery]) -> ApiResponse:
-    """Many orders at once; one's failure is its own."""
-    raws = _batch(asked.body)
-    if not 0 < len(raws) <= MAX_BATCH:
-        raise malformed(f"orders: 1–{MAX_BATCH} orders are expected, got {len(raws)}")
-    wishes = [_read(raw) for raw in raws]
-    outcomes = await asked.trading.gateway.place_all(wishes, asked.principal, key=asked.key)
-    items = [_item(asked, wish, outcome) for wish, outcome in zip(wishes, outcomes, strict=True)]
-    return json_answer(items, 200 if all(item.status == 200 for item in items) else 207)
+async def place_batch(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+    """Place many orders at once; a failure stays in its order."""
+    bodies = _read_batch(context.body)
+    if not 0 < len(bodies) <= MAX_BATCH:
+        raise malformed(f"orders: 1–{MAX_BATCH} orders are expected, got {len(bodies)}")
+    routing = get_set_fields(context.query)
+    requests = [_read_item(bytes(body), routing) for body in bodies]
+    results = await context.trading.gateway.place_all(requests, context.principal, key=context.key)
+    items = [
+        _to_item(context, request, result)
+        for request, result in zip(requests, results, strict=True)
+    ]
+    return json_response(items, 200 if all(item.status == 200 for item in items) else 207)
 
 
-async def replace(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
-    """Replace an order; the answer is its successor."""
-    changes = read_body(asked.body, OrderChanges)
-    label, order_id = _find(asked)
-    placed = await asked.trading.gateway.replace(
-        label, order_id, changes, asked.principal, key=asked.key
+async def replace(context: OrderRequestContext[AccountQuery]) -> ApiResponse:
+    """Replace an order; the response is its successor."""
+    changes = read_body(context.body, OrderChanges)
+    label, order_id = _find_order(context)
+    placed = await context.trading.gateway.replace(
+        label, order_id, changes, context.principal, key=context.key
     )
-    return placed_answer(asked, placed)
+    return placed_response(context, placed)
 
 
-async def cancel(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
+async def cancel(context: OrderRequestContext[AccountQuery]) -> ApiResponse:
     """Cancel an order."""
-    label, order_id = _find(asked)
-    await asked.trading.gateway.cancel(label, order_id, asked.principal)
+    label, order_id = _find_order(context)
+    await context.trading.gateway.cancel(label, order_id, context.principal)
     headers = {"Cache-Control": "no-store", "X-Realtime-Account": label}
     return ApiResponse(status=204, headers=headers)
 
 
-async def cancel_all(asked: OrderRequestContext[AccountsQuery]) -> ApiResponse:
+async def cancel_all(context: OrderRequestContext[AccountsQuery]) -> ApiResponse:
     """Cancel every open order of some accounts, or of all."""
-    labels = chosen(asked, asked.query.account_id)
-    items = await asked.trading.gateway.cancel_all(labels, asked.principal)
-    told = [
-        {"account_id": i.account_id, "id": i.order_id, "status": i.status, "body": i.body}
-        for i in items
+    labels = select_labels(context, context.query.account_id)
+    orders = await context.trading.gateway.cancel_all(labels, context.principal)
+    items = [
+        {"account_id": o.account_id, "id": o.order_id, "status": o.status, "body": o.body}
+        for o in orders
     ]
-    return json_answer(told, 207)
+    return json_response(items, 207)
 
 
-def chosen(asked: OrderRequestContext[AccountsQuery], labels: tuple[str, ...] | None) -> list[str]:
-    """The accounts that are named, or all that they may use."""
-    seen = [label for label in asked.trading.labels if asked.principal.may_use(label)]
+def select_labels(
+    context: OrderRequestContext[AccountsQuery], labels: tuple[str, ...] | None
+) -> list[str]:
+    """Return the accounts that are named, or all that the principal may use."""
+    visible = [label for label in context.trading.labels if context.principal.sees(label)]
     for label in labels or ():
-        if label not in seen:
-            raise asked.desk.unknown_account(label)
-    return list(dict.fromkeys(labels)) if labels else seen
-
-
-async def _place(asked: OrderRequestContext[NoQuery], wish: Placement) -> ApiResponse:
-    placed = await asked.trading.gateway.place(wish, asked.principal, key=asked.key)
-    return placed_answer(asked, placed)
-
-
-async def _quick(asked: OrderRequestContext[QuickOrder], side: str) -> ApiResponse:
-    given = {
-        name: value
-        for name, value in structs.asdict(asked.query).items()
-        if value is not None and value is not False
-    }
-    if asked.body.strip():
-        written = structs.asdict(read_body(asked.body, _QuickBody))
-        for name, value in written.items():
-            if value is UNSET:
-                continue
-            if name in given:
-                raise malformed("given in the query and in the body", field=name)
-            given[name] = value
-    symbol = asked.parts["symbol"].upper()
-    given.setdefault("time_in_force", "gtc" if "/" in symbol else "day")
-    kind = "limit" if "limit_price" in given else "market"
-    wish = read_value({**given, "symbol": symbol, "side": side, "type": kind}, Placement)
-    placed = await asked.trading.gateway.place(wish, asked.principal, key=asked.key)
-    return placed_answer(asked, placed)
-
-
-def _batch(body: bytes) -> list[Raw]:
-    if body.lstrip()[:1] == b"[":
-        try:
-            return msgspec.json.decode(body, type=list[Raw])
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            raise malformed("the body is not JSON") from None
-    return read_body(body, Batch).orders
-
-
-def _read(raw: Raw) -> Placement | Declined:
-    try:
-        return read_body(bytes(raw), Placement)
-    except Declined as no:
-        return no
-
-
-def _item(
-    asked: OrderRequestContext[NoQuery],
-    wish: Placement | Declined,
-    outcome: Placed | Declined | Unresolved,
-) -> BatchItem:
-    if isinstance(outcome, Placed):
-        origin = asked.trading.gateway.origin(outcome.account_id, outcome.order)
-        return BatchItem(
-            account_id=outcome.account_id,
-            client_order_id=outcome.client_order_id,
-            status=200,
-            body=Raw(order_bytes(outcome.account_id, outcome.order, origin)),
-        )
-    account_id = wish.account_id if isinstance(wish, Placement) else None
-    client_order_id = wish.client_order_id if isinstance(wish, Placement) else None
-    if isinstance(outcome, Unresolved):
-        answer = of_unresolved(outcome).answer()
-        account_id, client_order_id = outcome.account_id, outcome.client_order_id
-    else:
-        answer = of_declined(outcome).answer()
-    return BatchItem(
-        account_id=account_id,
-        client_order_id=client_order_id,
-        status=answer.status,
-        body=Raw(answer.body),
-    )
-
-
-def _find(asked: OrderRequestContext[AccountQuery]) -> tuple[str, str]:
-    """The account of an order: the one that is named, or the one that has it."""
-    order_id, label = asked.parts["order_id"].lower(), asked.query.account_id
-    if label is not None:
-        asked.desk.record(label)
-        return label, order_id
-    for record in asked.desk.store:
-        if order_id in record.state.orders:
-            return record.profile.label, order_id
-    raise unknown_order(order_id)
+        if label not in visible:
+            raise context.api.unknown_account(label)
+    return list(dict.fromkeys(labels)) if labels else visible
 
 
 def unknown_order(order_id: str) -> Problem:
-    """The problem of an order that no account is known to have."""
-    return OrderProblem("unknown_order", f"no account is known to have {quote(order_id)}")
+    """Return the problem of an order that no account is known to have."""
+    return OrderProblem("unknown_order", f"no account is known to have {shown(order_id)}")
+
+
+def _read_placement(context: OrderRequestContext[RoutingQuery]) -> Placement:
+    return _add_routing(read_body(context.body, Placement), get_set_fields(context.query))
+
+
+def _add_routing(request: Placement, routing: dict[str, object]) -> Placement:
+    """Return an order with the routing of the query. Raises `Declined` if both contradict."""
+    if not routing:
+        return request
+    body = {
+        name: value for name in routing if (value := getattr(request, name)) not in (None, False)
+    }
+    return structs.replace(request, **merge(routing, body))
+
+
+async def _place(context: OrderRequestContext[RoutingQuery], request: Placement) -> ApiResponse:
+    placed = await context.trading.gateway.place(request, context.principal, key=context.key)
+    return placed_response(context, placed)
+
+
+async def _place_quick(context: OrderRequestContext[QuickOrder], side: str) -> ApiResponse:
+    query = get_set_fields(context.query)
+    body = structs.asdict(read_body(context.body, _QuickBody)) if context.body.strip() else {}
+    fields = merge(
+        {name: _read_query_number(name, value) for name, value in query.items()},
+        {name: value for name, value in body.items() if value is not UNSET and value is not None},
+    )
+    symbol = context.parts["symbol"].upper()
+    is_coin = "/" in symbol or may_be_pair(symbol)
+    fields.setdefault("time_in_force", "gtc" if is_coin else "day")
+    order_type = "limit" if "limit_price" in fields else "market"
+    request = read_value({**fields, "symbol": symbol, "side": side, "type": order_type}, Placement)
+    placed = await context.trading.gateway.place(request, context.principal, key=context.key)
+    return placed_response(context, placed)
+
+
+def _read_query_number(name: str, value: object) -> object:
+    """Read a number of the query, so that it equals the same number in the body."""
+    if name in ("qty", "notional", "limit_price") and isinstance(value, str):
+        return parse_number(value, name)
+    return value
+
+
+def _read_batch(body: bytes) -> list[Raw]:
+    try:
+        if body.lstrip()[:1] == b"[":
+            return msgspec.json.decode(body, type=list[Raw])
+        return msgspec.json.decode(body, type=Batch).orders
+    except msgspec.ValidationError as error:
+        raise malformed(str(error)[:200]) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise malformed("the body is not JSON") from None
+
+
+def _read_item(body: bytes, routing: dict[str, object]) -> Placement | Declined:
+    try:
+        return _add_routing(read_body(body, Placement), routing)
+    except Declined as error:
+        return error
+
+
+def _to_item(
+    context: OrderRequestContext[RoutingQuery],
+    request: Placement | Declined,
+    result: Placed | Declined | Unresolved,
+) -> BatchItem:
+    if isinstance(result, Placed):
+        origin = context.trading.gateway.get_origin(result.account_id, result.order)
+        return BatchItem(
+            account_id=result.account_id,
+            client_order_id=result.client_order_id,
+            status=200,
+            body=Raw(encode_order(result.account_id, result.order, origin)),
+        )
+    account_id = request.account_id if isinstance(request, Placement) else None
+    client_order_id = request.client_order_id if isinstance(request, Placement) else None
+    if isinstance(result, Unresolved):
+        problem = unresolved_problem(result).answer()
+        account_id, client_order_id = result.account_id, result.client_order_id
+    else:
+        problem = declined_problem(result).answer()
+    return BatchItem(
+        account_id=account_id,
+        client_order_id=client_order_id,
+        status=problem.status,
+        body=Raw(problem.body),
+    )
+
+
+def _find_order(context: OrderRequestContext[AccountQuery]) -> tuple[str, str]:
+    """Return the account of an order, the named one or the one that has it, and the order's id."""
+    order_id, label = context.parts["order_id"].lower(), context.query.account_id
+    if not is_order_id(order_id):
+        raise unknown_order(order_id)
+    if label is not None:
+        context.api.record(label)
+        return label, order_id
+    for record in context.api.store:
+        if order_id in record.state.orders:
+            return record.profile.label, order_id
+    raise unknown_order(order_id)

@@ -1,4 +1,4 @@
-"""The routes that read by query: orders, account, positions, one order, budget."""
+"""The routes that read with query parameters: orders, account, positions, one order, budget."""
 
 import asyncio
 import heapq
@@ -10,31 +10,33 @@ from msgspec import Meta, Struct
 
 from realtime.api.context import RequestContext
 from realtime.api.documents.positions import PositionsQuery
-from realtime.api.handlers.account import get_account, get_positions, never_read
+from realtime.api.handlers import account
+from realtime.api.handlers.account import never_read
 from realtime.api.handlers.order_context import (
     AccountQuery,
     Label,
     Labels,
     OrderRequestContext,
     RoutingQuery,
-    json_answer,
-    order_bytes,
+    encode_order,
+    json_response,
 )
 from realtime.api.handlers.order_placement import unknown_order
 from realtime.api.parameters import NoQuery
 from realtime.api.responses import JSON, ApiResponse
 from realtime.core.model import Order, OrderId
+from realtime.orders.order_request import is_client_order_id
 from realtime.orders.results import Origin
-from realtime.orders.routing import Candidate, choose
+from realtime.orders.routing import Candidate, RoutingDecision
 from realtime.store.store import Record
 
-AT_ONCE = 1000
-"""Orders that are looked at before others get their turn: less than a millisecond."""
+SCAN_CHUNK = 1000
+"""Orders that are scanned before other tasks run: less than a millisecond."""
 
 NANO_LENGTH = len("2026-10-06T14:02:11.519102345")
 
-Found = tuple[str, str, str, Order]
-"""When it was submitted, its id, whose it is, the order."""
+OrderRow = tuple[str, str, str, Order]
+"""When it was submitted, its id, its account, the order."""
 
 
 class OrdersQuery(Struct, frozen=True, kw_only=True):
@@ -44,7 +46,7 @@ class OrdersQuery(Struct, frozen=True, kw_only=True):
         Labels | None, Meta(description="of these accounts; of all if left out")
     ] = None
     status: Annotated[
-        Literal["all", "open", "closed"], Meta(description="by whether they still work")
+        Literal["all", "open", "closed"], Meta(description="by whether they are open")
     ] = "all"
     limit: Annotated[int, Meta(ge=1, le=500, description="how many at most, newest first")] = 100
     symbol: Annotated[Label | None, Meta(description="of this symbol")] = None
@@ -64,20 +66,17 @@ class ClientOrderQuery(Struct, frozen=True, kw_only=True):
     account_id: Annotated[Label | None, Meta(description="the account, if it is known")] = None
 
 
-class BudgetQuery(Struct, frozen=True, kw_only=True):
-    """Nothing to say."""
-
-
-async def find_orders(asked: OrderRequestContext[OrdersQuery]) -> ApiResponse:
+async def get_orders(context: OrderRequestContext[OrdersQuery]) -> ApiResponse:
     """Orders of some accounts, newest first, each with its account and origin."""
-    query, desk, gateway = asked.query, asked.desk, asked.trading.gateway
-    records = [desk.record(label) for label in query.account_id or ()] or list(desk.store)
+    query, api, gateway = context.query, context.api, context.trading.gateway
+    records = [api.record(label) for label in query.account_id or ()] or list(api.store)
     for record in records if query.account_id else ():
         if not record.has_data:
-            raise never_read(desk, record)
-    newest, total = await _newest(records, query, gateway.origin)
+            raise never_read(api, record)
+    newest, total = await _get_newest(records, query, gateway.get_origin)
     body = b",".join(
-        order_bytes(label, order, gateway.origin(label, order)) for _, _, label, order in newest
+        encode_order(label, order, gateway.get_origin(label, order))
+        for _, _, label, order in newest
     )
     headers = {
         "Content-Type": JSON,
@@ -88,94 +87,94 @@ async def find_orders(asked: OrderRequestContext[OrdersQuery]) -> ApiResponse:
     return ApiResponse(body=b"[" + body + b"]", headers=headers)
 
 
-async def _newest(
+async def _get_newest(
     records: Sequence[Record],
     query: OrdersQuery,
-    origin: Callable[[str, Order], Origin],
-) -> tuple[list[Found], int]:
-    """The newest orders that fit, and how many fit; others get their turn meanwhile."""
-    found: list[Found] = []
-    total = looked_at = 0
+    get_origin: Callable[[str, Order], Origin],
+) -> tuple[list[OrderRow], int]:
+    """Return the newest orders that match, and how many match; other tasks run in between."""
+    rows: list[OrderRow] = []
+    total = scanned = 0
     for record in records:
-        label, before = record.profile.label, len(found)
-        found += [
-            (_when(order), order.id, label, order)
+        label, count_before = record.profile.label, len(rows)
+        rows += [
+            (_get_sort_key(order), order.id, label, order)
             for order in record.state.orders.values()
-            if _fits(order, query)
-            and (query.origin is None or origin(label, order) == query.origin)
+            if _matches(order, query)
+            and (query.origin is None or get_origin(label, order) == query.origin)
         ]
-        total += len(found) - before
-        looked_at += len(record.state.orders)
-        if looked_at >= AT_ONCE:
-            found, looked_at = _top(found, query.limit), 0
+        total += len(rows) - count_before
+        scanned += len(record.state.orders)
+        if scanned >= SCAN_CHUNK:
+            rows, scanned = _select_newest(rows, query.limit), 0
             await asyncio.sleep(0)
-    return _top(found, query.limit), total
+    return _select_newest(rows, query.limit), total
 
 
-def _top(found: list[Found], limit: int) -> list[Found]:
-    return heapq.nlargest(limit, found, key=itemgetter(0, 1))
+def _select_newest(rows: list[OrderRow], limit: int) -> list[OrderRow]:
+    return heapq.nlargest(limit, rows, key=itemgetter(0, 1))
 
 
-def _when(order: Order) -> str:
-    """What sorts like the time of submission, and is had in a tenth of the time."""
+def _get_sort_key(order: Order) -> str:
+    """Return what sorts like the time of submission, in a tenth of the time of parsing it."""
     at = order.submitted_at or ""
     return (at[:-1] if "." in at else at[:-1] + ".").ljust(NANO_LENGTH, "0")
 
 
-async def find_order(asked: OrderRequestContext[AccountQuery]) -> ApiResponse:
+async def get_order(context: OrderRequestContext[AccountQuery]) -> ApiResponse:
     """One order by the broker's id, from memory."""
-    order_id = asked.parts["order_id"].lower()
-    for record in _records(asked, asked.query.account_id):
+    order_id = context.parts["order_id"].lower()
+    for record in _get_records(context, context.query.account_id):
         order = record.state.orders.get(OrderId(order_id))
         if order is not None:
-            return _order(asked, record.profile.label, order)
+            return _order_response(context, record.profile.label, order)
     raise unknown_order(order_id)
 
 
-async def find_by_client_order_id(asked: OrderRequestContext[ClientOrderQuery]) -> ApiResponse:
-    """One order by our own id: from memory, else the broker is asked."""
-    query = asked.query
-    records = _records(asked, query.account_id)
+async def get_by_client_order_id(context: OrderRequestContext[ClientOrderQuery]) -> ApiResponse:
+    """One order by our own id: from memory, else looked up at the broker, within a small budget."""
+    query = context.query
+    records = _get_records(context, query.account_id)
     for record in records:
         for order in record.state.orders.values():
             if order.client_order_id == query.client_order_id:
-                return _order(asked, record.profile.label, order)
-    if query.account_id is not None:
-        found = await asked.trading.gateway.find(
-            query.account_id, query.client_order_id, asked.principal
+                return _order_response(context, record.profile.label, order)
+    if query.account_id is not None and is_client_order_id(query.client_order_id):
+        found = await context.trading.gateway.find(
+            query.account_id, query.client_order_id, context.principal
         )
         if found is not None:
-            return _order(asked, query.account_id, found)
+            return _order_response(context, query.account_id, found)
     raise unknown_order(query.client_order_id)
 
 
-async def account(asked: OrderRequestContext[RoutingQuery]) -> ApiResponse:
-    """One account's figures, by name or by the words of routing."""
-    label = _routed(asked)
-    answer = get_account(RequestContext(context=asked.desk, query=NoQuery(), account_id=label))
-    return _named(answer, label)
+async def get_account(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+    """One account's figures, by name or by routing parameters."""
+    decision = _route(context)
+    request = RequestContext(context=context.api, query=NoQuery(), account_id=decision.account_id)
+    return _add_route(account.get_account(request), decision)
 
 
-async def positions(asked: OrderRequestContext[RoutingQuery]) -> ApiResponse:
-    """One account's positions, by name or by the words of routing."""
-    label = _routed(asked)
-    answer = get_positions(
-        RequestContext(context=asked.desk, query=PositionsQuery(), account_id=label)
+async def get_positions(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+    """One account's positions, by name or by routing parameters."""
+    decision = _route(context)
+    request = RequestContext(
+        context=context.api, query=PositionsQuery(), account_id=decision.account_id
     )
-    return _named(answer, label)
+    return _add_route(account.get_positions(request), decision)
 
 
-async def budget(asked: OrderRequestContext[BudgetQuery]) -> ApiResponse:
-    """What is left of an account's requests to the broker, and who spent them."""
-    label = asked.parts["account_id"]
-    record = asked.desk.record(label)
-    document = asked.trading.budget(label)
+async def get_budget(context: OrderRequestContext[NoQuery]) -> ApiResponse:
+    """What is left of an account's requests to the broker, and what used them."""
+    label = context.parts["account_id"]
+    record = context.api.record(label)
+    document = context.trading.get_budget(label)
     if document is None:
-        raise never_read(asked.desk, record)
-    return json_answer(document)
+        raise never_read(context.api, record)
+    return json_response(document)
 
 
-def _fits(order: Order, query: OrdersQuery) -> bool:
+def _matches(order: Order, query: OrdersQuery) -> bool:
     return (
         (query.status == "all" or (query.status == "closed") == order.is_closed)
         and (query.symbol is None or order.symbol == query.symbol)
@@ -183,45 +182,48 @@ def _fits(order: Order, query: OrdersQuery) -> bool:
     )
 
 
-def _records(
-    asked: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
+def _get_records(
+    context: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
     label: str | None,
 ) -> list[Record]:
-    return list(asked.desk.store) if label is None else [asked.desk.record(label)]
+    return list(context.api.store) if label is None else [context.api.record(label)]
 
 
-def _order(
-    asked: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
+def _order_response(
+    context: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
     label: str,
     order: Order,
 ) -> ApiResponse:
-    body = order_bytes(label, order, asked.trading.gateway.origin(label, order))
+    body = encode_order(label, order, context.trading.gateway.get_origin(label, order))
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache", "X-Realtime-Account": label}
     return ApiResponse(body=body, headers=headers)
 
 
-def _routed(asked: OrderRequestContext[RoutingQuery]) -> str:
-    """Reading needs no permission to trade, and an account that is not live may be read."""
-    if asked.query.account_id is not None:
-        return asked.desk.record(asked.query.account_id).profile.label
-    busy = {c.label: c for c in asked.trading.gateway.candidates()}
+def _route(context: OrderRequestContext[RoutingQuery]) -> RoutingDecision:
+    """Choose an account to read. No permission to trade is needed, and it need not be synced."""
+    query, gateway = context.query, context.trading.gateway
+    if query.account_id is not None:
+        label = context.api.record(query.account_id).profile.label
+        return RoutingDecision(account_id=label, strategy="exact", among=1)
+    in_flight = {c.label: c.in_flight for c in gateway.get_candidates()}
     candidates = [
         Candidate(
             label=record.profile.label,
             tier=record.profile.tier,
             is_synced=record.link.is_synced,
             open_orders=record.state.open_orders,
-            in_flight=busy[record.profile.label].in_flight if record.profile.label in busy else 0,
+            in_flight=in_flight.get(record.profile.label, 0),
         )
-        for record in asked.desk.store
+        for record in context.api.store
         if record.has_data
     ]
-    return choose(asked.query, candidates, asked.principal, turn=0, draw=0.5).account_id
+    return gateway.router.choose(query, candidates, context.principal)
 
 
-def _named(answer: ApiResponse, label: str) -> ApiResponse:
-    return ApiResponse(
-        status=answer.status,
-        body=answer.body,
-        headers={**answer.headers, "X-Realtime-Account": label},
-    )
+def _add_route(response: ApiResponse, decision: RoutingDecision) -> ApiResponse:
+    headers = {
+        **response.headers,
+        "X-Realtime-Account": decision.account_id,
+        "X-Realtime-Route": decision.reason,
+    }
+    return ApiResponse(status=response.status, body=response.body, headers=headers)

@@ -24,11 +24,10 @@ class Probe(Struct, frozen=True):
 def get_health(request: RequestContext[HealthQuery]) -> ApiResponse:
     """The fleet's health. With `strict`, anything but `ok` is a 503 with the document in it."""
     context = request.context
-    progress = context.count_fleet()
-    counts = progress.counts
+    counts, is_ready = context.count_fleet()
     document = make_health(
         counts,
-        is_started=progress.is_started,
+        is_ready=is_ready,
         version=context.version,
         started_at=context.started_at,
         now=context.clock(),
@@ -49,13 +48,12 @@ def get_livez(request: RequestContext[NoQuery]) -> ApiResponse:
 
 
 def get_readyz(request: RequestContext[NoQuery]) -> ApiResponse:
-    """There is data: every enabled account was read once, except those that are refused."""
-    progress = request.context.count_fleet()
-    counts = progress.counts
-    if not progress.is_ready:
+    """Every enabled account has been tried once: read, or failed with a reason to show."""
+    counts, is_ready = request.context.count_fleet()
+    if not is_ready:
         raise Problem(
-            "degraded" if progress.is_started else "starting",
-            f"{counts.with_data} of {counts.enabled} accounts have data",
+            "starting",
+            f"{counts.enabled - counts.untried} of {counts.enabled} accounts loaded",
             headers={"Retry-After": str(SOON_S)},
         )
     return ApiResponse(body=ENCODER.encode(Probe("ready")), headers=HEADERS)

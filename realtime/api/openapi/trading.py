@@ -5,12 +5,12 @@ from typing import Any, cast
 
 from realtime.api.handlers.liquidation import LiquidationDocument
 from realtime.api.handlers.order_placement import BatchItem
-from realtime.api.handlers.order_problems import ORDER_KINDS
+from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.openapi.operations import Method, Operation
 from realtime.api.order_routes import TRADE_ROUTES, CanceledItem, PlacedOrder, TradeRoute
-from realtime.api.problems import PROBLEM_TYPES, ProblemType
+from realtime.api.problems import KINDS, ProblemType
 
-ALL_KINDS: Mapping[str, ProblemType] = {**PROBLEM_TYPES, **ORDER_KINDS}
+ALL_KINDS: Mapping[str, ProblemType] = {**KINDS, **ORDER_PROBLEMS}
 """Every problem that any route answers."""
 
 

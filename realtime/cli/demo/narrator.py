@@ -9,8 +9,8 @@ from structlog.typing import WrappedLogger
 
 from realtime.cli.demo.statistics import Sample
 from realtime.cli.text_format import counted
-from realtime.telemetry.log_sentences import format_sentence
-from realtime.telemetry.redaction import redact
+from realtime.telemetry.log_sentences import sentence
+from realtime.telemetry.redaction import conceal
 
 FILL_EVERY_S = 1.0
 
@@ -74,16 +74,16 @@ class Narrator:
 
     def _take_other(self, name: str, account: object, facts: MutableMapping[str, Any]) -> None:
         trace = facts.pop("exception", None)
-        text = format_sentence(name, None if account is None else str(account), facts)
+        text = sentence(name, None if account is None else str(account), facts)
         if name == "link.recovered":
             text = f"{account} back, {self._missed(account)}"
         count = self._alike_now(name)
         if count <= ALIKE_A_SECOND:
-            self.tell(redact(text))
+            self.tell(conceal(text))
         elif count == ALIKE_A_SECOND + 1:
             self.tell(f"… {name} of more accounts")
         if trace:
-            self._say(redact(str(trace)))
+            self._say(conceal(str(trace)))
 
     def _alike_now(self, name: str) -> int:
         second, count = self._alike.get(name, (-1, 0))
@@ -102,7 +102,7 @@ class Narrator:
         if not self.tells_fills or now - self._last_fill < FILL_EVERY_S:
             return
         self._last_fill = now
-        self.tell(format_sentence("fill.applied", str(account), facts))
+        self.tell(sentence("fill.applied", str(account), facts))
 
     def _missed(self, account: object) -> str:
         count = self._recovered.pop(account, 0)

@@ -164,7 +164,7 @@ def test_closing_goes_on_after_a_restart(tmp_path: Path) -> None:
             async with daemon(simulator, tmp_path, seed=2) as trader:
                 await trader.fleet.until(lambda: not held(trader, "alpha"))
                 await trader.fleet.until(
-                    lambda: not trader.fleet.daemon.trading_service.gateway.latched
+                    lambda: not trader.fleet.daemon.trading_service.gateway.liquidating
                 )
 
     run(main)
@@ -182,8 +182,10 @@ def test_the_kill_switch_survives_a_restart(tmp_path: Path) -> None:
                 assert refused.json["guard"] == "halted"
                 assert "storm" in refused.json["detail"]
                 change = {"limit_price": "2"}
-                changed = await trader.ask("PATCH", f"/orders/{placed.json['id']}", change)
-                assert changed.status == 423
+                build_replacement = await trader.ask(
+                    "PATCH", f"/orders/{placed.json['id']}", change
+                )
+                assert build_replacement.status == 423
             async with daemon(simulator, tmp_path, seed=2) as trader:
                 assert (await trader.order("bravo")).status == 423
                 assert (await trader.ask("DELETE", f"/orders/{placed.json['id']}")).status == 204

@@ -49,17 +49,21 @@ def test_replace_and_cancel(tmp_path: Path) -> None:
     async def scene(trader: Trader) -> None:
         placed = await trader.order(type="limit", limit_price="1")
         await asyncio.sleep(1)
-        changed = await trader.ask("PATCH", f"/orders/{placed.json['id']}", {"limit_price": "2"})
-        assert changed.status == 200, changed.json
-        assert changed.json["replaces"] == placed.json["id"]
-        assert changed.json["limit_price"] == "2"
+        build_replacement = await trader.ask(
+            "PATCH", f"/orders/{placed.json['id']}", {"limit_price": "2"}
+        )
+        assert build_replacement.status == 200, build_replacement.json
+        assert build_replacement.json["replaces"] == placed.json["id"]
+        assert build_replacement.json["limit_price"] == "2"
         await asyncio.sleep(1)
-        gone = await trader.ask("DELETE", f"/orders/{changed.json['id']}?account_id=alpha")
+        gone = await trader.ask(
+            "DELETE", f"/orders/{build_replacement.json['id']}?account_id=alpha"
+        )
         assert (gone.status, gone.json) == (204, None)
-        again = await trader.ask("DELETE", f"/orders/{changed.json['id']}")
+        again = await trader.ask("DELETE", f"/orders/{build_replacement.json['id']}")
         assert again.status == 422
         assert again.json["alpaca"]["message"] == 'order is already in "canceled" state'
-        nothing = await trader.ask("PATCH", f"/orders/{changed.json['id']}", {})
+        nothing = await trader.ask("PATCH", f"/orders/{build_replacement.json['id']}", {})
         assert (nothing.status, nothing.json["code"]) == (422, "invalid_order")
         unknown = await trader.ask("DELETE", "/orders/00000000-0000-0000-0000-000000000000")
         assert (unknown.status, unknown.json["code"]) == (404, "unknown_order")
@@ -96,7 +100,7 @@ def test_quick_orders(tmp_path: Path) -> None:
         await asyncio.sleep(3)
         sold = await trader.ask("POST", "/stocks/AAPL/sell?qty=3&account_id=bravo")
         assert sold.status in (200, 403)
-        both = await trader.ask("POST", "/stocks/AAPL/buy?qty=1&account_id=alpha", {"qty": 1})
+        both = await trader.ask("POST", "/stocks/AAPL/buy?qty=1&account_id=alpha", {"qty": 2})
         assert (both.status, both.json["code"]) == (422, "invalid_order")
         none = await trader.ask("POST", "/stocks/AAPL/buy?account_id=alpha")
         assert none.json["alpaca"] == {"code": 40010001, "message": "qty or notional is required"}
@@ -108,7 +112,7 @@ def test_a_batch_answers_each_in_its_order(tmp_path: Path) -> None:
     """One's refusal, 429 or silence touches no other; a mixture is 207."""
 
     async def scene(trader: Trader) -> None:
-        def wish(label: str, **more: object) -> dict[str, object]:
+        def request(label: str, **more: object) -> dict[str, object]:
             return {
                 "account_id": label,
                 "symbol": "AAPL",
@@ -117,7 +121,9 @@ def test_a_batch_answers_each_in_its_order(tmp_path: Path) -> None:
                 **MARKET,
             } | more
 
-        good = await trader.ask("POST", "/orders/batch", {"orders": [wish("alpha"), wish("bravo")]})
+        good = await trader.ask(
+            "POST", "/orders/batch", {"orders": [request("alpha"), request("bravo")]}
+        )
         assert (good.status, [row["status"] for row in good.json]) == (200, [200, 200])
         trader.fleet.simulator.add_fault(
             {"kind": "no_answer", "account": "charlie", "method": "POST", "performed": True}
@@ -128,11 +134,11 @@ def test_a_batch_answers_each_in_its_order(tmp_path: Path) -> None:
             "POST",
             "/orders/batch",
             [
-                wish("alpha", qty="100000000"),
-                wish("charlie", client_order_id="c-1"),
-                wish("delta"),
-                wish("bravo"),
-                wish("nobody"),
+                request("alpha", qty="100000000"),
+                request("charlie", client_order_id="c-1"),
+                request("delta"),
+                request("bravo"),
+                request("nobody"),
                 {"symbol": "AAPL", "qty": 1, "sid": "buy"},
                 7,
             ],
@@ -158,7 +164,7 @@ def test_connections_are_open_when_the_daemon_has_started(tmp_path: Path) -> Non
 
     with capture_logs() as log:
         play(scene, tmp_path, accounts=3)
-    assert [e["count"] for e in log if e["event"] == "connections.warmed"] == [12]
+    assert [e["count"] for e in log if e["event"] == "connections.ready"] == [12]
 
 
 def test_six_accounts_cost_the_time_of_one(tmp_path: Path) -> None:
@@ -360,7 +366,7 @@ def test_the_audit_log_has_it_before_it_leaves(tmp_path: Path) -> None:
         intended, placed = lines(path)
         assert placed["event"] == "order.placed"
         assert intended["client_order_id"] == placed["client_order_id"] == "o-1"
-        assert (placed["account"], placed["principal"]) == ("alpha", "local")
+        assert (placed["account"], placed["principal"]) == ("alpha", "anybody")
         assert placed["request_id"]
         assert placed["took_ms"] >= 2000
         assert path.stat().st_mode & 0o777 == 0o600

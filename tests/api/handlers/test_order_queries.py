@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from realtime.api.handlers.order_queries import OrdersQuery, _newest, _when
+from realtime.api.handlers.order_queries import OrdersQuery, _get_newest, _get_sort_key
 from realtime.core.model import AccountLabel, Order, OrderId
 from realtime.core.state import AccountState
 from realtime.core.timestamps import microseconds
@@ -43,20 +43,20 @@ def ours_if_even(label: str, order: Order) -> Origin:
 def test_times_sort_as_they_are() -> None:
     orders = [order(n, submitted_at=stamp) for n, stamp in enumerate(STAMPS)]
     by_time = sorted(orders, key=lambda each: microseconds(each.submitted_at))
-    assert sorted(orders, key=_when) == by_time
+    assert sorted(orders, key=_get_sort_key) == by_time
 
 
 @pytest.mark.parametrize("limit", [1, 100, 500])
-async def test_the_newest_of_many(limit: int) -> None:
+async def test_the_get_newest_of_many(limit: int) -> None:
     """More than are looked at in one go; found in pieces, they are the same as of one sort."""
     rng = random.Random(3)
     numbers = rng.sample(range(3600), 3000)
     records = [record(f"a{n}", *map(order, numbers[n::30])) for n in range(30)]
-    found, total = await _newest(records, OrdersQuery(limit=limit), ours_if_even)
+    found, total = await _get_newest(records, OrdersQuery(limit=limit), ours_if_even)
     assert [int(row[1]) for row in found] == sorted(numbers, reverse=True)[:limit]
     assert total == 3000
     query = OrdersQuery(limit=limit, origin="ours", symbol="AAPL", side="buy")
-    found, total = await _newest(records, query, ours_if_even)
+    found, total = await _get_newest(records, query, ours_if_even)
     even = [n for n in numbers if n % 2 == 0]
     assert ([int(row[1]) for row in found], total) == (
         sorted(even, reverse=True)[:limit],

@@ -8,8 +8,9 @@ from msgspec import structs
 
 from realtime.api.order_routes import TRADE_ROUTES
 from realtime.auth.keys import Key
+from realtime.auth.minting import mint
 from realtime.auth.principal import PERMISSIONS, Permission
-from realtime.auth.tokens import TokenRules, issue_token
+from realtime.auth.tokens import TokenRules
 from realtime.config.settings import AuthSettings, OrderLimits, Settings
 from tests.api.orders.client import MARKET, Reply, Trader, play
 from tests.virtual import wall_clock
@@ -22,7 +23,7 @@ MOVING = [route for route in TRADE_ROUTES if route.method != "GET"]
 def bearer(
     *accounts: str, user_id: str = "ann", permissions: frozenset[Permission] = PERMISSIONS
 ) -> str:
-    token = issue_token(
+    token = mint(
         KEYS,
         TokenRules(),
         user_id=user_id,
@@ -68,7 +69,7 @@ def test_every_route_wants_its_permission(tmp_path: Path, missing: Permission) -
                         assert (bare.status, bare.json["code"]) == (401, "token_missing")
         assert at_brokers(trader) == before
         assert not trader.fleet.daemon.trading_service.kill_switch.state.halted
-        assert not trader.fleet.daemon.trading_service.gateway.latched
+        assert not trader.fleet.daemon.trading_service.gateway.liquidating
 
     play(scene, tmp_path, change=wants_tokens())
 
