@@ -1,4 +1,4 @@
-"""The broker's decimal strings, read to compute and written back."""
+"""Conversion of the broker's decimal strings to `Decimal` and back."""
 
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -6,12 +6,12 @@ from functools import lru_cache
 ZERO = Decimal(0)
 
 MAX_EXPONENT = 30
-"""No price or quantity has more digits before or after its point; the hostile ones overflow."""
+"""No price or quantity has more digits before or after its point; larger ones overflow."""
 
 
 @lru_cache(maxsize=8192)
 def number(text: str | None) -> Decimal:
-    """The decimal a broker's string stands for; zero for a missing or unreadable one."""
+    """The value of a broker's string; zero for a missing or unreadable one."""
     if not text:
         return ZERO
     try:

@@ -1,13 +1,14 @@
-"""What the broker tells, as frozen values: account, position, order, trade update, fill activity.
+"""The broker's objects as frozen values: account, position, order, trade update, fill activity.
 
-Each struct is Alpaca's object under Alpaca's names, in the key order of its 2026 answers; the same
-value is decoded at the broker's edge, kept in the store and encoded for readers. Money, quantity
-and time stay the broker's own strings (`core.decimals` and `core.times` read them when something
-must be computed or compared). Every field may be missing on the wire: `None` is Alpaca's `null`;
-fields that are absent in some answers and must stay absent are `UNSET`. Unknown fields are skipped.
+Each struct is Alpaca's object under Alpaca's names, in the key order of its 2026 responses; the
+same value is decoded at the broker's edge, kept in the store and encoded for clients. Money,
+quantity and time stay the broker's own strings (`core.decimals` and `core.timestamps` read them
+where something must be computed or compared). Every field may be missing on the wire: `None` is
+Alpaca's `null`; fields that are absent in some responses and must stay absent are `UNSET`. Unknown
+fields are skipped.
 
-`gc=False`: values hold no way back to themselves, so the garbage collector need not visit them, nor
-the mappings they are kept in; a fleet holds hundreds of thousands, and a visit stops everything.
+`gc=False`: the values contain no reference cycles, so the garbage collector need not visit them,
+nor the mappings that hold them; a fleet has hundreds of thousands, and a visit stops everything.
 
 Source: Alpaca Trading API v2 reference (orders, positions, account, account activities) and
 "Websocket streaming" (`trade_updates`).
@@ -17,6 +18,8 @@ from typing import NewType
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from realtime.core.order_status import CLOSED
+
 AccountLabel = NewType("AccountLabel", str)
 """The name of an account in `accounts.toml`; our `account_id`."""
 
@@ -25,31 +28,8 @@ ExecutionId = NewType("ExecutionId", str)
 Symbol = NewType("Symbol", str)
 """A position's symbol as the positions endpoint spells it: crypto without slash (`ETHUSD`)."""
 
-OPEN = frozenset(
-    {
-        "new",
-        "partially_filled",
-        "done_for_day",
-        "pending_cancel",
-        "pending_replace",
-        "accepted",
-        "pending_new",
-        "accepted_for_bidding",
-        "stopped",
-        "suspended",
-        "calculated",
-        "held",
-        "pending_review",
-    }
-)
-"""Order statuses that may still change by trading."""
-
-CLOSED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
-"""Order statuses that are final. An unknown status counts as open: it may still change."""
-
-
 class Order(Struct, frozen=True, kw_only=True, gc=False):
-    """An order as Alpaca describes it. Bracket, OCO and OTO legs stand in `legs` when nested."""
+    """An order as Alpaca describes it. Bracket, OCO and OTO legs are in `legs` when nested."""
 
     id: OrderId
     client_order_id: str | None = None
@@ -204,7 +184,7 @@ class TradeUpdate(Struct, frozen=True, kw_only=True, gc=False):
     settle_date: str | None = None
     reason: str | None = None
     frame: bytes = field(default=b"", name="realtime:frame")
-    """The frame that told it, as it came; empty if none did. Never a member of the broker's."""
+    """The frame as it arrived; empty if it was not a frame. Never a member of the broker's."""
 
 
 class FillActivity(Struct, frozen=True, kw_only=True, gc=False):
@@ -225,7 +205,7 @@ class FillActivity(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def execution_id(self) -> ExecutionId:
-        """The execution this activity tells of: the key that the stream uses, too."""
+        """The execution's id, the same as in the stream."""
         return ExecutionId(self.id.rpartition("::")[2])
 
 

@@ -1,8 +1,8 @@
-"""The broker's timestamps, compared without losing what they say.
+"""The broker's timestamps, compared without losing digits.
 
 Frames carry up to nine fractional digits, the same order read back by REST carries six, rounded
 half up. So order versions are compared at microseconds and kept in REST's form; executions, which
-may follow each other within a microsecond, are ordered at nanoseconds.
+may follow each other within a microsecond, are sorted at nanoseconds.
 """
 
 from datetime import UTC, datetime
@@ -33,19 +33,23 @@ def nanoseconds(timestamp: str | None) -> int:
 
 @lru_cache(maxsize=8192)
 def microseconds(timestamp: str | None) -> int:
-    """Microseconds since the epoch, rounded half up as the broker's REST answers are."""
+    """Microseconds since the epoch, rounded half up as in the broker's REST responses."""
     return (nanoseconds(timestamp) + 500) // 1000
 
 
-def at_micros(timestamp: str | None) -> str | None:
-    """The timestamp as REST writes it: at most six fractional digits, trailing zeros cut."""
+def round_to_micros(timestamp: str | None) -> str | None:
+    """The timestamp as REST writes it: at most six fractional digits, no trailing zeros; unchanged
+    if it cannot be read."""
     if timestamp is None or len(timestamp) <= _MICRO_LENGTH:
         return timestamp
     micros = microseconds(timestamp)
-    return timestamp if micros == NEVER else from_micros(micros)
+    try:
+        return timestamp if micros == NEVER else format_micros(micros)
+    except (ValueError, OverflowError):  # rounded up into the year 10000
+        return timestamp
 
 
-def from_micros(micros: int) -> str:
+def format_micros(micros: int) -> str:
     """RFC 3339 in UTC with as many of six fractional digits as are needed."""
     seconds, fraction = divmod(micros, 1_000_000)
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -54,7 +58,7 @@ def from_micros(micros: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _whole_seconds(text: str) -> int:
-    # Few of the stamps of a fleet are the same, but many are of the same second.
+    # Few timestamps of a fleet are equal, but many are of the same second.
     return int(datetime.fromisoformat(text).timestamp())
 
 

@@ -41,7 +41,7 @@ WORKING = (
     "unknown_status",
     "reject",
 )
-UNDOING = ("bust", "correct")
+REVERSALS = ("bust", "correct")
 
 
 def styles() -> st.SearchStrategy[Style]:
@@ -52,7 +52,7 @@ def styles() -> st.SearchStrategy[Style]:
 
 def histories(*, busts: bool = True, most: int = 16) -> st.SearchStrategy[Books]:
     """Books after some acts, with the frames they wrote."""
-    kinds = PLACING + WORKING + (UNDOING if busts else ())
+    kinds = PLACING + WORKING + (REVERSALS if busts else ())
     act = st.tuples(
         st.sampled_from(kinds),
         st.integers(0, 5),
@@ -69,7 +69,7 @@ def happened(style: Style, acts: Iterable[Act]) -> Books:
         books.wait(PAUSES_NS[pause])
         if kind in PLACING:
             _place(books, kind, SYMBOLS[symbol])
-        elif kind in UNDOING and books.executed_ids():
+        elif kind in REVERSALS and books.executed_ids():
             ids = books.executed_ids()
             books.undo(ids[which % len(ids)], Decimal(which) if kind == "correct" else None)
         elif kind in WORKING and books.open_ids():
@@ -168,8 +168,8 @@ def follow_closely(
     return state, steps
 
 
-def doubts_of(steps: Iterable[Applied]) -> list[Anomaly]:
-    return [doubt for step in steps for doubt in step.doubts]
+def anomalies_of(steps: Iterable[Applied]) -> list[Anomaly]:
+    return [doubt for step in steps for doubt in step.anomalies]
 
 
 def snapshot(
@@ -189,7 +189,7 @@ def snapshot(
         orders=lists.orders,
         fills=lists.fills,
         is_full=is_full,
-        answers_doubts=is_full,
+        covers_anomalies=is_full,
     )
 
 

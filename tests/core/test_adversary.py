@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from realtime.core.apply import apply, is_open_question
+from realtime.core.apply import apply, is_unresolved
 from realtime.core.model import OrderId, Position, Symbol, TradeUpdate
 from realtime.core.reconcile import Snapshot, reconcile
 from realtime.core.state import CLOSED_ORDERS_KEPT, EVICTION_SLACK, MONEY, ORDERS, AccountState
@@ -14,7 +14,7 @@ from tests.core.books import ACCOUNT, Books
 from tests.core.histories import (
     NOW,
     START,
-    doubts_of,
+    anomalies_of,
     essence,
     follow,
     follow_closely,
@@ -57,7 +57,7 @@ def test_new_and_fill_repeated_hours_later_are_not_news() -> None:
             applied = apply(state, frame, NOW + hours * 3600)
             assert applied.state is state
             assert not applied.executions
-            assert not applied.doubts
+            assert not applied.anomalies
 
 
 def test_an_open_order_is_never_evicted() -> None:
@@ -79,11 +79,11 @@ def test_eviction_does_not_let_an_old_repetition_back_in() -> None:
         applied = apply(state, frame, NOW + 3600)
         assert essence(applied.state) == essence(state)
         assert not applied.executions
-        assert [d.kind for d in applied.doubts] == ([] if frame.order.is_closed else ["late_news"])
+        assert [d.kind for d in applied.anomalies] == ([] if frame.order.is_closed else ["late_news"])
     asked = Snapshot(requested_at=NOW + 3601, orders=(books.orders[books.frames[0].order.id],))
     answered = reconcile(state, asked)
     assert answered.state is state
-    assert not answered.differences
+    assert not answered.discrepancies
 
 
 def test_legs_of_a_dropped_bracket_do_not_come_back_as_held() -> None:
@@ -121,7 +121,7 @@ def test_news_of_a_dropped_order_that_moved_a_position_is_doubted() -> None:
     state = traded_for_long(books)
     state = structs.replace(state, orders={i: o for i, o in state.orders.items() if i != late})
     applied = apply(state, held_up, NOW)
-    assert [d.kind for d in applied.doubts] == ["position_gap"]
+    assert [d.kind for d in applied.anomalies] == ["position_gap"]
 
 
 def test_a_fill_may_be_the_first_word_of_an_order() -> None:
@@ -130,7 +130,7 @@ def test_a_fill_may_be_the_first_word_of_an_order() -> None:
     filled(books)
     applied = apply(START, books.frames[-1], NOW)
     assert essence(applied.state) == truth(books)
-    assert not applied.doubts
+    assert not applied.anomalies
 
 
 @pytest.mark.parametrize("replaced_first", [False, True])
@@ -154,9 +154,9 @@ def test_a_fill_races_a_replacement(replaced_first: bool) -> None:
     assert state.orders[old].filled_qty == "10"
     assert [Decimal(e.qty) for e in state.executions[old].values()] == [10]
     assert Decimal(state.positions[Symbol("AAA")].qty) == 10
-    assert "contradicted" in {d.kind for d in doubts_of(steps)}
+    assert "contradicted" in {d.kind for d in anomalies_of(steps)}
 
-    read = Snapshot(requested_at=NOW + 60, orders=(lie,), answers_doubts=True)
+    read = Snapshot(requested_at=NOW + 60, orders=(lie,), covers_anomalies=True)
     state = reconcile(state, read).state
     assert state.orders[old] == lie
     assert follow(frames, state).orders[old] == lie
@@ -205,11 +205,11 @@ def test_growth_without_an_execution_is_doubted() -> None:
     lost = books.frames.pop()
     books.close("canceled", order_id)
     state, steps = follow_closely(books.frames)
-    (doubt,) = doubts_of(steps)
+    (doubt,) = anomalies_of(steps)
     assert doubt.kind == "fills_gap"
-    assert is_open_question(state, doubt)
+    assert is_unresolved(state, doubt)
     assert state.provisional == ORDERS | MONEY
-    assert not is_open_question(follow([lost], state), doubt)
+    assert not is_unresolved(follow([lost], state), doubt)
 
 
 def test_growth_of_a_leg_is_doubted() -> None:
@@ -222,7 +222,7 @@ def test_growth_of_a_leg_is_doubted() -> None:
     books.wait(MILLISECOND)
     books.tell("restated", entry)
     _, steps = follow_closely(books.frames)
-    assert [d.kind for d in doubts_of(steps)] == ["fills_gap"]
+    assert [d.kind for d in anomalies_of(steps)] == ["fills_gap"]
 
 
 def test_an_execution_of_a_spread_without_its_legs_is_doubted() -> None:
@@ -231,7 +231,7 @@ def test_an_execution_of_a_spread_without_its_legs_is_doubted() -> None:
     books.fill(books.place_mleg())
     told = structs.replace(books.frames[-1], legs=None)
     state, steps = follow_closely([books.frames[0], told])
-    assert {d.kind for d in doubts_of(steps)} == {"fills_gap"}
+    assert {d.kind for d in anomalies_of(steps)} == {"fills_gap"}
     assert not state.executions
 
 
@@ -244,7 +244,7 @@ def test_a_spread_executes_though_its_frame_has_no_leg_orders() -> None:
     applied = apply(START, frame, NOW)
     assert len(applied.executions) == 2
     assert essence(applied.state)["positions"] == truth(books)["positions"]
-    assert {d.order_id for d in applied.doubts} == set(books.legs(spread))
+    assert {d.order_id for d in applied.anomalies} == set(books.legs(spread))
     assert essence(follow(books.frames)) == truth(books)
 
 
@@ -255,7 +255,7 @@ def test_a_missing_position_step_is_doubted() -> None:
     lost = len(books.frames) - 1
     filled(books)
     _, steps = follow_closely(f for i, f in enumerate(books.frames) if i != lost)
-    assert [d.kind for d in doubts_of(steps)] == ["position_gap"]
+    assert [d.kind for d in anomalies_of(steps)] == ["position_gap"]
 
 
 def test_a_round_trip_within_the_lag_is_not_confirmed_by_coincidence() -> None:
@@ -364,7 +364,7 @@ def test_an_execution_that_another_has_overtaken_does_not_move_a_position() -> N
     state = reconcile(AccountState(), snapshot(listed, NOW)).state
     applied = apply(state, overtaken, NOW + 1)
     assert applied.state.positions == state.positions
-    assert {doubt.kind for doubt in applied.doubts} == {"position_gap"}
+    assert {doubt.kind for doubt in applied.anomalies} == {"position_gap"}
     assert applied.state.provisional == MONEY | ORDERS
     after = apply(applied.state, newest, NOW + 2)
     assert essence(after.state) == truth(books)
@@ -383,7 +383,7 @@ def test_a_position_from_before_a_reading_that_knew_more_is_not_taken(
     read_at = microseconds(late.timestamp) + round(seconds_later * 1_000_000)
     applied = apply(state, late, NOW + 12, read_at)
     assert applied.state.positions[split.symbol].qty == ("10" if taken else "20")
-    assert "position_gap" in {doubt.kind for doubt in applied.doubts}
+    assert "position_gap" in {doubt.kind for doubt in applied.anomalies}
     assert applied.state.provisional == MONEY | ORDERS
 
 
@@ -398,7 +398,7 @@ def test_a_part_that_the_next_part_has_overtaken_does_not_move_a_position() -> N
     state = reconcile(AccountState(), snapshot(listed, NOW)).state
     applied = apply(state, overtaken, NOW + 1)
     assert applied.state.positions == state.positions
-    assert "position_gap" in {doubt.kind for doubt in applied.doubts}
+    assert "position_gap" in {doubt.kind for doubt in applied.anomalies}
 
 
 def test_a_vanished_order_leaves_nothing_behind() -> None:
@@ -407,17 +407,17 @@ def test_a_vanished_order_leaves_nothing_behind() -> None:
     order_id = books.place()
     books.fill(order_id, 4)
     state = follow(books.frames)
-    read = Snapshot(requested_at=NOW + 20, vanished=(order_id,), answers_doubts=True, is_full=True)
+    read = Snapshot(requested_at=NOW + 20, not_found=(order_id,), covers_anomalies=True, is_full=True)
     once = reconcile(state, read)
-    assert not once.differences
+    assert not once.discrepancies
     assert once.state.orders == state.orders
     assert "orders" in once.state.provisional
     found = reconcile(once.state, snapshot(books.lists(), NOW + 25))
-    assert not found.state.missing
+    assert not found.state.not_found_since
     assert "orders" not in found.state.provisional
     gone = reconcile(once.state, structs.replace(read, requested_at=NOW + 30))
     assert "orders" not in gone.state.provisional
-    assert [d.kind for d in gone.differences] == ["order_vanished"]
+    assert [d.kind for d in gone.discrepancies] == ["order_vanished"]
     assert not gone.state.orders
     assert not gone.state.executions
 

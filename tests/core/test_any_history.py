@@ -17,7 +17,7 @@ from tests.core.books import Books
 from tests.core.histories import (
     NOW,
     START,
-    doubts_of,
+    anomalies_of,
     essence,
     follow,
     follow_closely,
@@ -37,7 +37,7 @@ def test_frames_in_order_give_the_books(books: Books) -> None:
     state, steps = follow_closely(books.frames)
     assert essence(state) == truth(books)
     assert state.parents == (books.parents if books.style.parent_legs else {})
-    assert {d.kind for d in doubts_of(steps)} <= {"successor_unknown", "superseded_open"}
+    assert {d.kind for d in anomalies_of(steps)} <= {"successor_unknown", "superseded_open"}
 
 
 @given(histories(busts=False), chances)
@@ -55,7 +55,7 @@ def test_busts_in_any_order_converge_or_are_doubted(books: Books, rng: random.Ra
     rng.shuffle(frames)
     state, steps = follow_closely(frames)
     mine, theirs = essence(state), truth(books)
-    doubted = {d.order_id for d in doubts_of(steps) if d.kind in CONTRADICTIONS}
+    doubted = {d.order_id for d in anomalies_of(steps) if d.kind in CONTRADICTIONS}
     differing = {i for i in books.orders if state.orders.get(i) != books.orders[i]}
     assert differing <= doubted
     assert mine["executions"] == theirs["executions"]
@@ -92,7 +92,7 @@ def test_a_second_reading_confirms(books: Books, rng: random.Random) -> None:
     heard = [f for f in books.frames if rng.random() < 0.6]
     state = reconcile(follow(heard), snapshot(books.lists(), LATER, is_dated=True)).state
     again = reconcile(state, snapshot(books.lists(), LATER + 60, is_dated=True))
-    assert not again.differences
+    assert not again.discrepancies
     assert not again.recovered
     assert not again.state.provisional
 
@@ -104,7 +104,7 @@ def test_reading_what_is_known_changes_nothing(books: Books) -> None:
     confirmed = reconcile(state, snapshot_of(state, requested_at=LATER)).state
     again = reconcile(confirmed, snapshot_of(confirmed, requested_at=LATER))
     assert essence(confirmed) == essence(state)
-    assert not again.differences
+    assert not again.discrepancies
     assert again.state is confirmed
 
 
@@ -118,7 +118,7 @@ def test_replay_after_a_reading_changes_nothing(books: Books, rng: random.Random
     frames = list(books.frames)
     rng.shuffle(frames)
     replayed, steps = follow_closely(frames, state)
-    doubted = {d.order_id for d in doubts_of(steps) if d.kind in CONTRADICTIONS}
+    doubted = {d.order_id for d in anomalies_of(steps) if d.kind in CONTRADICTIONS}
     assert {i for i in books.orders if replayed.orders.get(i) != books.orders[i]} <= doubted
     assert essence(replayed)["executions"] == truth(books)["executions"]
     if replayed.provisional.isdisjoint(MONEY):

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from realtime.core.apply import KNOWN_EVENTS, Anomaly, apply, is_open_question
+from realtime.core.apply import KNOWN_EVENTS, Anomaly, apply, is_unresolved
 from realtime.core.model import ExecutionId, Order, OrderId, Position, Symbol, TradeUpdate
 from realtime.core.state import MONEY, ORDERS, AccountState
 
@@ -74,7 +74,7 @@ def test_which_version_is_kept(known: Order | None, told: Order, taken: bool) ->
     state = having(known)
     applied = apply(state, TradeUpdate(event="whatever", order=told), 1.0)
     assert applied.state.orders[ID] is (told if taken else known)
-    assert (applied.state is state) == (not taken and not applied.doubts)
+    assert (applied.state is state) == (not taken and not applied.anomalies)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_which_version_is_kept(known: Order | None, told: Order, taken: bool) ->
 def test_what_is_doubted(known: Order | None, update: TradeUpdate, kinds: list[str]) -> None:
     """A doubt when something is missing or contradicts, and only then; doubted is provisional."""
     applied = apply(having(known), update, 1.0)
-    assert [d.kind for d in applied.doubts] == kinds
+    assert [d.kind for d in applied.anomalies] == kinds
     assert (applied.state.provisional >= ORDERS) == bool(kinds)
 
 
@@ -136,7 +136,7 @@ def test_what_is_doubted(known: Order | None, update: TradeUpdate, kinds: list[s
 def test_is_open_question(kind: str, state: AccountState, is_open: bool) -> None:
     """Some doubts are answered by what comes next."""
     doubt = Anomaly(kind, ID, "")  # type: ignore[arg-type]  # each is one of the kinds
-    assert is_open_question(state, doubt) == is_open
+    assert is_unresolved(state, doubt) == is_open
 
 
 def test_a_fill_is_visible_at_once_and_money_is_provisional() -> None:
@@ -162,17 +162,17 @@ def test_a_flat_position_goes() -> None:
     state = structs.replace(having(NEW), positions={held.symbol: held})
     applied = apply(state, fill(PART, position="0"), 1.0)
     assert not applied.state.positions
-    assert not applied.doubts
+    assert not applied.anomalies
 
 
 def test_a_coin_pays_its_own_fee() -> None:
     """A buy that credits a little less is no gap; a sale that debits less is."""
     coin = structs.replace(PART, symbol="ETH/USD", asset_class="crypto")
-    assert not apply(having(None), fill(coin, position="3.99"), 1.0).doubts
-    assert apply(having(None), fill(coin, position="4.01"), 1.0).doubts
+    assert not apply(having(None), fill(coin, position="3.99"), 1.0).anomalies
+    assert apply(having(None), fill(coin, position="4.01"), 1.0).anomalies
     sale = structs.replace(coin, side="sell")
-    assert not apply(having(None), fill(sale, position="-4"), 1.0).doubts
-    assert apply(having(None), fill(sale, position="-3.99"), 1.0).doubts
+    assert not apply(having(None), fill(sale, position="-4"), 1.0).anomalies
+    assert apply(having(None), fill(sale, position="-3.99"), 1.0).anomalies
 
 
 def test_every_event_is_applied_by_its_order() -> None:

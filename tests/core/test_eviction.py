@@ -7,7 +7,7 @@ from msgspec import structs
 
 from realtime.core import eviction
 from realtime.core.apply import apply
-from realtime.core.eviction import evict, is_forgotten, is_late
+from realtime.core.eviction import evict, was_evicted, is_older_than_evicted
 from realtime.core.model import ExecutionId, Order, OrderId, TradeUpdate
 from realtime.core.state import (
     CLOSED_ORDERS_KEPT,
@@ -16,7 +16,7 @@ from realtime.core.state import (
     AccountState,
     Execution,
 )
-from realtime.core.timestamps import from_micros, microseconds
+from realtime.core.timestamps import format_micros, microseconds
 
 T1, T2 = "2026-10-06T14:02:11.519102Z", "2026-10-06T14:02:12Z"
 
@@ -26,8 +26,8 @@ def order(name: str = "o", status: str = "new", at: str = T1, filled: str = "0")
 
 
 def crowded(closed: int, working: int = 0) -> AccountState:
-    orders = [order(f"c{n:04}", "filled", from_micros(1_000_000 + n)) for n in range(closed)]
-    orders += [order(f"w{n:04}", at=from_micros(1)) for n in range(working)]
+    orders = [order(f"c{n:04}", "filled", format_micros(1_000_000 + n)) for n in range(closed)]
+    orders += [order(f"w{n:04}", at=format_micros(1)) for n in range(working)]
     execution = Execution(
         execution_id=ExecutionId("e"),
         order_id=OrderId(""),
@@ -41,7 +41,7 @@ def crowded(closed: int, working: int = 0) -> AccountState:
         orders={o.id: o for o in orders},
         executions={o.id: {execution.execution_id: execution} for o in orders},
         parents={o.id: OrderId("unknown") for o in orders},
-        busted={o.id: 1 for o in orders},
+        reversed_at={o.id: 1 for o in orders},
     )
 
 
@@ -58,15 +58,15 @@ def test_the_longest_without_news_are_dropped_with_all_that_is_theirs() -> None:
     assert sum(not o.is_closed for o in state.orders.values()) == 300
     assert "c0099" not in state.orders
     assert "c0100" in state.orders
-    for book in (state.executions, state.parents, state.busted):
+    for book in (state.executions, state.parents, state.reversed_at):
         assert book.keys() == state.orders.keys()
-    assert state.forgotten_before == 1_000_000 + 100
+    assert state.evicted_before == 1_000_000 + 100
     assert evict(state) is state
 
 
 def test_what_was_dropped_is_not_news() -> None:
     """To the stream neither end nor beginning, to REST's lists only the end."""
-    state = AccountState(orders={OrderId("o"): order()}, forgotten_before=microseconds(T2))
+    state = AccountState(orders={OrderId("o"): order()}, evicted_before=microseconds(T2))
     for told, forgotten, late in [
         (order("x", "filled"), True, True),
         (order("x"), False, True),
@@ -74,7 +74,7 @@ def test_what_was_dropped_is_not_news() -> None:
         (order("o", "filled"), False, False),
         (order("x", "filled", "no time"), False, False),
     ]:
-        assert (is_forgotten(told, state), is_late(told, state)) == (forgotten, late)
+        assert (was_evicted(told, state), is_older_than_evicted(told, state)) == (forgotten, late)
 
 
 def test_the_newest_are_kept_however_early_they_ended() -> None:
@@ -104,8 +104,8 @@ def test_a_successor_of_a_kept_order_is_kept() -> None:
         structs.replace(order("next", "replaced", T1), replaces=replaced.id),
         structs.replace(order("last", "canceled", T1), replaces=OrderId("next")),
     ]
-    first = order("first", "replaced", from_micros(1))
-    second = structs.replace(order("second", "canceled", from_micros(2)), replaces=first.id)
+    first = order("first", "replaced", format_micros(1))
+    second = structs.replace(order("second", "canceled", format_micros(2)), replaces=first.id)
     others = [submitted(f"n{n:04}", T2, T2) for n in range(CLOSED_ORDERS_KEPT + EVICTION_SLACK)]
     kept = evict(holding([replaced, *chain, first, second, *others])).orders
     assert {"replaced", "next"} <= kept.keys()
@@ -126,15 +126,15 @@ def test_a_pass_over_all_orders_is_made_once_in_a_hundred_new_ones(
 ) -> None:
     """Also where nothing can be dropped: the newest orders closed first, the oldest last."""
     passes = []
-    droppable = eviction._droppable
+    choose_evicted = eviction._choose_evicted
 
     def counted(state: AccountState, closed: list[Order], surplus: int) -> dict[OrderId, Order]:
         passes.append(len(closed))
-        return droppable(state, closed, surplus)
+        return choose_evicted(state, closed, surplus)
 
-    monkeypatch.setattr(eviction, "_droppable", counted)
+    monkeypatch.setattr(eviction, "_choose_evicted", counted)
     # The case that made a pass due on every event: 618 µs each in place of 20.
-    day = [submitted(f"day{n:04}", T2, from_micros(n + 1)) for n in range(520)]
+    day = [submitted(f"day{n:04}", T2, format_micros(n + 1)) for n in range(520)]
     state = holding([*day, *(submitted(f"gtc{n:04}", T1, T2) for n in range(250))])
     for n in range(1000):
         event = TradeUpdate(event="new", order=structs.replace(order(f"x{n:04}"), submitted_at=T1))

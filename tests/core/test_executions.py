@@ -6,11 +6,11 @@ import pytest
 from msgspec import structs
 
 from realtime.core.executions import (
-    executions_told,
-    identity_by_quantity,
+    executions_of,
+    execution_id_by_qty,
     is_multileg,
-    is_news,
-    unexplained,
+    is_new_execution,
+    unexplained_qty,
 )
 from realtime.core.model import ExecutionId, LegFill, Order, OrderId, TradeUpdate
 from realtime.core.state import EMPTY, AccountState, Execution
@@ -51,7 +51,7 @@ LEGS = (LegFill(execution_id=ExecutionId("e1"), order_id=LEG, symbol="OPT", qty=
 )
 def test_executions_told(update: TradeUpdate, told: dict[str, str]) -> None:
     """By its fields; what is undone has executed nothing."""
-    assert {e.execution_id: e.qty for e in executions_told(update, {})} == told
+    assert {e.execution_id: e.qty for e in executions_of(update, {})} == told
 
 
 def test_a_leg_takes_its_side_from_its_order() -> None:
@@ -59,9 +59,9 @@ def test_a_leg_takes_its_side_from_its_order() -> None:
     leg = Order(id=LEG, symbol="OPT", side="sell")
     update = structs.replace(FILL, order=SPREAD, legs=LEGS)
     nested = structs.replace(update, order=structs.replace(SPREAD, legs=(leg,)))
-    assert [e.side for e in executions_told(nested, {})] == ["sell"]
-    assert [e.side for e in executions_told(update, {LEG: leg})] == ["sell"]
-    assert [e.side for e in executions_told(update, {})] == [""]
+    assert [e.side for e in executions_of(nested, {})] == ["sell"]
+    assert [e.side for e in executions_of(update, {LEG: leg})] == ["sell"]
+    assert [e.side for e in executions_of(update, {})] == [""]
 
 
 def execution(identity: str, qty: str) -> Execution:
@@ -85,17 +85,17 @@ KNOWN = AccountState(orders={ID: ORDER}, executions={ID: {ExecutionId("e1"): exe
 )
 def test_is_news(identity: str, qty: str, news: bool) -> None:
     """An id that is not known, or the undoing of one that is."""
-    assert is_news(KNOWN, execution(identity, qty)) == news
+    assert is_new_execution(KNOWN, execution(identity, qty)) == news
 
 
 def test_unexplained() -> None:
     """Filled less executed; a spread does not execute by itself."""
-    assert unexplained(KNOWN, ID) == Decimal(1)
-    assert unexplained(EMPTY, ID) == 0
+    assert unexplained_qty(KNOWN, ID) == Decimal(1)
+    assert unexplained_qty(EMPTY, ID) == 0
     assert is_multileg(SPREAD)
-    assert unexplained(AccountState(orders={ID: SPREAD}), ID) == 0
+    assert unexplained_qty(AccountState(orders={ID: SPREAD}), ID) == 0
 
 
 def test_identity_by_quantity() -> None:
     """However the quantity is written."""
-    assert identity_by_quantity(ID, "4.0") == identity_by_quantity(ID, "4") == "o@4"
+    assert execution_id_by_qty(ID, "4.0") == execution_id_by_qty(ID, "4") == "o@4"

@@ -42,11 +42,11 @@ def account_after(books: Books, frames: int) -> Account:
     return structs.replace(ACCOUNT, cash=str(moved))
 
 
-def reading(books: Books, heard_at: list[float], now: float, lag_s: float) -> Snapshot:
+def reading(books: Books, received_at: list[float], now: float, lag_s: float) -> Snapshot:
     """Orders as they are, positions and account as they were."""
-    then = sum(1 for at in heard_at if at <= now - lag_s)
+    then = sum(1 for at in received_at if at <= now - lag_s)
     lists = structs.replace(
-        books.history[len(heard_at)], positions=books.history[then].positions, fills=()
+        books.history[len(received_at)], positions=books.history[then].positions, fills=()
     )
     read = snapshot(lists, now, is_full=False)
     return structs.replace(read, account=account_after(books, then))
@@ -56,20 +56,20 @@ def reading(books: Books, heard_at: list[float], now: float, lag_s: float) -> Sn
 def test_what_is_not_marked_is_true(books: Books, between: list[Step]) -> None:
     """Quantities always; money unless it is marked, and it is marked from the fill on."""
     state, now = AccountState(account=account_after(books, 0)), NOW
-    heard_at: list[float] = []
+    received_at: list[float] = []
     landing: dict[int, list[Snapshot]] = {}
     for frame, step in zip(books.frames, cycle(between), strict=False):
         now += step.pause_s
         state = apply(state, frame, now).state
-        heard_at.append(now)
-        _check(state, books, len(heard_at))
+        received_at.append(now)
+        _check(state, books, len(received_at))
         if step.flight >= 0:
             now += step.pause_s
-            read = reading(books, heard_at, now, step.lag_s)
-            landing.setdefault(len(heard_at) + step.flight, []).append(read)
-        for read in landing.pop(len(heard_at), []):
+            read = reading(books, received_at, now, step.lag_s)
+            landing.setdefault(len(received_at) + step.flight, []).append(read)
+        for read in landing.pop(len(received_at), []):
             state = reconcile(state, read).state
-            _check(state, books, len(heard_at))
+            _check(state, books, len(received_at))
 
 
 def _check(state: AccountState, books: Books, frames: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from realtime.core.model import Order, OrderId
-from realtime.core.order_groups import group, has_outlived, is_told, lacks_legs
+from realtime.core.order_groups import group_members, is_orphaned, is_streamed, lacks_legs
 from realtime.core.state import EMPTY, AccountState
 
 
@@ -20,12 +20,12 @@ def state_of(*orders: Order, legs_of: str | None = "entry") -> AccountState:
 def test_a_group_is_the_parent_and_its_legs_whoever_asks() -> None:
     entry, profit, stop = (order(name, "new") for name in ("entry", "profit", "stop"))
     state = state_of(entry, profit, stop)
-    assert group(state, entry) == group(state, stop) == (entry, profit, stop)
+    assert group_members(state, entry) == group_members(state, stop) == (entry, profit, stop)
 
 
 def test_a_simple_order_is_a_group_of_its_own() -> None:
     alone = order("alone", "new", "")
-    assert group(state_of(alone, legs_of=None), alone) == (alone,)
+    assert group_members(state_of(alone, legs_of=None), alone) == (alone,)
 
 
 def test_a_group_order_without_relatives_lacks_them() -> None:
@@ -59,14 +59,14 @@ def test_a_held_leg_ends_with_its_group(
     orders = [order("entry", parent, order_class), order("stop", "held", order_class)]
     if sibling is not None:
         orders.append(order("profit", sibling, order_class))
-    assert has_outlived(state_of(*orders), orders[1]) == outlived
+    assert is_orphaned(state_of(*orders), orders[1]) == outlived
 
 
 def test_a_leg_that_works_tells_its_own_end() -> None:
     """A stop that fired has canceled the take-profit, and works."""
     fired = order("stop", "new")
     orders = (order("entry", "filled"), order("profit", "canceled"), fired)
-    assert not has_outlived(state_of(*orders), fired)
+    assert not is_orphaned(state_of(*orders), fired)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_of_a_leg_that_waits_nothing_needs_to_be_told(
     before: str | None, now: str, is_leg: bool, told: bool
 ) -> None:
     ours = order("stop", before) if before is not None else None
-    assert is_told(ours, order("stop", now), is_leg=is_leg) is told
+    assert is_streamed(ours, order("stop", now), is_leg=is_leg) is told
 
 
 def test_what_a_leg_traded_and_what_has_no_group_must_be_told() -> None:
     filled = structs.replace(order("stop", "filled"), filled_qty="1")
-    assert is_told(order("stop", "held"), filled, is_leg=True)
-    assert is_told(None, order("alone", "canceled", ""), is_leg=False)
+    assert is_streamed(order("stop", "held"), filled, is_leg=True)
+    assert is_streamed(None, order("alone", "canceled", ""), is_leg=False)

@@ -6,7 +6,7 @@ from realtime.core.model import Order, OrderId
 from realtime.core.order_versions import (
     contradicts,
     flatten,
-    is_current_at_broker,
+    is_at_least_as_new,
     is_later,
 )
 from realtime.core.timestamps import microseconds
@@ -35,7 +35,7 @@ def test_rest_is_current_unless_older() -> None:
         (order(), order(status="pending_cancel"), False),
         (order(filled="2", status="partially_filled"), order(), True),
     ]:
-        assert is_current_at_broker(theirs, ours) == current
+        assert is_at_least_as_new(theirs, ours) == current
 
 
 def test_is_later_within_an_era() -> None:

@@ -11,7 +11,7 @@ from realtime.core.model import (
     Position,
     Symbol,
 )
-from realtime.core.reconcile import Discrepancy, Snapshot, reconcile, resume
+from realtime.core.reconcile import Discrepancy, Snapshot, reconcile, mark_resumed
 from realtime.core.state import EMPTY, LAG_S, MONEY, ORDERS, AccountState
 from realtime.core.timestamps import microseconds
 from tests.core.books import ACCOUNT, Books
@@ -60,7 +60,7 @@ def test_which_version_is_kept(
     state = having(*([ours] if ours else []))
     reconciled = reconcile(state, Snapshot(requested_at=NOW, orders=(theirs,)))
     assert reconciled.state.orders[ID] is (theirs if taken else ours)
-    assert [d.kind for d in reconciled.differences] == ([kind] if kind else [])
+    assert [d.kind for d in reconciled.discrepancies] == ([kind] if kind else [])
     assert taken or reconciled.state is state
 
 
@@ -76,7 +76,7 @@ def test_differences_say_both_sides() -> None:
         positions=(position("3", "BBB"), position("-4", "CCC"), position("0", "DDD")),
         fills=(FillActivity(id="2026::e1", order_id=ID, symbol="NVDA", side="buy", qty="10"),),
     )
-    assert reconcile(state, read).differences == (
+    assert reconcile(state, read).discrepancies == (
         Discrepancy("order_differs", "o1", "new 0/10", "filled 10/10"),
         Discrepancy("execution_missing", "e1", None, "buy 10 NVDA"),
         Discrepancy("position_extra", "AAA", "1", None),
@@ -90,7 +90,7 @@ def test_a_first_reading_has_no_differences() -> None:
     books = Books()
     books.fill(books.place())
     reconciled = reconcile(EMPTY, snapshot(books.lists(), NOW))
-    assert not reconciled.differences
+    assert not reconciled.discrepancies
     assert not reconciled.recovered
     assert not reconciled.state.provisional
     assert essence(reconciled.state) == truth(books)
@@ -179,7 +179,7 @@ def test_orders_are_provisional_after_an_outage_until_lists_can_no_longer_lag() 
     """And only a full reading can end it; where nothing was known before there was no outage."""
     books = Books()
     books.place()
-    state = resume(follow(books.frames), NOW)
+    state = mark_resumed(follow(books.frames), NOW)
     for after_s, is_full, is_marked in (
         (0.0, True, True),
         (LAG_S - 0.1, True, True),
@@ -187,10 +187,10 @@ def test_orders_are_provisional_after_an_outage_until_lists_can_no_longer_lag() 
         (LAG_S, True, False),
     ):
         read = snapshot(books.lists(), NOW + after_s, is_full=is_full)
-        after = reconcile(state, structs.replace(read, answers_doubts=True)).state
+        after = reconcile(state, structs.replace(read, covers_anomalies=True)).state
         assert (after.provisional >= ORDERS) == is_marked
         assert (after.resumed_at == NOW) == is_marked
-    assert resume(EMPTY, NOW) is EMPTY
+    assert mark_resumed(EMPTY, NOW) is EMPTY
 
 
 def test_what_agrees_is_confirmed() -> None:
@@ -205,10 +205,10 @@ def test_what_agrees_is_confirmed() -> None:
 
 def test_money_alone_confirms_no_orders() -> None:
     """A doubt about orders is answered by orders that were asked for."""
-    state = structs.replace(START, provisional=frozenset({"orders"}) | MONEY, doubted_at=NOW)
+    state = structs.replace(START, provisional=frozenset({"orders"}) | MONEY, anomaly_at=NOW)
     money = Snapshot(requested_at=NOW + 1, account=ACCOUNT, positions=())
     assert reconcile(state, money).state.provisional == {"orders"}
-    answer = Snapshot(requested_at=NOW + 1, orders=(), answers_doubts=True)
+    answer = Snapshot(requested_at=NOW + 1, orders=(), covers_anomalies=True)
     assert reconcile(state, answer).state.provisional == MONEY
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from realtime.core.model import Order, OrderId
-from realtime.core.state import AccountState, PositionEvidence, PositionKey, marked
+from realtime.core.state import AccountState, PositionEvidence, EvidenceKey, next_evidence
 
 
 def test_open_orders_work_at_the_broker() -> None:
@@ -14,8 +14,8 @@ def test_open_orders_work_at_the_broker() -> None:
 
 
 def mark(old: PositionEvidence | None, side: str, now: float) -> PositionEvidence:
-    key: PositionKey = (int(now), "", 0, Decimal(0), "")
-    return marked(old, key=key, qty="1", side=side, now=now)
+    key: EvidenceKey = (int(now), "", 0, Decimal(0), "")
+    return next_evidence(old, key=key, qty="1", side=side, now=now)
 
 
 def test_a_mark_remembers_the_last_turn() -> None:

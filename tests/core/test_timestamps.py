@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.timestamps import NEVER, at_micros, from_micros, microseconds, nanoseconds
+from realtime.core.timestamps import NEVER, round_to_micros, format_micros, microseconds, nanoseconds
 from tests.core.writing import rfc3339
 
 SECOND = 1_791_295_331
@@ -47,7 +47,7 @@ def test_nanoseconds(text: str | None, ns: int) -> None:
 )
 def test_at_micros(text: str | None, rest: str | None) -> None:
     """REST's form: half up, zeros cut; what cannot be read stays."""
-    assert at_micros(text) == rest
+    assert round_to_micros(text) == rest
 
 
 @given(st.integers(0, 4_000_000_000_000_000_000))
@@ -60,11 +60,11 @@ def test_nanoseconds_are_kept_and_micros_are_near(ns: int) -> None:
 @given(st.integers(1, 4_000_000_000_000_000))
 def test_micros_and_back(micros: int) -> None:
     """Writing and reading keeps every microsecond."""
-    assert microseconds(from_micros(micros)) == micros
+    assert microseconds(format_micros(micros)) == micros
 
 
 @given(st.text())
 def test_any_text_has_a_time_or_none(text: str) -> None:
     """Nothing raises."""
     assert microseconds(text) >= NEVER or nanoseconds(text) != NEVER
-    at_micros(text)
+    round_to_micros(text)

@@ -5,10 +5,10 @@ from msgspec import structs
 
 from realtime.core.apply import apply
 from realtime.core.model import Order, OrderId, TradeUpdate
-from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile
+from realtime.core.reconcile import Reconciled, Snapshot, merge_response, reconcile
 from realtime.core.state import LAG_S, AccountState, VersionConflict
 from realtime.core.timestamps import microseconds
-from realtime.core.version_conflicts import is_disputed
+from realtime.core.version_conflicts import is_conflict
 from tests.core.books import ACCOUNT
 from tests.core.histories import NOW
 
@@ -28,7 +28,7 @@ HAVING = AccountState(account=ACCOUNT, orders={ID: WORKING})
 
 
 def read(state: AccountState, at: float, *orders: Order, is_full: bool = True) -> Reconciled:
-    snapshot = Snapshot(requested_at=at, orders=orders, answers_doubts=True, is_full=is_full)
+    snapshot = Snapshot(requested_at=at, orders=orders, covers_anomalies=True, is_full=is_full)
     return reconcile(state, snapshot)
 
 
@@ -47,26 +47,26 @@ def read(state: AccountState, at: float, *orders: Order, is_full: bool = True) -
 )
 def test_what_is_disputed(theirs: Order, ours: Order, expected: bool) -> None:
     """Only what is further along: that an order works again is never concluded."""
-    assert is_disputed(theirs, ours) is expected
+    assert is_conflict(theirs, ours) is expected
 
 
 def test_who_is_believed_and_when() -> None:
     """Ours, marked, for as long as lists can lag; then REST."""
     first = read(HAVING, NOW, ENDED)
     assert first.state.orders == {ID: WORKING}
-    assert not first.differences
+    assert not first.discrepancies
     assert "orders" in first.state.provisional
-    assert first.state.asks_again
+    assert first.state.needs_second_read
     soon = read(first.state, NOW + WAIT_S - 1, ENDED)
     assert soon.state.orders == {ID: WORKING}
     assert "orders" in soon.state.provisional
     then = read(soon.state, NOW + WAIT_S, ENDED)
     assert then.state.orders == {ID: ENDED}
-    assert [(d.kind, d.ours, d.theirs) for d in then.differences] == [
+    assert [(d.kind, d.ours, d.theirs) for d in then.discrepancies] == [
         ("order_differs", "new 0/10", "replaced 0/10")
     ]
     assert "orders" not in then.state.provisional
-    assert not then.state.asks_again
+    assert not then.state.needs_second_read
 
 
 def test_rest_that_lagged_is_in_the_wrong() -> None:
@@ -107,10 +107,10 @@ def test_what_was_not_read_stays_disputed() -> None:
 
 def test_the_answer_to_a_call_begins_no_dispute() -> None:
     """Nobody knows how old it is."""
-    assert learn(HAVING, ENDED) == HAVING
+    assert merge_response(HAVING, ENDED) == HAVING
 
 
-DROPPED = AccountState(account=ACCOUNT, forgotten_before=microseconds(LATEST))
+DROPPED = AccountState(account=ACCOUNT, evicted_before=microseconds(LATEST))
 """Orders as late as `LATEST` were dropped; `WORKING` and `ENDED` are older."""
 
 
@@ -118,13 +118,13 @@ def test_a_list_from_before_an_end_does_not_show_a_dropped_order() -> None:
     """It ended and was dropped while the list was on its way; the next one shows how it ended."""
     first = read(DROPPED, NOW, WORKING)
     assert not first.state.orders
-    assert not first.differences
+    assert not first.discrepancies
     assert "orders" in first.state.provisional
-    assert first.state.asks_again
+    assert first.state.needs_second_read
     then = read(first.state, NOW + LAG_S, ENDED)
     assert not then.state.orders
     assert "orders" not in then.state.provisional
-    assert not then.state.asks_again
+    assert not then.state.needs_second_read
 
 
 def test_an_old_order_that_still_works_is_shown_once_lists_cannot_lag() -> None:
@@ -140,7 +140,7 @@ def test_an_old_order_that_still_works_is_shown_once_lists_cannot_lag() -> None:
 def test_an_old_order_that_works_is_shown_at_once_where_it_was_read_by_id() -> None:
     """What is read by its id does not lag, nor does the answer to a call of ours."""
     assert read(DROPPED, NOW, WORKING, is_full=False).state.orders == {ID: WORKING}
-    assert learn(DROPPED, WORKING).orders == {ID: WORKING}
+    assert merge_response(DROPPED, WORKING).orders == {ID: WORKING}
 
 
 def test_a_dropped_order_that_replaced_a_known_one_is_shown() -> None:

@@ -60,10 +60,10 @@ def test_events_lead_to_what_rest_reports(path: Path) -> None:
     for at, update in enumerate(updates):
         applied = apply(state, update, START + at)
         # A replacement is announced before its own first event.
-        assert {doubt.kind for doubt in applied.doubts} <= {"successor_unknown"}, update
+        assert {doubt.kind for doubt in applied.anomalies} <= {"successor_unknown"}, update
         state = applied.state
     last = reconcile(state, snapshot(recording, -1, LATER))
-    assert not last.differences
+    assert not last.discrepancies
     assert not last.recovered
 
 

@@ -14,7 +14,7 @@ from realtime.api.documents.csv_format import Format
 from realtime.api.documents.filters import Sides, Symbols, has_symbol, normalize_symbols
 from realtime.core.model import Order, OrderId
 from realtime.core.state import CLOSED_ORDERS_KEPT, AccountState
-from realtime.core.timestamps import NEVER, from_micros, microseconds
+from realtime.core.timestamps import NEVER, format_micros, microseconds
 
 
 class OrdersQuery(Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ def _in_utc(time: str | None) -> str:
     if time is not None and _MIN_LENGTH <= len(time) <= _MAX_LENGTH and time[-1] == "Z":
         return time
     micros = microseconds(time)
-    return from_micros(micros) if micros != NEVER else ""
+    return format_micros(micros) if micros != NEVER else ""
 
 
 def select_orders(

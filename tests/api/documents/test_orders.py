@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from realtime.api.documents.orders import OrdersQuery, recent_orders, select_orders, sort_key
 from realtime.core.model import Order
 from realtime.core.state import AccountState
-from realtime.core.timestamps import from_micros
+from realtime.core.timestamps import format_micros
 from tests.api.documents.made import BOOKS, ENTRY, STOP_LOSS, TAKE_PROFIT, order, state_of, states
 
 queries = st.builds(
@@ -67,9 +67,9 @@ def test_times_are_compared_as_times() -> None:
 @given(st.lists(st.integers(1, 4 * 10**15), min_size=2))
 def test_sort_keys_sort_as_times_do(micros: list[int]) -> None:
     """Whatever the broker cuts off at the end of a time."""
-    orders = [order(n, submitted_at=from_micros(at), id="o") for n, at in enumerate(micros)]
+    orders = [order(n, submitted_at=format_micros(at), id="o") for n, at in enumerate(micros)]
     in_order = [each.submitted_at for each in sorted(orders, key=sort_key)]
-    assert in_order == [from_micros(at) for at in sorted(micros)]
+    assert in_order == [format_micros(at) for at in sorted(micros)]
 
 
 def test_sort_keys_of_the_same_time_in_other_formats_are_equal() -> None:
