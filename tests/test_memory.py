@@ -10,7 +10,8 @@ from bench.frames import ACCOUNT, SYMBOLS, Telling, order_json, position_json
 from realtime.broker.codec import decode_account, decode_frame, decode_orders, decode_positions
 from realtime.core.apply import apply
 from realtime.core.model import TradeUpdate
-from realtime.core.reconcile import Snapshot, reconcile
+from realtime.core.outcomes import Snapshot
+from realtime.core.reconcile import reconcile
 from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, EVICTION_SLACK, AccountState
 
 USUAL_BYTES = 130_000

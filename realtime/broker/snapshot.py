@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from realtime.broker.rest_client import RestClient
 from realtime.core.model import FillActivity, Order, OrderId
-from realtime.core.order_groups import GROUPED
+from realtime.core.order_groups import GROUP_CLASSES
 from realtime.core.order_versions import flatten
-from realtime.core.reconcile import Snapshot
+from realtime.core.outcomes import Snapshot
 from realtime.core.state import AccountState
-from realtime.core.timestamps import from_micros, microseconds
+from realtime.core.timestamps import format_micros, microseconds
 
 OVERLAP_S = 60
 PAGE_SIZE = 500
@@ -35,7 +35,7 @@ MAX_PAGES = 40
 
 async def fetch_snapshot(rest: RestClient, state: AccountState, *, now: float) -> Snapshot:
     """Read everything that changed since the state's watermark; everything open if it has none."""
-    since = _since(state.watermark)
+    since = _since(state.progress.watermark)
     orders = await _add_replaced_legs(rest, await _fetch_orders_since(rest, since), state)
     orders = await _add_unlisted_replacements(rest, orders, since)
     fills = await _fetch_fills_since(rest, since)
@@ -52,9 +52,9 @@ async def fetch_snapshot(rest: RestClient, state: AccountState, *, now: float) -
         account=account,
         positions=positions,
         orders=(*orders, *orders_by_id),
-        vanished=vanished,
+        not_found=vanished,
         fills=fills,
-        answers_doubts=True,
+        covers_anomalies=True,
         is_full=True,
     )
 
@@ -81,7 +81,7 @@ async def _fetch_trailing_stops(rest: RestClient) -> tuple[Order, ...]:
 async def fetch_orders_by_id(rest: RestClient, ids: Collection[OrderId], *, now: float) -> Snapshot:
     """Read orders by id."""
     orders, vanished = await _fetch_by_id(rest, ids)
-    return Snapshot(requested_at=now, orders=orders, vanished=vanished, answers_doubts=True)
+    return Snapshot(requested_at=now, orders=orders, not_found=vanished, covers_anomalies=True)
 
 
 def _broker_time(rest: RestClient, now: float) -> int | None:
@@ -105,7 +105,7 @@ async def _fetch_orders_since(rest: RestClient, since: int | None) -> tuple[Orde
         if since is None or oldest < since or len(page) < PAGE_SIZE:
             break
         # `until` is exclusive, and several orders may share the last microsecond.
-        until = from_micros(oldest + 1)
+        until = format_micros(oldest + 1)
         page = await rest.fetch_orders(
             status="all", limit=PAGE_SIZE, direction="desc", nested=True, until=until
         )
@@ -124,7 +124,7 @@ async def _fetch_hidden_legs(rest: RestClient, orders: Collection[Order]) -> lis
     for order in await _fetch_open_orders(rest, nested=False):
         if order.id not in listed:
             legs.append(order)
-            if order.order_class in GROUPED and groups_read < MAX_GROUPS:
+            if order.order_class in GROUP_CLASSES and groups_read < MAX_GROUPS:
                 groups_read += 1
                 legs += await _fetch_submitted_with(rest, order)
             listed |= {member.id for top in legs for member, _ in flatten(top)}
@@ -139,12 +139,12 @@ async def _fetch_submitted_with(rest: RestClient, leg: Order) -> tuple[Order, ..
         limit=PAGE_SIZE,
         direction="desc",
         nested=True,
-        after=from_micros(at - SUBMITTED_TOGETHER_US),
-        until=from_micros(at + SUBMITTED_TOGETHER_US),
+        after=format_micros(at - SUBMITTED_TOGETHER_US),
+        until=format_micros(at + SUBMITTED_TOGETHER_US),
     )
     if any(member.id == leg.id for top in page for member in top.legs or ()):
         return page
-    until = from_micros(at + 1_000_000)
+    until = format_micros(at + 1_000_000)
     return await rest.fetch_orders(
         status="all", limit=PAGE_SIZE, direction="desc", nested=True, until=until
     )
@@ -173,7 +173,7 @@ async def _add_unlisted_replacements(
 ) -> tuple[Order, ...]:
     """Add to each leg the orders that were to replace it and did not (canceled meanwhile, or still
     pending): a nested list contains only replacements that took effect, a flat one all of them."""
-    if not any(top.legs and top.order_class in GROUPED for top in orders):
+    if not any(top.legs and top.order_class in GROUP_CLASSES for top in orders):
         return orders
     flat = await _fetch_flat_orders_since(rest, since)
     listed = {order.id for top in orders for order, _ in flatten(top)}
@@ -200,13 +200,13 @@ async def _fetch_flat_orders_since(rest: RestClient, since: int | None) -> list[
             limit=PAGE_SIZE,
             direction="desc",
             nested=False,
-            after=None if since is None else from_micros(since),
+            after=None if since is None else format_micros(since),
             until=until,
         )
         orders += page
         if since is None or len(page) < PAGE_SIZE:
             break
-        until = from_micros(min(microseconds(o.submitted_at) for o in page) + 1)
+        until = format_micros(min(microseconds(o.submitted_at) for o in page) + 1)
     return orders
 
 
@@ -217,7 +217,7 @@ def _is_unlisted(
         replaced is not None
         and replaced not in state.orders
         and all(replaced != other.id for other in legs)
-        and microseconds(leg.submitted_at) >= state.forgotten_before
+        and microseconds(leg.submitted_at) >= state.evicted_before
     )
 
 
@@ -231,7 +231,7 @@ async def _fetch_open_orders(rest: RestClient, *, nested: bool = True) -> list[O
         orders += page
         if len(page) < PAGE_SIZE:
             break
-        until = from_micros(min(microseconds(o.submitted_at) for o in page) + 1)
+        until = format_micros(min(microseconds(o.submitted_at) for o in page) + 1)
     return orders
 
 
@@ -242,7 +242,7 @@ async def _fetch_fills_since(rest: RestClient, since: int | None) -> tuple[FillA
     token = None
     for _ in range(MAX_PAGES):
         page = await rest.fetch_fills(
-            after=from_micros(since), direction="asc", page_size=FILLS_PAGE_SIZE, page_token=token
+            after=format_micros(since), direction="asc", page_size=FILLS_PAGE_SIZE, page_token=token
         )
         fills += page
         if len(page) < FILLS_PAGE_SIZE:

@@ -17,17 +17,13 @@ from realtime.core.anomalies import (
     find_order_anomalies,
 )
 from realtime.core.eviction import evict, is_older_than_evicted
-from realtime.core.executions import (
-    count_executions,
-    executions_of,
-    is_new_execution,
-    is_reversal,
-)
+from realtime.core.executions import count_executions, executions_of, is_new_execution, is_reversal
 from realtime.core.model import TradeUpdate
 from realtime.core.order_versions import flatten, outranks
 from realtime.core.outcomes import GAPS, Anomaly, Applied
 from realtime.core.persistent_map import put
 from realtime.core.position_updates import move_positions
+from realtime.core.provisional import mark_provisional
 from realtime.core.state import MONEY, ORDERS, AccountState
 from realtime.core.timestamps import NEVER, microseconds
 
@@ -44,9 +40,7 @@ def apply(
     # 2. Any order: its newest version, and its legs'.
     before = state
     state = _merge_orders(state, update)
-    executions = tuple(
-        e for e in executions_of(update, state.orders) if is_new_execution(state, e)
-    )
+    executions = tuple(e for e in executions_of(update, state.orders) if is_new_execution(state, e))
     anomalies = find_order_anomalies(before, state, update.order)
     counted = executions[-1:] if is_reversal(update) else executions
     # 3. Executions that are new: counted once, the position after them, money provisional.
@@ -71,12 +65,7 @@ def _mark(state: AccountState, anomalies: tuple[Anomaly, ...], now: float) -> Ac
     if not anomalies:
         return state
     is_missed = any(anomaly.kind in GAPS for anomaly in anomalies)
-    provisional = state.provisional | ORDERS | (MONEY if is_missed else frozenset())
-    return structs.replace(
-        state,
-        provisional=provisional,
-        progress=structs.replace(state.progress, anomaly_at=now),
-    )
+    return mark_provisional(state, ORDERS | MONEY if is_missed else ORDERS, now)
 
 
 def _merge_orders(state: AccountState, update: TradeUpdate) -> AccountState:

@@ -45,7 +45,7 @@ def executions_of(update: TradeUpdate, orders: Mapping[OrderId, Order]) -> tuple
 
 
 def is_multileg(order: Order) -> bool:
-    """Whether it is the parent of a multi-leg order: it fills, but only its legs have executions."""
+    """Whether it is the parent of a multi-leg order: only its legs have executions."""
     return order.order_class == "mleg" and not order.symbol
 
 

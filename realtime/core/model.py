@@ -28,6 +28,7 @@ ExecutionId = NewType("ExecutionId", str)
 Symbol = NewType("Symbol", str)
 """A position's symbol as the positions endpoint spells it: crypto without slash (`ETHUSD`)."""
 
+
 class Order(Struct, frozen=True, kw_only=True, gc=False):
     """An order as Alpaca describes it. Bracket, OCO and OTO legs are in `legs` when nested."""
 

@@ -36,9 +36,7 @@ _WORKING = (
 )
 
 ORDER_STATUSES: Mapping[str, OrderStatus] = {
-    "held": OrderStatus(
-        progress=0, next=("new", "accepted", "canceled", "replaced", "expired")
-    ),
+    "held": OrderStatus(progress=0, next=("new", "accepted", "canceled", "replaced", "expired")),
     "pending_review": OrderStatus(),
     "pending_new": OrderStatus(
         progress=1, next=("new", "partially_filled", "filled", "rejected", "canceled")

@@ -11,13 +11,13 @@ contains; if it sets an order back, that starts a new era, too. Within a microse
 is the newer again; of two equals REST's form is taken (trailing stops move there without an event).
 """
 
-
 from msgspec import structs
 
 from realtime.core.decimals import number
 from realtime.core.model import Order, OrderId
 from realtime.core.order_status import PROGRESS, UNKNOWN_PROGRESS
 from realtime.core.timestamps import NEVER, microseconds
+
 
 def flatten(
     order: Order, parent: OrderId | None = None

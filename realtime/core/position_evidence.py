@@ -85,14 +85,12 @@ def find_unsettled(
     """Symbols whose position, as read, does not agree with their young evidence."""
     for symbol, newest in evidence.items():
         is_young = newest.received_at > requested_at - LAG_S
-        if newest.qty and not newest.held_back and is_young:
-            if held_qty(theirs.get(symbol)) != number(newest.qty):
-                yield symbol
+        is_usable = newest.qty and not newest.held_back and is_young
+        if is_usable and held_qty(theirs.get(symbol)) != number(newest.qty):
+            yield symbol
 
 
-def may_agree_by_chance(
-    evidence: Mapping[Symbol, PositionEvidence], requested_at: float
-) -> bool:
+def may_agree_by_chance(evidence: Mapping[Symbol, PositionEvidence], requested_at: float) -> bool:
     """Whether agreement proves nothing yet: after a young execution whose position is unknown or
     not shown, or a purchase and a sale so close that old positions look like the new ones."""
     since = requested_at - LAG_S

@@ -161,9 +161,7 @@ def _released(
         return None
     if microseconds(execution.at) < positions_read_at + CLOCK_ERROR_S * 1_000_000:
         return None
-    return (
-        None if _shows_later_execution(state.orders.values(), state, execution) else execution
-    )
+    return None if _shows_later_execution(state.orders.values(), state, execution) else execution
 
 
 def _order_of(state: AccountState, execution: Execution, update: TradeUpdate) -> Order:

@@ -24,8 +24,9 @@ from realtime.core.position_evidence import (
     held_qty,
     may_agree_by_chance,
 )
+from realtime.core.provisional import confirm
 from realtime.core.reversals import remove_reversed
-from realtime.core.state import CLOCK_ERROR_S, LAG_S, MONEY, ORDERS, AccountState, Execution
+from realtime.core.state import CLOCK_ERROR_S, LAG_S, MONEY, AccountState, Execution
 from realtime.core.timestamps import NEVER, microseconds, nanoseconds
 from realtime.core.version_conflicts import find_conflicts, is_rest_believed, may_be_evicted
 
@@ -48,12 +49,10 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     filled_unseen = any(d.kind in ("order_missing", "order_differs") for d in order_discrepancies)
     unseen = _has_filled_lately(snapshot) if first else bool(recovered) or filled_unseen
     is_behind = (
-        bool(unsettled)
-        or unseen
-        or may_agree_by_chance(next_state.evidence, snapshot.requested_at)
+        bool(unsettled) or unseen or may_agree_by_chance(next_state.evidence, snapshot.requested_at)
     )
     next_state = _advance_watermark(next_state, snapshot)
-    next_state = evict(_confirm(next_state, snapshot, is_behind=is_behind))
+    next_state = evict(confirm(next_state, snapshot, is_behind=is_behind))
     if first:
         return Reconciled(state=next_state, unsettled=unsettled)
     missed = tuple(
@@ -93,18 +92,6 @@ def merge_response(state: AccountState, order: Order) -> AccountState:
         if traded and merged.orders.get(version.id) == version:
             merged = structs.replace(merged, provisional=merged.provisional | MONEY)
     return evict(merged)
-
-
-def mark_resumed(state: AccountState, now: float) -> AccountState:
-    """The state when the stream is resumed: what it would have delivered meanwhile is only in the
-    lists, and they may lag. So orders are provisional until a read that began late enough."""
-    if state.account is None:
-        return state
-    return structs.replace(
-        state,
-        provisional=state.provisional | ORDERS,
-        progress=structs.replace(state.progress, resumed_at=now),
-    )
 
 
 # -- orders ----------------------------------------------------------------------------------------
@@ -321,35 +308,3 @@ def _advance_watermark(state: AccountState, snapshot: Snapshot) -> AccountState:
     if newest == old:
         return state
     return structs.replace(state, progress=structs.replace(state.progress, watermark=newest))
-
-
-def _confirm(state: AccountState, snapshot: Snapshot, *, is_behind: bool) -> AccountState:
-    """The state with what is still provisional: a part is cleared by a read that agrees and began
-    after the last fill or anomaly."""
-    progress, provisional = state.progress, state.provisional
-    anomaly_since = (
-        progress.anomaly_at is not None and progress.anomaly_at >= snapshot.requested_at
-    )
-    event_since = anomaly_since or any(
-        e.received_at >= snapshot.requested_at for e in state.evidence.values()
-    )
-    resumed_at = progress.resumed_at
-    if snapshot.is_full and resumed_at is not None and _is_past_lag(resumed_at, snapshot):
-        resumed_at = None
-    if snapshot.covers_anomalies and not anomaly_since and resumed_at is None:
-        provisional -= ORDERS
-    if progress.needs_second_read:
-        provisional |= ORDERS
-    if is_behind:
-        provisional |= MONEY
-    elif snapshot.account is not None and snapshot.positions is not None and not event_since:
-        provisional -= MONEY
-    if provisional == state.provisional and resumed_at == progress.resumed_at:
-        return state
-    if resumed_at != progress.resumed_at:
-        progress = structs.replace(progress, resumed_at=resumed_at)
-    return structs.replace(state, provisional=provisional, progress=progress)
-
-
-def _is_past_lag(since: float, snapshot: Snapshot) -> bool:
-    return snapshot.requested_at >= since + LAG_S

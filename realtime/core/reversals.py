@@ -45,7 +45,7 @@ def _is_ours(state: AccountState, order: Order) -> bool:
 def _reversed(
     state: AccountState, order_id: OrderId, listed: Collection[ExecutionId], excess: Decimal
 ) -> tuple[Execution, ...]:
-    """The unlisted executions that make up the excess: all together, or the oldest that equals it."""
+    """The unlisted executions that make up the excess: all together, or the oldest one equal."""
     known = state.executions.get(order_id, {}).values()
     unlisted = [e for e in known if number(e.qty) != 0 and e.execution_id not in listed]
     unlisted.sort(key=lambda e: nanoseconds(e.at))

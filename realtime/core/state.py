@@ -63,7 +63,7 @@ class PositionEvidence(Struct, frozen=True, kw_only=True, gc=False):
     purchase, a reversal. Until REST can no longer lag this, a position that was read may be an old
     one that agrees by chance."""
     is_computed: bool = False
-    """Whether `qty` is our own sum and not the broker's figure: agreement with it proves nothing."""
+    """Whether `qty` is our own sum and not the broker's figure: agreeing with it proves nothing."""
     held_back: Execution | None = None
     """The execution, if its position is not shown: an order seems to have traded the symbol later,
     by an execution that is not known yet."""
@@ -94,7 +94,7 @@ class ReadProgress(Struct, frozen=True, kw_only=True, gc=False):
     """order id → when the broker, asked by id, first did not know it: it is dropped if the broker
     still does not `LAG_S` later"""
     version_conflicts: Mapping[OrderId, VersionConflict] = {}
-    """order id → what REST reports of it that our version contradicts, until one of them is right"""
+    """order id → what REST reports of it and our version contradicts, until one of them is right"""
 
     @property
     def needs_second_read(self) -> bool:

@@ -37,7 +37,7 @@ def microseconds(timestamp: str | None) -> int:
     return (nanoseconds(timestamp) + 500) // 1000
 
 
-def round_to_micros(timestamp: str | None) -> str | None:
+def to_rest_precision(timestamp: str | None) -> str | None:
     """The timestamp as REST writes it: at most six fractional digits, no trailing zeros; unchanged
     if it cannot be read."""
     if timestamp is None or len(timestamp) <= _MICRO_LENGTH:

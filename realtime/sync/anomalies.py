@@ -8,9 +8,9 @@ missed.
 import asyncio
 from collections.abc import Callable, Iterable
 
-from realtime.core.apply import GAPS, Anomaly, is_open_question
+from realtime.core.anomalies import is_unresolved
 from realtime.core.model import OrderId
-from realtime.core.reconcile import Reconciled
+from realtime.core.outcomes import GAPS, Anomaly, Reconciled
 from realtime.core.state import MONEY, ORDERS, AccountState
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
 from realtime.sync.replica import Replica
@@ -59,7 +59,7 @@ class AnomalyResolver:
         """Drop the pending anomalies if an event has resolved all of them."""
         if self._pending and self._everything is None:
             state = self._replica.record.state
-            if not any(is_open_question(state, anomaly) for anomaly in self._pending):
+            if not any(is_unresolved(state, anomaly) for anomaly in self._pending):
                 self._pending.clear()
                 self._replica.confirm_orders()
 
@@ -83,7 +83,7 @@ class AnomalyResolver:
 
     async def _resolve(self, pending: list[Anomaly], everything: str | None) -> None:
         state = self._replica.record.state
-        unresolved = [anomaly for anomaly in pending if is_open_question(state, anomaly)]
+        unresolved = [anomaly for anomaly in pending if is_unresolved(state, anomaly)]
         gaps = [anomaly for anomaly in unresolved if anomaly.kind in GAPS]
         ids, must_read_all = _ids(state, unresolved), everything is not None or bool(gaps)
         # 1. Single orders, by id. Also when everything is read: lists lag, a read by id does not.

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from realtime.broker.rate_limiter import MIN_SLEEP_S
+from realtime.core.outcomes import Reconciled
 from realtime.core.rate_limits import TokenBucket
-from realtime.core.reconcile import Reconciled
 from realtime.core.state import LAG_S, MONEY
 from realtime.errors import BrokerError, LinkError, ProtocolViolation, RateLimited
 from realtime.sync.replica import Replica

@@ -9,7 +9,7 @@ reconciliation for a while.
 A snapshot right after a connect may lag what happened just before, and no frame will report that:
 so the first reconciliation follows soon. Events from before the stream listened are not expected
 from it, nor those that the broker need not send: legs that wait for their group
-(`core.order_groups.is_told`).
+(`core.order_groups.is_streamed`).
 
 Cost: a snapshot is four to six requests. Once a minute (`intervals`) they are 3 % of the 200 that
 an account has, at the faster interval 6 %.
@@ -22,8 +22,8 @@ from contextlib import suppress
 
 from realtime.core.model import OrderId, TradeUpdate
 from realtime.core.order_versions import flatten
-from realtime.core.reconcile import Discrepancy, Reconciled
-from realtime.core.state import UNSURE_S
+from realtime.core.outcomes import Discrepancy, Reconciled
+from realtime.core.state import CLOCK_ERROR_S
 from realtime.core.timestamps import microseconds
 from realtime.errors import BrokerError, Deaf, LinkError, ProtocolViolation
 from realtime.sync.intervals import ReadIntervals
@@ -110,11 +110,11 @@ class Reconciler:
         self._suspicious_runs = max(0, self._suspicious_runs - 1)
         reconciled = await self._replica.read_everything("schedule")
         self._on_read(reconciled)
-        since = self._replica.broker_time(self._listening_since - UNSURE_S)
+        since = self._replica.broker_time(self._listening_since - CLOCK_ERROR_S)
         self._awaited = {
             d.key: d
-            for d in reconciled.differences
-            if d.kind in STREAM_KINDS and d.is_told and _changed_at(reconciled, d) > since
+            for d in reconciled.discrepancies
+            if d.kind in STREAM_KINDS and d.is_streamed and _changed_at(reconciled, d) > since
         }
         # 1. The stream has delivered everything that it should have.
         if not self._awaited:

@@ -7,15 +7,16 @@ any time, also during a read: `reconcile` knows which of them are newer than the
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
 
-from msgspec import structs
-
 from realtime.broker.rest_client import RestClient
 from realtime.broker.snapshot import fetch_balances, fetch_orders_by_id, fetch_snapshot
-from realtime.core.apply import KNOWN_EVENTS, Applied, apply
+from realtime.core.apply import apply
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
-from realtime.core.reconcile import Reconciled, Snapshot, learn, reconcile, resume
-from realtime.core.state import ORDERS, AccountState, Execution
+from realtime.core.order_status import KNOWN_EVENTS
+from realtime.core.outcomes import Applied, Reconciled, Snapshot
+from realtime.core.provisional import confirm_orders, mark_provisional, mark_resumed
+from realtime.core.reconcile import merge_response, reconcile
+from realtime.core.state import AccountState, Execution
 from realtime.core.timestamps import NEVER, nanoseconds
 from realtime.errors import Refused
 from realtime.store.store import Record, Store
@@ -83,7 +84,7 @@ class Replica:
             requested_at = self._clock()
             snapshot = await fetch_snapshot(self._rest, self.record.state, now=requested_at)
             now = self._clock()
-            resumed = resume(self.record.state, requested_at)
+            resumed = mark_resumed(self.record.state, requested_at)
             reconciled = self._reconcile(resumed, snapshot, "connect")
             state, replayed = reconciled.state, []
             for update in buffer:
@@ -130,22 +131,22 @@ class Replica:
 
     def mark_provisional(self, parts: frozenset[str]) -> None:
         """Mark parts that may differ from the broker, until a later read confirms them."""
-        now, state = self._clock(), self.record.state
-        marked = structs.replace(state, provisional=state.provisional | parts, doubted_at=now)
+        now = self._clock()
+        marked = mark_provisional(self.record.state, parts, now)
         self._store.update(self.label, now=now, state=marked)
 
     def apply_order(self, order: Order) -> None:
         """Apply an order from the broker's response to a request of ours, and publish."""
         record = self.record
         if record.has_data:  # otherwise the first read brings it
-            self._store.update(self.label, now=self._clock(), state=learn(record.state, order))
+            self._store.update(
+                self.label, now=self._clock(), state=merge_response(record.state, order)
+            )
 
     def confirm_orders(self) -> None:
         """Clear the mark of orders: events have resolved every anomaly."""
-        state = self.record.state
-        if ORDERS & state.provisional and state.resumed_at is None and not state.asks_again:
-            confirmed = structs.replace(state, provisional=state.provisional - ORDERS)
-            self._store.update(self.label, now=self._clock(), state=confirmed)
+        state = confirm_orders(self.record.state)
+        self._store.update(self.label, now=self._clock(), state=state)
 
     async def _read(
         self, reason: str, fetch: Callable[[], Coroutine[None, None, Snapshot]]
@@ -182,7 +183,7 @@ class Replica:
                 qty=order.qty,
                 status=order.status,
             )
-        for anomaly in applied.doubts:
+        for anomaly in applied.anomalies:
             self._store.count(f"anomalies.{anomaly.kind}")
             log.debug(
                 "anomaly.detected", account=self.label, kind=anomaly.kind, detail=anomaly.detail
@@ -210,9 +211,9 @@ class Replica:
         reconciled = reconcile(state, snapshot)
         if snapshot.positions is not None and self._rest.clock_offset_s is not None:
             self._positions_read_at = self.broker_time(snapshot.requested_at)
-        for difference in reconciled.differences:
+        for difference in reconciled.discrepancies:
             self._store.count(f"differences.{difference.kind}")
-        for difference in reconciled.differences[:MAX_LOGGED_DIFFERENCES]:
+        for difference in reconciled.discrepancies[:MAX_LOGGED_DIFFERENCES]:
             log.warning(
                 "reconcile.difference_found",
                 account=self.label,
@@ -227,7 +228,7 @@ class Replica:
             account=self.label,
             reason=reason,
             positions=len(reconciled.state.positions),
-            differences=len(reconciled.differences),
+            differences=len(reconciled.discrepancies),
         )
         return reconciled
 

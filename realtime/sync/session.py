@@ -11,11 +11,10 @@ import random
 from collections.abc import Callable
 
 from realtime.broker.trading_stream import TradingStream
-from realtime.core.apply import GAPS, Applied
 from realtime.core.link import Link
 from realtime.core.model import Order, TradeUpdate
+from realtime.core.outcomes import GAPS, Applied, Reconciled
 from realtime.core.protocol import Ignored, Unreadable
-from realtime.core.reconcile import Reconciled
 from realtime.core.state import MONEY, ORDERS
 from realtime.errors import LinkError, RealtimeError, Refused
 from realtime.store.store import Store
@@ -143,10 +142,10 @@ class SyncSession:
             raise LinkError(f"more than {MAX_BUFFERED} events during a snapshot")
 
     def _handle_applied(self, applied: Applied) -> None:
-        if applied.executions or any(anomaly.kind in GAPS for anomaly in applied.doubts):
+        if applied.executions or any(anomaly.kind in GAPS for anomaly in applied.anomalies):
             self._balances.request()
-        if applied.doubts:
-            self._anomalies.add(applied.doubts)
+        if applied.anomalies:
+            self._anomalies.add(applied.anomalies)
 
     def _handle_read(self, reconciled: Reconciled) -> None:
         """Refresh balances that a read of orders could not confirm."""
@@ -156,7 +155,7 @@ class SyncSession:
 
     def _handle_balances_read(self, reconciled: Reconciled) -> None:
         """Reconcile when balances changed without an event: orders may have been missed too."""
-        if reconciled.differences:
+        if reconciled.discrepancies:
             self._replica.mark_provisional(ORDERS)
             self._reconciler.request()
         self._request_confirmation()
@@ -164,7 +163,7 @@ class SyncSession:
     def _request_confirmation(self) -> None:
         """Reconcile again if REST must confirm what it shows: it did not know an order, or has a
         newer version of it."""
-        if self._replica.record.state.asks_again:
+        if self._replica.record.state.progress.needs_second_read:
             self._reconciler.request()
 
 

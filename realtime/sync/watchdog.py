@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from realtime.core.apply import Anomaly, DoubtKind
 from realtime.core.model import Order, OrderId
-from realtime.core.order_groups import group, has_outlived, lacks_legs
+from realtime.core.order_groups import group_members, is_orphaned, lacks_legs
+from realtime.core.outcomes import Anomaly, AnomalyKind
 from realtime.core.state import AccountState
 from realtime.sync.anomalies import AnomalyResolver
 from realtime.sync.replica import Replica
@@ -37,7 +37,7 @@ class WatchReason(Struct, frozen=True):
     """Why an order should not stay as it is, and for how long it may."""
 
     timeout_s: float
-    kind: DoubtKind
+    kind: AnomalyKind
     detail: str
 
 
@@ -45,7 +45,7 @@ def watch_reason(state: AccountState, order: Order) -> WatchReason | None:
     """Return why an order should not stay as it is indefinitely; None if it may."""
     if order.type == "market" and order.status in MARKET_ROUTED:
         return WatchReason(MARKET_TIMEOUT_S, "overdue", order.status)
-    if has_outlived(state, order):
+    if is_orphaned(state, order):
         return WatchReason(GROUP_TIMEOUT_S, "overdue", f"{order.status}, but its group has ended")
     if lacks_legs(state, order):
         return WatchReason(GROUP_TIMEOUT_S, "legs_unknown", f"{order.order_class} without legs")
@@ -78,7 +78,7 @@ class Watchdog:
         """Start, continue or end watching these orders and their groups."""
         state = self._replica.record.state
         for order in orders:
-            for member in group(state, order):
+            for member in group_members(state, order):
                 self._watch(state, member)
 
     def _watch(self, state: AccountState, order: Order) -> None:

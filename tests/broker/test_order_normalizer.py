@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from realtime.broker.order_normalizer import TIME_FIELDS, normalize_order, round_to_micros
 from realtime.core.model import Order, OrderId
-from realtime.core.timestamps import at_micros
+from realtime.core.timestamps import to_rest_precision
 
 MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1))  # noqa: DTZ001  # hypothesis wants naive bounds
 
@@ -18,7 +18,7 @@ def test_like_at_micros(moment: datetime, nanos: int, digits: str) -> None:
     """For every time that the broker may write, both give the same."""
     whole = moment.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S")
     time = f"{whole}.{f'{nanos:09d}'[: int(digits)]}Z"
-    assert round_to_micros(time) == at_micros(time)
+    assert round_to_micros(time) == to_rest_precision(time)
 
 
 @pytest.mark.parametrize(

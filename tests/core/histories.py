@@ -6,9 +6,9 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from realtime.core.apply import Anomaly, Applied, apply
+from realtime.core.apply import apply
 from realtime.core.model import ExecutionId, OrderId, TradeUpdate
-from realtime.core.reconcile import Snapshot
+from realtime.core.outcomes import Anomaly, Applied, Snapshot
 from realtime.core.state import AccountState
 from realtime.core.timestamps import microseconds
 from tests.core.books import ACCOUNT, Books, Lists

@@ -5,9 +5,11 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from realtime.core.apply import apply, is_unresolved
+from realtime.core.anomalies import is_unresolved
+from realtime.core.apply import apply
 from realtime.core.model import OrderId, Position, Symbol, TradeUpdate
-from realtime.core.reconcile import Snapshot, reconcile
+from realtime.core.outcomes import Snapshot
+from realtime.core.reconcile import reconcile
 from realtime.core.state import CLOSED_ORDERS_KEPT, EVICTION_SLACK, MONEY, ORDERS, AccountState
 from realtime.core.timestamps import microseconds, nanoseconds
 from tests.core.books import ACCOUNT, Books
@@ -79,7 +81,9 @@ def test_eviction_does_not_let_an_old_repetition_back_in() -> None:
         applied = apply(state, frame, NOW + 3600)
         assert essence(applied.state) == essence(state)
         assert not applied.executions
-        assert [d.kind for d in applied.anomalies] == ([] if frame.order.is_closed else ["late_news"])
+        assert [d.kind for d in applied.anomalies] == (
+            [] if frame.order.is_closed else ["late_news"]
+        )
     asked = Snapshot(requested_at=NOW + 3601, orders=(books.orders[books.frames[0].order.id],))
     answered = reconcile(state, asked)
     assert answered.state is state
@@ -407,13 +411,15 @@ def test_a_vanished_order_leaves_nothing_behind() -> None:
     order_id = books.place()
     books.fill(order_id, 4)
     state = follow(books.frames)
-    read = Snapshot(requested_at=NOW + 20, not_found=(order_id,), covers_anomalies=True, is_full=True)
+    read = Snapshot(
+        requested_at=NOW + 20, not_found=(order_id,), covers_anomalies=True, is_full=True
+    )
     once = reconcile(state, read)
     assert not once.discrepancies
     assert once.state.orders == state.orders
     assert "orders" in once.state.provisional
     found = reconcile(once.state, snapshot(books.lists(), NOW + 25))
-    assert not found.state.not_found_since
+    assert not found.state.progress.not_found_since
     assert "orders" not in found.state.provisional
     gone = reconcile(once.state, structs.replace(read, requested_at=NOW + 30))
     assert "orders" not in gone.state.provisional

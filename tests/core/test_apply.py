@@ -3,8 +3,11 @@
 import pytest
 from msgspec import structs
 
-from realtime.core.apply import KNOWN_EVENTS, Anomaly, apply, is_unresolved
+from realtime.core.anomalies import is_unresolved
+from realtime.core.apply import apply
 from realtime.core.model import ExecutionId, Order, OrderId, Position, Symbol, TradeUpdate
+from realtime.core.order_status import KNOWN_EVENTS
+from realtime.core.outcomes import Anomaly
 from realtime.core.state import MONEY, ORDERS, AccountState
 
 T0, T1, T2 = (f"2026-10-06T14:02:1{n}.519102Z" for n in range(3))

@@ -7,15 +7,9 @@ from msgspec import structs
 
 from realtime.core import eviction
 from realtime.core.apply import apply
-from realtime.core.eviction import evict, was_evicted, is_older_than_evicted
+from realtime.core.eviction import evict, is_older_than_evicted, was_evicted
 from realtime.core.model import ExecutionId, Order, OrderId, TradeUpdate
-from realtime.core.state import (
-    CLOSED_ORDERS_KEPT,
-    EMPTY,
-    EVICTION_SLACK,
-    AccountState,
-    Execution,
-)
+from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, EVICTION_SLACK, AccountState, Execution
 from realtime.core.timestamps import format_micros, microseconds
 
 T1, T2 = "2026-10-06T14:02:11.519102Z", "2026-10-06T14:02:12Z"

@@ -6,8 +6,8 @@ import pytest
 from msgspec import structs
 
 from realtime.core.executions import (
-    executions_of,
     execution_id_by_qty,
+    executions_of,
     is_multileg,
     is_new_execution,
     unexplained_qty,

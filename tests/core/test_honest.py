@@ -13,7 +13,8 @@ from msgspec import Struct, structs
 
 from realtime.core.apply import apply
 from realtime.core.model import Account
-from realtime.core.reconcile import Snapshot, reconcile
+from realtime.core.outcomes import Snapshot
+from realtime.core.reconcile import reconcile
 from realtime.core.state import LAG_S, AccountState
 from tests.core.books import ACCOUNT, Books
 from tests.core.histories import NOW, essence, histories, snapshot

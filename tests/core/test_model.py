@@ -2,14 +2,8 @@
 
 import pytest
 
-from realtime.core.model import (
-    CLOSED,
-    OPEN,
-    FillActivity,
-    Order,
-    OrderId,
-    position_symbol,
-)
+from realtime.core.model import FillActivity, Order, OrderId, position_symbol
+from realtime.core.order_status import CLOSED, OPEN
 
 
 def test_a_status_is_open_or_closed() -> None:

@@ -3,16 +3,11 @@
 import pytest
 from msgspec import structs
 
-from realtime.core.model import (
-    Account,
-    FillActivity,
-    Order,
-    OrderId,
-    Position,
-    Symbol,
-)
-from realtime.core.reconcile import Discrepancy, Snapshot, reconcile, mark_resumed
-from realtime.core.state import EMPTY, LAG_S, MONEY, ORDERS, AccountState
+from realtime.core.model import Account, FillActivity, Order, OrderId, Position, Symbol
+from realtime.core.outcomes import Discrepancy, Snapshot
+from realtime.core.provisional import mark_provisional, mark_resumed
+from realtime.core.reconcile import reconcile
+from realtime.core.state import EMPTY, LAG_S, MONEY, ORDERS, AccountState, ReadProgress
 from realtime.core.timestamps import microseconds
 from tests.core.books import ACCOUNT, Books
 from tests.core.histories import NOW, START, essence, follow, snapshot, truth
@@ -189,7 +184,7 @@ def test_orders_are_provisional_after_an_outage_until_lists_can_no_longer_lag() 
         read = snapshot(books.lists(), NOW + after_s, is_full=is_full)
         after = reconcile(state, structs.replace(read, covers_anomalies=True)).state
         assert (after.provisional >= ORDERS) == is_marked
-        assert (after.resumed_at == NOW) == is_marked
+        assert (after.progress.resumed_at == NOW) == is_marked
     assert mark_resumed(EMPTY, NOW) is EMPTY
 
 
@@ -205,7 +200,7 @@ def test_what_agrees_is_confirmed() -> None:
 
 def test_money_alone_confirms_no_orders() -> None:
     """A doubt about orders is answered by orders that were asked for."""
-    state = structs.replace(START, provisional=frozenset({"orders"}) | MONEY, anomaly_at=NOW)
+    state = mark_provisional(START, ORDERS | MONEY, NOW)
     money = Snapshot(requested_at=NOW + 1, account=ACCOUNT, positions=())
     assert reconcile(state, money).state.provisional == {"orders"}
     answer = Snapshot(requested_at=NOW + 1, orders=(), covers_anomalies=True)
@@ -248,10 +243,10 @@ def test_the_watermark_is_the_brokers_newest_time(
     before: str | None, is_full: bool, after: str | None
 ) -> None:
     """Of a full reading; it never falls, and our clock has no part in it."""
-    state = structs.replace(having(), watermark=before)
+    state = structs.replace(having(), progress=ReadProgress(watermark=before))
     fill = FillActivity(id="2026::e1", order_id=ID, transaction_time=T2)
     read = Snapshot(requested_at=NOW, orders=(order("new"),), fills=(fill,), is_full=is_full)
-    assert reconcile(state, read).state.watermark == (after or before)
+    assert reconcile(state, read).state.progress.watermark == (after or before)
 
 
 def test_an_execution_heard_under_another_orders_id_counts_once() -> None:

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from realtime.core.model import Account, ExecutionId, FillActivity, Order, OrderId
-from realtime.core.reconcile import Snapshot, reconcile
+from realtime.core.outcomes import Snapshot
+from realtime.core.reconcile import reconcile
 from realtime.core.state import AccountState, Execution
 
 ORDER = OrderId("order")

@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from realtime.core.model import Order, OrderId
-from realtime.core.state import AccountState, PositionEvidence, EvidenceKey, next_evidence
+from realtime.core.position_evidence import next_evidence
+from realtime.core.state import AccountState, EvidenceKey, PositionEvidence
 
 
 def test_open_orders_work_at_the_broker() -> None:

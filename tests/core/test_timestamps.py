@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.timestamps import NEVER, round_to_micros, format_micros, microseconds, nanoseconds
+from realtime.core.timestamps import (
+    NEVER,
+    format_micros,
+    microseconds,
+    nanoseconds,
+    to_rest_precision,
+)
 from tests.core.writing import rfc3339
 
 SECOND = 1_791_295_331
@@ -47,7 +53,7 @@ def test_nanoseconds(text: str | None, ns: int) -> None:
 )
 def test_at_micros(text: str | None, rest: str | None) -> None:
     """REST's form: half up, zeros cut; what cannot be read stays."""
-    assert round_to_micros(text) == rest
+    assert to_rest_precision(text) == rest
 
 
 @given(st.integers(0, 4_000_000_000_000_000_000))
@@ -67,4 +73,4 @@ def test_micros_and_back(micros: int) -> None:
 def test_any_text_has_a_time_or_none(text: str) -> None:
     """Nothing raises."""
     assert microseconds(text) >= NEVER or nanoseconds(text) != NEVER
-    round_to_micros(text)
+    to_rest_precision(text)

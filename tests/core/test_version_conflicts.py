@@ -5,7 +5,8 @@ from msgspec import structs
 
 from realtime.core.apply import apply
 from realtime.core.model import Order, OrderId, TradeUpdate
-from realtime.core.reconcile import Reconciled, Snapshot, merge_response, reconcile
+from realtime.core.outcomes import Reconciled, Snapshot
+from realtime.core.reconcile import merge_response, reconcile
 from realtime.core.state import LAG_S, AccountState, VersionConflict
 from realtime.core.timestamps import microseconds
 from realtime.core.version_conflicts import is_conflict
@@ -56,7 +57,7 @@ def test_who_is_believed_and_when() -> None:
     assert first.state.orders == {ID: WORKING}
     assert not first.discrepancies
     assert "orders" in first.state.provisional
-    assert first.state.needs_second_read
+    assert first.state.progress.needs_second_read
     soon = read(first.state, NOW + WAIT_S - 1, ENDED)
     assert soon.state.orders == {ID: WORKING}
     assert "orders" in soon.state.provisional
@@ -66,7 +67,7 @@ def test_who_is_believed_and_when() -> None:
         ("order_differs", "new 0/10", "replaced 0/10")
     ]
     assert "orders" not in then.state.provisional
-    assert not then.state.needs_second_read
+    assert not then.state.progress.needs_second_read
 
 
 def test_rest_that_lagged_is_in_the_wrong() -> None:
@@ -89,7 +90,7 @@ def test_another_version_of_ours_is_another_dispute() -> None:
     assert heard.orders[ID].status == "pending_cancel"
     then = read(heard, NOW + WAIT_S, ENDED)
     assert then.state.orders == heard.orders
-    assert then.state.version_conflicts == {
+    assert then.state.progress.version_conflicts == {
         ID: VersionConflict(version=microseconds(LATEST), since=NOW + WAIT_S)
     }
 
@@ -99,10 +100,10 @@ def test_what_was_not_read_stays_disputed() -> None:
     first = read(HAVING, NOW, ENDED)
     other = structs.replace(WORKING, id=OrderId("o2"))
     assert (
-        read(first.state, NOW + 1, other, is_full=False).state.version_conflicts
-        == first.state.version_conflicts
+        read(first.state, NOW + 1, other, is_full=False).state.progress.version_conflicts
+        == first.state.progress.version_conflicts
     )
-    assert not read(first.state, NOW + 1, other).state.version_conflicts
+    assert not read(first.state, NOW + 1, other).state.progress.version_conflicts
 
 
 def test_the_answer_to_a_call_begins_no_dispute() -> None:
@@ -120,11 +121,11 @@ def test_a_list_from_before_an_end_does_not_show_a_dropped_order() -> None:
     assert not first.state.orders
     assert not first.discrepancies
     assert "orders" in first.state.provisional
-    assert first.state.needs_second_read
+    assert first.state.progress.needs_second_read
     then = read(first.state, NOW + LAG_S, ENDED)
     assert not then.state.orders
     assert "orders" not in then.state.provisional
-    assert not then.state.needs_second_read
+    assert not then.state.progress.needs_second_read
 
 
 def test_an_old_order_that_still_works_is_shown_once_lists_cannot_lag() -> None:

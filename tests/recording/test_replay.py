@@ -16,8 +16,9 @@ from realtime.broker.codec import (
 )
 from realtime.core.apply import apply
 from realtime.core.model import TradeUpdate
+from realtime.core.outcomes import Snapshot
 from realtime.core.protocol import Authorization, Ignored, Listening, Unreadable
-from realtime.core.reconcile import Snapshot, reconcile
+from realtime.core.reconcile import reconcile
 from realtime.core.state import EMPTY, AccountState
 from realtime.simulator.app import Simulator
 from tests.recording.recorder import Recorder

@@ -171,7 +171,7 @@ def test_versions_only_rise(steps: list[tuple[str, AccountLabel]]) -> None:
             store.add(Profile(label=label), now=now)
         elif step == "state":
             store.update(
-                label, now=now, state=AccountState(account=FULL.account, watermark=str(now))
+                label, now=now, state=AccountState(account=FULL.account, eviction_due_at=int(now))
             )
         elif step == "link":
             store.update(label, now=now, link=Link(since=now))

@@ -1,5 +1,7 @@
 """Orders that should have changed are read: legs whose end or existence no frame reported."""
 
+import asyncio
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -81,6 +83,27 @@ def test_pending_order_in_a_snapshot_is_watched() -> None:
             await fleet.until(lambda: "pending_cancel" not in _statuses(fleet), within_s=40)
         differences = [line for line in lines if line["event"] == "reconcile.difference_found"]
         assert [(line["key"], line["reason"]) for line in differences] == [(order_id, "overdue")]
+
+    play(act, accounts=1)
+
+
+def test_order_that_does_not_change_is_read_at_doubling_intervals() -> None:
+    """Ten seconds after it should have changed, then 20, 40 and 80 s later; not every ten."""
+
+    async def act(fleet: Fleet) -> None:
+        exchange = fleet.simulator.exchange
+        order_id = fleet.buy("alpha", type="limit", limit_price="1")
+        await fleet.until(fleet.settled)
+        exchange.hold_cancels("alpha", True)
+        exchange.cancel("alpha", order_id)
+        with capture_logs() as lines:
+            await asyncio.sleep(180)
+        reads = [
+            line
+            for line in lines
+            if line["event"] == "reconcile.finished" and line["reason"] == "overdue"
+        ]
+        assert len(reads) == 4
 
     play(act, accounts=1)
 

@@ -1,0 +1,67 @@
+"""Which parts of a state are provisional: not confirmed by the broker yet.
+
+A fill makes positions and account provisional, an anomaly the orders, an outage the orders, too. A
+part is cleared by a read that agrees and began after the last such event.
+"""
+
+from msgspec import structs
+
+from realtime.core.outcomes import Snapshot
+from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState
+
+
+def mark_provisional(state: AccountState, parts: frozenset[str], now: float) -> AccountState:
+    """The state with parts that may differ from the broker; only a later read confirms them."""
+    return structs.replace(
+        state,
+        provisional=state.provisional | parts,
+        progress=structs.replace(state.progress, anomaly_at=now),
+    )
+
+
+def mark_resumed(state: AccountState, now: float) -> AccountState:
+    """The state when the stream is resumed: what it would have delivered meanwhile is only in the
+    lists, and they may lag. So orders are provisional until a read that began late enough."""
+    if state.account is None:
+        return state
+    return structs.replace(
+        state,
+        provisional=state.provisional | ORDERS,
+        progress=structs.replace(state.progress, resumed_at=now),
+    )
+
+
+def confirm_orders(state: AccountState) -> AccountState:
+    """The state after events have resolved every anomaly; orders stay provisional where only a read
+    can confirm them."""
+    progress = state.progress
+    if progress.resumed_at is not None or progress.needs_second_read:
+        return state
+    if not ORDERS & state.provisional:
+        return state
+    return structs.replace(state, provisional=state.provisional - ORDERS)
+
+
+def confirm(state: AccountState, snapshot: Snapshot, *, is_behind: bool) -> AccountState:
+    """The state after a read. `is_behind`: positions or account may lag what was executed."""
+    progress, provisional = state.progress, state.provisional
+    anomaly_since = progress.anomaly_at is not None and progress.anomaly_at >= snapshot.requested_at
+    event_since = anomaly_since or any(
+        e.received_at >= snapshot.requested_at for e in state.evidence.values()
+    )
+    resumed_at = progress.resumed_at
+    if snapshot.is_full and resumed_at is not None and snapshot.requested_at >= resumed_at + LAG_S:
+        resumed_at = None
+    if snapshot.covers_anomalies and not anomaly_since and resumed_at is None:
+        provisional -= ORDERS
+    if progress.needs_second_read:
+        provisional |= ORDERS
+    if is_behind:
+        provisional |= MONEY
+    elif snapshot.account is not None and snapshot.positions is not None and not event_since:
+        provisional -= MONEY
+    if provisional == state.provisional and resumed_at == progress.resumed_at:
+        return state
+    if resumed_at != progress.resumed_at:
+        progress = structs.replace(progress, resumed_at=resumed_at)
+    return structs.replace(state, provisional=provisional, progress=progress)
