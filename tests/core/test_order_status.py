@@ -42,5 +42,5 @@ def test_events_that_undo_an_execution_are_known() -> None:
 
 
 def test_the_diagram_in_the_docs_is_the_table() -> None:
-    """To update it: `python -c 'from realtime.core.order_status import *; print(format_diagram())'`."""
+    """`format_diagram()` prints it."""
     assert f"```mermaid\n{format_diagram()}\n```" in DOCS.read_text()
