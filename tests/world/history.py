@@ -33,7 +33,7 @@ from tests.world.oracles.leftovers import check_ended, check_stopped, tasks_now
 from tests.world.oracles.links import Links
 from tests.world.oracles.patience import Patience
 from tests.world.oracles.quiet import check_executions, is_settled, unconfirmed
-from tests.world.oracles.reads import Reads
+from tests.world.oracles.reads import CLOSED_ORDERS, Reads
 from tests.world.oracles.state import States
 from tests.world.oracles.violation import Violation
 from tests.world.schedule import Act, Schedule
@@ -208,7 +208,8 @@ class _History:
         self._agenda.add(now + self._rng.uniform(*READ_S), self._read)
 
     async def _look(self, label: str, now: float) -> None:
-        self._reads.look(await self._ask(f"/realtime/dashboard/{label}"), now)
+        path = f"/realtime/dashboard/{label}?closed_orders={CLOSED_ORDERS}"
+        self._reads.look(await self._ask(path), now)
         self._states.look(self._store.get(label), now)
 
     async def _look_at_links(self, now: float) -> None:

@@ -11,8 +11,8 @@ from tests.world.ledger import CLOSED, Ledger, Told, micros
 from tests.world.oracles.patience import FOUND_S, HEALTHY_S, Patience
 from tests.world.oracles.violation import Violation
 
-RECENT = 100
-"""A dashboard shows every open order, and closed ones up to so many in all."""
+CLOSED_ORDERS = 100
+"""Closed orders that a dashboard is asked to show, the newest, beside every open one."""
 
 
 class SeenOrder(Struct):
@@ -171,6 +171,7 @@ class Reads:
 
     def _check_events(self, label: str, orders: list[SeenOrder], at: float) -> None:
         shown = {order.id: order for order in orders}
+        has_all_closed = sum(order.status in CLOSED for order in orders) < CLOSED_ORDERS
         for told in self._ledger.last_events(label, at):
             bound_s = self._patience.for_event(label, told.at)
             if told.is_fill and self._has_moved(label, told, at):
@@ -178,7 +179,7 @@ class Reads:
             if at - told.at <= bound_s:
                 continue
             order = shown.get(told.order_id)
-            if order is None and len(orders) >= RECENT and self._has_ended(label, told):
+            if order is None and not has_all_closed and self._has_ended(label, told):
                 continue
             if order is None or micros(order.updated_at) < told.updated_at:
                 raise Violation(
