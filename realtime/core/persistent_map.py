@@ -139,3 +139,13 @@ def changed_keys(before: Mapping[K, V], after: Mapping[K, V]) -> list[K] | None:
     if type(before) is PersistentMap and before._old is after._old:
         return [key for key, value in after._new.items() if before._new.get(key) is not value]
     return None
+
+
+def differing_keys(before: Mapping[K, V], after: Mapping[K, V]) -> list[K]:
+    """Keys whose values are not the same object in both mappings, in the order of `after`; keys
+    that are only in `before` come last."""
+    keys = changed_keys(before, after)
+    if keys is not None:
+        return [key for key in keys if after.get(key, _ABSENT) is not before.get(key, _ABSENT)]
+    changed = [k for k, value in after.items() if before.get(k, _ABSENT) is not value]
+    return [*changed, *(key for key in before if key not in after)]

@@ -1,0 +1,152 @@
+"""The file for what is kept for long: fills, final orders, quarters of an hour, days."""
+
+import sqlite3
+from pathlib import Path
+
+from realtime.core.model import Order, position_symbol
+from realtime.core.state import Execution
+from realtime.core.timestamps import microseconds
+from realtime.history.day_file import CHECKPOINT_BYTES, Names, connect
+from realtime.history.exact import pack_id, quantity
+from realtime.history.schema import LEDGER, SCHEMA
+
+DAY_COLUMNS = (
+    "open", "high", "low", "close", "peak", "drawdown", "realized", "trades", "wins", "losses",
+    "gross_win", "gross_loss", "turnover", "exposure_avg", "orders", "rejected", "stale_s",
+    "minutes", "gaps",
+)  # fmt: skip
+
+
+class Ledger:
+    """The ledger, while it is written. Use between `begin` and `commit`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = connect(path)
+        try:
+            self._connection.executescript(LEDGER)
+            self._connection.execute(
+                "INSERT OR IGNORE INTO meta(key, value) VALUES ('schema', ?)", (SCHEMA,)
+            )
+            self.names = Names(self._connection)
+        except sqlite3.Error:
+            self._connection.close()
+            raise
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make what was added durable."""
+        self._connection.execute("COMMIT")
+        try:
+            is_large = Path(f"{self.path}-wal").stat().st_size > CHECKPOINT_BYTES
+        except OSError:
+            return
+        if is_large:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def rollback(self) -> None:
+        """Undo what was added since `begin`."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self.names = Names(self._connection)
+
+    def add_fill(
+        self, account: int, execution: Execution, *, realized: int | None, source: str
+    ) -> bool:
+        """Add an execution; returns whether it was new. One that is known stays as it is."""
+        cursor = self._connection.execute(
+            "INSERT OR IGNORE INTO fill(acc, exe, ord, at_us, sym, side, qty, px, realized, source)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (
+                account,
+                pack_id(execution.execution_id),
+                pack_id(execution.order_id),
+                microseconds(execution.at) if execution.at else None,
+                self.names.symbol(position_symbol(execution.symbol)),
+                execution.side,
+                quantity(execution.qty),
+                quantity(execution.price),
+                realized,
+                source,
+            ),
+        )
+        return cursor.rowcount == 1
+
+    def remove_fill(self, account: int, execution: Execution, at_us: int) -> None:
+        """Mark an execution as busted."""
+        self._connection.execute(
+            "UPDATE fill SET removed_us = ? WHERE acc = ? AND exe = ?",
+            (at_us, account, pack_id(execution.execution_id)),
+        )
+
+    def add_final(self, account: int, order: Order) -> None:
+        """Add an order that is closed, or replace it by a later version."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                account,
+                pack_id(order.id),
+                order.client_order_id,
+                self.names.symbol(None if order.symbol is None else position_symbol(order.symbol)),
+                order.side,
+                order.type,
+                order.time_in_force,
+                quantity(order.qty),
+                quantity(order.filled_qty),
+                quantity(order.filled_avg_price),
+                order.status,
+                microseconds(order.submitted_at) if order.submitted_at else None,
+                microseconds(order.updated_at) if order.updated_at else None,
+            ),
+        )
+
+    def add_gap(
+        self, account: int | None, from_us: int, to_us: int | None, reason: str, rows: int | None
+    ) -> None:
+        """Say that what happened meanwhile is missing."""
+        self._connection.execute(
+            "INSERT INTO gap(acc, from_us, to_us, reason, rows) VALUES (?,?,?,?,?)",
+            (account, from_us, to_us, reason, rows),
+        )
+
+    def put_quarter(self, values: tuple[object, ...]) -> None:
+        """Write a quarter of an hour of one account."""
+        self._connection.execute("INSERT OR REPLACE INTO equity15 VALUES (?,?,?,?,?,?,?,?)", values)
+
+    def put_day(self, account: int, day: int, values: dict[str, int | None]) -> None:
+        """Write a day of one account."""
+        marks = ",".join("?" * (len(DAY_COLUMNS) + 2))
+        self._connection.execute(
+            f"INSERT OR REPLACE INTO day VALUES ({marks})",
+            (account, day, *(values.get(column) for column in DAY_COLUMNS)),
+        )
+
+    def day(self, account: int, day: int) -> dict[str, int | None] | None:
+        """What was written of a day before."""
+        row = self._connection.execute(
+            f"SELECT {','.join(DAY_COLUMNS)} FROM day WHERE acc = ? AND day = ?", (account, day)
+        ).fetchone()
+        return None if row is None else dict(zip(DAY_COLUMNS, row, strict=True))
+
+    def newest_fill_us(self, label: str) -> int | None:
+        """The broker's time of the newest fill of an account that is here."""
+        row = self._connection.execute(
+            "SELECT max(at_us) FROM fill JOIN account ON account.n = fill.acc WHERE label = ?",
+            (label,),
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def prune(self, before_us: int) -> None:
+        """Forget fills, final orders and quarters of an hour from before a time."""
+        self._connection.execute("DELETE FROM fill WHERE at_us < ?", (before_us,))
+        self._connection.execute("DELETE FROM final WHERE final_us < ?", (before_us,))
+        self._connection.execute(
+            "DELETE FROM equity15 WHERE slot < ?", (before_us // (900 * 1_000_000),)
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

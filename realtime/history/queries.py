@@ -1,0 +1,343 @@
+"""Queries over the history files: equity, trades, events, performance."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from realtime.history.exact import (
+    DAY_US,
+    MONEY_SCALE,
+    QTY_SCALE,
+    US,
+    day_name,
+    day_number,
+    instant,
+    plain,
+    unpack_id,
+)
+from realtime.history.reading import HistoryReader
+
+MINUTE_US, QUARTER_US = 60 * US, 900 * US
+Step = Literal["1Min", "15Min", "1D"]
+STEP_US: dict[Step, int] = {"1Min": MINUTE_US, "15Min": QUARTER_US, "1D": DAY_US}
+MAX_POINTS = 2_000
+"""A chart shows no more, and a response stays below 100 KB."""
+
+MAX_ROWS = 5_000
+
+
+class EquityPoint(Struct, frozen=True, kw_only=True):
+    """One point of a curve. Money as decimal strings."""
+
+    at: int
+    """Epoch seconds of the end of the step."""
+    equity: str
+    is_stale: bool = False
+
+
+class EquityCurve(Struct, frozen=True, kw_only=True):
+    """Equity of one account."""
+
+    account_id: str
+    step: Step
+    points: list[EquityPoint]
+    gaps: list[tuple[int, int, str]]
+    """From, to (epoch seconds) and reason."""
+
+
+class Trade(Struct, frozen=True, kw_only=True):
+    """One execution."""
+
+    account_id: str
+    execution_id: str | None
+    order_id: str | None
+    client_order_id: str | None
+    at: str | None
+    symbol: str | None
+    side: str | None
+    qty: str | None
+    price: str | None
+    realized_pl: str | None
+    """At average cost; null where the position before it is not known."""
+    source: str
+    busted: bool = False
+
+
+class PastEvent(Struct, frozen=True, kw_only=True):
+    """One event of an account, as it was recorded."""
+
+    at: str
+    broker_at: str | None
+    kind: str
+    order_id: str | None
+    execution_id: str | None
+    symbol: str | None
+    side: str | None
+    qty: str | None
+    price: str | None
+    status: str | None
+    source: str
+    version: int
+
+
+class Performance(Struct, frozen=True, kw_only=True):
+    """Sums of days, by account or tier. Money as decimal strings; null where nothing is known."""
+
+    key: str
+    days: int
+    begin_equity: str | None
+    end_equity: str | None
+    realized_pl: str
+    trades: int
+    wins: int
+    losses: int
+    win_rate: float | None
+    profit_factor: float | None
+    """Gross win / gross loss; null without losses."""
+    max_drawdown: str
+    """Largest within one UTC day."""
+    turnover: str
+    orders: int
+    rejected: int
+    stale_s: int
+    gaps: int
+
+
+def step_for(from_us: int, to_us: int, now_us: int) -> Step:
+    """The finest step that is kept for this time and fits in `MAX_POINTS`."""
+    span, age = to_us - from_us, now_us - from_us
+    if span <= MAX_POINTS * MINUTE_US and age <= 14 * DAY_US:
+        return "1Min"
+    return "15Min" if span <= MAX_POINTS * QUARTER_US and age <= 400 * DAY_US else "1D"
+
+
+def equity(reader: HistoryReader, label: str, from_us: int, to_us: int, step: Step) -> EquityCurve:
+    """Equity of an account between two times."""
+    points = list(
+        _minutes(reader, label, from_us, to_us)
+        if step == "1Min"
+        else _rollup(reader, label, from_us, to_us, step)
+    )
+    return EquityCurve(
+        account_id=label,
+        step=step,
+        points=points[-MAX_POINTS:],
+        gaps=_gaps(reader, label, from_us, to_us),
+    )
+
+
+def trades(
+    reader: HistoryReader,
+    labels: list[str],
+    from_us: int,
+    to_us: int,
+    *,
+    symbol: str | None = None,
+    limit: int = MAX_ROWS,
+) -> list[Trade]:
+    """Executions between two times by the broker's time, newest first."""
+    if not labels or not reader.directory.ledger.exists():
+        return []
+    marks = ",".join("?" * len(labels))
+    with reader.open(reader.directory.ledger) as connection:
+        rows = connection.execute(
+            "SELECT label, exe, fill.ord, client_order_id, fill.at_us, symbol.name, fill.side,"
+            " fill.qty, fill.px, realized, source, removed_us FROM fill"
+            " JOIN account ON account.n = fill.acc LEFT JOIN symbol ON symbol.n = fill.sym"
+            " LEFT JOIN final ON final.acc = fill.acc AND final.ord = fill.ord"
+            f" WHERE label IN ({marks}) AND fill.at_us >= ? AND fill.at_us < ?"
+            " AND (? IS NULL OR symbol.name = ?) ORDER BY fill.at_us DESC LIMIT ?",
+            (*labels, from_us, to_us, symbol, symbol, min(limit, MAX_ROWS)),
+        ).fetchall()
+    return [
+        Trade(
+            account_id=row[0],
+            execution_id=unpack_id(row[1]),
+            order_id=unpack_id(row[2]),
+            client_order_id=row[3],
+            at=None if row[4] is None else instant(row[4]),
+            symbol=row[5],
+            side=row[6],
+            qty=plain(row[7], QTY_SCALE),
+            price=plain(row[8], QTY_SCALE),
+            realized_pl=plain(row[9], MONEY_SCALE),
+            source=row[10],
+            busted=row[11] is not None,
+        )
+        for row in rows
+    ]
+
+
+def events(
+    reader: HistoryReader, label: str, from_us: int, to_us: int, limit: int = MAX_ROWS
+) -> list[PastEvent]:
+    """What happened in an account between two times, newest first."""
+    found: list[PastEvent] = []
+    for file in reversed(reader.days(from_us, to_us)):
+        if len(found) >= limit:
+            break
+        try:
+            with reader.open(file.path) as connection:
+                found += _events_of(connection, label, from_us, to_us, limit - len(found))
+        except sqlite3.DatabaseError:
+            continue
+    return found
+
+
+def performance(
+    reader: HistoryReader, labels: list[str], from_us: int, to_us: int, *, by_tier: bool = False
+) -> list[Performance]:
+    """Days between two times added up, by account or by tier, in the order of the labels."""
+    if not labels or not reader.directory.ledger.exists():
+        return []
+    marks = ",".join("?" * len(labels))
+    sums: dict[str, _Sum] = {}
+    with reader.open(reader.directory.ledger) as connection:
+        for row in connection.execute(
+            "SELECT label, tier, day, open, close, drawdown, realized, trades, wins, losses,"
+            " gross_win, gross_loss, turnover, orders, rejected, stale_s, gaps FROM day"
+            f" JOIN account ON account.n = acc WHERE label IN ({marks}) AND day BETWEEN ? AND ?"
+            " ORDER BY label, day",
+            (*labels, day_number(from_us), day_number(to_us)),
+        ):
+            key = (row[1] or "none") if by_tier else row[0]
+            sums.setdefault(key, _Sum()).add(row[0], row[2:])
+    order = {label: at for at, label in enumerate(labels)}
+    return [sums[key].result(key) for key in sorted(sums, key=lambda key: (order.get(key, 0), key))]
+
+
+class _Sum:
+    """Days of one key."""
+
+    def __init__(self) -> None:
+        self._days: set[int] = set()
+        self._begin: dict[str, int] = {}
+        self._end: dict[str, int] = {}
+        self._drawdown = 0
+        self._sums = [0] * 11
+
+    def add(self, label: str, values: tuple[int | None, ...]) -> None:
+        day, begin, end, drawdown, *rest = values
+        self._days.add(day or 0)
+        if begin is not None:
+            self._begin.setdefault(label, begin)
+        if end is not None:
+            self._end[label] = end
+        self._drawdown = max(self._drawdown, drawdown or 0)
+        self._sums = [total + (value or 0) for total, value in zip(self._sums, rest, strict=True)]
+
+    def result(self, key: str) -> Performance:
+        realized, trades, wins, losses, won, lost, turnover, orders, rejected, stale, gaps = (
+            self._sums
+        )
+        return Performance(
+            key=key,
+            days=len(self._days),
+            begin_equity=plain(sum(self._begin.values()), MONEY_SCALE) if self._begin else None,
+            end_equity=plain(sum(self._end.values()), MONEY_SCALE) if self._end else None,
+            realized_pl=plain(realized, MONEY_SCALE) or "0",
+            trades=trades,
+            wins=wins,
+            losses=losses,
+            win_rate=round(wins / trades, 4) if trades else None,
+            profit_factor=round(won / lost, 4) if lost else None,
+            max_drawdown=plain(self._drawdown, MONEY_SCALE) or "0",
+            turnover=plain(turnover, MONEY_SCALE) or "0",
+            orders=orders,
+            rejected=rejected,
+            stale_s=stale,
+            gaps=gaps,
+        )
+
+
+def _minutes(reader: HistoryReader, label: str, from_us: int, to_us: int) -> Iterator[EquityPoint]:
+    for file in reader.days(from_us, to_us):
+        try:
+            with reader.open(file.path) as connection:
+                rows = connection.execute(
+                    "SELECT minute, equity, stale FROM equity JOIN account ON account.n = acc"
+                    " WHERE label = ? AND minute BETWEEN ? AND ? AND equity IS NOT NULL"
+                    " ORDER BY minute",
+                    (label, from_us // MINUTE_US, to_us // MINUTE_US),
+                ).fetchall()
+        except sqlite3.DatabaseError:
+            continue
+        for minute, value, stale in rows:
+            yield EquityPoint(
+                at=minute * 60, equity=plain(value, MONEY_SCALE) or "0", is_stale=bool(stale)
+            )
+
+
+def _rollup(
+    reader: HistoryReader, label: str, from_us: int, to_us: int, step: Step
+) -> Iterator[EquityPoint]:
+    if not reader.directory.ledger.exists():
+        return
+    table, column = ("equity15", "slot") if step == "15Min" else ("day", "day")
+    length = STEP_US[step]
+    with reader.open(reader.directory.ledger) as connection:
+        rows = connection.execute(
+            f"SELECT {column}, close, stale_s FROM {table} JOIN account ON account.n = acc"
+            f" WHERE label = ? AND {column} BETWEEN ? AND ? AND close IS NOT NULL"
+            f" ORDER BY {column}",
+            (label, from_us // length, to_us // length),
+        ).fetchall()
+    for at, value, stale_s in rows:
+        yield EquityPoint(
+            at=(at + 1) * length // US,
+            equity=plain(value, MONEY_SCALE) or "0",
+            is_stale=bool(stale_s),
+        )
+
+
+def _events_of(
+    connection: sqlite3.Connection, label: str, from_us: int, to_us: int, limit: int
+) -> list[PastEvent]:
+    rows = connection.execute(
+        "SELECT at_us, broker_us, kind, ord, exe, symbol.name, side, qty, px, status, source,"
+        " version FROM event JOIN account ON account.n = acc"
+        " LEFT JOIN symbol ON symbol.n = sym"
+        " WHERE label = ? AND at_us >= ? AND at_us < ? ORDER BY event.n DESC LIMIT ?",
+        (label, from_us, to_us, limit),
+    ).fetchall()
+    return [
+        PastEvent(
+            at=instant(row[0]),
+            broker_at=None if row[1] is None else instant(row[1]),
+            kind=row[2],
+            order_id=unpack_id(row[3]),
+            execution_id=unpack_id(row[4]),
+            symbol=row[5],
+            side=row[6],
+            qty=plain(row[7], QTY_SCALE),
+            price=plain(row[8], QTY_SCALE),
+            status=row[9],
+            source=row[10],
+            version=row[11],
+        )
+        for row in rows
+    ]
+
+
+def _gaps(
+    reader: HistoryReader, label: str, from_us: int, to_us: int
+) -> list[tuple[int, int, str]]:
+    if not reader.directory.ledger.exists():
+        return []
+    with reader.open(reader.directory.ledger) as connection:
+        rows = connection.execute(
+            "SELECT from_us, coalesce(to_us, ?), reason FROM gap"
+            " LEFT JOIN account ON account.n = gap.acc"
+            " WHERE (acc IS NULL OR label = ?) AND from_us < ? AND coalesce(to_us, ?) > ?"
+            " ORDER BY from_us LIMIT 1000",
+            (to_us, label, to_us, to_us, from_us),
+        ).fetchall()
+    return [(begin // US, end // US, reason) for begin, end, reason in rows]
+
+
+def first_day(reader: HistoryReader) -> str | None:
+    """The oldest day of which events are kept."""
+    files = reader.directory.day_files()
+    return day_name(files[0].day) if files else None

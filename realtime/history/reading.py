@@ -1,0 +1,64 @@
+"""Opens history files for reading, one by one: a damaged day affects its own results only."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from realtime.errors import RealtimeError
+from realtime.history.directory import DayPath, HistoryDirectory
+from realtime.history.exact import day_number
+from realtime.history.schema import READABLE
+
+PROGRESS_STEPS = 10_000
+"""Virtual-machine instructions of SQLite between two looks at the clock: about a millisecond."""
+
+
+class NoHistory(RealtimeError):
+    """Nothing was recorded of that time. `earliest_us` is the first time there is something of."""
+
+    def __init__(self, message: str, *, earliest_us: int | None = None) -> None:
+        super().__init__(message)
+        self.earliest_us = earliest_us
+
+
+class QueryTimeout(RealtimeError):
+    """The query took longer than its limit."""
+
+
+class HistoryReader:
+    """Reads one directory. `deadline` is by `time.monotonic`; later the query fails."""
+
+    def __init__(self, directory: HistoryDirectory, *, deadline: float | None = None) -> None:
+        self.directory = directory
+        self._deadline = deadline
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """A read-only connection. Raises `sqlite3.Error` where the file cannot be read."""
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            connection.set_progress_handler(self._check_deadline, PROGRESS_STEPS)
+            schema = connection.execute("SELECT value FROM meta WHERE key='schema'").fetchone()
+            if schema is None or int(schema[0]) not in READABLE:
+                raise sqlite3.DatabaseError(f"{path.name}: another version of realtime wrote it")
+            try:
+                yield connection
+            except sqlite3.OperationalError as error:
+                if "interrupted" in str(error):
+                    raise QueryTimeout(
+                        "the query took too long", remedy="ask for a shorter time"
+                    ) from error
+                raise
+
+    def days(self, from_us: int, to_us: int) -> list[DayPath]:
+        """Day files that may hold something of a time, oldest first."""
+        first, last = day_number(from_us), day_number(to_us)
+        return [file for file in self.directory.day_files() if first <= file.day <= last]
+
+    def days_back(self, at_us: int) -> list[DayPath]:
+        """Day files of a time and before it, newest first."""
+        return [f for f in reversed(self.directory.day_files()) if f.day <= day_number(at_us)]
+
+    def _check_deadline(self) -> int:
+        return self._deadline is not None and time.monotonic() > self._deadline

@@ -1,0 +1,339 @@
+"""Writes history in a thread of its own. Nothing ever waits for it.
+
+Every 250 ms, or as soon as 1 250 changes wait, the changes are compared with what was written last
+of their accounts, and the differences are committed. What could not be written stays in the queue;
+what the queue had no room for is counted, and the next difference covers it, executions included.
+
+The thread gives the interpreter back after every change (`time.sleep(0)`): the event loop waits for
+one change, not for a batch.
+"""
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from realtime.history.day_file import DayFile
+from realtime.history.directory import HistoryDirectory, HistoryUnavailable
+from realtime.history.exact import day_number, epoch_us
+from realtime.history.ledger import Ledger
+from realtime.history.queue import HistoryQueue, Recorded
+from realtime.history.recorder import Files, Recorder
+from realtime.history.retention import Retention, delete_oldest, ledger_horizon_us, make_room
+
+BATCH_S = 0.25
+BATCH_CHANGES = 1_250
+"""Larger transactions hold the disk and the interpreter for longer and gain nothing."""
+
+RETRY_S = 5.0
+"""After a failure to write, and between two attempts to open."""
+
+STOP_S = 3.0
+"""Limit for writing what still waits when the daemon stops."""
+
+MAX_REPORTS = 1_000
+
+
+class HistoryReport(Struct, frozen=True, kw_only=True):
+    """Something that the log says of history."""
+
+    event: str
+    facts: dict[str, object]
+
+
+class HistoryStatus(Struct, frozen=True, kw_only=True):
+    """How recording goes, for `/health`, metrics and headers."""
+
+    is_recording: bool = False
+    last_error: str | None = None
+    rows: int = 0
+    """Written since the start."""
+    lost: int = 0
+    """Changes dropped since the start."""
+    waiting: int = 0
+    committed_at: float | None = None
+    """Epoch seconds of the last commit."""
+    bytes: int = 0
+    oldest_day: int | None = None
+
+
+class HistoryWriter:
+    """One writer of one directory. `clock` gives epoch seconds by the wall clock."""
+
+    def __init__(
+        self,
+        directory: HistoryDirectory,
+        queue: HistoryQueue,
+        *,
+        clock: Callable[[], float],
+        retention: Retention | None = None,
+        on_commit: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.reports: deque[HistoryReport] = deque(maxlen=MAX_REPORTS)
+        self._directory = directory
+        self._queue = queue
+        self._clock = clock
+        self._retention = retention or Retention()
+        self._on_commit = on_commit
+        """Called in the writer's thread."""
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._recorder = Recorder()
+        self._file: DayFile | None = None
+        self._ledger: Ledger | None = None
+        self._error: str | None = None
+        self._committed_at: float | None = None
+        self._lost_before = 0
+        self._dropping_since_us: int | None = None
+        self._is_first_file = True
+        self._bytes = 0
+        self._retry_at = 0.0
+
+    @property
+    def status(self) -> HistoryStatus:
+        """How it goes. May be called from any thread."""
+        return HistoryStatus(
+            is_recording=self._file is not None and self._error is None,
+            last_error=self._error,
+            rows=self._recorder.rows,
+            lost=self._queue.lost.total(),
+            waiting=len(self._queue),
+            committed_at=self._committed_at,
+            bytes=self._bytes,
+        )
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Write what waits, within a limit, and close the files. Blocks; returns whether all was
+        written."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(STOP_S + 1.0)
+        return not len(self._queue)
+
+    def kill(self) -> None:
+        """Close the files without writing what waits, as an end of the process does."""
+        self._close()
+
+    def write(self) -> None:
+        """Write what waits now, in transactions of a batch each. For the thread, and for tests."""
+        while True:
+            batch = self._write_batch()
+            if batch < BATCH_CHANGES:
+                return
+
+    # -- the thread --------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.wait(BATCH_S)
+            if self._clock() < self._retry_at and not self._stopping:
+                continue
+            if self._is_idle():
+                continue
+            self.write_guarded()
+        deadline = time.monotonic() + STOP_S
+        while len(self._queue) and self._error is None and time.monotonic() < deadline:
+            self.write_guarded()
+        self._close()
+
+    def _is_idle(self) -> bool:
+        """Whether there is nothing to write: an idle daemon does not touch the disk."""
+        now_us = epoch_us(self._clock())
+        is_open = self._file is not None and self._file.day == day_number(now_us)
+        return is_open and not len(self._queue) and not self._recorder.is_due(now_us)
+
+    def write_guarded(self) -> None:
+        """Write what waits; whatever fails is reported and tried again."""
+        try:
+            self.write()
+        except (sqlite3.Error, OSError, HistoryUnavailable) as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 -- a mistake of ours must not end the recording
+            self._fail(error)
+            self._queue.drop(BATCH_CHANGES)
+
+    def _fail(self, error: Exception) -> None:
+        """Close everything and try again later; what was not committed is still in the queue."""
+        now = self._clock()
+        self._retry_at = now + RETRY_S
+        is_news = self._error is None
+        self._error = f"{type(error).__name__}: {error}"
+        broken = None if self._file is None else self._file.path
+        self._close()
+        if is_news:
+            self._report("failed", reason=self._error, waiting=len(self._queue))
+        if _is_full(error):
+            gone = delete_oldest(self._directory, day_number(epoch_us(now)))
+            if gone is not None:
+                self._report("deleted", file=gone.path.name, reason="disk full")
+        elif _is_damaged(error) and broken is not None:
+            self._set_aside(broken)
+
+    def _write_batch(self) -> int:
+        now_us = epoch_us(self._clock())
+        files = self._open(now_us)
+        batch: list[Recorded] = []
+        self._recorder.begin()
+        try:
+            files.day.begin()
+            files.ledger.begin()
+            self._note_overflow(files.ledger, now_us)
+            while len(batch) < BATCH_CHANGES and (entry := self._queue.pop()) is not None:
+                batch.append(entry)
+                self._recorder.record(files, entry)
+                time.sleep(0)
+            self._recorder.snapshot_idle(files)
+            if self._recorder.end_minutes(files, now_us):
+                self._bytes = self._directory.size()
+            files.ledger.commit()
+            files.day.commit(now_us)
+        except BaseException:
+            self._recorder.rollback()
+            self._queue.put_back(batch)
+            raise
+        self._committed_at = now_us / 1e6
+        self._on_commit()
+        if self._error is not None:
+            self._error = None
+            self._report("recovered", waiting=len(self._queue))
+        return len(batch)
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def _open(self, now_us: int) -> Files:
+        """Today's file and the ledger, opened or made if they are not open."""
+        if self._ledger is None:
+            self._directory.prepare()
+            self._ledger = self._open_ledger()
+        today = day_number(now_us)
+        if self._file is not None and self._file.day < today:
+            self._roll_over()
+        if self._file is None:
+            self._file = self._open_day(today)
+            self._recorder.begin_file()
+            self._keep_within_limits(self._ledger, today, now_us)
+            if self._is_first_file:
+                self._is_first_file = False
+                self._note_stop(self._file, self._ledger, now_us)
+        return Files(self._file, self._ledger)
+
+    def _open_ledger(self) -> Ledger:
+        try:
+            return Ledger(self._directory.ledger)
+        except sqlite3.DatabaseError as error:
+            if not _is_damaged(error):
+                raise
+            self._set_aside(self._directory.ledger)
+            return Ledger(self._directory.ledger)
+
+    def _open_day(self, day: int) -> DayFile:
+        part = 1
+        while True:
+            path = self._directory.day_path(day, part)
+            try:
+                return DayFile(path, day)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError) or part > 99:
+                    raise
+                if _is_damaged(error):
+                    self._set_aside(path)
+                part += 1
+
+    def _roll_over(self) -> None:
+        assert self._file is not None
+        self._file.seal()
+        self._report("sealed", file=self._file.path.name)
+        self._file = None
+        self._recorder.end_day()
+
+    def _set_aside(self, path: Path) -> None:
+        aside = path.with_name(path.name + ".bad")
+        for suffix in ("", "-wal", "-shm"):
+            side = Path(f"{path}{suffix}")
+            if side.exists():
+                side.rename(f"{aside}{suffix}")
+        self._report("set_aside", file=path.name, as_file=aside.name)
+
+    def _keep_within_limits(self, ledger: Ledger, today: int, now_us: int) -> None:
+        for gone in make_room(self._directory, today, self._retention):
+            self._report("deleted", file=gone.path.name, reason="expired")
+        ledger.begin()
+        ledger.prune(ledger_horizon_us(now_us, self._retention))
+        ledger.commit()
+        self._bytes = self._directory.size()
+
+    def _close(self) -> None:
+        for file in (self._file, self._ledger):
+            if file is not None:
+                try:
+                    file.rollback()
+                    file.close()
+                except sqlite3.Error:
+                    continue
+        self._file = self._ledger = None
+
+    # -- gaps --------------------------------------------------------------------------------------
+
+    def _note_stop(self, file: DayFile, ledger: Ledger, now_us: int) -> None:
+        """What happened since the last commit of the run before is missing."""
+        committed_us = file.committed_us()
+        if committed_us is None:
+            earlier = [found for found in self._directory.day_files() if found.day < file.day]
+            committed_us = _committed(earlier[-1].path) if earlier else None
+        if committed_us is not None and committed_us < now_us:
+            ledger.begin()
+            ledger.add_gap(None, committed_us, now_us, "stopped", None)
+            ledger.commit()
+            seconds = round((now_us - committed_us) / 1e6, 1)
+            self._report("gap", reason="stopped", seconds=seconds)
+
+    def _note_overflow(self, ledger: Ledger, now_us: int) -> None:
+        if self._queue.is_dropping and self._dropping_since_us is None:
+            self._dropping_since_us = now_us
+        if self._queue.resume() and self._dropping_since_us is not None:
+            lost = self._queue.lost.total()
+            rows = lost - self._lost_before
+            ledger.add_gap(None, self._dropping_since_us, now_us, "overflow", rows)
+            self._report("gap", reason="overflow", rows=rows)
+            self._lost_before, self._dropping_since_us = lost, None
+
+    def _report(self, event: str, **facts: object) -> None:
+        self.reports.append(HistoryReport(event=event, facts=facts))
+
+
+def _committed(path: Path) -> int | None:
+    """The last commit of a file that is not written any more."""
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return None
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key='committed_us'").fetchone()
+        return None if row is None else int(row[0])
+    except sqlite3.Error:
+        return None
+    finally:
+        connection.close()
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
+
+
+def _is_damaged(error: Exception) -> bool:
+    """Whether the file itself is broken: another name for it, and a new one."""
+    text = str(error)
+    return isinstance(error, sqlite3.DatabaseError) and (
+        "malformed" in text or "not a database" in text
+    )

@@ -1,0 +1,247 @@
+"""What is committed survives; executions are in the ledger once, whatever is lost on the way."""
+
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from realtime.core.model import AccountLabel
+from realtime.history.directory import HistoryDirectory
+from realtime.history.exact import epoch_us, unpack_id
+from realtime.history.queue import HistoryQueue
+from realtime.history.reading import HistoryReader
+from realtime.history.state_at import state_at
+from realtime.history.writer import HistoryWriter
+from realtime.store.store import Store
+from tests.api.documents.made import BOOKS, LIVE, NOW, order, put
+from tests.history.scene import Recording, play, trade
+
+
+def ledger_fills(recording: Recording, label: str) -> list[str | None]:
+    with recording.reader.open(recording.directory.ledger) as connection:
+        rows = connection.execute(
+            "SELECT exe FROM fill JOIN account ON account.n = acc WHERE label = ?", (label,)
+        ).fetchall()
+    return [unpack_id(exe) for (exe,) in rows]
+
+
+def known_executions(recording: Recording, label: str) -> set[str]:
+    state = recording.running.record(label).state
+    return {str(e) for executions in state.executions.values() for e in executions}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_execution_is_in_the_ledger_once_after_kills(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+
+    async def act(recording: Recording) -> None:
+        for _ in range(rng.randint(2, 5)):
+            await trade(recording, rng.uniform(1.0, 15.0), rng)
+            recording.restart()
+        await trade(recording, 5.0, rng)
+        recording.writer.write()
+        for label in ("alpha", "bravo"):
+            fills = ledger_fills(recording, label)
+            assert len(fills) == len(set(fills))
+            assert known_executions(recording, label) <= set(fills)
+
+    play(tmp_path, act, seed=seed)
+
+
+def test_a_restart_is_a_gap(tmp_path: Path) -> None:
+    async def act(recording: Recording) -> None:
+        rng = random.Random(2)
+        await trade(recording, 5.0, rng)
+        recording.restart()
+        await trade(recording, 5.0, rng)
+        with recording.reader.open(recording.directory.ledger) as connection:
+            gaps = connection.execute("SELECT reason, to_us > from_us FROM gap").fetchall()
+        assert gaps == [("stopped", 1)]
+
+    play(tmp_path, act)
+
+
+def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    async def act(recording: Recording) -> None:
+        await trade(recording, 2.0, random.Random(1))
+        assert recording.directory.path.stat().st_mode & 0o777 == 0o700
+        for path in recording.directory.path.iterdir():
+            assert path.stat().st_mode & 0o077 == 0, path
+
+    play(tmp_path / "history", act)
+
+
+def remove_side_file(path: Path) -> None:
+    Path(f"{path}-wal").unlink(missing_ok=True)
+
+
+def test_a_damaged_file_is_set_aside_and_recording_goes_on(tmp_path: Path) -> None:
+    async def act(recording: Recording) -> None:
+        rng = random.Random(3)
+        await trade(recording, 3.0, rng)
+        path = recording.directory.day_files()[0].path
+        recording.restart()
+        path.write_bytes(b"no database" * 1000)
+        remove_side_file(path)
+        await trade(recording, 3.0, rng)
+        assert recording.writer.status.is_recording
+        assert (path.name + ".bad") in {p.name for p in recording.directory.path.iterdir()}
+        assert [r.event for r in recording.writer.reports if "aside" in r.event]
+
+    play(tmp_path, act)
+
+
+def test_a_file_of_a_later_version_stays_untouched(tmp_path: Path) -> None:
+    async def act(recording: Recording) -> None:
+        rng = random.Random(3)
+        await trade(recording, 3.0, rng)
+        path = recording.directory.day_files()[0].path
+        recording.restart()
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
+        connection.close()
+        await trade(recording, 3.0, rng)
+        assert recording.writer.status.is_recording
+        assert [file.part for file in recording.directory.day_files()] == [1, 2]
+
+    play(tmp_path, act)
+
+
+class Clock:
+    """A wall clock that a test moves."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Small:
+    """A writer on a store of five accounts, moved by hand."""
+
+    def __init__(self, path: Path, *, max_changes: int = 100) -> None:
+        self.store = Store(boot="b00t")
+        self.clock = Clock(NOW)
+        self.queue = HistoryQueue(max_changes=max_changes)
+        self.directory = HistoryDirectory(path)
+        self.writer = HistoryWriter(self.directory, self.queue, clock=self.clock)
+        self.store.subscribe(self.queue.add)
+        for label in ("alpha", "bravo"):
+            put(self.store, label, LIVE, BOOKS)
+
+    def touch(self, label: str, number: int) -> None:
+        """A new order in an account, now."""
+        record = self.store.get(label)
+        assert record is not None
+        new = order(number)
+        state = structs.replace(record.state, orders={**record.state.orders, new.id: new})
+        self.store.update(AccountLabel(label), now=self.clock.now, state=state)
+
+    def rows(self, sql: str, path: Path | None = None) -> list[tuple[object, ...]]:
+        reader = HistoryReader(self.directory)
+        with reader.open(path or self.directory.ledger) as connection:
+            return connection.execute(sql).fetchall()
+
+
+def test_a_day_that_ends_is_sealed_and_the_next_stands_alone(tmp_path: Path) -> None:
+    """Also for an account in which nothing has happened since midnight."""
+    small = Small(tmp_path)
+    small.writer.write()
+    small.clock.now += 86_400
+    small.touch("alpha", 900)
+    small.writer.write()
+    first, second = small.directory.day_files()
+    assert (first.path.name, second.path.name) == ("2026-10-03.sqlite", "2026-10-04.sqlite")
+    assert small.rows("SELECT value FROM meta WHERE key = 'sealed'", first.path) == [(1,)]
+    labels = "SELECT DISTINCT label FROM snapshot JOIN account ON account.n = acc ORDER BY label"
+    assert small.rows(labels, second.path) == [("alpha",), ("bravo",)]
+    midnight_us = second.day * 86_400_000_000
+    before = state_at(HistoryReader(small.directory), "alpha", midnight_us + 1)
+    after = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    assert len(after.state.orders) == len(before.state.orders) + 1
+    assert state_at(HistoryReader(small.directory), "alpha", midnight_us - 1).is_sealed
+
+
+def test_a_clock_that_goes_back_over_midnight_loses_nothing(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    small.clock.now += 86_400
+    small.writer.write()
+    small.clock.now -= 86_400
+    small.touch("alpha", 901)
+    small.writer.write()
+    assert len(small.directory.day_files()) == 1
+    small.clock.now += 86_400
+    past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    assert order(901).id in past.state.orders
+
+
+def test_a_full_queue_drops_counts_and_says_so(tmp_path: Path) -> None:
+    """Rows that are missing are rows that were counted; the state after it is whole again."""
+    small = Small(tmp_path, max_changes=20)
+    small.writer.write()
+    for number in range(100, 150):
+        small.clock.now += 0.1
+        small.touch("alpha", number)
+    assert small.queue.is_dropping
+    assert len(small.queue) + small.queue.lost.total() == 50
+    small.writer.write()
+    small.writer.write()  # half of the room is free: recording resumes
+    small.touch("alpha", 150)
+    small.writer.write()
+    assert small.rows("SELECT reason, rows FROM gap") == [("overflow", 30)]
+    assert small.writer.status.lost == 30
+    past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    record = small.store.get("alpha")
+    assert record is not None
+    assert past.state.orders == record.state.orders
+
+
+def test_a_directory_that_cannot_be_written_is_reported_and_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    path.write_text("a file is in the way")
+    small = Small(path)
+    small.writer.write_guarded()
+    assert not small.writer.status.is_recording
+    assert small.writer.status.last_error is not None
+    assert [report.event for report in small.writer.reports] == ["failed"]
+    path.unlink()
+    small.writer.write_guarded()
+    assert small.writer.status.is_recording
+    assert [report.event for report in small.writer.reports][-1] == "recovered"
+    assert small.rows("SELECT label FROM account ORDER BY label") == [("alpha",), ("bravo",)]
+
+
+def test_minutes_quarters_and_days(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    small.writer.write()
+    for _ in range(3):
+        small.clock.now += 60
+        small.writer.write()
+    (day,) = small.directory.day_files()
+    assert small.rows("SELECT count(*), min(equity) FROM equity", day.path) == [(6, 1_002_814_000)]
+    assert small.rows("SELECT count(*), max(close) FROM equity15") == [(2, 1_002_814_000)]
+    assert small.rows("SELECT minutes, drawdown FROM day") == [(3, 0), (3, 0)]
+
+
+def test_a_mistake_of_ours_does_not_end_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Small(tmp_path)
+    small.writer.write_guarded()
+
+    def broken(*_: object) -> None:
+        raise KeyError("no such thing")
+
+    small.touch("alpha", 902)
+    with monkeypatch.context() as context:
+        context.setattr("realtime.history.recorder.differences", broken)
+        small.writer.write_guarded()
+    assert small.writer.status.last_error == "KeyError: 'no such thing'"
+    small.touch("alpha", 903)
+    small.writer.write_guarded()
+    past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    assert {order(902).id, order(903).id} <= past.state.orders.keys()
+    assert small.writer.status.lost == 1
