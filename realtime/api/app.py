@@ -8,7 +8,7 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
-from realtime.api.context import ApiContext
+from realtime.api.context import ApiContext, PastReader
 from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
@@ -50,6 +50,7 @@ def build(
     reload: Reload | None = None,
     composed: Composed = Composed(),  # noqa: B008 - frozen
     account_metrics: bool = False,
+    history: PastReader | None = None,
 ) -> web.Application:
     """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
     authenticator = Authenticator(access, clock)
@@ -98,6 +99,7 @@ def build(
         recorder=recorder,
         loop_monitor=loop_monitor,
         metrics=Metrics(sources, each_account=account_metrics),
+        history=history,
     )
     add_routes(app, context)
     add_page(app, PREFIXES)

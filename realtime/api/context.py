@@ -1,7 +1,7 @@
 """What handlers work with: the accounts a client may see, the documents about them, the request."""
 
 from collections.abc import Callable
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -11,9 +11,11 @@ from realtime.api.documents.documents import Documents
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.timestamps import format_http_date, format_millis
 from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.history.messages import HistoryCall
 from realtime.api.metrics.exposition import Metrics
 from realtime.api.nearest import nearest
 from realtime.api.problems import Problem, shown
+from realtime.api.responses import ApiResponse
 from realtime.store.store import Record, Records
 from realtime.telemetry.loop_monitor import LoopMonitor
 
@@ -21,6 +23,13 @@ ChangesWith = Literal["account", "fleet", "clock"]
 """What a response depends on: the version of the account requested, of the fleet, or the time."""
 
 Query_co = TypeVar("Query_co", bound=Struct, covariant=True)
+
+
+class PastReader(Protocol):
+    """Reads the history files."""
+
+    async def fetch(self, call: HistoryCall) -> ApiResponse:
+        """The response to a call. Raises `Problem`."""
 
 
 class ApiContext:
@@ -40,6 +49,7 @@ class ApiContext:
         metrics: Metrics,
         list_documents: Documents | None = None,
         labels: frozenset[str] | None = None,
+        history: PastReader | None = None,
     ) -> None:
         self.store = store
         self.documents = documents
@@ -55,6 +65,8 @@ class ApiContext:
         self.metrics = metrics
         self.labels = labels
         """The accounts that are visible; None: all."""
+        self.history = history
+        """None: nothing is recorded."""
         self._is_ready = False
         self._version_headers = RowCache(self._make_version_headers)
         self._fleet_version_headers: tuple[int, dict[str, str]] = (-1, {})

@@ -48,4 +48,5 @@ class ContextRegistry:
             metrics=whole.metrics,
             list_documents=Documents(max_bytes=MAX_LIST_BYTES),
             labels=labels,
+            history=whole.history,
         )

@@ -12,6 +12,7 @@ from realtime.api.context import ApiContext, RequestContext
 from realtime.api.contexts import ContextRegistry
 from realtime.api.events.broadcaster import Subscription
 from realtime.api.fastpath.response_cache import MEANING, ParsedRequest
+from realtime.api.history.request import HistoryRequest
 from realtime.api.nearest import nearest
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem, of_status, shown
@@ -63,10 +64,15 @@ def _make_handler(
         if isinstance(response, Subscription):
             subscription = structs.replace(response, until=principal.until, holder=principal.holder)
             return await context.broadcaster.serve(http_request, subscription)
+        if isinstance(response, HistoryRequest):
+            if context.history is None:
+                raise Problem("history_off", "history is not recorded here")
+            past = await context.history.fetch(response.call)
+            return make_response(past if response.finish is None else response.finish(past))
         if route.changes_with is not None:
             http_request[MEANING] = ParsedRequest(
                 given=response,
-                # A route that returned no subscription now will return none the next time.
+                # The same bytes are the same request: it will be a response the next time, too.
                 answer=cast(Callable[[], ApiResponse], render),
                 mark=context.make_version_reader(route.changes_with, request.account_id),
                 until=principal.until,

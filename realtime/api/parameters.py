@@ -65,9 +65,13 @@ class Parameters(Generic[Query]):
     def __init__(self, query: type[Query]) -> None:
         self.query = query
         self.known: Mapping[str, Parameter] = {
-            field.name: Parameter(field.name, field.type, _bare(inspect.type_info(field.type)))
+            field.encode_name: Parameter(
+                field.encode_name, field.type, _bare(inspect.type_info(field.type))
+            )
             for field in structs.fields(query)
         }
+        self._fields = {field.encode_name: field.name for field in structs.fields(query)}
+        """Parameter → the struct's own name for it: `from` is no name in Python."""
         # What a query string says never changes, and readers ask the same again and again.
         self.read = lru_cache(maxsize=REMEMBERED)(self._read)
         """The query of a query string. Raises the problem `bad_parameter` for what is unknown or
@@ -82,7 +86,7 @@ class Parameters(Generic[Query]):
             if name not in self.known:
                 raise self._unknown(name)
             values[name] = self.known[name].read(texts)
-        return self.query(**values)
+        return self.query(**{self._fields[name]: value for name, value in values.items()})
 
     def _unknown(self, name: str) -> Problem:
         names = ", ".join(self.known) or "none"

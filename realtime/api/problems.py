@@ -71,6 +71,15 @@ KINDS: Mapping[str, ProblemType] = {
     "too_many_requests": ProblemType(429, "Too many requests", "ask again after Retry-After"),
     "headers_too_large": ProblemType(431, "The header fields are too large", "send less"),
     "failed": ProblemType(500, "The daemon made a mistake", "look for server.failed in its log"),
+    "no_history": ProblemType(404, "Nothing is recorded of that time", "ask for a later time"),
+    "history_off": ProblemType(
+        404, "History is not recorded here", "set [history] enabled = true in accounts.toml"
+    ),
+    "history_failed": ProblemType(
+        500, "The history files could not be read", "look for history.query_failed in the log"
+    ),
+    "history_busy": ProblemType(503, "Too many queries of the past", "ask again after Retry-After"),
+    "history_timeout": ProblemType(503, "The query took too long", "ask for a shorter time"),
     "keys_unavailable": ProblemType(
         503, "No token can be verified yet", "look for auth.keys_unavailable in the log"
     ),

@@ -30,7 +30,19 @@ from realtime.api.handlers.account import (
 from realtime.api.handlers.events import EVENTS, EventsQuery, subscribe
 from realtime.api.handlers.fleet import get_accounts, get_status, get_summary
 from realtime.api.handlers.history import get_fleet_history, get_history
+from realtime.api.handlers.past import (
+    AsOfQuery,
+    PastEquityQuery,
+    PastEventsQuery,
+    PastTradesQuery,
+    PerformanceQuery,
+    get_past_equity,
+    get_past_events,
+    get_past_trades,
+    get_performance,
+)
 from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
+from realtime.api.history.request import HistoryRequest
 from realtime.api.openapi.administration import RELOAD
 from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import Operation
@@ -39,6 +51,7 @@ from realtime.api.parameters import NoQuery
 from realtime.api.responses import JSON, ApiResponse
 from realtime.api.security.authenticator import Access
 from realtime.core.model import Account, Order, Position
+from realtime.history.queries import EquityCurve, PastEvent, Performance, Trade
 from realtime.web.files import EXPLORER, FILES, answer_page, wants_page
 
 PREFIXES = ("", "/api/v1")
@@ -55,8 +68,8 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     summary: str
     query: type[Query]
     """The struct whose fields are the parameters: types, bounds, defaults, descriptions."""
-    handler: Callable[[RequestContext[Query]], ApiResponse | Subscription]
-    """A subscription receives events until its client leaves."""
+    handler: Callable[[RequestContext[Query]], ApiResponse | Subscription | HistoryRequest]
+    """A subscription receives events until its client leaves; a history request is fetched."""
     document: object
     """The type of the JSON in the response; None if it is not JSON."""
     events: Mapping[str, type[Struct]] = {}
@@ -120,6 +133,9 @@ def get_docs(request: RequestContext[NoQuery]) -> ApiResponse:
     return FILES[EXPLORER].answer(request.if_none_match)
 
 
+PAST = (
+    "no_history", "history_off", "history_busy", "history_timeout", "history_failed",
+)  # fmt: skip
 NO_DATA = ("starting", "account_unreachable", "account_refused", "account_disabled")
 
 # Each entry is checked with its own query type; the table holds all of them.
@@ -131,16 +147,16 @@ ROUTES: tuple[Route[Any], ...] = (
         handler=get_dashboard,
         document=DashboardDocument,
         changes_with="account",
-        problems=("unknown_account",),
+        problems=("unknown_account", *PAST),
     ),
     Route(
         paths=("/realtime/account/{account_id}",),
         summary="One account's figures as Alpaca returns them",
-        query=NoQuery,
+        query=AsOfQuery,
         handler=get_account,
         document=Account,
         changes_with="account",
-        problems=("unknown_account", *NO_DATA),
+        problems=("unknown_account", *NO_DATA, *PAST),
     ),
     Route(
         paths=("/realtime/positions/{account_id}",),
@@ -150,7 +166,7 @@ ROUTES: tuple[Route[Any], ...] = (
         document=list[Position],
         media=("text/csv",),
         changes_with="account",
-        problems=("unknown_account", *NO_DATA),
+        problems=("unknown_account", *NO_DATA, *PAST),
     ),
     Route(
         paths=("/realtime/orders/{account_id}",),
@@ -160,7 +176,7 @@ ROUTES: tuple[Route[Any], ...] = (
         document=list[Order],
         media=("text/csv",),
         changes_with="account",
-        problems=("unknown_account", *NO_DATA),
+        problems=("unknown_account", *NO_DATA, *PAST),
     ),
     Route(
         paths=("/realtime/accounts",),
@@ -170,15 +186,16 @@ ROUTES: tuple[Route[Any], ...] = (
         document=AccountsDocument,
         media=("text/csv",),
         changes_with="fleet",
-        problems=("unknown_account",),
+        problems=("unknown_account", *PAST),
     ),
     Route(
         paths=("/realtime/summary",),
         summary="The fleet in a few figures",
-        query=NoQuery,
+        query=AsOfQuery,
         handler=get_summary,
         document=SummaryDocument,
         changes_with="fleet",
+        problems=PAST,
     ),
     Route(
         paths=("/realtime/status", "/websocket/status"),
@@ -204,6 +221,42 @@ ROUTES: tuple[Route[Any], ...] = (
         document=HistoryDocument,
         media=("text/csv",),
         problems=("unknown_account",),
+    ),
+    Route(
+        paths=("/history/equity/{account_id}",),
+        summary="One account's equity between two times, across restarts",
+        query=PastEquityQuery,
+        handler=get_past_equity,
+        document=EquityCurve,
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
+    ),
+    Route(
+        paths=("/history/trades",),
+        summary="Executions between two times, newest first, with what each realized",
+        query=PastTradesQuery,
+        handler=get_past_trades,
+        document=list[Trade],
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
+    ),
+    Route(
+        paths=("/history/events/{account_id}",),
+        summary="What happened in one account between two times, newest first",
+        query=PastEventsQuery,
+        handler=get_past_events,
+        document=list[PastEvent],
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
+    ),
+    Route(
+        paths=("/history/performance",),
+        summary="Days between two times added up, by account or by tier",
+        query=PerformanceQuery,
+        handler=get_performance,
+        document=list[Performance],
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
     ),
     Route(
         paths=("/realtime/events",),

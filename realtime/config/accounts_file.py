@@ -15,6 +15,7 @@ from realtime.config.settings import (
     LIVE_URL,
     PAPER_URL,
     AccountSettings,
+    HistorySettings,
     LimitsSettings,
     LogSettings,
     OrderLimits,
@@ -42,6 +43,13 @@ LOG: Checks = {
     "format": values.one_of("json", "text"),
     "file": values.text,
 }
+HISTORY: Checks = {
+    "enabled": values.flag,
+    "path": values.text,
+    "event_days": values.whole(1, 3_650),
+    "ledger_days": values.whole(1, 36_500),
+    "max_disk": values.size,
+}
 ALPACA: Checks = {"secrets_file": values.text, "startup_concurrency": values.whole(1, 1000)}
 ORDER_LIMITS: Checks = {
     "enabled": values.flag,
@@ -67,7 +75,7 @@ ACCOUNT: Checks = {
     "trading_url": values.trading_url,
     "orders": values.table,
 }
-SECTIONS = ("server", "auth", "limits", "orders", "log", "alpaca", "accounts")
+SECTIONS = ("server", "auth", "limits", "orders", "log", "history", "alpaca", "accounts")
 
 
 class AccountsFile(Struct, frozen=True, kw_only=True):
@@ -79,6 +87,7 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     limits: LimitsSettings
     orders: OrdersSettings
     log: LogSettings
+    history: HistorySettings | None
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
     startup_concurrency: int
@@ -127,6 +136,7 @@ def read_accounts_file(
         limits=LimitsSettings(**reading.take(tables.get("limits", {}), LIMITS, "limits")),
         orders=_orders(tables, reading, file),
         log=_log(tables, reading, file),
+        history=_history(tables, reading, file),
         accounts=_accounts(tables.get("accounts", {}), reading),
         secrets_file=None if secrets_file is None else Path(secrets_file),
         startup_concurrency=alpaca.get("startup_concurrency", 20),
@@ -149,6 +159,18 @@ def _log(tables: Mapping[str, object], reading: AccountsFileReader, file: Path) 
     if "file" in written:
         written["file"] = file.parent / written["file"]
     return LogSettings(**written)
+
+
+def _history(
+    tables: Mapping[str, object], reading: AccountsFileReader, file: Path
+) -> HistorySettings | None:
+    written = reading.take(tables.get("history", {}), HISTORY, "history")
+    if not written.pop("enabled", True):
+        return None
+    path = file.parent / written.pop("path", "history")
+    if "max_disk" in written:
+        written["max_disk_bytes"] = written.pop("max_disk")
+    return HistorySettings(path=path, **written)
 
 
 def _orders(

@@ -55,6 +55,7 @@ def load(
         if audit_log is None
         else structs.replace(content.orders, audit_log=audit_log),
         log=content.log,
+        history=content.history,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path
         ),

@@ -113,8 +113,18 @@ class AlpacaSettings(Struct, frozen=True, kw_only=True):
     secrets_file: Path = Path("secrets.toml")
 
 
+class HistorySettings(Struct, frozen=True, kw_only=True):
+    """Where history is recorded, for how long, and how much room it may take."""
+
+    path: Path
+    event_days: int = 14
+    ledger_days: int = 400
+    max_disk_bytes: int = 20_000_000_000
+
+
 class Settings(Struct, frozen=True, kw_only=True):
-    """All of it. `path` is the accounts file; `warnings` are sentences worth a log line each."""
+    """All of it. `history` is None where it is off; `path` is the accounts file; `warnings` are
+    sentences worth a log line each."""
 
     path: Path
     accounts: tuple[AccountSettings, ...]
@@ -124,6 +134,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     limits: LimitsSettings = LimitsSettings()
     orders: OrdersSettings = OrdersSettings()
     log: LogSettings = LogSettings()
+    history: HistorySettings | None = None
     warnings: tuple[str, ...] = ()
 
 

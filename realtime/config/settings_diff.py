@@ -101,6 +101,8 @@ def _fixed(old: Settings, new: Settings) -> list[str]:
             for name in was.__struct_fields__
             if getattr(was, name) != getattr(is_now, name)
         ]
+    if old.history != new.history:
+        found.append("history")
     if old.alpaca.startup_concurrency != new.alpaca.startup_concurrency:
         found.append("alpaca.startup_concurrency")
     if old.auth is None or new.auth is None:

@@ -17,6 +17,8 @@ _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9./-]{0,31}")
+_SIZE = re.compile(r"([0-9]{1,6}) ?(MB|GB|TB)", re.IGNORECASE)
+_SIZE_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 
@@ -71,6 +73,14 @@ def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidValue(f"expected true or false, got {shown(value)}")
     return value
+
+
+def size(value: object) -> int:
+    """Give the bytes of a size such as `20 GB` (10⁹) or `512 MB`."""
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InvalidValue(f'expected a size such as "20 GB" or "512 MB", got {shown(value)}')
+    return int(match[1]) * _SIZE_UNITS[match[2].upper()]
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:

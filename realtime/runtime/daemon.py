@@ -32,6 +32,7 @@ from realtime.orders.trading_service import TradingService, open_trading_service
 from realtime.runtime.account_registry import AccountRegistry, add_to_store
 from realtime.runtime.account_tasks import account_tasks
 from realtime.runtime.environment import Environment
+from realtime.runtime.history import record_history
 from realtime.runtime.jwks import JwksRefresher
 from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
@@ -75,6 +76,7 @@ async def run_daemon(
         accounts = _create_accounts(settings, store, factory, clock())
         _log_start(settings, len(store))
         async with (
+            record_history(settings.history, store) as history,
             account_tasks() as tasks,
             open_trading_service(
                 {label: account.trading_account for label, account in accounts.items()},
@@ -116,6 +118,7 @@ async def run_daemon(
                 reload=reloader.reload,
                 composed=_metric_sources(reloader, resources, registry, trading_service),
                 account_metrics=settings.server.account_metrics,
+                history=None if history is None else history.client,
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))

@@ -109,9 +109,9 @@ def application(
 
 @asynccontextmanager
 async def reading(
-    store: Store, clock: Clock, cors_origins: Sequence[str] = ()
+    store: Store, clock: Clock, cors_origins: Sequence[str] = (), **more: Any
 ) -> AsyncIterator[Reader]:
     """A client of a server of this store."""
-    app = application(store, clock, cors_origins)
+    app = application(store, clock, cors_origins, **more)
     async with serve(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
         yield Reader(session, port)

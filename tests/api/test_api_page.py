@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.order_routes import TRADE_ROUTES
@@ -29,7 +30,7 @@ def test_docs_name_every_route_parameter_and_code() -> None:
     words = set(re.findall(r"`([^`\n]+)`", PAGE))
     for route in ROUTES:
         assert {f"GET {path}" for path in route.paths} <= words
-        assert set(route.query.__struct_fields__) <= words
+        assert {field.encode_name for field in structs.fields(route.query)} <= words
     assert KINDS.keys() <= words
 
 

@@ -51,12 +51,12 @@ BAD = [
         "limt=5",
         "limt: unknown parameter",
         "did you mean limit? known parameters: "
-        "status, limit, symbol, side, direction, nested, format",
+        "status, limit, symbol, side, direction, nested, format, as_of",
     ),
     (
         "zzz",
         "zzz: unknown parameter",
-        "known parameters: status, limit, symbol, side, direction, nested, format",
+        "known parameters: status, limit, symbol, side, direction, nested, format, as_of",
     ),
 ]
 

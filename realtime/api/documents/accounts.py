@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 from realtime.api.documents.csv_format import Format
-from realtime.api.documents.filters import MAX_ACCOUNTS, FleetLimit, Offset, ShortWord, States
+from realtime.api.documents.filters import MAX_ACCOUNTS, AsOf, FleetLimit, Offset, ShortWord, States
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
 from realtime.core.model import AccountLabel
@@ -54,6 +54,7 @@ class AccountsQuery(Struct, frozen=True, kw_only=True):
     limit: FleetLimit = MAX_ACCOUNTS
     offset: Offset = 0
     format: Format = "json"
+    as_of: AsOf = None
 
 
 class AccountRow(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from realtime.api.documents.filters import AsOf
 from realtime.api.documents.fragments import Fragments, Json
 from realtime.api.documents.orders import RECENT_CLOSED, recent_orders
 from realtime.api.documents.positions import ALL_POSITIONS, select_positions
@@ -25,6 +26,7 @@ class DashboardQuery(Struct, frozen=True, kw_only=True):
             description="At most this many closed orders, the newest; open orders are all listed.",
         ),
     ] = RECENT_CLOSED
+    as_of: AsOf = None
 
 
 DEFAULT = DashboardQuery()

@@ -26,6 +26,18 @@ States = Annotated[
     Meta(max_length=8, description="Only accounts whose link is in one of these states."),
 ]
 FleetLimit = Annotated[int, Meta(ge=1, le=MAX_ACCOUNTS, description="At most this many accounts.")]
+Moment = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=40,
+        description="RFC 3339 (`2026-11-30T14:30:00Z`; a date is its midnight UTC), or epoch"
+        " seconds.",
+    ),
+]
+AsOf = Annotated[
+    Moment | None, Meta(description="The state as it was visible here at a moment of the past.")
+]
 Offset = Annotated[int, Meta(ge=0, le=MAX_ACCOUNTS, description="Skip this many accounts.")]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, structs
 
 from realtime.api.documents.csv_format import Format
-from realtime.api.documents.filters import Sides, Symbols, has_symbol, normalize_symbols
+from realtime.api.documents.filters import AsOf, Sides, Symbols, has_symbol, normalize_symbols
 from realtime.core.model import Order, OrderId
 from realtime.core.state import CLOSED_ORDERS_KEPT, AccountState
 from realtime.core.timestamps import NEVER, format_micros, microseconds
@@ -36,6 +36,7 @@ class OrdersQuery(Struct, frozen=True, kw_only=True):
         bool, Meta(description="List legs in their parents' `legs` instead of as rows.")
     ] = False
     format: Format = "json"
+    as_of: AsOf = None
 
 
 ALL_ORDERS = OrdersQuery()

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from realtime.api.documents.csv_format import Format
-from realtime.api.documents.filters import Symbols, has_symbol, normalize_symbols
+from realtime.api.documents.filters import AsOf, Symbols, has_symbol, normalize_symbols
 from realtime.core.model import Position
 from realtime.core.state import AccountState
 
@@ -13,6 +13,7 @@ class PositionsQuery(Struct, frozen=True, kw_only=True):
 
     symbol: Symbols = ()
     format: Format = "json"
+    as_of: AsOf = None
 
 
 ALL_POSITIONS = PositionsQuery()

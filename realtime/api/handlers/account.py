@@ -11,7 +11,8 @@ from realtime.api.documents.document_cache import RenderedDocument
 from realtime.api.documents.health import count_fleet
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
-from realtime.api.parameters import NoQuery
+from realtime.api.handlers.past import AsOfQuery, past_state
+from realtime.api.history.request import HistoryRequest
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse, csv_response, is_match
 from realtime.core.link import LinkState
@@ -33,36 +34,65 @@ PROBLEM_OF_LINK_STATE: dict[LinkState, str] = {
 under way: the first, or another."""
 
 
-def get_dashboard(request: RequestContext[DashboardQuery]) -> ApiResponse:
+def get_dashboard(request: RequestContext[DashboardQuery]) -> ApiResponse | HistoryRequest:
     """All of one account; its figures are null until the first read."""
+    if request.query.as_of is not None:
+        return past_state(request, "dashboard", request.query.as_of)
     record, documents = request.context.record(request.account_id), request.context.documents
     return _conditional(request, record, lambda: documents.render_dashboard(record, request.query))
 
 
-def get_account(request: RequestContext[NoQuery]) -> ApiResponse:
+def get_account(request: RequestContext[AsOfQuery]) -> ApiResponse | HistoryRequest:
     """The broker's account object."""
+    if request.query.as_of is not None:
+        return past_state(request, "account", request.query.as_of)
+    return current_account(request)
+
+
+def current_account(request: RequestContext[Struct]) -> ApiResponse:
+    """The broker's account object as it is now."""
     record = _get_record_with_data(request)
     return _conditional(request, record, lambda: request.context.documents.render_account(record))
 
 
-def get_positions(request: RequestContext[PositionsQuery]) -> ApiResponse:
+def get_positions(request: RequestContext[PositionsQuery]) -> ApiResponse | HistoryRequest:
     """The broker's list of positions."""
+    if request.query.as_of is not None:
+        return past_state(
+            request, "positions", request.query.as_of, lambda past: _positions_csv(request, past)
+        )
+    return current_positions(request)
+
+
+def current_positions(request: RequestContext[PositionsQuery]) -> ApiResponse:
+    """The broker's list of positions as it is now."""
     record, query = _get_record_with_data(request), request.query
     documents = request.context.documents
     response = _conditional(request, record, lambda: documents.render_positions(record, query))
-    if query.format == "csv":
-        return csv_response(response, Position.__struct_fields__, f"positions-{request.account_id}")
-    return response
+    return _positions_csv(request, response)
 
 
-def get_orders(request: RequestContext[OrdersQuery]) -> ApiResponse:
+def _positions_csv(request: RequestContext[PositionsQuery], response: ApiResponse) -> ApiResponse:
+    if request.query.format != "csv":
+        return response
+    return csv_response(response, Position.__struct_fields__, f"positions-{request.account_id}")
+
+
+def get_orders(request: RequestContext[OrdersQuery]) -> ApiResponse | HistoryRequest:
     """The broker's list of orders."""
-    record, query = _get_record_with_data(request), request.query
+    query = request.query
+    if query.as_of is not None:
+        return past_state(request, "orders", query.as_of, lambda past: _orders_csv(request, past))
+    record = _get_record_with_data(request)
     documents = request.context.documents
     response = _conditional(request, record, lambda: documents.render_orders(record, query))
-    if query.format == "csv":
-        return csv_response(response, Order.__struct_fields__, f"orders-{request.account_id}")
-    return response
+    return _orders_csv(request, response)
+
+
+def _orders_csv(request: RequestContext[OrdersQuery], response: ApiResponse) -> ApiResponse:
+    if request.query.format != "csv":
+        return response
+    return csv_response(response, Order.__struct_fields__, f"orders-{request.account_id}")
 
 
 def _get_record_with_data(request: RequestContext[Struct]) -> Record:

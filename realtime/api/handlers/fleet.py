@@ -7,15 +7,18 @@ from realtime.api.documents.health import get_condition
 from realtime.api.documents.status import StatusQuery
 from realtime.api.documents.summary import make_summary
 from realtime.api.documents.timestamps import format_millis
-from realtime.api.parameters import NoQuery
+from realtime.api.handlers.past import AsOfQuery, past_state
+from realtime.api.history.request import HistoryRequest
 from realtime.api.responses import JSON, ApiResponse, csv_response, is_match
 
 
-def get_accounts(request: RequestContext[AccountsQuery]) -> ApiResponse:
+def get_accounts(request: RequestContext[AccountsQuery]) -> ApiResponse | HistoryRequest:
     """The fleet as a table. An unknown label is an error, not an empty response."""
     context, query = request.context, request.query
     for label in query.account_id:
         context.record(label)
+    if query.as_of is not None:
+        return past_state(request, "accounts", query.as_of, lambda past: _csv(query, past))
     headers = context.fleet_version_headers()
     if is_match(request.if_none_match, headers["ETag"]):
         return ApiResponse(status=304, headers=headers)
@@ -24,14 +27,20 @@ def get_accounts(request: RequestContext[AccountsQuery]) -> ApiResponse:
         body=rendered.body,
         headers={**headers, "Content-Type": JSON, "X-Total-Count": str(rendered.total)},
     )
-    if query.format == "csv":
-        return csv_response(response, AccountRow.__struct_fields__, "accounts", member="accounts")
-    return response
+    return _csv(query, response)
 
 
-def get_summary(request: RequestContext[NoQuery]) -> ApiResponse:
+def _csv(query: AccountsQuery, response: ApiResponse) -> ApiResponse:
+    if query.format != "csv":
+        return response
+    return csv_response(response, AccountRow.__struct_fields__, "accounts", member="accounts")
+
+
+def get_summary(request: RequestContext[AsOfQuery]) -> ApiResponse | HistoryRequest:
     """The fleet in a few figures."""
     context = request.context
+    if request.query.as_of is not None:
+        return past_state(request, "summary", request.query.as_of)
     headers = context.fleet_version_headers()
     if is_match(request.if_none_match, headers["ETag"]):
         return ApiResponse(status=304, headers=headers)

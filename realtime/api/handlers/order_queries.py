@@ -152,7 +152,7 @@ async def get_account(context: OrderRequestContext[RoutingQuery]) -> ApiResponse
     """One account's figures, by name or by routing parameters."""
     decision = _route(context)
     request = RequestContext(context=context.api, query=NoQuery(), account_id=decision.account_id)
-    return _add_route(account.get_account(request), decision)
+    return _add_route(account.current_account(request), decision)
 
 
 async def get_positions(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
@@ -161,7 +161,7 @@ async def get_positions(context: OrderRequestContext[RoutingQuery]) -> ApiRespon
     request = RequestContext(
         context=context.api, query=PositionsQuery(), account_id=decision.account_id
     )
-    return _add_route(account.get_positions(request), decision)
+    return _add_route(account.current_positions(request), decision)
 
 
 async def get_budget(context: OrderRequestContext[NoQuery]) -> ApiResponse:

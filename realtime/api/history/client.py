@@ -1,0 +1,131 @@
+"""The daemon's side of the history process: started on the first query, again when it has ended."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from realtime.api.history.messages import (
+    LENGTH_BYTES,
+    Envelope,
+    HistoryCall,
+    HistoryReply,
+    Returned,
+    frame,
+)
+from realtime.api.problems import Problem
+from realtime.api.responses import ApiResponse
+from realtime.telemetry.log import get_logger
+
+log = get_logger()
+
+MAX_WAITING = 64
+"""Queries under way or waiting; a further one is told to come back."""
+
+REPLY_S = 30.0
+"""Limit for a reply: two queries run at a time, each up to 10 s."""
+
+STOP_S = 1.0
+RETRY_AFTER_S = 2
+
+_decoder = msgspec.msgpack.Decoder(Returned)
+
+
+class HistoryClient:
+    """Use as `async with`. `wait_committed` waits until the writer has committed up to a time (µs),
+    so that a client finds what it has just seen."""
+
+    def __init__(
+        self, directory: Path, *, wait_committed: Callable[[int], Awaitable[None]] | None = None
+    ) -> None:
+        self._directory = directory
+        self._wait_committed = wait_committed
+        self._numbers = count()
+        self._waiting: dict[int, asyncio.Future[HistoryReply]] = {}
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    async def __aenter__(self) -> "HistoryClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        if self._reader is not None:
+            await asyncio.wait([self._reader], timeout=STOP_S)
+
+    async def fetch(self, call: HistoryCall) -> ApiResponse:
+        """The response to a call. Raises `Problem`."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise Problem(
+                "history_busy",
+                f"{MAX_WAITING} queries are under way",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
+        if self._wait_committed is not None and (newest := max(call.at_us, call.to_us)):
+            await self._wait_committed(newest)
+        number = next(self._numbers)
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(REPLY_S):
+                process = await self._started()
+                assert process.stdin is not None
+                process.stdin.write(frame(Envelope(number=number, call=call)))
+                await process.stdin.drain()
+                reply = await future
+        except TimeoutError:
+            raise Problem("history_timeout", f"no reply within {REPLY_S:.0f} s") from None
+        except (OSError, ConnectionError) as error:
+            raise Problem("history_failed", "the history process has ended") from error
+        finally:
+            self._waiting.pop(number, None)
+        if reply.problem is not None:
+            if reply.problem == "history_failed":
+                log.error("history.query_failed", kind=call.kind, reason=reply.detail)
+            raise Problem(reply.problem, reply.detail)
+        return ApiResponse(body=reply.body, headers=reply.headers)
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        async with self._starting:
+            if self._process is not None and self._process.returncode is None:
+                return self._process
+            self._process = process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "realtime.api.history.process",
+                str(self._directory),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            self._reader = asyncio.create_task(self._read(process), name="history-replies")
+            return process
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Hand replies to those who wait for them; when the process ends, they fail."""
+        assert process.stdout is not None
+        try:
+            while True:
+                head = await process.stdout.readexactly(LENGTH_BYTES)
+                body = await process.stdout.readexactly(int.from_bytes(head, "big"))
+                returned = _decoder.decode(body)
+                future = self._waiting.get(returned.number)
+                if future is not None and not future.done():
+                    future.set_result(returned.reply)
+        except asyncio.IncompleteReadError:
+            await process.wait()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionError("the history process has ended"))

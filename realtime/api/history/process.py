@@ -1,0 +1,78 @@
+"""The history process: reads history files for the daemon, so that its event loop never does.
+
+`python -m realtime.api.history.process DIRECTORY`: calls on stdin, replies on stdout, both as
+`messages.frame` writes them. Two queries run at a time, each with a limit. It ends when its stdin
+ends, so it does not outlive the daemon.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from realtime.api.history.messages import (
+    LENGTH_BYTES,
+    MAX_MESSAGE_BYTES,
+    Envelope,
+    HistoryReply,
+    Returned,
+    frame,
+)
+from realtime.api.history.renderers import render
+from realtime.history.directory import HistoryDirectory
+from realtime.history.reading import HistoryReader
+
+CONCURRENT = 2
+"""A third query waits: these must not take the cores from the daemon."""
+
+QUERY_S = 10.0
+NICENESS = 5
+
+_decoder = msgspec.msgpack.Decoder(Envelope)
+
+
+def main() -> None:
+    """Answer calls until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's; it ends us
+    os.nice(NICENESS)
+    directory = HistoryDirectory(Path(sys.argv[1]))
+    lock = threading.Lock()
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    with ThreadPoolExecutor(CONCURRENT) as pool:
+        while (body := _read(source)) is not None:
+            pool.submit(_answer, directory, _decoder.decode(body), sink, lock)
+
+
+def _read(source: BinaryIO) -> bytes | None:
+    head = source.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    length = int.from_bytes(head, "big")
+    if length > MAX_MESSAGE_BYTES:
+        raise SystemExit("history process: a message is too long")
+    body = source.read(length)
+    return body if len(body) == length else None
+
+
+def _answer(
+    directory: HistoryDirectory, envelope: Envelope, sink: BinaryIO, lock: threading.Lock
+) -> None:
+    reader = HistoryReader(directory, deadline=time.monotonic() + QUERY_S)
+    try:
+        reply = render(reader, envelope.call)
+    except Exception as error:  # noqa: BLE001 -- the edge: the daemon logs what is returned
+        reply = HistoryReply(problem="history_failed", detail=f"{type(error).__name__}: {error}")
+    data = frame(Returned(number=envelope.number, reply=reply))
+    with lock:
+        sink.write(data)
+        sink.flush()
+
+
+if __name__ == "__main__":
+    main()

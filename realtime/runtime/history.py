@@ -1,0 +1,110 @@
+"""Records history while the daemon runs: the writer's thread, its reports, its queries."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+
+from realtime.api.history.client import HistoryClient
+from realtime.config.settings import HistorySettings
+from realtime.history.directory import HistoryDirectory
+from realtime.history.queue import HistoryQueue
+from realtime.history.retention import Retention
+from realtime.history.writer import HistoryReport, HistoryStatus, HistoryWriter
+from realtime.store.store import Change, Store
+from realtime.telemetry.log import get_logger
+
+log = get_logger()
+
+REPORT_INTERVAL_S = 1.0
+COMMIT_WAIT_S = 1.0
+"""A query about the last second waits this long for its commit, then reads what there is."""
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """Recording that is under way."""
+
+    client: HistoryClient
+    status: Callable[[], HistoryStatus]
+
+
+@asynccontextmanager
+async def record_history(
+    settings: HistorySettings | None, store: Store, *, wall_clock: Callable[[], float] = time.time
+) -> AsyncIterator[History | None]:
+    """Record the store's changes while the block runs; None: history is off."""
+    if settings is None:
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+    committed = asyncio.Condition()
+
+    async def announce() -> None:
+        async with committed:
+            committed.notify_all()
+
+    queue = HistoryQueue()
+    writer = HistoryWriter(
+        HistoryDirectory(settings.path),
+        queue,
+        clock=wall_clock,
+        retention=Retention(
+            event_days=settings.event_days,
+            ledger_days=settings.ledger_days,
+            max_disk_bytes=settings.max_disk_bytes,
+        ),
+        on_commit=lambda: loop.call_soon_threadsafe(lambda: loop.create_task(announce())),
+    )
+
+    async def wait_committed(at_us: int) -> None:
+        def is_committed() -> bool:
+            at = writer.status.committed_at
+            return (at is not None and at * 1e6 >= at_us) or not len(queue)
+
+        try:
+            async with asyncio.timeout(COMMIT_WAIT_S), committed:
+                await committed.wait_for(is_committed)
+        except TimeoutError:
+            return
+
+    for record in store:
+        queue.add(Change(label=record.profile.label, before=None, after=record))
+    end = store.subscribe(queue.add)
+    writer.start()
+    reports = asyncio.create_task(_log_reports(writer), name="history")
+    try:
+        async with HistoryClient(settings.path, wait_committed=wait_committed) as client:
+            yield History(client=client, status=lambda: writer.status)
+    finally:
+        end()
+        reports.cancel()
+        if not await asyncio.to_thread(writer.stop):
+            log.warning("history.stop_incomplete", waiting=writer.status.waiting)
+        for report in list(writer.reports):
+            _log(report)
+
+
+async def _log_reports(writer: HistoryWriter) -> None:
+    while True:
+        await asyncio.sleep(REPORT_INTERVAL_S)
+        while writer.reports:
+            _log(writer.reports.popleft())
+
+
+def _log(report: HistoryReport) -> None:
+    facts = report.facts
+    match report.event:
+        case "failed":
+            log.error("history.write_failed", **facts)
+        case "recovered":
+            log.info("history.write_recovered", **facts)
+        case "gap":
+            log.warning("history.gap_recorded", **facts)
+        case "sealed":
+            log.info("history.day_sealed", **facts)
+        case "deleted":
+            log.info("history.file_deleted", **facts)
+        case _:
+            log.error("history.file_set_aside", **facts)

@@ -1,0 +1,163 @@
+"""Queries of the past over HTTP: files written by the writer, read by the real history process."""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from realtime.api.history.client import HistoryClient
+from realtime.core.model import AccountLabel
+from realtime.core.state import Execution
+from realtime.history.directory import HistoryDirectory
+from realtime.history.exact import epoch_us, instant
+from realtime.history.queue import HistoryQueue
+from realtime.history.writer import HistoryWriter
+from tests.api.documents.made import NOW, fleet, order
+from tests.api.reader import Clock, Reader, reading
+
+BEFORE, AFTER = NOW + 10, NOW + 100
+NEW = order(777, symbol="TSLA")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two minutes of a fleet of five: at `NOW + 50` alpha gets an order and an execution."""
+    path = tmp_path_factory.mktemp("history")
+    store, queue, clock = fleet(), HistoryQueue(), Clock()
+    writer = HistoryWriter(HistoryDirectory(path), queue, clock=clock)
+    store.subscribe(queue.add)
+    for record in list(store):
+        store.describe(structs.replace(record.profile, name="x"), now=NOW)
+    writer.write()
+    clock.now = NOW + 50
+    alpha = store.get("alpha")
+    assert alpha is not None
+    execution = Execution(
+        execution_id="0e7f2c1a-1111-4222-8333-444455556666",  # type: ignore[arg-type]
+        order_id=NEW.id,
+        symbol="TSLA",
+        side="buy",
+        qty="3",
+        price="101.5",
+        at="2026-10-03T04:00:50Z",
+    )
+    state = structs.replace(
+        alpha.state,
+        orders={**alpha.state.orders, NEW.id: NEW},
+        executions={NEW.id: {execution.execution_id: execution}},
+    )
+    store.update(AccountLabel("alpha"), now=clock.now, state=state)
+    writer.write()
+    for _ in range(2):
+        clock.now += 60
+        writer.write()
+    writer.kill()
+    return path
+
+
+@asynccontextmanager
+async def past(path: Path) -> AsyncIterator[tuple[Reader, HistoryClient]]:
+    clock = Clock()
+    clock.now = NOW + 600
+    async with HistoryClient(path) as client, reading(fleet(), clock, history=client) as reader:
+        yield reader, client
+
+
+async def test_orders_as_of_a_moment(recorded: Path) -> None:
+    async with past(recorded) as (reader, _):
+        before = await reader.get(f"/realtime/orders/alpha?as_of={BEFORE}&symbol=TSLA")
+        after = await reader.get(f"/realtime/orders/alpha?as_of={AFTER}&symbol=TSLA")
+        assert (before.status, before.json) == (200, [])
+        assert [row["id"] for row in after.json] == [NEW.id]
+        assert after.headers["X-Realtime-As-Of"] == instant(epoch_us(NOW + 50))
+        assert after.headers["X-Total-Count"] == "1"
+        written = instant(epoch_us(AFTER))
+        assert (await reader.get(f"/realtime/orders/alpha?as_of={written}&symbol=TSLA")).body == (
+            after.body
+        )
+
+
+async def test_every_state_route_has_a_past(recorded: Path) -> None:
+    async with past(recorded) as (reader, _):
+        for path in (
+            "/realtime/dashboard/alpha",
+            "/realtime/account/alpha",
+            "/realtime/positions/alpha",
+            "/realtime/accounts",
+            "/realtime/summary",
+        ):
+            reply = await reader.get(f"{path}?as_of={NOW + 115}")
+            assert reply.status == 200, (path, reply.body)
+        account = await reader.get(f"/realtime/account/alpha?as_of={NOW + 115}")
+        assert account.json["equity"] == "100281.4"
+        assert "account" in account.headers["X-Realtime-Provisional"]
+        rows = (await reader.get(f"/realtime/accounts?as_of={NOW + 115}&sort=equity")).json
+        assert [row["account_id"] for row in rows["accounts"]] == ["delta", "alpha", "bravo"]
+        sheet = await reader.get(f"/realtime/positions/alpha?as_of={AFTER}&format=csv")
+        assert sheet.body.startswith(b"asset_id,symbol")
+
+
+async def test_equity_trades_events_and_performance(recorded: Path) -> None:
+    async with past(recorded) as (reader, _):
+        curve = (await reader.get("/history/equity/alpha")).json
+        assert (curve["step"], len(curve["points"])) == ("1Min", 2)
+        trades = (await reader.get(f"/history/trades?from={NOW}&account_id=alpha")).json
+        assert [(t["symbol"], t["qty"], t["price"]) for t in trades] == [("TSLA", "3", "101.5")]
+        events = (await reader.get(f"/history/events/alpha?from={NOW + 20}")).json
+        assert {event["kind"] for event in events} == {"order", "execution"}
+        rows = (await reader.get("/history/performance?by=tier")).json
+        assert [row["key"] for row in rows] == ["basic", "premium"]
+        sheet = await reader.get(f"/history/trades?from={NOW}&format=csv")
+        assert sheet.body.splitlines()[0].startswith(b"account_id,execution_id")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        (f"as_of={NOW - 86_400 * 30}", 404, "no_history"),
+        (f"as_of={NOW + 86_400}", 400, "bad_parameter"),
+        ("as_of=yesterday", 400, "bad_parameter"),
+        ("as_of=2026-10-03T04:00:00", 400, "bad_parameter"),
+        ("as_of=1e9", 400, "bad_parameter"),
+        ("as_of=99999999999999999999", 400, "bad_parameter"),
+        ("as_of=%EF%BC%91", 400, "bad_parameter"),
+    ],
+)
+async def test_moments_that_cannot_be_answered(
+    recorded: Path, query: str, status: int, code: str
+) -> None:
+    async with past(recorded) as (reader, _):
+        (await reader.get(f"/realtime/orders/alpha?{query}")).problem(status, code)
+
+
+async def test_without_history_the_past_is_an_error_that_says_so() -> None:
+    clock = Clock()
+    async with reading(fleet(), clock) as reader:
+        problem = (await reader.get(f"/realtime/orders/alpha?as_of={NOW - 1}")).problem(
+            404, "history_off"
+        )
+        assert "[history]" in problem["remedy"]
+
+
+async def test_a_process_that_was_killed_is_started_again(recorded: Path) -> None:
+    async with past(recorded) as (reader, client):
+        assert (await reader.get("/history/equity/alpha")).status == 200
+        process = client._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        await asyncio.wait_for(process.wait(), 5)
+        assert (await reader.get("/history/equity/alpha")).status == 200
+
+
+async def test_a_damaged_day_is_not_the_end(recorded: Path, tmp_path: Path) -> None:
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "2026-10-02.sqlite").write_bytes(b"no database" * 100)
+    async with past(tmp_path) as (reader, _):
+        assert (await reader.get(f"/realtime/orders/alpha?as_of={AFTER}")).status == 200
+        (await reader.get(f"/realtime/orders/alpha?as_of={NOW - 3600}")).problem(404, "no_history")
