@@ -81,6 +81,9 @@ class _Group(Struct, eq=False):
     """Absolute quantity before the reductions; None until the first close."""
     side: Side | None = None
     """The side that reduces the position of the baseline."""
+    read_at: float = 0.0
+    """When the list was requested that showed the effects of all reductions so far. An older one,
+    which arrives late, does not count."""
     reductions: dict[str, Reduction] = {}
     """client order id → reduction"""
 
@@ -144,6 +147,8 @@ class CloseTracker:
                 f"its stream {stream_qty}"
             )
         group = self._groups.get((record.account, position.symbol))
+        if group is not None and read_at < group.read_at:
+            raise _unsettled(f"the broker's list of {position.symbol} arrived late")
         reductions = [
             r
             for r in (self._existing(group) if group else ())
@@ -155,7 +160,7 @@ class CloseTracker:
             raise _unsettled(f"an order by amount in {position.symbol} is in flight")
         # 1. Nothing has changed for a while: the list is true, and open closes take their rest.
         if all(r.is_quiet(read_at) for r in reductions):
-            _rebase(group)
+            _rebase(group, read_at)
             left = held - sum((r.pending for r in reductions if not r.has_ended), Decimal())
         # 2. No baseline, because no close came before: subtract whatever the list may lack. It may
         #    also have it already, so this is the least that is left and not all.
@@ -235,9 +240,9 @@ class CloseTracker:
             group.baseline = None
 
 
-def _rebase(group: _Group) -> None:
-    """Make the next list the baseline: what has ended is in it, and so are the fills so far."""
-    group.baseline = None
+def _rebase(group: _Group, read_at: float) -> None:
+    """Make this list the baseline: what has ended is in it, and so are the fills so far."""
+    group.baseline, group.read_at = None, read_at
     for client_order_id, reduction in list(group.reductions.items()):
         if reduction.has_ended:
             del group.reductions[client_order_id]

@@ -103,7 +103,7 @@ class RiskChecks:
         asset_class_of: AssetClassOf = lambda symbol: None,
     ) -> None:
         self._rules = rules
-        self._accounts = accounts
+        self.accounts = accounts
         self._price_of = price_of
         self.asset_class_of = asset_class_of
         self._windows: dict[str, deque[_Departure]] = {}
@@ -111,7 +111,7 @@ class RiskChecks:
 
     def find_disabled(self, label: str) -> Declined | None:
         """Return why an account does not trade at all, or None if it does."""
-        account = self._accounts[label]
+        account = self.accounts[label]
         if not self._rules.enabled:
             return _refusal("enabled", "trading is switched off", "set [orders] enabled = true")
         if not account.limits.enabled:
@@ -128,7 +128,7 @@ class RiskChecks:
             raise Declined(
                 "trading_not_permitted", f"{principal.user_id} lacks the permission `trading`"
             )
-        if label not in self._accounts or not principal.sees(label):
+        if label not in self.accounts or not principal.sees(label):
             raise Declined("unknown_account", f"no account '{label[:64]}'")
         if not self._get_user_limits(principal).enabled:
             raise _refusal(
@@ -182,7 +182,7 @@ class RiskChecks:
         """
         return [
             (f"all:{label}", self._rules.limits),
-            (label, self._accounts[label].limits),
+            (label, self.accounts[label].limits),
             (f"user:{principal.user_id}", self._get_user_limits(principal)),
         ]
 
