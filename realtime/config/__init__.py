@@ -1,6 +1,6 @@
-"""Which accounts, which keys, which port: read once, checked whole, then frozen.
+"""Accounts, keys and ports: read once, checked completely, then frozen.
 
-`load` is the door. Files and environment are read nowhere else in the program.
+`load` is the entry point. Files and environment are read nowhere else in the program.
 """
 
 from realtime.config.loader import load

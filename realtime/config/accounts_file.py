@@ -1,4 +1,4 @@
-"""`accounts.toml`: which accounts, which port. Never a secret."""
+"""Reads `accounts.toml`: accounts, ports, limits. It never contains a secret."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +26,7 @@ from realtime.config.settings import (
 Checks = Mapping[str, Callable[[object], object]]
 
 MAX_ACCOUNTS = 10_000
+ALPACA_DOMAIN = "alpaca.markets"
 
 SERVER: Checks = {
     "host": values.text,
@@ -50,7 +51,11 @@ HISTORY: Checks = {
     "ledger_days": values.whole(1, 36_500),
     "max_disk": values.size,
 }
-ALPACA: Checks = {"secrets_file": values.text, "startup_concurrency": values.whole(1, 1000)}
+ALPACA: Checks = {
+    "secrets_file": values.text,
+    "startup_concurrency": values.whole(1, 1000),
+    "allow_host": values.allowed_hosts,
+}
 ORDER_LIMITS: Checks = {
     "enabled": values.flag,
     "max_notional": values.money,
@@ -73,14 +78,17 @@ ACCOUNT: Checks = {
     "account_number": values.account_number,
     "max_connections": values.whole(1, 100),
     "trading_url": values.trading_url,
+    "allow_host": values.allowed_hosts,
     "orders": values.table,
 }
 SECTIONS = ("server", "auth", "limits", "orders", "log", "history", "alpaca", "accounts")
 
 
 class AccountsFile(Struct, frozen=True, kw_only=True):
-    """The file's content; accounts still without keys. `secrets_file` is None where not written,
-    `auth` where there is no such section."""
+    """The content of the file; the accounts have no keys yet.
+
+    `secrets_file` and `auth` are None where the file has none.
+    """
 
     server: ServerSettings
     auth: AuthSection | None
@@ -94,144 +102,162 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
 
 
 class AccountsFileReader:
-    """One reading of one file: takes tables apart, keeps every problem met on the way."""
+    """Reads the tables of one file, and collects every problem."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.problems: list[Problem] = []
 
-    def report(self, message: str, remedy: str = "") -> None:
+    def add_problem(self, message: str, remedy: str = "") -> None:
         self.problems.append(Problem(f"{self.file}: {message}", remedy))
 
-    # Any: the checks have settled each value's type, and the Structs they go into name it again.
-    def take(self, table: object, checks: Checks, *path: str) -> dict[str, Any]:
-        """Give the valid values of a table by key."""
-        taken: dict[str, Any] = {}
+    # Any: the checks determine each value's type, and the Structs that get them declare it.
+    def read_table(self, table: object, checks: Checks, *path: str) -> dict[str, Any]:
+        """Return the valid values of a table by key."""
+        valid: dict[str, Any] = {}
         if not isinstance(table, dict):
-            self.report(f"{dotted(*path)}: expected a table, got {shown(table)}")
-            return taken
+            self.add_problem(f"{dotted(*path)}: expected a table, got {shown(table)}")
+            return valid
         for key, value in table.items():
             if key not in checks:
-                self.report(f"{dotted(*path, key)}: unknown key", _meant(key, checks))
+                self.add_problem(f"{dotted(*path, key)}: unknown key", _key_remedy(key, checks))
                 continue
             try:
-                taken[key] = checks[key](value)
-            except InvalidValue as wrong:
-                self.report(f"{dotted(*path, key)}: {wrong.message}", wrong.remedy)
-        return taken
+                valid[key] = checks[key](value)
+            except InvalidValue as error:
+                self.add_problem(f"{dotted(*path, key)}: {error.message}", error.remedy)
+        return valid
 
 
 def read_accounts_file(
     tables: Mapping[str, object], file: Path
 ) -> tuple[AccountsFile, AccountsFileReader]:
-    """Take the file's tables apart. What could not be used is in the reading's `problems`."""
-    reading = AccountsFileReader(file)
+    """Return the content of the file's tables; what is unusable is in the reader's `problems`."""
+    reader = AccountsFileReader(file)
     for section in [name for name in tables if name not in SECTIONS]:
-        reading.report(f"{dotted(section)}: unknown key", _meant_section(section, tables[section]))
-    alpaca = reading.take(tables.get("alpaca", {}), ALPACA, "alpaca")
+        reader.add_problem(
+            f"{dotted(section)}: unknown key", _section_remedy(section, tables[section])
+        )
+    alpaca = reader.read_table(tables.get("alpaca", {}), ALPACA, "alpaca")
     secrets_file = alpaca.get("secrets_file")
     content = AccountsFile(
-        server=ServerSettings(**reading.take(tables.get("server", {}), SERVER, "server")),
-        auth=_auth(tables, reading),
-        limits=LimitsSettings(**reading.take(tables.get("limits", {}), LIMITS, "limits")),
-        orders=_orders(tables, reading, file),
-        log=_log(tables, reading, file),
-        history=_history(tables, reading, file),
-        accounts=_accounts(tables.get("accounts", {}), reading),
+        server=ServerSettings(**reader.read_table(tables.get("server", {}), SERVER, "server")),
+        auth=_auth(tables, reader),
+        limits=LimitsSettings(**reader.read_table(tables.get("limits", {}), LIMITS, "limits")),
+        orders=_orders(tables, reader, file),
+        log=_log(tables, reader, file),
+        history=_history(tables, reader, file),
+        accounts=_accounts(tables.get("accounts", {}), reader, alpaca.get("allow_host", ())),
         secrets_file=None if secrets_file is None else Path(secrets_file),
         startup_concurrency=alpaca.get("startup_concurrency", 20),
     )
-    return content, reading
+    return content, reader
 
 
-def _auth(tables: Mapping[str, object], reading: AccountsFileReader) -> AuthSection | None:
+def _auth(tables: Mapping[str, object], reader: AccountsFileReader) -> AuthSection | None:
     if "auth" not in tables:
         return None
-    section = AuthSection(**reading.take(tables["auth"], AUTH, "auth"))
+    section = AuthSection(**reader.read_table(tables["auth"], AUTH, "auth"))
     if len(section.sources) != 1:
-        named = ", ".join(section.sources) or "none of them"
-        reading.report(f"auth: one of {', '.join(SOURCES)} is expected, found {named}")
+        present = ", ".join(section.sources) or "none of them"
+        reader.add_problem(f"auth: one of {', '.join(SOURCES)} is expected, found {present}")
     return section
 
 
-def _log(tables: Mapping[str, object], reading: AccountsFileReader, file: Path) -> LogSettings:
-    written = reading.take(tables.get("log", {}), LOG, "log")
-    if "file" in written:
-        written["file"] = file.parent / written["file"]
-    return LogSettings(**written)
+def _log(tables: Mapping[str, object], reader: AccountsFileReader, file: Path) -> LogSettings:
+    section = reader.read_table(tables.get("log", {}), LOG, "log")
+    if "file" in section:
+        section["file"] = file.parent / section["file"]
+    return LogSettings(**section)
 
 
 def _history(
-    tables: Mapping[str, object], reading: AccountsFileReader, file: Path
+    tables: Mapping[str, object], reader: AccountsFileReader, file: Path
 ) -> HistorySettings | None:
-    written = reading.take(tables.get("history", {}), HISTORY, "history")
-    if not written.pop("enabled", True):
+    section = reader.read_table(tables.get("history", {}), HISTORY, "history")
+    if not section.pop("enabled", True):
         return None
-    path = file.parent / written.pop("path", "history")
-    if "max_disk" in written:
-        written["max_disk_bytes"] = written.pop("max_disk")
-    return HistorySettings(path=path, **written)
+    path = file.parent / section.pop("path", "history")
+    if "max_disk" in section:
+        section["max_disk_bytes"] = section.pop("max_disk")
+    return HistorySettings(path=path, **section)
 
 
-def _orders(
-    tables: Mapping[str, object], reading: AccountsFileReader, file: Path
-) -> OrdersSettings:
-    written = reading.take(tables.get("orders", {}), ORDERS, "orders")
-    limits = {name: written.pop(name) for name in ORDER_LIMITS if name in written}
+def _orders(tables: Mapping[str, object], reader: AccountsFileReader, file: Path) -> OrdersSettings:
+    section = reader.read_table(tables.get("orders", {}), ORDERS, "orders")
+    limits = {name: section.pop(name) for name in ORDER_LIMITS if name in section}
     enabled = limits.pop("enabled", True)
-    audit_log = file.parent / written.pop("audit_log", "orders.jsonl")
+    audit_log = file.parent / section.pop("audit_log", "orders.jsonl")
     users = {
-        name: OrderLimits(**reading.take(table, ORDER_LIMITS, "orders", "users", name))
-        for name, table in written.pop("users", {}).items()
+        name: OrderLimits(**reader.read_table(table, ORDER_LIMITS, "orders", "users", name))
+        for name, table in section.pop("users", {}).items()
     }
     return OrdersSettings(
         enabled=enabled,
         audit_log=audit_log,
         limits=OrderLimits(**limits),
         users=users,
-        **written,
+        **section,
     )
 
 
-def _accounts(tables: object, reading: AccountsFileReader) -> tuple[AccountSettings, ...]:
+def _accounts(
+    tables: object, reader: AccountsFileReader, allowed_hosts: tuple[str, ...]
+) -> tuple[AccountSettings, ...]:
     if not isinstance(tables, dict):
-        reading.report(f"accounts: expected tables, got {shown(tables)}")
+        reader.add_problem(f"accounts: expected tables, got {shown(tables)}")
         return ()
     if not tables:
-        reading.report("no account", "add one: [accounts.<label>]")
+        reader.add_problem("no account", "add one: [accounts.<label>]")
     if len(tables) > MAX_ACCOUNTS:
-        reading.report(f"accounts: expected at most {MAX_ACCOUNTS}, got {len(tables)}")
+        reader.add_problem(f"accounts: expected at most {MAX_ACCOUNTS}, got {len(tables)}")
         return ()
-    _compare_labels(list(tables), reading)
-    return tuple(_account(label, table, reading) for label, table in tables.items())
+    _check_labels(list(tables), reader)
+    return tuple(_account(label, table, reader, allowed_hosts) for label, table in tables.items())
 
 
-def _account(label: str, table: object, reading: AccountsFileReader) -> AccountSettings:
+def _account(
+    label: str, table: object, reader: AccountsFileReader, allowed_hosts: tuple[str, ...]
+) -> AccountSettings:
     if not values.LABEL.fullmatch(label):
-        reading.report(
+        reader.add_problem(
             f"{dotted('accounts', label)}: not a label",
             "1–64 letters (A–Z, a–z), digits, _ or -, beginning with a letter or digit",
         )
-    fields = reading.take(table, ACCOUNT, "accounts", label)
-    own = fields.get("orders", {})
-    fields["orders"] = OrderLimits(**reading.take(own, ORDER_LIMITS, "accounts", label, "orders"))
+    fields = reader.read_table(table, ACCOUNT, "accounts", label)
+    orders = fields.get("orders", {})
+    fields["orders"] = OrderLimits(
+        **reader.read_table(orders, ORDER_LIMITS, "accounts", label, "orders")
+    )
     paper = fields.get("paper", True)
     url = fields.setdefault("trading_url", PAPER_URL if paper else LIVE_URL)
-    host = urlsplit(url).hostname
+    host = urlsplit(url).hostname or ""
+    if not _may_get_keys(host, (*allowed_hosts, *fields.pop("allow_host", ()))):
+        reader.add_problem(
+            f"{dotted('accounts', label)}: trading_url is neither Alpaca's nor this machine's: "
+            f"the keys would be sent to {host}",
+            f'correct it; or, if they shall be, set `allow_host = "{host}"` beside it',
+        )
     if paper and host == urlsplit(LIVE_URL).hostname:
-        reading.report(
+        reader.add_problem(
             f"{dotted('accounts', label)}: trading_url is the live broker, but paper is true",
-            "write `paper = false` to trade real money, or leave trading_url out",
+            "set `paper = false` to trade real money, or remove trading_url",
         )
     if not paper and host == urlsplit(PAPER_URL).hostname:
-        reading.report(
+        reader.add_problem(
             f"{dotted('accounts', label)}: trading_url is the paper broker, but paper is false",
-            "leave one of the two out",
+            "remove one of the two",
         )
     return AccountSettings(label=label, **fields)
 
 
-def _compare_labels(labels: list[str], reading: AccountsFileReader) -> None:
+def _may_get_keys(host: str, allowed: tuple[str, ...]) -> bool:
+    """Whether keys may be sent to a host: Alpaca's, this machine, or one that the file names."""
+    is_alpaca = host == ALPACA_DOMAIN or host.endswith(f".{ALPACA_DOMAIN}")
+    return is_alpaca or values.is_loopback(host) or host in allowed
+
+
+def _check_labels(labels: list[str], reader: AccountsFileReader) -> None:
     by_stem: dict[str, str] = {}
     for label in labels:
         stem = environment.stem(label)
@@ -243,19 +269,19 @@ def _compare_labels(labels: list[str], reading: AccountsFileReader) -> None:
         else:
             both = environment.variable(label, "key_id")
             problem = Problem(f'labels "{other}" and "{label}" both read {both}', "rename one")
-        reading.problems.append(problem)
+        reader.problems.append(problem)
 
 
-def _meant(key: str, checks: Checks) -> str:
+def _key_remedy(key: str, checks: Checks) -> str:
     if key.lower().removeprefix("api_") in ("key", "key_id", "secret", "secret_key"):
         return "keys go into secrets.toml or the environment, never here"
-    found = nearest(key, checks)
-    return f"did you mean `{found}`?" if found else f"known here: {', '.join(checks)}"
+    meant = nearest(key, checks)
+    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(checks)}"
 
 
-def _meant_section(section: str, value: object) -> str:
-    found = nearest(section, SECTIONS)
-    hints = [f"did you mean `{found}`?"] if found else []
+def _section_remedy(section: str, value: object) -> str:
+    meant = nearest(section, SECTIONS)
+    hints = [f"did you mean `{meant}`?"] if meant else []
     if isinstance(value, dict) and not any(isinstance(inner, dict) for inner in value.values()):
-        hints.append(f"an account is written [{dotted('accounts', section)}]")
+        hints.append(f"an account is a table [{dotted('accounts', section)}]")
     return " ".join(hints) or f"known here: {', '.join(SECTIONS)}"

@@ -1,4 +1,4 @@
-"""`[auth]`: who issues the tokens that are believed, and with which keys they are verified."""
+"""`[auth]`: which tokens are accepted, and the keys that verify them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from realtime.auth.keys import Key, key_set_of, public_keys_of, secrets_of, want
 from realtime.auth.tokens import TokenRules
 from realtime.config import toml_file
 from realtime.config import validators as values
-from realtime.config.file_permissions import exposed
+from realtime.config.file_permissions import check_permissions
 from realtime.config.problems import Problem
 from realtime.config.settings import AuthSettings
 from realtime.errors import ConfigError
@@ -35,7 +35,7 @@ READERS: Mapping[str, Callable[[bytes], tuple[Key, ...]]] = {
 
 
 class AuthSection(Struct, frozen=True, kw_only=True):
-    """The section as it is written; exactly one of the four sources is given."""
+    """The section as it is in the file; exactly one of the four sources is set."""
 
     secret_file: str | None = None
     public_key_file: str | None = None
@@ -48,14 +48,14 @@ class AuthSection(Struct, frozen=True, kw_only=True):
 
     @property
     def sources(self) -> list[str]:
-        """Which of them are given."""
+        """The sources that are set."""
         return [name for name in SOURCES if getattr(self, name) is not None]
 
 
 def read_auth(
     section: AuthSection, beside: Path, environ: Mapping[str, str]
 ) -> tuple[AuthSettings, list[Problem]]:
-    """Read the keys. Files stand beside the accounts file, or among systemd's credentials."""
+    """Read the keys. Files are beside the accounts file, or among systemd's credentials."""
     problems: list[Problem] = []
     keys: tuple[Key, ...] = ()
     for source in section.sources:
@@ -79,7 +79,7 @@ def _keys(
     source: str, name: str, beside: Path, environ: Mapping[str, str], problems: list[Problem]
 ) -> tuple[Key, ...]:
     path, is_from_systemd = _find(name, beside, environ)
-    if source == "secret_file" and not is_from_systemd and (problem := exposed(path)):
+    if source == "secret_file" and not is_from_systemd and (problem := check_permissions(path)):
         problems.append(problem)
         return ()
     try:
@@ -96,6 +96,6 @@ def _keys(
 
 def _find(name: str, beside: Path, environ: Mapping[str, str]) -> tuple[Path, bool]:
     credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (given := Path(credentials) / Path(name).name).exists():
-        return given, True
+    if credentials and (path := Path(credentials) / Path(name).name).exists():
+        return path, True
     return beside.parent / name, False

@@ -1,30 +1,36 @@
-"""Find each account's pair of keys: the environment first, then `secrets.toml`.
+"""Finds each account's pair of keys: in the environment, in `.env`, then in `secrets.toml`.
 
-No message of this file ever holds a key, nor a word of `secrets.toml` that might be one.
+No message of this file ever contains a key, nor a word of `secrets.toml` that might be one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from realtime.config import toml_file
-from realtime.config.environment import KEY_NAMES, keys_given, variable
-from realtime.config.file_permissions import exposed
+from realtime.config.env_file import FILE_NAME
+from realtime.config.environment import KEY_NAMES, keys_in_environment, variable
+from realtime.config.file_permissions import check_permissions
 from realtime.config.problems import InvalidValue, Problem, dotted, nearest
 from realtime.config.settings import AccountSettings
 from realtime.config.validators import key
 from realtime.secret import Credentials, Secret
 
 ENVIRONMENT = "environment"
-DEFAULT_NAME = "secrets.toml"
-KIND = {"PK": "paper", "AK": "live"}  # how Alpaca's keys begin; others (simulators) are not judged
+ENV_FILE = FILE_NAME
+"""Sources of keys beside `secrets.toml`, by the names that people see."""
 
-Pair = dict[str, str]  # key_id, secret_key → the value; a missing one is absent
+DEFAULT_NAME = "secrets.toml"
+KIND_BY_PREFIX = {"PK": "paper", "AK": "live"}
+"""How Alpaca's keys start; others (simulators) are not checked."""
+
+Pair = dict[str, str]
+"""`key_id`, `secret_key` → the value; a missing one is absent."""
 
 
 class SecretsFile(Struct, frozen=True, kw_only=True):
-    """What `secrets.toml` gave: label → its values, and what was wrong with the rest."""
+    """The content of `secrets.toml`: label → its keys, and what is wrong with the rest."""
 
     path: Path
     pairs: dict[str, Pair] = {}
@@ -33,20 +39,20 @@ class SecretsFile(Struct, frozen=True, kw_only=True):
     found: bool = True
 
 
-def find_secrets_file(written: Path | None, beside: Path, environ: Mapping[str, str]) -> Path:
-    """Give the path to read: systemd's credentials, else as written, else next to `beside`."""
-    given = environ.get("CREDENTIALS_DIRECTORY")
-    if given and (Path(given) / DEFAULT_NAME).exists():
-        return Path(given) / DEFAULT_NAME
-    return beside.parent / (written or DEFAULT_NAME)
+def find_secrets_file(configured: Path | None, beside: Path, environ: Mapping[str, str]) -> Path:
+    """Return the path to read: systemd's credentials, else `secrets_file`, else beside `beside`."""
+    systemd = environ.get("CREDENTIALS_DIRECTORY")
+    if systemd and (Path(systemd) / DEFAULT_NAME).exists():
+        return Path(systemd) / DEFAULT_NAME
+    return beside.parent / (configured or DEFAULT_NAME)
 
 
 def read_secrets(path: Path, labels: Iterable[str], environ: Mapping[str, str]) -> SecretsFile:
-    """Read the file if there is one. It must be private, unless systemd gave it and saw to that."""
+    """Read the file if there is one. It must be private; systemd guarantees that for its own."""
     systemd = environ.get("CREDENTIALS_DIRECTORY")
     from_systemd = bool(systemd) and path.parent == Path(systemd or "")
     try:
-        problem = None if from_systemd else exposed(path)
+        problem = None if from_systemd else check_permissions(path)
         if problem:
             return SecretsFile(path=path, problems=(problem,), usable=False)
         tables = toml_file.parse(toml_file.read_bytes(path), path)
@@ -54,29 +60,29 @@ def read_secrets(path: Path, labels: Iterable[str], environ: Mapping[str, str]) 
         return SecretsFile(path=path, found=False)
     except toml_file.TomlError as error:
         return SecretsFile(path=path, problems=(error.problem,), usable=False)
-    return _take(tables, path, list(labels))
+    return _parse_tables(tables, path, list(labels))
 
 
-def _take(tables: dict[str, object], path: Path, labels: list[str]) -> SecretsFile:
+def _parse_tables(tables: dict[str, object], path: Path, labels: list[str]) -> SecretsFile:
     pairs: dict[str, Pair] = {}
     problems: list[Problem] = []
     known = frozenset(labels)
     for label, table in tables.items():
         if not isinstance(table, dict):
             problems.append(
-                Problem(f"{path}: a value stands outside a section", "put it under [<label>]")
+                Problem(f"{path}: a value is outside a section", "put it under [<label>]")
             )
-        elif label not in known and labels:  # without any account that is what is wrong
-            problems.append(_stranger(label, path, labels))
+        elif label not in known and labels:  # without any account, that is the problem
+            problems.append(_unknown_section(label, path, labels))
         elif label in known:
             pairs[label] = _pair(table, f"{path}: [{label}]", problems)
     return SecretsFile(path=path, pairs=pairs, problems=tuple(dict.fromkeys(problems)))
 
 
-def _stranger(label: str, path: Path, labels: list[str]) -> Problem:
-    found = nearest(label, labels)
-    if found:
-        return Problem(f"{path}: [{dotted(label)}]: no such account", f"did you mean [{found}]?")
+def _unknown_section(label: str, path: Path, labels: list[str]) -> Problem:
+    meant = nearest(label, labels)
+    if meant:
+        return Problem(f"{path}: [{dotted(label)}]: no such account", f"did you mean [{meant}]?")
     return Problem(
         f"{path}: a section belongs to no account of accounts.toml",
         f"its name must be one of: {', '.join(labels[:10])}{', …' if len(labels) > 10 else ''}",
@@ -87,22 +93,31 @@ def _pair(table: dict[str, object], where: str, problems: list[Problem]) -> Pair
     pair: Pair = {}
     for name, value in table.items():
         if name not in KEY_NAMES:
-            found = nearest(name, KEY_NAMES)
-            remedy = f"did you mean `{found}`?" if found else ""
-            problems.append(Problem(f"{where}: only key_id and secret_key may stand here", remedy))
+            meant = nearest(name, KEY_NAMES)
+            remedy = f"did you mean `{meant}`?" if meant else ""
+            problems.append(
+                Problem(f"{where}: only key_id and secret_key are allowed here", remedy)
+            )
             continue
         try:
             pair[name] = key(value)
-        except InvalidValue as wrong:
-            problems.append(Problem(f"{where} {name} {wrong.message}", wrong.remedy))
-            pair[name] = ""  # it is there and reported: not missing as well
+        except InvalidValue as error:
+            problems.append(Problem(f"{where} {name} {error.message}", error.remedy))
+            pair[name] = ""  # reported already: not missing as well
     return pair
 
 
 def with_keys(
-    accounts: tuple[AccountSettings, ...], secrets: SecretsFile, environ: Mapping[str, str]
+    accounts: tuple[AccountSettings, ...],
+    secrets: SecretsFile,
+    environ: Mapping[str, str],
+    *,
+    in_env_file: Callable[[str], bool] = lambda name: False,
 ) -> tuple[tuple[AccountSettings, ...], list[Problem]]:
-    """Give every enabled account its keys. Whoever has none, or a wrong one, is in the problems."""
+    """Add the keys to every enabled account; one without, or with a wrong one, is a problem.
+
+    `in_env_file`: whether a variable was read from `.env`.
+    """
     problems: list[Problem] = []
     keyed: list[AccountSettings] = []
     missing: list[AccountSettings] = []
@@ -110,14 +125,14 @@ def with_keys(
         if not account.enabled:
             keyed.append(account)
             continue
-        pair, source = _resolve(account, secrets, environ, problems)
+        pair, source = _resolve(account, secrets, environ, problems, in_env_file)
         if not pair:
             missing.append(account)
         elif all(pair.get(name) for name in KEY_NAMES):
-            found = Credentials(Secret(pair["key_id"]), Secret(pair["secret_key"]), source)
-            keyed.append(structs.replace(account, credentials=found))
+            credentials = Credentials(Secret(pair["key_id"]), Secret(pair["secret_key"]), source)
+            keyed.append(structs.replace(account, credentials=credentials))
             problems.extend(_wrong_kind(account, pair["key_id"]))
-    problems.extend(_twice(keyed))
+    problems.extend(_duplicate_keys(keyed))
     if secrets.usable:
         problems.extend(_without_keys(missing, accounts, secrets))
     return tuple(keyed), problems
@@ -128,50 +143,54 @@ def _resolve(
     secrets: SecretsFile,
     environ: Mapping[str, str],
     problems: list[Problem],
+    in_env_file: Callable[[str], bool],
 ) -> tuple[Pair, str]:
-    """Give the pair and where it was found. A value reported as wrong is left empty."""
-    given = keys_given(account.label, environ)
-    written = secrets.pairs.get(account.label, {})
-    pair = written | given
-    if given and len(given) < len(pair) == len(written):
-        pair = given  # half a pair over a whole one: the halves may belong to two keys
+    """Return the pair and its source. A value that was reported as wrong is left empty."""
+    variables = keys_in_environment(account.label, environ)
+    from_file = secrets.pairs.get(account.label, {})
+    pair = from_file | variables
+    if variables and len(variables) < len(pair) == len(from_file):
+        pair = variables  # half a pair over a whole one: the halves may belong to two keys
     if len(pair) == 1:
-        problems.append(_half(account.label, next(iter(pair)), bool(given), secrets.path))
+        problems.append(_half(account.label, next(iter(pair)), bool(variables), secrets.path))
         return dict.fromkeys(pair, ""), ENVIRONMENT
-    for name, value in given.items():
+    for name, value in variables.items():
         try:
             key(value)
-        except InvalidValue as wrong:
-            fact = f"{variable(account.label, name)} {wrong.message}"
-            problems.append(Problem(fact, wrong.remedy))
+        except InvalidValue as error:
+            fact = f"{variable(account.label, name)} {error.message}"
+            problems.append(Problem(fact, error.remedy))
             pair[name] = ""
-    return pair, ENVIRONMENT if given else secrets.path.name
+    if not variables:
+        return pair, secrets.path.name
+    is_env_file = all(in_env_file(variable(account.label, name)) for name in variables)
+    return pair, ENV_FILE if is_env_file else ENVIRONMENT
 
 
-def _half(label: str, there: str, in_environment: bool, path: Path) -> Problem:
-    absent = next(name for name in KEY_NAMES if name != there)
+def _half(label: str, present: str, in_environment: bool, path: Path) -> Problem:
+    absent = next(name for name in KEY_NAMES if name != present)
     if in_environment:
-        fact = f"{variable(label, there)} is set but {variable(label, absent)} is not"
+        fact = f"{variable(label, present)} is set but {variable(label, absent)} is not"
     else:
-        fact = f"{path}: [{label}] has {there} but no {absent}"
-    return Problem(fact, "keys come in pairs: give both")
+        fact = f"{path}: [{label}] has {present} but no {absent}"
+    return Problem(fact, "keys come in pairs: set both")
 
 
 def _wrong_kind(account: AccountSettings, key_id: str) -> list[Problem]:
-    kind = KIND.get(key_id[:2])
-    wanted = "paper" if account.paper else "live"
-    if kind is None or kind == wanted:
+    kind = KIND_BY_PREFIX.get(key_id[:2])
+    expected = "paper" if account.paper else "live"
+    if kind is None or kind == expected:
         return []
     remedy = (
-        "make a paper key; or, to trade real money, write `paper = false`"
+        "create a paper key; or, to trade real money, set `paper = false`"
         if account.paper
-        else "make a live key, or leave `paper = false` out"
+        else "create a live key, or remove `paper = false`"
     )
     fact = f"the key is for {kind} trading ({key_id[:2]}…) but paper = {str(account.paper).lower()}"
     return [Problem(f'account "{account.label}": {fact}', remedy)]
 
 
-def _twice(accounts: list[AccountSettings]) -> list[Problem]:
+def _duplicate_keys(accounts: list[AccountSettings]) -> list[Problem]:
     """Two labels on one key are one account: an order meant for both would be placed twice."""
     seen: dict[tuple[str, Secret], str] = {}
     problems = []
@@ -183,7 +202,7 @@ def _twice(accounts: list[AccountSettings]) -> list[Problem]:
             problems.append(
                 Problem(
                     f'accounts "{first}" and "{account.label}" have the same key',
-                    "every account has a pair of its own; disable one or give it its own",
+                    "every account has its own pair; disable one, or set its own keys",
                 )
             )
     return problems

@@ -1,20 +1,38 @@
-"""The door: files, environment and flags become `Settings`, or one error naming all problems."""
+"""Reads files, environment and flags into `Settings`, or raises one error with all problems."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from realtime.config import toml_file
 from realtime.config import validators as values
-from realtime.config.accounts_file import read_accounts_file
+from realtime.config.accounts_file import AccountsFile, AccountsFileReader, read_accounts_file
 from realtime.config.auth_section import read_auth
-from realtime.config.environment import strangers
+from realtime.config.env_file import EnvFile, read_env_file
+from realtime.config.environment import find_quoted_variables, find_unused_variables
 from realtime.config.keys import find_secrets_file, read_secrets, with_keys
 from realtime.config.problems import InvalidConfig, InvalidValue, Problem, shown
-from realtime.config.settings import AlpacaSettings, AuthSettings, ServerSettings, Settings
+from realtime.config.settings import (
+    AlpacaSettings,
+    AuthSettings,
+    OrdersSettings,
+    ServerSettings,
+    Settings,
+)
 
 DEFAULT_PATH = Path("accounts.toml")
+
+
+class _Read(Struct, frozen=True):
+    """The files, as far as they do not need keys."""
+
+    path: Path
+    content: AccountsFile
+    reader: AccountsFileReader
+    env_file: EnvFile
+    environ: Mapping[str, str]
+    """The environment, with the variables of `.env` that it does not have."""
 
 
 def load(
@@ -25,35 +43,40 @@ def load(
     port: int | None = None,
     audit_log: Path | None = None,
 ) -> Settings:
-    """Read and check everything. Flag > environment > file > default.
+    """Read and check everything. Flag > environment > `.env` > file > default.
 
-    Raises `ConfigError` with every problem found, never only the first.
+    Raises `ConfigError` with every problem, not only the first.
     """
-    path = path or Path(environ.get("REALTIME_CONFIG") or DEFAULT_PATH)
-    content, reading = read_accounts_file(_tables(path), path)
-    problems = reading.problems
+    read = _read(path, environ)
+    path, content, environ_before, environ = read.path, read.content, environ, read.environ
+    problems = [*read.reader.problems, *read.env_file.problems]
+    problems += find_quoted_variables(environ)
     server = _server(content.server, environ, host, port, problems)
     if content.auth is None:
-        auth, auth_problems = None, _unguarded(server.host)
+        auth, auth_problems = None, _check_unauthenticated(server.host)
     else:
         auth, auth_problems = read_auth(content.auth, path, environ)
     secrets_path = find_secrets_file(content.secrets_file, path, environ)
     labels = [account.label for account in content.accounts]
     secrets = read_secrets(secrets_path, labels, environ)
-    accounts, key_problems = with_keys(content.accounts, secrets, environ)
+    accounts, key_problems = with_keys(
+        content.accounts,
+        secrets,
+        environ,
+        in_env_file=lambda name: read.env_file.provides(name, environ_before),
+    )
     problems += [*auth_problems, *secrets.problems, *key_problems]
-    used = {a.credentials.key_id.reveal() for a in accounts if a.credentials}
-    warnings = strangers(labels, used, environ)
+    used_key_ids = {a.credentials.key_id.reveal() for a in accounts if a.credentials}
+    warnings = find_unused_variables(labels, used_key_ids, environ)
     if problems:
         raise InvalidConfig(problems + warnings)
+    orders = content.orders
     return Settings(
         path=path,
         server=server,
         auth=auth,
         limits=content.limits,
-        orders=content.orders
-        if audit_log is None
-        else structs.replace(content.orders, audit_log=audit_log),
+        orders=orders if audit_log is None else structs.replace(orders, audit_log=audit_log),
         log=content.log,
         history=content.history,
         alpaca=AlpacaSettings(
@@ -61,20 +84,64 @@ def load(
         ),
         accounts=accounts,
         warnings=tuple(f"{warning.message}: {warning.remedy}" for warning in warnings),
+        notices=_notices(read.env_file, environ_before),
     )
 
 
 def load_auth(path: Path | None, *, environ: Mapping[str, str]) -> AuthSettings | None:
-    """Read `[auth]` alone; None if there is no such section. Raises `ConfigError`."""
-    path = path or Path(environ.get("REALTIME_CONFIG") or DEFAULT_PATH)
-    content, reading = read_accounts_file(_tables(path), path)
-    if content.auth is None:
+    """Read `[auth]` only; None if there is no such section. Raises `ConfigError`."""
+    read = _read(path, environ)
+    if read.content.auth is None:
         return None
-    auth, problems = read_auth(content.auth, path, environ)
-    problems += [each for each in reading.problems if "auth" in each.message]
+    auth, problems = read_auth(read.content.auth, read.path, read.environ)
+    _raise_for_section(read, "auth", problems)
+    return auth
+
+
+def load_server(path: Path | None, *, environ: Mapping[str, str]) -> ServerSettings:
+    """Read where the daemon listens; needs no keys. Raises `ConfigError`."""
+    read = _read(path, environ)
+    problems: list[Problem] = []
+    server = _server(read.content.server, read.environ, None, None, problems)
+    _raise_for_section(read, "server", problems)
+    return server
+
+
+def load_orders(path: Path | None, *, environ: Mapping[str, str]) -> OrdersSettings:
+    """Read `[orders]` only; needs no keys. Raises `ConfigError`."""
+    read = _read(path, environ)
+    _raise_for_section(read, "orders", [])
+    return read.content.orders
+
+
+def load_environ(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with the variables of `.env`; nothing of it is checked."""
+    return read_env_file(_path(path, environ)).merge(environ)
+
+
+def _read(path: Path | None, environ: Mapping[str, str]) -> _Read:
+    path = _path(path, environ)
+    content, reader = read_accounts_file(_tables(path), path)
+    env_file = read_env_file(path)
+    return _Read(path, content, reader, env_file, env_file.merge(environ))
+
+
+def _path(path: Path | None, environ: Mapping[str, str]) -> Path:
+    return path or Path(environ.get("REALTIME_CONFIG") or DEFAULT_PATH)
+
+
+def _raise_for_section(read: _Read, section: str, problems: list[Problem]) -> None:
+    prefix = f"{read.path}: {section}"
+    problems = [*(p for p in read.reader.problems if p.message.startswith(prefix)), *problems]
     if problems:
         raise InvalidConfig(problems)
-    return auth
+
+
+def _notices(env_file: EnvFile, environ: Mapping[str, str]) -> tuple[str, ...]:
+    names = env_file.used(environ)
+    if not names:
+        return ()
+    return (f"{env_file.path} is used for {', '.join(names)}",)
 
 
 def _tables(path: Path) -> dict[str, object]:
@@ -95,23 +162,23 @@ def _server(
     port: int | None,
     problems: list[Problem],
 ) -> ServerSettings:
-    host = host or environ.get("REALTIME_HOST") or server.host
+    host = values.bare_host(host or environ.get("REALTIME_HOST") or server.host)
     port_text = environ.get("REALTIME_PORT")
     source: str = "--port"
-    wanted: object = port
+    value: object = port
     if port is None and port_text:
-        source, wanted = "REALTIME_PORT", _as_number(port_text)
+        source, value = "REALTIME_PORT", _as_number(port_text)
     elif port is None:
-        wanted = server.port
+        value = server.port
     try:
-        server = structs.replace(server, port=values.port(wanted))
-    except InvalidValue as wrong:
-        problems.append(Problem(f"{source}: {wrong.message}"))
+        server = structs.replace(server, port=values.port(value))
+    except InvalidValue as error:
+        problems.append(Problem(f"{source}: {error.message}"))
     return structs.replace(server, host=host)
 
 
-def _unguarded(host: str) -> list[Problem]:
-    """Whoever can reach the address could read the accounts and send orders."""
+def _check_unauthenticated(host: str) -> list[Problem]:
+    """Without authentication, any client that reaches the address could trade."""
     if values.is_loopback(host):
         return []
     name = host if host.isprintable() else shown(host)

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, said so that a person can mend it in one round."""
+"""What is wrong with a configuration, all of it at once, so that one edit can fix it."""
 
 import difflib
 import json
@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from realtime.errors import ConfigError
 
-MAX_SHOWN = 40  # letters of a wrong value; enough to find it, and a screen is no dump
+MAX_SHOWN = 40  # characters of a wrong value; enough to find it
 
 
 class Problem(Struct, frozen=True):
-    """One fact and what to do about it."""
+    """One fact and its remedy."""
 
     message: str
     remedy: str = ""
@@ -22,7 +22,7 @@ class Problem(Struct, frozen=True):
 
 
 class InvalidConfig(ConfigError):
-    """Every problem found in one reading; `problems` keeps them apart, `str()` lists them."""
+    """All problems of one read: `problems` separately, `str()` as a list."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -33,7 +33,7 @@ class InvalidConfig(ConfigError):
 
 
 class InvalidValue(Exception):
-    """A value that will not do. The message goes on after the key's name: `expected …, got …`."""
+    """An unusable value. The message continues the key's name: `expected …, got …`."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -42,14 +42,14 @@ class InvalidValue(Exception):
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Give the known word that was probably meant, or None."""
+    """Return the known word that was probably meant, or None."""
     by_lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1)
-    return by_lower[found[0]] if found else None
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[matches[0]] if matches else None
 
 
 def shown(value: object) -> str:
-    """Spell a wrong value as TOML would, cut to a length that fits a sentence."""
+    """Format a wrong value as TOML would, cut to a length that fits a sentence."""
     match value:
         case dict():
             return "a table"
@@ -58,7 +58,7 @@ def shown(value: object) -> str:
         case bool():
             return str(value).lower()
         case int() if value.bit_length() > 8 * MAX_SHOWN:
-            return "a number too long to show"  # Python refuses to spell very long ones at all
+            return "a number too long to show"  # Python refuses to format very long ones
         case str():
             text = json.dumps(value[: MAX_SHOWN + 1], ensure_ascii=not value.isprintable())
         case _:
@@ -67,7 +67,7 @@ def shown(value: object) -> str:
 
 
 def dotted(*keys: str) -> str:
-    """Join keys the way TOML does, quoting those that are not bare words."""
+    """Join keys as TOML does, quoting those that are not bare."""
     return ".".join(key if _is_bare(key) else shown(key) for key in keys)
 
 

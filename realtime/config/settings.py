@@ -1,6 +1,6 @@
-"""What the configuration says, as values: the types, their defaults, and nothing that reads a file.
+"""The configuration as values: types and defaults; nothing here reads a file.
 
-Everything here is frozen. A re-read of the files makes new settings; nobody edits the old ones.
+Everything is frozen. Reading the files again creates new settings; the old ones never change.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ class OrderLimits(Struct, frozen=True, kw_only=True):
 
 
 class OrdersSettings(Struct, frozen=True, kw_only=True):
-    """Whether orders may go through the daemon, and up to what. `limits` are of each account,
-    `users` of each user by the `user_id` of their tokens.
+    """Whether orders may be placed through the daemon, and their limits. `limits` apply to each
+    account, `users` to each user by the `user_id` of their tokens.
 
-    `live`: also with real money. `audit_log`: the file of intents and answers, which is also the
-    memory over a restart.
+    `live`: also with real money. `audit_log`: the journal of intents and results, from which a
+    restart continues.
     """
 
     enabled: bool = True
@@ -45,7 +45,7 @@ class OrdersSettings(Struct, frozen=True, kw_only=True):
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
-    """One account. `trading_url` is always set, without a slash at its end.
+    """One account. `trading_url` is always set, and does not end with a slash.
 
     `initial_balance` is a decimal string; `credentials` is None only where `enabled` is False.
     """
@@ -64,10 +64,10 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
-    """Where readers connect.
+    """Where clients connect.
 
-    `cors_origins` are the web origins whose pages may read, `hosts` further names by which readers
-    may call the daemon, `account_metrics` whether `/metrics` has lines for each account.
+    `cors_origins` are the web origins whose pages may read, `hosts` more names by which clients may
+    call the daemon, `account_metrics` whether `/metrics` has series for each account.
     """
 
     host: str = "127.0.0.1"
@@ -90,12 +90,12 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
 
 
 class LimitsSettings(Struct, frozen=True, kw_only=True):
-    """How much one reader may ask. Both are bursts as well: what is allowed in one second."""
+    """Limits of one client. Both are bursts too: what is allowed in one second."""
 
     requests_per_s: int = 200
-    """Of one token."""
+    """Per token."""
     connections_per_address: int = 256
-    """Open at one time; this machine's own addresses are not counted."""
+    """Open at one time; connections from this machine are not counted."""
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):
@@ -107,7 +107,7 @@ class LogSettings(Struct, frozen=True, kw_only=True):
 
 
 class AlpacaSettings(Struct, frozen=True, kw_only=True):
-    """The way to the broker. `startup_concurrency`: accounts that may connect at one time."""
+    """Connections to the broker. `startup_concurrency`: accounts that connect at the same time."""
 
     startup_concurrency: int = 20
     secrets_file: Path = Path("secrets.toml")
@@ -123,8 +123,8 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All of it. `history` is None where it is off; `path` is the accounts file; `warnings` are
-    sentences worth a log line each."""
+    """All settings. `path` is the accounts file; `history` is None where it is off; `warnings` and
+    `notices` are for the log."""
 
     path: Path
     accounts: tuple[AccountSettings, ...]
@@ -136,10 +136,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     history: HistorySettings | None = None
     warnings: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def stream_url(trading_url: str) -> str:
-    """Give the address of the trading websocket that belongs to a REST address."""
+    """Return the address of the trading websocket that belongs to a REST address."""
     parts = urlsplit(trading_url)
     scheme = "wss" if parts.scheme == "https" else "ws"
     return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/stream"

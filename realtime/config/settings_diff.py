@@ -1,11 +1,11 @@
-"""What another reading of the files changed, account by account: pure, and decided in one place.
+"""What reading the files again changed, account by account: pure, and decided in one place.
 
-added      was not there
-removed    is not there any more
-exchanged  stands for another account at the broker now: what was known is of no use
-rotated    has other keys, for the same account: reconnected, one account after another
+added      new
+removed    no longer there
+exchanged  another account at the broker: the known state is discarded
+rotated    other keys for the same account: reconnected, one account after another
 restarted  anything else that its connection depends on
-described  what is only shown or checked: no connection notices
+described  what is only shown or checked: no connection is affected
 """
 
 from typing import Literal
@@ -14,14 +14,14 @@ from msgspec import Struct, structs
 
 from realtime.config.settings import AccountSettings, Settings
 
-How = Literal["added", "removed", "exchanged", "rotated", "restarted", "described"]
+ChangeKind = Literal["added", "removed", "exchanged", "rotated", "restarted", "described"]
 
 ONLY_SHOWN = ("name", "tier", "initial_balance", "orders")
 """Fields of an account that its connection does not depend on."""
 
 
 class SettingsDiff(Struct, frozen=True, kw_only=True):
-    """Labels by what became of them, each sorted as in the file."""
+    """Labels by kind of change, in the order of the file."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -31,35 +31,42 @@ class SettingsDiff(Struct, frozen=True, kw_only=True):
     described: tuple[str, ...] = ()
     unchanged: int = 0
     needs_restart: tuple[str, ...] = ()
-    """Settings that have changed and will not hold before the daemon is started again."""
+    """Settings that have changed and take effect only after a restart."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether no account is touched."""
-        return not any(getattr(self, how) for how in HOWS)
+        """Whether no account is affected."""
+        return not any(getattr(self, kind) for kind in CHANGE_KINDS)
 
 
-HOWS: tuple[How, ...] = ("added", "removed", "exchanged", "rotated", "restarted", "described")
+CHANGE_KINDS: tuple[ChangeKind, ...] = (
+    "added",
+    "removed",
+    "exchanged",
+    "rotated",
+    "restarted",
+    "described",
+)
 
 
 def compare(old: Settings, new: Settings) -> SettingsDiff:
-    """What changed from one reading to the next."""
+    """Return what changed from the old settings to the new ones."""
     before = {account.label: account for account in old.accounts}
     after = {account.label: account for account in new.accounts}
-    found: dict[How, list[str]] = {how: [] for how in HOWS}
+    changes: dict[ChangeKind, list[str]] = {kind: [] for kind in CHANGE_KINDS}
     for label in [*after, *(label for label in before if label not in after)]:
-        how = _became(before.get(label), after.get(label))
-        if how is not None:
-            found[how].append(label)
-    touched = sum(map(len, found.values()))
+        kind = _change(before.get(label), after.get(label))
+        if kind is not None:
+            changes[kind].append(label)
+    changed = sum(map(len, changes.values()))
     return SettingsDiff(
-        **{how: tuple(labels) for how, labels in found.items()},
-        unchanged=len(after) + len(found["removed"]) - touched,
-        needs_restart=tuple(_fixed(old, new)),
+        **{kind: tuple(labels) for kind, labels in changes.items()},
+        unchanged=len(after) + len(changes["removed"]) - changed,
+        needs_restart=tuple(_needs_restart(old, new)),
     )
 
 
-def _became(old: AccountSettings | None, new: AccountSettings | None) -> How | None:
+def _change(old: AccountSettings | None, new: AccountSettings | None) -> ChangeKind | None:
     if old is None:
         return "added"
     if new is None:
@@ -77,7 +84,7 @@ def _became(old: AccountSettings | None, new: AccountSettings | None) -> How | N
 
 
 def _is_other(old: AccountSettings, new: AccountSettings) -> bool:
-    """Whether the label was given to another account, on purpose."""
+    """Whether the label now belongs to another account, intentionally."""
     renumbered = None not in (old.account_number, new.account_number) and (
         old.account_number != new.account_number
     )
@@ -85,29 +92,29 @@ def _is_other(old: AccountSettings, new: AccountSettings) -> bool:
 
 
 def _same_keys(old: AccountSettings, new: AccountSettings) -> bool:
-    """Where they were found does not matter."""
+    """Whether the keys are equal, wherever they come from."""
     if old.credentials is None or new.credentials is None:
         return old.credentials is new.credentials
-    pairs = [(each.key_id, each.secret_key) for each in (old.credentials, new.credentials)]
+    pairs = [(keys.key_id, keys.secret_key) for keys in (old.credentials, new.credentials)]
     return pairs[0] == pairs[1]
 
 
-def _fixed(old: Settings, new: Settings) -> list[str]:
-    found = []
+def _needs_restart(old: Settings, new: Settings) -> list[str]:
+    changed = []
     for section in ("server", "limits", "orders", "log"):
-        was, is_now = getattr(old, section), getattr(new, section)
-        found += [
+        before, after = getattr(old, section), getattr(new, section)
+        changed += [
             f"{section}.{name}"
-            for name in was.__struct_fields__
-            if getattr(was, name) != getattr(is_now, name)
+            for name in before.__struct_fields__
+            if getattr(before, name) != getattr(after, name)
         ]
     if old.history != new.history:
         found.append("history")
     if old.alpaca.startup_concurrency != new.alpaca.startup_concurrency:
-        found.append("alpaca.startup_concurrency")
+        changed.append("alpaca.startup_concurrency")
     if old.auth is None or new.auth is None:
-        return found if old.auth is new.auth else [*found, "auth"]
+        return changed if old.auth is new.auth else [*changed, "auth"]
     for name in ("jwks_url", "open_ops"):
         if getattr(old.auth, name) != getattr(new.auth, name):
-            found.append(f"auth.{name}")
-    return found
+            changed.append(f"auth.{name}")
+    return changed

@@ -1,6 +1,6 @@
-"""Which values are allowed: one check a kind. Each gives the value back or raises `WrongValue`.
+"""Which values are allowed: one function per kind returns the value or raises `InvalidValue`.
 
-Bounds are wide enough for any sane use and narrow enough to catch a slip of the hand.
+Bounds are wide enough for any reasonable use and narrow enough to catch a typing mistake.
 """
 
 import ipaddress
@@ -26,12 +26,12 @@ def text(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidValue(f"expected text in quotes, got {shown(value)}")
     if not value or len(value) > MAX_TEXT or not value.isprintable():
-        raise InvalidValue(f"expected 1–{MAX_TEXT} printable letters, got {shown(value)}")
+        raise InvalidValue(f"expected 1–{MAX_TEXT} printable characters, got {shown(value)}")
     return value
 
 
 def one_of(*words: str) -> Callable[[object], str]:
-    """Make the check of a word among few."""
+    """Return the check of a word of a list."""
 
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in words:
@@ -42,7 +42,7 @@ def one_of(*words: str) -> Callable[[object], str]:
 
 
 def some_of(*words: str) -> Callable[[object], tuple[str, ...]]:
-    """Make the check of a list of words among few, each once."""
+    """Return the check of a list of words, each once."""
 
     def check(value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not value or not all(v in words for v in value):
@@ -53,7 +53,7 @@ def some_of(*words: str) -> Callable[[object], tuple[str, ...]]:
 
 
 def symbols(value: object) -> tuple[str, ...]:
-    """Give symbols as orders spell them: `AAPL`, `BTC/USD`, or the underlying of options."""
+    """Check symbols as orders contain them: `AAPL`, `BTC/USD`, or the underlying of options."""
     if not isinstance(value, list) or not value:
         raise InvalidValue(f"expected a list of symbols, got {shown(value)}")
     for item in value:
@@ -63,7 +63,7 @@ def symbols(value: object) -> tuple[str, ...]:
 
 
 def table(value: object) -> dict[str, object]:
-    """Give a table, to be taken apart by whoever asked."""
+    """Check that it is a table; the caller reads its values."""
     if not isinstance(value, dict):
         raise InvalidValue(f"expected a table, got {shown(value)}")
     return value
@@ -84,7 +84,7 @@ def size(value: object) -> int:
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:
-    """Make the check of a whole number between two bounds, both allowed."""
+    """Return the check of a whole number between two bounds, inclusive."""
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -110,7 +110,7 @@ def account_number(value: object) -> str:
 
 
 def trading_url(value: object) -> str:
-    """Give the address without a slash at its end. Plain http is for this machine only."""
+    """Return the address without a slash at its end. Plain http is for this machine only."""
     parts = _address(value)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise InvalidValue(
@@ -123,17 +123,17 @@ def trading_url(value: object) -> str:
 
 
 def jwks_url(value: object) -> str:
-    """Give the address of a key set. Whoever can change it on its way could issue tokens."""
+    """Return the address of a key set. Over plain http another program could replace the keys."""
     if isinstance(value, str) and "?" in value:
-        raise InvalidValue("an address with a query in it", "leave the query out")
+        raise InvalidValue("the address has a query", "remove the query")
     parts = _address(value)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise InvalidValue("keys that come over plain http could be anybody's", "use https")
+        raise InvalidValue("keys over plain http could be replaced in transit", "use https")
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
 def host_names(value: object) -> tuple[str, ...]:
-    """Give names by which readers may call the daemon: host names or addresses, without a port."""
+    """Return names by which clients may call the daemon: hosts or addresses, without a port."""
     if not isinstance(value, list):
         raise InvalidValue(f"expected a list of names, got {shown(value)}")
     for item in value:
@@ -142,8 +142,13 @@ def host_names(value: object) -> tuple[str, ...]:
     return tuple(item.lower() for item in value)
 
 
+def allowed_hosts(value: object) -> tuple[str, ...]:
+    """Return hosts that may receive keys: one name, or a list of names, without a port."""
+    return host_names([value] if isinstance(value, str) else value)
+
+
 def origins(value: object) -> tuple[str, ...]:
-    """Give web origins. `*` is refused: any page in a browser could read the accounts."""
+    """Return web origins. `*` is refused: any page in a browser could read the accounts."""
     if not isinstance(value, list):
         raise InvalidValue(f"expected a list of origins, got {shown(value)}")
     return tuple(_origin(item) for item in value)
@@ -166,7 +171,7 @@ def _address(value: object) -> SplitResult:
     if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value):
         raise InvalidValue(f"{expected}, got {shown(value)}")
     if "@" in value:
-        raise InvalidValue("an address with a name or password in it", "keys go into secrets.toml")
+        raise InvalidValue("the address contains a name or password", "keys go into secrets.toml")
     try:
         parts = urlsplit(value)
         valid_port = parts.port is None or 1 <= parts.port <= 65535
@@ -185,9 +190,18 @@ def _is_host(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach the address."""
-    ip = _as_ip(host)
-    return ip.is_loopback if ip else host.lower() == "localhost"
+    """Whether only this machine can reach the address; an IPv6 address may be in brackets."""
+    ip = _as_ip(bare_host(host))
+    if ip is None:
+        return host.lower() == "localhost"
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
+
+
+def bare_host(host: str) -> str:
+    """Return an IPv6 address without the brackets that it has in URLs; any other host as it is."""
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    return host[1:-1] if is_bracketed and _as_ip(host[1:-1]) is not None else host
 
 
 def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -198,13 +212,13 @@ def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def key(value: object) -> str:
-    """Give a key as pasted. The message never holds it, whatever is wrong with it."""
+    """Return a key as pasted. The message never contains it, whatever is wrong with it."""
     if not isinstance(value, str):
         raise InvalidValue("expected text in quotes")
     if not value:
-        raise InvalidValue("is empty", "paste the broker's, or take the line out")
+        raise InvalidValue("is empty", "paste the broker's, or remove the line")
     if any(letter.isspace() for letter in value):
-        raise InvalidValue("has white space in it", "paste it again, without blanks or line breaks")
+        raise InvalidValue("contains white space", "paste it again, without spaces or line breaks")
     if not _VISIBLE_ASCII.fullmatch(value) or len(value) > MAX_TEXT:
-        raise InvalidValue("is not what the broker gives out", "paste it again")
+        raise InvalidValue("is not a key of the broker", "paste it again")
     return value

@@ -1,4 +1,4 @@
-"""A folder with an accounts file, to be written anew by each test."""
+"""A folder with an accounts file that each test writes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ KEYS = {"ALPACA_ALPHA_KEY_ID": "PKEXAMPLE01", "ALPACA_ALPHA_SECRET_KEY": "s3cr3t
 
 
 class Folder:
-    """Where `accounts.toml` and `secrets.toml` lie. Relative paths, as a user at a prompt has."""
+    """The directory of `accounts.toml` and `secrets.toml`; relative paths, as at a prompt."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -29,7 +29,7 @@ class Folder:
         return load(None, environ=environ)
 
     def complaint(self, accounts: str = ONE, environ: Mapping[str, str] = KEYS) -> str:
-        """Give what a user reads when this configuration is refused."""
+        """Return the error of a configuration that is refused."""
         with pytest.raises(ConfigError) as refused:
             self.load(accounts, environ)
         return str(refused.value)

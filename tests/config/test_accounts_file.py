@@ -5,7 +5,7 @@ import pytest
 from tests.config.conftest import Folder
 
 A = "accounts.toml: accounts.alpha"
-SLIPS = [
+MISTAKES = [
     ("[accounts.alpha]\npapre = false", f"{A}.papre: unknown key\n  remedy: did you mean `paper`?"),
     ("[accounts.alpha]\nPaper = false", f"{A}.Paper: unknown key\n  remedy: did you mean `paper`?"),
     ("[accounts.alpha]\nzzz = 1", f"{A}.zzz: unknown key\n  remedy: known here: name, tier, "),
@@ -16,10 +16,10 @@ SLIPS = [
     ('[accounts.alpha]\npaper = "no"', f'{A}.paper: expected true or false, got "no"'),
     ("[accounts.alpha]\nenabled = 1", f"{A}.enabled: expected true or false, got 1"),
     ("[accounts.alpha]\nname = 3.5", f"{A}.name: expected text in quotes, got 3.5"),
-    ('[accounts.alpha]\nname = ""', f'{A}.name: expected 1–200 printable letters, got ""'),
+    ('[accounts.alpha]\nname = ""', f'{A}.name: expected 1–200 printable characters, got ""'),
     (
         '[accounts.alpha]\ntier = "a\\u001bb"',
-        f'{A}.tier: expected 1–200 printable letters, got "a\\u001bb"',
+        f'{A}.tier: expected 1–200 printable characters, got "a\\u001bb"',
     ),
     (
         "[accounts.alpha]\ninitial_balance = 100000",
@@ -50,8 +50,8 @@ SLIPS = [
     ('[server]\ncors_origins = "x"\n[accounts.alpha]', "expected a list of origins, got"),
     (
         "[alpha]\n[accounts.bravo]",
-        "accounts.toml: alpha: unknown key\n  remedy: did you mean `alpaca`? an account is "
-        "written [accounts.alpha]",
+        "accounts.toml: alpha: unknown key\n  remedy: did you mean `alpaca`? an account is a "
+        "table [accounts.alpha]",
     ),
     ('[accounts."my acc"]', 'accounts.toml: accounts."my acc": not a label'),
     ("[accounts._a]", "accounts.toml: accounts._a: not a label"),
@@ -62,8 +62,10 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize(("content", "expected"), SLIPS, ids=[slip[0] for slip in SLIPS])
-def test_a_slip_is_named_with_its_place(folder: Folder, content: str, expected: str) -> None:
+@pytest.mark.parametrize(("content", "expected"), MISTAKES, ids=[case[0] for case in MISTAKES])
+def test_mistakes_are_reported_with_their_place(
+    folder: Folder, content: str, expected: str
+) -> None:
     assert expected in folder.complaint(content)
 
 
@@ -80,22 +82,20 @@ URLS = [
     ("https://x/?a=b", "and nothing after it"),
     ("https://x/#", "and nothing after it"),
     ("https://paper-api.alpaca.markets/v2/", "ends in /v2\n  remedy: leave /v2 out"),
-    ("https://PKEXAMPLE:hidden@x", "an address with a name or password in it"),
+    ("https://PKEXAMPLE:hidden@x", "the address contains a name or password"),
     ("https://api.alpaca.markets", "trading_url is the live broker, but paper is true"),
     ("https://API.alpaca.markets:443", "trading_url is the live broker, but paper is true"),
 ]
 
 
 @pytest.mark.parametrize(("url", "expected"), URLS)
-def test_a_trading_url_that_cannot_be_meant_is_refused(
-    folder: Folder, url: str, expected: str
-) -> None:
+def test_unusable_trading_urls_are_refused(folder: Folder, url: str, expected: str) -> None:
     said = folder.complaint(f'[accounts.alpha]\ntrading_url = "{url}"')
     assert expected in said
     assert "hidden" not in said
 
 
-def test_real_money_must_be_written_out(folder: Folder) -> None:
+def test_real_money_must_be_explicit(folder: Folder) -> None:
     keys = {"ALPACA_ALPHA_KEY_ID": "AKEXAMPLE", "ALPACA_ALPHA_SECRET_KEY": "s3cr3t"}
     (account,) = folder.load("[accounts.alpha]\npaper = false", keys).accounts
     assert account.trading_url == "https://api.alpaca.markets"
@@ -103,3 +103,36 @@ def test_real_money_must_be_written_out(folder: Folder) -> None:
         '[accounts.alpha]\npaper = false\ntrading_url = "https://paper-api.alpaca.markets"', keys
     )
     assert "trading_url is the paper broker, but paper is false" in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.alpaca.markets.evil.example", "https://evil-alpaca.markets",
+        "https://paper-api.alpaca.market", "https://proxy.example:8443", "https://192.0.2.7",
+    ],
+)  # fmt: skip
+def test_keys_are_sent_to_alpaca_and_this_machine_only(folder: Folder, url: str) -> None:
+    """Another host must be named beside the address, or in `[alpaca]`."""
+    account = f'[accounts.alpha]\ntrading_url = "{url}"\n'
+    complaint = folder.complaint(account)
+    assert "accounts.alpha: trading_url is neither Alpaca's nor this machine's" in complaint
+    host = url.removeprefix("https://").partition(":")[0]
+    assert f'set `allow_host = "{host}"`' in complaint
+    allowed = folder.load(account + f'allow_host = "{host}"\n')
+    assert allowed.accounts[0].trading_url == url
+    section = f'[alpaca]\nallow_host = ["other.example", "{host}"]\n'
+    assert folder.load(section + account).accounts[0].trading_url == url
+    assert "neither Alpaca's" in folder.complaint(account + 'allow_host = "other.example"\n')
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://paper-api.alpaca.markets", "https://broker-api.sandbox.alpaca.markets",
+        "http://127.0.0.1:8091", "http://localhost:8091", "http://[::1]:8091",
+    ],
+)  # fmt: skip
+def test_hosts_that_need_no_permission(folder: Folder, url: str) -> None:
+    loaded = folder.load(f'[accounts.alpha]\ntrading_url = "{url}"\n')
+    assert loaded.accounts[0].trading_url == url

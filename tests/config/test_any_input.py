@@ -76,7 +76,7 @@ def test_any_bytes_give_settings_or_one_error(
     around=st.tuples(*[st.text(alphabet="\"'[]{}=.#\n\\ ax", max_size=4)] * 4),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_no_report_on_secrets_holds_a_word_of_them(
+def test_no_report_on_secrets_contains_a_word_of_them(
     tmp_path: Path, key: str, around: tuple[str, str, str, str]
 ) -> None:
     path = tmp_path / "secrets.toml"

@@ -17,7 +17,7 @@ def with_secret(folder: Folder, mode: int = 0o600, content: bytes = SECRET) -> N
     path.chmod(mode)
 
 
-def test_a_secret_file_lets_the_daemon_be_reached(folder: Folder) -> None:
+def test_a_secret_file_allows_any_address(folder: Folder) -> None:
     with_secret(folder)
     settings = folder.load(f'{WIDE}[auth]\nsecret_file = "token.secret"\n{ONE}')
     assert settings.auth is not None
@@ -27,7 +27,7 @@ def test_a_secret_file_lets_the_daemon_be_reached(folder: Folder) -> None:
     assert SECRET.decode() not in repr(settings)
 
 
-def test_rules_are_taken(folder: Folder) -> None:
+def test_rules_are_read(folder: Folder) -> None:
     with_secret(folder)
     rules = 'audience = "board"\nissuer = "us"\nleeway_s = 5\nopen_ops = true\n'
     settings = folder.load(f'[auth]\nsecret_file = "token.secret"\n{rules}{ONE}')
@@ -50,7 +50,7 @@ def test_a_short_secret_is_refused_and_not_shown(folder: Folder) -> None:
     assert "hunter2" not in said
 
 
-def test_systemd_gives_the_secret(folder: Folder) -> None:
+def test_secret_from_systemd_credentials(folder: Folder) -> None:
     given = folder.root / "credentials"
     given.mkdir()
     (given / "token.secret").write_bytes(SECRET)
@@ -67,18 +67,18 @@ def test_systemd_gives_the_secret(folder: Folder) -> None:
         ("", "found none of them"),
         ('secret_file = "a"\njwks_url = "https://b.example/k"', "found secret_file, jwks_url"),
         ('secret_file = "missing"', "missing not found (auth.secret_file)"),
-        ('jwks_url = "http://b.example/k"', "could be anybody's"),
-        ('jwks_url = "https://b.example/k?x=1"', "leave the query out"),
+        ('jwks_url = "http://b.example/k"', "could be replaced in transit"),
+        ('jwks_url = "https://b.example/k?x=1"', "remove the query"),
         ('secretfile = "a"', "did you mean `secret_file`"),
         ("leeway_s = 301", "expected 0–300"),
         ('open_ops = "yes"', "expected true or false"),
     ],
 )
-def test_what_is_wrong_is_said(folder: Folder, section: str, words: str) -> None:
+def test_mistakes_are_reported(folder: Folder, section: str, words: str) -> None:
     assert words in folder.complaint(f"[auth]\n{section}\n{ONE}")
 
 
-def test_a_broken_section_does_not_open_the_door(folder: Folder) -> None:
+def test_an_invalid_section_does_not_disable_authentication(folder: Folder) -> None:
     assert "auth: one of" in folder.complaint(f"{WIDE}[auth]\n{ONE}")
 
 
@@ -105,5 +105,5 @@ def test_limits_log_and_hosts(folder: Folder) -> None:
         ('[log]\nlevel = "loud"\n', "expected debug, info"),
     ],
 )
-def test_wrong_limits_are_said(folder: Folder, section: str, words: str) -> None:
+def test_wrong_limits_are_reported(folder: Folder, section: str, words: str) -> None:
     assert words in folder.complaint(f"{section}{ONE}")

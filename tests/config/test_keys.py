@@ -35,7 +35,7 @@ def test_half_a_pair_over_a_whole_one_is_refused(folder: Folder) -> None:
     said = folder.complaint(environ={"ALPACA_ALPHA_KEY_ID": "PKEXAMPLE01"})
     assert said == (
         "ALPACA_ALPHA_KEY_ID is set but ALPACA_ALPHA_SECRET_KEY is not\n"
-        "  remedy: keys come in pairs: give both"
+        "  remedy: keys come in pairs: set both"
     )
 
 
@@ -44,18 +44,18 @@ def test_half_a_pair_in_the_file_is_refused(folder: Folder) -> None:
     assert "[alpha] has key_id but no secret_key" in folder.complaint(environ={})
 
 
-def test_one_account_without_keys_is_told_both_ways(folder: Folder) -> None:
+def test_missing_keys_of_one_account_name_both_remedies(folder: Folder) -> None:
     assert folder.complaint(TWO) == (
         'account "bravo": no key\n  remedy: set `ALPACA_BRAVO_KEY_ID` and '
         "`ALPACA_BRAVO_SECRET_KEY`, or `[bravo]` in secrets.toml"
     )
 
 
-def test_no_keys_at_all_is_one_sentence(folder: Folder) -> None:
+def test_no_keys_at_all_is_one_problem(folder: Folder) -> None:
     assert folder.complaint(TWO, {}).startswith("no keys for 2 accounts; try `realtime demo`")
 
 
-def test_a_secrets_file_that_was_named_and_is_missing_is_told(folder: Folder) -> None:
+def test_a_configured_secrets_file_that_is_missing_is_reported(folder: Folder) -> None:
     named = f'[alpaca]\nsecrets_file = "keys/mine.toml"\n{TWO}'
     assert folder.complaint(named) == (
         "keys/mine.toml not found (accounts without a key: 1)\n"
@@ -63,7 +63,7 @@ def test_a_secrets_file_that_was_named_and_is_missing_is_told(folder: Folder) ->
     )
 
 
-def test_secrets_of_no_account_at_all_are_not_what_is_wrong(folder: Folder) -> None:
+def test_without_accounts_sections_of_secrets_are_not_reported(folder: Folder) -> None:
     folder.write("secrets.toml", '[alpha]\nkey_id = "x"\nsecret_key = "x"\n')
     assert "secrets.toml" not in folder.complaint("")
 
@@ -81,7 +81,7 @@ def test_a_file_that_others_can_read_is_refused(folder: Folder, mode: int) -> No
     )
 
 
-def test_systemds_own_file_goes_first_and_keeps_its_mode(folder: Folder) -> None:
+def test_systemd_credentials_win_and_keep_their_mode(folder: Folder) -> None:
     folder.write("secrets.toml", SECRETS)
     (folder.root / "credentials").mkdir()
     folder.write("credentials/secrets.toml", SECRETS.replace("FROMFILE", "FROMSYSTEMD"), 0o440)
@@ -91,7 +91,7 @@ def test_systemds_own_file_goes_first_and_keeps_its_mode(folder: Folder) -> None
     assert found(folder, environ)[0] == "PKFROMFILE"
 
 
-def test_the_secrets_file_lies_beside_the_accounts_file(
+def test_the_secrets_file_is_beside_the_accounts_file(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.write("accounts.toml", ONE)
@@ -117,7 +117,7 @@ def test_a_key_of_the_other_kind_is_refused(
 
 
 @pytest.mark.parametrize("paper", ["true", "false"])
-def test_a_simulators_key_is_of_no_kind(folder: Folder, paper: str) -> None:
+def test_a_simulator_key_has_no_kind(folder: Folder, paper: str) -> None:
     environ = KEYS | {"ALPACA_ALPHA_KEY_ID": "demo-alpha"}
     assert folder.load(f"[accounts.alpha]\npaper = {paper}\n", environ).accounts
 
@@ -130,29 +130,29 @@ def test_two_accounts_may_not_share_a_key(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("bad", ["hid den", "hidden\n", "\thidden", "hidden\u00a0", "hiddén", "\0"])
-def test_a_key_with_a_slip_of_pasting_is_refused(folder: Folder, bad: str) -> None:
+def test_a_badly_pasted_key_is_refused(folder: Folder, bad: str) -> None:
     said = folder.complaint(environ=KEYS | {"ALPACA_ALPHA_SECRET_KEY": bad})
     assert said.startswith("ALPACA_ALPHA_SECRET_KEY ")
     assert "hid" not in said
 
 
 SECRETS_SLIPS = [
-    ('key_id = "PKHIDDEN"\n', "secrets.toml: a value stands outside a section"),
+    ('key_id = "PKHIDDEN"\n', "secrets.toml: a value is outside a section"),
     ('[alpah]\nkey_id = "PKHIDDEN"\n', "[alpah]: no such account\n  remedy: did you mean [alpha]?"),
     ('[PKHIDDEN]\nkey_id = "x"\n', "secrets.toml: a section belongs to no account"),
-    ('[alpha]\nPKHIDDEN = "x"\n', "secrets.toml: [alpha]: only key_id and secret_key may stand"),
-    ('[alpha]\nkeyid = "PKHIDDEN"\n', "may stand here\n  remedy: did you mean `key_id`?"),
+    ('[alpha]\nPKHIDDEN = "x"\n', "secrets.toml: [alpha]: only key_id and secret_key are allowed"),
+    ('[alpha]\nkeyid = "PKHIDDEN"\n', "are allowed here\n  remedy: did you mean `key_id`?"),
     ("[alpha]\nkey_id = 5\n", "secrets.toml: [alpha] key_id expected text in quotes"),
     (
         '[alpha]\nkey_id = ""\nsecret_key = "x"\n',
         "secrets.toml: [alpha] key_id is empty\n  remedy: paste",
     ),
-    ('[alpha]\nkey_id = "PKHIDDEN "\n', "secrets.toml: [alpha] key_id has white space in it"),
+    ('[alpha]\nkey_id = "PKHIDDEN "\n', "secrets.toml: [alpha] key_id contains white space"),
 ]
 
 
 @pytest.mark.parametrize(("content", "expected"), SECRETS_SLIPS)
-def test_a_slip_in_the_secrets_shows_nothing_of_them(
+def test_mistakes_in_secrets_show_nothing_of_them(
     folder: Folder, content: str, expected: str
 ) -> None:
     folder.write("secrets.toml", content)
@@ -164,8 +164,7 @@ def test_a_slip_in_the_secrets_shows_nothing_of_them(
 def test_an_unreadable_secrets_file_is_not_also_a_missing_key(folder: Folder) -> None:
     (folder.root / "secrets.toml").mkdir(mode=0o700)
     assert folder.complaint(environ={}) == (
-        "secrets.toml cannot be read: is a directory\n"
-        "  remedy: give a TOML file that this user may read"
+        "secrets.toml cannot be read: is a directory\n  remedy: make it readable for this user"
     )
 
 

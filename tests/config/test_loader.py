@@ -1,10 +1,11 @@
-"""The door: precedence, what a good file becomes, and that a bad one is told whole."""
+"""Precedence, the settings of a valid file, and the error of an invalid one."""
 
 from pathlib import Path
 
 import pytest
 
 from realtime.config import PAPER_URL, Settings, load, stream_url
+from realtime.config.loader import load_orders, load_server
 from realtime.config.problems import InvalidConfig
 from realtime.errors import ConfigError
 from tests.config.conftest import KEYS, ONE, Folder
@@ -12,7 +13,7 @@ from tests.config.conftest import KEYS, ONE, Folder
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_the_least_file_gives_the_defaults(folder: Folder) -> None:
+def test_a_minimal_file_has_the_defaults(folder: Folder) -> None:
     settings = folder.load("[accounts.alpha]\n")
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8090)
     assert settings.server.cors_origins == ()
@@ -61,7 +62,7 @@ def test_every_key_of_the_design_is_read(folder: Folder) -> None:
     assert account.trading_url == "http://127.0.0.1:8091"
 
 
-def test_the_shipped_example_has_six_accounts_and_asks_for_keys(
+def test_the_example_has_six_accounts_and_needs_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
@@ -72,7 +73,7 @@ def test_the_shipped_example_has_six_accounts_and_asks_for_keys(
     )
 
 
-def test_the_shipped_environment_example_names_its_accounts() -> None:
+def test_the_environment_example_names_the_accounts_of_the_example() -> None:
     lines = (REPOSITORY / ".env.example").read_text().splitlines()
     environ = {line.rstrip("="): f"PK{n}" for n, line in enumerate(lines) if line[:4] == "ALPA"}
     settings = load(REPOSITORY / "accounts.toml", environ=environ)
@@ -108,19 +109,19 @@ def test_the_path_may_come_from_the_environment(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "65536", "http", "-1", "8090 ", "٣٣", "9" * 5000])
-def test_a_bad_port_in_the_environment_is_named(folder: Folder, value: str) -> None:
+def test_a_bad_port_in_the_environment_is_reported(folder: Folder, value: str) -> None:
     said = folder.complaint(environ=KEYS | {"REALTIME_PORT": value})
     assert said.startswith("REALTIME_PORT: expected 1–65535, got ")
 
 
-def test_a_bad_port_flag_is_named(folder: Folder) -> None:
+def test_a_bad_port_flag_is_reported(folder: Folder) -> None:
     folder.write("accounts.toml", ONE)
     with pytest.raises(ConfigError, match="--port: expected 1–65535, got 70000"):
         load(None, environ=KEYS, port=70000)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])
-def test_a_wide_host_is_refused(folder: Folder, host: str) -> None:
+def test_other_hosts_than_loopback_need_authentication(folder: Folder, host: str) -> None:
     said = folder.complaint(f'[server]\nhost = "{host}"\n{ONE}')
     assert said.startswith(
         f"refusing to listen on {host} without authentication\n  remedy: set `[auth]"
@@ -130,14 +131,14 @@ def test_a_wide_host_is_refused(folder: Folder, host: str) -> None:
         load(None, environ=KEYS, host=host)
 
 
-def test_a_missing_file_says_where_it_was_looked_for(folder: Folder) -> None:
+def test_a_missing_file_is_reported_with_its_directory(folder: Folder) -> None:
     with pytest.raises(ConfigError) as refused:
         load(None, environ={})
     assert refused.value.message == f"accounts.toml not found in {folder.root}"
     assert refused.value.remedy == "`realtime demo` needs none; or `--config PATH`"
 
 
-def test_all_problems_are_told_at_once(folder: Folder) -> None:
+def test_all_problems_are_reported_at_once(folder: Folder) -> None:
     folder.write("secrets.toml", "", mode=0o644)
     with pytest.raises(InvalidConfig) as refused:
         folder.load(
@@ -159,17 +160,17 @@ def test_settings_never_print_a_key(folder: Folder) -> None:
     assert "s3cr3tExample" not in f"{settings}"
 
 
-def test_a_lonely_key_of_the_sdk_is_pointed_out(folder: Folder) -> None:
+def test_a_key_with_the_sdks_name_is_reported(folder: Folder) -> None:
     settings = folder.load(environ=KEYS | {"APCA_API_KEY_ID": "PKOTHER"})
     assert settings.warnings == (
         "found APCA_API_KEY_ID in the environment but no account uses it: "
-        "name it `ALPACA_<LABEL>_KEY_ID` (one pair an account)",
+        "name it `ALPACA_ALPHA_KEY_ID` (each account has its own pair)",
     )
     assert folder.load(environ=KEYS | {"APCA_API_KEY_ID": "PKEXAMPLE01"}).warnings == ()
     assert "found APCA_API_KEY_ID" in folder.complaint(environ={"APCA_API_KEY_ID": "PKOTHER"})
 
 
-def test_a_misspelt_environment_name_is_pointed_out(folder: Folder) -> None:
+def test_a_misspelled_variable_is_reported(folder: Folder) -> None:
     (warning,) = folder.load(environ=KEYS | {"ALPACA_ALPAH_KEY_ID": "PKOTHER"}).warnings
     assert warning == (
         "ALPACA_ALPAH_KEY_ID is set but belongs to no account: did you mean `ALPACA_ALPHA_KEY_ID`?"
@@ -186,3 +187,27 @@ def test_a_misspelt_environment_name_is_pointed_out(folder: Folder) -> None:
 )
 def test_the_stream_is_beside_the_rest_address(trading_url: str, expected: str) -> None:
     assert stream_url(trading_url) == expected
+
+
+@pytest.mark.parametrize("host", ["[::1]", "::1", "127.0.0.1", "localhost", "::ffff:127.0.0.1"])
+def test_loopback_needs_no_authentication(folder: Folder, host: str) -> None:
+    """An IPv6 address may be in brackets, as in a URL; a socket needs it without."""
+    loaded = folder.load(f'[server]\nhost = "{host}"\n{ONE}')
+    assert loaded.server.host == host.strip("[]")
+    assert folder.load(environ=KEYS | {"REALTIME_HOST": host}).server.host == host.strip("[]")
+
+
+def test_sections_that_need_no_keys_are_read_without(folder: Folder) -> None:
+    """The kill switch must work whatever else is wrong."""
+    folder.write("accounts.toml", '[server]\nport = 18220\n[orders]\naudit_log = "o"\n[nonsense]\n')
+    assert load_server(None, environ={}).port == 18220
+    assert load_server(None, environ={"REALTIME_PORT": "18221"}).port == 18221
+    assert load_orders(None, environ={}).audit_log == Path("o")
+
+
+def test_mistakes_in_a_section_are_reported_when_it_is_read_alone(folder: Folder) -> None:
+    folder.write("accounts.toml", '[server]\nport = "x"\n[orders]\naudit_log = 1\n')
+    with pytest.raises(ConfigError, match=r"server\.port"):
+        load_server(None, environ={})
+    with pytest.raises(ConfigError, match=r"orders\.audit_log"):
+        load_orders(None, environ={})

@@ -11,7 +11,7 @@ from tests.config.conftest import KEYS, Folder
 A = "[accounts.alpha]\n"
 
 
-def test_caps_of_all_of_one_and_of_a_user(folder: Folder) -> None:
+def test_limits_of_all_accounts_one_account_and_a_user(folder: Folder) -> None:
     settings = folder.load(
         "[orders]\nlive = true\nmax_notional = '5000'\naudit_log = 'log/audit.jsonl'\n"
         "[orders.users.bot]\nmax_orders_per_minute = 3\nsymbols = ['AAPL', 'BTC/USD']\n"
@@ -26,7 +26,7 @@ def test_caps_of_all_of_one_and_of_a_user(folder: Folder) -> None:
     assert settings.accounts[0].orders == OrderLimits(sides=("sell",))
 
 
-def test_off_for_real_money_unless_written_out(folder: Folder) -> None:
+def test_real_money_orders_must_be_explicit(folder: Folder) -> None:
     assert not folder.load(A).orders.live
 
 
@@ -41,7 +41,9 @@ def test_off_for_real_money_unless_written_out(folder: Folder) -> None:
         ("[orders.users.bot]\nsymbols = []", "orders.users.bot.symbols: expected a list"),
     ],
 )
-def test_a_slip_is_named_with_its_place(folder: Folder, content: str, expected: str) -> None:
+def test_mistakes_are_reported_with_their_place(
+    folder: Folder, content: str, expected: str
+) -> None:
     assert expected in folder.complaint(f"{content}\n{A}")
 
 

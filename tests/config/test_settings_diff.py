@@ -16,7 +16,7 @@ from realtime.config.settings import (
     ServerSettings,
     Settings,
 )
-from realtime.config.settings_diff import HOWS, SettingsDiff, compare
+from realtime.config.settings_diff import CHANGE_KINDS, SettingsDiff, compare
 from realtime.secret import Credentials, Secret
 
 
@@ -59,7 +59,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("what", TABLE)
-def test_what_becomes_of_an_account(what: str) -> None:
+def test_kind_of_change(what: str) -> None:
     old, new, how = TABLE[what]
     other = account("other")
     before = settings(*(each for each in (old, other) if each))
@@ -78,7 +78,7 @@ accounts = st.dictionaries(
 
 
 @given(accounts, accounts)
-def test_every_account_is_named_once(
+def test_every_changed_account_is_listed_once(
     old: dict[str, tuple[str, str | None]], new: dict[str, tuple[str, str | None]]
 ) -> None:
     before, after = (
@@ -86,13 +86,13 @@ def test_every_account_is_named_once(
         for each in (old, new)
     )
     changes = compare(before, after)
-    named = [label for how in HOWS for label in getattr(changes, how)]
+    named = [label for how in CHANGE_KINDS for label in getattr(changes, how)]
     assert len(named) == len(set(named))
     assert len(named) + changes.unchanged == len(old.keys() | new.keys())
     assert compare(before, before).is_empty
 
 
-def test_what_holds_after_a_restart_only_is_named() -> None:
+def test_settings_that_need_a_restart_are_listed() -> None:
     old = settings(account())
     new = settings(
         account(),
@@ -103,7 +103,7 @@ def test_what_holds_after_a_restart_only_is_named() -> None:
     assert compare(old, new).needs_restart == ("server.port", "limits.requests_per_s", "auth")
 
 
-def test_other_keys_for_tokens_hold_at_once() -> None:
+def test_token_keys_need_no_restart() -> None:
     one = AuthSettings(keys=(Key(algorithm="HS256", material=b"1"),))
     other = AuthSettings(
         keys=(Key(algorithm="HS256", material=b"2"),), rules=TokenRules(issuer="us")
@@ -114,6 +114,6 @@ def test_other_keys_for_tokens_hold_at_once() -> None:
     assert wider.needs_restart == ("auth.open_ops",)
 
 
-def test_a_report_holds_no_key() -> None:
+def test_a_diff_contains_no_key() -> None:
     changes = compare(settings(account()), settings(account(key="other")))
     assert b"other" not in msgspec.json.encode(changes)

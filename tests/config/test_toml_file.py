@@ -13,13 +13,13 @@ SYNTAX = [
     ("[accounts.alpha]\nname = 'Pri\n", "accounts.toml, line 2: not TOML (missing quote)"),
     ('[accounts.alpha]\nname = "Pri', "accounts.toml, line 2: not TOML (missing quote)"),
     ('a = 1\r\nname = "Pri\r\n', "accounts.toml, line 2: not TOML (missing quote)"),
-    ("[accounts.alpha]\nname = Pri\n", "line 2: not TOML (text wants quotes"),
+    ("[accounts.alpha]\nname = Pri\n", "line 2: not TOML (text needs quotes"),
     ("[accounts.alpha]\nname\n", "line 2: not TOML (missing =)"),
     ("[accounts.alpha\n", "line 1: not TOML (missing bracket)"),
-    ("[a]\n\n[a]\n", "line 3: not TOML (a name stands twice)"),
-    ("a = 1\na = 2\n", "line 2: not TOML (a name stands twice)"),
+    ("[a]\n\n[a]\n", "line 3: not TOML (a name is used twice)"),
+    ("a = 1\na = 2\n", "line 2: not TOML (a name is used twice)"),
     ("a = 1 b = 2\n", "line 1: not TOML (something follows the value)"),
-    ("[accounts.é]\n", "line 1: not TOML (a name of other letters wants quotes)"),
+    ("[accounts.é]\n", "line 1: not TOML (a name with other characters needs quotes)"),
     ("a = [1,\n", "not TOML ("),
     ("a = " + "[" * 5000, "not TOML (nested too deeply)"),
     ("a = " + "9" * 5000, "accounts.toml, line 1: not TOML"),
@@ -42,12 +42,12 @@ def test_other_encodings_are_refused_and_a_byte_order_mark_is_not(folder: Folder
 
 
 @pytest.mark.parametrize("path", [".", "/dev/zero", "a\0b", "x" * 5000])
-def test_what_is_no_file_is_refused(folder: Folder, path: str) -> None:
+def test_directories_and_devices_are_refused(folder: Folder, path: str) -> None:
     with pytest.raises(ConfigError):
         load(Path(path), environ=KEYS)
 
 
-def test_syntax_errors_of_the_secrets_show_nothing_of_them(folder: Folder) -> None:
+def test_syntax_errors_in_secrets_show_nothing_of_them(folder: Folder) -> None:
     folder.write("secrets.toml", '[alpha]\nkey_id = "PKHIDDEN\nsecret_key = "hidden"\n')
     said = folder.complaint(environ={})
     assert said == "secrets.toml, line 2: not TOML (missing quote)"
