@@ -1,7 +1,7 @@
-"""The commands. A module is imported when its command is asked for, so `--help` stays quick.
+"""The command line. A command's module is imported when the command runs, so `--help` stays fast.
 
-Each name of `COMMANDS` is a module `realtime.cli.<name>` with a click command called `command`.
-What it returns is the exit code; what it raises on purpose becomes a sentence and a remedy here.
+Each name in `GROUPS` is a module `realtime.cli.commands.<name>` with a click command called
+`command`. Its return value is the exit code; a `RealtimeError` becomes text and a remedy here.
 """
 
 import importlib
@@ -16,31 +16,48 @@ import click
 from realtime import __version__
 from realtime.errors import ConfigError, LinkError, RealtimeError
 
-FINE = 0
-FAILED = 1  # a check failed, or something runs degraded
-MISUSED = 2  # usage or configuration
-UNREACHABLE = 3  # no daemon answers
-INTERRUPTED = 130  # Ctrl-C, as shells have it
+SUCCESS = 0
+FAILED = 1  # a check failed, an order was refused, or something is degraded
+USAGE_ERROR = 2  # arguments or configuration
+UNREACHABLE = 3  # no daemon responds
+CONFIG_REFUSED = 4  # a running daemon refused its changed files; nothing has changed
+DENIED = 5  # the daemon refused the token, or requires one
+INTERRUPTED = 130  # Ctrl-C, as shells report it
 
-COMMANDS = {
-    "demo": "Run daemon and simulated broker together; needs no keys.",
-    "sim": "Serve simulated Alpaca accounts, for `run` or your own client.",
-    "run": "Follow the accounts of accounts.toml and serve their state.",
-    "check": "Try the keys, REST and socket of every account.",
-    "reload": "Have a running daemon read its files again.",
-    "token": "Print a token for development, or a link that lets a browser in.",
-    "status": "Ask a running daemon which accounts are not live, and why.",
-    "tail": "Follow what happens on a running daemon, a sentence each.",
-    "top": "Watch a running daemon's accounts as a table.",
-    "openapi": "Print the interface for readers as an OpenAPI 3.1 document.",
-    "order": "Place one order by the keys of accounts.toml.",
-    "close": "Cancel and close all of an account, or everything.",
-    "halt": "The kill switch: stop new orders, until `halt --resume`.",
+GROUPS = {
+    "Watch": {
+        "status": "Show which accounts of a running daemon are not synced, and why.",
+        "tail": "Follow fills, refusals and connections of a running daemon.",
+        "top": "Show a running daemon's accounts as a table that updates itself.",
+    },
+    "Run": {
+        "demo": "Run daemon and simulated broker together; needs no keys.",
+        "sim": "Serve simulated Alpaca accounts, for `run` or your own client.",
+        "run": "Follow the accounts of accounts.toml and serve their state.",
+        "check": "Test the keys, REST and websocket of each account.",
+        "reload": "Make a running daemon read its files again.",
+        "token": "Print a token for development, or a sign-in link for a browser.",
+        "openapi": "Print the HTTP interface as an OpenAPI 3.1 document.",
+    },
+    "Trade": {
+        "order": "Place one order with the keys of accounts.toml.",
+        "close": "Cancel all orders and close all positions.",
+        "halt": "The kill switch: stop new orders, until `halt --resume`.",
+    },
 }
+COMMANDS = {name: line for group in GROUPS.values() for name, line in group.items()}
+
+
+class CommandError(RealtimeError):
+    """An error with its own exit code."""
+
+    def __init__(self, message: str, *, remedy: str = "", exit_code: int = FAILED) -> None:
+        super().__init__(message, remedy=remedy)
+        self.exit_code = exit_code
 
 
 class Commands(click.Group):
-    """A group that knows its commands' names and one line of each without importing them."""
+    """A group that lists its commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -48,16 +65,17 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = _imported(cmd_name)
+        command = _import_command(cmd_name)
         command.name = cmd_name
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for name, commands in GROUPS.items():
+            with formatter.section(name):
+                formatter.write_dl(list(commands.items()), col_max=12)
 
 
-def _imported(name: str) -> click.Command:
+def _import_command(name: str) -> click.Command:
     module_name = f"realtime.cli.commands.{name}"
     try:
         module = importlib.import_module(module_name)
@@ -73,20 +91,20 @@ def _imported(name: str) -> click.Command:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="realtime", message="%(prog)s %(version)s")
 def group() -> None:
-    """The live state of many Alpaca accounts in one process.
+    """The current state of many Alpaca accounts in one process.
 
     Start with `realtime demo`; it needs no keys.
     """
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and leave with its exit code."""
+    """Run one command and exit with its code."""
     _prepare_streams()
     try:
         code = _run(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has left. Nobody wants the interpreter's own complaint about it.
+        # The program that read our output (`| head`) has ended; the interpreter would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     sys.exit(code)
@@ -95,7 +113,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by the caller; a socket must not be given its number
+        if stream is None:  # closed by the caller; a socket must not get its number
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open as long as we run
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", no traceback
@@ -103,7 +121,7 @@ def _prepare_streams() -> None:
 
 def _run(args: Sequence[str] | None) -> int:
     try:
-        answer = group.main(args, prog_name="realtime", standalone_mode=False)
+        result = group.main(args, prog_name="realtime", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -112,14 +130,16 @@ def _run(args: Sequence[str] | None) -> int:
     except RealtimeError as error:
         click.echo(str(error), err=True)
         return exit_code(error)
-    return answer if isinstance(answer, int) else FINE
+    return result if isinstance(result, int) else SUCCESS
 
 
 def exit_code(error: RealtimeError) -> int:
-    """Give the exit code that says which kind of trouble this is."""
+    """Return the exit code for a kind of error."""
     match error:
+        case CommandError():
+            return error.exit_code
         case ConfigError():
-            return MISUSED
+            return USAGE_ERROR
         case LinkError():
             return UNREACHABLE
         case _:

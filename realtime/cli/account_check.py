@@ -1,7 +1,7 @@
-"""Trying one account as the daemon would use it: key, balances, positions, orders, socket.
+"""Tests one account as the daemon would use it: key, balances, positions, orders, websocket.
 
-Once each, nothing is retried and nothing is changed. What goes wrong becomes a finding, a sentence
-and a remedy; keys never stand in either.
+One request each, without retries and without changing anything. A problem becomes a finding, a
+sentence and a remedy; keys are never part of either.
 """
 
 import asyncio
@@ -15,18 +15,20 @@ from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.broker.rest_client import RestClient
 from realtime.broker.trading_stream import TradingStream
 from realtime.config.environment import variable
-from realtime.config.keys import ENVIRONMENT
+from realtime.config.keys import ENV_FILE, ENVIRONMENT
 from realtime.config.settings import AccountSettings, stream_url
-from realtime.core.model import Account
+from realtime.core.model import Account, Position
 from realtime.errors import BrokerError, LinkError, RateLimited, RealtimeError, Refused
 from realtime.secret import Credentials
 
-ACCOUNT_S = 90.0
-"""Limit of one account: every call has its own, but a spent budget may add a minute of waiting."""
+ACCOUNT_TIMEOUT_S = 90.0
+"""Limit for one account: every request has its own, but a spent budget may add a minute."""
 
-ORDERS_PAGE = 500
+ORDERS_PAGE_SIZE = 500
 
-SOCKET_HELD = "stop it; is a daemon running? `realtime status` says"
+SOCKET_IN_USE = "stop it; if it is a daemon, `realtime status` shows it"
+
+REDIRECTS_AND_404 = frozenset({301, 302, 307, 308, 404})
 
 
 class CheckFinding(Struct, frozen=True):
@@ -37,11 +39,11 @@ class CheckFinding(Struct, frozen=True):
 
 
 class AccountCheckResult(Struct, kw_only=True):
-    """What was found out, in the order of finding it; the rest is None."""
+    """What was read, in this order; None after the first problem."""
 
     label: str
     account: Account | None = None
-    positions: int | None = None
+    positions: tuple[Position, ...] | None = None
     open_orders: int | None = None
     has_more_orders: bool = False
     rest_s: float | None = None
@@ -50,139 +52,142 @@ class AccountCheckResult(Struct, kw_only=True):
 
 
 class AccountChecker:
-    """Tries accounts, many at once but not all: a broker has limits, and so have measurements."""
+    """Tests accounts, some at a time: a broker has limits, and measurements need them too."""
 
-    def __init__(self, http: aiohttp.ClientSession, at_once: int) -> None:
+    def __init__(self, http: aiohttp.ClientSession, max_concurrent: int) -> None:
         self._http = http
-        self._slots = asyncio.Semaphore(at_once)
-        self._connect_limiter = ConnectLimiter(at_once)
-        self._fleet = FleetLimiter()
+        self._semaphore = asyncio.Semaphore(max_concurrent)
+        self._connect_limiter = ConnectLimiter(max_concurrent)
+        self._fleet_limiter = FleetLimiter()
         self._tls = ssl.create_default_context()
 
-    async def examine(self, account: AccountSettings) -> AccountCheckResult:
-        """Try one account. Never raises for the account's sake."""
-        found = AccountCheckResult(label=account.label)
-        async with self._slots:
+    async def check(self, account: AccountSettings) -> AccountCheckResult:
+        """Test one account. Its errors are findings, never exceptions."""
+        result = AccountCheckResult(label=account.label)
+        if account.credentials is None:
+            result.finding = CheckFinding("it is disabled", "set `enabled = true`")
+            return result
+        async with self._semaphore:
             try:
-                async with asyncio.timeout(ACCOUNT_S):
-                    await self._try_rest(account, found)
-                    if found.finding is None:
-                        await self._try_socket(account, found)
+                async with asyncio.timeout(ACCOUNT_TIMEOUT_S):
+                    await self._check_rest(account, account.credentials, result)
+                    if result.finding is None:
+                        await self._check_socket(account, account.credentials, result)
             except TimeoutError:
-                found.finding = CheckFinding(
-                    f"not done within {ACCOUNT_S:.0f} s", "try again later"
-                )
-        return found
+                fact = f"not finished within {ACCOUNT_TIMEOUT_S:.0f} s"
+                result.finding = CheckFinding(fact, "try again later")
+        return result
 
-    async def _try_rest(self, account: AccountSettings, found: AccountCheckResult) -> None:
+    async def _check_rest(
+        self, account: AccountSettings, credentials: Credentials, result: AccountCheckResult
+    ) -> None:
         loop = asyncio.get_running_loop()
-        rest = RestClient(self._http, account.trading_url, _keys(account), RateLimiter(self._fleet))
+        limiter = RateLimiter(self._fleet_limiter)
+        rest = RestClient(self._http, account.trading_url, credentials, limiter)
         try:
-            began = loop.time()
-            found.account = await rest.fetch_account()
-            found.rest_s = loop.time() - began
-            found.positions = len(await rest.fetch_positions())
-            orders = await rest.fetch_orders(status="open", limit=ORDERS_PAGE, nested=True)
-            found.open_orders = len(orders)
-            found.has_more_orders = len(orders) == ORDERS_PAGE
+            started_at = loop.time()
+            result.account = await rest.fetch_account()
+            result.rest_s = loop.time() - started_at
+            result.positions = await rest.fetch_positions()
+            orders = await rest.fetch_orders(status="open", limit=ORDERS_PAGE_SIZE, nested=True)
+            result.open_orders = len(orders)
+            result.has_more_orders = len(orders) == ORDERS_PAGE_SIZE
         except RealtimeError as error:
-            found.finding = _of_rest(error, account)
+            result.finding = _rest_finding(error, account, credentials)
         else:
-            found.finding = _of_identity(found.account, account)
+            result.finding = _identity_finding(result.account, account)
 
-    async def _try_socket(self, account: AccountSettings, found: AccountCheckResult) -> None:
+    async def _check_socket(
+        self, account: AccountSettings, credentials: Credentials, result: AccountCheckResult
+    ) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with self._connect_limiter.slot():
-                began = loop.time()
+                started_at = loop.time()
                 url = stream_url(account.trading_url)
                 stream = await TradingStream.connect(url, ssl_context=self._tls)
                 try:
-                    await stream.authorize(_keys(account))
+                    await stream.authorize(credentials)
                     await stream.listen()
-                    found.socket_s = loop.time() - began
+                    result.socket_s = loop.time() - started_at
                 finally:
                     await stream.close()
         except RealtimeError as error:
             self._connect_limiter.report(
                 "rate_limited" if isinstance(error, RateLimited) else "failed"
             )
-            found.finding = _of_socket(error, account)
+            result.finding = _socket_finding(error, account, credentials)
         else:
             self._connect_limiter.report("ok")
 
 
-def same_account_twice(all_found: list[AccountCheckResult]) -> None:
-    """Two labels with keys of one account: an order meant for both would be placed twice."""
+def find_duplicates(results: list[AccountCheckResult]) -> None:
+    """Add a finding to a second label of one account: an order for both would be placed twice."""
     first: dict[str, str] = {}
-    for found in all_found:
-        if found.account is None or found.finding is not None:
+    for result in results:
+        if result.account is None or result.finding is not None:
             continue
-        other = first.setdefault(found.account.account_number, found.label)
-        if other != found.label:
-            found.finding = CheckFinding(
-                f"{found.account.account_number} is the account of {other} too",
-                "give each its own keys, or disable one",
+        other = first.setdefault(result.account.account_number, result.label)
+        if other != result.label:
+            result.finding = CheckFinding(
+                f"{result.account.account_number} is also the account of {other}",
+                "give each label its own keys, or disable one",
             )
 
 
-def _keys(account: AccountSettings) -> Credentials:
-    assert account.credentials is not None, f"{account.label} is enabled and has no keys"
-    return account.credentials
-
-
-def _of_identity(known: Account | None, account: AccountSettings) -> CheckFinding | None:
+def _identity_finding(known: Account | None, account: AccountSettings) -> CheckFinding | None:
     expected = account.account_number
     if known is None or expected is None or known.account_number == expected:
         return None
-    fact = f"key belongs to {known.account_number}, accounts.toml says {expected}"
+    fact = f"the key belongs to {known.account_number}, accounts.toml expects {expected}"
     return CheckFinding(fact, "swap the keys, or correct account_number")
 
 
-def _of_rest(error: RealtimeError, account: AccountSettings) -> CheckFinding:
+def _rest_finding(
+    error: RealtimeError, account: AccountSettings, credentials: Credentials
+) -> CheckFinding:
     match error:
         case Refused():
-            return CheckFinding(f"key refused: {error.message}", _new_key(account))
+            return CheckFinding(f"key refused: {error.message}", _new_key(account, credentials))
         case RateLimited():
             return CheckFinding(
-                f"this key's requests are used up: {error.message}",
+                f"the request limit of this key is used up: {error.message}",
                 "another program uses the key too; stop it, or try again in a minute",
             )
         case LinkError(status=None):
             fact = f"{account.trading_url}: {error.message}"
-            return CheckFinding(fact, "is the address right, and this machine online?")
-        case (
-            LinkError(status=404 | 301 | 302 | 307 | 308)
-            | BrokerError(status=404 | 301 | 302 | 307 | 308)
-        ):
+            remedy = error.remedy or "is the address right, and this machine online?"
+            return CheckFinding(fact, remedy)
+        case LinkError() | BrokerError() if error.status in REDIRECTS_AND_404:
             return CheckFinding(f"{account.trading_url}: {error.message}", "is the address right?")
         case _:
             return CheckFinding(
-                error.message, error.remedy or "the broker is unwell; try again later"
+                error.message, error.remedy or "the broker has a problem; try again later"
             )
 
 
-def _of_socket(error: RealtimeError, account: AccountSettings) -> CheckFinding:
+def _socket_finding(
+    error: RealtimeError, account: AccountSettings, credentials: Credentials
+) -> CheckFinding:
     match error:
         case RateLimited():
-            fact = f"another program holds this key's only socket: {error.message}"
-            return CheckFinding(fact, SOCKET_HELD)
+            fact = f"another program uses this key's only websocket: {error.message}"
+            return CheckFinding(fact, SOCKET_IN_USE)
         case Refused():
-            return CheckFinding(f"key refused on the socket: {error.message}", _new_key(account))
+            fact = f"key refused on the websocket: {error.message}"
+            return CheckFinding(fact, _new_key(account, credentials))
         case _:
-            return CheckFinding(f"socket: {error.message}", error.remedy or "try again later")
+            return CheckFinding(f"websocket: {error.message}", error.remedy or "try again later")
 
 
-def _new_key(account: AccountSettings) -> str:
+def _new_key(account: AccountSettings, credentials: Credentials) -> str:
     kind, other = ("paper", "live") if account.paper else ("live", "paper")
-    source = _keys(account).source or "secrets.toml"
+    source = credentials.source or "secrets.toml"
     label = account.label
-    place = (
-        f"{variable(label, 'key_id')} and {variable(label, 'secret_key')}"
-        if source == ENVIRONMENT
-        else f"{source} [{label}]"
-    )
+    names = f"{variable(label, 'key_id')} and {variable(label, 'secret_key')}"
+    places = {ENVIRONMENT: names, ENV_FILE: f"{names} in {ENV_FILE}"}
+    place = places.get(source, f"{source} [{label}]")
     return (
-        f"the key may be revoked or belong to {other} trading; make a new {kind} key, "
+        f"the key may be revoked or belong to {other} trading; create a new {kind} key, "
         f"put it into {place}"
     )

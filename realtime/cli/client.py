@@ -1,177 +1,227 @@
-"""Ask a running daemon: one GET, one JSON document of the expected shape, or one clear sentence.
+"""Requests to a running daemon: one JSON document of the expected type, or one clear error.
 
-The standard library only, so that a command starts in a moment. No proxy is used and no redirect
-followed: the token goes to the configured host and nowhere else.
+The standard library only, so that a command starts fast. No proxy is used and no redirect followed:
+the token goes to the configured host and nowhere else.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Struct
 
 from realtime import __version__
+from realtime.cli import CONFIG_REFUSED, DENIED, FAILED, UNREACHABLE, CommandError
+from realtime.cli.daemon_address import DaemonAddress, find_daemon
 from realtime.errors import ConfigError, LinkError
 
-DEFAULT_URL = "http://127.0.0.1:8090"
+RESPONSE_TIMEOUT_S = 5.0
+"""Limit of a whole response; the daemon sends the status of 1000 accounts in milliseconds."""
 
-ANSWER_S = 5.0
-"""Limit of a whole answer; the daemon gives the status of 1000 accounts in a few milliseconds."""
+MAX_BODY_BYTES = 64 * 2**20
+"""Security limit; the status of 10 000 accounts is 6 MB."""
 
-BODY_MAX = 64 * 2**20
-"""Security limit in bytes; the status of 10 000 accounts is 6 MB."""
+CHUNK_BYTES = 2**16
 
-CHUNK = 2**16
-
-LINE_MAX = 16 * 2**20
-"""Security limit in bytes of one event."""
-
-OTHER_ADDRESS = "set REALTIME_URL to the daemon's address"
+MAX_LINE_BYTES = 16 * 2**20
+"""Security limit of one event."""
 
 T = TypeVar("T")
 
 
-class ProblemBody(Struct):
-    """What is used of a problem document (RFC 9457)."""
+class ProblemDocument(Struct):
+    """The members of a problem document (RFC 9457) that are shown."""
 
     detail: str = ""
-    remedy: str = ""
+    remedy: str | None = None
+    code: str = ""
+
+
+class DaemonError(CommandError):
+    """The daemon responded with an error: `status` is HTTP's, `code` the daemon's own word."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        status: int,
+        code: str = "",
+        exit_code: int = FAILED,
+    ) -> None:
+        super().__init__(message, remedy=remedy, exit_code=exit_code)
+        self.status = status
+        self.code = code
 
 
 class DaemonClient:
-    """Where the daemon is, by `REALTIME_URL` and `REALTIME_TOKEN`. Raises `ConfigError`."""
+    """One daemon. Raises `ConfigError` for an unusable token."""
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self.url = (environ.get("REALTIME_URL") or DEFAULT_URL).rstrip("/")
-        self._parts = _address(self.url)
+    def __init__(self, address: DaemonAddress, token: str = "") -> None:
+        self.address = address
+        self._parts = address.parts
         self._headers = {
             "Accept": "application/json",
             "User-Agent": f"realtime/{__version__}",
-            **_authorization(environ.get("REALTIME_TOKEN", "")),
+            **_authorization(token),
         }
 
-    def ask(self, path: str, shape: type[T]) -> T:
-        """Give the document at a path. Raises `LinkError` where there is none of this shape."""
-        return self._read(self._exchange("GET", path), shape)
+    @property
+    def url(self) -> str:
+        """The daemon's address."""
+        return self.address.url
 
-    def tell(self, path: str, shape: type[T]) -> T:
-        """Have something done; gives what the daemon says of it. Raises `LinkError`."""
-        return self._read(self._exchange("POST", path), shape)
+    def get(self, path: str, document: type[T]) -> T:
+        """Return the document at a path. Raises `LinkError`, or `DaemonError` for an HTTP error."""
+        return self._decode(self._request("GET", path), document)
 
-    def _read(self, answer: tuple[int, bytes], shape: type[T]) -> T:
-        status, body = answer
-        if status != 200:
-            raise self._turned_away(status, body)
-        try:
-            return msgspec.json.decode(body, type=shape)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._stranger("its answer is not ours") from error
+    def get_json(self, path: str) -> bytes:
+        """Return the document at a path as it came."""
+        return self._checked(self._request("GET", path))
 
-    def lines(self, path: str, *, silence_s: float) -> Iterator[bytes]:
-        """The lines of an answer that goes on; ends when it is cut.
+    def post(
+        self, path: str, document: type[T], query: Mapping[str, str | None] | None = None
+    ) -> T:
+        """Request an action; return the response. Raises as `get`."""
+        params = {name: value for name, value in (query or {}).items() if value}
+        target = f"{path}?{urlencode(params, quote_via=quote)}" if params else path
+        return self._decode(self._request("POST", target), document)
 
-        Raises `LinkError` where there is none, or if nothing comes for so many seconds.
+    def stream_lines(self, path: str, *, silence_s: float) -> Iterator[bytes]:
+        """Yield the lines of an endless response, until the connection ends.
+
+        Raises as `get`, and `LinkError` if nothing arrives for `silence_s` seconds.
         """
-        with self._connected() as connection:
+        with self._connect() as connection:
             connection.request("GET", f"{self._parts.path}{path}", headers=self._headers)
             sock = connection.sock
             assert sock is not None, "a request was sent over it"
             with connection.getresponse() as response:
                 if response.status != 200:
-                    body = self._bounded(response, time.monotonic() + ANSWER_S)
-                    raise self._turned_away(response.status, body)
+                    body = self._read_body(response, time.monotonic() + RESPONSE_TIMEOUT_S)
+                    raise self._error_of(response.status, body)
                 sock.settimeout(silence_s)
-                while line := response.readline(LINE_MAX):
+                while line := response.readline(MAX_LINE_BYTES):
                     yield line
 
-    def _exchange(self, method: str, path: str) -> tuple[int, bytes]:
-        ends_at = time.monotonic() + ANSWER_S
-        with self._connected() as connection:
+    def _decode(self, response: tuple[int, bytes], document: type[T]) -> T:
+        body = self._checked(response)
+        try:
+            return msgspec.json.decode(body, type=document)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._not_a_daemon("its response is of another program or version") from error
+
+    def _checked(self, response: tuple[int, bytes]) -> bytes:
+        status, body = response
+        if status != 200:
+            raise self._error_of(status, body)
+        return body
+
+    def _request(self, method: str, path: str) -> tuple[int, bytes]:
+        deadline = time.monotonic() + RESPONSE_TIMEOUT_S
+        with self._connect() as connection:
             connection.request(method, f"{self._parts.path}{path}", headers=self._headers)
             response = connection.getresponse()
-            return response.status, self._bounded(response, ends_at)
+            return response.status, self._read_body(response, deadline)
 
     @contextmanager
-    def _connected(self) -> Iterator[HTTPConnection]:
-        """A connection; what goes wrong with it is told as `LinkError`."""
-        connection = self._connection()
+    def _connect(self) -> Iterator[HTTPConnection]:
+        """Yield a connection; its errors become `LinkError`."""
+        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+        connection = kind(str(self._parts.hostname), self._parts.port, timeout=RESPONSE_TIMEOUT_S)
         try:
             yield connection
         except ConnectionRefusedError as error:
             fact = f"no daemon at {self.url} – start one with: realtime demo"
-            raise LinkError(fact) from error
+            raise LinkError(fact, remedy=self._other_address) from error
         except TimeoutError as error:
-            raise self._silent() from error
+            raise self._no_response() from error
         except HTTPException as error:
-            raise self._stranger("its answer is broken off or not HTTP") from error
+            raise self._not_a_daemon("its response is incomplete or not HTTP") from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise LinkError(f"no daemon at {self.url}: {reason}", remedy=OTHER_ADDRESS) from error
+            fact = f"no daemon at {self.url}: {reason}"
+            raise LinkError(fact, remedy=self._other_address) from error
         finally:
             connection.close()
 
-    def _connection(self) -> HTTPConnection:
-        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        return kind(str(self._parts.hostname), self._parts.port, timeout=ANSWER_S)
-
-    def _bounded(self, response: HTTPResponse, ends_at: float) -> bytes:
+    def _read_body(self, response: HTTPResponse, deadline: float) -> bytes:
         body = bytearray()
-        while chunk := response.read1(CHUNK):
+        while chunk := response.read1(CHUNK_BYTES):
             body += chunk
-            if len(body) > BODY_MAX:
-                raise self._stranger(f"its answer is longer than {BODY_MAX >> 20} MiB")
-            if time.monotonic() > ends_at:
-                raise self._silent()
+            if len(body) > MAX_BODY_BYTES:
+                raise self._not_a_daemon(f"its response is longer than {MAX_BODY_BYTES >> 20} MiB")
+            if time.monotonic() > deadline:
+                raise self._no_response()
         if response.length:
-            raise self._stranger("its answer is broken off")
+            raise self._not_a_daemon("its response is incomplete")
         return bytes(body)
 
-    def _turned_away(self, status: int, body: bytes) -> LinkError:
+    def _error_of(self, status: int, body: bytes) -> CommandError:
         try:
-            problem = msgspec.json.decode(body, type=ProblemBody)
+            problem = msgspec.json.decode(body, type=ProblemDocument)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            problem = ProblemBody()
+            problem = ProblemDocument()
         if status in (401, 403):
-            fact = problem.detail or "it wants a token"
-            remedy = problem.remedy or "set REALTIME_TOKEN to one that its keeper gave you"
-            return LinkError(f"{self.url} answered {status}: {fact}", remedy=remedy, status=status)
+            return DaemonError(
+                f"{self.url} responded with {status}: {problem.detail or 'a token is required'}",
+                remedy=_token_remedy(problem, has_token="Authorization" in self._headers),
+                status=status,
+                code=problem.code,
+                exit_code=DENIED,
+            )
         if problem.detail:
-            fact = f"{self.url} answered {status}: {problem.detail}"
-            return LinkError(fact, remedy=problem.remedy, status=status)
-        return self._stranger(f"it answered {status}")
+            return DaemonError(
+                f"{self.url} responded with {status}: {problem.detail}",
+                remedy=problem.remedy or "",
+                status=status,
+                code=problem.code,
+                exit_code=CONFIG_REFUSED if problem.code == "config_refused" else FAILED,
+            )
+        return self._not_a_daemon(f"it responded with {status}")
 
-    def _stranger(self, reason: str) -> LinkError:
-        return LinkError(f"what listens at {self.url} is no daemon: {reason}", remedy=OTHER_ADDRESS)
+    def _not_a_daemon(self, reason: str) -> CommandError:
+        fact = f"the program at {self.url} is not this daemon: {reason}"
+        return CommandError(fact, remedy=self._other_address, exit_code=UNREACHABLE)
 
-    def _silent(self) -> LinkError:
-        fact = f"the daemon at {self.url} gave no answer within {ANSWER_S:.0f} s"
-        return LinkError(fact, remedy="it is overloaded or hangs; look into its log")
+    def _no_response(self) -> LinkError:
+        fact = f"the daemon at {self.url} did not respond within {RESPONSE_TIMEOUT_S:.0f} s"
+        return LinkError(fact, remedy="it is overloaded or hangs; read its log")
+
+    @property
+    def _other_address(self) -> str:
+        return (
+            f"the address is from {self.address.source}; "
+            "--url, REALTIME_URL or --config name another daemon"
+        )
 
 
-def _address(url: str) -> SplitResult:
-    wrong = ConfigError(
-        f"REALTIME_URL: expected an address such as {DEFAULT_URL}, got {url[:80]!r}"
-    )
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError as error:
-        raise wrong from error
-    if not usable or parts.query or parts.fragment or not url.isascii() or not url.isprintable():
-        raise wrong
-    if parts.username is not None or " " in url:
-        raise wrong
-    return parts
+def connect(
+    url: str | None = None, config: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> DaemonClient:
+    """Return a client for the daemon of a command's options and environment."""
+    return DaemonClient(find_daemon(url, config, environ), environ.get("REALTIME_TOKEN", ""))
+
+
+def _token_remedy(problem: ProblemDocument, *, has_token: bool) -> str:
+    """What helps at a terminal; the daemon's own remedy is for HTTP clients."""
+    if has_token or not sys.stderr.isatty():
+        return problem.remedy or "set REALTIME_TOKEN to a valid token"
+    return "export REALTIME_TOKEN=…; `realtime token` prints one where [auth] secret_file is set"
 
 
 def _authorization(token: str) -> dict[str, str]:
     if not token:
         return {}
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigError("REALTIME_TOKEN has letters that no token has", remedy="paste it again")
+    if not token.isascii() or not token.isprintable() or set(token) & set(" \"'"):
+        raise ConfigError(
+            "REALTIME_TOKEN contains characters that no token has", remedy="paste it again"
+        )
     return {"Authorization": f"Bearer {token}"}

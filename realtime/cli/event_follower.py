@@ -1,4 +1,4 @@
-"""Follow a daemon's events for as long as anybody wants, across cuts, without missing any."""
+"""Follows a daemon's events across interruptions, without missing any."""
 
 import random
 import threading
@@ -7,23 +7,22 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from realtime.cli.client import DaemonClient
+from realtime.cli.client import DaemonClient, DaemonError
 from realtime.cli.sse_parser import ServerSentEvent, SseParser
-from realtime.errors import ConfigError, LinkError
+from realtime.errors import ConfigError, LinkError, RealtimeError
 
-SILENCE_S = 25.0
-"""A heartbeat comes every 15 s: who says nothing for longer is not there."""
+MAX_SILENCE_S = 25.0
+"""A heartbeat arrives every 15 s: a connection that is silent for longer is lost."""
 
-FIRST_S = 0.5
-MAX_S = 8.0
-"""Waits between attempts: halves to wholes of 0.5, 1, 2 … 8 s."""
+FIRST_RETRY_S = 0.5
+MAX_RETRY_S = 8.0
+"""Waits between attempts: 0.5, 1, 2 … 8 s, each times 0.5 to 1."""
 
-AGAIN = frozenset({429, 502, 503, 504})
-"""Answers that another try may change."""
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 
 
 class EventsLost(Struct, frozen=True):
-    """The daemon cannot be heard; it is asked again in so many seconds."""
+    """The events are interrupted; the next attempt is in `wait_s` seconds."""
 
     reason: str
     wait_s: float
@@ -32,8 +31,8 @@ class EventsLost(Struct, frozen=True):
 class EventFollower:
     """One subscription.
 
-    The snapshot is asked for with the types `first`; from then on `types` are followed, so that
-    nobody loads all orders only to hear of new ones. `pause(seconds)` waits; true ends it.
+    The snapshot is requested with the event types `first`; after it `types` are followed, so that
+    a client does not load all orders only to see new ones. `pause(seconds)` waits; true ends it.
     """
 
     def __init__(
@@ -55,42 +54,46 @@ class EventFollower:
         self._last_id = ""
 
     def events(self) -> Iterator[ServerSentEvent | EventsLost]:
-        """Everything from the snapshot on. Raises `LinkError` if there is no daemon to begin with.
+        """Yield everything from the snapshot on. Raises `LinkError` if there is no daemon at first.
 
-        An account that the daemon does not know is a `ConfigError`.
+        An account that the daemon does not know raises `ConfigError`.
         """
-        failed, was_there = 0, False
+        failures, was_ready = 0, False
         while True:
             try:
-                for event in self._connection():
+                for event in self._read_connection():
                     if event.name == "ready":
-                        failed, was_there = 0, True
+                        failures, was_ready = 0, True
                     yield event
-                reason = "the daemon has ended the connection"
-            except LinkError as error:
-                if error.status is not None and error.status not in AGAIN:
-                    raise _mistake(error) from error
-                if not was_there:
+                reason = "the daemon ended the connection"
+            except DaemonError as error:
+                if error.status not in RETRIED_STATUSES or not was_ready:
+                    raise _usage_error(error) from error
+                reason = error.message
+            except RealtimeError as error:
+                if not was_ready:
                     raise
-                reason = error.message if error.status else "no connection to the daemon"
-            wait_s = min(MAX_S, FIRST_S * 2**failed) * (0.5 + self._rng.random() / 2)
-            failed = min(failed + 1, 10)
+                is_lost = isinstance(error, LinkError)
+                reason = "no connection to the daemon" if is_lost else error.message
+            wait_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2**failures)
+            wait_s *= 0.5 + self._rng.random() / 2
+            failures = min(failures + 1, 10)
             yield EventsLost(reason, wait_s)
             if self._pause(wait_s):
                 return
 
-    def _connection(self) -> Iterator[ServerSentEvent]:
-        """The events of one connection; two where the types change after the snapshot."""
+    def _read_connection(self) -> Iterator[ServerSentEvent]:
+        """The events of one connection; of two if the types change after the snapshot."""
         while True:
             types = self._types if self._last_id else self._first
-            yield from self._subscription(types)
+            yield from self._subscribe(types)
             if types == self._types or not self._last_id:
                 return
 
-    def _subscription(self, types: str) -> Iterator[ServerSentEvent]:
-        lines = SseParser(self._last_id)
-        for line in self._daemon.lines(self._address(types), silence_s=SILENCE_S):
-            event = lines.take(line)
+    def _subscribe(self, types: str) -> Iterator[ServerSentEvent]:
+        parser = SseParser(self._last_id)
+        for line in self._daemon.stream_lines(self._path(types), silence_s=MAX_SILENCE_S):
+            event = parser.parse_line(line)
             if event is None:
                 continue
             self._last_id = event.last_id
@@ -98,7 +101,7 @@ class EventFollower:
             if event.name == "ready" and types != self._types:
                 return
 
-    def _address(self, types: str) -> str:
+    def _path(self, types: str) -> str:
         query = {"types": types}
         if self._account is not None:
             query["account_id"] = self._account
@@ -107,7 +110,7 @@ class EventFollower:
         return f"/realtime/events?{urlencode(query, safe=',')}"
 
 
-def _mistake(error: LinkError) -> LinkError | ConfigError:
+def _usage_error(error: DaemonError) -> RealtimeError:
     if error.status in (400, 404):
         return ConfigError(error.message, remedy=error.remedy)
     return error

@@ -1,147 +1,71 @@
-"""A daemon's events as the sentences of `realtime tail`."""
+"""A daemon's events as the lines of `realtime tail`."""
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
-from realtime.cli.client import DaemonClient
-from realtime.cli.event_follower import EventFollower, EventsLost
+from realtime.api.documents.events import (
+    AccountEvent,
+    AccountRemovedEvent,
+    GapEvent,
+    LinkEvent,
+    OrdersEvent,
+    OrderStatusUnknownEvent,
+    PositionsEvent,
+)
+from realtime.api.documents.status import LinkRow
+from realtime.cli.formatting import (
+    MAX_LABEL,
+    clean,
+    format_money,
+    format_quantity,
+    short_label,
+)
 from realtime.cli.sse_parser import ServerSentEvent
-from realtime.cli.text_format import clean, counted, money
+from realtime.core.model import Order, TradeUpdate
 
-FILLS = frozenset({"fill", "partial_fill"})
-WORD = 8
-LABEL = 8
-"""Letters that a word and a label have at least; longer ones push."""
+FILL_EVENTS = frozenset({"fill", "partial_fill"})
+REFUSALS = frozenset({"rejected", "order_cancel_rejected", "order_replace_rejected"})
+PROBLEM_STATES = frozenset({"waiting", "refused", "deaf"})
 
-WIDTH = 82
-LAG = 10
-"""Letters of a line, and those of them that are kept for the lag."""
+WORD_WIDTH = 8
+MIN_LABEL_WIDTH = 8
+
+LINE_WIDTH = 82
+LAG_WIDTH = 10
+"""Characters of a line, and those of them that are kept for the lag."""
 
 MAX_LAG_S = 60.0
-"""A longer way from the broker is not told: it is news of the past, or a clock that is off."""
+"""A longer lag is not shown: it is an old event, or a clock that is off."""
 
 
-class Sentence(Struct, frozen=True):
-    """One line: whose, in one word what, and the rest."""
+class Line(Struct, frozen=True):
+    """One line: the account, what happened in one word, and the rest."""
 
     label: str
     word: str
     text: str
     lag_ms: float | None = None
-    tone: str = "calm"
-    """`good`, `warn`, `bad`, `calm`."""
+    is_problem: bool = False
+    is_detail: bool = False
+    """Shown only with `--all`."""
 
 
-class Order(Struct, frozen=True):
-    """What is used of an order."""
-
-    symbol: str | None = None
-    side: str | None = None
-    qty: str | None = None
-    filled_qty: str | None = None
-    notional: str | None = None
-    status: str = ""
-    limit_price: str | None = None
-    stop_price: str | None = None
-    trail_price: str | None = None
-    trail_percent: str | None = None
-
-
-class Update(Struct, frozen=True):
-    """What is used of a trade update."""
-
-    account_id: str
-    event: str
-    order: Order
-    timestamp: datetime | None = None
-    price: str | None = None
-    qty: str | None = None
-
-
-class Link(Struct, frozen=True):
-    """What is used of a link."""
-
-    state: str
-    last_error_message: str | None = None
-    remedy: str | None = None
-    reconnect_attempts: int = 0
-    next_attempt_at: datetime | None = None
-    stale_reason: str | None = None
-
-
-class LinkNews(Struct, frozen=True):
-    """Event `link`."""
-
-    account_id: str
-    link: Link
-
-
-class Money(Struct, frozen=True):
-    """What is used of an account."""
-
-    cash: str | None = None
-
-
-class AccountNews(Struct, frozen=True):
-    """Event `account`."""
-
-    account_id: str
-    provisional: list[str]
-    stale: bool
-    account: Money | None = None
-
-
-class PositionsNews(Struct, frozen=True):
-    """Event `positions`, counted only."""
-
-    account_id: str
-    positions: list[msgspec.Raw] | None = None
-
-
-class OrdersNews(Struct, frozen=True):
-    """Event `orders`, counted only."""
-
-    account_id: str
-    complete: bool
-    orders: list[msgspec.Raw] | None
-    removed: list[str]
-
-
-class GapNews(Struct, frozen=True):
-    """Event `gap`."""
-
-    account_id: str
-    repaired: bool
-    recovered: int
-    since: str | None = field(name="from", default=None)
-
-
-class Gone(Struct, frozen=True):
-    """Event `gone`."""
+class OrderEvent(TradeUpdate, frozen=True, kw_only=True):
+    """Event `order`: a trade update with its account."""
 
     account_id: str
 
 
-class UnknownNews(Struct, frozen=True):
-    """Event `unknown`."""
-
-    account_id: str
-    client_order_id: str
-    order_id: str | None = None
-
-
-class Resync(Struct, frozen=True):
+class ResyncEvent(Struct, frozen=True):
     """Event `resync`."""
 
     reason: str
 
 
-class Known(Struct):
+class AccountMemory(Struct):
     """What is remembered of an account between its events."""
 
     state: str = ""
@@ -150,179 +74,181 @@ class Known(Struct):
 
 
 class EventFormatter:
-    """Turns events into sentences. Nothing of a snapshot is told: it is no news."""
+    """Formats events as lines. A snapshot gives none: it is no news."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Known] = {}
-        self._is_news = False
+        self.label_width = MIN_LABEL_WIDTH
+        """Enough for the longest label so far, at most `MAX_LABEL`."""
+        self._accounts: dict[str, AccountMemory] = {}
+        self._is_after_snapshot = False
 
-    def tell(self, event: ServerSentEvent, now: float) -> Iterator[Sentence]:
-        """What an event says, heard at `now` (epoch seconds)."""
+    def format_event(self, event: ServerSentEvent, now: float) -> Iterator[Line]:
+        """Yield the lines of an event that was received at `now` (epoch seconds)."""
+        data = event.data
         match event.name:
             case "ready":
-                self._is_news = True
+                self._is_after_snapshot = True
             case "resync":
-                self._is_news = False
-                reason = msgspec.json.decode(event.data, type=Resync).reason
-                yield Sentence("–", "resync", f"{clean(reason)}: some may be left out", tone="warn")
-            case "order" if self._is_news:
-                yield _order(msgspec.json.decode(event.data, type=Update), now)
+                self._is_after_snapshot = False
+                reason = msgspec.json.decode(data, type=ResyncEvent).reason
+                text = f"{clean(reason)}: events may be missing"
+                yield Line("–", "resync", text, is_problem=True)
+            case "order" if self._is_after_snapshot:
+                yield _order_line(msgspec.json.decode(data, type=OrderEvent), now)
             case "link":
-                yield from self._link(msgspec.json.decode(event.data, type=LinkNews), now)
+                yield from self._link_lines(msgspec.json.decode(data, type=LinkEvent), now)
             case "account":
-                yield from self._account(msgspec.json.decode(event.data, type=AccountNews))
+                yield from self._account_lines(msgspec.json.decode(data, type=AccountEvent))
             case "positions":
-                news = msgspec.json.decode(event.data, type=PositionsNews)
-                known = self._of(news.account_id)
-                known.positions = None if news.positions is None else len(news.positions)
-            case "orders" if self._is_news:
-                yield from _orders(msgspec.json.decode(event.data, type=OrdersNews))
-            case "unknown" if self._is_news:
-                yield _unknown(msgspec.json.decode(event.data, type=UnknownNews))
+                positions = msgspec.json.decode(data, type=PositionsEvent)
+                account = self._account(positions.account_id)
+                rows = positions.positions
+                account.positions = None if rows is None else len(rows)
+            case "orders" if self._is_after_snapshot:
+                yield from _correction_lines(msgspec.json.decode(data, type=OrdersEvent))
+            case "unknown" if self._is_after_snapshot:
+                yield _unknown_line(msgspec.json.decode(data, type=OrderStatusUnknownEvent))
             case "gap":
-                yield from _gap(msgspec.json.decode(event.data, type=GapNews))
+                yield from _gap_lines(msgspec.json.decode(data, type=GapEvent))
             case "gone":
-                label = msgspec.json.decode(event.data, type=Gone).account_id
-                self._known.pop(label, None)
-                yield Sentence(label, "gone", "taken out of the configuration", tone="warn")
+                label = msgspec.json.decode(data, type=AccountRemovedEvent).account_id
+                self._accounts.pop(label, None)
+                yield Line(label, "removed", "no longer in the configuration")
 
-    def _of(self, label: str) -> Known:
-        return self._known.setdefault(label, Known())
+    def _account(self, label: str) -> AccountMemory:
+        self.label_width = min(MAX_LABEL, max(self.label_width, len(label)))
+        return self._accounts.setdefault(label, AccountMemory())
 
-    def _link(self, news: LinkNews, now: float) -> Iterator[Sentence]:
-        known, link = self._of(news.account_id), news.link
-        before, known.state = known.state, link.state
-        if not self._is_news or (before == link.state and link.state != "waiting"):
+    def _link_lines(self, event: LinkEvent, now: float) -> Iterator[Line]:
+        account, link = self._account(event.account_id), event.link
+        before, account.state = account.state, link.state
+        if not self._is_after_snapshot or (before == link.state and link.state != "waiting"):
             return
-        reason = clean(link.last_error_message or link.stale_reason or "no word on why")
+        reason = clean(link.last_error_message or link.stale_reason or "reason unknown")
+        label = event.account_id
         match link.state:
             case "waiting":
-                yield Sentence(news.account_id, "lost", f"{reason}{_retry(link, now)}", tone="warn")
+                is_first = before != "waiting"
+                yield Line(
+                    label, "lost", f"{reason}{_retry(link, now)}",
+                    is_problem=True, is_detail=not is_first,
+                )  # fmt: skip
             case "refused":
                 remedy = f"; {clean(link.remedy)}" if link.remedy else ""
-                yield Sentence(news.account_id, "refused", f"{reason}{remedy}", tone="bad")
+                yield Line(label, "refused", f"{reason}{remedy}", is_problem=True)
             case "deaf":
-                text = "the broker knows more than its socket told; reconnecting"
-                yield Sentence(news.account_id, "deaf", text, tone="warn")
+                text = "REST knows events that the stream did not deliver; reconnecting"
+                yield Line(label, "deaf", text, is_problem=True)
             case "synced":
-                yield Sentence(news.account_id, "synced", "in step with the broker", tone="good")
+                yield Line(label, "synced", "equal to the broker")
 
-    def _account(self, news: AccountNews) -> Iterator[Sentence]:
-        known = self._of(news.account_id)
-        was, known.is_provisional = known.is_provisional, bool(news.provisional)
-        if not self._is_news or not was or known.is_provisional or news.stale:
+    def _account_lines(self, event: AccountEvent) -> Iterator[Line]:
+        account = self._account(event.account_id)
+        was, account.is_provisional = account.is_provisional, bool(event.provisional)
+        if not self._is_after_snapshot or not was or account.is_provisional or event.stale:
             return
-        cash = money(news.account.cash) if news.account else "unknown"
-        positions = "positions" if known.positions is None else counted(known.positions, "position")
-        yield Sentence(news.account_id, "in step", f"{positions}, cash {cash}")
+        cash = format_money(event.account.cash) if event.account else "unknown"
+        count = account.positions
+        positions = "positions" if count is None else format_quantity(count, "position")
+        yield Line(event.account_id, "balance", f"{positions}, cash {cash}", is_detail=True)
 
 
-def _order(update: Update, now: float) -> Sentence:
-    order = update.order
-    what = [clean(order.symbol or "legs"), clean(order.side or "")]
-    if update.event in FILLS:
-        what += [clean(update.qty or "?"), "@", clean(update.price or "?")]
+def _order_line(event: OrderEvent, now: float) -> Line:
+    order, is_fill = event.order, event.event in FILL_EVENTS
+    words = [clean(order.symbol or "legs"), clean(order.side or "")]
+    if is_fill:
+        words += [clean(event.qty or "?"), "@", clean(event.price or "?")]
     else:
-        what.append(clean(order.qty or order.notional or ""))
-        what += [f"{name} {price}" for name, price in _prices(order).items()]
-    text = " ".join(filter(None, what)) + _outcome(update)
-    word = "fill" if update.event in FILLS else _spoken(update.event)
-    tone = "good" if update.event in FILLS else "bad" if update.event == "rejected" else "calm"
-    return Sentence(update.account_id, word, text, lag_ms=_lag_ms(update, now), tone=tone)
+        words.append(clean(order.qty or order.notional or ""))
+        words += [f"{name} {price}" for name, price in _prices(order).items()]
+    is_refusal = event.event in REFUSALS or order.status == "rejected"
+    return Line(
+        event.account_id,
+        "fill" if is_fill else _spaced(event.event),
+        " ".join(filter(None, words)) + _outcome(event),
+        lag_ms=_lag_ms(event, now),
+        is_problem=is_refusal,
+        is_detail=not is_fill and not is_refusal,
+    )
 
 
-def _outcome(update: Update) -> str:
-    order = update.order
-    if order.status == update.event:
-        return ""  # the word in front says it
+def _outcome(event: OrderEvent) -> str:
+    order = event.order
+    if order.status == event.event:
+        return ""  # the word in front is the same
     if order.status == "partially_filled" and order.qty and order.filled_qty:
         return f" → {clean(order.filled_qty)} of {clean(order.qty)} filled"
-    return f" → {_spoken(order.status)}"
+    return f" → {_spaced(order.status)}"
 
 
-def _spoken(word: str) -> str:
+def _spaced(word: str) -> str:
     return clean(word).replace("_", " ")
 
 
 def _prices(order: Order) -> Mapping[str, str]:
     trail = order.trail_price or (order.trail_percent and f"{order.trail_percent} %")
-    given = {"limit": order.limit_price, "stop": order.stop_price, "trail": trail}
-    return {name: clean(price) for name, price in given.items() if price}
+    prices = {"limit": order.limit_price, "stop": order.stop_price, "trail": trail}
+    return {name: clean(price) for name, price in prices.items() if price}
 
 
-def _lag_ms(update: Update, now: float) -> float | None:
-    at = update.timestamp
+def _lag_ms(event: OrderEvent, now: float) -> float | None:
+    at = _parse_time(event.timestamp)
     if at is None:
         return None
-    lag_s = now - (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    lag_s = now - at.timestamp()
     return lag_s * 1000 if 0 <= lag_s < MAX_LAG_S else None
 
 
-def _retry(link: Link, now: float) -> str:
-    if link.next_attempt_at is None:
+def _parse_time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _retry(link: LinkRow, now: float) -> str:
+    at = _parse_time(link.next_attempt_at)
+    if at is None:
         return ""
-    wait_s = max(0.0, link.next_attempt_at.timestamp() - now)
+    wait_s = max(0.0, at.timestamp() - now)
     return f", retry in {wait_s:.1f} s (attempt {max(1, link.reconnect_attempts)})"
 
 
-def _orders(news: OrdersNews) -> Iterator[Sentence]:
-    changed = len(news.orders or ()) + len(news.removed)
-    if changed and not news.complete:
-        text = f"{counted(changed, 'order')} corrected by what the broker's books say"
-        yield Sentence(news.account_id, "mended", text)
+def _correction_lines(event: OrdersEvent) -> Iterator[Line]:
+    changed = len(event.orders or ()) + len(event.removed)
+    if changed and not event.complete:
+        text = f"{format_quantity(changed, 'order')} corrected by a read"
+        yield Line(event.account_id, "read", text, is_detail=True)
 
 
-def _gap(news: GapNews) -> Iterator[Sentence]:
-    if not news.repaired:
-        return  # the link says why
-    fills = counted(news.recovered, "missed fill")
-    if news.recovered:
-        yield Sentence(news.account_id, "back", f"{fills} recovered", tone="good")
-    elif news.since is not None:
-        yield Sentence(news.account_id, "back", "no fill missed", tone="good")
+def _gap_lines(event: GapEvent) -> Iterator[Line]:
+    if not event.repaired:
+        return  # the link event has the reason
+    if event.recovered:
+        text = f"{format_quantity(event.recovered, 'missed fill')} recovered"
+        yield Line(event.account_id, "gap", text)
+    elif event.since is not None:
+        yield Line(event.account_id, "gap", "no fill missed", is_detail=True)
 
 
-def _unknown(news: UnknownNews) -> Sentence:
-    name = clean(news.client_order_id)
-    if news.order_id is not None:
-        return Sentence(news.account_id, "found", f"order {name} is there after all", tone="good")
-    text = f"nobody knows whether the broker has order {name}; it goes on being asked"
-    return Sentence(news.account_id, "unknown", text, tone="bad")
+def _unknown_line(event: OrderStatusUnknownEvent) -> Line:
+    name = clean(event.client_order_id)
+    if event.order_id is not None:
+        return Line(event.account_id, "found", f"the broker has order {name}")
+    text = f"the broker did not respond to order {name}: status unknown, being read"
+    return Line(event.account_id, "unknown", text, is_problem=True)
 
 
-def line(sentence: Sentence, now: float, width: int = WIDTH) -> str:
-    """A sentence as a line of that width or more, with the reader's own time of day."""
+def format_line(line: Line, now: float, *, label_width: int, width: int = LINE_WIDTH) -> str:
+    """Format a line with the local time of day, `width` characters or more."""
     at = datetime.fromtimestamp(now, UTC).astimezone()
-    head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {clean(sentence.label):<{LABEL}}"
-    text = f"{head} {sentence.word:<{WORD}} {sentence.text}"
-    if sentence.lag_ms is None:
+    head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {short_label(line.label):<{label_width}}"
+    text = f"{head} {line.word:<{WORD_WIDTH}} {line.text}"
+    if line.lag_ms is None:
         return text
-    lag = f"{sentence.lag_ms:.1f}" if sentence.lag_ms < 10 else f"{sentence.lag_ms:.0f}"
-    room = min(width, WIDTH) - LAG
-    return f"{text:<{room}}{lag:>{LAG - 3}} ms"
-
-
-def told(
-    daemon: DaemonClient, account: str | None, *, clock: Callable[[], float] = time.time
-) -> Iterator[tuple[float, Sentence]]:
-    """Sentences as they come, each with when it was heard, epoch seconds."""
-    follower = EventFollower(
-        daemon,
-        first="account,positions,link",
-        types="order,account,positions,link",
-        account=account,
-        rng=random.Random(),
-    )
-    formatter, is_lost = EventFormatter(), False
-    for event in follower.events():
-        now = clock()
-        if isinstance(event, EventsLost):
-            if not is_lost:
-                yield now, Sentence("–", "lost", f"{event.reason}; trying again", tone="bad")
-            is_lost = True
-        else:
-            if is_lost and event.name == "ready":
-                is_lost = False
-                yield now, Sentence("–", "back", "the daemon is heard again", tone="good")
-            for sentence in formatter.tell(event, now):
-                yield now, sentence
+    lag = f"{line.lag_ms:.1f}" if line.lag_ms < 10 else f"{line.lag_ms:.0f}"
+    room = min(width, LINE_WIDTH - MIN_LABEL_WIDTH + label_width) - LAG_WIDTH
+    return f"{text:<{room}}{lag:>{LAG_WIDTH - 3}} ms"

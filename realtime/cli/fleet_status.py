@@ -1,96 +1,119 @@
-"""How the fleet stands, as a running daemon tells it: its documents, read and joined."""
+"""The status of a daemon's accounts: which have a problem, and why."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
 
-from msgspec import Meta, Struct
+import msgspec
+from msgspec import Struct
 
+from realtime.api.documents.accounts import AccountsDocument
+from realtime.api.documents.health import HealthDocument
+from realtime.api.documents.status import StatusDocument, StatusRow
 from realtime.cli.client import DaemonClient
+from realtime.config.problems import nearest
+from realtime.errors import ConfigError
 
-Instant = Annotated[datetime, Meta(tz=True)]
+CONNECTING_STATES = frozenset({"starting", "connecting", "authorizing", "syncing"})
 
-
-ON_THE_WAY = frozenset({"starting", "connecting", "authorizing", "syncing"})
-
-
-class Health(Struct, frozen=True):
-    """What is used of `/health`."""
-
-    status: str
-    uptime_s: float
-
-
-class Row(Struct, frozen=True):
-    """What is used of an account's row in the status."""
-
-    connected: bool
-    state: str
-    since: Instant
-    stale: bool = False
-    reconnect_attempts: int = 0
-    last_error: str | None = None
-    last_error_message: str | None = None
-    remedy: str | None = None
-    next_attempt_in_s: float | None = None
-    positions: int | None = None
-    open_orders: int | None = None
-    paper: bool = True
-
-    @property
-    def is_well(self) -> bool:
-        """Whether there is nothing to tell. A disabled account is as it is meant to be, and one
-        on its first way up is only counted: a thousand of them would hide the others."""
-        if self.state == "synced":
-            return not self.stale
-        return self.state == "disabled" or (self.state in ON_THE_WAY and self.last_error is None)
-
-
-class RecentLatencies(Struct, frozen=True):
-    """What is used of how something went in the last minute."""
-
-    per_s: float
-    p99_ms: float | None = None
-    p95_ms: float | None = None
-    p50_ms: float | None = None
-
-
-class Status(Struct, frozen=True):
-    """What is used of `/websocket/status`."""
-
-    total_accounts: int
-    connected_accounts: int
-    accounts: dict[str, Row]
-    as_of: Instant
-    by_state: dict[str, int]
-    requests: RecentLatencies | None = None
-    updates: RecentLatencies | None = None
-
-
-class Figures(Struct, frozen=True):
-    """What is used of an account's row in the table of figures."""
-
-    account_id: str
-    equity: str | None = None
-
-
-class Accounts(Struct, frozen=True):
-    """What is used of `/realtime/accounts`."""
-
-    accounts: list[Figures]
+SEVERITY = ("refused", "waiting", "deaf", *sorted(CONNECTING_STATES), "synced", "disabled")
+"""States, the worst first: refused needs a person, waiting reconnects, the rest is behind."""
 
 
 class FleetStatus(Struct, frozen=True):
-    """All of it."""
+    """Documents of one moment."""
 
-    health: Health
-    status: Status
-    equity: dict[str, str | None]
-    """label → the broker's decimal string; without those that nobody asked for"""
+    health: HealthDocument
+    status: StatusDocument
+    equity: Mapping[str, str | None]
+    """Label → the broker's decimal string."""
 
 
-def read_standing(daemon: DaemonClient) -> FleetStatus:
-    """Read it. Raises `LinkError` where no daemon answers."""
-    health = daemon.ask("/health", Health)
-    status = daemon.ask("/websocket/status", Status)
-    figures = daemon.ask("/realtime/accounts", Accounts)
-    return FleetStatus(health, status, {row.account_id: row.equity for row in figures.accounts})
+class Problem(Struct, frozen=True):
+    """One cause, and the accounts that have it."""
+
+    state: str
+    message: str
+    remedy: str | None
+    accounts: list[str]
+    since: datetime
+    """The earliest time at which one of them was last in sync."""
+
+
+def read_fleet_status(daemon: DaemonClient) -> FleetStatus:
+    """Read the documents. Raises `LinkError` if no daemon responds."""
+    health = daemon.get("/health", HealthDocument)
+    status = daemon.get("/websocket/status", StatusDocument)
+    accounts = daemon.get("/realtime/accounts", AccountsDocument)
+    return FleetStatus(health, status, {row.account_id: row.equity for row in accounts.accounts})
+
+
+def select_accounts(fleet: FleetStatus, labels: Sequence[str]) -> dict[str, StatusRow]:
+    """Return the rows of these accounts; without labels, all. Raises `ConfigError`."""
+    rows: dict[str, StatusRow] = dict(fleet.status.accounts.items())
+    unknown = [label for label in labels if label not in rows]
+    if unknown:
+        meant = nearest(unknown[0], rows)
+        remedy = f"did you mean {meant}?" if meant else "`realtime status --all` lists them"
+        raise ConfigError(f"the daemon has no account '{unknown[0][:64]}'", remedy=remedy)
+    return {label: rows[label] for label in labels} if labels else rows
+
+
+def is_well(row: StatusRow) -> bool:
+    """Whether an account has no problem. A disabled one is as configured; one that connects for the
+    first time is only counted: a thousand of them would hide the others."""
+    if row.state == "synced":
+        return not row.stale
+    is_first_attempt = row.state in CONNECTING_STATES and row.last_error is None
+    return row.state == "disabled" or is_first_attempt
+
+
+def by_severity(rows: Mapping[str, StatusRow]) -> dict[str, StatusRow]:
+    """Return the rows with the worst first, else in their order."""
+    ordered = sorted(rows.items(), key=lambda entry: _severity(entry[1]))
+    return dict(ordered)
+
+
+def _severity(row: StatusRow) -> int:
+    return SEVERITY.index(row.state) if row.state in SEVERITY else len(SEVERITY)
+
+
+def in_sync_until(row: StatusRow) -> datetime | None:
+    """When the account was last in sync; None: it is now, or it never was."""
+    if row.stale_since is None or not row.has_data:
+        return None
+    return parse_time(row.stale_since)
+
+
+def group_by_cause(rows: Mapping[str, StatusRow]) -> list[Problem]:
+    """Return one problem for each state, message and remedy, the worst first."""
+    groups: dict[tuple[str, str, str | None], list[str]] = {}
+    for label, row in by_severity(rows).items():
+        groups.setdefault((row.state, _cause(row), row.remedy), []).append(label)
+    return [
+        Problem(state, message, remedy, labels, _earliest(rows[label] for label in labels))
+        for (state, message, remedy), labels in groups.items()
+    ]
+
+
+def _cause(row: StatusRow) -> str:
+    return row.last_error_message or row.stale_reason or "reason unknown"
+
+
+def _earliest(rows: Iterable[StatusRow]) -> datetime:
+    return min(in_sync_until(row) or parse_time(row.since) for row in rows)
+
+
+def parse_time(text: str) -> datetime:
+    """Parse one of the daemon's times."""
+    return msgspec.convert(text, datetime)
+
+
+def status_json(fleet: FleetStatus, rows: Mapping[str, StatusRow]) -> str:
+    """Return the status document with these accounts, and with `status`, `uptime_s`, `equity`."""
+    document = msgspec.to_builtins(fleet.status)
+    document["accounts"] = {
+        label: {**msgspec.to_builtins(row), "equity": fleet.equity.get(label)}
+        for label, row in rows.items()
+    }
+    head = {"status": fleet.health.status, "uptime_s": fleet.health.uptime_s}
+    return msgspec.json.encode({**head, **document}).decode()

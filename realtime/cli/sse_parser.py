@@ -1,4 +1,4 @@
-"""Server-sent events out of lines (WHATWG HTML, "Server-sent events")."""
+"""Parses server-sent events (WHATWG HTML, "Server-sent events")."""
 
 from msgspec import Struct
 
@@ -12,15 +12,15 @@ class ServerSentEvent(Struct, frozen=True):
 
 
 class SseParser:
-    """Puts lines together until an event is complete."""
+    """Collects lines until an event is complete."""
 
     def __init__(self, last_id: str = "") -> None:
         self._last_id = last_id
         self._name = ""
         self._data: list[bytes] = []
 
-    def take(self, line: bytes) -> ServerSentEvent | None:
-        """Take a line with its end; the event that it completes, if it does."""
+    def parse_line(self, line: bytes) -> ServerSentEvent | None:
+        """Parse a line with its end; return the event that it completes, if it does."""
         line = line.rstrip(b"\r\n")
         if not line:
             return self._complete()
@@ -34,7 +34,7 @@ class SseParser:
             case b"id" if b"\0" not in value:
                 self._last_id = value.decode("utf-8", "replace")
             case _:
-                pass  # a comment, `retry`, or what later versions add
+                pass  # a comment, `retry`, or a field of a later version
         return None
 
     def _complete(self) -> ServerSentEvent | None:

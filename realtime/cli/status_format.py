@@ -1,146 +1,196 @@
-"""How the fleet stands, on a terminal: one line of counts, a row an account, the remedies."""
+"""`realtime status` on a terminal: a line of counts, a row per account or per cause, remedies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from realtime.cli.fleet_status import FleetStatus, Row, Status
-from realtime.cli.text_format import (
+from realtime.api.documents.status import StatusDocument, StatusRow
+from realtime.cli.fleet_status import (
+    FleetStatus,
+    Problem,
+    by_severity,
+    group_by_cause,
+    in_sync_until,
+    is_well,
+    parse_time,
+)
+from realtime.cli.formatting import (
     UNKNOWN,
     clean,
-    counted,
-    milliseconds,
-    money,
-    span,
-    stopwatch,
-    whole,
+    format_count,
+    format_duration,
+    format_milliseconds,
+    format_money,
+    format_quantity,
+    name_some,
+    short_label,
 )
 
-COLOURS = {"synced": "green", "refused": "red", "disabled": "dim"}
-OTHER_COLOUR = "yellow"
-UNWRAPPED = 10_000
-"""Letters a line may have where no terminal bounds it: `grep` wants a row on one line."""
+STYLES = {"synced": "", "refused": "bold yellow", "disabled": "dim"}
+OTHER_STYLE = "yellow"
+"""Green and red are kept for money won and lost."""
 
-ERRORS_BESIDE = 90
-"""Columns from which a row has room for its error; on narrower terminals it stands below."""
+UNLIMITED_WIDTH = 10_000
+"""Columns where no terminal bounds a line: `grep` needs a row on one line."""
 
-FIGURES_BESIDE = 60
-"""Columns from which it has room for figures."""
+MIN_WIDTH_FOR_ERRORS = 100
+"""Columns from which the error is in the row; on narrower terminals it is below."""
 
-LABELS_NAMED = 5
+MIN_WIDTH_FOR_FIGURES = 70
+
+MIN_ROWS_TO_GROUP = 20
+"""From this number of accounts with a problem, one row per cause: an outage has one cause."""
 
 
-def show(standing: FleetStatus, *, show_all: bool) -> None:
-    """Print it on stdout."""
+def print_status(fleet: FleetStatus, rows: Mapping[str, StatusRow], *, show_all: bool) -> None:
+    """Print the selected rows on stdout; those without a problem only with `show_all`."""
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
-        console.width = UNWRAPPED
-    status = standing.status
-    rows = {label: row for label, row in status.accounts.items() if show_all or not row.is_well}
-    console.print(Text(headline(standing)))
-    if not rows:
+        console.width = UNLIMITED_WIDTH
+    console.print(Text(headline(fleet)))
+    shown = {label: row for label, row in rows.items() if show_all or not is_well(row)}
+    if not shown:
         return
-    console.print(_table(rows, standing, console.width))
-    below = [] if console.width >= ERRORS_BESIDE else _errors(rows)
-    for line in [*below, *_remedies(rows)]:
+    as_of = parse_time(fleet.status.as_of)
+    if not show_all and len(shown) >= MIN_ROWS_TO_GROUP:
+        _print_causes(console, group_by_cause(shown), as_of)
+        return
+    shown = by_severity(shown)
+    console.print(_table(shown, fleet, as_of, console.width))
+    errors = [] if console.width >= MIN_WIDTH_FOR_ERRORS else _errors(shown)
+    for line in [*errors, *_remedies(shown)]:
         console.print(Text(line))
-    if not show_all and len(rows) < status.total_accounts:
-        console.print(Text("(only accounts that are not synced; --all for every one)", style="dim"))
+    if not show_all and len(shown) < len(rows):
+        console.print(Text("(only accounts that are not synced; --all shows every one)", "dim"))
 
 
-def headline(standing: FleetStatus) -> str:
-    """The fleet in one line."""
-    status = standing.status
+def headline(fleet: FleetStatus) -> str:
+    """Return the fleet in one line."""
+    status = fleet.status
     disabled = status.by_state.get("disabled", 0)
-    parts = [f"{whole(status.connected_accounts)}/{whole(status.total_accounts - disabled)} synced"]
+    enabled = status.total_accounts - disabled
+    parts = [f"{format_count(status.connected_accounts)}/{format_count(enabled)} synced"]
     parts += [
-        f"{whole(count)} {clean(state)}"
+        f"{format_count(count)} {clean(state)}"
         for state, count in status.by_state.items()
         if count and state != "synced"
     ]
     stale = sum(row.stale and row.state == "synced" for row in status.accounts.values())
     if stale:
-        parts.append(f"{whole(stale)} live but stale")
-    parts.append(f"up {span(standing.health.uptime_s)}")
+        parts.append(f"{format_count(stale)} synced but stale")
+    parts.append(f"up {format_duration(fleet.health.uptime_s)}")
     real = sum(not row.paper for row in status.accounts.values())
     if real:
-        parts.append(f"{counted(real, 'account')} of real money (LIVE)")
-    return " · ".join([*parts, *_lately(status)])
+        parts.append(f"REAL MONEY {format_count(real)}")
+    return " · ".join([*parts, *_rates(status)])
 
 
-def _lately(status: Status) -> Iterator[str]:
-    """What happened in the last minute, where that is known."""
+def _rates(status: StatusDocument) -> Iterator[str]:
+    """The last minute, where it is known."""
     if status.updates is not None:
         yield f"{status.updates.per_s:.3g} fills/s"
         if status.updates.p99_ms is not None:
-            yield f"update p99 {milliseconds(status.updates.p99_ms)}"
-    if status.requests is not None and status.requests.p99_ms is not None:
-        asked = status.requests
-        named = {"p50": asked.p50_ms, "p95": asked.p95_ms, "p99": asked.p99_ms}
-        times = (f"{name} {milliseconds(ms)}" for name, ms in named.items() if ms is not None)
-        yield f"{asked.per_s:.3g} queries/s, {', '.join(times)}"
+            yield f"update p99 {format_milliseconds(status.updates.p99_ms)}"
+    requests = status.requests
+    if requests is not None and requests.p99_ms is not None:
+        percentiles = {"p50": requests.p50_ms, "p95": requests.p95_ms, "p99": requests.p99_ms}
+        times = ", ".join(
+            f"{name} {format_milliseconds(ms)}"
+            for name, ms in percentiles.items()
+            if ms is not None
+        )
+        yield f"{requests.per_s:.3g} queries/s, {times}"
 
 
-def _table(rows: dict[str, Row], standing: FleetStatus, width: int) -> Table:
+def _table(rows: Mapping[str, StatusRow], fleet: FleetStatus, as_of: datetime, width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("ACCOUNT", "STATE", "SINCE"):
+    for name in ("ACCOUNT", "STATE", "IN SYNC"):
         table.add_column(name, no_wrap=True)
-    if width >= FIGURES_BESIDE:
+    if width >= MIN_WIDTH_FOR_FIGURES:
         for name in ("POS", "OPEN", "EQUITY"):
             table.add_column(name, justify="right", no_wrap=True)
-    if width >= ERRORS_BESIDE:
+    if width >= MIN_WIDTH_FOR_ERRORS:
         table.add_column("LAST ERROR", overflow="fold")
     for label, row in rows.items():
         cells = (
             _account(label, row),
             _state(row),
-            stopwatch((standing.status.as_of - row.since).total_seconds()),
-            whole(row.positions),
-            whole(row.open_orders),
-            money(standing.equity.get(label)),
+            _in_sync(row, as_of),
+            format_count(row.positions),
+            format_count(row.open_orders),
+            format_money(fleet.equity.get(label)),
             Text(_last_error(row)),
         )
         table.add_row(*cells[: len(table.columns)])
     return table
 
 
-def _errors(rows: dict[str, Row]) -> list[str]:
-    return [f"{clean(label)}: {_last_error(row)}" for label, row in rows.items() if row.last_error]
+def _print_causes(console: Console, problems: list[Problem], as_of: datetime) -> None:
+    for problem in problems:
+        console.print(
+            Text.assemble(
+                (f"{format_quantity(len(problem.accounts), 'account')} {clean(problem.state)}",
+                 STYLES.get(problem.state, OTHER_STYLE)),
+                f"  {clean(problem.message)}  since {_moment(problem.since, as_of)}",
+            ),
+            soft_wrap=True,
+        )  # fmt: skip
+        console.print(Text(f"  {name_some(problem.accounts)}"), soft_wrap=True)
+        if problem.remedy:
+            console.print(Text(f"  remedy: {clean(problem.remedy)}"), soft_wrap=True)
+    console.print(Text("(grouped by cause; --all shows a row for every account)", "dim"))
 
 
-def _account(label: str, row: Row) -> Text:
-    """Its name; real money is marked wherever it is shown."""
-    name = Text(clean(label))
-    return name if row.paper else name.append(" LIVE", style="bold red")
+def _account(label: str, row: StatusRow) -> Text:
+    """The label; real money is marked before it, wherever it is shown."""
+    name = Text(short_label(label))
+    return name if row.paper else Text.assemble(("REAL MONEY ", "bold"), name)
 
 
-def _state(row: Row) -> Text:
+def _state(row: StatusRow) -> Text:
     if row.state == "synced" and row.stale:
-        return Text("live, stale", style=OTHER_COLOUR)
-    return Text(clean(row.state), style=COLOURS.get(row.state, OTHER_COLOUR))
+        return Text("synced, stale", style=OTHER_STYLE)
+    return Text(clean(row.state), style=STYLES.get(row.state, OTHER_STYLE))
 
 
-def _last_error(row: Row) -> str:
-    if row.last_error is None:
+def _in_sync(row: StatusRow, as_of: datetime) -> str:
+    """Since when an account is in sync, or when it last was."""
+    if row.state == "disabled":
         return UNKNOWN
-    message = clean(row.last_error_message or "no word on why")
+    until = in_sync_until(row)
+    if until is not None:
+        return f"until {_moment(until, as_of)}"
+    if row.state == "synced":
+        return f"since {_moment(parse_time(row.since), as_of)}"
+    return "never"
+
+
+def _moment(at: datetime, as_of: datetime) -> str:
+    """A time and its age: `04:10:31Z (41 s)`; with its date if that is another one."""
+    form = "%H:%M:%SZ" if at.date() == as_of.date() else "%Y-%m-%dT%H:%M:%SZ"
+    return f"{at:{form}} ({format_duration((as_of - at).total_seconds())})"
+
+
+def _last_error(row: StatusRow) -> str:
+    if row.last_error is None:
+        return clean(row.stale_reason) if row.stale_reason and not is_well(row) else UNKNOWN
+    message = clean(row.last_error_message or "reason unknown")
     if row.next_attempt_in_s is not None:
         message += f", retry in {row.next_attempt_in_s:.0f} s (attempt {row.reconnect_attempts})"
     return f"{clean(row.last_error)}  {message}"
 
 
-def _remedies(rows: dict[str, Row]) -> list[str]:
-    """Each remedy once, with the accounts that it is for."""
+def _errors(rows: Mapping[str, StatusRow]) -> list[str]:
+    return [f"{clean(label)}: {_last_error(row)}" for label, row in rows.items() if row.last_error]
+
+
+def _remedies(rows: Mapping[str, StatusRow]) -> list[str]:
+    """Each remedy once, with its accounts."""
     labels: dict[str, list[str]] = {}
     for label, row in rows.items():
-        if row.remedy and not row.is_well:
-            labels.setdefault(row.remedy, []).append(clean(label))
-    return [f"remedy for {_named(found)}: {clean(remedy)}" for remedy, found in labels.items()]
-
-
-def _named(labels: list[str]) -> str:
-    if len(labels) <= LABELS_NAMED:
-        return ", ".join(labels)
-    return f"{', '.join(labels[:LABELS_NAMED])} and {counted(len(labels) - LABELS_NAMED, 'other')}"
+        if row.remedy and not is_well(row):
+            labels.setdefault(row.remedy, []).append(label)
+    return [f"remedy for {name_some(names)}: {clean(remedy)}" for remedy, names in labels.items()]

@@ -109,7 +109,7 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
             if getattr(before, name) != getattr(after, name)
         ]
     if old.history != new.history:
-        found.append("history")
+        changed.append("history")
     if old.alpaca.startup_concurrency != new.alpaca.startup_concurrency:
         changed.append("alpaca.startup_concurrency")
     if old.auth is None or new.auth is None:

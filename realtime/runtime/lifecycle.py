@@ -31,6 +31,8 @@ def run_until_stopped(
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C; SIGHUP calls `read_settings` and applies it."""
     _configure_log(settings, environ)
+    for notice in settings.notices:
+        log.info("config.notice", reason=notice)
     for warning in settings.warnings:
         log.warning("config.warning", reason=warning)
     descriptors = raise_descriptor_limit(len(settings.accounts))

@@ -14,6 +14,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "account.key_rotated": ("has other keys now: {state}",),
     "config.refused": ("nothing has changed: {reason}; {remedy}", "nothing has changed: {reason}"),
     "config.reloaded": ("the files were read again: {unchanged} accounts unchanged",),
+    "config.notice": ("{reason}",),
     "config.warning": ("{reason}",),
     "daemon.ready": (
         "ready in {took_s} s: {live} live, {waiting} waiting, {refused} refused",

@@ -1,7 +1,9 @@
-"""Commands as programs of their own, as a person or a service manager runs them."""
+"""Commands as separate programs, as a person or a service manager runs them."""
 
 import asyncio
+import contextlib
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -16,7 +18,7 @@ LIMIT_S = 20.0
 
 
 class Answer(NamedTuple):
-    """What a program left behind."""
+    """The result of a program."""
 
     code: int
     out: str
@@ -24,14 +26,14 @@ class Answer(NamedTuple):
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment without anything of ours or of the broker's, and with these."""
+    """The environment without our variables and the broker's, and with these."""
     ours = ("REALTIME_", "ALPACA_", "APCA_", "CREDENTIALS_DIRECTORY")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**clean, **variables}
 
 
 async def run(*args: str, **variables: str) -> Answer:
-    """Run `realtime …` to its end, while the test's own loop goes on."""
+    """Run `realtime …` to its end, while the test's own loop continues."""
     async with started(*args, **variables) as process:
         return await ended(process)
 
@@ -60,7 +62,7 @@ async def ended(process: Process) -> Answer:
 
 
 async def line_with(process: Process, words: str) -> str:
-    """Read on to the first line with these words in it."""
+    """Read to the first line that contains these words."""
     assert process.stdout is not None
     async with asyncio.timeout(LIMIT_S):
         async for line in process.stdout:
@@ -70,7 +72,7 @@ async def line_with(process: Process, words: str) -> str:
 
 
 async def stop(process: Process, how: signal.Signals = signal.SIGTERM) -> Answer:
-    """Tell it to stop, and wait until it has."""
+    """Send a signal, and wait until the program has ended."""
     process.send_signal(how)
     return await ended(process)
 
@@ -81,3 +83,21 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def run_in_terminal(*args: str, **variables: str) -> tuple[int, str]:
+    """Run `realtime …` in a terminal (a pseudo-terminal); return exit code and output."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "realtime", *args],
+            environment(TERM="xterm", NO_COLOR="1", **variables),
+        )
+    output = b""
+    with contextlib.suppress(OSError):  # the terminal is closed by its last program
+        while chunk := os.read(terminal, 65536):
+            output += chunk
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), output.decode()

@@ -1,29 +1,29 @@
-"""What `realtime check` finds only when it looks at several accounts together."""
+"""What `realtime check` finds only across several accounts."""
 
-from realtime.cli.account_check import AccountCheckResult, CheckFinding, same_account_twice
+from realtime.cli.account_check import AccountCheckResult, CheckFinding, find_duplicates
 from realtime.core.model import Account
 
 
-def examined(
+def result(
     label: str, number: str | None, finding: CheckFinding | None = None
 ) -> AccountCheckResult:
     account = None if number is None else Account(id=f"id-{label}", account_number=number)
     return AccountCheckResult(label=label, account=account, finding=finding)
 
 
-def test_two_labels_on_one_account() -> None:
-    """The later one is told, and told once."""
-    found = [examined("alpha", "PA1"), examined("bravo", "PA2"), examined("charlie", "PA1")]
-    same_account_twice(found)
-    assert [each.finding and each.finding.fact for each in found] == [
+def test_a_second_label_of_one_account_is_a_finding() -> None:
+    """Once, for the later one."""
+    results = [result("alpha", "PA1"), result("bravo", "PA2"), result("charlie", "PA1")]
+    find_duplicates(results)
+    assert [each.finding and each.finding.fact for each in results] == [
         None,
         None,
-        "PA1 is the account of alpha too",
+        "PA1 is also the account of alpha",
     ]
 
 
-def test_accounts_that_failed_are_nobodys_twins() -> None:
-    found = [examined("alpha", "PA1", CheckFinding("refused")), examined("bravo", None)]
-    found.append(examined("charlie", "PA1"))
-    same_account_twice(found)
-    assert found[2].finding is None
+def test_failed_accounts_are_not_compared() -> None:
+    results = [result("alpha", "PA1", CheckFinding("refused")), result("bravo", None)]
+    results.append(result("charlie", "PA1"))
+    find_duplicates(results)
+    assert results[2].finding is None

@@ -5,9 +5,9 @@ from realtime.cli.sse_parser import ServerSentEvent, SseParser
 
 
 def events(text: bytes, last_id: str = "") -> list[ServerSentEvent]:
-    lines = SseParser(last_id)
-    taken = [lines.take(line) for line in text.splitlines(keepends=True)]
-    return [event for event in taken if event is not None]
+    parser = SseParser(last_id)
+    parsed = [parser.parse_line(line) for line in text.splitlines(keepends=True)]
+    return [event for event in parsed if event is not None]
 
 
 def test_an_event_ends_with_an_empty_line() -> None:
@@ -15,7 +15,7 @@ def test_an_event_ends_with_an_empty_line() -> None:
     assert events(text) == [ServerSentEvent("row", b'{"a":1}', "ab-7")]
 
 
-def test_the_id_stays_until_another_is_told() -> None:
+def test_the_id_stays_until_another_arrives() -> None:
     text = b"id: a-1\nevent: row\ndata: 1\n\ndata: 2\n\nid:\nevent: resync\ndata: 3\n\n"
     assert events(text) == [
         ServerSentEvent("row", b"1", "a-1"),
@@ -25,7 +25,7 @@ def test_the_id_stays_until_another_is_told() -> None:
     assert events(b"data: 1\n\n", "a-9")[0].last_id == "a-9"
 
 
-def test_what_is_no_event_is_none() -> None:
+def test_comments_and_empty_blocks_are_no_events() -> None:
     assert events(b": ping\n\nretry: 2000\n\nevent: row\n\nfuture: x\r\n\r\n") == []
 
 
@@ -34,6 +34,6 @@ def test_data_of_several_lines_is_joined() -> None:
 
 
 @given(st.binary())
-def test_any_bytes_can_be_taken(text: bytes) -> None:
+def test_any_bytes_can_be_parsed(text: bytes) -> None:
     for event in events(text):
         assert event.data is not None

@@ -1,14 +1,14 @@
-"""`realtime demo`: simulated accounts and the daemon together; a minute that shows what it does."""
+"""`realtime demo`: simulated accounts and the daemon together, for a minute or longer."""
 
 import sys
 
 import click
 
-from realtime.cli import FAILED, FINE
-from realtime.cli.flags import Amount
+from realtime.cli import FAILED, SUCCESS
+from realtime.cli.options import FiniteFloat
 
-MAX_EVENTS = 200.0
-"""Events a second where nobody says how many: one an account, but no more than this."""
+MAX_DEFAULT_ACTIVITY = 200.0
+"""Events per second without `--activity`: one per account, but no more than this."""
 
 PORT = click.IntRange(0, 65_535)
 
@@ -16,7 +16,7 @@ PORT = click.IntRange(0, 65_535)
 @click.command()
 @click.option(
     "--accounts", type=click.IntRange(1, 10_000), default=25, show_default=True,
-    help="How many accounts: alpha, bravo …",
+    help="Number of accounts: alpha, bravo …",
 )  # fmt: skip
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed, the same day.")
 @click.option("--port", type=PORT, default=8090, show_default=True, help="The daemon's port.")
@@ -24,13 +24,13 @@ PORT = click.IntRange(0, 65_535)
     "--sim-port", type=PORT, default=8091, show_default=True, help="The simulator's port."
 )
 @click.option(
-    "--activity", type=Amount(0, 100_000),
-    help="Events a second of all accounts together; one an account, at most 200.",
+    "--activity", type=FiniteFloat(0, 100_000),
+    help="Events per second of all accounts together; default: one per account, at most 200.",
 )  # fmt: skip
 @click.option("--no-chaos", is_flag=True, help="No faults.")
 @click.option(
-    "--duration", type=Amount(1, 1_000_000), metavar="SECONDS",
-    help="End by itself; a minute's programme is squeezed into less. Otherwise until Ctrl-C.",
+    "--duration", type=FiniteFloat(1, 1_000_000), metavar="SECONDS",
+    help="End after this time, with the faults of a minute in less if need be; default: Ctrl-C.",
 )  # fmt: skip
 def command(
     *,
@@ -44,23 +44,27 @@ def command(
 ) -> int:
     """Run daemon and simulated broker together; needs no keys and leaves no files.
 
-    In its first minute one account's socket is cut, one is rate-limited, one has its key revoked;
-    then the daemon's answers are compared with the broker's books and the figures are told.
-    Exit code: 0 nothing lost, 1 something was, or the simulator ended.
+    In its first minute one account's websocket is cut, one is rate-limited, one has its key
+    revoked; then the daemon's responses are compared with the broker's books.
+    Exit code: 0 nothing was lost, 1 something was, or the simulator ended.
     """
     if port == sim_port != 0:
         raise click.UsageError("--port and --sim-port must differ")
-    # `--help` must not pay for what only the command itself needs.
-    from realtime.cli.demo.demo import DemoOptions, demonstrate  # noqa: PLC0415 - as above
-    from realtime.cli.printer import Printer  # noqa: PLC0415 - as above
+    # `--help` must not import what only the command needs.
+    from realtime.cli.demo.demo import DemoOptions, run_demo  # noqa: PLC0415 - as above
+    from realtime.cli.demo.narrator import Printer  # noqa: PLC0415 - as above
+    from realtime.cli.demo.simulator_process import SimulatorOptions  # noqa: PLC0415 - as above
 
-    wishes = DemoOptions(
-        accounts=accounts,
-        seed=seed,
+    default_activity = min(float(accounts), MAX_DEFAULT_ACTIVITY)
+    options = DemoOptions(
+        simulator=SimulatorOptions(
+            accounts=accounts,
+            seed=seed,
+            port=sim_port,
+            activity=default_activity if activity is None else activity,
+        ),
         port=port,
-        sim_port=sim_port,
-        activity=min(float(accounts), MAX_EVENTS) if activity is None else activity,
         has_chaos=not no_chaos,
         duration_s=duration,
     )
-    return FINE if demonstrate(wishes, Printer(sys.stdout).say) else FAILED
+    return SUCCESS if run_demo(options, Printer(sys.stdout).print) else FAILED

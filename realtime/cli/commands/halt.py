@@ -1,48 +1,76 @@
-"""`realtime halt`: the kill switch, by way of the daemon; without one, by way of its journal."""
+"""`realtime halt`: the kill switch, through the daemon and through its journal."""
 
+import os
+import sys
+import time
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import click
 
+from realtime.cli import SUCCESS, exit_code
+from realtime.cli.options import daemon_options
+from realtime.errors import ConfigError, LinkError, RealtimeError
+
+PRINCIPAL = "shell"
+
 
 @click.command()
-@click.option("--account", help="Only this account; without it, everybody.")
-@click.option("--reason", default="", help="Why; shown to whoever is refused.")
+@click.option("--account", metavar="LABEL", help="Only this account; without it, all.")
+@click.option("--reason", default="", help="Shown in every refusal.")
 @click.option("--resume", "is_resume", is_flag=True, help="Allow orders again.")
-@click.option("--config", type=click.Path(path_type=Path), help="The accounts file.")
-def command(*, account: str | None, reason: str, is_resume: bool, config: Path | None) -> int:
-    """Stop new orders at once, until `realtime halt --resume`. Canceling and closing go on.
+@daemon_options
+def command(
+    *, account: str | None, reason: str, is_resume: bool, url: str | None, config: Path | None
+) -> int:
+    """Stop new orders now, until `realtime halt --resume`. Canceling and closing stay possible.
 
-    A running daemon (REALTIME_URL) is told. Where none answers, the audit log of accounts.toml is:
-    every start from then on is halted.
+    The daemon of this configuration is told which accounts. If it does not accept the halt, the
+    halt is written to the journal ([orders] audit_log): a running daemon that uses it obeys within
+    a second, any other when it starts. Exit code: 0 the daemon accepted it, 1 it refused, 3 no
+    daemon responds, 5 the token is missing or refused. REALTIME_TOKEN is sent if set.
     """
-    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - as `run`
-    from realtime.cli.confirmation import run_with_accounts  # noqa: PLC0415 - as above
-    from realtime.errors import LinkError  # noqa: PLC0415 - as above
+    from realtime.cli.client import connect  # noqa: PLC0415 - `--help` must not import it
 
-    word = "resume" if is_resume else "halt"
-    said = {"account_id": account, "reason": None if is_resume else reason or None}
-    query = urlencode({name: value for name, value in said.items() if value})
-    whom = account or "everybody"
+    action = "resume" if is_resume else "halt"
+    scope = f"account {account}" if account else "all accounts"
+    done = "orders are allowed again" if is_resume else "new orders are halted"
+    query = {"account_id": account, "reason": None if is_resume else reason}
     try:
-        DaemonClient().tell(f"/orders/{word}?{query}", dict)
-    except LinkError as error:
-        if "no daemon" not in error.message:
-            raise
+        daemon = connect(url, config)
+        daemon.post(f"/orders/{action}", dict, query)
+    except RealtimeError as error:
+        click.echo(f"not accepted by a daemon: {error}", err=True)
+        if not is_resume or isinstance(error, LinkError):
+            _write_to_journal(config, account, reason, is_resume=is_resume)
+        return exit_code(error)
+    click.echo(f"{done} for {scope}: accepted by the daemon at {daemon.url}")
+    return SUCCESS
+
+
+def _write_to_journal(
+    config: Path | None, account: str | None, reason: str, *, is_resume: bool
+) -> None:
+    """Append to the journal of the configuration, which needs neither a daemon nor keys."""
+    from realtime.config.loader import load_orders  # noqa: PLC0415 - as above
+    from realtime.orders.journal import Journal  # noqa: PLC0415 - as above
+    from realtime.orders.kill_switch import KillSwitch  # noqa: PLC0415 - as above
+    from realtime.telemetry.log import configure  # noqa: PLC0415 - as above
+
+    configure("error", "text", sys.stderr)
+
+    try:
+        path = load_orders(config, environ=os.environ).audit_log
+    except ConfigError as error:
+        click.echo(f"not written to a journal: {error}", err=True)
+        return
+    kill_switch = KillSwitch(Journal(path, time.time), time.time)
+    if is_resume:
+        kill_switch.resume(account, principal=PRINCIPAL)
     else:
-        click.echo(f"{'allowed' if is_resume else 'halted'}: {whom}")
-        return 0
-
-    async def note(accounts: Any) -> int:
-        kill_switch = accounts.trading_service.kill_switch
-        if is_resume:
-            kill_switch.resume(account, principal="shell")
-        else:
-            kill_switch.halt(account, reason=reason, principal="shell")
-        where = accounts.settings.orders.audit_log
-        click.echo(f"no daemon runs; {where} says {word} for {whom} from the next start on")
-        return 0
-
-    return run_with_accounts(config, note)
+        kill_switch.halt(account, reason=reason, principal=PRINCIPAL)
+    action = "resume" if is_resume else "halt"
+    scope = f"account {account}" if account else "all accounts"
+    click.echo(
+        f"{action} of {scope} written to {path}: a running daemon that uses this journal obeys "
+        "within a second, any other when it starts"
+    )

@@ -1,4 +1,4 @@
-"""`realtime openapi`: the interface as a document, without a daemon."""
+"""`realtime openapi`: the HTTP interface as a document, without a daemon."""
 
 import click
 
@@ -7,11 +7,11 @@ from realtime import __version__
 
 @click.command()
 def command() -> None:
-    """Print the interface for readers as an OpenAPI 3.1 document.
+    """Print the HTTP interface as an OpenAPI 3.1 document.
 
-    A running daemon answers the same at /openapi.json; /docs shows it and runs calls.
+    A running daemon serves the same at /openapi.json; /docs shows it and sends requests.
     """
-    # `--help` must not pay for the HTTP library.
+    # `--help` must not import the HTTP library.
     from realtime.api.routes import openapi_document  # noqa: PLC0415 - as above
 
     click.echo(openapi_document(__version__))

@@ -1,26 +1,32 @@
-"""`realtime reload`: have a running daemon read its files again."""
+"""`realtime reload`: make a running daemon read its files again."""
+
+from pathlib import Path
 
 import click
 
-CHANGED = ("added", "removed", "exchanged", "rotated", "restarted", "described")
+from realtime.cli.options import daemon_options
+
+CHANGES = ("added", "removed", "exchanged", "rotated", "restarted", "described")
 
 
 @click.command()
-def command() -> None:
-    """Have a running daemon read accounts.toml and secrets.toml again.
+@daemon_options
+def command(*, url: str | None, config: Path | None) -> None:
+    """Make a running daemon read accounts.toml and secrets.toml again.
 
-    New accounts start, removed ones stop, changed ones reconnect, the others notice nothing. If
-    anything in the files is wrong, nothing changes and you are told what. SIGHUP does the same.
-    The daemon is at REALTIME_URL (http://127.0.0.1:8090); REALTIME_TOKEN is sent if set.
+    New accounts start, removed ones stop, changed ones reconnect, the others are not touched. If
+    anything in the files is wrong, nothing changes and the errors are shown. SIGHUP does the same.
+    Exit code: 0 applied, 3 no daemon responds, 4 the files are wrong and nothing has changed, 5 the
+    token is missing or refused. REALTIME_TOKEN is sent if set.
     """
-    # `--help` must not pay for what only the command itself needs.
-    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - as above
+    # `--help` must not import what only the command needs.
+    from realtime.cli.client import connect  # noqa: PLC0415 - as above
     from realtime.config.settings_diff import SettingsDiff  # noqa: PLC0415 - as above
 
-    changes = DaemonClient().tell("/admin/reload", SettingsDiff)
-    for how in CHANGED:
-        if labels := getattr(changes, how):
-            click.echo(f"{how:10} {' '.join(labels)}")
-    click.echo(f"{'unchanged':10} {changes.unchanged}")
-    if changes.needs_restart:
-        click.echo(f"not before a restart: {', '.join(changes.needs_restart)}")
+    diff = connect(url, config).post("/admin/reload", SettingsDiff)
+    for name in CHANGES:
+        if labels := getattr(diff, name):
+            click.echo(f"{name:10} {' '.join(labels)}")
+    click.echo(f"{'unchanged':10} {diff.unchanged}")
+    if diff.needs_restart:
+        click.echo(f"only after a restart: {', '.join(diff.needs_restart)}")

@@ -6,27 +6,24 @@ from pathlib import Path
 
 import click
 
+from realtime.cli.options import config_option
+
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="The accounts file; accounts.toml, or what REALTIME_CONFIG says.",
-)
-@click.option("--host", help="Address to listen on; 127.0.0.1.")
-@click.option("--port", type=int, help="Port to listen on; 8090.")
+@config_option
+@click.option("--host", help="Address to listen on; default 127.0.0.1.")
+@click.option("--port", type=int, help="Port to listen on; default 8090.")
 @click.option(
     "--log-file",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Where the log goes; stdout, or what [log] file says.",
+    help="Write the log here; default: [log] file, else stdout.",
 )
 @click.option(
     "--audit-log",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Where orders are written down; orders.jsonl, or what [orders] audit_log says.",
+    help="Write orders here; default: [orders] audit_log, else orders.jsonl.",
 )
 def command(
     *,
@@ -38,10 +35,10 @@ def command(
 ) -> None:
     """Follow the accounts of accounts.toml and serve their state until Ctrl-C or SIGTERM.
 
-    Keys are read from secrets.toml beside it, or from the environment. `realtime check` tries
-    them; `realtime demo` needs none.
+    Keys are read from secrets.toml beside it, from .env beside it, or from the environment.
+    `realtime check` tests them; `realtime demo` needs none.
     """
-    # `--help` must not pay for what only the command itself needs.
+    # `--help` must not import what only the command needs.
     from realtime.config import load  # noqa: PLC0415 - as above
     from realtime.runtime.lifecycle import run_until_stopped  # noqa: PLC0415 - as above
 

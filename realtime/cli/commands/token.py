@@ -5,58 +5,62 @@ import time
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
+from realtime.cli.options import daemon_options
 from realtime.errors import ConfigError
 
-HOURS = 8.0
+DEFAULT_HOURS = 8.0
 MAX_HOURS = 24.0 * 31
 
 
+class SignInLink(Struct, frozen=True):
+    """The member of the daemon's response that is used."""
+
+    path: str
+
+
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="The accounts file; accounts.toml, or what REALTIME_CONFIG says.",
-)
 @click.option("--user", default="developer", show_default=True, help="The claim user_id.")
 @click.option(
     "--account",
     "accounts",
     multiple=True,
     metavar="LABEL",
-    help="An account that it may see; again for more. Without any: all.",
+    help="An account that it may see; repeat for more. Default: all.",
 )
 @click.option(
     "--permission",
     "permissions",
     multiple=True,
     type=click.Choice(["account_access", "market_data", "trading", "admin"]),
-    help="What it may do; again for more. Without any: account_access.",
+    help="A permission; repeat for more. Default: account_access.",
 )
 @click.option(
     "--hours",
-    default=HOURS,
+    default=DEFAULT_HOURS,
     show_default=True,
     type=click.FloatRange(0, MAX_HOURS, min_open=True),
-    help="How long it is good.",
+    help="How long it is valid.",
 )
-@click.option("--link", is_flag=True, help="Print a link that lets a browser in, once.")
+@click.option("--link", is_flag=True, help="Print a link that signs a browser in, once.")
+@daemon_options
 def command(
     *,
     config: Path | None,
+    url: str | None,
     user: str,
     accounts: tuple[str, ...],
     permissions: tuple[str, ...],
     hours: float,
     link: bool,
 ) -> None:
-    """Print a token that the daemon of this configuration believes.
+    """Print a token that the daemon of this configuration accepts.
 
-    For development: it needs `[auth] secret_file`, and whoever can read that file can do anything.
-    In production tokens come from your issuer. Use it as REALTIME_TOKEN, or with --link.
+    For development: it needs `[auth] secret_file`, and a program that can read that file can do
+    anything. In production tokens come from your issuer. Use it as REALTIME_TOKEN, or with --link.
     """
-    # `--help` must not pay for what only the command itself needs.
+    # `--help` must not import what only the command needs.
     from realtime.auth.minting import mint  # noqa: PLC0415 - as above
     from realtime.auth.principal import PERMISSIONS  # noqa: PLC0415 - as above
     from realtime.config.loader import load_auth  # noqa: PLC0415 - as above
@@ -76,13 +80,11 @@ def command(
         now=time.time(),
         valid_s=hours * 3600,
     )
-    click.echo(_link(token) if link else token)
+    click.echo(_sign_in_link(token, url, config) if link else token)
 
 
-def _link(token: str) -> str:
-    """A link of the running daemon."""
-    from realtime.cli.client import DaemonClient  # noqa: PLC0415 - only this needs a daemon
-    from realtime.cli.session_link import SessionLink  # noqa: PLC0415 - as above
+def _sign_in_link(token: str, url: str | None, config: Path | None) -> str:
+    from realtime.cli.client import connect  # noqa: PLC0415 - only this needs a daemon
 
-    daemon = DaemonClient({**os.environ, "REALTIME_TOKEN": token})
-    return daemon.url + daemon.tell("/session/links", SessionLink).path
+    daemon = connect(url, config, {**os.environ, "REALTIME_TOKEN": token})
+    return daemon.url + daemon.post("/session/links", SignInLink).path

@@ -1,7 +1,7 @@
-"""Was anything lost? The broker's own books beside the daemon's answers, account by account.
+"""Whether anything was lost: the broker's own books against the daemon's responses.
 
-Trading goes on while documents are read, so the two can only agree at quiet. What does not agree
-when time is up is counted as lost, whatever the reason.
+Trading continues while documents are read, so the two can only agree when it is quiet. What does
+not agree when time is up counts as lost, whatever the reason.
 """
 
 import asyncio
@@ -13,43 +13,22 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-PATIENCE_S = 6.0
+from realtime.core.model import Account, Order, Position
+
+TIMEOUT_S = 6.0
 """How long an account may take to agree: money is read at most every two seconds after a fill."""
 
-PAUSE_S = 0.3
-AT_ONCE = 8
-ORDERS = 500
-"""Orders compared of an account: the newest, as many as one answer may hold."""
+RETRY_S = 0.3
+MAX_CONCURRENT = 8
+MAX_ORDERS = 500
+"""Orders compared of an account: the newest, as many as one response may hold."""
 
 T = TypeVar("T")
 Facts = Mapping[str, tuple[object, ...]]
 
 
-class Order(Struct):
-    """What of an order must agree."""
-
-    id: str
-    status: str
-    filled_qty: str
-    filled_avg_price: str | None
-    submitted_at: str
-
-
-class Position(Struct):
-    """What of a position must agree; prices move by themselves."""
-
-    symbol: str
-    qty: str
-
-
-class Account(Struct):
-    """What of an account must agree."""
-
-    cash: str
-
-
 class Books(Struct):
-    """The broker's own truth."""
+    """One account, as the broker's books or as the daemon's responses have it."""
 
     account: Account
     positions: list[Position]
@@ -57,74 +36,74 @@ class Books(Struct):
 
 
 async def compare(
-    http: aiohttp.ClientSession, broker: str, daemon: str, labels: Sequence[str]
+    http: aiohttp.ClientSession, broker_url: str, daemon_url: str, labels: Sequence[str]
 ) -> list[str]:
-    """Compare accounts until they agree or `PATIENCE_S` is over; gives what does not, in words.
+    """Compare accounts until they agree or `TIMEOUT_S` is over; return the differences as text.
 
-    `broker` and `daemon` are addresses. Raises `aiohttp.ClientError` where one does not answer.
+    Raises `aiohttp.ClientError` if broker or daemon does not respond.
     """
-    places = asyncio.Semaphore(AT_ONCE)
+    semaphore = asyncio.Semaphore(MAX_CONCURRENT)
 
-    async def one(label: str) -> list[str]:
-        async with places:
-            theirs = await _ask(http, f"{broker}/_sim/books/{label}", Books)
-            ours = Books(
-                await _ask(http, f"{daemon}/realtime/account/{label}", Account),
-                await _ask(http, f"{daemon}/realtime/positions/{label}", list[Position]),
-                await _ask(http, f"{daemon}/realtime/orders/{label}?limit={ORDERS}", list[Order]),
+    async def compare_account(label: str) -> list[str]:
+        orders_url = f"{daemon_url}/realtime/orders/{label}?limit={MAX_ORDERS}"
+        async with semaphore:
+            broker = await _get(http, f"{broker_url}/_sim/books/{label}", Books)
+            daemon = Books(
+                await _get(http, f"{daemon_url}/realtime/account/{label}", Account),
+                await _get(http, f"{daemon_url}/realtime/positions/{label}", list[Position]),
+                await _get(http, orders_url, list[Order]),
             )
-        return differences(label, theirs, ours)
+        return find_differences(label, broker, daemon)
 
     loop = asyncio.get_running_loop()
-    ends_at = loop.time() + PATIENCE_S
-    open_questions = list(labels)
+    deadline = loop.time() + TIMEOUT_S
+    different = list(labels)
     while True:
-        found = await asyncio.gather(*(one(label) for label in open_questions))
-        open_questions = [
-            label for label, different in zip(open_questions, found, strict=True) if different
-        ]
-        if not open_questions or loop.time() >= ends_at:
-            return [sentence for different in found for sentence in different]
-        await asyncio.sleep(PAUSE_S)
+        results = await asyncio.gather(*(compare_account(label) for label in different))
+        different = [label for label, found in zip(different, results, strict=True) if found]
+        if not different or loop.time() >= deadline:
+            return [text for found in results for text in found]
+        await asyncio.sleep(RETRY_S)
 
 
-def differences(label: str, theirs: Books, ours: Books) -> list[str]:
-    """Say what does not agree, one sentence a thing."""
-    newest = sorted(theirs.orders, key=lambda order: order.submitted_at)[-ORDERS:]
+def find_differences(label: str, broker: Books, daemon: Books) -> list[str]:
+    """Return what does not agree, one sentence each."""
+    newest = sorted(broker.orders, key=lambda order: order.submitted_at or "")[-MAX_ORDERS:]
     pairs: list[tuple[str, Facts, Facts]] = [
-        ("order", _orders(newest), _orders(ours.orders)),
-        ("position", _positions(theirs.positions), _positions(ours.positions)),
-        ("cash", _cash(theirs.account), _cash(ours.account)),
+        ("order", _order_facts(newest), _order_facts(daemon.orders)),
+        ("position", _position_facts(broker.positions), _position_facts(daemon.positions)),
+        ("cash", _cash_facts(broker.account), _cash_facts(daemon.account)),
     ]
-    found = []
-    for noun, books, answers in pairs:
-        # Orders that the daemon has and the newest of the books have not are merely older.
-        keys = books.keys() if noun == "order" else books.keys() | answers.keys()
+    differences = []
+    for noun, theirs, ours in pairs:
+        # Orders that the daemon has and the newest of the books have not are only older.
+        keys = theirs.keys() if noun == "order" else theirs.keys() | ours.keys()
         for key in sorted(keys):
-            if books.get(key) != answers.get(key):
-                said = f"broker {_said(books.get(key))}, daemon {_said(answers.get(key))}"
-                found.append(f"{label} {noun} {key}: {said}")
-    return found
+            if theirs.get(key) != ours.get(key):
+                values = f"broker {_text(theirs.get(key))}, daemon {_text(ours.get(key))}"
+                differences.append(f"{label} {noun} {key}: {values}")
+    return differences
 
 
-async def _ask(http: aiohttp.ClientSession, url: str, shape: type[T]) -> T:
-    async with http.get(url) as answer:
-        answer.raise_for_status()
-        return msgspec.json.decode(await answer.read(), type=shape)
+async def _get(http: aiohttp.ClientSession, url: str, document: type[T]) -> T:
+    async with http.get(url) as response:
+        response.raise_for_status()
+        return msgspec.json.decode(await response.read(), type=document)
 
 
-def _orders(orders: Sequence[Order]) -> Facts:
+def _order_facts(orders: Sequence[Order]) -> Facts:
     return {
         order.id: (order.status, _number(order.filled_qty), _number(order.filled_avg_price))
         for order in orders
     }
 
 
-def _positions(positions: Sequence[Position]) -> Facts:
+def _position_facts(positions: Sequence[Position]) -> Facts:
+    """Quantities only: prices move without events."""
     return {position.symbol: (_number(position.qty),) for position in positions}
 
 
-def _cash(account: Account) -> Facts:
+def _cash_facts(account: Account) -> Facts:
     return {"in account": (_number(account.cash),)}
 
 
@@ -135,5 +114,5 @@ def _number(text: str | None) -> Decimal | str | None:
         return text
 
 
-def _said(facts: tuple[object, ...] | None) -> str:
+def _text(facts: tuple[object, ...] | None) -> str:
     return "none" if facts is None else " ".join(str(fact) for fact in facts)

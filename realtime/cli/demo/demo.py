@@ -1,23 +1,28 @@
-"""`realtime demo`: a simulator in a process of its own and the daemon that follows it in this one.
+"""`realtime demo`: a simulator in its own process, and the daemon that follows it in this one.
 
-Nothing is written to disk, so nothing is left behind, whatever ends us.
+Nothing is written to disk, so nothing is left behind, however the demo ends.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from msgspec import Struct
 from rich.console import Console
 
 from realtime.cli.demo.narrator import Narrator
-from realtime.cli.demo.scenario import Scenario, ScenarioOptions
-from realtime.cli.demo.settings import settings_for
-from realtime.cli.demo.simulator_child import LOOPBACK, ChildOptions
-from realtime.cli.demo.simulator_process import SimulatorProcess, broker
-from realtime.cli.ports import must_be_free
-from realtime.cli.racing import first_of
-from realtime.cli.text_format import counted
+from realtime.cli.demo.scenario import Scenario
+from realtime.cli.demo.simulator_process import (
+    LOOPBACK,
+    SimulatorOptions,
+    SimulatorProcess,
+    check_port_is_free,
+    run_simulator,
+)
+from realtime.cli.formatting import format_quantity
+from realtime.config.settings import AccountSettings, ServerSettings, Settings
 from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import real_environment
 from realtime.runtime.process import (
@@ -28,84 +33,129 @@ from realtime.runtime.process import (
 )
 from realtime.runtime.progress_bar import is_terminal, loading_bar
 from realtime.runtime.readiness import Readiness, wait_until_ready
-from realtime.simulator.account_presets import account_specs
+from realtime.secret import Credentials, Secret
+from realtime.simulator.account_presets import account_specs, tier_name
+from realtime.simulator.credentials import key_id_for, secret_for
+from realtime.simulator.exchange.engine import AccountSpec
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 class DemoOptions(Struct, frozen=True, kw_only=True):
-    """What was asked for on the command line."""
+    """What to show; `duration_s` None is until Ctrl-C."""
 
-    accounts: int
-    seed: int
+    simulator: SimulatorOptions
     port: int
-    sim_port: int
-    activity: float
     has_chaos: bool
     duration_s: float | None
 
 
-def demonstrate(wishes: DemoOptions, say: Callable[[str], None]) -> bool:
-    """Run the demo to its end; says whether nothing was lost, as far as that was measured."""
-    must_be_free(LOOPBACK, wishes.port, "--port")
-    must_be_free(LOOPBACK, wishes.sim_port, "--sim-port")
-    descriptors = raise_descriptor_limit(wishes.accounts)
+def run_demo(options: DemoOptions, write: Callable[[str], None]) -> bool:
+    """Run the demo to its end; return whether nothing was lost, as far as that was measured."""
+    check_port_is_free(options.port, "--port")
+    check_port_is_free(options.simulator.port, "--sim-port")
+    descriptors = raise_descriptor_limit(options.simulator.accounts)
     if descriptors.is_short:
-        say(descriptors.warning)
-    return run_in_loop(Demo(wishes, say).run())
+        write(descriptors.warning)
+    return run_in_loop(Demo(options, write).run())
 
 
 class Demo:
     """One demo."""
 
-    def __init__(self, wishes: DemoOptions, say: Callable[[str], None]) -> None:
-        self._wishes = wishes
-        self._say = say
-        self._specs = account_specs(wishes.accounts)
-        self._narrator = Narrator(say)
-        stage = ScenarioOptions(
-            labels=[spec.label for spec in self._specs],
-            activity=wishes.activity,
-            has_chaos=wishes.has_chaos,
-            duration_s=wishes.duration_s,
-        )
-        self._show = Scenario(stage, say, self._narrator)
+    def __init__(self, options: DemoOptions, write: Callable[[str], None]) -> None:
+        self._options = options
+        self._write = write
+        self._specs = account_specs(options.simulator.accounts)
+        self._narrator = Narrator(write)
+        self._scenario: Scenario | None = None
+        """None until all accounts are ready."""
 
     async def run(self) -> bool:
-        """Show everything until the end or until told to stop; the last line is the summary."""
-        self._narrator.listen()
+        """Run until the end or a stop signal; the last line is the summary."""
+        self._narrator.receive_log()
         with stop_signals(lambda _: None) as stop:
-            await first_of(self._with_broker(), stop.wait())
-            self._show.tell_figures()
-        return stop.is_set() or not self._show.figures.lost
+            await first_result(self._run_with_simulator(), stop.wait())
+        if self._scenario is None:
+            self._write("stopped before all accounts were ready")
+            return stop.is_set()
+        self._scenario.report()
+        return stop.is_set() or not self._scenario.statistics.lost
 
-    async def _with_broker(self) -> None:
-        wishes = self._wishes
-        order = ChildOptions(wishes.accounts, wishes.seed, wishes.sim_port, wishes.activity)
-        async with broker(order) as simulator:
-            accounts = counted(wishes.accounts, "account")
-            self._say(f"simulator on :{simulator.port}, {accounts}, seed {wishes.seed}")
-            failure = await first_of(self._with_daemon(simulator), simulator.ended())
+    async def _run_with_simulator(self) -> None:
+        options = self._options.simulator
+        async with run_simulator(options) as simulator:
+            accounts = format_quantity(options.accounts, "account")
+            self._write(f"simulator on :{simulator.port}, {accounts}, seed {options.seed}")
+            failure = await first_result(
+                self._run_with_daemon(simulator), simulator.wait_for_exit()
+            )
             if failure is not None:
                 raise failure
 
-    async def _with_daemon(self, simulator: SimulatorProcess) -> None:
+    async def _run_with_daemon(self, simulator: SimulatorProcess) -> None:
+        options = self._options
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        settings = settings_for(self._specs, simulator.url, self._wishes.port)
-        world = real_environment(Random(f"{self._wishes.seed}:daemon"))
-        async with run_daemon(settings, world) as daemon:
-            ready = await self._until_ready(daemon)
+        started_at = loop.time()
+        settings = demo_settings(self._specs, simulator.url, options.port)
+        environment = real_environment(Random(f"{options.simulator.seed}:daemon"))
+        async with run_daemon(settings, environment) as daemon:
+            readiness = await self._wait_until_ready(daemon)
             freeze_memory()
             url = f"http://{LOOPBACK}:{daemon.port}"
-            self._tell_ready(ready, loop.time() - began, url)
-            await self._show.play(daemon.store, simulator.url, url)
+            self._write(f"ready in {loop.time() - started_at:.1f} s: {readiness} · open {url}")
+            self._write(f"try: curl -s {url}/realtime/positions/{self._specs[0].label}")
+            self._scenario = Scenario(
+                [spec.label for spec in self._specs],
+                daemon.store,
+                self._narrator,
+                has_chaos=options.has_chaos,
+            )
+            await self._scenario.run(
+                simulator.url,
+                url,
+                activity=options.simulator.activity,
+                duration_s=options.duration_s,
+            )
 
-    async def _until_ready(self, daemon: Daemon) -> Readiness:
+    async def _wait_until_ready(self, daemon: Daemon) -> Readiness:
         if not is_terminal():
             return await wait_until_ready(daemon.store, lambda _: None)
-        with loading_bar(Console(highlight=False), self._wishes.accounts) as advanced:
-            return await wait_until_ready(daemon.store, advanced)
+        with loading_bar(Console(highlight=False), len(self._specs)) as set_count:
+            return await wait_until_ready(daemon.store, set_count)
 
-    def _tell_ready(self, ready: Readiness, took_s: float, url: str) -> None:
-        label = self._specs[0].label
-        self._say(f"ready in {took_s:.1f} s: {ready} · open {url}")
-        self._say(f"try: curl -s {url}/realtime/positions/{label}")
+
+def demo_settings(specs: Sequence[AccountSpec], trading_url: str, port: int) -> Settings:
+    """Return settings for these accounts of a simulator, in memory only."""
+    return Settings(
+        path=Path("demo"),
+        server=ServerSettings(port=port),
+        accounts=tuple(_account_settings(spec, trading_url) for spec in specs),
+    )
+
+
+def _account_settings(spec: AccountSpec, trading_url: str) -> AccountSettings:
+    return AccountSettings(
+        label=spec.label,
+        name=spec.label.replace("_", " ").capitalize(),
+        tier=tier_name(spec),
+        initial_balance=format(spec.cash, "f"),
+        account_number=spec.account_number,
+        trading_url=trading_url,
+        credentials=Credentials(
+            Secret(key_id_for(spec.label)), Secret(secret_for(spec.label)), "demo"
+        ),
+    )
+
+
+async def first_result(
+    one: Coroutine[object, object, One], other: Coroutine[object, object, Other]
+) -> One | Other:
+    """Run both until one has ended, then cancel the other; return the result of the first."""
+    async with asyncio.TaskGroup() as group:
+        first, second = group.create_task(one), group.create_task(other)
+        await asyncio.wait([first, second], return_when=asyncio.FIRST_COMPLETED)
+        first.cancel()
+        second.cancel()
+    return second.result() if first.cancelled() else first.result()

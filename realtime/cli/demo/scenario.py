@@ -1,125 +1,150 @@
-"""The demo from the moment that all accounts are ready: trouble, queries, comparison, figures."""
+"""The demo once all accounts are ready: faults, queries, comparison, summary."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 from msgspec import Struct
 
-from realtime.cli.demo.chaos import SHOW_S, acts
 from realtime.cli.demo.comparison import compare
 from realtime.cli.demo.narrator import Narrator
-from realtime.cli.demo.simulator_control import SimulatorControl, query_for_ever
+from realtime.cli.demo.simulator_control import SimulatorControl, query_repeatedly
 from realtime.cli.demo.statistics import DemoStatistics
 from realtime.store.store import Store
 
-COMPARING_S = 3.0
-"""The comparison begins so long before the figures are due: money is confirmed in two."""
+SCENARIO_S = 60.0
+"""The schedule is made for a minute; a shorter demo runs through it faster."""
 
-DIFFERENCES_SHOWN = 10
-LABELS_SHOWN = 10
+COMPARISON_S = 3.0
+"""The comparison starts this long before the summary is due: money is confirmed in two."""
+
+MAX_DIFFERENCES = 10
+MAX_LABELS = 10
+
+Fault = Mapping[str, object]
 
 
-class ScenarioOptions(Struct, frozen=True, kw_only=True):
-    """Where it takes place."""
+class FaultStep(Struct, frozen=True):
+    """What happens to one account, and when: seconds after all accounts are ready."""
 
-    labels: Sequence[str]
-    activity: float
-    has_chaos: bool
-    duration_s: float | None
-    """Until when; None is until somebody ends it."""
+    at_s: float
+    account: int
+    text: str
+    faults: tuple[Fault, ...]
+    orders: int = 0
+    """Orders placed meanwhile by another program, so that there are fills to recover."""
+
+
+SCHEDULE = (
+    FaultStep(20, 0, "chaos: cutting {}, and trading meanwhile", ({"kind": "cut"},), orders=3),
+    # Reconnecting takes a while: REST responds with 429 to the first read after the cut.
+    FaultStep(35, 1, "chaos: 429 for {}", ({"kind": "rate_limited", "for_s": 15}, {"kind": "cut"})),
+    FaultStep(45, 2, "chaos: {}'s key is refused", ({"kind": "key_revoked"},)),
+)
+
+
+async def scheduled_faults(labels: Sequence[str], scale: float) -> AsyncIterator[FaultStep]:
+    """Yield each step at its time, for accounts that exist. At `scale` 1 it takes a minute."""
+    loop = asyncio.get_running_loop()
+    started_at = loop.time()
+    for step in SCHEDULE:
+        if step.account < len(labels):
+            await asyncio.sleep(started_at + step.at_s * scale - loop.time())
+            yield step
 
 
 class Scenario:
-    """One run of it."""
+    """One run. `store` is only counted; what is compared is read over HTTP."""
 
     def __init__(
-        self, stage: ScenarioOptions, say: Callable[[str], None], narrator: Narrator
+        self, labels: Sequence[str], store: Store, narrator: Narrator, *, has_chaos: bool
     ) -> None:
-        self.figures = DemoStatistics(updates=narrator.lags)
-        self._stage = stage
-        self._say = say
-        self._narrator = narrator
-        self._store: Store | None = None
-        self._summary_is_due = True
-
-    async def play(self, store: Store, broker_url: str, daemon_url: str) -> None:
-        """Show everything. `store` is only counted; what is compared is asked over HTTP."""
+        self.statistics = DemoStatistics(updates=narrator.lags)
+        self._labels = labels
         self._store = store
-        self._narrator.begin()
-        duration_s = self._stage.duration_s
-        mark_s = SHOW_S if duration_s is None else min(SHOW_S, duration_s)
+        self._narrator = narrator
+        self._has_chaos = has_chaos
+        self._is_report_due = True
+
+    async def run(
+        self, broker_url: str, daemon_url: str, *, activity: float, duration_s: float | None
+    ) -> None:
+        """Run for `duration_s`, or until cancelled."""
+        self._narrator.start()
+        end_s = SCENARIO_S if duration_s is None else min(SCENARIO_S, duration_s)
         timeout = aiohttp.ClientTimeout(total=10)
-        async with aiohttp.ClientSession(timeout=timeout) as http, asyncio.TaskGroup() as tasks:
+        async with aiohttp.ClientSession(timeout=timeout) as http, asyncio.TaskGroup() as group:
             control = SimulatorControl(http, broker_url)
-            if self._stage.has_chaos:
-                tasks.create_task(self._make_trouble(control, mark_s / SHOW_S), name="chaos")
-            async with self._querying(http, daemon_url):
-                await asyncio.sleep(mark_s - min(COMPARING_S, mark_s / 6))
-            # Not measured: asking for everything at once is no reader's way.
-            async with control.quiet(self._stage.activity):
+            if self._has_chaos:
+                group.create_task(self._cause_faults(control, end_s / SCENARIO_S), name="chaos")
+            async with self._query(http, daemon_url):
+                await asyncio.sleep(end_s - min(COMPARISON_S, end_s / 6))
+            # Not measured: no client requests everything at once.
+            async with control.quiet(activity):
                 await self._compare(http, broker_url, daemon_url)
-            async with self._querying(http, daemon_url):
-                await asyncio.sleep(mark_s - self._narrator.elapsed_s)
-                self.tell_figures()
-                self._narrator.tells_fills = False
-                if duration_s is None or duration_s > mark_s:
-                    self._summary_is_due = True
-                    await _sleep_until_stopped(duration_s, self._narrator)
+            async with self._query(http, daemon_url):
+                await asyncio.sleep(end_s - self._narrator.elapsed_s)
+                self.report()
+                self._narrator.has_fills = False
+                if duration_s is None or duration_s > end_s:
+                    self._is_report_due = True
+                    await _sleep_until_end(duration_s, self._narrator)
+
+    def report(self) -> None:
+        """Print the figures so far, unless they were just printed."""
+        if self._is_report_due:
+            counts = self._store.counts.items()
+            events = sum(count for name, count in counts if name.startswith("events."))
+            self._narrator.write(self.statistics.summary(self._narrator.elapsed_s, events))
+        self._is_report_due = False
 
     @asynccontextmanager
-    async def _querying(self, http: aiohttp.ClientSession, daemon_url: str) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            asking = query_for_ever(http, daemon_url, self._stage.labels, self.figures)
-            querying = tasks.create_task(asking, name="queries")
+    async def _query(self, http: aiohttp.ClientSession, daemon_url: str) -> AsyncIterator[None]:
+        """Query and measure while the block runs."""
+        async with asyncio.TaskGroup() as group:
+            queries = query_repeatedly(http, daemon_url, self._labels, self.statistics)
+            task = group.create_task(queries, name="queries")
             yield
-            querying.cancel()
+            task.cancel()
 
-    def tell_figures(self) -> None:
-        """Say the summary, unless it has just been said."""
-        if self._store is None:
-            self._say("stopped before all accounts were ready")
-        elif self._summary_is_due:
-            events = sum(n for name, n in self._store.counts.items() if name.startswith("events."))
-            self._say(self.figures.summary(self._narrator.elapsed_s, events))
-        self._summary_is_due = False
-
-    async def _make_trouble(self, control: SimulatorControl, intervals: float) -> None:
-        async for act in acts(self._stage.labels, intervals):
-            label = self._stage.labels[act.account]
-            self._narrator.tell(act.sentence.format(label))
-            if all([await control.switch({**fault, "account": label}) for fault in act.faults]):
-                self.figures.faults += 1
+    async def _cause_faults(self, control: SimulatorControl, scale: float) -> None:
+        async for step in scheduled_faults(self._labels, scale):
+            label = self._labels[step.account]
+            self._narrator.write_line(step.text.format(label))
+            accepted = [await control.add_fault({**f, "account": label}) for f in step.faults]
+            if all(accepted):
+                self.statistics.faults += 1
             else:
-                self._narrator.tell("the simulator did not take the fault")
-            for _ in range(act.trades):
+                self._narrator.write_line("the simulator did not accept the fault")
+            for _ in range(step.orders):
                 await control.buy(label)
 
     async def _compare(self, http: aiohttp.ClientSession, broker_url: str, daemon_url: str) -> None:
-        """Count what the daemon has not right, and say which accounts cannot be judged."""
-        assert self._store is not None, "the show is on"
-        live = [record.profile.label for record in self._store if record.link.is_synced]
+        """Count the differences, and name the accounts that cannot be compared."""
+        synced = [record.profile.label for record in self._store if record.link.is_synced]
         others = [
             f"{record.profile.label} ({record.link.state})"
             for record in self._store
             if not record.link.is_synced
         ]
         if others:
-            self._narrator.tell(f"not synced, so not compared: {', '.join(others[:LABELS_SHOWN])}")
-        if not live:
+            names = ", ".join(others[:MAX_LABELS])
+            self._narrator.write_line(f"not synced, so not compared: {names}")
+        if not synced:
             return
         try:
-            found = await compare(http, broker_url, daemon_url, live)
+            differences = await compare(http, broker_url, daemon_url, synced)
         except (aiohttp.ClientError, TimeoutError) as error:
-            self._narrator.tell(f"not compared with the broker's books: {error}")
+            self._narrator.write_line(f"not compared with the broker's books: {error}")
             return
-        self.figures.lost, self.figures.lost_at_s = len(found), self._narrator.elapsed_s
-        for difference in found[:DIFFERENCES_SHOWN]:
-            self._narrator.tell(f"lost: {difference}")
+        self.statistics.lost = len(differences)
+        self.statistics.compared_at_s = self._narrator.elapsed_s
+        for difference in differences[:MAX_DIFFERENCES]:
+            self._narrator.write_line(f"lost: {difference}")
 
 
-async def _sleep_until_stopped(duration_s: float | None, narrator: Narrator) -> None:
+async def _sleep_until_end(duration_s: float | None, narrator: Narrator) -> None:
     if duration_s is None:
         await asyncio.Event().wait()
     else:

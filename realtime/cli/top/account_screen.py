@@ -1,8 +1,7 @@
-"""One account on a screen of its own, asked for every second."""
+"""One account: figures, positions and orders, read every second."""
 
 from typing import ClassVar
 
-from msgspec import Struct
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -10,63 +9,14 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
+from realtime.api.documents.dashboard import DashboardDocument
 from realtime.cli.client import DaemonClient
-from realtime.cli.event_format import Link
-from realtime.cli.text_format import clean, money
-from realtime.errors import LinkError
+from realtime.cli.formatting import UNKNOWN, clean, format_money, parse_decimal
+from realtime.core.model import Order, Position
+from realtime.errors import RealtimeError
 
-ASK_EVERY_S = 1.0
-ORDERS_SHOWN = 50
-
-
-class Money(Struct, frozen=True):
-    """What is used of an account."""
-
-    equity: str | None = None
-    cash: str | None = None
-    buying_power: str | None = None
-
-
-class Position(Struct, frozen=True):
-    """What is used of a position."""
-
-    symbol: str
-    qty: str
-    avg_entry_price: str | None = None
-    current_price: str | None = None
-    market_value: str | None = None
-    unrealized_pl: str | None = None
-
-
-class Order(Struct, frozen=True):
-    """What is used of an order."""
-
-    id: str
-    symbol: str | None = None
-    side: str | None = None
-    type: str | None = None
-    qty: str | None = None
-    filled_qty: str | None = None
-    limit_price: str | None = None
-    filled_avg_price: str | None = None
-    status: str = ""
-
-
-class MarkedLink(Link, frozen=True):
-    """The same, with whose money it is."""
-
-    paper: bool = True
-
-
-class Dashboard(Struct, frozen=True):
-    """What is used of an account's dashboard."""
-
-    stale: bool
-    stale_reason: str | None
-    link: MarkedLink
-    account: Money | None
-    positions: list[Position] | None
-    orders: list[Order] | None
+READ_INTERVAL_S = 1.0
+MAX_ORDERS = 50
 
 
 class AccountScreen(Screen[None]):
@@ -83,10 +33,10 @@ class AccountScreen(Screen[None]):
         self._daemon = daemon
 
     def compose(self) -> ComposeResult:
-        yield Static(Text(self.label, style="bold"), id="head")
+        yield Static(self.label, id="head")
         yield Static("Positions", classes="title")
         yield DataTable(id="positions", cursor_type="row")
-        yield Static("Orders", classes="title")
+        yield Static(f"Orders, the newest {MAX_ORDERS}", classes="title")
         yield DataTable(id="orders", cursor_type="row")
         yield Footer()
 
@@ -97,84 +47,96 @@ class AccountScreen(Screen[None]):
         self._table("#orders").add_columns(
             "SYMBOL", "SIDE", "TYPE", "FILLED", "QTY", "LIMIT", "AVERAGE", "STATUS"
         )
-        self.ask()
-        self.set_interval(ASK_EVERY_S, self.ask)
+        self.read()
+        self.set_interval(READ_INTERVAL_S, self.read)
 
     @work(thread=True, exclusive=True, exit_on_error=False)
-    def ask(self) -> None:
-        """Ask the daemon, beside the screen's own loop."""
+    def read(self) -> None:
+        """Read the dashboard in a thread."""
         try:
-            found = self._daemon.ask(f"/realtime/dashboard/{self.label}", Dashboard)
-        except LinkError as error:
-            self.app.call_from_thread(self.show_trouble, error.message)
+            path = f"/realtime/dashboard/{self.label}"
+            dashboard = self._daemon.get(path, DashboardDocument)
+        except RealtimeError as error:
+            self.app.call_from_thread(self.show_error, error.message)
         else:
-            self.app.call_from_thread(self.show, found)
+            self.app.call_from_thread(self.show, dashboard)
 
-    def show_trouble(self, reason: str) -> None:
-        """Say why there is nothing newer than what stands here."""
-        text = Text.assemble((self.label, "bold"), (f" · {reason}: this is old", "bold red"))
+    def show_error(self, reason: str) -> None:
+        """Show why the figures are not updated."""
+        text = Text.assemble(
+            (self.label, "bold"), (f" · {clean(reason)}: these figures are old", "bold yellow")
+        )
         self.query_one("#head", Static).update(text)
 
-    def show(self, found: Dashboard) -> None:
+    def show(self, dashboard: DashboardDocument) -> None:
         """Show a dashboard."""
-        self.query_one("#head", Static).update(_head(self.label, found))
-        _fill(self._table("#positions"), [_position(each) for each in found.positions or ()])
-        orders = (found.orders or ())[:ORDERS_SHOWN]
-        _fill(self._table("#orders"), [_order(each) for each in orders])
+        self.query_one("#head", Static).update(_head(self.label, dashboard))
+        positions = [_position(position) for position in dashboard.positions or ()]
+        _fill(self._table("#positions"), positions)
+        orders = (dashboard.orders or ())[:MAX_ORDERS]
+        _fill(self._table("#orders"), [_order(order) for order in orders])
 
     def _table(self, name: str) -> DataTable[Text]:
         return self.query_one(name, DataTable)
 
 
-def _head(label: str, found: Dashboard) -> Text:
-    real = "" if found.link.paper else " LIVE MONEY"
-    head = Text.assemble((label, "bold"), (real, "bold red"), f" · {clean(found.link.state)}")
-    if found.stale:
-        head.append(f", stale: {clean(found.stale_reason or 'no word on why')}", "yellow")
-    money_of = found.account
-    if money_of is None:
-        return head.append(" · never read so far", "yellow")
+def figure(text: str, style: str = "") -> Text:
+    """Return a right-aligned cell."""
+    return Text(clean(text), style=style, justify="right")
+
+
+def result_style(amount: str | None) -> str:
+    """Return the colour of money won or lost; none if it is unknown or rounds to zero."""
+    number = parse_decimal(amount)
+    if number is None or not round(number, 2):
+        return ""
+    return "red" if number < 0 else "green"
+
+
+def _head(label: str, dashboard: DashboardDocument) -> Text:
+    badge = ("", "") if dashboard.link.paper else ("REAL MONEY ", "bold")
+    head = Text.assemble(badge, (clean(label), "bold"), f" · {clean(dashboard.link.state)}")
+    if dashboard.stale:
+        reason = dashboard.stale_reason or "reason unknown"
+        head.append(f", stale: {clean(reason)}", "yellow")
+    account = dashboard.account
+    if account is None:
+        return head.append(" · not read yet", "yellow")
     return head.append(
-        f" · equity {money(money_of.equity)} · cash {money(money_of.cash)}"
-        f" · buying power {money(money_of.buying_power)}"
+        f" · equity {format_money(account.equity)} · cash {format_money(account.cash)}"
+        f" · buying power {format_money(account.buying_power)}"
     )
 
 
 def _fill(table: DataTable[Text], rows: list[tuple[Text, ...]]) -> None:
-    at, scrolled = table.cursor_row, table.scroll_y
+    row, scrolled = table.cursor_row, table.scroll_y
     table.clear()
-    for row in rows:
-        table.add_row(*row)
-    table.move_cursor(row=at, scroll=False)
+    for cells in rows:
+        table.add_row(*cells)
+    table.move_cursor(row=row, scroll=False)
     table.scroll_to(y=scrolled, animate=False)
 
 
-def _position(each: Position) -> tuple[Text, ...]:
-    profit = each.unrealized_pl
-    tone = "" if not profit else "red" if profit.startswith("-") else "green"
+def _position(position: Position) -> tuple[Text, ...]:
+    profit = position.unrealized_pl
     return (
-        Text(clean(each.symbol), style="bold"),
-        _right(each.qty),
-        _right(money(each.avg_entry_price)),
-        _right(money(each.current_price)),
-        _right(money(each.market_value)),
-        _right(money(profit), tone),
+        Text(clean(position.symbol), style="bold"),
+        figure(position.qty),
+        figure(format_money(position.avg_entry_price)),
+        figure(format_money(position.current_price)),
+        figure(format_money(position.market_value)),
+        figure(format_money(profit, signed=True), result_style(profit)),
     )
 
 
-def _order(each: Order) -> tuple[Text, ...]:
-    tone = "green" if each.side == "buy" else "red"
+def _order(order: Order) -> tuple[Text, ...]:
     return (
-        Text(clean(each.symbol or "legs"), style="bold"),
-        Text(clean(each.side or ""), style=tone),
-        Text(clean(each.type or "")),
-        _right(each.filled_qty or "0"),
-        _right(each.qty or ""),
-        _right(money(each.limit_price)),
-        _right(money(each.filled_avg_price)),
-        Text(clean(each.status)),
+        Text(clean(order.symbol or "legs"), style="bold"),
+        Text(clean(order.side or UNKNOWN)),
+        Text(clean(order.type or UNKNOWN)),
+        figure(order.filled_qty or UNKNOWN),
+        figure(order.qty or UNKNOWN),
+        figure(format_money(order.limit_price)),
+        figure(format_money(order.filled_avg_price)),
+        Text(clean(order.status)),
     )
-
-
-def _right(text: str, style: str = "") -> Text:
-    return Text(clean(text), style=style, justify="right")

@@ -1,4 +1,4 @@
-"""`realtime demo` as a program: what it says, and how it ends."""
+"""`realtime demo` as a program: its output, and how it ends."""
 
 import asyncio
 import os
@@ -16,15 +16,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from realtime.cli import FAILED, FINE, MISUSED
+from realtime.cli import FAILED, SUCCESS, USAGE_ERROR
 from tests.cli.programs import LIMIT_S, ended, line_with, run, started, stop
 
 ANY_PORTS = ("--port", "0", "--sim-port", "0")
-SUMMARY = re.compile(r"\d+ s: \d+ events?, .*query p99 \d.* ms, (\d) faults?(, 0 lost)?")
+SUMMARY = re.compile(r"\d+ s: [\d,]+ events?, .*query p99 \d.* ms, (\d) faults?(, 0 lost)?")
 
 children = pytest.mark.skipif(
     not Path(f"/proc/self/task/{os.getpid()}/children").exists(),
-    reason="only Linux tells a process' children without a helper program",
+    reason="only Linux lists a process' children without a helper program",
 )
 
 
@@ -45,34 +45,34 @@ def simulator_of(process: Process) -> int:
     return child
 
 
-async def test_the_programme() -> None:
-    """Every act of the timetable, squeezed into three seconds, and the truth about it."""
+async def test_the_schedule() -> None:
+    """Every fault of the schedule within three seconds, and the comparison."""
     answer = await run("demo", *ANY_PORTS, "--accounts", "5", "--duration", "3")
     lines = answer.out.splitlines()
-    assert (answer.code, answer.err) == (FINE, "")
+    assert (answer.code, answer.err) == (SUCCESS, "")
     assert re.fullmatch(r"simulator on :\d+, 5 accounts, seed 7", lines[0])
     assert re.match(r"ready in \d+\.\d s: 5 synced · open http://127\.0\.0\.1:\d+$", lines[1])
     assert re.match(r"try: curl -s http://127\.0\.0\.1:\d+/realtime/positions/alpha$", lines[2])
-    told = " ".join(lines)
-    assert "chaos: cutting alpha" in told
-    assert "alpha lost: connection closed (1006), retry in" in told
-    assert "chaos: 429 for bravo" in told
-    assert "chaos: charlie's key is refused" in told
+    output = " ".join(lines)
+    assert "chaos: cutting alpha" in output
+    assert "alpha lost: connection closed (1006), retry in" in output
+    assert "chaos: 429 for bravo" in output
+    assert "chaos: charlie's key is refused" in output
     others = "alpha (waiting), bravo (waiting), charlie (waiting)"
-    assert f"not synced, so not compared: {others}" in told
+    assert f"not synced, so not compared: {others}" in output
     summary = SUMMARY.fullmatch(lines[-1])
     assert summary, lines[-1]
     assert summary.groups() == ("3", ", 0 lost")
 
 
-async def test_calm() -> None:
+async def test_without_faults() -> None:
     answer = await run("demo", *ANY_PORTS, "--accounts", "2", "--duration", "1", "--no-chaos")
-    assert answer.code == FINE
+    assert answer.code == SUCCESS
     assert "chaos" not in answer.out
     assert answer.out.splitlines()[-1].endswith("0 faults, 0 lost")
 
 
-async def test_the_daemon_of_a_demo_answers() -> None:
+async def test_the_daemon_of_a_demo_responds() -> None:
     async with demo("--no-chaos") as (process, url):
         async with (
             aiohttp.ClientSession() as http,
@@ -84,21 +84,23 @@ async def test_the_daemon_of_a_demo_answers() -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_ctrl_c_is_one_summary_line_and_a_good_end(how: signal.Signals) -> None:
+async def test_a_stop_signal_prints_the_summary_and_succeeds(how: signal.Signals) -> None:
     async with demo("--activity", "0") as (process, _):
         answer = await stop(process, how)
-    assert (answer.code, answer.err) == (FINE, "")
+    assert (answer.code, answer.err) == (SUCCESS, "")
     assert answer.out.splitlines()[-1].startswith("0 s: 0 events")
 
 
 @pytest.mark.parametrize(("ours", "other"), [("--port", "--sim-port"), ("--sim-port", "--port")])
-async def test_a_port_that_is_taken(ours: str, other: str) -> None:
+async def test_a_port_in_use(ours: str, other: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         answer = await run("demo", ours, str(port), other, "0")
     free = port + 100 if port <= 65_435 else port - 100
-    assert (answer.code, answer.out) == (MISUSED, "")
-    assert answer.err == f"{port} is taken by another program; scripts/demo {ours} {free}\n"
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
+    assert answer.err == (
+        f"port {port} is in use by another program\n  remedy: scripts/demo {ours} {free}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,14 +112,14 @@ async def test_a_port_that_is_taken(ours: str, other: str) -> None:
 )  # fmt: skip
 async def test_misuse(args: list[str]) -> None:
     answer = await run("demo", *args)
-    assert (answer.code, answer.out) == (MISUSED, "")
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
     assert "Error: " in answer.err
     assert "Traceback" not in answer.err
 
 
 @children
 async def test_the_simulator_dies() -> None:
-    """Said, and not mistaken for a daemon in good health."""
+    """Reported, and not a success."""
     async with demo() as (process, _):
         os.kill(simulator_of(process), signal.SIGKILL)
         answer = await ended(process)
@@ -141,7 +143,7 @@ async def test_the_simulator_does_not_outlive_the_demo() -> None:
             os.close(child)
 
 
-def test_nobody_reads_any_more() -> None:
+def test_a_closed_pipe_ends_the_demo() -> None:
     """`realtime demo | head -n 1` ends by itself."""
     program = f"{shlex.quote(sys.executable)} -m realtime demo {' '.join(ANY_PORTS)} | head -n 1"
     answer = subprocess.run(

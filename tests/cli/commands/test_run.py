@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from realtime.cli import FINE, MISUSED
+from realtime.cli import SUCCESS, USAGE_ERROR
 from realtime.simulator.app import Simulator
 from tests.cli.conftest import edit, fault
 from tests.cli.programs import free_port, line_with, run, started, stop
@@ -37,7 +37,9 @@ async def get(url: str) -> object:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_serves_until_told_to_stop(sim: Simulator, config: Path, how: signal.Signals) -> None:
+async def test_serves_until_a_stop_signal(
+    sim: Simulator, config: Path, how: signal.Signals
+) -> None:
     async with daemon(config) as (process, url):
         facts = await ready(process)
         assert (facts["accounts"], facts["synced"]) == (3, 3)
@@ -46,15 +48,15 @@ async def test_serves_until_told_to_stop(sim: Simulator, config: Path, how: sign
         assert isinstance(status, dict)
         assert status["connected_accounts"] == 3
         answer = await stop(process, how)
-    assert (answer.code, answer.err) == (FINE, "")
+    assert (answer.code, answer.err) == (SUCCESS, "")
     events = [json.loads(line)["event"] for line in answer.out.splitlines()]
     assert events[0] == "daemon.stopping"
     assert events[-1] == "daemon.stopped"
     assert events.count("daemon.ready") == 0
 
 
-async def test_ready_counts_who_is_not_live(sim: Simulator, config: Path) -> None:
-    """Tried is enough: an account that cannot connect does not hold the word back for ever."""
+async def test_ready_counts_accounts_that_are_not_synced(sim: Simulator, config: Path) -> None:
+    """Tried is enough: an account that cannot connect does not delay readiness forever."""
     fault(sim, kind="key_revoked", account="alpha")
     fault(sim, kind="server_error", account="bravo")
     async with daemon(config) as (process, _):
@@ -71,9 +73,9 @@ async def test_disabled_accounts_are_not_waited_for(sim: Simulator, config: Path
 
 
 async def test_a_port_in_use_is_exit_code_2(sim: Simulator, config: Path) -> None:
-    """Said with the remedy: mostly it is another daemon."""
+    """With the remedy: usually it is another daemon."""
     answer = await run("run", "--config", str(config), "--port", str(sim.port))
-    assert answer.code == MISUSED
+    assert answer.code == USAGE_ERROR
     assert answer.err == (
         f"127.0.0.1:{sim.port} is in use\n"
         "  remedy: `--port`, or `realtime status` – is a daemon running?\n"
@@ -94,24 +96,24 @@ async def test_misuse_is_exit_code_2(
     sim: Simulator, config: Path, args: list[str], said: str
 ) -> None:
     answer = await run("run", "--config", str(config), *args)
-    assert (answer.code, answer.out) == (MISUSED, "")
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
     assert said in answer.err
     assert "Traceback" not in answer.err
 
 
-async def test_files_that_are_missing(tmp_path: Path) -> None:
+async def test_missing_files(tmp_path: Path) -> None:
     answer = await run("run", "--config", str(tmp_path / "accounts.toml"))
-    assert answer.code == MISUSED
+    assert answer.code == USAGE_ERROR
     assert answer.err.startswith(f"accounts.toml not found in {tmp_path}\n  remedy: ")
 
 
 async def test_a_log_level_that_does_not_exist(sim: Simulator, config: Path) -> None:
     answer = await run("run", "--config", str(config), REALTIME_LOG_LEVEL="loud")
-    assert (answer.code, answer.out) == (MISUSED, "")
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
     assert answer.err.startswith("REALTIME_LOG_LEVEL: expected debug, info")
 
 
-async def until_told(path: Path, event: str) -> None:
+async def wait_for_line(path: Path, event: str) -> None:
     """Wait for a line of a log file."""
     async with asyncio.timeout(20):
         while not path.exists() or event not in path.read_text():  # noqa: ASYNC110, ASYNC240 - a file
@@ -123,17 +125,17 @@ async def test_the_log_in_a_file_that_is_rotated(sim: Simulator, config: Path) -
     path.parent.mkdir()
     edit(config, "[alpaca]", '[log]\nfile = "logs/run.log"\nlevel = "debug"\n\n[alpaca]')
     async with daemon(config) as (process, _):
-        await until_told(path, "daemon.ready")
+        await wait_for_line(path, "daemon.ready")
         path.rename(path.with_suffix(".1"))
         process.send_signal(signal.SIGHUP)
-        await until_told(path, "config.reloaded")
+        await wait_for_line(path, "config.reloaded")
         answer = await stop(process)
-    assert answer == (FINE, "", "")
+    assert answer == (SUCCESS, "", "")
     assert '"level":"debug"' in path.with_suffix(".1").read_text()
     assert json.loads(path.read_text().splitlines()[-1])["event"] == "daemon.stopped"
 
 
 async def test_a_log_that_cannot_be_written_is_exit_code_2(sim: Simulator, config: Path) -> None:
     answer = await run("run", "--config", str(config), "--log-file", str(config.parent))
-    assert (answer.code, answer.out) == (MISUSED, "")
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
     assert "cannot be opened: is a directory" in answer.err

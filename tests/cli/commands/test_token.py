@@ -7,7 +7,7 @@ from realtime.auth.tokens import TokenRules, believe
 from tests.auth.made import SECRET
 from tests.cli.programs import run
 
-MISUSED = 2
+USAGE_ERROR = 2
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ async def test_a_token_of_the_configuration(config: Path) -> None:
 
 async def test_without_a_secret_there_is_no_token(bare: Path) -> None:
     answer = await run("token", "--config", str(bare))
-    assert (answer.code, answer.out) == (MISUSED, "")
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
     assert "set `[auth] secret_file`" in answer.err
 
 
 async def test_a_secret_that_others_can_read_is_not_used(config: Path) -> None:
     (config.parent / "token.secret").chmod(0o644)
     answer = await run("token", "--config", str(config))
-    assert (answer.code, answer.out) == (MISUSED, "")
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
     assert "readable by others" in answer.err

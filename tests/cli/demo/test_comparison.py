@@ -1,28 +1,40 @@
-"""What counts as lost: the broker's books beside the daemon's answers."""
+"""What counts as lost: the broker's books against the daemon's responses."""
 
 from msgspec import structs
 
-from realtime.cli.demo.comparison import ORDERS, Account, Books, Order, Position, differences
-
-FILLED = Order("o1", "filled", "2", "10.50", "2026-11-21T10:00:00Z")
-BOOKS = Books(Account("100"), [Position("AAPL", "2")], [FILLED])
+from realtime.cli.demo.comparison import MAX_ORDERS, Books, find_differences
+from realtime.core.model import Account, Order, OrderId, Position, Symbol
 
 
-def test_books_that_agree() -> None:
-    """As numbers: how they are spelled is another test's business."""
-    ours = Books(
-        Account("100.00"), [Position("AAPL", "2.0")], [structs.replace(FILLED, filled_qty="2.00")]
+def account(cash: str) -> Account:
+    return Account(id="a", account_number="PA0EXAMPLE01", cash=cash)
+
+
+def position(symbol: str, qty: str) -> Position:
+    return Position(symbol=Symbol(symbol), qty=qty)
+
+
+FILLED = Order(
+    id=OrderId("o1"),
+    status="filled",
+    filled_qty="2",
+    filled_avg_price="10.50",
+    submitted_at="2026-11-21T10:00:00Z",
+)
+BOOKS = Books(account("100"), [position("AAPL", "2")], [FILLED])
+
+
+def test_equal_numbers_agree_however_they_are_written() -> None:
+    daemon = Books(
+        account("100.00"), [position("AAPL", "2.0")], [structs.replace(FILLED, filled_qty="2.00")]
     )
-    assert differences("alpha", BOOKS, ours) == []
+    assert find_differences("alpha", BOOKS, daemon) == []
 
 
-def test_every_kind_of_difference_is_said() -> None:
-    ours = Books(
-        Account("121"),
-        [Position("TSLA", "1")],
-        [structs.replace(FILLED, status="new", filled_qty="0", filled_avg_price=None)],
-    )
-    assert differences("alpha", BOOKS, ours) == [
+def test_every_kind_of_difference_is_listed() -> None:
+    order = structs.replace(FILLED, status="new", filled_qty="0", filled_avg_price=None)
+    daemon = Books(account("121"), [position("TSLA", "1")], [order])
+    assert find_differences("alpha", BOOKS, daemon) == [
         "alpha order o1: broker filled 2 10.50, daemon new 0 None",
         "alpha position AAPL: broker 2, daemon none",
         "alpha position TSLA: broker none, daemon 1",
@@ -30,18 +42,19 @@ def test_every_kind_of_difference_is_said() -> None:
     ]
 
 
-def test_an_order_that_the_daemon_never_heard_of() -> None:
-    ours = structs.replace(BOOKS, orders=[])
-    assert differences("alpha", BOOKS, ours) == [
+def test_a_missing_order_is_a_difference() -> None:
+    assert find_differences("alpha", BOOKS, structs.replace(BOOKS, orders=[])) == [
         "alpha order o1: broker filled 2 10.50, daemon none"
     ]
 
 
-def test_orders_older_than_an_answer_holds_are_not_missed() -> None:
+def test_orders_older_than_a_response_holds_are_not_compared() -> None:
     many = [
-        Order(f"o{n}", "filled", "1", "1", f"2026-11-21T10:{n // 60:02}:{n % 60:02}Z")
-        for n in range(ORDERS + 5)
+        structs.replace(
+            FILLED, id=OrderId(f"o{n}"), submitted_at=f"2026-11-21T10:{n // 60:02}:{n % 60:02}Z"
+        )
+        for n in range(MAX_ORDERS + 5)
     ]
-    theirs = structs.replace(BOOKS, orders=many)
-    assert differences("alpha", theirs, structs.replace(BOOKS, orders=many[5:])) == []
-    assert len(differences("alpha", theirs, structs.replace(BOOKS, orders=many[:-5]))) == 5
+    broker = structs.replace(BOOKS, orders=many)
+    assert find_differences("alpha", broker, structs.replace(BOOKS, orders=many[5:])) == []
+    assert len(find_differences("alpha", broker, structs.replace(BOOKS, orders=many[:-5]))) == 5

@@ -1,12 +1,12 @@
-"""The demo's summary tells what was measured, and nothing else."""
+"""The demo's summary contains what was measured, and nothing else."""
 
 import pytest
 
-from realtime.cli.demo.statistics import DemoStatistics, Sample
+from realtime.cli.demo.statistics import DemoStatistics, Latencies
 
 
-def sample(*times_ms: float) -> Sample:
-    made = Sample()
+def latencies(*times_ms: float) -> Latencies:
+    made = Latencies()
     for time_ms in times_ms:
         made.add(time_ms)
     return made
@@ -25,15 +25,15 @@ def sample(*times_ms: float) -> Sample:
 )
 def test_p99(times: tuple[float, ...], p99: float | None) -> None:
     """The smallest measured time that at least 99 of 100 do not exceed."""
-    assert sample(*times).p99() == p99
+    assert latencies(*times).p99() == p99
 
 
-def test_everything() -> None:
-    figures = DemoStatistics(
-        updates=sample(9.04), queries=sample(0.62), faults=3, lost=0, lost_at_s=58.0
+def test_all_statistics() -> None:
+    statistics = DemoStatistics(
+        updates=latencies(9.04), queries=latencies(0.62), faults=3, lost=0, compared_at_s=58.0
     )
-    assert figures.summary(60.2, 1412) == (
-        "60 s: 1 412 events, update p99 9.0 ms, query p99 0.6 ms, 3 faults, 0 lost"
+    assert statistics.summary(60.2, 1412) == (
+        "60 s: 1,412 events, update p99 9.0 ms, query p99 0.6 ms, 3 faults, 0 lost"
     )
 
 
@@ -41,8 +41,8 @@ def test_what_was_not_measured_is_left_out() -> None:
     assert DemoStatistics().summary(3.0, 1) == "3 s: 1 event, 0 faults"
 
 
-def test_an_old_comparison_says_when_it_was_made() -> None:
-    figures = DemoStatistics(faults=1, lost=2, lost_at_s=58.0, queries_failed=4)
-    assert figures.summary(133.0, 0) == (
+def test_an_old_comparison_has_its_time() -> None:
+    statistics = DemoStatistics(faults=1, lost=2, compared_at_s=58.0, queries_failed=4)
+    assert statistics.summary(133.0, 0) == (
         "2 min 13 s: 0 events, 4 queries failed, 1 fault, 2 lost at 58 s"
     )

@@ -1,0 +1,43 @@
+"""The application of `realtime top`."""
+
+from textual.app import App
+
+from realtime.cli.client import DaemonClient
+from realtime.cli.top.fleet_screen import FleetScreen
+from realtime.cli.top.rows import AccountRows, follow_rows
+from realtime.errors import RealtimeError
+
+
+class TopApp(App[None]):
+    """`realtime top`: starts the thread that follows the daemon, and shows the fleet."""
+
+    CSS = """
+    #head, #selected { height: 1; padding: 0 1; }
+    #totals { height: auto; padding: 0 1; }
+    #fleet, #positions, #orders { height: 1fr; }
+    #empty { height: 1fr; padding: 1; }
+    #filter { dock: bottom; }
+    .title { padding: 1 1 0 1; text-style: bold; }
+    DataTable > .datatable--header { text-style: none; color: $text-muted; background: $surface; }
+    HelpScreen { align: center middle; }
+    HelpScreen > Static { width: auto; height: auto; padding: 1 2; border: solid $primary; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "realtime top"
+
+    def __init__(self, daemon: DaemonClient) -> None:
+        super().__init__()
+        self.rows = AccountRows()
+        self._daemon = daemon
+        self._stop = follow_rows(daemon, self.rows)
+
+    @property
+    def failure(self) -> RealtimeError | None:
+        """The error that ended the application, if one did."""
+        return self.rows.failure
+
+    def on_mount(self) -> None:
+        self.push_screen(FleetScreen(self._daemon, self.rows))
+
+    def on_unmount(self) -> None:
+        self._stop()
