@@ -24,6 +24,7 @@ from realtime.simulator.exchange.engine import AccountSpec, Exchange, TradeUpdat
 from realtime.simulator.faults.catalogue import parse_fault
 from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.http_log import http_log
+from realtime.simulator.market.service import MarketData
 from realtime.simulator.rest import responses
 from realtime.simulator.rest.rate_limiter import RateLimiter
 from realtime.simulator.rest.routes import RouteContext
@@ -91,6 +92,15 @@ class Simulator:
         context = RouteContext(self.exchange, self._history, self.faults, clock)
         limit = RateLimiter(requests_per_minute, _loop_time)
         self._rest = RestServer(context, credentials, limit, self.counters, Random(f"{seed}:rest"))
+        self.market_data = MarketData(
+            self.exchange,
+            credentials,
+            self.faults,
+            self.counters,
+            seed=seed,
+            clock=clock,
+            now=_loop_time,
+        )
         self._request_ids = Random(f"{seed}:request-ids")
         self._step_s = step_s
         self._background: asyncio.Task[None] | None = None
@@ -167,10 +177,13 @@ class Simulator:
             await site.stop()
         await self._stop_background()
         self._stream.close_all()
+        self.market_data.stream.close_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_LIMIT_S):
                 await self._stream.wait_empty()
+                await self.market_data.stream.wait_empty()
         self._stream.abort_all()
+        self.market_data.stream.abort_all()
         self._broadcaster.close()
         await runner.cleanup()
 
@@ -187,6 +200,7 @@ class Simulator:
         """Run one step of the exchange: prices move, resting orders are matched."""
         self.exchange.advance(prices_move=prices_move)
         self._history.step()
+        self.market_data.step()
 
     def _timed_step(self) -> None:
         """Run a step; without traffic prices do not move, so that two reads are equal."""
@@ -223,6 +237,7 @@ class Simulator:
     def _publish(self, update: TradeUpdate) -> None:
         self.traffic.handle_event(update)
         self._history.handle_event(update)
+        self.market_data.handle_event(update)
         self._broadcaster.publish(update)
 
     def _application(self) -> web.Application:
@@ -230,6 +245,7 @@ class Simulator:
         for path in ("/stream", "/stream/"):  # older SDKs add the slash
             app.router.add_get(path, self._stream.handle)
         self._rest.add_to(app)
+        self.market_data.add_to(app)
         ControlServer(self, self.faults, self.counters).add_to(app)
         app.on_response_prepare.append(self._set_response_headers)
         return app

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.simulator.control.commands import COMMANDS
+from realtime.simulator.control.server import COMMANDS
 from realtime.simulator.faults.catalogue import FAULT_TYPES
 from tests.simulator.client import Rest
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 from msgspec import Meta, Struct
 
 from realtime.simulator.exchange.engine import Exchange
+from realtime.simulator.market.service import MarketData
 
 # Decimal strings as the broker writes them: no exponent, no NaN. A price is above zero.
 Price = Annotated[
@@ -33,6 +34,10 @@ class ControlledSimulator(Protocol):
     @property
     def exchange(self) -> Exchange:
         """The exchange."""
+
+    @property
+    def market_data(self) -> MarketData:
+        """The market data."""
 
     def set_activity(self, activity: float) -> None:
         """Set the generated events per second."""
@@ -149,6 +154,8 @@ class Split(Command, frozen=True):
 
     def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.split(self.symbol, self.ratio, reverse=self.reverse)
+        new, old = (1, self.ratio) if self.reverse else (self.ratio, 1)
+        sim.market_data.add_split(self.symbol, new, old)
         return None
 
 
@@ -161,6 +168,7 @@ class Rename(Command, frozen=True):
 
     def run(self, sim: ControlledSimulator) -> object:
         sim.exchange.rename(self.symbol, self.to)
+        sim.market_data.add_name_change(self.symbol, self.to)
         return None
 
 
@@ -225,7 +233,7 @@ def encode_quirks(sim: ControlledSimulator) -> dict[str, object]:
     return {field.name: getattr(now, field.name) for field in fields(now)}
 
 
-COMMANDS: tuple[type[Command], ...] = (
+TRADING_COMMANDS: tuple[type[Command], ...] = (
     SetTraffic, SetMarket, Advance, EndDay, SetPrice, Bust, Correct, RejectNext, Split, Rename,
     Deposit, HoldCancels, SetQuirks,
 )  # fmt: skip

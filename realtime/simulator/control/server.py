@@ -9,17 +9,20 @@ import msgspec
 from aiohttp import web
 
 from realtime.simulator.control.commands import (
-    COMMANDS,
+    TRADING_COMMANDS,
     Command,
     ControlledSimulator,
     encode_quirks,
 )
+from realtime.simulator.control.market_commands import MARKET_COMMANDS, encode_settings
 from realtime.simulator.control.request_counters import RequestCounters
 from realtime.simulator.control.validation_errors import format_validation_error, suggest_nearest
 from realtime.simulator.exchange.engine import ApiError
 from realtime.simulator.faults.catalogue import InvalidFault, describe, parse_fault
 from realtime.simulator.faults.registry import FaultRegistry, encode_fault
 from realtime.simulator.rest.responses import json_response
+
+COMMANDS = (*TRADING_COMMANDS, *MARKET_COMMANDS)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,6 +61,7 @@ class ControlServer:
         router.add_get("/_sim/books/{label}", _with_error_body(self._get_books))
         router.add_get("/_sim/prices", _with_error_body(self._get_prices))
         router.add_get("/_sim/quirks", _with_error_body(self._get_quirks))
+        router.add_get("/_sim/market_data", _with_error_body(self._get_market_data))
         router.add_get("/_sim/traffic", _with_error_body(self._get_traffic))
         for command in COMMANDS:
             router.add_post(f"/_sim/{command.path}", _with_error_body(self._handler(command)))
@@ -74,6 +78,7 @@ class ControlServer:
                     "GET /_sim/books/{label}": "the exchange's own truth about an account",
                     "GET /_sim/prices": "symbol → last price",
                     "GET /_sim/quirks": "settings of uncertain facts about the broker",
+                    "GET /_sim/market_data": "settings of the market data",
                     "GET /_sim/traffic": "generated events per second",
                     "GET /_sim/faults": "active faults",
                     "POST /_sim/faults": "add a fault: {kind, account, for_s, count, …}",
@@ -126,6 +131,9 @@ class ControlServer:
 
     async def _get_quirks(self, request: web.Request) -> web.Response:
         return json_response(encode_quirks(self._sim))
+
+    async def _get_market_data(self, request: web.Request) -> web.Response:
+        return json_response(encode_settings(self._sim))
 
     async def _get_traffic(self, request: web.Request) -> web.Response:
         return json_response({"activity": self._sim.status()["activity"]})

@@ -47,9 +47,11 @@ from realtime.simulator.exchange.state import ExchangeState, Quirks, TradeUpdate
 from realtime.simulator.exchange.timestamps import format_rfc3339, new_york_date
 from realtime.simulator.exchange.trade_events import publish
 from realtime.simulator.exchange.trading_day import end_day, process_bells, set_market_mode
+from realtime.simulator.exchange.venue.assets import Listing
 from realtime.simulator.exchange.venue.calendar import calendar_documents, previous_trading_day
 from realtime.simulator.exchange.venue.market_hours import MODES, REGULAR
 from realtime.simulator.exchange.venue.matching import match_all
+from realtime.simulator.exchange.venue.prices import PriceProcess
 
 __all__ = ["AccountSpec", "ApiError", "Exchange", "Quirks", "TradeUpdate"]
 
@@ -233,6 +235,20 @@ class Exchange:
     def prices(self) -> dict[str, str]:
         """Return symbol → last price."""
         return {symbol: format_decimal(price) for symbol, price in self._state.prices.last.items()}
+
+    @property
+    def price_process(self) -> PriceProcess:
+        """The prices that drive trading, positions and market data; read only."""
+        return self._state.prices
+
+    @property
+    def listing(self) -> Listing:
+        """All assets; read only."""
+        return self._state.listing
+
+    def session_phase(self, at: int | None = None) -> str:
+        """Return the stock market's session at a time (epoch ns), or now."""
+        return self._state.market.phase(self._state.now() if at is None else at)
 
     def last_close(self, symbol: str) -> str:
         """Return a symbol's price at the close of the trading day before."""

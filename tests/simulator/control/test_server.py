@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from realtime.simulator.app import Simulator
-from realtime.simulator.control.commands import COMMANDS
+from realtime.simulator.control.server import COMMANDS
 from realtime.simulator.faults.catalogue import FAULT_TYPES
 from tests.simulator.client import RESTING_BUY, Rest, listening
 

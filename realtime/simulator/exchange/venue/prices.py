@@ -5,7 +5,7 @@ the initial price the walk reverts, so that a long run stays realistic.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
@@ -118,16 +118,17 @@ class PriceProcess:
     def _price_options(self, may_move: Callable[[str], bool]) -> None:
         for asset in self._options:
             if asset.contract is not None and may_move(asset.symbol):
-                self.last[asset.symbol] = _option_price(asset.contract, self.last)
+                self.last[asset.symbol] = option_price(
+                    asset.contract, self.last[asset.contract.underlying]
+                )
 
 
 def _to_tick(price: Decimal) -> Decimal:
     return price.quantize(CENT if price >= ONE else _SUB_PENNY, ROUND_HALF_UP)
 
 
-def _option_price(contract: Contract, last: Mapping[str, Decimal]) -> Decimal:
+def option_price(contract: Contract, spot: Decimal) -> Decimal:
     """Return an option's price: intrinsic value plus time value that falls with the distance."""
-    spot = last[contract.underlying]
     distance = spot - contract.strike
     intrinsic = max(distance if contract.is_call else -distance, Decimal(0))
     nearness = max(ONE - abs(distance) / (spot * _TIME_VALUE_GONE_AT), Decimal(0))

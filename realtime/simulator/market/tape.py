@@ -1,0 +1,328 @@
+"""The tape: trades and quotes of every symbol, made from the prices that also fill orders.
+
+It starts with the first use of market data; before, it costs nothing. After each step of the
+exchange every tradable symbol gets a quote around its last price, and a trade if the price has
+changed. Executions of the simulated accounts are printed too, so that fills and data agree.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from random import Random
+
+from realtime.simulator.exchange.engine import Exchange
+from realtime.simulator.exchange.timestamps import MINUTE, SECOND
+from realtime.simulator.exchange.venue.assets import Asset
+from realtime.simulator.exchange.venue.market_hours import REGULAR
+from realtime.simulator.market.bars import Bar, new_bar
+from realtime.simulator.market.elements import Element, Fields
+from realtime.simulator.market.settings import MarketDataSettings
+
+# Trades and quotes kept per symbol and feed; older ones are not in history any more.
+MAX_TICKS = 20_000
+# Minute bars kept per symbol and feed: three days.
+MAX_MINUTES = 4_320
+# An updated bar follows this long after its minute.
+UPDATE_DELAY_NS = 30 * SECOND
+ODD_LOT = 100
+
+IEX = "V"
+_EXCHANGES = "VQNPKZ"
+_TAPES = {"NASDAQ": "C", "NYSE": "A"}
+_TRADE_SHARE = 0.3  # of steps without a price change that print a trade
+_IEX_SHARE = 0.4
+_FIRST_TRADE_ID = 52_983_525_000_000
+
+# feed → elements of one symbol
+Listener = Callable[[str, list[Element]], None]
+
+
+class FeedTape:
+    """What one feed has of one symbol, oldest first."""
+
+    def __init__(self) -> None:
+        self.trades: deque[Fields] = deque(maxlen=MAX_TICKS)
+        self.quotes: deque[Fields] = deque(maxlen=MAX_TICKS)
+        self.minutes: deque[Bar] = deque(maxlen=MAX_MINUTES)
+        self.updates_due: dict[int, int] = {}  # minute → when its updated bar is due
+
+    def add_trade(self, trade: Fields) -> None:
+        """Append a trade and count it in its minute's bar."""
+        self.trades.append(trade)
+        minute = trade["t"] // MINUTE * MINUTE
+        if self.minutes and self.minutes[-1].start == minute:
+            self.minutes[-1].add(trade["p"], trade["s"])
+        else:
+            self.minutes.append(new_bar(minute, trade["p"], trade["s"]))
+
+
+class Tape:
+    """All symbols' trades and quotes since the tape started."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        settings: MarketDataSettings,
+        *,
+        seed: int,
+        clock: Callable[[], int],
+    ) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        self._clock = clock
+        self._rng = Random(f"{seed}:tape")
+        self.opened_at = clock()  # when the simulator was created
+        self.started_at: int | None = None
+        self.listeners: list[Listener] = []
+        # symbol → feed → tape
+        self._feeds: dict[str, dict[str, FeedTape]] = {}
+        self._last_at = 0
+        self._trade_id = _FIRST_TRADE_ID
+        self._minute = 0
+
+    def start(self) -> None:
+        """Start the tape at the first use of market data."""
+        if self.started_at is None:
+            self.started_at = self._last_at = self._clock()
+            self._minute = self.started_at // MINUTE
+            self.step()
+
+    def feed(self, symbol: str, feed: str) -> FeedTape | None:
+        """Return what a feed has of a symbol, None if nothing."""
+        return self._feeds.get(symbol, {}).get(feed)
+
+    def step(self) -> None:
+        """Make quotes and trades of every tradable symbol, and bars of an ended minute."""
+        if self.started_at is None:
+            return
+        self._end_minutes()
+        is_open = self._exchange.session_phase() == REGULAR
+        for asset in list(self._exchange.listing.by_symbol.values()):
+            if asset.active and (is_open or asset.is_crypto):
+                self._tick(asset)
+
+    def refresh(self, symbol: str) -> None:
+        """Print a trade if the price has changed since the symbol's last one (REST reads)."""
+        asset = self._exchange.listing.find(symbol)
+        if asset is None or asset.symbol not in self._exchange.price_process.last:
+            return
+        tape = self._feeds.get(asset.symbol, {}).get(_main_feed(asset))
+        price = _price(self._exchange, asset)
+        if tape is None or not tape.trades or tape.trades[-1]["p"] != price:
+            self._tick(asset, always_trade=True)
+
+    def print_execution(self, symbol: str, price: Decimal, qty: Decimal) -> None:
+        """Print an execution of a simulated account."""
+        asset = self._exchange.listing.find(symbol)
+        if self.started_at is not None and asset is not None:
+            size = float(qty) if asset.is_crypto else max(int(qty), 1)
+            self._print(asset, self._new_trade(asset, float(price), size, IEX))
+
+    def print_late(self, symbol: str, price: float, size: int, age_ns: int) -> None:
+        """Print a trade with an earlier time: its minute's bar is sent again as `u`."""
+        asset = self._exchange.listing.get_tradable(symbol)
+        trade = self._new_trade(asset, price, size, IEX)
+        trade["t"] -= age_ns
+        minute = trade["t"] // MINUTE * MINUTE
+        for feed, tape in self._feeds.get(asset.symbol, {}).items():
+            for bar in tape.minutes:
+                if bar.start == minute:
+                    bar.add_late(price, size)
+                    tape.updates_due[minute] = minute + MINUTE + UPDATE_DELAY_NS
+            tape.trades.append(trade)
+            self._send(feed, [Element(trade)])
+
+    def amend(self, symbol: str, *, price: float | None) -> Fields:
+        """Correct the price of a symbol's last trade, or cancel it (None); return the message."""
+        asset = self._exchange.listing.get_tradable(symbol)
+        feeds = self._feeds.get(asset.symbol, {})
+        trades = [tape.trades for tape in feeds.values() if tape.trades]
+        if not trades:
+            raise ValueError(f"{symbol} has no trade yet")
+        old = max((each[-1] for each in trades), key=lambda trade: trade["i"])
+        new = None
+        if price is not None:
+            new = {**old, "i": self._next_id(), "p": price}
+        message = _cancellation(old, self._next_time()) if new is None else _correction(old, new)
+        message["t"] = self._next_time()
+        for feed, tape in feeds.items():
+            if old in tape.trades:
+                index = tape.trades.index(old)
+                if new is None:
+                    del tape.trades[index]
+                else:
+                    tape.trades[index] = new
+                self._send(feed, [Element(message)])
+        return message
+
+    def send(self, symbol: str, message: Fields) -> None:
+        """Send a message about a stock (status, LULD, imbalance) on its feeds."""
+        asset = self._exchange.listing.get_tradable(symbol)
+        tape = _TAPES.get(asset.exchange, "B")
+        fields = {
+            "T": message["T"],
+            "S": asset.symbol,
+            **message,
+            "t": self._next_time(),
+            "z": tape,
+        }
+        for feed in ("sip", "iex"):
+            self._send(feed, [Element(fields)])
+
+    def _tick(self, asset: Asset, *, always_trade: bool = False) -> None:
+        price = _price(self._exchange, asset)
+        place = IEX if self._rng.random() < _IEX_SHARE else self._rng.choice(_EXCHANGES)
+        self._add_quote(asset, self._new_quote(asset, price, place))
+        tape = self._feeds[asset.symbol][_main_feed(asset)]
+        changed = not tape.trades or tape.trades[-1]["p"] != price
+        trades = always_trade or changed or self._rng.random() < _TRADE_SHARE
+        stopped = self._settings.halted_symbols + self._settings.no_trades
+        if trades and asset.symbol not in stopped:
+            self._print(asset, self._new_trade(asset, price, self._size(asset), place))
+
+    def _print(self, asset: Asset, trade: Fields) -> None:
+        element = Element(trade)
+        for feed in _feeds_of(asset, trade.get("x", "")):
+            self._tape(asset, feed).add_trade(trade)
+            self._send(feed, [element])
+
+    def _add_quote(self, asset: Asset, quote: Fields) -> None:
+        element = Element(quote)
+        for feed in _feeds_of(asset, quote.get("bx", "")):
+            self._tape(asset, feed).quotes.append(quote)
+            self._send(feed, [element])
+
+    def _end_minutes(self) -> None:
+        """Send the bars of the last minute, and updated bars that are due."""
+        now = self._clock()
+        minute = now // MINUTE
+        ended = minute > self._minute
+        self._minute = max(minute, self._minute)
+        for symbol, feed, tape in self._all():
+            for start, due in list(tape.updates_due.items()):
+                if due <= now:
+                    del tape.updates_due[start]
+                    bars = [bar for bar in tape.minutes if bar.start == start]
+                    self._send(feed, [self._bar("u", symbol, bar) for bar in bars])
+            if ended and tape.minutes and tape.minutes[-1].start // MINUTE == minute - 1:
+                self._send(feed, [self._bar("b", symbol, tape.minutes[-1])])
+
+    def _bar(self, kind: str, symbol: str, bar: Bar) -> Element:
+        return Element({"T": kind, "S": symbol, **bar.fields(whole="/" not in symbol)})
+
+    def _all(self) -> Iterator[tuple[str, str, FeedTape]]:
+        for symbol, feeds in self._feeds.items():
+            for feed, tape in feeds.items():
+                yield symbol, feed, tape
+
+    def _send(self, feed: str, elements: list[Element]) -> None:
+        if elements:
+            for listener in self.listeners:
+                listener(feed, elements)
+
+    def _tape(self, asset: Asset, feed: str) -> FeedTape:
+        return self._feeds.setdefault(asset.symbol, {}).setdefault(feed, FeedTape())
+
+    def _new_trade(self, asset: Asset, price: float, size: float, place: str) -> Fields:
+        at, trade_id = self._next_time(), self._next_id()
+        base: Fields = {"T": "t", "S": asset.symbol}
+        if asset.is_crypto:
+            side = self._rng.choice("BS")
+            return {**base, "p": price, "s": size, "t": at, "i": trade_id, "tks": side}
+        if asset.is_option:
+            return {**base, "t": at, "p": price, "s": int(size), "x": "P", "c": "I"}
+        conditions = ["@", "I"] if size < ODD_LOT else ["@"]
+        return {
+            **base,
+            "i": trade_id,
+            "x": place,
+            "p": price,
+            "s": int(size),
+            "c": conditions,
+            "t": at,
+            "z": _TAPES.get(asset.exchange, "B"),
+        }
+
+    def _new_quote(self, asset: Asset, price: float, place: str) -> Fields:
+        at = self._next_time()
+        bid, ask = _bid_and_ask(asset, price)
+        sizes = self._rng.randint(1, 9), self._rng.randint(1, 9)
+        bid_size, ask_size = (100 * sizes[0], 100 * sizes[1]) if asset.is_equity else sizes
+        match self._settings.quotes.get(asset.symbol):
+            case "crossed":
+                bid, ask = ask, bid
+            case "locked":
+                bid = ask
+            case "no_bid":
+                bid, bid_size = 0.0, 0
+            case "no_ask":
+                ask, ask_size = 0.0, 0
+        base: Fields = {"T": "q", "S": asset.symbol}
+        if asset.is_crypto:
+            return {**base, "bp": bid, "bs": bid_size, "ap": ask, "as": ask_size, "t": at}
+        sides = {"ax": place, "ap": ask, "as": ask_size, "bx": place, "bp": bid, "bs": bid_size}
+        if asset.is_option:
+            return {**base, "t": at, **sides, "c": "A"}
+        return {**base, **sides, "c": ["R"], "t": at, "z": _TAPES.get(asset.exchange, "B")}
+
+    def _size(self, asset: Asset) -> float:
+        if asset.is_crypto:
+            return self._rng.randint(1, 9_999) / 10_000
+        return self._rng.randint(1, 9) if asset.is_option else self._rng.randint(1, 400)
+
+    def _next_time(self) -> int:
+        """Return the current time; times of the tape are unique and increase."""
+        self._last_at = max(self._clock(), self._last_at + 1)
+        return self._last_at
+
+    def _next_id(self) -> int:
+        self._trade_id += 1
+        return self._trade_id
+
+
+def _main_feed(asset: Asset) -> str:
+    return "us" if asset.is_crypto else "opra" if asset.is_option else "sip"
+
+
+def _feeds_of(asset: Asset, place: str) -> tuple[str, ...]:
+    """Return the feeds that carry a tick of an exchange."""
+    if asset.is_crypto:
+        return ("us",)
+    if asset.is_option:
+        return ("opra", "indicative")
+    return ("sip", "iex") if place == IEX else ("sip",)
+
+
+def _price(exchange: Exchange, asset: Asset) -> float:
+    return float(exchange.price_process.last[asset.symbol])
+
+
+def _bid_and_ask(asset: Asset, price: float) -> tuple[float, float]:
+    """Return a bid below and an ask above the last price, which fills orders."""
+    if asset.is_crypto:
+        return round(price * 0.9998, 2), round(price * 1.0002, 2)
+    tick = 0.01 if price >= 1 or asset.is_option else 0.0001
+    return max(round(price - tick, 4), 0.0), round(price + tick, 4)
+
+
+def _correction(old: Fields, new: Fields) -> Fields:
+    return {
+        "T": "c",
+        "S": old["S"],
+        "x": old.get("x", ""),
+        "oi": old["i"],
+        "op": old["p"],
+        "os": old["s"],
+        "oc": old.get("c", []),
+        "ci": new["i"],
+        "cp": new["p"],
+        "cs": new["s"],
+        "cc": new.get("c", []),
+        "t": 0,
+        "z": old.get("z", ""),
+    }
+
+
+def _cancellation(old: Fields, at: int) -> Fields:
+    kept = {"i": old["i"], "x": old.get("x", ""), "p": old["p"], "s": old["s"]}
+    return {"T": "x", "S": old["S"], **kept, "a": "C", "t": at, "z": old.get("z", "")}
