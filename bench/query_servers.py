@@ -15,9 +15,9 @@ from msgspec import convert
 
 from bench import frames
 from bench.machine import pin
-from realtime.api.app import build
+from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
-from realtime.api.fastpath.runner import PLANS
+from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.api.listener import serve
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, Position
@@ -60,9 +60,11 @@ def filled_store(accounts: int, positions: int, orders: int) -> Store:
 async def serve_ours(port: int, *, is_plain: bool) -> None:
     """The readers' edge."""
     store = filled_store(1, POSITIONS, ORDERS)
-    app = build(store, Documents(), clock=time.time, version="bench", started_at=time.time())
+    app = build_application(
+        store, Documents(), clock=time.time, version="bench", started_at=time.time()
+    )
     if is_plain:
-        del app[PLANS]
+        del app[RESPONSE_CACHE]
     async with serve(app, "127.0.0.1", port):
         print("ready", flush=True)
         await asyncio.Event().wait()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from msgspec import Struct, structs
 
-from realtime.auth.keys import secrets_of
+from realtime.auth.keys import parse_secrets
 from realtime.config.settings import AuthSettings, Settings
 from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import real_environment
@@ -51,7 +51,7 @@ async def guarded_daemon(files: list[Settings]) -> AsyncIterator[Daemon]:
         return files[-1]
 
     async with Simulator(accounts=2) as simulator:
-        auth = AuthSettings(keys=secrets_of(SECRET))
+        auth = AuthSettings(keys=parse_secrets(SECRET))
         settings = structs.replace(settings_for(simulator, ["alpha", "bravo"], {}), auth=auth)
         files.append(settings)
         async with run_daemon(settings, real_environment(), reread) as daemon:
@@ -59,7 +59,7 @@ async def guarded_daemon(files: list[Settings]) -> AsyncIterator[Daemon]:
 
 
 def with_secret(settings: Settings, *secrets: bytes) -> Settings:
-    return structs.replace(settings, auth=AuthSettings(keys=secrets_of(b"\n".join(secrets))))
+    return structs.replace(settings, auth=AuthSettings(keys=parse_secrets(b"\n".join(secrets))))
 
 
 async def test_a_changed_secret_ends_heads_cookies_links_and_push() -> None:

@@ -1,8 +1,7 @@
-"""The readers' edge as one aiohttp application."""
+"""The HTTP interface for clients as one aiohttp application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from secrets import token_urlsafe
 
 from aiohttp import web
@@ -13,27 +12,26 @@ from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.response_cache import ResponseCache
-from realtime.api.fastpath.runner import CROWD, PLANS, REQUESTS
+from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
 from realtime.api.handlers.order_dispatch import add_trading, trade_access
 from realtime.api.handlers.reload import BROADCAST, Reload, add_reload, reload_access
-from realtime.api.metrics.exposition import Metrics
-from realtime.api.metrics.sources import Composed, Sources
-from realtime.api.responses import add_token_vary
+from realtime.api.metric_sources import MetricSources, RuntimeMetrics
+from realtime.api.metrics import Metrics
+from realtime.api.responses import StaticPages, add_token_vary
 from realtime.api.routes import PREFIXES, access_table
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules, Authenticator
 from realtime.api.security.client_limits import ConnectionCounter, ConnectionLimiter
 from realtime.api.security.cors import allow_origins
-from realtime.api.security.middleware import MAX_BODY, make_guard
+from realtime.api.security.middleware import MAX_BODY_BYTES, make_security_middleware
 from realtime.api.security.origins import AllowedNames
 from realtime.api.security.sessions import Sessions, session_access
 from realtime.orders.interface import TradingInterface
 from realtime.store.store import Store
 from realtime.telemetry.loop_monitor import LOOP_MONITOR, LoopMonitor
 from realtime.telemetry.request_stats import RequestStats
-from realtime.web.files import add_page
 
 
-def build(
+def build_application(
     store: Store,
     documents: Documents,
     *,
@@ -48,15 +46,16 @@ def build(
     broadcast: Broadcaster | None = None,
     trading: TradingInterface | None = None,
     reload: Reload | None = None,
-    composed: Composed = Composed(),  # noqa: B008 - frozen
+    runtime_metrics: RuntimeMetrics = RuntimeMetrics(),  # noqa: B008 - frozen
     account_metrics: bool = False,
     history: PastReader | None = None,
+    pages: StaticPages | None = None,
 ) -> web.Application:
-    """An application that answers from the store. `clock` and `started_at` are epoch seconds."""
+    """Build an application that answers from the store. `clock`, `started_at`: epoch seconds."""
     authenticator = Authenticator(access, clock)
-    guard = make_guard(
+    security_middleware = make_security_middleware(
         authenticator,
-        AllowedNames(hosts=hosts, pages=frozenset(cors_origins)),
+        AllowedNames(hosts=hosts, origins=frozenset(cors_origins)),
         {
             **access_table(),
             **session_access(PREFIXES),
@@ -65,27 +64,37 @@ def build(
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
     )
-    app = web.Application(middlewares=[problem_middleware, guard], client_max_size=MAX_BODY)
+    app = web.Application(
+        middlewares=[problem_middleware, security_middleware], client_max_size=MAX_BODY_BYTES
+    )
     app[AUTHENTICATOR] = authenticator
-    requests = app[REQUESTS] = RequestStats()
+    requests = app[REQUEST_STATS] = RequestStats()
     loop_monitor = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
-    app.cleanup_ctx.append(partial(_beating, loop_monitor))
-    app[CROWD] = ConnectionLimiter(ConnectionCounter(connections_per_address))
-    app.cleanup_ctx.append(_sweeping)
-    app[PLANS] = ResponseCache(clock, allows=authenticator.meter.allows)
-    broadcast = broadcast or Broadcaster(store, clock)
-    app[BROADCAST] = broadcast
-    app.cleanup_ctx.append(partial(_broadcasting, broadcast))
-    app.on_shutdown.append(partial(_end_responses, broadcast))
+    connection_limiter = ConnectionLimiter(ConnectionCounter(connections_per_address))
+    app[CONNECTION_LIMITER] = connection_limiter
+    app[RESPONSE_CACHE] = ResponseCache(
+        clock,
+        allows=authenticator.rate_limiter.try_acquire,
+        generation=lambda: authenticator.generation,
+    )
+    broadcast = app[BROADCAST] = broadcast or Broadcaster(store, clock)
     recorder = Recorder(store, clock)
-    app.cleanup_ctx.append(partial(_recording, recorder))
-    sources = Sources(
+    _run_while_serving(app, "loop monitor", loop_monitor.run)
+    _run_while_serving(app, "slow connections", connection_limiter.sweep)
+    _run_while_serving(app, "broadcaster", broadcast.run)
+    _run_while_serving(app, "recorder", recorder.run)
+
+    async def end_event_streams(_: web.Application) -> None:
+        broadcast.close()
+
+    app.on_shutdown.append(end_event_streams)
+    sources = MetricSources(
         store=store,
         requests=requests,
         loop_monitor=loop_monitor,
-        connection_limiter=app[CROWD],
+        connection_limiter=connection_limiter,
         broadcast=broadcast,
-        composed=composed,
+        runtime=runtime_metrics,
         clock=clock,
         version=version,
     )
@@ -100,52 +109,34 @@ def build(
         loop_monitor=loop_monitor,
         metrics=Metrics(sources, each_account=account_metrics),
         history=history,
+        pages=pages,
     )
     add_routes(app, context)
-    add_page(app, PREFIXES)
+    if pages is not None:
+        pages.add_files(app, PREFIXES)
     if trading is not None:
         add_trading(app, trading, PREFIXES, context)
     allow_origins(app, cors_origins)
     if reload is not None:
         add_reload(app, reload, PREFIXES)
     if access.verifier is not None:
-        # Behind `allow_origins`: no page of another origin begins a session here.
+        # After `allow_origins`: no page of another origin can begin a session here.
         Sessions(authenticator, clock, make_code).add(app, PREFIXES)
         app.on_response_prepare.append(add_token_vary)
     return app
 
 
-async def _broadcasting(broadcast: Broadcaster, _: web.Application) -> AsyncIterator[None]:
-    """Push for as long as the application runs."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(broadcast.run(), name="broadcast")
-        yield
-        task.cancel()
+def _run_while_serving(app: web.Application, name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a task from the application's start to its end."""
+
+    async def run_task(_: web.Application) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(_await(run), name=name)
+            yield
+            task.cancel()
+
+    app.cleanup_ctx.append(run_task)
 
 
-async def _beating(loop_monitor: LoopMonitor, _: web.Application) -> AsyncIterator[None]:
-    """Watch the loop for as long as the application runs."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(loop_monitor.run(), name="pulse")
-        yield
-        task.cancel()
-
-
-async def _recording(recorder: Recorder, _: web.Application) -> AsyncIterator[None]:
-    """Note the accounts' equity for as long as the application runs."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(recorder.run(), name="recorder")
-        yield
-        task.cancel()
-
-
-async def _sweeping(app: web.Application) -> AsyncIterator[None]:
-    """Cut slow connections for as long as the application runs."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(app[CROWD].sweep(), name="sweep")
-        yield
-        task.cancel()
-
-
-async def _end_responses(broadcast: Broadcaster, _: web.Application) -> None:
-    broadcast.close()
+async def _await(run: Callable[[], Awaitable[None]]) -> None:
+    await run()

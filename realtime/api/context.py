@@ -12,10 +12,10 @@ from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.timestamps import format_http_date, format_millis
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.history.messages import HistoryCall
-from realtime.api.metrics.exposition import Metrics
+from realtime.api.metrics import Metrics
 from realtime.api.nearest import nearest
-from realtime.api.problems import Problem, shown
-from realtime.api.responses import ApiResponse
+from realtime.api.problems import Problem, quote
+from realtime.api.responses import ApiResponse, StaticPages
 from realtime.store.store import Record, Records
 from realtime.telemetry.loop_monitor import LoopMonitor
 
@@ -30,6 +30,16 @@ class PastReader(Protocol):
 
     async def fetch(self, call: HistoryCall) -> ApiResponse:
         """The response to a call. Raises `Problem`."""
+
+
+class FleetProgress(Struct, frozen=True):
+    """The fleet counted, and what its start has reached."""
+
+    counts: FleetCounts
+    is_started: bool
+    """Every enabled account has been tried once."""
+    is_ready: bool
+    """Every enabled account has been read once, except those that the broker refuses."""
 
 
 class ApiContext:
@@ -47,6 +57,7 @@ class ApiContext:
         recorder: Recorder,
         loop_monitor: LoopMonitor,
         metrics: Metrics,
+        pages: StaticPages | None = None,
         list_documents: Documents | None = None,
         labels: frozenset[str] | None = None,
         history: PastReader | None = None,
@@ -63,10 +74,12 @@ class ApiContext:
         self.recorder = recorder
         self.loop_monitor = loop_monitor
         self.metrics = metrics
+        self.pages = pages
         self.labels = labels
         """The accounts that are visible; None: all."""
         self.history = history
         """None: nothing is recorded."""
+        self._is_started = False
         self._is_ready = False
         self._version_headers = RowCache(self._make_version_headers)
         self._fleet_version_headers: tuple[int, dict[str, str]] = (-1, {})
@@ -83,7 +96,7 @@ class ApiContext:
         meant = nearest(label, self.store.records)
         return Problem(
             "unknown_account",
-            f"no account '{shown(label)}'",
+            f"no account '{quote(label)}'",
             remedy=f"did you mean {meant}? Labels match exactly" if meant else None,
         )
 
@@ -127,15 +140,16 @@ class ApiContext:
             headers["X-Realtime-Provisional"] = ", ".join(sorted(record.state.provisional))
         return headers
 
-    def count_fleet(self) -> tuple[FleetCounts, bool]:
-        """The fleet counted, and whether it is ready.
+    def count_fleet(self) -> FleetProgress:
+        """The fleet counted, and how far its start is.
 
-        Ready means that every enabled account has been tried once. That stays true when an account
-        is added later: a new account must not make the others unavailable.
+        What was reached once stays true when an account is added later: a new account must not
+        make the others unavailable.
         """
         counts = count_fleet(self.store)
-        self._is_ready = self._is_ready or not counts.untried
-        return counts, self._is_ready
+        self._is_started = self._is_started or not counts.untried
+        self._is_ready = self._is_ready or counts.has_all_data
+        return FleetProgress(counts, self._is_started, self._is_ready)
 
 
 class RequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):

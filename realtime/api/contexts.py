@@ -46,6 +46,7 @@ class ContextRegistry:
             recorder=whole.recorder,
             loop_monitor=whole.loop_monitor,
             metrics=whole.metrics,
+            pages=whole.pages,
             list_documents=Documents(max_bytes=MAX_LIST_BYTES),
             labels=labels,
             history=whole.history,

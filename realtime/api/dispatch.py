@@ -11,11 +11,11 @@ from msgspec import structs
 from realtime.api.context import ApiContext, RequestContext
 from realtime.api.contexts import ContextRegistry
 from realtime.api.events.broadcaster import Subscription
-from realtime.api.fastpath.response_cache import MEANING, ParsedRequest
+from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.history.request import HistoryRequest
 from realtime.api.nearest import nearest
 from realtime.api.parameters import Parameters
-from realtime.api.problems import Problem, of_status, shown
+from realtime.api.problems import Problem, of_status, quote
 from realtime.api.responses import ApiResponse, make_response
 from realtime.api.routes import PREFIXES, ROUTES, Route, all_paths
 from realtime.api.security.authenticator import PRINCIPAL
@@ -62,7 +62,9 @@ def _make_handler(
         render = partial(route.handler, request)
         response = render()
         if isinstance(response, Subscription):
-            subscription = structs.replace(response, until=principal.until, holder=principal.holder)
+            subscription = structs.replace(
+                response, expires_at=principal.expires_at, token_id=principal.token_id
+            )
             return await context.broadcaster.serve(http_request, subscription)
         if isinstance(response, HistoryRequest):
             if context.history is None:
@@ -70,13 +72,14 @@ def _make_handler(
             past = await context.history.fetch(response.call)
             return make_response(past if response.finish is None else response.finish(past))
         if route.changes_with is not None:
-            http_request[MEANING] = ParsedRequest(
+            http_request[PARSED_REQUEST] = ParsedRequest(
                 given=response,
                 # The same bytes are the same request: it will be a response the next time, too.
                 answer=cast(Callable[[], ApiResponse], render),
                 mark=context.make_version_reader(route.changes_with, request.account_id),
-                until=principal.until,
-                holder=principal.holder,
+                expires_at=principal.expires_at,
+                token_id=principal.token_id,
+                generation=principal.generation,
             )
         return make_response(response)
 
@@ -100,13 +103,13 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
             raise
         return make_response(to_problem(error, request).answer(request.path))
     except Exception:  # the edge: details go to the log once, and never to the client
-        log.exception("server.failed", method=request.method, path=shown(request.path))
+        log.exception("server.failed", method=request.method, path=quote(request.path))
         return make_response(Problem("failed", "unexpected").answer(request.path))
 
 
 def to_problem(error: web.HTTPException, request: web.BaseRequest) -> Problem:
     """An error of the HTTP library as a problem."""
-    detail = f"{request.method} {shown(request.path)}"
+    detail = f"{request.method} {quote(request.path)}"
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         return Problem("method_not_allowed", detail, headers={"Allow": allowed})

@@ -1,4 +1,4 @@
-"""The listening socket: opened last at start, closed first at the end."""
+"""The listening socket: opened last at start, closed first at shutdown."""
 
 import asyncio
 import errno
@@ -15,34 +15,34 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 BACKLOG = 1024
-"""A page's readers come back all at once after a restart."""
+"""After a restart all clients reconnect at once."""
 
-KEEP_ALIVE_S = 75
-"""An idle connection, or one that never sends a whole request, is closed after so long. Proxies
-keep theirs for a minute."""
+KEEP_ALIVE_TIMEOUT_S = 75
+"""An idle connection is closed after this time. Proxies keep theirs for a minute."""
 
-LINGER_S = 2
-"""How long the rest of a body that nobody wants is read before the connection is closed."""
+LINGER_TIMEOUT_S = 2
+"""How long the rest of an unwanted body is read before the connection is closed."""
 
-FINISH_S = 1
-"""How long answers that are being written may take to finish at the end, and then to be cut."""
+FINISH_TIMEOUT_S = 1
+"""At shutdown: how long responses may take to finish, and then to be aborted."""
 
-STOP_S = 3
-"""All of stopping. Longer than twice `FINISH_S`, shorter than the five seconds of a clean end."""
+STOP_TIMEOUT_S = 3
+"""The whole shutdown of the server. Longer than twice `FINISH_TIMEOUT_S`, shorter than the
+five seconds of the daemon."""
 
 
 @asynccontextmanager
 async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Listen for as long as the context lasts; gives the port, which is chosen if `port` is 0.
+    """Listen while the context lasts; yields the port, which the system chooses if `port` is 0.
 
-    Raises ConfigError if the address cannot be listened on.
+    Raises ConfigError if the address cannot be used.
     """
     runner = Runner(
         app,
         access_log=None,
-        keepalive_timeout=KEEP_ALIVE_S,
-        lingering_time=LINGER_S,
-        shutdown_timeout=FINISH_S,
+        keepalive_timeout=KEEP_ALIVE_TIMEOUT_S,
+        lingering_time=LINGER_TIMEOUT_S,
+        shutdown_timeout=FINISH_TIMEOUT_S,
     )
     await runner.setup()
     try:
@@ -69,24 +69,25 @@ def _message(error: Exception, address: str) -> str:
 
 def _remedy(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "`--host` wants an address of this machine, 127.0.0.1 for instance"
+        return "use an address of this machine for `--host`, such as 127.0.0.1"
     match error:
         case OSError(errno=errno.EADDRINUSE):
-            return "`--port`, or `realtime status` – is a daemon running?"
+            return "choose another `--port`; a running daemon answers `realtime status`"
         case OSError(errno=errno.EACCES | errno.EPERM):
-            return "ports below 1024 need a privilege; use `--port` with a higher one"
+            return "ports below 1024 need privileges; choose a higher `--port`"
         case OSError(errno=errno.EADDRNOTAVAIL):
-            return "`--host` wants an address of this machine, 127.0.0.1 for instance"
+            return "use an address of this machine for `--host`, such as 127.0.0.1"
         case _:
-            return "`--host` and `--port` choose another address"
+            return "choose another address with `--host` and `--port`"
 
 
 async def _stop(runner: web.AppRunner) -> None:
     try:
-        async with asyncio.timeout(STOP_S):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
             await runner.cleanup()
     except TimeoutError:
         log.warning(
-            "server.cut", connections=len(runner.server.connections) if runner.server else 0
+            "server.connections_aborted",
+            connections=len(runner.server.connections) if runner.server else 0,
         )
     log.info("server.stopped")

@@ -1,26 +1,26 @@
-"""The word a reader probably meant."""
+"""The known word that a client probably meant."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-LIKENESS = 0.6
-"""difflib's own mark for "similar"."""
+MIN_SIMILARITY = 0.6
+"""difflib's own threshold for "similar"."""
 
-LONGEST = 80
-"""Longer words are not compared: comparing is quadratic, and no name of ours is as long."""
+MAX_WORD_LENGTH = 80
+"""Longer words are not compared: that takes quadratic time, and no name of ours is as long."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like this one, letter case aside; None if none is like it."""
-    return None if len(word) > LONGEST else _nearest(word, tuple(known))
+    """Return the most similar known word, ignoring case; None if none is similar."""
+    return None if len(word) > MAX_WORD_LENGTH else _nearest(word, tuple(known))
 
 
-@lru_cache(maxsize=64)  # a reader with a wrong name in a loop must not cost 4 ms each time
+@lru_cache(maxsize=64)  # 4 ms; a client may repeat a wrong name in a loop
 def _nearest(word: str, known: tuple[str, ...]) -> str | None:
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(word.casefold())
-    best, best_ratio = None, LIKENESS
+    best, best_ratio = None, MIN_SIMILARITY
     for candidate in known:
         matcher.set_seq1(candidate.casefold())
         if matcher.real_quick_ratio() > best_ratio and matcher.quick_ratio() > best_ratio:

@@ -1,4 +1,4 @@
-"""Every error a reader can be answered: RFC 9457 with `code` and `remedy`, one shape for all."""
+"""Every error response: RFC 9457 with the members `code` and `remedy`."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -10,67 +10,63 @@ from realtime.api.responses import ApiResponse
 
 CONTENT_TYPE = "application/problem+json"
 SHOWN = 120
-"""Letters of a reader's own words that are repeated to them."""
+"""Characters of a client's own text that an error repeats."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class ProblemType(Struct, frozen=True):
-    """What all problems of one code share. `remedy` is used where there is no better one."""
+    """What all problems of one code have in common. `remedy` is the default."""
 
     status: int
     title: str
     remedy: str
 
 
-KINDS: Mapping[str, ProblemType] = {
-    "bad_parameter": ProblemType(400, "A query parameter is wrong", "see the route's parameters"),
-    "malformed_request": ProblemType(
-        400, "This is not HTTP as we understand it", "check the client"
+PROBLEM_TYPES: Mapping[str, ProblemType] = {
+    "bad_parameter": ProblemType(
+        400, "Invalid query parameter", "see the parameters of the route in GET /openapi.json"
     ),
+    "malformed_request": ProblemType(400, "Malformed HTTP request", "check the client"),
     "token_missing": ProblemType(
-        401, "A token is needed here", "send `Authorization: Bearer …`; ask your issuer for one"
+        401, "A token is required", "send `Authorization: Bearer …`; get one from your issuer"
     ),
-    "token_invalid": ProblemType(401, "The token is not believed", "ask your issuer for another"),
-    "token_expired": ProblemType(401, "The token has expired", "ask your issuer for a new one"),
+    "token_invalid": ProblemType(401, "Invalid token", "get another one from your issuer"),
+    "token_expired": ProblemType(401, "The token has expired", "get a new one from your issuer"),
     "permission_missing": ProblemType(
-        403, "The token does not permit this", "ask your issuer for the permission"
+        403, "The token lacks a permission", "ask your issuer for the permission"
     ),
     "cross_origin": ProblemType(
         403,
-        "A page of another origin may not do this",
+        "Request from a page of another origin",
         "add the origin to server.cors_origins if the page is yours",
     ),
     "cors_refused": ProblemType(
-        403, "This origin may not read from here", "add the origin to server.cors_origins"
+        403, "Origin not allowed", "add the origin to server.cors_origins if the page is yours"
     ),
     "unknown_account": ProblemType(
-        404, "There is no account of this label", "GET /realtime/accounts lists the labels"
+        404, "Unknown account label", "GET /realtime/accounts lists the labels"
     ),
-    "unknown_route": ProblemType(404, "There is no such route", "GET / lists the routes"),
+    "unknown_route": ProblemType(404, "Unknown route", "GET / lists the routes"),
     "method_not_allowed": ProblemType(
-        405, "This route does not know the method", "see the Allow header"
+        405, "Method not allowed on this route", "use a method of the Allow header"
     ),
     "config_refused": ProblemType(
-        409, "The files say nothing that could hold; nothing has changed", "correct them"
+        409, "Invalid configuration; nothing has changed", "correct the files, then reload again"
     ),
     "link_used": ProblemType(
-        410, "The link lets nobody in any more", "realtime token --link makes a new one"
+        410, "The sign-in link is no longer valid", "get a new one with realtime token --link"
     ),
-    "body_too_slow": ProblemType(408, "The body did not arrive", "send it at once"),
-    "body_too_large": ProblemType(413, "The body is too large", "send less"),
-    "uri_too_long": ProblemType(
-        414, "The request line is too long", "ask for fewer things at once"
-    ),
-    "expectation_failed": ProblemType(
-        417, "The Expect header cannot be met", "leave it out or send 100-continue"
-    ),
+    "body_too_slow": ProblemType(408, "Request body timeout", "send the body at once"),
+    "body_too_large": ProblemType(413, "Request body too large", "send less"),
+    "uri_too_long": ProblemType(414, "Request line too long", "request fewer things at once"),
+    "expectation_failed": ProblemType(417, "Unknown Expect header", "omit it or send 100-continue"),
     "wrong_host": ProblemType(
-        421, "This daemon goes by another name", "add the name to server.hosts if it is yours"
+        421, "Unknown host name", "add the name to server.hosts if it is yours"
     ),
-    "too_many_requests": ProblemType(429, "Too many requests", "ask again after Retry-After"),
-    "headers_too_large": ProblemType(431, "The header fields are too large", "send less"),
-    "failed": ProblemType(500, "The daemon made a mistake", "look for server.failed in its log"),
+    "too_many_requests": ProblemType(429, "Too many requests", "retry after Retry-After"),
+    "headers_too_large": ProblemType(431, "Request headers too large", "send less"),
+    "failed": ProblemType(500, "Internal error", "look for server.failed in the daemon's log"),
     "no_history": ProblemType(404, "Nothing is recorded of that time", "ask for a later time"),
     "history_off": ProblemType(
         404, "History is not recorded here", "set [history] enabled = true in accounts.toml"
@@ -81,31 +77,31 @@ KINDS: Mapping[str, ProblemType] = {
     "history_busy": ProblemType(503, "Too many queries of the past", "ask again after Retry-After"),
     "history_timeout": ProblemType(503, "The query took too long", "ask for a shorter time"),
     "keys_unavailable": ProblemType(
-        503, "No token can be verified yet", "look for auth.keys_unavailable in the log"
+        503, "Tokens cannot be verified yet", "look for auth.keys_unavailable in the log"
     ),
-    "starting": ProblemType(503, "Accounts are still being read", "ask again after Retry-After"),
+    "starting": ProblemType(503, "Accounts are still loading", "retry after Retry-After"),
     "account_unreachable": ProblemType(
-        503, "The account could not be read yet", "the daemon tries again by itself"
+        503, "The account could not be read yet", "wait; the daemon keeps trying"
     ),
     "account_refused": ProblemType(
-        503, "The broker refused the account's credentials", "correct its keys, then SIGHUP"
+        503, "The broker refused the account's credentials", "correct its keys, then reload"
     ),
     "account_disabled": ProblemType(
-        503, "The account is disabled", "set enabled = true in accounts.toml, then SIGHUP"
+        503, "The account is disabled", "set enabled = true in accounts.toml, then reload"
     ),
     "too_many_subscribers": ProblemType(
-        503, "Too many readers are listening", "ask again after Retry-After, or poll"
+        503, "Too many event subscribers", "retry after Retry-After, or poll"
     ),
     "degraded": ProblemType(
-        503, "Some accounts are not live", "GET /realtime/status?state=waiting,refused shows them"
+        503, "Some accounts are not synced", "GET /realtime/status?state=waiting,refused shows them"
     ),
 }
 
 
 class Problem(Exception):
-    """An answer that is an error. Handlers raise it; the server's edge turns it into bytes."""
+    """An error response. Handlers raise it; the outermost middleware encodes it."""
 
-    kinds: ClassVar[Mapping[str, ProblemType]] = KINDS
+    kinds: ClassVar[Mapping[str, ProblemType]] = PROBLEM_TYPES
 
     def __init__(
         self,
@@ -125,7 +121,7 @@ class Problem(Exception):
         """Further members of the document, as RFC 9457 section 3.2 allows."""
 
     def answer(self, path: str | None = None) -> ApiResponse:
-        """The problem document; `path` is what was asked, where that is known."""
+        """Return the problem document; `path` is the request's, if known."""
         kind = self.kinds[self.code]
         document: dict[str, object] = {
             "type": f"urn:realtime:problem:{self.code}",
@@ -136,7 +132,7 @@ class Problem(Exception):
             "remedy": self.remedy or kind.remedy,
         }
         if path is not None:
-            document["instance"] = shown(path)
+            document["instance"] = quote(path)
         document.update(self.members)
         return ApiResponse(
             status=kind.status,
@@ -145,14 +141,14 @@ class Problem(Exception):
         )
 
 
-def shown(text: str) -> str:
-    """A reader's own words, fit to be repeated: short, and encodable whatever they sent."""
+def quote(text: str) -> str:
+    """Return a client's own text, shortened and valid as UTF-8 whatever it contained."""
     if len(text) > SHOWN:
         text = text[:SHOWN] + "…"
     return text.encode("utf-8", "replace").decode()
 
 
-OF_STATUS: Mapping[int, str] = {
+CODES_BY_STATUS: Mapping[int, str] = {
     403: "cors_refused",
     413: "body_too_large",
     414: "uri_too_long",
@@ -163,6 +159,6 @@ OF_STATUS: Mapping[int, str] = {
 
 
 def of_status(status: int, detail: str) -> Problem:
-    """The HTTP library's own error as ours; what we have no word for is the nearest we have."""
-    code = OF_STATUS.get(status, "failed" if status >= 500 else "malformed_request")
-    return Problem(code, shown(detail))
+    """Return the HTTP library's own error as ours, or the nearest one that we have."""
+    code = CODES_BY_STATUS.get(status, "failed" if status >= 500 else "malformed_request")
+    return Problem(code, quote(detail))

@@ -1,7 +1,7 @@
 """What a handler returns, before it becomes a response of the HTTP library."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,6 +39,17 @@ class ApiResponse(Struct, frozen=True, kw_only=True):
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str]
+
+
+class StaticPages(Struct, frozen=True, kw_only=True):
+    """Pages for browsers. `web` imports `api`, so `runtime` passes them in."""
+
+    home: Callable[[str | None], ApiResponse]
+    """The page at `/`, by the request's `If-None-Match`."""
+    explorer: Callable[[str | None], ApiResponse]
+    """The page at `/docs`."""
+    add_files: Callable[[web.Application, Iterable[str]], None]
+    """Adds the routes of the pages' own files, under each prefix."""
 
 
 def make_response(response: ApiResponse) -> web.Response:

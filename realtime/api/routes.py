@@ -48,11 +48,11 @@ from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import Operation
 from realtime.api.openapi.trading import ALL_KINDS, trade_operations
 from realtime.api.parameters import NoQuery
+from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse
 from realtime.api.security.authenticator import Access
 from realtime.core.model import Account, Order, Position
 from realtime.history.queries import EquityCurve, PastEvent, Performance, Trade
-from realtime.web.files import EXPLORER, FILES, answer_page, wants_page
 
 PREFIXES = ("", "/api/v1")
 """Every route exists under each of them."""
@@ -110,8 +110,9 @@ def get_index(request: RequestContext[NoQuery]) -> ApiResponse:
 
 def get_home(request: RequestContext[NoQuery]) -> ApiResponse:
     """The page for browsers, the list of routes for programs."""
-    if wants_page(request.accept):
-        return answer_page(request.if_none_match)
+    pages = request.context.pages
+    if pages is not None and wants_page(request.accept):
+        return pages.home(request.if_none_match)
     return get_index(request)
 
 
@@ -130,7 +131,15 @@ def get_openapi(request: RequestContext[NoQuery]) -> ApiResponse:
 
 def get_docs(request: RequestContext[NoQuery]) -> ApiResponse:
     """The page that shows the description and sends requests."""
-    return FILES[EXPLORER].answer(request.if_none_match)
+    pages = request.context.pages
+    if pages is None:
+        raise Problem("unknown_route", "this server has no pages")
+    return pages.explorer(request.if_none_match)
+
+
+def wants_page(accept: str | None) -> bool:
+    """Whether a client is a browser: its `Accept` names HTML."""
+    return accept is not None and "text/html" in accept.lower()
 
 
 PAST = (
@@ -287,11 +296,11 @@ ROUTES: tuple[Route[Any], ...] = (
     Route(
         paths=("/readyz",),
         access="open",
-        summary="Whether every enabled account has been tried once",
+        summary="Whether there is data: every enabled account was read, unless it is refused",
         query=NoQuery,
         handler=get_readyz,
         document=Probe,
-        problems=("starting",),
+        problems=("starting", "degraded"),
     ),
     Route(
         paths=("/metrics",),

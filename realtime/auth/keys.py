@@ -1,15 +1,15 @@
-"""The keys that tokens are verified with, each pinned to one algorithm.
+"""Keys that tokens are verified with, each bound to one algorithm.
 
-The algorithm is a property of the key, decided when the key is read: by its kind, never by what a
-token says of itself. A public key can therefore not be taken for a shared secret, nor the other way
-round ("algorithm confusion", RFC 8725 section 2.1).
+The algorithm is a property of the key, decided by its type when it is read, never by a token's
+header. A public key can therefore not be used as a shared secret, nor the other way round
+("algorithm confusion", RFC 8725 section 2.1).
 """
 
 import json
 import re
 from typing import Any, Literal
 
-from jwt import PyJWK, PyJWKError, PyJWTError
+from jwt import PyJWK, PyJWTError
 from jwt.algorithms import get_default_algorithms, has_crypto
 from msgspec import Struct
 
@@ -18,15 +18,15 @@ from realtime.secret import Secret
 
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
 
-MIN_SECRET = 32
-"""Bytes. HS256 wants a key at least as long as its digest (RFC 7518 section 3.2)."""
+MIN_SECRET_BYTES = 32
+"""HS256 requires a key at least as long as its digest (RFC 7518 section 3.2)."""
 
 MAX_KEYS = 32
-"""Keys that are tried for one token at the most."""
+"""Keys that are tried for one token."""
 
 MIN_RSA_BITS = 2048
 
-OF_KIND: dict[tuple[str, str | None], Algorithm] = {
+ALGORITHMS: dict[tuple[str, str | None], Algorithm] = {
     ("RSA", None): "RS256",
     ("EC", "P-256"): "ES256",
     ("OKP", "Ed25519"): "EdDSA",
@@ -34,11 +34,11 @@ OF_KIND: dict[tuple[str, str | None], Algorithm] = {
 """(`kty`, `crv`) of a JSON Web Key → the one algorithm that it verifies."""
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
-_WITH_CRYPTO = "pip install 'alpaca-realtime[crypto]'"
+_INSTALL_CRYPTO = "pip install 'alpaca-realtime[crypto]'"
 
 
 class Key(Struct, frozen=True, kw_only=True):
-    """One key. `material` is what PyJWT prepared; it is not shown."""
+    """One key. `material` is PyJWT's; its `repr` is never shown."""
 
     algorithm: Algorithm
     material: Any
@@ -48,71 +48,78 @@ class Key(Struct, frozen=True, kw_only=True):
         return f"Key({self.algorithm}, {self.key_id})"
 
 
-def secrets_of(content: bytes) -> tuple[Key, ...]:
-    """The shared secrets of a file, one a line: the first signs, each verifies (so they can be
-    changed without a gap). Raises ConfigError."""
+def parse_secrets(content: bytes) -> tuple[Key, ...]:
+    """Return the shared secrets of a file, one per line: the first signs, each verifies, so they
+    can be changed without a gap. Raises ConfigError."""
     if b"-----BEGIN" in content:
         raise ConfigError(
             "holds a PEM key, not a shared secret", remedy="name it in public_key_file"
         )
     lines = [line.strip() for line in content.splitlines() if line.strip()]
     if not lines:
-        raise ConfigError("is empty", remedy="openssl rand -hex 32 makes a secret")
-    short = min(len(line) for line in lines)
-    if short < MIN_SECRET:
+        raise ConfigError("is empty", remedy="create a secret with openssl rand -hex 32")
+    shortest = min(len(line) for line in lines)
+    if shortest < MIN_SECRET_BYTES:
         raise ConfigError(
-            f"holds a secret of {short} bytes; HS256 wants at least {MIN_SECRET}",
-            remedy="openssl rand -hex 32 makes one",
+            f"holds a secret of {shortest} bytes; HS256 requires at least {MIN_SECRET_BYTES}",
+            remedy="create one with openssl rand -hex 32",
         )
     for line in lines:
-        Secret(line.decode("utf-8", "replace"))  # from here on the log knows it
-    return _bounded([Key(algorithm="HS256", material=line) for line in lines])
+        Secret(line.decode("utf-8", "replace"))  # redacted in the log from now on
+    return _check_count([Key(algorithm="HS256", material=line) for line in lines])
 
 
-def public_keys_of(content: bytes) -> tuple[Key, ...]:
-    """The public keys of a PEM file: RSA, EC P-256 or Ed25519. Raises ConfigError."""
-    want_crypto()
-    found = list(_PEM.finditer(content))
-    if not found:
+def parse_public_keys(content: bytes) -> tuple[Key, ...]:
+    """Return the public keys of a PEM file: RSA, EC P-256 or Ed25519. Raises ConfigError."""
+    require_crypto()
+    blocks = list(_PEM.finditer(content))
+    if not blocks:
         raise ConfigError("holds no PEM key", remedy="-----BEGIN PUBLIC KEY----- is expected")
-    if any(b"PRIVATE" in match[1] for match in found):
+    if any(b"PRIVATE" in match[1] for match in blocks):
         raise ConfigError(
-            "holds a private key: whoever reads it could issue tokens",
-            remedy="only the public half belongs here; consider the key as given away",
+            "holds a private key, with which anyone who reads it could issue tokens",
+            remedy="put only the public key here, and replace this key pair",
         )
-    return _bounded([_public(match[0]) for match in found])
+    return _check_count([_parse_pem(match[0]) for match in blocks])
 
 
-def key_set_of(content: bytes) -> tuple[Key, ...]:
-    """The keys of a JSON Web Key Set that verify one of our algorithms. Raises ConfigError.
+def parse_jwks(content: bytes) -> tuple[Key, ...]:
+    """Return the keys of a JSON Web Key Set that verify one of our algorithms. Raises ConfigError.
 
-    Keys of other kinds are left out: an issuer may have them for others. Shared secrets (`oct`)
-    are, too: a set of keys is public.
+    Other keys are skipped: those of other types, which an issuer may have for other programs;
+    those that cannot be read; and shared secrets (`oct`), because a key set is public.
     """
-    want_crypto()
+    require_crypto()
     try:
         document = json.loads(content)
-        given = document["keys"]
-        keys = [key for each in given if (key := _of_set(each)) is not None]
-    except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
-        raise ConfigError("is no JSON Web Key Set", remedy='{"keys": [...]} is expected') from error
+        entries = document["keys"]
+        if not isinstance(entries, list):
+            raise TypeError("keys is not an array")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            "is not a JSON Web Key Set", remedy='{"keys": [...]} is expected'
+        ) from error
+    keys = [key for entry in entries if (key := _parse_jwk(entry)) is not None]
     if not keys:
         raise ConfigError(
             "holds no key that verifies RS256, ES256 or EdDSA", remedy="ask your issuer"
         )
-    return _bounded(keys)
+    return _check_count(keys)
 
 
-def _of_set(jwk: dict[str, object]) -> Key | None:
-    kind, curve = jwk.get("kty"), jwk.get("crv")
-    algorithm = OF_KIND.get((str(kind), None if curve is None else str(curve)))
+def _parse_jwk(jwk: object) -> Key | None:
+    """Return the key of one entry; None if it is not ours or cannot be read."""
+    if not isinstance(jwk, dict):
+        return None
+    key_type, curve = jwk.get("kty"), jwk.get("crv")
+    algorithm = ALGORITHMS.get((str(key_type), None if curve is None else str(curve)))
     is_other = jwk.get("use", "sig") != "sig" or jwk.get("alg", algorithm) != algorithm
     if algorithm is None or is_other:
         return None
     public = {name: value for name, value in jwk.items() if name not in ("d", "p", "q")}
     try:
         material = PyJWK(public, algorithm).key
-    except (PyJWTError, PyJWKError, ValueError):
+    except Exception:  # noqa: BLE001 - a library, given any JSON: one bad entry is skipped
         return None
     if algorithm == "RS256" and material.key_size < MIN_RSA_BITS:
         return None
@@ -124,7 +131,7 @@ def _of_set(jwk: dict[str, object]) -> Key | None:
     )
 
 
-def _public(pem: bytes) -> Key:
+def _parse_pem(pem: bytes) -> Key:
     algorithms = get_default_algorithms()
     for name in ("RS256", "ES256", "EdDSA"):
         try:
@@ -136,17 +143,17 @@ def _public(pem: bytes) -> Key:
         return Key(algorithm=name, material=material)
     raise ConfigError(
         "holds a key that is neither RSA, EC P-256 nor Ed25519",
-        remedy="openssl genpkey -algorithm ed25519 makes a good one",
+        remedy="create one with openssl genpkey -algorithm ed25519",
     )
 
 
-def want_crypto() -> None:
-    """Raise ConfigError where public keys cannot be used."""
+def require_crypto() -> None:
+    """Raise ConfigError if public keys cannot be used in this installation."""
     if not has_crypto:
-        raise ConfigError("needs the extra `crypto`", remedy=_WITH_CRYPTO)
+        raise ConfigError("requires the extra `crypto`", remedy=_INSTALL_CRYPTO)
 
 
-def _bounded(keys: list[Key]) -> tuple[Key, ...]:
+def _check_count(keys: list[Key]) -> tuple[Key, ...]:
     if len(keys) > MAX_KEYS:
-        raise ConfigError(f"holds {len(keys)} keys; {MAX_KEYS} at the most are used")
+        raise ConfigError(f"holds {len(keys)} keys; at most {MAX_KEYS} are supported")
     return tuple(keys)

@@ -1,4 +1,4 @@
-"""Who asks, and what that one may do: what is left of a token once it has been believed."""
+"""The authenticated caller and its permissions: what remains of a token once it is verified."""
 
 from typing import Literal, get_args
 
@@ -7,33 +7,35 @@ from msgspec import Struct
 Permission = Literal["account_access", "market_data", "trading", "admin"]
 
 PERMISSIONS: frozenset[Permission] = frozenset(get_args(Permission))
-"""`account_access`: to read accounts. `market_data`: to read quotes. `trading`: to send orders.
-`admin`: to operate the daemon. None of them includes another."""
+"""`account_access`: read accounts. `market_data`: read quotes. `trading`: send orders.
+`admin`: operate the daemon. None of them includes another."""
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Whoever holds a token, or whoever asks where none is needed."""
+    """The caller of a request."""
 
     user_id: str
     accounts: frozenset[str] | None
-    """Labels that this one may know of; None: all, also those that are added later."""
+    """Labels that it may see; None: all, also those that are added later."""
     permissions: frozenset[Permission]
-    until: float | None = None
-    """When this ends, epoch seconds, the leeway included; None: never."""
-    holder: str | None = None
-    """Names the token without giving it away; None where there is none."""
+    expires_at: float | None = None
+    """Epoch seconds, including the leeway; None: never."""
+    token_id: str | None = None
+    """Names the token without revealing it; None if there is none."""
+    generation: int = 0
+    """The verifier's keys and rules under which the token was verified; see `Verifier`."""
 
-    def may(self, permission: Permission) -> bool:
+    def has_permission(self, permission: Permission) -> bool:
         """Whether this is permitted."""
         return permission in self.permissions
 
-    def sees(self, label: str) -> bool:
-        """Whether the account exists for this one."""
+    def can_see(self, label: str) -> bool:
+        """Whether the account exists for this principal."""
         return self.accounts is None or label in self.accounts
 
 
-NOBODY = Principal(user_id="nobody", accounts=frozenset(), permissions=frozenset())
-"""Who asks, without a token, for what wants none of a daemon that wants tokens elsewhere."""
+ANONYMOUS = Principal(user_id="anonymous", accounts=frozenset(), permissions=frozenset())
+"""The caller of a route that needs no token, in a daemon that needs tokens elsewhere."""
 
-ANYBODY = Principal(user_id="anybody", accounts=None, permissions=PERMISSIONS)
-"""Who asks a daemon that wants no tokens: it listens on loopback only."""
+LOCAL = Principal(user_id="local", accounts=None, permissions=PERMISSIONS)
+"""The caller of a daemon without `[auth]`: it listens on loopback only."""

@@ -1,47 +1,63 @@
-"""A token believed or refused: signature, time, audience, issuer, claims, in this order.
+"""Verifies tokens: signature, time, audience, issuer, claims, in this order; and issues some.
 
-Nothing here asks what time it is, reads a file or knows HTTP.
+Nothing here reads a clock or a file, or knows HTTP.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
+import jwt
 import msgspec
 from jwt import PyJWS, PyJWTError
 from msgspec import Meta, Struct
 
-from realtime.auth.errors import TokenRefused
 from realtime.auth.keys import Key
 from realtime.auth.principal import PERMISSIONS, Permission, Principal
+from realtime.errors import RealtimeError
 
-MAX_TOKEN = 4000
-"""Letters of a token; with its name it must fit into a cookie, of which browsers keep 4096."""
+MAX_TOKEN_LENGTH = 4000
+"""Characters; with its name a token must fit into a cookie, of which browsers keep 4096."""
 
 ALL_ACCOUNTS = "*"
-"""In `account_id`: every account. No label can be this."""
+"""In the claim `account_id`: every account. No label can be this."""
 
-LATEST = 253402300800
-"""No time after the year 9999 is one."""
+MAX_TIME = 253402300800
+"""Epoch seconds: the year 10000."""
 
-Word = Annotated[str, Meta(min_length=1, max_length=200)]
-Instant = Annotated[int, Meta(ge=0, lt=LATEST)] | Annotated[float, Meta(ge=0, lt=LATEST)]
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Timestamp = Annotated[int, Meta(ge=0, lt=MAX_TIME)] | Annotated[float, Meta(ge=0, lt=MAX_TIME)]
+Code = Literal["token_missing", "token_invalid", "token_expired"]
+
+
+class TokenRefused(RealtimeError):
+    """A token that does not verify. `code` is the problem that the client receives.
+
+    What depends on the claims is reported only once the signature is verified: before that, a token
+    is a guess of an unknown client, and all guesses get the same response.
+    """
+
+    def __init__(self, code: Code, message: str, *, is_unknown_key: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.is_unknown_key = is_unknown_key
+        """It names a key that we do not have; its issuer may have added one."""
 
 
 class Claims(Struct, frozen=True, kw_only=True):
-    """What we read of a token; others may stand in it."""
+    """The claims that we read; a token may have others."""
 
-    user_id: Word
-    exp: Instant
-    account_id: Word | Annotated[tuple[Word, ...], Meta(max_length=1000)] = ()
-    permissions: Annotated[tuple[Word, ...], Meta(max_length=100)] = ()
-    nbf: Instant | None = None
-    aud: Word | tuple[Word, ...] | None = None
-    iss: Word | None = None
+    user_id: Text
+    exp: Timestamp
+    account_id: Text | Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
+    permissions: Annotated[tuple[Text, ...], Meta(max_length=100)] = ()
+    nbf: Timestamp | None = None
+    aud: Text | tuple[Text, ...] | None = None
+    iss: Text | None = None
 
 
 class TokenRules(Struct, frozen=True, kw_only=True):
-    """What a token must say beside being signed."""
+    """What a token must contain, apart from a valid signature."""
 
     audience: str | None = None
     issuer: str | None = None
@@ -53,43 +69,74 @@ _read_claims = msgspec.json.Decoder(Claims).decode
 _jws = PyJWS(algorithms=["HS256", "RS256", "ES256", "EdDSA"])
 
 
-def holder_of(token: str) -> str:
-    """A name for a token, by which it cannot be found again."""
+def hash_token(token: str) -> str:
+    """Return a name for a token from which it cannot be recovered."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def believe(token: str, keys: Sequence[Key], rules: TokenRules, now: float) -> Principal:
-    """Who holds this token at `now`, epoch seconds. Raises TokenRefused."""
-    if len(token) > MAX_TOKEN:
-        raise TokenRefused("token_invalid", f"the token is longer than {MAX_TOKEN} letters")
-    payload = _verified(token, keys)
+def verify_token(token: str, keys: Sequence[Key], rules: TokenRules, now: float) -> Principal:
+    """Return the principal of a token at `now`, epoch seconds. Raises TokenRefused."""
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise TokenRefused(
+            "token_invalid", f"the token is longer than {MAX_TOKEN_LENGTH} characters"
+        )
+    payload = _verify_signature(token, keys)
     try:
         claims = _read_claims(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        fact = f"the token's claims cannot be used: {error}"
-        raise TokenRefused("token_invalid", fact) from error
-    until = claims.exp + rules.leeway_s
-    if now >= until:
+        raise TokenRefused("token_invalid", f"the token's claims are invalid: {error}") from error
+    expires_at = claims.exp + rules.leeway_s
+    if now >= expires_at:
         raise TokenRefused("token_expired", "the token has expired")
     if claims.nbf is not None and now < claims.nbf - rules.leeway_s:
         raise TokenRefused("token_invalid", "the token is not valid yet")
-    _check_address(claims, rules)
+    _check_audience_and_issuer(claims, rules)
     return Principal(
         user_id=claims.user_id,
-        accounts=_accounts(claims.account_id),
-        permissions=frozenset(_known(claims.permissions)),
-        until=until,
-        holder=holder_of(token),
+        accounts=_parse_accounts(claims.account_id),
+        permissions=frozenset(_known_permissions(claims.permissions)),
+        expires_at=expires_at,
+        token_id=hash_token(token),
     )
 
 
-def _verified(token: str, keys: Sequence[Key]) -> bytes:
-    """The payload, once a key of ours says that its issuer wrote it."""
+def issue_token(
+    keys: Sequence[Key],
+    rules: TokenRules,
+    *,
+    user_id: str,
+    accounts: Sequence[str],
+    permissions: Sequence[Permission],
+    now: float,
+    valid_s: float,
+) -> str:
+    """Return a token signed by the first shared secret; `accounts` may be `["*"]`.
+
+    For development: in production, tokens come from an issuer.
+    """
+    secret = next(key for key in keys if key.algorithm == "HS256")
+    assert isinstance(secret.material, bytes), "a shared secret is bytes"
+    claims: dict[str, object] = {
+        "user_id": user_id,
+        "account_id": ALL_ACCOUNTS if ALL_ACCOUNTS in accounts else list(accounts),
+        "permissions": list(permissions),
+        "iat": int(now),
+        "exp": int(now + valid_s),
+    }
+    if rules.audience is not None:
+        claims["aud"] = rules.audience
+    if rules.issuer is not None:
+        claims["iss"] = rules.issuer
+    return jwt.encode(claims, secret.material, algorithm="HS256")
+
+
+def _verify_signature(token: str, keys: Sequence[Key]) -> bytes:
+    """Return the payload if one of the keys has signed it."""
     try:
         key_id = _jws.get_unverified_header(token).get("kid")
         candidates = [key for key in keys if key_id is None or key.key_id in (None, key_id)]
     except (PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise TokenRefused("token_invalid", "this is no signed token") from error
+        raise TokenRefused("token_invalid", "this is not a signed token") from error
     for key in candidates:
         try:
             payload = _jws.decode(token, key.material, algorithms=[key.algorithm])
@@ -99,26 +146,26 @@ def _verified(token: str, keys: Sequence[Key]) -> bytes:
         return payload
     raise TokenRefused(
         "token_invalid",
-        "no key of this daemon's has signed the token",
+        "the token is not signed by a key of this daemon",
         is_unknown_key=key_id is not None and key_id not in {key.key_id for key in keys},
     )
 
 
-def _check_address(claims: Claims, rules: TokenRules) -> None:
-    """RFC 7519 section 4.1.3: a token that names an audience is for nobody else."""
+def _check_audience_and_issuer(claims: Claims, rules: TokenRules) -> None:
+    """RFC 7519 section 4.1.3: a token with an audience is for that audience only."""
     audience = (claims.aud,) if isinstance(claims.aud, str) else claims.aud or ()
     if (audience or rules.audience) and rules.audience not in audience:
         raise TokenRefused("token_invalid", "the token is for another audience")
     if rules.issuer is not None and claims.iss != rules.issuer:
-        raise TokenRefused("token_invalid", "the token is of another issuer")
+        raise TokenRefused("token_invalid", "the token is from another issuer")
 
 
-def _accounts(given: str | tuple[str, ...]) -> frozenset[str] | None:
-    """A token that names no account sees none."""
-    labels = frozenset((given,) if isinstance(given, str) else given)
+def _parse_accounts(claim: str | tuple[str, ...]) -> frozenset[str] | None:
+    """A token without accounts sees none."""
+    labels = frozenset((claim,) if isinstance(claim, str) else claim)
     return None if ALL_ACCOUNTS in labels else labels
 
 
-def _known(words: Iterable[str]) -> Iterable[Permission]:
-    """Those that are ours: an issuer may serve other programs with the same token."""
-    return (permission for permission in PERMISSIONS if permission in words)
+def _known_permissions(names: Iterable[str]) -> Iterable[Permission]:
+    """Ours only: an issuer may serve other programs with the same token."""
+    return (permission for permission in PERMISSIONS if permission in names)

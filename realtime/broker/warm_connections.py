@@ -52,7 +52,7 @@ async def _keep_warm(http: aiohttp.ClientSession, wanted: Wanted) -> None:
             # receive a hundred at once.
             ready[url] = await _refresh(http, url, min(count, 1) if had == 0 else count, had or 0)
             if ready[url] != had:
-                log.debug("connections.ready", url=url, count=ready[url])
+                log.debug("connections.warmed", url=url, count=ready[url])
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 

@@ -14,7 +14,7 @@ from realtime.config.settings import AccountSettings, Settings
 from realtime.core.model import Account, Position
 from realtime.runtime.environment import make_connector
 from realtime.runtime.process import raise_descriptor_limit, run_in_loop
-from realtime.telemetry.redaction import conceal
+from realtime.telemetry.redaction import redact
 
 MAX_NAMED = 12
 """Labels that are named for one source of keys; a thousand would hide the rest."""
@@ -92,9 +92,9 @@ def _file_lines(settings: Settings) -> Iterator[Text]:
     sources = (f"{_names(labels)} ({source})" for source, labels in by_source.items())
     yield _ok_line("keys", "   ".join(sources))
     for notice in settings.notices:
-        yield Text.assemble(f"{'':<{FIRST_COLUMN}}", clean(conceal(notice)))
+        yield Text.assemble(f"{'':<{FIRST_COLUMN}}", clean(redact(notice)))
     for warning in settings.warnings:
-        text = clean(conceal(warning))
+        text = clean(redact(warning))
         yield Text.assemble(f"{'':<{FIRST_COLUMN}}", ("warning ", "yellow"), text)
 
 
@@ -165,4 +165,4 @@ def _position(position: Position) -> str:
 
 
 def _safe(text: str) -> str:
-    return clean(conceal(text))
+    return clean(redact(text))

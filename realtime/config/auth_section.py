@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from realtime.auth.keys import Key, key_set_of, public_keys_of, secrets_of, want_crypto
+from realtime.auth.keys import Key, parse_jwks, parse_public_keys, parse_secrets, require_crypto
 from realtime.auth.tokens import TokenRules
 from realtime.config import toml_file
 from realtime.config import validators as values
@@ -28,9 +28,9 @@ AUTH: Mapping[str, Callable[[object], object]] = {
 }
 
 READERS: Mapping[str, Callable[[bytes], tuple[Key, ...]]] = {
-    "secret_file": secrets_of,
-    "public_key_file": public_keys_of,
-    "jwks_file": key_set_of,
+    "secret_file": parse_secrets,
+    "public_key_file": parse_public_keys,
+    "jwks_file": parse_jwks,
 }
 
 
@@ -63,7 +63,7 @@ def read_auth(
             keys = _keys(source, getattr(section, source), beside, environ, problems)
     if section.jwks_url is not None:
         try:
-            want_crypto()
+            require_crypto()
         except ConfigError as error:
             problems.append(Problem(f"auth.jwks_url {error.message}", error.remedy))
     rules = TokenRules(

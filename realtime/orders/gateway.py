@@ -131,7 +131,7 @@ class Gateway:
     def get_order_client(self, label: str, principal: Principal) -> OrderClient:
         """Return the order client of an account that a principal may see. Raises `Declined`."""
         order_client = self.order_clients.get(label)
-        if order_client is None or not principal.sees(label):
+        if order_client is None or not principal.can_see(label):
             raise Declined("unknown_account", f"no account '{label[:64]}'")
         return order_client
 
@@ -471,7 +471,7 @@ def _get_size_facts(request: OrderRequest) -> dict[str, object]:
 
 
 def _check_token(principal: Principal, now: float) -> None:
-    if principal.until is not None and principal.until <= now:
+    if principal.expires_at is not None and principal.expires_at <= now:
         raise Declined(
             "token_expired", "the token expired before the order was sent", guard="token"
         )

@@ -124,11 +124,11 @@ class RiskChecks:
 
     def check_may_trade(self, label: str, principal: Principal) -> None:
         """Raise `Declined` unless this principal may move money of this account."""
-        if not principal.may("trading"):
+        if not principal.has_permission("trading"):
             raise Declined(
                 "trading_not_permitted", f"{principal.user_id} lacks the permission `trading`"
             )
-        if label not in self.accounts or not principal.sees(label):
+        if label not in self.accounts or not principal.can_see(label):
             raise Declined("unknown_account", f"no account '{label[:64]}'")
         if not self._get_user_limits(principal).enabled:
             raise _refusal(

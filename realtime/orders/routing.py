@@ -106,7 +106,7 @@ def choose(
     """Choose. `turn` counts choices so far, `draw` is uniform in [0, 1). Raises `Declined`."""
     if request.account_id is not None:
         return _choose_exact(request, candidates, principal)
-    fit = [c for c in candidates if principal.sees(c.label) and _fits(request, c)]
+    fit = [c for c in candidates if principal.can_see(c.label) and _fits(request, c)]
     usable = [
         c for c in fit if c.is_enabled and c.restriction is None and (c.is_synced or request.force)
     ]
@@ -149,7 +149,7 @@ def _choose_exact(
     request: RoutingRequest, candidates: Sequence[Candidate], principal: Principal
 ) -> RoutingDecision:
     candidate = next((c for c in candidates if c.label == request.account_id), None)
-    if candidate is None or not principal.sees(candidate.label):
+    if candidate is None or not principal.can_see(candidate.label):
         raise Declined("unknown_account", f"no account '{(request.account_id or '')[:64]}'")
     if not _fits(request, candidate):
         raise Declined("no_account", f"account {candidate.label} does not fit tier or labels")

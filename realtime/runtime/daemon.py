@@ -16,11 +16,11 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
-from realtime.api.app import build
+from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.handlers.reload import revoke
 from realtime.api.listener import serve
-from realtime.api.metrics.sources import Composed
+from realtime.api.metric_sources import RuntimeMetrics
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules
 from realtime.auth.verifier import Verifier
 from realtime.broker.http_client import open_session
@@ -38,7 +38,8 @@ from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
 from realtime.runtime.running_account import AccountFactory, BrokerResources, RunningAccount
 from realtime.store.store import Store
-from realtime.telemetry.log import get_logger, lines_lost
+from realtime.telemetry.log import get_logger, get_lost_lines
+from realtime.web.files import PAGES
 
 log = get_logger()
 
@@ -104,7 +105,7 @@ async def run_daemon(
                 token_keys=token_keys,
                 clock=clock,
             )
-            app = build(
+            app = build_application(
                 store,
                 Documents(),
                 clock=clock,
@@ -116,9 +117,10 @@ async def run_daemon(
                 access=access,
                 trading=trading_service,
                 reload=reloader.reload,
-                composed=_metric_sources(reloader, resources, registry, trading_service),
+                runtime_metrics=_metric_sources(reloader, resources, registry, trading_service),
                 account_metrics=settings.server.account_metrics,
                 history=None if history is None else history.client,
+                pages=PAGES,
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))
@@ -184,20 +186,22 @@ def _metric_sources(
     resources: BrokerResources,
     registry: AccountRegistry,
     trading_service: TradingService,
-) -> Composed:
+) -> RuntimeMetrics:
     """Return the figures of `/metrics` that the HTTP side does not know."""
     fleet_limiter = resources.fleet_limiter
-    return Composed(
-        rest_asked=lambda: {lane: fleet_limiter.requests[lane] for lane in fleet_limiter.requests},
-        rest_refused=lambda: fleet_limiter.rate_limited,
-        rest_left=lambda: {
+    return RuntimeMetrics(
+        rest_requests=lambda: {
+            lane: fleet_limiter.requests[lane] for lane in fleet_limiter.requests
+        },
+        rest_rate_limited=lambda: fleet_limiter.rate_limited,
+        rest_budgets=lambda: {
             label: account.trading_account.http_client.limiter.remaining
             for label, account in registry
         },
         orders=trading_service.gateway.executor.outcomes,
         halted=lambda: trading_service.kill_switch.state.halted,
         reloads=lambda: reloader.last_reload,
-        log_lost=lines_lost,
+        log_lines_lost=get_lost_lines,
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import aiohttp
 
-from realtime.auth.keys import Key, key_set_of
+from realtime.auth.keys import Key, parse_jwks
 from realtime.errors import ConfigError
 from realtime.telemetry.log import get_logger
 
@@ -53,7 +53,7 @@ class JwksRefresher:
         """Fetch until cancelled."""
         while True:
             try:
-                self._on_keys(key_set_of(await self._fetch()))
+                self._on_keys(parse_jwks(await self._fetch()))
                 self._has_keys = True
             except (ConfigError, aiohttp.ClientError, TimeoutError, ValueError) as error:
                 reason = str(error) or type(error).__name__

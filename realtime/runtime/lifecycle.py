@@ -21,7 +21,7 @@ from realtime.runtime.process import (
 from realtime.runtime.progress_bar import AboveBar, is_terminal, loading_bar
 from realtime.runtime.readiness import Readiness, count_readiness, wait_until_ready
 from realtime.runtime.systemd import ServiceManager
-from realtime.telemetry.log import configure, configure_from, get_logger, look_for_file
+from realtime.telemetry.log import configure, configure_from, get_logger, reopen_log_file
 
 log = get_logger()
 
@@ -81,7 +81,7 @@ async def _reload_on_sighup(daemon: Daemon, service: ServiceManager) -> None:
             await received.wait()
             received.clear()
             service.notify_reloading()
-            look_for_file()
+            reopen_log_file()
             with suppress(ConfigError):  # logged where it was raised
                 await daemon.reload()
             service.notify("READY=1")

@@ -30,7 +30,7 @@ class TokenKeys:
 
     def replace(self, auth: AuthSettings, keys: tuple[Key, ...]) -> None:
         """Accept tokens that these keys signed, by these rules, and no others."""
-        if self._verifier.take(auth.rules, keys):
+        if self._verifier.update(auth.rules, keys):
             for on_change in self._subscribers:
                 on_change()
 

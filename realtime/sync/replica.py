@@ -193,7 +193,7 @@ class Replica:
     def _log_fill(self, update: TradeUpdate, execution: Execution, now: float) -> None:
         at = nanoseconds(execution.at)
         if at:
-            self._store.lag.note(max(0.0, now - at / 1_000_000_000))
+            self._store.lag.observe(max(0.0, now - at / 1_000_000_000))
         log.info(
             "fill.applied",
             account=self.label,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-LOOKS = 6
+MAX_READINGS = 6
 """Readings that are kept, so that figures are of the time since the oldest of them."""
 
 
@@ -26,7 +26,7 @@ class Histogram:
         self.total = 0.0
         """All figures added up."""
 
-    def note(self, figure: float) -> None:
+    def observe(self, figure: float) -> None:
         """Count a figure."""
         self.counts[bisect_left(self.bounds, figure)] += 1
         self.total += figure
@@ -47,19 +47,19 @@ class RecentWindow:
 
     def __init__(self, histograms: Sequence[Histogram], now: float) -> None:
         self._histograms = histograms
-        self._looks: deque[tuple[float, list[int]]] = deque(maxlen=LOOKS)
+        self._looks: deque[tuple[float, list[int]]] = deque(maxlen=MAX_READINGS)
         self._looks.append((now, self._counts()))
-        self.lately: RecentPercentiles | None = None
+        self.recent: RecentPercentiles | None = None
         """As of the last look; None before the first."""
 
-    def look(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Read again; `now` is the loop's time in seconds."""
         counts = self._counts()
         then, before = self._looks[0]
         self._looks.append((now, counts))
         if now > then:
             risen = [b - a for a, b in zip(before, counts, strict=True)]
-            self.lately = _lately(self._histograms[0].bounds, risen, now - then)
+            self.recent = _lately(self._histograms[0].bounds, risen, now - then)
 
     def _counts(self) -> list[int]:
         return [sum(each) for each in zip(*(h.counts for h in self._histograms), strict=True)]

@@ -22,9 +22,9 @@ from structlog.typing import EventDict, WrappedLogger
 from realtime.errors import ConfigError
 from realtime.telemetry.log_file import LogFile
 from realtime.telemetry.log_output import LogOutput
-from realtime.telemetry.log_sentences import printable, sentence
+from realtime.telemetry.log_sentences import format_sentence, strip_control_characters
 from realtime.telemetry.logger import Logger
-from realtime.telemetry.redaction import conceal, plain
+from realtime.telemetry.redaction import redact, to_plain
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
@@ -34,7 +34,7 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 FORMATS: tuple[Format, ...] = ("json", "text")
 
 
-class LineCounts(Protocol):
+class LineOutput(Protocol):
     """Where lines go. `lost`: how many in a row it would not take."""
 
     lost: int
@@ -76,7 +76,7 @@ def configure(
     if _LogState.file is not None:
         _LogState.file.close()
     _LogState.file = opened
-    output: LineCounts = opened or LogOutput(stream)
+    output: LineOutput = opened or LogOutput(stream)
     render = _text if fmt == "text" else _json
 
     def line(logger: WrappedLogger, level_name: str, event: EventDict) -> str:
@@ -98,7 +98,7 @@ def configure(
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    _LOGGER.go_straight(frozenset(LEVELS[LEVELS.index(level) :]), write, line)
+    _LOGGER.enable_direct_writes(frozenset(LEVELS[LEVELS.index(level) :]), write, line)
     _adopt_library_logs()
 
 
@@ -118,13 +118,13 @@ def configure_from(
     configure(level, fmt, stream, file=Path(given) if given else file)
 
 
-def look_for_file() -> None:
+def reopen_log_file() -> None:
     """If the log goes to a file: open it anew, should its name stand for another one by now."""
     if _LogState.file is not None:
-        _LogState.file.look()
+        _LogState.file.reopen_if_moved()
 
 
-def lines_lost() -> int:
+def get_lost_lines() -> int:
     """Lines that were lost since the process began."""
     return _LogState.lost
 
@@ -153,7 +153,7 @@ def _choice(environ: Mapping[str, str], name: str, words: tuple[Word, ...]) -> W
 class _LineWriter:
     """What structlog calls at the end of its chain: every level writes a line."""
 
-    def __init__(self, output: LineCounts) -> None:
+    def __init__(self, output: LineOutput) -> None:
         self._output = output
         self.debug = self.info = self.warning = self.error = self.critical = self._write
 
@@ -169,13 +169,13 @@ def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]
     facts: dict[str, object] = {
         "timestamp": f"{_second(second)}.{millis:03}Z",
         "level": level_name,
-        "event": plain(event.pop("event", None)),
-        "account": plain(event.pop("account", None)),
+        "event": to_plain(event.pop("event", None)),
+        "account": to_plain(event.pop("account", None)),
     }
     for name, value in event.items():
-        said = conceal(name)
+        said = redact(name)
         if said not in facts:
-            facts[said] = plain(value)
+            facts[said] = to_plain(value)
     return facts
 
 
@@ -196,8 +196,8 @@ def _text(facts: dict[str, object]) -> str:
     facts.pop("level")
     event, account = facts.pop("event"), facts.pop("account")
     trace = str(facts.pop("exception", "")).splitlines()
-    said = sentence(str(event), None if account is None else str(account), facts)
-    return "\n".join([f"{time_of_day} {said}", *map(printable, trace)])
+    said = format_sentence(str(event), None if account is None else str(account), facts)
+    return "\n".join([f"{time_of_day} {said}", *map(strip_control_characters, trace)])
 
 
 class _LibraryLogs(logging.Handler):

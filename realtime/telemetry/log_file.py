@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 MODE = 0o640
-LOOK_S = 1.0
+LOOKUP_INTERVAL_S = 1.0
 """How often the name is looked up: after a rotation lines go into the old file for so long."""
 
 
@@ -23,12 +23,12 @@ class LogFile:
         self._now = now
         self._torn = False  # the last line stopped in its middle
         self._fd: int | None = _opened(path)
-        self._look_at = now() + LOOK_S
+        self._look_at = now() + LOOKUP_INTERVAL_S
 
     def write(self, line: str) -> None:
         """Write a line and its end. Never raises."""
         if self._now() >= self._look_at:
-            self.look()
+            self.reopen_if_moved()
         try:
             self._write(("\n" if self._torn else "") + line + "\n")
         except OSError:
@@ -36,9 +36,9 @@ class LogFile:
         else:
             self.lost = 0
 
-    def look(self) -> None:
+    def reopen_if_moved(self) -> None:
         """Open the file anew if its name stands for another one now, or for none."""
-        self._look_at = self._now() + LOOK_S
+        self._look_at = self._now() + LOOKUP_INTERVAL_S
         if self._fd is not None and _is_same(self._fd, self._path):
             return
         with contextlib.suppress(OSError):  # then the old one is written on: better than nothing

@@ -1,7 +1,7 @@
-"""Log events as sentences for people: on a terminal and in `realtime tail`.
+"""Log events as sentences, for a terminal and `realtime tail`.
 
-Each event has templates, the fullest first; the first whose facts are all there is used. An event
-without one is shown by its name and facts, so nothing is ever hidden for want of a sentence.
+Each event has templates, the most detailed first; the first one whose keys are all present is used.
+An event without a template is shown by its name and keys, so that nothing is hidden.
 """
 
 import string
@@ -10,17 +10,25 @@ from collections.abc import Mapping
 RETRY = "retry in {wait_s} s (attempt {attempt})"
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
-    "account.failed": ("failed inside",),
-    "account.key_rotated": ("has other keys now: {state}",),
-    "config.refused": ("nothing has changed: {reason}; {remedy}", "nothing has changed: {reason}"),
-    "config.reloaded": ("the files were read again: {unchanged} accounts unchanged",),
+    "account.failed": ("internal error; reconnecting",),
+    "account.key_rotated": ("reconnected with the new keys: {state}",),
+    "anomaly.detected": ("unexpected event: {kind}, {detail}; reading from REST",),
+    "balances.refresh_failed": ("account and positions could not be read: {reason}",),
     "config.notice": ("{reason}",),
+    "config.refused": (
+        "configuration not loaded, nothing changed: {reason}; {remedy}",
+        "configuration not loaded, nothing changed: {reason}",
+    ),
+    "config.reloaded": (
+        "configuration reloaded, {unchanged} accounts unchanged",
+        "configuration reloaded",
+    ),
     "config.warning": ("{reason}",),
     "daemon.ready": (
-        "ready in {took_s} s: {live} live, {waiting} waiting, {refused} refused",
-        "ready in {took_s} s: {live} live, {waiting} waiting",
-        "ready in {took_s} s: {live} live, {refused} refused",
-        "ready in {took_s} s: {live} live",
+        "ready in {took_s} s: {synced} synced, {waiting} waiting, {refused} refused",
+        "ready in {took_s} s: {synced} synced, {waiting} waiting",
+        "ready in {took_s} s: {synced} synced, {refused} refused",
+        "ready in {took_s} s: {synced} synced",
     ),
     "daemon.started": ("following {accounts} accounts from {config}", "starting"),
     "daemon.stop_slow": ("{count} tasks did not stop in time: {tasks}",),
@@ -50,7 +58,6 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "link.recovered": ("back after {took_s} s", "back"),
     "link.refused": ("refused: {reason}; {remedy}", "refused: {reason}", "refused: {remedy}"),
     "link.retry_scheduled": (f"{{reason}}, {RETRY}", RETRY),
-    "balances.refresh_failed": ("account and positions could not be read: {reason}",),
     "journal.line_damaged": ("{reason}: new orders are halted until somebody resumes",),
     "journal.unreadable": ("the audit log cannot be read: {reason}; no new orders are sent",),
     "journal.write_failed": ("the audit log cannot be written: {reason}; no new orders are sent",),
@@ -73,65 +80,66 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "order.response_lost": ("no response for order {client_order_id}; looking it up by its id",),
     "order.routed": ("selected for the order: {reason}",),
-    "order.unknown": (
-        "order {client_order_id}: nobody knows whether the broker has it; it goes on being asked",
-    ),
+    "order.unknown": ("order {client_order_id}: status unknown; looking it up until it is known",),
     "order.updated": ("{event_name} {symbol} {side} {qty} → {status}",),
     "reconcile.difference_found": (
         "differs from the broker: {kind} {key}: {ours} → {theirs}",
         "differs from the broker: {kind} {key}",
     ),
-    "reconcile.finished": ("in step: {positions} positions", "in step"),
-    "server.cut": ("{connections} readers were still connected",),
-    "server.failed": ("{method} {path} failed", "{path} failed"),
-    "server.shortcut_disabled": ("answering slowly: aiohttp lacks {missing}",),
+    "reconcile.finished": ("reconciled: {positions} positions", "reconciled"),
+    "server.connections_aborted": ("{connections} connections were still open and were aborted",),
+    "server.failed": ("internal error in {method} {path}", "internal error in {path}"),
+    "server.fast_path_disabled": ("responses are slower: aiohttp lacks {missing}",),
     "server.started": ("open http://{host}:{port}",),
-    "server.stopped": ("no reader is connected any more",),
+    "server.stopped": ("all client connections are closed",),
     "snapshot.applied": ("loaded: {positions} positions, {orders} orders", "loaded"),
-    "subscriber.disconnected": ("a reader that did not keep up was cut; {readers} are listening",),
-    "stream.lossy": ("the stream lost an event: {evidence}",),
+    "stream.lossy": ("the stream lost {missing} events: {evidence}", "the stream lost events"),
+    "subscriber.disconnected": (
+        "an event client did not keep up and was disconnected; {subscribers} remain",
+        "an event client did not keep up and was disconnected",
+    ),
     "trading.halted": (
-        "no new orders: {reason} ({principal})",
-        "no new orders ({principal})",
-        "no new orders",
+        "trading halted: {reason} ({principal})",
+        "trading halted ({principal})",
+        "trading halted",
     ),
     "trading.resumed": ("trading resumed ({principal})", "trading resumed"),
 }
 
-_WORDS = {
+_PHRASES = {
     "429": "rate-limited",
     "partially_filled": "partially filled",
     "pending_new": "pending new",
 }
 
 
-def _fields(template: str) -> frozenset[str]:
+def _get_keys(template: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
 _PARSED = {
-    event: tuple((template, _fields(template)) for template in templates)
+    event: tuple((template, _get_keys(template)) for template in templates)
     for event, templates in TEMPLATES.items()
 }
 
 
-def sentence(event: str, account: str | None, facts: Mapping[str, object]) -> str:
-    """Say in one line what happened; control characters of foreign text do not reach a terminal."""
-    said = {name: _word(value) for name, value in facts.items() if value not in (None, "")}
-    for template, fields in _PARSED.get(event, ()):
-        if fields <= said.keys():
-            text = template.format_map(said)
+def format_sentence(event: str, account: str | None, facts: Mapping[str, object]) -> str:
+    """Format an event as one line of text without control characters."""
+    texts = {name: _format_value(value) for name, value in facts.items() if value not in (None, "")}
+    for template, keys in _PARSED.get(event, ()):
+        if keys <= texts.keys():
+            text = template.format_map(texts)
             break
     else:
-        text = " ".join([event, *(f"{name}={value}" for name, value in said.items())])
+        text = " ".join([event, *(f"{name}={value}" for name, value in texts.items())])
     return f"{account} {text}" if account else text
 
 
-def _word(value: object) -> str:
+def _format_value(value: object) -> str:
     text = str(value)
-    return printable(_WORDS.get(text, text))
+    return strip_control_characters(_PHRASES.get(text, text))
 
 
-def printable(text: str) -> str:
-    """Give the text without what could move a terminal's cursor or change its colours."""
+def strip_control_characters(text: str) -> str:
+    """Return the text with blanks for whatever could move a terminal's cursor or change colours."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

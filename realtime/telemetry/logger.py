@@ -22,7 +22,7 @@ class Logger:
         self._last_step: Processor | None = None
         self._write: Callable[[str, EventDict], None] = lambda level, event: None
 
-    def go_straight(
+    def enable_direct_writes(
         self, levels: frozenset[str], write: Callable[[str, EventDict], None], last_step: Processor
     ) -> None:
         """From now on write these levels directly, while structlog's chain is just `last_step`."""
@@ -31,25 +31,25 @@ class Logger:
 
     def debug(self, event: str, **facts: object) -> None:
         """For who looks for a fault."""
-        self._tell("debug", event, facts)
+        self._log("debug", event, facts)
 
     def info(self, event: str, **facts: object) -> None:
         """For who wants to know what happens."""
-        self._tell("info", event, facts)
+        self._log("info", event, facts)
 
     def warning(self, event: str, **facts: object) -> None:
         """Something is not as it should be, and we see to it."""
-        self._tell("warning", event, facts)
+        self._log("warning", event, facts)
 
     def error(self, event: str, **facts: object) -> None:
         """Somebody must act."""
-        self._tell("error", event, facts)
+        self._log("error", event, facts)
 
     def exception(self, event: str, **facts: object) -> None:
         """An error, with the trace of what is being handled."""
-        self._tell("error", event, {"exc_info": True, **facts})
+        self._log("error", event, {"exc_info": True, **facts})
 
-    def _tell(self, level: str, event: str, facts: EventDict) -> None:
+    def _log(self, level: str, event: str, facts: EventDict) -> None:
         config = structlog.get_config()
         if config != self._config or config["processors"] != [self._last_step]:
             getattr(structlog.get_logger(), level)(event, **facts)

@@ -12,8 +12,8 @@ from aiohttp import web
 from realtime.telemetry.histogram import Histogram, RecentPercentiles, RecentWindow
 from realtime.telemetry.request_stats import RequestStats
 
-TICK_S = 0.5
-LOOK_S = 10.0
+TICK_INTERVAL_S = 0.5
+WINDOW_INTERVAL_S = 10.0
 """Between two readings of what happened lately."""
 
 LAG_BOUNDS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -25,7 +25,7 @@ class LoopMonitor:
     def __init__(self, updates: Histogram, requests: RequestStats) -> None:
         self.lag = Histogram(LAG_BOUNDS_S)
         """Seconds by which a wake-up came late."""
-        self.beats = 0
+        self.ticks = 0
         """Rises as long as the loop turns."""
         self._updates = updates
         self._requests = requests
@@ -38,27 +38,27 @@ class LoopMonitor:
             RecentWindow(self._requests.durations, loop.time()),
             RecentWindow([self._updates], loop.time()),
         )
-        look_at = loop.time() + LOOK_S
+        look_at = loop.time() + WINDOW_INTERVAL_S
         while True:
-            due = loop.time() + TICK_S
-            await asyncio.sleep(TICK_S)
+            due = loop.time() + TICK_INTERVAL_S
+            await asyncio.sleep(TICK_INTERVAL_S)
             now = loop.time()
-            self.lag.note(max(0.0, now - due))
-            self.beats += 1
+            self.lag.observe(max(0.0, now - due))
+            self.ticks += 1
             if now >= look_at:
-                asked.look(now)
-                applied.look(now)
-                look_at = now + LOOK_S
+                asked.update(now)
+                applied.update(now)
+                look_at = now + WINDOW_INTERVAL_S
 
     @property
     def requests(self) -> RecentPercentiles | None:
         """How requests went lately; None in the first seconds."""
-        return None if self._recent is None else self._recent[0].lately
+        return None if self._recent is None else self._recent[0].recent
 
     @property
     def updates(self) -> RecentPercentiles | None:
         """The same of executions: from the broker's time of each to where readers see it."""
-        return None if self._recent is None else self._recent[1].lately
+        return None if self._recent is None else self._recent[1].recent
 
 
 LOOP_MONITOR = web.AppKey("pulse", LoopMonitor)

@@ -14,7 +14,7 @@ BOUNDS_S = (
 )  # fmt: skip
 """From 10 µs, which an answer from memory takes, to what nobody waits for."""
 
-BEGAN = web.RequestKey("began", float)
+STARTED_AT = web.RequestKey("began", float)
 """When a request's head had been read, by the timer."""
 
 
@@ -23,7 +23,7 @@ class RequestStats:
 
     def __init__(self, timer: Callable[[], float] = time.perf_counter) -> None:
         self.timer = timer
-        self.remembered = Histogram(BOUNDS_S)
+        self.cached = Histogram(BOUNDS_S)
         """Those answered by what their head meant before."""
         self.routed = Histogram(BOUNDS_S)
         """The others, to the end of writing; without the push, which has none."""
@@ -33,12 +33,12 @@ class RequestStats:
     @property
     def durations(self) -> tuple[Histogram, Histogram]:
         """Both."""
-        return self.remembered, self.routed
+        return self.cached, self.routed
 
-    def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+    def record_response(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Note an answer of a route, or of what never reached one."""
-        began = request.get(BEGAN)
+        began = request.get(STARTED_AT)
         if began is not None and isinstance(response, web.Response):
-            self.routed.note(self.timer() - began)
+            self.routed.observe(self.timer() - began)
         if response.status >= 400:
             self.errors[response.status] += 1

@@ -11,8 +11,8 @@ from pathlib import Path
 from aiohttp import web
 from msgspec import Struct
 
-from realtime.api.problems import Problem, shown
-from realtime.api.responses import ApiResponse, is_match, make_response
+from realtime.api.problems import Problem, quote
+from realtime.api.responses import ApiResponse, StaticPages, is_match, make_response
 
 HERE = Path(__file__).parent
 HOME = "static/index.html"
@@ -86,16 +86,6 @@ def read_files(root: Path = HERE) -> dict[str, File]:
 FILES: Mapping[str, File] = read_files()
 
 
-def answer_page(if_none_match: str | None) -> ApiResponse:
-    """The page itself; beside it, programs are answered at the same address."""
-    return FILES[HOME].answer(if_none_match)
-
-
-def wants_page(accept: str | None) -> bool:
-    """Whether a reader is a browser: it names HTML among what it takes."""
-    return accept is not None and "text/html" in accept.lower()
-
-
 def add_page(app: web.Application, prefixes: Iterable[str]) -> None:
     """Serve the page's files below `/page/` of each prefix; the page itself is answered at `/`."""
     for prefix in prefixes:
@@ -105,5 +95,9 @@ def add_page(app: web.Application, prefixes: Iterable[str]) -> None:
 async def _serve(request: web.Request) -> web.StreamResponse:
     file = FILES.get(request.match_info["path"])
     if file is None:
-        raise Problem("unknown_route", f"{request.method} {shown(request.path)}")
+        raise Problem("unknown_route", f"{request.method} {quote(request.path)}")
     return make_response(file.answer(request.headers.get("If-None-Match")))
+
+
+PAGES = StaticPages(home=FILES[HOME].answer, explorer=FILES[EXPLORER].answer, add_files=add_page)
+"""What `runtime` passes to the application."""

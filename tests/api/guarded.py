@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from realtime.api.listener import serve
 from realtime.api.security.authenticator import AccessRules
-from realtime.auth.keys import secrets_of
+from realtime.auth.keys import parse_secrets
 from realtime.auth.tokens import TokenRules
 from realtime.auth.verifier import Verifier
 from realtime.store.store import Store
@@ -107,7 +107,7 @@ async def guarded(
     **more: Any,  # as `build` has it
 ) -> AsyncIterator[Guarded]:
     """A server of this store that accepts tokens signed with SECRET."""
-    verifier = Verifier(TokenRules(leeway_s=0), secrets_of(SECRET))
+    verifier = Verifier(TokenRules(leeway_s=0), parse_secrets(SECRET))
     app = application(
         store,
         clock,

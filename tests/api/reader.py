@@ -11,10 +11,11 @@ from msgspec import Struct
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from realtime.api.app import build
+from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.listener import serve
 from realtime.store.store import Store
+from realtime.web.files import PAGES
 from tests.api.documents.made import NOW
 
 SECURITY = {
@@ -96,13 +97,14 @@ def application(
     store: Store, clock: Clock, cors_origins: Sequence[str] = (), **more: Any
 ) -> web.Application:
     """The API application of this store."""
-    return build(
+    return build_application(
         store,
         Documents(),
         clock=clock,
         version="1.2.3",
         started_at=NOW - 60,
         cors_origins=cors_origins,
+        pages=PAGES,
         **more,
     )
 

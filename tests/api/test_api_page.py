@@ -9,7 +9,7 @@ from msgspec import structs
 
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.order_routes import TRADE_ROUTES
-from realtime.api.problems import KINDS
+from realtime.api.problems import PROBLEM_TYPES
 from realtime.api.routes import ROUTES
 from tests.api.reader import Reader
 
@@ -31,7 +31,7 @@ def test_docs_name_every_route_parameter_and_code() -> None:
     for route in ROUTES:
         assert {f"GET {path}" for path in route.paths} <= words
         assert {field.encode_name for field in structs.fields(route.query)} <= words
-    assert KINDS.keys() <= words
+    assert PROBLEM_TYPES.keys() <= words
 
 
 def test_docs_name_every_order_route() -> None:
@@ -43,4 +43,4 @@ def test_docs_name_every_order_route() -> None:
 
 def test_docs_list_every_code_with_its_status() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PAGE, re.MULTILINE))
-    assert rows == {code: str(kind.status) for code, kind in KINDS.items()}
+    assert rows == {code: str(kind.status) for code, kind in PROBLEM_TYPES.items()}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from realtime.api.fastpath.runner import PLANS
+from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.config.settings_diff import SettingsDiff
 from realtime.store.store import Store
 from tests.api.attacks import ALPHA, ATTACKS, MINE, Attack
@@ -64,7 +64,7 @@ async def test_an_attack_gets_its_answer(server: Guarded, attack: Attack) -> Non
                 assert (await mallory.ask(GOOD)).status == 200
             assert told(await mallory.ask(attack.raw)) == attack.expected
             mallory.sink.close()
-        assert server.app[PLANS].hits == 2
+        assert server.app[RESPONSE_CACHE].hits == 2
         ann = await stranger(server)
         assert (await ann.ask(GOOD)).status == 200, "whoever may is still served"
         ann.sink.close()

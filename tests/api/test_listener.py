@@ -18,7 +18,9 @@ async def test_port_in_use_is_an_error_with_a_remedy(reader: Reader) -> None:
         async with serve(web.Application(), "127.0.0.1", reader.port):
             pass
     assert raised.value.message == f"127.0.0.1:{reader.port} is in use"
-    assert raised.value.remedy == "`--port`, or `realtime status` – is a daemon running?"
+    assert (
+        raised.value.remedy == "choose another `--port`; a running daemon answers `realtime status`"
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ async def test_port_is_free_again_after_stopping(store: Store, clock: Clock) -> 
 
 async def test_idle_connections_do_not_delay_stopping(store: Store, clock: Clock) -> None:
     """Connections that are idle, or have sent half a request, are closed."""
-    async with asyncio.timeout(listen.STOP_S):
+    async with asyncio.timeout(listen.STOP_TIMEOUT_S):
         async with reading(store, clock) as reader:
             await reader.get("/livez")
             idle, idle_sink = await asyncio.open_connection("127.0.0.1", reader.port)
@@ -60,7 +62,7 @@ async def test_idle_connections_do_not_delay_stopping(store: Store, clock: Clock
 async def test_unfinished_response_is_cut_after_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listen, "FINISH_S", 0.02)
+    monkeypatch.setattr(listen, "FINISH_TIMEOUT_S", 0.02)
     begun = asyncio.Event()
 
     async def never(_: web.Request) -> web.Response:
@@ -70,7 +72,7 @@ async def test_unfinished_response_is_cut_after_the_limit(
 
     app = web.Application()
     app.router.add_get("/", never)
-    async with asyncio.timeout(listen.STOP_S), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(listen.STOP_TIMEOUT_S), aiohttp.ClientSession() as session:
         async with serve(app, "127.0.0.1", 0) as port:
             asked = asyncio.create_task(session.get(f"http://127.0.0.1:{port}/"))
             await begun.wait()

@@ -5,7 +5,7 @@ import pytest
 from realtime.api.documents.accounts import AccountsQuery
 from realtime.api.documents.health import HealthQuery
 from realtime.api.documents.orders import OrdersQuery
-from realtime.api.parameters import Parameters, expected
+from realtime.api.parameters import Parameters, describe_type
 from realtime.api.problems import Problem
 from realtime.api.routes import ROUTES
 from tests.api.reader import Reader
@@ -37,15 +37,15 @@ BAD = [
     ("limit=", "limit=", LIMIT),
     ("limit=%D9%A5", "limit=٥", LIMIT),
     ("limit=" + "9" * 5000, "limit=" + "9" * 120 + "…", LIMIT),
-    ("limit=1&limit=1", "limit: given more than once", "limit: give it once"),
+    ("limit=1&limit=1", "limit: repeated", "limit: send it once"),
     ("status=Open", "status=Open", "status: one of all, closed, open"),
-    ("side=long", "side=long", "side: one of buy, sell; up to 2 of them, with commas between"),
+    ("side=long", "side=long", "side: one of buy, sell; up to 2, separated by commas"),
     ("nested=yes", "nested=yes", "nested: true or false"),
-    ("symbol=", "symbol=", "symbol: 1–32 letters; up to 100 of them, with commas between"),
+    ("symbol=", "symbol=", "symbol: 1–32 characters; up to 100, separated by commas"),
     (
         "symbol=" + "a," * 101,
         "symbol=" + ("a," * 101)[:120] + "…",
-        "symbol: 1–32 letters; up to 100 of them, with commas between",
+        "symbol: 1–32 characters; up to 100, separated by commas",
     ),
     (
         "limt=5",
@@ -87,7 +87,7 @@ async def test_routes_without_parameters_reject_any(reader: Reader) -> None:
 
 def test_every_parameter_type_can_be_described() -> None:
     words = [
-        expected(parameter.kind)
+        describe_type(parameter.kind)
         for route in ROUTES
         for parameter in Parameters(route.query).known.values()
     ]

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from realtime.api.problems import KINDS, Problem, of_status, shown
+from realtime.api.problems import PROBLEM_TYPES, Problem, of_status, quote
 
 
 def test_problem_is_an_rfc_9457_document_with_code_and_remedy() -> None:
@@ -11,7 +11,7 @@ def test_problem_is_an_rfc_9457_document_with_code_and_remedy() -> None:
     assert answer.headers["X"] == "y"
     assert msgspec.json.decode(answer.body) == {
         "type": "urn:realtime:problem:unknown_account",
-        "title": "There is no account of this label",
+        "title": "Unknown account label",
         "status": 404,
         "detail": "no account",
         "code": "unknown_account",
@@ -22,7 +22,7 @@ def test_problem_is_an_rfc_9457_document_with_code_and_remedy() -> None:
 
 
 def test_every_code_has_a_title_a_remedy_and_an_error_status() -> None:
-    assert all(kind.title and kind.remedy and kind.status >= 400 for kind in KINDS.values())
+    assert all(kind.title and kind.remedy and kind.status >= 400 for kind in PROBLEM_TYPES.values())
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_every_code_has_a_title_a_remedy_and_an_error_status() -> None:
     [("plain", "plain"), ("x" * 500, "x" * 120 + "…"), ("a\udc80b", "a?b"), ("", "")],
 )
 def test_client_text_is_repeated_shortened_and_encodable(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert quote(text) == expected
 
 
 @pytest.mark.parametrize(

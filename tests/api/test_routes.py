@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from realtime.api.problems import KINDS
+from realtime.api.problems import PROBLEM_TYPES
 from realtime.api.routes import ROUTES, Route, all_paths
 from tests.api.reader import Reader
 
@@ -27,7 +27,7 @@ def anything(_: type) -> dict[str, object]:
 def test_every_route_has_a_summary_and_a_documented_type() -> None:
     for route in ROUTES:
         assert route.summary
-        assert set(route.problems) <= KINDS.keys()
+        assert set(route.problems) <= PROBLEM_TYPES.keys()
         for document in [route.document, *route.events.values()]:
             assert document is None or msgspec.json.schema(document, schema_hook=anything)
         for field in msgspec.json.schema(route.query)["$defs"][route.query.__name__][

@@ -9,9 +9,8 @@ import jwt
 import pytest
 from jwt.algorithms import get_default_algorithms
 
-from realtime.auth.errors import TokenRefused
-from realtime.auth.keys import MAX_KEYS, key_set_of, public_keys_of, secrets_of
-from realtime.auth.tokens import TokenRules, believe
+from realtime.auth.keys import MAX_KEYS, parse_jwks, parse_public_keys, parse_secrets
+from realtime.auth.tokens import TokenRefused, TokenRules, verify_token
 from realtime.errors import ConfigError
 from tests.auth.made import NOW, SECRET, claims, signed
 
@@ -29,21 +28,21 @@ KINDS = ("RS256", "ES256", "EdDSA")
         (b"short", "secret of 5 bytes"),
         (SECRET + b"\nshort", "secret of 5 bytes"),
         (b"-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----", "PEM key"),
-        (b"\n".join([SECRET] * (MAX_KEYS + 1)), "at the most"),
+        (b"\n".join([SECRET] * (MAX_KEYS + 1)), "at most"),
     ],
 )
 def test_a_secret_file_that_will_not_do(content: bytes, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as error:
-        secrets_of(content)
+        parse_secrets(content)
     assert "short" not in str(error.value)
 
 
 def test_a_key_does_not_show_itself() -> None:
-    assert SECRET.decode() not in repr(secrets_of(SECRET))
+    assert SECRET.decode() not in repr(parse_secrets(SECRET))
 
 
 @pytest.mark.skipif(HAS_CRYPTO, reason="cryptography is installed: nothing to name")
-@pytest.mark.parametrize("read", [public_keys_of, key_set_of])
+@pytest.mark.parametrize("read", [parse_public_keys, parse_jwks])
 def test_without_the_extra_it_is_named(read: Callable[[bytes], object]) -> None:
     with pytest.raises(ConfigError, match="extra `crypto`"):
         read(b"")
@@ -81,11 +80,11 @@ class Issuer:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_public_key_verifies_its_own(kind: str) -> None:
     issuer, other = Issuer(kind), Issuer(kind)
-    keys = public_keys_of(issuer.pem)
+    keys = parse_public_keys(issuer.pem)
     assert [key.algorithm for key in keys] == [kind]
-    assert believe(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
+    assert verify_token(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
     with pytest.raises(TokenRefused):
-        believe(other.token(), keys, TokenRules(), NOW)
+        verify_token(other.token(), keys, TokenRules(), NOW)
 
 
 @crypto
@@ -94,44 +93,44 @@ def test_a_public_key_verifies_its_own(kind: str) -> None:
 def test_a_public_key_is_never_a_shared_secret(kind: str, said: str) -> None:
     """Who knows the public key, and everybody does, must not be able to sign with it."""
     issuer = Issuer(kind)
-    keys = public_keys_of(issuer.pem)
+    keys = parse_public_keys(issuer.pem)
     for secret in (issuer.pem, issuer.pem.strip(), json.dumps(issuer.jwk).encode()):
         with pytest.raises(TokenRefused):
-            believe(signed(claims(), secret, {"alg": said}), keys, TokenRules(), NOW)
+            verify_token(signed(claims(), secret, {"alg": said}), keys, TokenRules(), NOW)
 
 
 @crypto
 def test_a_file_of_several_keys_is_for_a_change_of_keys() -> None:
     issuers = [Issuer(kind) for kind in KINDS]
-    keys = public_keys_of(b"\n".join(issuer.pem for issuer in issuers))
+    keys = parse_public_keys(b"\n".join(issuer.pem for issuer in issuers))
     for issuer in issuers:
-        assert believe(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
+        assert verify_token(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
 
 
 @crypto
 def test_a_private_key_is_sent_back() -> None:
     with pytest.raises(ConfigError, match="private key"):
-        public_keys_of(Issuer("EdDSA").private_pem)
+        parse_public_keys(Issuer("EdDSA").private_pem)
 
 
 @crypto
 def test_other_curves_are_not_used() -> None:
     with pytest.raises(ConfigError, match="neither RSA"):
-        public_keys_of(Issuer("ES384").pem)
+        parse_public_keys(Issuer("ES384").pem)
     with pytest.raises(ConfigError, match="no PEM key"):
-        public_keys_of(b"nothing")
+        parse_public_keys(b"nothing")
 
 
 @crypto
 def test_a_key_set_is_chosen_from_by_key_id() -> None:
     issuers = {kind: Issuer(kind) for kind in KINDS}
     document = {"keys": [{**issuer.jwk, "kid": kind} for kind, issuer in issuers.items()]}
-    keys = key_set_of(json.dumps(document).encode())
+    keys = parse_jwks(json.dumps(document).encode())
     for kind, issuer in issuers.items():
-        assert believe(issuer.token(kid=kind), keys, TokenRules(), NOW).user_id == "ann"
-        assert believe(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
+        assert verify_token(issuer.token(kid=kind), keys, TokenRules(), NOW).user_id == "ann"
+        assert verify_token(issuer.token(), keys, TokenRules(), NOW).user_id == "ann"
         with pytest.raises(TokenRefused):
-            believe(issuer.token(kid="another"), keys, TokenRules(), NOW)
+            verify_token(issuer.token(kid="another"), keys, TokenRules(), NOW)
 
 
 @crypto
@@ -145,10 +144,10 @@ def test_a_key_set_gives_no_secret_and_nothing_foreign() -> None:
         Issuer("ES384").jwk,
         {},
     ]
-    keys = key_set_of(json.dumps({"keys": [*foreign, good.jwk]}).encode())
+    keys = parse_jwks(json.dumps({"keys": [*foreign, good.jwk]}).encode())
     assert [key.algorithm for key in keys] == ["ES256"]
     for content in (b"", b"[]", b'{"keys": 7}', b'{"keys": [7]}', b'{"keys": []}', b"[" * 5000):
         with pytest.raises(ConfigError):
-            key_set_of(content)
+            parse_jwks(content)
     with pytest.raises(ConfigError, match="no key that verifies"):
-        key_set_of(json.dumps({"keys": foreign}).encode())
+        parse_jwks(json.dumps({"keys": foreign}).encode())

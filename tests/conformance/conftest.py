@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.api.app import build
+from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.listener import serve
+from realtime.web.files import PAGES
 from tests.api.documents.made import NOW, fleet
 from tests.api.reader import Clock
 
@@ -30,7 +31,9 @@ class Served(threading.Thread):
         self._loop.close()
 
     async def _serve(self) -> None:
-        app = build(fleet(), Documents(), clock=Clock(), version="1.2.3", started_at=NOW - 60)
+        app = build_application(
+            fleet(), Documents(), clock=Clock(), version="1.2.3", started_at=NOW - 60, pages=PAGES
+        )
         async with serve(app, "127.0.0.1", 0) as self.port:
             self.ready.set()
             await self._stop_asked.wait()

@@ -10,7 +10,7 @@ BOUNDS = (0.001, 0.01, 0.1)
 def noted(*figures: float) -> Histogram:
     histogram = Histogram(BOUNDS)
     for figure in figures:
-        histogram.note(figure)
+        histogram.observe(figure)
     return histogram
 
 
@@ -48,13 +48,13 @@ def test_a_quantile_lies_in_the_bucket_of_the_figure(figures: list[float], share
 def test_recent_forgets() -> None:
     one, two = Histogram(BOUNDS), Histogram(BOUNDS)
     recent = RecentWindow([one, two], now=0.0)
-    assert recent.lately is None
+    assert recent.recent is None
     for _ in range(10):
-        one.note(0.05)
-    two.note(0.0005)
-    recent.look(10.0)
-    assert recent.lately is not None
-    assert (recent.lately.per_s, recent.lately.p99_ms) == (1.1, 99.0)
+        one.observe(0.05)
+    two.observe(0.0005)
+    recent.update(10.0)
+    assert recent.recent is not None
+    assert (recent.recent.per_s, recent.recent.p99_ms) == (1.1, 99.0)
     for moment in range(20, 90, 10):
-        recent.look(float(moment))
-    assert recent.lately == RecentPercentiles(per_s=0.0, p50_ms=None, p95_ms=None, p99_ms=None)
+        recent.update(float(moment))
+    assert recent.recent == RecentPercentiles(per_s=0.0, p50_ms=None, p95_ms=None, p99_ms=None)

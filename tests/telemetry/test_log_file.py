@@ -7,7 +7,7 @@ import pytest
 
 from realtime.errors import ConfigError
 from realtime.telemetry import log as logs
-from realtime.telemetry.log_file import LOOK_S, LogFile
+from realtime.telemetry.log_file import LOOKUP_INTERVAL_S, LogFile
 
 
 class Now:
@@ -44,7 +44,7 @@ def test_a_rotated_file_is_opened_anew(path: Path, how: str) -> None:
         path.unlink()
     log.write("two")
     assert not path.exists(), "the name is not looked up at every line"
-    now.s += LOOK_S
+    now.s += LOOKUP_INTERVAL_S
     log.write("three")
     assert path.read_text() == "three\n"
     if old is not None:
@@ -55,7 +55,7 @@ def test_a_rotated_file_is_opened_anew(path: Path, how: str) -> None:
 def test_it_is_opened_anew_when_told(path: Path) -> None:
     log = LogFile(path, Now())
     path.rename(path.with_suffix(".1"))
-    log.look()
+    log.reopen_if_moved()
     log.write("one")
     assert path.read_text() == "one\n"
 
@@ -67,11 +67,11 @@ def test_a_directory_that_is_gone_costs_nothing_but_a_name(path: Path) -> None:
     log = LogFile(directory / "run.log", now)
     (directory / "run.log").unlink()
     directory.rmdir()
-    now.s += LOOK_S
+    now.s += LOOKUP_INTERVAL_S
     log.write("into the old file")
     assert log.lost == 0
     directory.mkdir()
-    now.s += LOOK_S
+    now.s += LOOKUP_INTERVAL_S
     log.write("two")
     assert (directory / "run.log").read_text() == "two\n"
 
@@ -83,7 +83,7 @@ def test_a_full_disk_is_counted(path: Path) -> None:
     log.write("two")
     assert log.lost == 2
     path.unlink()
-    now.s += LOOK_S
+    now.s += LOOKUP_INTERVAL_S
     log.write("three")
     assert (log.lost, path.read_text()) == (0, "three\n")
 
@@ -103,7 +103,7 @@ def test_no_descriptor_is_left_over(path: Path) -> None:
     log = LogFile(path, Now())
     for _ in range(20):
         path.unlink()
-        log.look()
+        log.reopen_if_moved()
     assert len(os.listdir("/proc/self/fd")) == before + 1
     log.close()
     log.write("one")
@@ -116,16 +116,16 @@ def test_the_log_goes_there_and_counts_what_it_lost(path: Path) -> None:
     log.info("a.b")
     assert path.read_text().startswith('{"timestamp":"')
     path.rename(path.with_suffix(".1"))
-    logs.look_for_file()
+    logs.reopen_log_file()
     log.info("a.b")
     assert len(path.read_text().splitlines()) == 1
-    lost = logs.lines_lost()
+    lost = logs.get_lost_lines()
     path.unlink()
     path.symlink_to("/dev/full")
-    logs.look_for_file()
+    logs.reopen_log_file()
     log.info("a.b")
     log.info("a.b")
-    assert logs.lines_lost() == lost + 2
+    assert logs.get_lost_lines() == lost + 2
 
 
 def test_a_file_that_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.telemetry.log_sentences import TEMPLATES, sentence
+from realtime.telemetry.log_sentences import TEMPLATES, format_sentence
 
 RETRY = {"wait_s": 64, "attempt": 4}
 PLACED = {
@@ -21,7 +21,7 @@ SENTENCES = [
     ("link.retry_scheduled", RETRY, "retry in 64 s (attempt 4)"),
     ("link.refused", {"reason": "key refused", "remedy": ""}, "refused: key refused"),
     ("link.refused", {}, "link.refused"),
-    ("reconcile.finished", {"positions": 6}, "in step: 6 positions"),
+    ("reconcile.finished", {"positions": 6}, "reconciled: 6 positions"),
     ("no.such_event", {"b": 1, "a": None, "c": "x"}, "no.such_event b=1 c=x"),
     (
         "fill.applied",
@@ -38,20 +38,20 @@ SENTENCES = [
         PLACED | {"qty": None, "notional": "50"},
         "placed AAPL buy $50 market → pending new (2.0 ms)",
     ),
-    ("trading.halted", {"reason": "", "principal": "anybody"}, "no new orders (anybody)"),
+    ("trading.halted", {"reason": "", "principal": "local"}, "trading halted (local)"),
 ]
 
 
 @pytest.mark.parametrize(("event", "facts", "expected"), SENTENCES)
 def test_an_event_is_a_sentence(event: str, facts: dict[str, object], expected: str) -> None:
-    assert sentence(event, None, facts) == expected
-    assert sentence(event, "alpha", facts) == f"alpha {expected}"
+    assert format_sentence(event, None, facts) == expected
+    assert format_sentence(event, "alpha", facts) == f"alpha {expected}"
 
 
 @pytest.mark.parametrize("event", TEMPLATES)
 def test_no_event_needs_its_facts(event: str) -> None:
-    assert sentence(event, "alpha", {}).startswith("alpha ")
+    assert format_sentence(event, "alpha", {}).startswith("alpha ")
 
 
 def test_foreign_text_cannot_steer_the_terminal() -> None:
-    assert sentence("link.lost", None, {"reason": "\x1b[2J\r{code}"}) == "lost:  [2J {code}"
+    assert format_sentence("link.lost", None, {"reason": "\x1b[2J\r{code}"}) == "lost:  [2J {code}"

@@ -80,7 +80,7 @@ def test_no_secret_reaches_a_line(fmt: str) -> None:
         log.exception("a.b", key=secret, text=secret.reveal(), deep={"a": [secret.reveal()]})
     log.info(secret.reveal(), account=secret.reveal(), **{secret.reveal(): 1})
     logging.getLogger("library").warning("sent %s", {"APCA-API-KEY-ID": secret.reveal()})
-    assert "HIDDEN" not in stream.getvalue()
+    assert "REDACTED" not in stream.getvalue()
     assert "ValueError: bad key ***." in stream.getvalue()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from realtime.store.store import Store
-from realtime.telemetry.loop_monitor import LOOK_S, TICK_S, LoopMonitor
+from realtime.telemetry.loop_monitor import TICK_INTERVAL_S, WINDOW_INTERVAL_S, LoopMonitor
 from realtime.telemetry.request_stats import RequestStats
 from tests import virtual
 
@@ -14,15 +14,18 @@ def test_it_beats_as_long_as_the_loop_turns() -> None:
         loop_monitor = LoopMonitor(store.lag, requests)
         assert (loop_monitor.requests, loop_monitor.updates) == (None, None)
         task = asyncio.create_task(loop_monitor.run())
-        await asyncio.sleep(LOOK_S - 1)
+        await asyncio.sleep(WINDOW_INTERVAL_S - 1)
         for _ in range(50):
-            requests.remembered.note(0.00002)
-        requests.routed.note(0.002)
-        store.lag.note(0.2)
+            requests.cached.observe(0.00002)
+        requests.routed.observe(0.002)
+        store.lag.observe(0.2)
         assert loop_monitor.requests is None
-        await asyncio.sleep(1 + TICK_S * 1.5)
-        assert loop_monitor.beats in range(int(LOOK_S / TICK_S) - 1, int(LOOK_S / TICK_S) + 3)
-        assert sum(loop_monitor.lag.counts) == loop_monitor.lag.counts[0] == loop_monitor.beats
+        await asyncio.sleep(1 + TICK_INTERVAL_S * 1.5)
+        assert loop_monitor.ticks in range(
+            int(WINDOW_INTERVAL_S / TICK_INTERVAL_S) - 1,
+            int(WINDOW_INTERVAL_S / TICK_INTERVAL_S) + 3,
+        )
+        assert sum(loop_monitor.lag.counts) == loop_monitor.lag.counts[0] == loop_monitor.ticks
         assert loop_monitor.requests is not None
         assert loop_monitor.updates is not None
         assert loop_monitor.requests.p50_ms is not None

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from realtime.web.files import FILES, HERE, POLICY, wants_page
+from realtime.api.routes import wants_page
+from realtime.web.files import FILES, HERE, POLICY
 from tests.api.reader import Reader
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

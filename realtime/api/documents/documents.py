@@ -27,6 +27,7 @@ from realtime.api.documents.positions import PositionsQuery, select_positions
 from realtime.api.documents.status import (
     StatusJson,
     StatusQuery,
+    changes_with_time,
     count_states,
     make_status_row,
     with_countdown,
@@ -138,7 +139,7 @@ class Documents:
         return RenderedDocument(ENCODER.encode(document), len(selected))
 
     def _encode_status_row(self, record: Record, now: float) -> Raw:
-        if record.link.next_attempt_at is None:
+        if not changes_with_time(record.link):
             return self._status_json.get(record)
         return _encode(with_countdown(self._status_rows.get(record), record, now))
 

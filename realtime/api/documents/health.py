@@ -26,11 +26,19 @@ class FleetCounts(Struct, frozen=True, kw_only=True):
     stale: int
     untried: int
     """Enabled accounts that have neither been read nor failed once since the start."""
+    unread: int
+    """Enabled accounts without data that may still get some: all but those that are refused."""
+    with_data: int
 
     @property
     def enabled(self) -> int:
         """Accounts that the configuration does not disable."""
         return self.total - self.disabled
+
+    @property
+    def has_all_data(self) -> bool:
+        """Whether every enabled account that can be read was read, and at least one was."""
+        return not self.unread and (self.with_data > 0 or not self.enabled)
 
 
 class HealthDocument(Struct, frozen=True, kw_only=True):
@@ -59,7 +67,7 @@ def is_tried(record: Record) -> bool:
 
 def count_fleet(records: Iterable[Record]) -> FleetCounts:
     """Count the fleet."""
-    total = disabled = connected = stale = untried = 0
+    total = disabled = connected = stale = untried = unread = with_data = 0
     for record in records:
         total += 1
         if record.link.state == "disabled":
@@ -68,24 +76,32 @@ def count_fleet(records: Iterable[Record]) -> FleetCounts:
         connected += record.link.is_synced
         stale += record.link.is_stale
         untried += not is_tried(record)
+        with_data += record.has_data
+        unread += not record.has_data and record.link.state != "refused"
     return FleetCounts(
-        total=total, disabled=disabled, connected=connected, stale=stale, untried=untried
+        total=total,
+        disabled=disabled,
+        connected=connected,
+        stale=stale,
+        untried=untried,
+        unread=unread,
+        with_data=with_data,
     )
 
 
-def get_condition(counts: FleetCounts, *, is_ready: bool) -> Condition:
+def get_condition(counts: FleetCounts, *, is_started: bool) -> Condition:
     """The health in one word. A new account in a running fleet is not `starting` again."""
-    if counts.untried and not is_ready:
+    if counts.untried and not is_started:
         return "starting"
     return "ok" if counts.connected == counts.enabled and not counts.stale else "degraded"
 
 
 def make_health(
-    counts: FleetCounts, *, is_ready: bool, version: str, started_at: float, now: float
+    counts: FleetCounts, *, is_started: bool, version: str, started_at: float, now: float
 ) -> HealthDocument:
     """The document as of `now`; times are epoch seconds."""
     return HealthDocument(
-        status=get_condition(counts, is_ready=is_ready),
+        status=get_condition(counts, is_started=is_started),
         version=version,
         uptime_s=round(max(0.0, now - started_at), 1),
         total_accounts=counts.total,

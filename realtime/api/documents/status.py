@@ -8,7 +8,7 @@ from msgspec import Raw, Struct, structs
 
 from realtime.api.documents.filters import MAX_ACCOUNTS, FleetLimit, Offset, States
 from realtime.api.documents.timestamps import format_millis, format_seconds
-from realtime.core.link import LinkState
+from realtime.core.link import Link, LinkState
 from realtime.core.model import AccountLabel
 from realtime.store.store import Record
 from realtime.telemetry.histogram import RecentPercentiles
@@ -35,6 +35,8 @@ class LinkRow(Struct, frozen=True, kw_only=True):
     remedy: str | None
     state: LinkState
     since: str
+    """When the account was last in sync; while it is in sync: since when. Of an account that never
+    was, the start."""
     next_attempt_at: str | None
     positions: int | None
     open_orders: int | None
@@ -53,6 +55,8 @@ class StatusRow(LinkRow, frozen=True, kw_only=True):
     last_message_at: str | None
     confirmed_at: str | None
     next_attempt_in_s: float | None
+    out_of_sync_s: float | None
+    """For how long it has been out of sync; None while it is in sync, and of a disabled account."""
 
 
 class StatusDocument(Struct, frozen=True, kw_only=True):
@@ -82,6 +86,11 @@ class StatusJson(Struct, frozen=True, kw_only=True):
     updates: RecentPercentiles | None
 
 
+def get_last_synced(link: Link) -> float:
+    """When an account was last in sync, epoch seconds."""
+    return link.since if link.stale_since is None else link.stale_since
+
+
 def make_link_row(record: Record) -> LinkRow:
     """The row of one version. An account's numbers are unknown until the first read."""
     link, state, has_data = record.link, record.state, record.has_data
@@ -93,7 +102,7 @@ def make_link_row(record: Record) -> LinkRow:
         last_error_message=link.last_error_message,
         remedy=link.remedy,
         state=link.state,
-        since=format_millis(link.since),
+        since=format_millis(get_last_synced(link)),
         next_attempt_at=None
         if link.next_attempt_at is None
         else format_millis(link.next_attempt_at),
@@ -111,7 +120,9 @@ def make_link_row(record: Record) -> LinkRow:
 def make_status_row(record: Record) -> StatusRow:
     """The row of one version, without the values that change between versions."""
     row = structs.asdict(make_link_row(record))
-    return StatusRow(**row, last_message_at=None, confirmed_at=None, next_attempt_in_s=None)
+    return StatusRow(
+        **row, last_message_at=None, confirmed_at=None, next_attempt_in_s=None, out_of_sync_s=None
+    )
 
 
 def with_message_times(row: StatusRow, record: Record) -> StatusRow:
@@ -128,10 +139,19 @@ def with_message_times(row: StatusRow, record: Record) -> StatusRow:
 
 def with_countdown(row: StatusRow, record: Record, now: float) -> StatusRow:
     """The row as of `now`, epoch seconds."""
-    attempt_at = record.link.next_attempt_at
-    if attempt_at is None:
+    attempt_at, stale_since = record.link.next_attempt_at, record.link.stale_since
+    if not changes_with_time(record.link):
         return row
-    return structs.replace(row, next_attempt_in_s=round(max(0.0, attempt_at - now), 1))
+    return structs.replace(
+        row,
+        next_attempt_in_s=None if attempt_at is None else round(max(0.0, attempt_at - now), 1),
+        out_of_sync_s=None if stale_since is None else round(max(0.0, now - stale_since), 1),
+    )
+
+
+def changes_with_time(link: Link) -> bool:
+    """Whether `with_countdown` changes the row of a link."""
+    return link.state != "disabled" and link.stale_since is not None
 
 
 def count_states(records: Iterable[Record]) -> dict[LinkState, int]:

@@ -73,9 +73,9 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
     filter: EventFilter
     last_event_id: str | None = None
-    until: float | None = None
+    expires_at: float | None = None
     """When the permission ends, epoch seconds; None: never."""
-    holder: str | None = None
+    token_id: str | None = None
     """The user of the permission; None: no token."""
     interval_s: float | None = None
     """Seconds between two deliveries; None: at once."""
@@ -187,10 +187,10 @@ class Broadcaster:
         self, subscriber: Subscriber, subscription: Subscription
     ) -> asyncio.TimerHandle | None:
         """End the response when the permission ends: the client must send a new token."""
-        subscriber.holder = subscription.holder
-        if subscription.until is None:
+        subscriber.token_id = subscription.token_id
+        if subscription.expires_at is None:
             return None
-        left_s = max(0.0, subscription.until - self._clock())
+        left_s = max(0.0, subscription.expires_at - self._clock())
         loop = asyncio.get_running_loop()
         return loop.call_later(min(left_s, MAX_LIFETIME_S), self._end, subscriber)
 
@@ -202,7 +202,7 @@ class Broadcaster:
     def revoke(self) -> None:
         """End every response that required a token: the rules of tokens have changed."""
         for subscriber in self._subscribers:
-            if subscriber.holder is not None:
+            if subscriber.token_id is not None:
                 self._end(subscriber)
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class Subscriber:
         self.position = 0
         self.is_synced = False
         self.is_closing = False
-        self.holder: str | None = None
+        self.token_id: str | None = None
         """The user of its token."""
         self._read_timeout_s = read_timeout_s
         self._protocol = request.protocol

@@ -1,22 +1,22 @@
-"""A connection that answers heads it has a plan for by itself, and leaves the rest to aiohttp.
+"""A connection that answers known request heads from the response cache; aiohttp does the rest.
 
-Why this is safe, in five steps:
+Why this is safe:
 
-1. It acts only *between* requests: aiohttp's loop waits for one (`_waiter` is pending), nothing is
-   queued, upgraded, closing or held back, and the parser has no half of a head in it.
-2. It acts only on bytes that are, as a whole and letter for letter, a head that aiohttp has served
-   before on such an occasion: one message, no body, kept alive. So it never parses HTTP: split,
-   pipelined, longer or unusual requests are simply other bytes, and go to aiohttp.
-3. What it writes is what aiohttp would write (`server.plans` checks that before it remembers).
-4. After it, everything stands as after an answer of aiohttp's: requests are counted, the keep-alive
-   clock starts again, the connection waits for the next request.
-5. The parser is fed every byte that this does not answer, in order.
+1. It acts only *between* requests: aiohttp waits for a request (`_waiter` is pending), nothing is
+   queued, upgraded, closing or paused, and the parser holds no partial head.
+2. It acts only on bytes that are, as a whole and byte for byte, a head that aiohttp has served
+   before in the same situation: one message, no body, persistent connection. So it never parses
+   HTTP: split, pipelined, longer or unusual requests are different bytes and go to aiohttp.
+3. It writes what aiohttp would write (`ResponseCache.store_request` compares the two heads).
+4. Afterwards the connection is as after a response of aiohttp: the request is counted, the
+   keep-alive timer starts again, the connection waits for the next request.
+5. The parser receives, in order, all bytes that are not answered here.
 
-How the parser is known to be empty: the last bytes it was fed end with an empty line. A head ends
-with its first empty line, so no half of a head ends so; and while a body is incomplete, aiohttp is
-not waiting for a request.
+How we know that the parser is empty: the last bytes that it received end with an empty line. A head
+ends with its first empty line, so no partial head ends that way; and while a body is incomplete,
+aiohttp does not wait for a request.
 
-This leans on what `LEANS_ON` lists, which is looked for at start-up.
+This depends on what `AIOHTTP_INTERNALS` lists, which is checked at startup.
 """
 
 from typing import Any
@@ -25,9 +25,9 @@ from aiohttp import HttpVersion11, web
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from realtime.api.fastpath.connection import Connection
-from realtime.api.fastpath.response_cache import MAX_HEAD, MEANING, ResponseCache
+from realtime.api.fastpath.response_cache import MAX_HEAD_BYTES, PARSED_REQUEST, ResponseCache
 
-LEANS_ON: dict[type, tuple[str, ...]] = {
+AIOHTTP_INTERNALS: dict[type, tuple[str, ...]] = {
     web.RequestHandler: (
         "_close",
         "_force_close",
@@ -51,14 +51,14 @@ LEANS_ON: dict[type, tuple[str, ...]] = {
 """aiohttp's class → its attributes that this file reads, sets or overrides. It also sets
 `requests_count` of a server, and expects a request to end with one call of `finish_response`."""
 
-END = b"\r\n\r\n"
+HEAD_END = b"\r\n\r\n"
 
 
-def missing(server: web.Server) -> list[str]:
-    """What this leans on and the installed aiohttp does not have."""
+def find_missing_internals(server: web.Server) -> list[str]:
+    """Return the names that this depends on and the installed aiohttp does not have."""
     names = [
         f"{owner.__name__}.{name}"
-        for owner, names in LEANS_ON.items()
+        for owner, names in AIOHTTP_INTERNALS.items()
         for name in names
         if not hasattr(owner, name)
     ]
@@ -66,50 +66,59 @@ def missing(server: web.Server) -> list[str]:
 
 
 class FastConnection(Connection):
-    """One reader's connection, and the plans that all connections share."""
+    """One client connection; all connections share the response cache."""
 
-    __slots__ = ("_head", "_is_parser_empty", "_plans")
+    __slots__ = ("_head", "_is_parser_empty", "_response_cache")
 
-    def __init__(self, plans: ResponseCache, manager: web.Server, **settings: Any) -> None:
+    def __init__(self, cache: ResponseCache, manager: web.Server, **settings: Any) -> None:
         super().__init__(manager, **settings)
-        self._plans = plans
+        self._response_cache = cache
         self._is_parser_empty = True
         self._head: bytes | None = None
-        """The head whose request is being served, if it is one that may be remembered."""
+        """The head that aiohttp is serving now, if it is one that may be cached."""
 
     def data_received(self, data: bytes) -> None:
-        """Answer a head that has a plan; give aiohttp everything else."""
-        if len(data) > MAX_HEAD or not self._is_between_requests():
+        """Answer a cached head; give aiohttp everything else."""
+        # 1. longer than any cached head, or in the middle of a request: aiohttp
+        if len(data) > MAX_HEAD_BYTES or not self._is_between_requests():
             self._feed(data)
             return
-        began = self._requests.timer()
-        reply = self._plans.reply(data)
+        started_at = self._requests.timer()
+        reply = self._response_cache.get_reply(data)
+        # 2. a cached head with a valid permission: the reply from the cache
         if reply is not None:
-            self._say(reply)
-            self._requests.remembered.note(self._requests.timer() - began)
+            self._write_reply(reply)
+            self._requests.cached.observe(self._requests.timer() - started_at)
+        # 3. unknown, expired, over its rate, or not 200 any more: aiohttp, and cache it again
         else:
-            self._feed_first(data)
+            self._feed_first_head(data)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Let aiohttp write the answer; remember what its request meant."""
+        """Let aiohttp write the response; cache the request if that is possible."""
         head, self._head = self._head, None
         response, is_cut = await super().finish_response(request, resp, start_time)
         if head is not None and not is_cut:
-            self._learn(head, request, response)
+            self._store_request(head, request, response)
         return response, is_cut
 
     def _is_between_requests(self) -> bool:
         waiter, transport = self._waiter, self.transport
         return (
+            # aiohttp waits for a request
             waiter is not None
             and not waiter.done()
+            # the parser holds no partial head
             and self._is_parser_empty
+            # the socket is open
             and transport is not None
             and not transport.is_closing()
+            # a response was written before: the keep-alive timer runs
             and self._keepalive_handle is not None
+            # no body and no upgraded protocol is being read
             and self._payload_parser is None
+            # nothing is queued, upgraded, held back, or about to close
             and not (
                 self._messages or self._upgraded or self._paused or self._close or self._force_close
             )
@@ -117,20 +126,20 @@ class FastConnection(Connection):
 
     def _feed(self, data: bytes) -> None:
         super().data_received(data)
-        if data:  # aiohttp itself calls with nothing to have its own buffers looked at again
-            self._is_parser_empty = data.endswith(END)
+        if data:  # aiohttp itself calls with no data to have its own buffers processed
+            self._is_parser_empty = data.endswith(HEAD_END)
 
-    def _feed_first(self, data: bytes) -> None:
-        """Feed bytes that come between requests; note them if they are one head and no more."""
+    def _feed_first_head(self, data: bytes) -> None:
+        """Feed bytes that arrived between requests; remember them if they are exactly one head."""
         count = self._request_count
         self._feed(data)
         is_one = self._request_count == count + 1 and len(self._messages) == 1
-        # Behind an upgrade everything waits, unparsed: it may be more than one head.
+        # After an upgrade everything is queued unparsed: it may be more than one head.
         is_whole = self._is_parser_empty and not self._upgraded
         if is_one and is_whole and self._messages[0][1] is EMPTY_PAYLOAD:
             self._head = data
 
-    def _say(self, reply: bytes) -> None:
+    def _write_reply(self, reply: bytes) -> None:
         assert self.transport is not None, "between requests there is a transport"
         assert self._manager is not None, "and a server"
         self.transport.write(reply)
@@ -138,8 +147,10 @@ class FastConnection(Connection):
         self._manager.requests_count += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
 
-    def _learn(self, head: bytes, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        meaning = request.get(MEANING)
+    def _store_request(
+        self, head: bytes, request: web.BaseRequest, response: web.StreamResponse
+    ) -> None:
+        parsed = request.get(PARSED_REQUEST)
         is_plain = (
             request.method == "GET"
             and request.version == HttpVersion11
@@ -149,8 +160,9 @@ class FastConnection(Connection):
             and not response.compression
             and "Expect" not in request.headers  # it was answered with two heads
         )
-        if meaning is not None and is_plain:
+        if parsed is not None and is_plain:
             lines = [f"HTTP/1.1 {response.status} {response.reason}"]
             lines += [f"{name}: {value}" for name, value in response.headers.items()]
-            theirs = "\r\n".join([*lines, "", ""]).encode()
-            self._plans.learn(head, meaning, theirs, response.headers["Date"])
+            library_head = "\r\n".join([*lines, "", ""]).encode()
+            date = response.headers["Date"]
+            self._response_cache.store_request(head, parsed, library_head, date)

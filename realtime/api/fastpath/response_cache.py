@@ -1,14 +1,17 @@
-"""What request heads mean, remembered: the same bytes always ask the same thing.
+"""Responses by request bytes: the same head always asks for the same thing.
 
-Programs that poll send byte-identical heads. Reading HTTP, finding the route, checking parameters
-(and tokens, with the clock) are functions of those bytes, so their result can be kept: a `Plan`.
-What it answers is never kept longer than it is true: a plan asks its route again whenever the
-`mark` of what the answer depends on has moved, and the whole reply, whose `Date` changes anyway,
-lives at most until the end of the second in which it was first given.
+Programs that poll send byte-identical heads. Parsing HTTP, finding the route and checking
+parameters and token depend on those bytes alone, so the result is cached as a `CachedRequest`. What
+it answers is never kept longer than it is true:
 
-A plan is made by a request that the HTTP library has served in full, and kept only if our writing
-of that answer is the library's, letter for letter. Whatever a plan cannot answer with 200 or 304 it
-leaves to the library.
+- The handler runs again whenever the version that its response depends on has changed.
+- The complete reply, whose `Date` changes anyway, lives at most until the end of its second.
+- The permission is checked each time: its expiry against the clock, the token's rate, and its
+  *generation*, a number that rises whenever the rules for tokens change. A request that was
+  admitted under older rules is neither answered from here nor stored, however slow its client is.
+
+A request is cached only after the HTTP library has served it completely, and only if our encoding
+of the response head equals the library's, byte for byte. All but 200 and 304 goes to the library.
 """
 
 from collections.abc import Callable
@@ -19,132 +22,162 @@ from msgspec import Struct
 
 from realtime.api.responses import ApiResponse, encode_response
 
-MAX_PLANS = 4096
-"""Heads remembered. A thousand accounts with four kinds of readers; the oldest leaves first."""
+MAX_CACHED_REQUESTS = 4096
+"""A thousand accounts with four kinds of clients; the oldest is removed first."""
 
-MAX_HEAD = 4096
-"""Longer heads are left to the library: what is remembered stays under 20 MB."""
+MAX_HEAD_BYTES = 4096
+"""Longer heads are not cached, which bounds the cache to 20 MB."""
 
-KEPT_BYTES = 32 * 1024 * 1024
-"""Whole replies kept for the running second; beyond, each is put together for its reader."""
+MAX_REPLY_BYTES = 32 * 1024 * 1024
+"""Complete replies of the current second; beyond this, each is encoded for its client."""
 
 
 class ParsedRequest(Struct, frozen=True, kw_only=True):
-    """What a request that was served meant: all that is needed to serve it again."""
+    """A request that a handler has answered: everything needed to answer it again."""
 
     given: ApiResponse
-    """What it was answered."""
+    """The response."""
     answer: Callable[[], ApiResponse]
-    """Asks the route again; may raise whatever the route raises."""
+    """Runs the handler again; may raise whatever the handler raises."""
     mark: Callable[[], object] | None
-    """Of what the answer depends on: equal marks, equal answers. None: it is new at every call."""
-    until: float | None = None
-    """When the permission to ask this ends, epoch seconds; None: never."""
-    holder: str | None = None
-    """Whose permission it was, for `Plans.revoke`."""
+    """Version of what the response depends on. None: the response is new at every call."""
+    expires_at: float | None = None
+    """When the permission ends, epoch seconds; None: never."""
+    token_id: str | None = None
+    """The token that permitted it."""
+    generation: int = 0
+    """The rules under which it was admitted."""
 
 
-MEANING = web.RequestKey("meaning", ParsedRequest)
-"""Where an endpoint leaves what the request meant, if that may be remembered."""
+PARSED_REQUEST = web.RequestKey("parsed_request", ParsedRequest)
+"""Where a handler leaves the parsed request if it may be cached."""
 
 
 class CachedRequest:
-    """One head's meaning, and the reply of the running second."""
+    """One parsed request head, and its reply of the current second."""
 
-    __slots__ = ("added", "answer", "holder", "mark", "reply", "reply_mark", "until")
+    __slots__ = (
+        "answer",
+        "expires_at",
+        "extra_lines",
+        "generation",
+        "mark",
+        "reply",
+        "reply_mark",
+        "token_id",
+    )
 
-    def __init__(self, meaning: ParsedRequest, added: bytes) -> None:
-        self.answer = meaning.answer
-        self.mark = meaning.mark
-        self.until = meaning.until
-        self.holder = meaning.holder
-        self.added = added
-        """Header lines that are not the route's: those of other origins' pages, for instance."""
+    def __init__(self, parsed: ParsedRequest, extra_lines: bytes) -> None:
+        self.answer = parsed.answer
+        self.mark = parsed.mark
+        self.expires_at = parsed.expires_at
+        self.token_id = parsed.token_id
+        self.generation = parsed.generation
+        self.extra_lines = extra_lines
+        """Header lines that are not the handler's, such as those of CORS."""
         self.reply: bytes | None = None
         self.reply_mark: object = None
 
 
 class ResponseCache:
-    """head → plan, bounded. `clock` gives epoch seconds."""
+    """Request head → cached request, bounded. `clock` gives epoch seconds."""
 
     def __init__(
         self,
         clock: Callable[[], float],
         *,
-        most: int = MAX_PLANS,
-        allows: Callable[[str], bool] = lambda holder: True,
+        max_requests: int = MAX_CACHED_REQUESTS,
+        allows: Callable[[str], bool] = lambda token_id: True,
+        generation: Callable[[], int] = lambda: 0,
     ) -> None:
         self.hits = 0
         """Requests answered from here."""
         self._clock = clock
         self._allows = allows
-        """Whether a holder may ask once more now; the library asks, too, and tells if not."""
-        self._most = most
-        self._plans: dict[bytes, CachedRequest] = {}
+        """Whether a token may send one more request now. If not, the library's path refuses it."""
+        self._generation = generation
+        """Number of the rules in force; rises with every change of keys or rules."""
+        self._max_requests = max_requests
+        self._requests: dict[bytes, CachedRequest] = {}
         self._date = ""
-        self._kept: list[CachedRequest] = []
-        self._kept_bytes = 0
+        self._with_reply: list[CachedRequest] = []
+        self._reply_bytes = 0
 
     def __len__(self) -> int:
-        return len(self._plans)
+        return len(self._requests)
 
-    def reply(self, head: bytes) -> bytes | None:
-        """The reply to a head, as the HTTP library would write it now; None if it must be asked."""
-        plan = self._plans.get(head)
-        if plan is None:
+    def get_reply(self, head: bytes) -> bytes | None:
+        """Return the reply as the HTTP library would write it now; None if the library must."""
+        cached = self._requests.get(head)
+        # 1. never seen, or removed
+        if cached is None:
             return None
-        if plan.until is not None and self._clock() >= plan.until:
-            del self._plans[head]
+        # 2. admitted under older rules
+        if cached.generation != self._generation():
+            del self._requests[head]
             return None
-        if plan.holder is not None and not self._allows(plan.holder):
+        # 3. the token has expired
+        if cached.expires_at is not None and self._clock() >= cached.expires_at:
+            del self._requests[head]
             return None
+        # 4. the token has used up its rate
+        if cached.token_id is not None and not self._allows(cached.token_id):
+            return None
+        # 5. a new second: replies of the last one carry an old `Date`
         date = rfc822_formatted_time()
         if date is not self._date:
-            self._begin_second(date)
-        mark = None if plan.mark is None else plan.mark()
-        if plan.reply is None or plan.reply_mark != mark or mark is None:
-            return self._ask(plan, mark)
+            self._start_second(date)
+        # 6. the data has changed, or the response is new at every call: run the handler
+        mark = None if cached.mark is None else cached.mark()
+        if cached.reply is None or cached.reply_mark != mark or mark is None:
+            return self._render(cached, mark)
+        # 7. the reply of this second
         self.hits += 1
-        return plan.reply
+        return cached.reply
 
-    def learn(self, head: bytes, meaning: ParsedRequest, theirs: bytes, date: str) -> bool:
-        """Remember a head that the library answered with the head `theirs`; whether it could be."""
-        ours = encode_response(meaning.given, date)[: -len(b"\r\n")]
-        if len(head) > MAX_HEAD or not theirs.startswith(ours):
+    def store_request(
+        self, head: bytes, parsed: ParsedRequest, library_head: bytes, date: str
+    ) -> bool:
+        """Cache a request that the library answered with `library_head`; whether that was possible.
+
+        Not if the rules have changed since it was admitted, while a slow client read the response.
+        """
+        if parsed.generation != self._generation():
             return False
-        self._plans.pop(head, None)
-        while len(self._plans) >= self._most:
-            del self._plans[next(iter(self._plans))]
-        self._plans[head] = CachedRequest(meaning, theirs[len(ours) : -len(b"\r\n")])
+        our_head = encode_response(parsed.given, date)[: -len(b"\r\n")]
+        if len(head) > MAX_HEAD_BYTES or not library_head.startswith(our_head):
+            return False
+        self._requests.pop(head, None)
+        while len(self._requests) >= self._max_requests:
+            del self._requests[next(iter(self._requests))]
+        self._requests[head] = CachedRequest(parsed, library_head[len(our_head) : -len(b"\r\n")])
         return True
 
-    def revoke(self, holder: str) -> None:
-        """Forget what a holder of permissions asked: from now on each request is checked again."""
-        self._plans = {h: plan for h, plan in self._plans.items() if plan.holder != holder}
+    def clear(self) -> None:
+        """Remove everything."""
+        self._requests.clear()
+        self._with_reply.clear()
+        self._reply_bytes = 0
 
-    def forget(self) -> None:
-        """Forget everything: the rules by which requests are understood have changed."""
-        self._plans.clear()
-
-    def _ask(self, plan: CachedRequest, mark: object) -> bytes | None:
+    def _render(self, cached: CachedRequest, mark: object) -> bytes | None:
         try:
-            answer = plan.answer()
-        except Exception:  # noqa: BLE001 - the library asks the route again, and tells what is wrong
+            response = cached.answer()
+        except Exception:  # noqa: BLE001 - the library runs the handler again and reports it
             return None
-        if answer.status not in (200, 304):
+        if response.status not in (200, 304):
             return None
-        reply = encode_response(answer, self._date, plan.added) + answer.body
-        if mark is not None and self._kept_bytes + len(reply) <= KEPT_BYTES:
-            if plan.reply is None:
-                self._kept.append(plan)
-            self._kept_bytes += len(reply)
-            plan.reply, plan.reply_mark = reply, mark
+        reply = encode_response(response, self._date, cached.extra_lines) + response.body
+        if mark is not None and self._reply_bytes + len(reply) <= MAX_REPLY_BYTES:
+            if cached.reply is None:
+                self._with_reply.append(cached)
+            self._reply_bytes += len(reply)
+            cached.reply, cached.reply_mark = reply, mark
         self.hits += 1
         return reply
 
-    def _begin_second(self, date: str) -> None:
-        for plan in self._kept:
-            plan.reply = None
-        self._kept.clear()
-        self._kept_bytes = 0
+    def _start_second(self, date: str) -> None:
+        for cached in self._with_reply:
+            cached.reply = None
+        self._with_reply.clear()
+        self._reply_bytes = 0
         self._date = date

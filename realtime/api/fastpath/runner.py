@@ -1,7 +1,7 @@
-"""aiohttp's runner with connections of our kind.
+"""aiohttp's runner, with connections of our own class.
 
-This leans on `Server.__call__` as the place where connections are made, and on
-`AppRunner._make_server`; the tests of malformed requests fail if these move.
+It depends on `Server.__call__`, where aiohttp creates connections, and on
+`AppRunner._make_server`. The tests of malformed requests fail if these change.
 """
 
 from collections.abc import Callable
@@ -9,71 +9,68 @@ from collections.abc import Callable
 from aiohttp import web
 
 from realtime.api.fastpath.connection import Connection
-from realtime.api.fastpath.fast_connection import FastConnection, missing
+from realtime.api.fastpath.fast_connection import FastConnection, find_missing_internals
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.security.client_limits import ConnectionLimiter
 from realtime.telemetry.log import get_logger
-from realtime.telemetry.request_stats import BEGAN, RequestStats
+from realtime.telemetry.request_stats import STARTED_AT, RequestStats
 
 log = get_logger()
 
-PLANS = web.AppKey("plans", ResponseCache)
-"""Where an application keeps what its connections share."""
-
-CROWD = web.AppKey("connection_limiter", ConnectionLimiter)
-"""Where it keeps who is connected."""
-
-REQUESTS = web.AppKey("requests", RequestStats)
-"""Where it keeps how requests went."""
+RESPONSE_CACHE = web.AppKey("response_cache", ResponseCache)
+CONNECTION_LIMITER = web.AppKey("connection_limiter", ConnectionLimiter)
+REQUEST_STATS = web.AppKey("request_stats", RequestStats)
 
 
-class Connections(web.Server):
-    """Makes connections: with a shortcut if there are plans."""
+class Server(web.Server):
+    """Creates connections; with a response cache, those of the fast path."""
 
-    plans: ResponseCache | None = None
+    response_cache: ResponseCache | None = None
     connection_limiter: ConnectionLimiter | None = None
     requests: RequestStats | None = None
 
     def __call__(self) -> web.RequestHandler:
-        """A connection for a socket that was accepted."""
-        if self.plans is not None:
-            return FastConnection(self.plans, self, loop=self._loop, **self._kwargs)
+        """Create the connection of a socket that was accepted."""
+        if self.response_cache is not None:
+            return FastConnection(self.response_cache, self, loop=self._loop, **self._kwargs)
         return Connection(self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
-    """Runs an application; without the shortcut if aiohttp is not as that expects it."""
+    """Runs an application; without the fast path if aiohttp lacks what that depends on."""
 
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        server = Connections(
-            made.request_handler,
-            request_factory=self._begun(made.request_factory),
-            loop=made._loop,
-            **made._kwargs,
+        original = await super()._make_server()
+        server = Server(
+            original.request_handler,
+            request_factory=self._stamp_start(original.request_factory),
+            loop=original._loop,
+            **original._kwargs,
         )
-        server.requests = self.app.get(REQUESTS)
-        if unmet := missing(server):
-            log.error("server.shortcut_disabled", missing=unmet)
+        server.requests = self.app.get(REQUEST_STATS)
+        if missing := find_missing_internals(server):
+            log.error("server.fast_path_disabled", missing=missing)
         else:
-            server.plans = self.app.get(PLANS)
-        if (connection_limiter := self.app.get(CROWD)) is not None:
+            server.response_cache = self.app.get(RESPONSE_CACHE)
+        if (connection_limiter := self.app.get(CONNECTION_LIMITER)) is not None:
             server.connection_limiter = connection_limiter
-            connection_limiter.everybody = lambda: [
-                c for c in server.connections if isinstance(c, Connection)
+            connection_limiter.connections = lambda: [
+                connection
+                for connection in server.connections
+                if isinstance(connection, Connection)
             ]
         return server
 
-    def _begun(self, make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
-        """Makes requests that know when they began."""
-        requests = self.app.get(REQUESTS)
+    def _stamp_start(self, make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
+        """Return a factory whose requests know when they started."""
+        requests = self.app.get(REQUEST_STATS)
         if requests is None:
             return make
         timer = requests.timer
 
-        def begun(*message: object) -> web.BaseRequest:
+        def make_stamped(*message: object) -> web.BaseRequest:
             request = make(*message)
-            request[BEGAN] = timer()
+            request[STARTED_AT] = timer()
             return request
 
-        return begun
+        return make_stamped

@@ -44,12 +44,13 @@ def get_summary(request: RequestContext[AsOfQuery]) -> ApiResponse | HistoryRequ
     headers = context.fleet_version_headers()
     if is_match(request.if_none_match, headers["ETag"]):
         return ApiResponse(status=304, headers=headers)
-    counts, is_ready = context.count_fleet()
+    progress = context.count_fleet()
+    counts = progress.counts
     changed_at = max((record.as_of for record in context.store), default=context.started_at)
     document = make_summary(
         context.list_documents.get_account_rows(context.store),
         as_of=format_millis(changed_at),
-        status=get_condition(counts, is_ready=is_ready),
+        status=get_condition(counts, is_started=progress.is_started),
         accounts=counts.enabled,
         synced=counts.connected,
         stale=counts.stale,

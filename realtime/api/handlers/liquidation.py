@@ -101,7 +101,7 @@ async def close_everything(context: OrderRequestContext[CloseEverythingQuery]) -
     """Close all of every account that the principal may trade."""
     if not context.query.confirm:
         raise OrderProblem("confirm_required", "nothing was done")
-    visible = [label for label in context.trading.labels if context.principal.sees(label)]
+    visible = [label for label in context.trading.labels if context.principal.can_see(label)]
     refusals = {
         label: refusal
         for label in visible
@@ -152,7 +152,9 @@ def _halt_response(
 ) -> ApiResponse:
     """Return what is halted, of the accounts that the principal may see."""
     scopes = context.trading.kill_switch.state.scopes
-    own = tuple(h for h in scopes if h.account_id is None or context.principal.sees(h.account_id))
+    own = tuple(
+        h for h in scopes if h.account_id is None or context.principal.can_see(h.account_id)
+    )
     return json_response(HaltState(halted=bool(own), scopes=own))
 
 

@@ -14,7 +14,7 @@ from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem
 from realtime.api.responses import make_response
 from realtime.api.security.authenticator import PRINCIPAL, Access
-from realtime.auth.principal import ANYBODY, Permission, Principal
+from realtime.auth.principal import LOCAL, Permission, Principal
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.interface import TradingInterface
 
@@ -46,8 +46,8 @@ def _make_handler(
     permission: Permission = "trading" if route.is_trading else "account_access"
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        principal: Principal = request.get(PRINCIPAL, ANYBODY)
-        if not principal.may(permission):
+        principal: Principal = request.get(PRINCIPAL, LOCAL)
+        if not principal.has_permission(permission):
             raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
         try:
             context = OrderRequestContext(

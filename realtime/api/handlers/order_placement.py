@@ -26,7 +26,7 @@ from realtime.api.handlers.order_problems import (
     declined_problem,
     unresolved_problem,
 )
-from realtime.api.problems import Problem, shown
+from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.numbers import parse_number
@@ -182,7 +182,7 @@ def select_labels(
     context: OrderRequestContext[AccountsQuery], labels: tuple[str, ...] | None
 ) -> list[str]:
     """Return the accounts that are named, or all that the principal may use."""
-    visible = [label for label in context.trading.labels if context.principal.sees(label)]
+    visible = [label for label in context.trading.labels if context.principal.can_see(label)]
     for label in labels or ():
         if label not in visible:
             raise context.api.unknown_account(label)
@@ -191,7 +191,7 @@ def select_labels(
 
 def unknown_order(order_id: str) -> Problem:
     """Return the problem of an order that no account is known to have."""
-    return OrderProblem("unknown_order", f"no account is known to have {shown(order_id)}")
+    return OrderProblem("unknown_order", f"no account is known to have {quote(order_id)}")
 
 
 def _read_placement(context: OrderRequestContext[RoutingQuery]) -> Placement:

@@ -24,10 +24,11 @@ class Probe(Struct, frozen=True):
 def get_health(request: RequestContext[HealthQuery]) -> ApiResponse:
     """The fleet's health. With `strict`, anything but `ok` is a 503 with the document in it."""
     context = request.context
-    counts, is_ready = context.count_fleet()
+    progress = context.count_fleet()
+    counts = progress.counts
     document = make_health(
         counts,
-        is_ready=is_ready,
+        is_started=progress.is_started,
         version=context.version,
         started_at=context.started_at,
         now=context.clock(),
@@ -48,12 +49,13 @@ def get_livez(request: RequestContext[NoQuery]) -> ApiResponse:
 
 
 def get_readyz(request: RequestContext[NoQuery]) -> ApiResponse:
-    """Every enabled account has been tried once: read, or failed with a reason to show."""
-    counts, is_ready = request.context.count_fleet()
-    if not is_ready:
+    """There is data: every enabled account was read once, except those that are refused."""
+    progress = request.context.count_fleet()
+    counts = progress.counts
+    if not progress.is_ready:
         raise Problem(
-            "starting",
-            f"{counts.enabled - counts.untried} of {counts.enabled} accounts loaded",
+            "degraded" if progress.is_started else "starting",
+            f"{counts.with_data} of {counts.enabled} accounts have data",
             headers={"Retry-After": str(SOON_S)},
         )
     return ApiResponse(body=ENCODER.encode(Probe("ready")), headers=HEADERS)

@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from realtime.api.events.broadcaster import Broadcaster
-from realtime.api.fastpath.runner import PLANS
+from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse, make_response
 from realtime.api.security.authenticator import Access
@@ -49,5 +49,5 @@ def reload_access(prefixes: Iterable[str]) -> dict[str, Access]:
 
 def revoke(app: web.Application) -> None:
     """Believe nothing that was believed before: each token is looked at again."""
-    app[PLANS].forget()
+    app[RESPONSE_CACHE].clear()
     app[BROADCAST].revoke()

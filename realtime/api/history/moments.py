@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from realtime.api.problems import Problem, shown
+from realtime.api.problems import Problem, quote
 
 US = 1_000_000
 MAX_EPOCH_S = 4_102_444_800
@@ -35,4 +35,4 @@ def parse_moment(name: str, text: str) -> int:
 
 
 def _wrong(name: str, text: str) -> Problem:
-    return Problem("bad_parameter", f"{name}={shown(text)}", remedy=f"{name}: {FORMS}")
+    return Problem("bad_parameter", f"{name}={quote(text)}", remedy=f"{name}: {FORMS}")

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from realtime.api.openapi.operations import Operation
-from realtime.api.problems import KINDS, ProblemType
+from realtime.api.problems import PROBLEM_TYPES, ProblemType
 
 VERSION = "3.1.0"
 REFERENCE = "#/components/schemas/{name}"
@@ -55,7 +55,7 @@ def describe(
     *,
     version: str,
     servers: Iterable[str],
-    kinds: Mapping[str, ProblemType] = KINDS,
+    kinds: Mapping[str, ProblemType] = PROBLEM_TYPES,
 ) -> Json:
     """The document. `servers` are the prefixes under which every path stands."""
     schemas = _Schemas(operations)

@@ -8,9 +8,9 @@ from realtime.api.handlers.order_placement import BatchItem
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.openapi.operations import Method, Operation
 from realtime.api.order_routes import TRADE_ROUTES, CanceledItem, PlacedOrder, TradeRoute
-from realtime.api.problems import KINDS, ProblemType
+from realtime.api.problems import PROBLEM_TYPES, ProblemType
 
-ALL_KINDS: Mapping[str, ProblemType] = {**KINDS, **ORDER_PROBLEMS}
+ALL_KINDS: Mapping[str, ProblemType] = {**PROBLEM_TYPES, **ORDER_PROBLEMS}
 """Every problem that any route answers."""
 
 

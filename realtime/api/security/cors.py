@@ -1,4 +1,4 @@
-"""Which web pages of other origins may read from here: those that were named, and no other."""
+"""CORS: pages of which other origins may read responses; only those that are configured."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from aiohttp import web
 
 from realtime.api.responses import COMMON_HEADERS, add_vary
 
-EXPOSED = (
+EXPOSED_HEADERS = (
     "ETag",
     "Idempotency-Replayed",
     "Last-Modified",
@@ -20,9 +20,9 @@ EXPOSED = (
     "X-Realtime-Route",
     "X-Total-Count",
 )
-"""Headers of ours that a page of another origin may see."""
+"""Response headers that a page of another origin may see."""
 
-ALLOWED = (
+ALLOWED_HEADERS = (
     "Authorization",
     "Cache-Control",
     "Content-Type",
@@ -30,20 +30,20 @@ ALLOWED = (
     "If-None-Match",
     "Last-Event-ID",
 )
-"""Headers that such a page may send."""
+"""Request headers that such a page may send."""
 
-PREFLIGHT_KEPT_S = 600
-"""How long a browser may remember a permission; longer would outlive a change of the list."""
+PREFLIGHT_MAX_AGE_S = 600
+"""How long a browser may cache a preflight; longer would outlive a change of the list."""
 
 
 def allow_origins(app: web.Application, origins: Sequence[str]) -> None:
-    """Let pages of these origins read every route that the application has by now."""
+    """Allow pages of these origins to read every route that the application has so far."""
     if not origins:
         return
     options = {
-        "expose_headers": EXPOSED,
-        "allow_headers": ALLOWED,
-        "max_age": PREFLIGHT_KEPT_S,
+        "expose_headers": EXPOSED_HEADERS,
+        "allow_headers": ALLOWED_HEADERS,
+        "max_age": PREFLIGHT_MAX_AGE_S,
     }
     cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(origins, options))
     for route in list(app.router.routes()):
@@ -52,8 +52,8 @@ def allow_origins(app: web.Application, origins: Sequence[str]) -> None:
 
 
 async def _vary(_: web.Request, response: web.StreamResponse) -> None:
-    # Without it a shared cache would give one origin's permission to another (Fetch standard).
-    # A preflight's answer is made by the library and has our headers from here only.
+    # Without `Vary` a shared cache would give one origin's permission to another (Fetch standard).
+    # The library creates the response to a preflight; it gets our headers here.
     response.headers["Server"] = COMMON_HEADERS["Server"]
     for name, value in COMMON_HEADERS.items():
         response.headers.setdefault(name, value)

@@ -1,9 +1,9 @@
-"""Which names readers may call us by, and which pages may make a browser act.
+"""Names by which clients may address this daemon, and origins whose pages may act.
 
-Two attacks come through a browser of somebody who may reach us. *DNS rebinding*: a page's own name
-is made to point at 127.0.0.1, so that the browser takes us for the page's server; the name in
-`Host` gives it away. *Cross-site requests*: any page may send a form or a beacon anywhere; `Origin`
-tells who did, and only what changes something needs to care.
+Two attacks use the browser of a person who can reach the daemon. *DNS rebinding*: a page's own
+name is made to resolve to 127.0.0.1, so that the browser takes the daemon for the page's server;
+the name in `Host` reveals it. *Cross-site requests*: any page may send a form or a beacon anywhere;
+`Origin` names the page.
 """
 
 import ipaddress
@@ -12,52 +12,52 @@ from collections.abc import Collection
 from aiohttp.web_request import BaseRequest
 from msgspec import Struct
 
-from realtime.api.problems import Problem, shown
+from realtime.api.problems import Problem, quote
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 section 9.2.1)."""
 
 
 class AllowedNames(Struct, frozen=True, kw_only=True):
-    """`hosts`: names we answer to, beside addresses and `localhost`; None: any. `pages`: origins
-    whose pages may act."""
+    """`hosts`: names of this daemon besides addresses and `localhost`; None: any. `origins`: whose
+    pages may change something."""
 
     hosts: frozenset[str] | None = None
-    pages: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
 
 
-def check_names(request: BaseRequest, names: AllowedNames) -> None:
+def check_request_names(request: BaseRequest, names: AllowedNames) -> None:
     """Raise the problems `wrong_host` and `cross_origin`."""
     if names.hosts is not None:
         _check_host(request.headers.getall("Host", []), names.hosts)
-    if request.method not in SAFE:
-        _check_origin(request, names.pages)
+    if request.method not in SAFE_METHODS:
+        _check_origin(request, names.origins)
 
 
-def _check_host(given: Collection[str], hosts: frozenset[str]) -> None:
-    if len(given) != 1:
-        # HTTP/1.0 knows no Host, and no browser speaks it: nobody to be deceived.
-        if given:
-            raise Problem("wrong_host", "the header Host stands twice")
+def _check_host(values: Collection[str], hosts: frozenset[str]) -> None:
+    if len(values) != 1:
+        # HTTP/1.0 has no Host, and no browser uses HTTP/1.0: there is no page to defend against.
+        if values:
+            raise Problem("wrong_host", "the header Host is repeated")
         return
-    name = host_name(next(iter(given)))
+    name = parse_host_name(next(iter(values)))
     if name != "localhost" and not _is_address(name) and name not in hosts:
-        raise Problem("wrong_host", f"this daemon is not called '{shown(name)}'")
+        raise Problem("wrong_host", f"this daemon is not named '{quote(name)}'")
 
 
-def _check_origin(request: BaseRequest, pages: frozenset[str]) -> None:
+def _check_origin(request: BaseRequest, origins: frozenset[str]) -> None:
     origin = request.headers.get("Origin")
     if origin is None:
         if request.headers.get("Sec-Fetch-Site", "none") in ("cross-site", "same-site"):
-            raise Problem("cross_origin", "a page of another origin asks")
+            raise Problem("cross_origin", "the request comes from a page of another origin")
         return
-    own = request.headers.get("Host", "").lower()
-    if origin.lower() not in pages and origin.lower().partition("://")[2] != own:
-        raise Problem("cross_origin", f"a page of '{shown(origin)}' asks")
+    host = request.headers.get("Host", "").lower()
+    if origin.lower() not in origins and origin.lower().partition("://")[2] != host:
+        raise Problem("cross_origin", f"the request comes from a page of '{quote(origin)}'")
 
 
-def host_name(host: str) -> str:
-    """The name in a Host header, without its port and in small letters."""
+def parse_host_name(host: str) -> str:
+    """Return the name in a Host header, without its port and in lower case."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     name, colon, port = host.rpartition(":")

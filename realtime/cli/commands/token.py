@@ -61,8 +61,8 @@ def command(
     anything. In production tokens come from your issuer. Use it as REALTIME_TOKEN, or with --link.
     """
     # `--help` must not import what only the command needs.
-    from realtime.auth.minting import mint  # noqa: PLC0415 - as above
     from realtime.auth.principal import PERMISSIONS  # noqa: PLC0415 - as above
+    from realtime.auth.tokens import issue_token  # noqa: PLC0415 - as above
     from realtime.config.loader import load_auth  # noqa: PLC0415 - as above
 
     auth = load_auth(config, environ=os.environ)
@@ -71,7 +71,7 @@ def command(
             "no shared secret to sign a token with",
             remedy="set `[auth] secret_file`, or ask your issuer for a token",
         )
-    token = mint(
+    token = issue_token(
         auth.keys,
         auth.rules,
         user_id=user,

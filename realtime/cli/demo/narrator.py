@@ -12,8 +12,8 @@ from structlog.typing import WrappedLogger
 from realtime.cli.demo.statistics import Latencies
 from realtime.cli.formatting import format_quantity
 from realtime.telemetry.log_output import LogOutput
-from realtime.telemetry.log_sentences import sentence
-from realtime.telemetry.redaction import conceal
+from realtime.telemetry.log_sentences import format_sentence
+from realtime.telemetry.redaction import redact
 
 FILL_INTERVAL_S = 1.0
 
@@ -101,16 +101,16 @@ class Narrator:
 
     def _handle_other(self, name: str, account: object, facts: MutableMapping[str, Any]) -> None:
         traceback = facts.pop("exception", None)
-        text = sentence(name, None if account is None else str(account), facts)
+        text = format_sentence(name, None if account is None else str(account), facts)
         if name == "link.recovered":
             text = f"{account} back, {self._missed_fills(account)}"
         count = self._count_repeat(name)
         if count <= MAX_LINES_PER_EVENT:
-            self.write_line(conceal(text))
+            self.write_line(redact(text))
         elif count == MAX_LINES_PER_EVENT + 1:
             self.write_line(f"… {name} of more accounts")
         if traceback:
-            self.write(conceal(str(traceback)))
+            self.write(redact(str(traceback)))
 
     def _count_repeat(self, name: str) -> int:
         second, count = self._repeats.get(name, (-1, 0))
@@ -129,7 +129,7 @@ class Narrator:
         if not self.has_fills or now - self._last_fill_at < FILL_INTERVAL_S:
             return
         self._last_fill_at = now
-        self.write_line(sentence("fill.applied", str(account), facts))
+        self.write_line(format_sentence("fill.applied", str(account), facts))
 
     def _missed_fills(self, account: object) -> str:
         count = self._recovered.pop(account, 0)

@@ -135,7 +135,7 @@ class DataSession:
 
     def _put(self, item: bytes | _Close) -> None:
         if len(self._queue) >= MAX_WAITING:
-            log.warning("data_client.too_slow", account=self.label, path=self.path.path)
+            log.warning("client.too_slow", account=self.label, path=self.path.path)
             slow = {"T": "error", "code": 407, "msg": "slow client"}
             self._queue.clear()
             self._queue.append(encode_control(slow, msgpack=self.is_msgpack))

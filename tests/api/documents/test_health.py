@@ -34,7 +34,7 @@ def test_account_is_tried_once_its_first_attempt_has_ended(
 
 
 @pytest.mark.parametrize(
-    ("records", "is_ready", "expected"),
+    ("records", "is_started", "expected"),
     [
         ([], True, "ok"),
         ([live], True, "ok"),
@@ -46,13 +46,13 @@ def test_account_is_tried_once_its_first_attempt_has_ended(
         ([record(link=structs.replace(LIVE, stale_reason="behind"))], True, "degraded"),
     ],
 )
-def test_condition(records: list[Record], is_ready: bool, expected: str) -> None:
-    assert get_condition(count_fleet(records), is_ready=is_ready) == expected
+def test_condition(records: list[Record], is_started: bool, expected: str) -> None:
+    assert get_condition(count_fleet(records), is_started=is_started) == expected
 
 
 def test_health_document() -> None:
-    census = count_fleet([live, lost, unread, record(link=DISABLED)])
-    document = make_health(census, is_ready=False, version="1.2", started_at=NOW - 3.14, now=NOW)
+    counts = count_fleet([live, lost, unread, record(link=DISABLED)])
+    document = make_health(counts, is_started=False, version="1.2", started_at=NOW - 3.14, now=NOW)
     assert structs.asdict(document) == {
         "status": "starting",
         "version": "1.2",
@@ -66,5 +66,7 @@ def test_health_document() -> None:
 
 
 def test_clock_set_back_gives_no_negative_uptime() -> None:
-    document = make_health(count_fleet([]), is_ready=True, version="1", started_at=NOW, now=NOW - 9)
+    document = make_health(
+        count_fleet([]), is_started=True, version="1", started_at=NOW, now=NOW - 9
+    )
     assert document.uptime_s == 0.0

@@ -8,6 +8,7 @@ from realtime.api.documents.status import (
     with_countdown,
     with_message_times,
 )
+from realtime.api.documents.timestamps import format_millis
 from realtime.core.state import EMPTY
 from tests.api.documents.made import BOOKS, LIVE, LOST, NOW, fleet, record
 
@@ -75,3 +76,15 @@ def test_last_message_time_changes_without_a_new_version() -> None:
     assert with_message_times(row, heard).last_message_at == "2026-10-03T03:59:58.250Z"
     unheard = structs.replace(heard, last_message_at=None)
     assert with_message_times(row, unheard).last_message_at is None
+
+
+def test_since_is_when_the_account_was_last_in_sync() -> None:
+    """Attempts to reconnect, and changes of the link's state, do not change it."""
+    lost = structs.replace(LOST, stale_since=NOW - 90, since=NOW - 1)
+    for state in ("waiting", "connecting", "authorizing", "refused"):
+        current = record(link=structs.replace(lost, state=state))
+        row = with_countdown(make_status_row(current), current, NOW)
+        assert (row.since, row.out_of_sync_s) == (format_millis(NOW - 90), 90)
+    synced = record(link=LIVE)
+    row = with_countdown(make_status_row(synced), synced, NOW)
+    assert (row.since, row.out_of_sync_s) == (format_millis(LIVE.since), None)

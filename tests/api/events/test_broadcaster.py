@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from msgspec import Struct, structs
 
-from realtime.api.app import build
+from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.events.event_buffer import EventBuffer
@@ -61,7 +61,7 @@ class Line(Struct):
 async def pushing(store: Store, **settings: float) -> AsyncIterator[tuple[int, Broadcaster]]:
     buffer = EventBuffer(max_events=int(settings.pop("buffer", 10_000)))
     broadcaster = Broadcaster(store, Clock(), buffer=buffer, **settings)  # type: ignore[arg-type]  # numbers
-    app = build(
+    app = build_application(
         store, Documents(), clock=Clock(), version="1", started_at=NOW, broadcast=broadcaster
     )
     async with serve(app, "127.0.0.1", 0) as port:

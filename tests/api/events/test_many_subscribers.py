@@ -7,7 +7,7 @@ import aiohttp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from realtime.api.app import build
+from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.events.event_buffer import EventBuffer
@@ -56,7 +56,7 @@ async def play(seed: int, acts: int, buffer: int) -> list[Follower]:
     store, log, rng = Store(boot="b00t"), EventBuffer(max_events=buffer), random.Random(seed)
     broadcaster = Hesitant(store, lambda: NOW, buffer=log, heartbeat_s=1, chunk_bytes=600)
     broker = Steady(store, seed)
-    app = build(
+    app = build_application(
         store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcaster
     )
     async with (

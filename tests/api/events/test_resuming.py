@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from realtime.api.app import build
+from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.events.event_buffer import EventBuffer
@@ -171,7 +171,7 @@ async def play(seed: int, steps: list[tuple[str, int]], buffer: int) -> Listenin
     log = EventBuffer(max_events=buffer)
     broadcaster = Broadcaster(store, lambda: NOW, buffer=log, heartbeat_s=1, chunk_bytes=600)
     broker = Broker(store, seed)
-    app = build(
+    app = build_application(
         store, Documents(), clock=lambda: NOW, version="1", started_at=NOW, broadcast=broadcaster
     )
     world = virtual.world(seed)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from realtime.api import listener as listen
 from realtime.api.fastpath.response_cache import ResponseCache
-from realtime.api.fastpath.runner import PLANS
+from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.api.listener import serve
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
@@ -29,10 +29,10 @@ DATE = re.compile(rb"\r\nDate: [^\r]*")
 class Pair:
     """Two servers of one store: one with the shortcut, one of plain aiohttp."""
 
-    def __init__(self, quick: int, plain: int, plans: ResponseCache) -> None:
+    def __init__(self, quick: int, plain: int, cache: ResponseCache) -> None:
         self.quick = quick
         self.plain = plain
-        self.plans = plans
+        self.cache = cache
 
     async def agree(self, *pieces: bytes) -> bytes:
         """What both answer to these pieces; each is sent once the one before was taken up."""
@@ -44,10 +44,10 @@ class Pair:
 @asynccontextmanager
 async def pair_of(store: Store, clock: Clock, origins: Sequence[str] = ()) -> AsyncIterator[Pair]:
     quick, plain = (application(store, clock, origins) for _ in range(2))
-    plans = quick[PLANS]
-    del plain[PLANS]
+    cache = quick[RESPONSE_CACHE]
+    del plain[RESPONSE_CACHE]
     async with serve(quick, "127.0.0.1", 0) as one, serve(plain, "127.0.0.1", 0) as other:
-        yield Pair(one, other, plans)
+        yield Pair(one, other, cache)
 
 
 @pytest.fixture
@@ -96,13 +96,13 @@ OTHERS = ["/realtime/account/charlie", "/realtime/dashboard/nobody", "/health", 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_hit_is_a_miss_letter_for_letter(pair: Pair, path: str) -> None:
     await pair.agree(*[get(path)] * 5)
-    assert pair.plans.hits == 4
+    assert pair.cache.hits == 4
 
 
 @pytest.mark.parametrize("path", OTHERS)
 async def test_what_is_no_answer_of_state_is_never_remembered(pair: Pair, path: str) -> None:
     await pair.agree(*[get(path)] * 3)
-    assert (pair.plans.hits, len(pair.plans)) == (0, 0)
+    assert (pair.cache.hits, len(pair.cache)) == (0, 0)
 
 
 UNUSUAL = {
@@ -191,7 +191,7 @@ async def test_a_change_is_seen_by_the_next_request(pair: Pair, store: Store) ->
             store.update(ALPHA, now=NOW + 1, state=store.records[AccountLabel("delta")].state)
     sink.close()
     assert tags == [b"2", b"3", b"4", b"4"]
-    assert pair.plans.hits == 3
+    assert pair.cache.hits == 3
 
 
 @pytest.mark.parametrize("path", PATHS[:4])
@@ -216,16 +216,16 @@ async def test_pages_of_other_origins_get_their_permission(store: Store, clock: 
     async with pair_of(store, clock, ["https://page.example"]) as pair:
         for origin in ("https://page.example", "https://stranger.example"):
             asked = get(PATHS[0], f"Origin: {origin}")
-            answered = await pair.agree(asked, asked, get(PATHS[0]), asked)
-            assert (b"Access-Control-Allow-Origin" in answered) == ("page" in origin)
-        assert pair.plans.hits == 5
+            record_response = await pair.agree(asked, asked, get(PATHS[0]), asked)
+            assert (b"Access-Control-Allow-Origin" in record_response) == ("page" in origin)
+        assert pair.cache.hits == 5
 
 
 async def test_an_idle_connection_is_closed_in_time(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hit begins the idle time anew, as any answer does; then the connection is closed."""
-    monkeypatch.setattr(listen, "KEEP_ALIVE_S", 0.2)
+    monkeypatch.setattr(listen, "KEEP_ALIVE_TIMEOUT_S", 0.2)
     app = application(store, clock)
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(LIMIT_S), serve(app, "127.0.0.1", 0) as port:
@@ -237,7 +237,7 @@ async def test_an_idle_connection_is_closed_in_time(
         await source.read()
         assert 0.15 < loop.time() - answered_at < 1
         sink.close()
-    assert app[PLANS].hits == 1
+    assert app[RESPONSE_CACHE].hits == 1
 
 
 async def test_a_reader_that_does_not_read_is_waited_for(pair: Pair) -> None:
@@ -251,13 +251,13 @@ async def test_a_reader_that_does_not_read_is_waited_for(pair: Pair) -> None:
             sink.write(asked)
             await asyncio.sleep(0)
         sink.write(BYE)
-        answered = await source.read()
+        record_response = await source.read()
         sink.close()
-    assert answered.count(b"HTTP/1.1 200 OK") == 3001
+    assert record_response.count(b"HTTP/1.1 200 OK") == 3001
 
 
 async def test_the_end_closes_what_is_idle_after_a_hit(store: Store, clock: Clock) -> None:
-    async with asyncio.timeout(listen.STOP_S):
+    async with asyncio.timeout(listen.STOP_TIMEOUT_S):
         async with serve(application(store, clock), "127.0.0.1", 0) as port:
             source, sink = await asyncio.open_connection("127.0.0.1", port)
             for _ in range(3):

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from realtime.api.fastpath import response_cache as module
-from realtime.api.fastpath.response_cache import MAX_HEAD, ParsedRequest, ResponseCache
+from realtime.api.fastpath.response_cache import MAX_HEAD_BYTES, ParsedRequest, ResponseCache
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse, encode_response
 from tests.api.documents.made import NOW
@@ -29,21 +29,21 @@ class Source:
         return self.answer
 
 
-def meaning(
+def parsed(
     source: Source, mark: Callable[[], object] | None = None, **more: object
 ) -> ParsedRequest:
     mark = mark or (lambda: source.version)
     return ParsedRequest(given=source.answer, answer=source, mark=mark, **more)  # type: ignore[arg-type]
 
 
-def learned(source: Source, *, most: int = 10, clock: Clock | None = None) -> ResponseCache:
-    plans = ResponseCache(clock or Clock(), most=most)
-    assert plans.learn(HEAD, meaning(source), encode_response(source.answer, DATE), DATE)
-    return plans
+def learned(source: Source, *, max_requests: int = 10, clock: Clock | None = None) -> ResponseCache:
+    cache = ResponseCache(clock or Clock(), max_requests=max_requests)
+    assert cache.store_request(HEAD, parsed(source), encode_response(source.answer, DATE), DATE)
+    return cache
 
 
 def test_what_is_not_known_is_left_to_the_library() -> None:
-    assert ResponseCache(Clock()).reply(HEAD) is None
+    assert ResponseCache(Clock()).get_reply(HEAD) is None
 
 
 def test_the_route_is_asked_again_only_when_the_mark_has_moved(
@@ -51,94 +51,97 @@ def test_the_route_is_asked_again_only_when_the_mark_has_moved(
 ) -> None:
     monkeypatch.setattr(module, "rfc822_formatted_time", lambda: DATE)
     source = Source()
-    plans = learned(source)
+    cache = learned(source)
     first = encode_response(source.answer, DATE) + b"one"
-    assert [plans.reply(HEAD) for _ in range(3)] == [first] * 3
+    assert [cache.get_reply(HEAD) for _ in range(3)] == [first] * 3
     assert source.asked == 1
     source.version, source.answer = 2, ApiResponse(status=304, headers={"ETag": "2"})
-    assert [plans.reply(HEAD) for _ in range(3)] == [encode_response(source.answer, DATE)] * 3
-    assert (source.asked, plans.hits) == (2, 6)
+    assert [cache.get_reply(HEAD) for _ in range(3)] == [encode_response(source.answer, DATE)] * 3
+    assert (source.asked, cache.hits) == (2, 6)
 
 
 def test_a_reply_does_not_outlive_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter(["Sat, 03 Oct 2026 04:00:01 GMT", "Sat, 03 Oct 2026 04:00:02 GMT"])
     monkeypatch.setattr(module, "rfc822_formatted_time", lambda: next(seconds))
-    plans = learned(Source())
-    assert b"04:00:01" in (plans.reply(HEAD) or b"")
-    assert b"04:00:02" in (plans.reply(HEAD) or b"")
+    cache = learned(Source())
+    assert b"04:00:01" in (cache.get_reply(HEAD) or b"")
+    assert b"04:00:02" in (cache.get_reply(HEAD) or b"")
 
 
 def test_without_a_mark_every_request_asks_the_route() -> None:
     source = Source()
-    plans = ResponseCache(Clock())
+    cache = ResponseCache(Clock())
     told = ParsedRequest(given=source.answer, answer=source, mark=None)
-    assert plans.learn(HEAD, told, encode_response(source.answer, DATE), DATE)
-    assert all(plans.reply(HEAD) for _ in range(3))
+    assert cache.store_request(HEAD, told, encode_response(source.answer, DATE), DATE)
+    assert all(cache.get_reply(HEAD) for _ in range(3))
     assert source.asked == 3
 
 
 @pytest.mark.parametrize("problem", [Problem("unknown_account", "x"), ZeroDivisionError()])
 def test_what_goes_wrong_is_left_to_the_library(problem: Exception) -> None:
     source = Source()
-    plans = learned(source)
+    cache = learned(source)
     source.version, source.problem = 2, problem
-    assert plans.reply(HEAD) is None
+    assert cache.get_reply(HEAD) is None
     source.problem, source.answer = None, ApiResponse(status=503, headers={})
-    assert plans.reply(HEAD) is None
-    assert plans.hits == 0
+    assert cache.get_reply(HEAD) is None
+    assert cache.hits == 0
 
 
 def test_only_an_answer_that_we_write_as_the_library_does_is_remembered() -> None:
     source = Source()
-    plans = ResponseCache(Clock())
+    cache = ResponseCache(Clock())
     ours = encode_response(source.answer, DATE)
-    for theirs in (ours.replace(b"ETag: 1", b"ETag: 2"), ours.replace(b"200", b"201"), b""):
-        assert not plans.learn(HEAD, meaning(source), theirs, DATE)
-    assert plans.learn(HEAD, meaning(source), ours[:-2] + b"Vary: Origin\r\n\r\n", DATE)
-    assert (plans.reply(HEAD) or b"").endswith(b"\r\nVary: Origin\r\n\r\none")
+    for library_head in (ours.replace(b"ETag: 1", b"ETag: 2"), ours.replace(b"200", b"201"), b""):
+        assert not cache.store_request(HEAD, parsed(source), library_head, DATE)
+    assert cache.store_request(HEAD, parsed(source), ours[:-2] + b"Vary: Origin\r\n\r\n", DATE)
+    assert (cache.get_reply(HEAD) or b"").endswith(b"\r\nVary: Origin\r\n\r\none")
 
 
 def test_a_plan_ends_with_its_permission() -> None:
     clock, source = Clock(), Source()
-    plans = ResponseCache(clock)
-    permitted = meaning(source, until=NOW + 5, holder="ann")
-    plans.learn(HEAD, permitted, encode_response(source.answer, DATE), DATE)
+    cache = ResponseCache(clock)
+    permitted = parsed(source, expires_at=NOW + 5, token_id="ann")
+    cache.store_request(HEAD, permitted, encode_response(source.answer, DATE), DATE)
     clock.now = NOW + 4.999
-    assert plans.reply(HEAD)
+    assert cache.get_reply(HEAD)
     clock.now = NOW + 5
-    assert plans.reply(HEAD) is None
-    assert len(plans) == 0
+    assert cache.get_reply(HEAD) is None
+    assert len(cache) == 0
 
 
-def test_a_holder_can_be_revoked_at_once() -> None:
-    source = Source()
-    plans = ResponseCache(Clock())
-    for holder in ("ann", "bob", None):
-        head = f"GET /{holder} HTTP/1.1\r\n\r\n".encode()
-        plans.learn(
-            head, meaning(source, holder=holder), encode_response(source.answer, DATE), DATE
-        )
-    plans.revoke("ann")
-    assert [bool(plans.reply(b"GET /%b HTTP/1.1\r\n\r\n" % h)) for h in (b"ann", b"bob")] == [
-        False,
-        True,
-    ]
-    plans.forget()
-    assert len(plans) == 0
+def test_nothing_admitted_under_older_rules_is_answered_or_stored() -> None:
+    source, generation = Source(), 1
+    cache = ResponseCache(Clock(), generation=lambda: generation)
+    head = encode_response(source.answer, DATE)
+    assert cache.store_request(HEAD, parsed(source, generation=1), head, DATE)
+    assert cache.get_reply(HEAD)
+    generation = 2
+    assert cache.get_reply(HEAD) is None
+    assert len(cache) == 0
+    assert not cache.store_request(HEAD, parsed(source, generation=1), head, DATE)
+    assert cache.store_request(HEAD, parsed(source, generation=2), head, DATE)
+    assert cache.get_reply(HEAD)
+    cache.clear()
+    assert len(cache) == 0
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """In number, in length, and in the replies of one second."""
     source = Source()
-    plans = learned(source, most=3)
+    cache = learned(source, max_requests=3)
     for number in range(10):
-        plans.learn(b"%d" % number, meaning(source), encode_response(source.answer, DATE), DATE)
-    assert len(plans) == 3
-    assert plans.reply(b"9")
-    assert plans.reply(b"6") is None
-    too_long = b"x" * (MAX_HEAD + 1)
-    assert not plans.learn(too_long, meaning(source), encode_response(source.answer, DATE), DATE)
-    monkeypatch.setattr(module, "KEPT_BYTES", 0)
+        cache.store_request(
+            b"%d" % number, parsed(source), encode_response(source.answer, DATE), DATE
+        )
+    assert len(cache) == 3
+    assert cache.get_reply(b"9")
+    assert cache.get_reply(b"6") is None
+    too_long = b"x" * (MAX_HEAD_BYTES + 1)
+    assert not cache.store_request(
+        too_long, parsed(source), encode_response(source.answer, DATE), DATE
+    )
+    monkeypatch.setattr(module, "MAX_REPLY_BYTES", 0)
     asked = source.asked
-    assert plans.reply(b"8") == plans.reply(b"8")
+    assert cache.get_reply(b"8") == cache.get_reply(b"8")
     assert source.asked == asked + 2

@@ -164,7 +164,7 @@ def test_connections_are_open_when_the_daemon_has_started(tmp_path: Path) -> Non
 
     with capture_logs() as log:
         play(scene, tmp_path, accounts=3)
-    assert [e["count"] for e in log if e["event"] == "connections.ready"] == [12]
+    assert [e["count"] for e in log if e["event"] == "connections.warmed"] == [12]
 
 
 def test_six_accounts_cost_the_time_of_one(tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ def test_the_audit_log_has_it_before_it_leaves(tmp_path: Path) -> None:
         intended, placed = lines(path)
         assert placed["event"] == "order.placed"
         assert intended["client_order_id"] == placed["client_order_id"] == "o-1"
-        assert (placed["account"], placed["principal"]) == ("alpha", "anybody")
+        assert (placed["account"], placed["principal"]) == ("alpha", "local")
         assert placed["request_id"]
         assert placed["took_ms"] >= 2000
         assert path.stat().st_mode & 0o777 == 0o600

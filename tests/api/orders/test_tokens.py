@@ -8,9 +8,8 @@ from msgspec import structs
 
 from realtime.api.order_routes import TRADE_ROUTES
 from realtime.auth.keys import Key
-from realtime.auth.minting import mint
 from realtime.auth.principal import PERMISSIONS, Permission
-from realtime.auth.tokens import TokenRules
+from realtime.auth.tokens import TokenRules, issue_token
 from realtime.config.settings import AuthSettings, OrderLimits, Settings
 from tests.api.orders.client import MARKET, Reply, Trader, play
 from tests.virtual import wall_clock
@@ -23,7 +22,7 @@ MOVING = [route for route in TRADE_ROUTES if route.method != "GET"]
 def bearer(
     *accounts: str, user_id: str = "ann", permissions: frozenset[Permission] = PERMISSIONS
 ) -> str:
-    token = mint(
+    token = issue_token(
         KEYS,
         TokenRules(),
         user_id=user_id,

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from realtime.api.fastpath.runner import PLANS
-from realtime.auth.keys import secrets_of
+from realtime.api.fastpath.runner import RESPONSE_CACHE
+from realtime.auth.keys import parse_secrets
 from realtime.auth.tokens import TokenRules
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
@@ -92,7 +92,7 @@ async def test_the_same_question_by_different_holders(server: Guarded) -> None:
                 seen.append([row["account_id"] for row in rows])
             assert seen == [["alpha"], ["charlie"], ["alpha", "bravo", "charlie", "delta", "echo"]]
         sink.close()
-    assert server.app[PLANS].hits == 6
+    assert server.app[RESPONSE_CACHE].hits == 6
 
 
 async def test_what_others_do_is_not_told_by_a_version(server: Guarded, store: Store) -> None:
@@ -122,7 +122,7 @@ async def test_a_token_ends_on_time(server: Guarded, clock: Clock, remembered: b
     head = get(DASHBOARD, ALPHA)
     if remembered:
         assert [each.status for each in await server.exchange(head, 3)] == [200] * 3
-        assert server.app[PLANS].hits == 2
+        assert server.app[RESPONSE_CACHE].hits == 2
     clock.now = NOW + 600
     for answer in await server.exchange(head, 2):
         assert (answer.status, answer.code) == (401, "token_expired")
@@ -133,8 +133,8 @@ async def test_a_changed_secret_ends_all(server: Guarded, remembered: bool) -> N
     head = get(DASHBOARD, ALPHA)
     if remembered:
         await server.exchange(head, 3)
-    server.verifier.take(TokenRules(leeway_s=0), secrets_of(OTHER_SECRET))
-    server.app[PLANS].forget()
+    server.verifier.update(TokenRules(leeway_s=0), parse_secrets(OTHER_SECRET))
+    server.app[RESPONSE_CACHE].clear()
     for answer in await server.exchange(head, 2):
         assert (answer.status, answer.code) == (401, "token_invalid")
 
@@ -180,7 +180,7 @@ class Listener:
         self.sink = sink
         self.told = b""
 
-    async def until(self, words: bytes) -> bytes:
+    async def expires_at(self, words: bytes) -> bytes:
         """All that was told up to some words."""
         async with asyncio.timeout(5):
             while words not in self.told:
@@ -208,11 +208,11 @@ async def listening(server: Guarded, path: str, name: str) -> AsyncIterator[List
 
 async def test_push_tells_what_a_token_may_see(server: Guarded, store: Store) -> None:
     async with listening(server, "/realtime/events", ALPHA) as listener:
-        await listener.until(b"event: ready")
+        await listener.expires_at(b"event: ready")
         lost = store.records[AccountLabel("bravo")].link
         store.update(AccountLabel("charlie"), now=NOW + 1, link=LIVE)
         store.update(AccountLabel("alpha"), now=NOW + 1, link=lost)
-        told = await listener.until(b'"connected":false')
+        told = await listener.expires_at(b'"connected":false')
     assert b'"alpha"' in told
     for other in (b"bravo", b"charlie", b"delta", b"echo"):
         assert other not in told
@@ -220,7 +220,7 @@ async def test_push_tells_what_a_token_may_see(server: Guarded, store: Store) ->
 
 async def test_push_of_no_account_tells_none(server: Guarded) -> None:
     async with listening(server, "/realtime/events", token(account_id=[])) as listener:
-        told = await listener.until(b'"accounts":0')
+        told = await listener.expires_at(b'"accounts":0')
     assert b"account_id" not in told
 
 

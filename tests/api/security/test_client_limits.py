@@ -1,16 +1,17 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from realtime.api.fastpath.runner import CROWD
+from realtime.api.fastpath.runner import CONNECTION_LIMITER
 from realtime.api.listener import serve
 from realtime.api.security import client_limits as limits
 from realtime.api.security.client_limits import (
-    MAX_METERED,
+    MAX_TOKENS,
     ConnectionCounter,
     ConnectionLimiter,
+    PendingTransfer,
     TokenRateLimiter,
 )
 from realtime.store.store import Store
@@ -22,54 +23,54 @@ HEAD = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 
 def test_a_meter_gives_a_seconds_worth_at_once_and_then_its_pace() -> None:
     clock = Clock()
-    meter = TokenRateLimiter(10, clock)
-    assert [meter.allows("a") for _ in range(12)] == [True] * 10 + [False] * 2
-    assert meter.refused == 2
-    assert meter.allows("b")
+    rate_limiter = TokenRateLimiter(10, clock)
+    assert [rate_limiter.try_acquire("a") for _ in range(12)] == [True] * 10 + [False] * 2
+    assert rate_limiter.refused == 2
+    assert rate_limiter.try_acquire("b")
     clock.now += 0.1
-    assert [meter.allows("a") for _ in range(2)] == [True, False]
+    assert [rate_limiter.try_acquire("a") for _ in range(2)] == [True, False]
     clock.now += 60
-    assert [meter.allows("a") for _ in range(12)] == [True] * 10 + [False] * 2
+    assert [rate_limiter.try_acquire("a") for _ in range(12)] == [True] * 10 + [False] * 2
 
 
 def test_no_pace_is_any_pace() -> None:
-    meter = TokenRateLimiter(None, Clock())
-    assert all(meter.allows("a") for _ in range(1000))
+    rate_limiter = TokenRateLimiter(None, Clock())
+    assert all(rate_limiter.try_acquire("a") for _ in range(1000))
 
 
 def test_holders_that_are_remembered_are_bounded() -> None:
-    meter = TokenRateLimiter(1, Clock())
-    for number in range(MAX_METERED + 10):
-        assert meter.allows(str(number))
-    assert len(meter._full_at) == MAX_METERED
+    rate_limiter = TokenRateLimiter(1, Clock())
+    for number in range(MAX_TOKENS + 10):
+        assert rate_limiter.try_acquire(str(number))
+    assert len(rate_limiter._full_at) == MAX_TOKENS
 
 
 def test_addresses_are_counted_each_by_itself() -> None:
     addresses = ConnectionCounter(2)
-    assert [addresses.enter("192.0.2.1") for _ in range(3)] == [True, True, False]
-    assert addresses.enter("192.0.2.2")
-    addresses.leave("192.0.2.1")
-    assert [addresses.enter("192.0.2.1") for _ in range(2)] == [True, False]
+    assert [addresses.add("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert addresses.add("192.0.2.2")
+    addresses.remove("192.0.2.1")
+    assert [addresses.add("192.0.2.1") for _ in range(2)] == [True, False]
     assert addresses.refused == 2
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.9.9.9", ""])
 def test_this_machine_is_not_counted(address: str) -> None:
     addresses = ConnectionCounter(1)
-    assert all(addresses.enter(address) for _ in range(9))
-    addresses.leave(address)
+    assert all(addresses.add(address) for _ in range(9))
+    addresses.remove(address)
 
 
 class Slow:
-    """A connection that owes something."""
+    """A connection whose client must act."""
 
     def __init__(self) -> None:
-        self.waits_for: tuple[str, int, int] | None = None
-        self.cut_at: float | None = None
+        self.pending: PendingTransfer | None = None
+        self.aborted_at: float | None = None
 
-    def cut(self) -> None:
-        self.cut_at = asyncio.get_running_loop().time()
-        self.waits_for = None
+    def abort(self) -> None:
+        self.aborted_at = asyncio.get_running_loop().time()
+        self.pending = None
 
 
 def test_who_does_not_go_on_is_cut() -> None:
@@ -78,20 +79,27 @@ def test_who_does_not_go_on_is_cut() -> None:
     async def scene() -> None:
         head, reading, goes_on, idle = people = [Slow() for _ in range(4)]
         connection_limiter = ConnectionLimiter(ConnectionCounter(None))
-        everybody: Iterable[Slow] = people
-        connection_limiter.everybody = lambda: everybody
+        connection_limiter.connections = lambda: people
         sweeping = asyncio.create_task(connection_limiter.sweep())
-        head.waits_for, reading.waits_for = ("head", 0, 0), ("reading", 0, 5)
+        head.pending, reading.pending = ("head", 0, 0), ("write", 0, 5)
         for second in range(50):
-            goes_on.waits_for = ("reading", 0, 1000 - second // 9)
+            goes_on.pending = ("write", 0, 1000 - second // 9)
             await asyncio.sleep(1)
         sweeping.cancel()
-        assert head.cut_at is not None
-        assert reading.cut_at is not None
-        assert limits.HEAD_WITHIN_S <= head.cut_at <= limits.HEAD_WITHIN_S + 2 * limits.SWEEP_S
-        assert limits.READ_WITHIN_S <= reading.cut_at <= limits.READ_WITHIN_S + 2 * limits.SWEEP_S
-        assert goes_on.cut_at is None
-        assert idle.cut_at is None
+        assert head.aborted_at is not None
+        assert reading.aborted_at is not None
+        assert (
+            limits.HEAD_TIMEOUT_S
+            <= head.aborted_at
+            <= limits.HEAD_TIMEOUT_S + 2 * limits.SWEEP_INTERVAL_S
+        )
+        assert (
+            limits.WRITE_TIMEOUT_S
+            <= reading.aborted_at
+            <= limits.WRITE_TIMEOUT_S + 2 * limits.SWEEP_INTERVAL_S
+        )
+        assert goes_on.aborted_at is None
+        assert idle.aborted_at is None
 
     run(scene)
 
@@ -101,13 +109,13 @@ async def quick_sweeps(
     store: Store, monkeypatch: pytest.MonkeyPatch, most: int | None = None
 ) -> AsyncIterator[tuple[int, ConnectionLimiter]]:
     """A server that is not patient."""
-    monkeypatch.setattr(limits, "SWEEP_S", 0.02)
-    monkeypatch.setitem(limits.WITHIN_S, "head", 0.1)
-    monkeypatch.setitem(limits.WITHIN_S, "reading", 0.1)
+    monkeypatch.setattr(limits, "SWEEP_INTERVAL_S", 0.02)
+    monkeypatch.setitem(limits.TIMEOUTS_S, "head", 0.1)
+    monkeypatch.setitem(limits.TIMEOUTS_S, "write", 0.1)
     app = application(store, Clock())
-    app[CROWD].addresses = ConnectionCounter(most, counts_loopback=True)
+    app[CONNECTION_LIMITER].addresses = ConnectionCounter(most, counts_loopback=True)
     async with asyncio.timeout(5), serve(app, "127.0.0.1", 0) as port:
-        yield port, app[CROWD]
+        yield port, app[CONNECTION_LIMITER]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +134,7 @@ async def test_a_head_that_never_ends_is_cut(
         while not source.at_eof() and source.exception() is None:
             sink.write(b"X: y\r\n")
             await asyncio.sleep(0.02)
-        assert connection_limiter.cut == 1
+        assert connection_limiter.aborted == 1
         sink.close()
 
 
@@ -137,7 +145,7 @@ async def test_who_does_not_read_is_cut(store: Store, monkeypatch: pytest.Monkey
         while not sink.is_closing():
             sink.write(request * 20)
             await asyncio.sleep(0.001)
-        assert connection_limiter.cut == 1
+        assert connection_limiter.aborted == 1
 
 
 async def test_an_idle_connection_is_left_alone(
@@ -149,7 +157,7 @@ async def test_an_idle_connection_is_left_alone(
             sink.write(HEAD + b"\r\n")
             await source.readuntil(b"}")
             await asyncio.sleep(0.2)
-        assert connection_limiter.cut == 0
+        assert connection_limiter.aborted == 0
         sink.close()
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from realtime.api.security.sessions import LINK_S, MAX_LINKS, SignInLinks
+from realtime.api.security.sessions import LINK_LIFETIME_S, MAX_LINKS, SignInLinks
 from realtime.store.store import Store
 from tests.api.documents.made import NOW
 from tests.api.guarded import Guarded, Raw, get, guarded, token
@@ -107,12 +107,12 @@ async def test_a_link_of_an_ended_token_lets_nobody_in(server: Guarded, clock: C
 def test_links_are_bounded_and_end() -> None:
     clock, numbers = Clock(), iter(range(10**6))
     links = SignInLinks(clock, lambda: str(next(numbers)))
-    codes = [links.make("t") for _ in range(MAX_LINKS + 1)]
-    assert links.follow(codes[0]) is None
-    assert links.follow(codes[1]) == "t"
-    clock.now += LINK_S
-    assert links.follow(codes[2]) is None
-    assert links.follow("never made") is None
+    codes = [links.add("t") for _ in range(MAX_LINKS + 1)]
+    assert links.pop(codes[0]) is None
+    assert links.pop(codes[1]) == "t"
+    clock.now += LINK_LIFETIME_S
+    assert links.pop(codes[2]) is None
+    assert links.pop("never made") is None
 
 
 async def test_where_no_token_is_wanted_there_are_no_sessions(store: Store, clock: Clock) -> None:

@@ -78,7 +78,7 @@ async def test_a_port_in_use_is_exit_code_2(sim: Simulator, config: Path) -> Non
     assert answer.code == USAGE_ERROR
     assert answer.err == (
         f"127.0.0.1:{sim.port} is in use\n"
-        "  remedy: `--port`, or `realtime status` – is a daemon running?\n"
+        "  remedy: choose another `--port`; a running daemon answers `realtime status`\n"
     )
     told = sim.counters.total()
     assert told.get("handshakes", 0) == 0, "it must not take the first daemon's connections"

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.auth.keys import secrets_of
-from realtime.auth.tokens import TokenRules, believe
+from realtime.auth.keys import parse_secrets
+from realtime.auth.tokens import TokenRules, verify_token
 from tests.auth.made import SECRET
 from tests.cli.programs import run
 
@@ -33,7 +33,7 @@ async def test_a_token_of_the_configuration(config: Path) -> None:
     )
     assert (answer.code, answer.err) == (0, "")
     rules = TokenRules(audience="board")
-    holder = believe(answer.out.strip(), secrets_of(SECRET), rules, now=1_000_000_000.0)
+    holder = verify_token(answer.out.strip(), parse_secrets(SECRET), rules, now=1_000_000_000.0)
     assert (holder.user_id, sorted(holder.accounts or ())) == ("developer", ["alpha"])
     assert holder.permissions == frozenset({"trading"})
 

@@ -69,5 +69,5 @@ def test_an_internal_error_is_printed_with_its_traceback(
         raise ZeroDivisionError
     except ZeroDivisionError:
         get_logger().exception("account.failed", account="alpha")
-    assert lines[0] == "   0 s  alpha failed inside"
+    assert lines[0] == "   0 s  alpha internal error; reconnecting"
     assert "ZeroDivisionError" in lines[1]

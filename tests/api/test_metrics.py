@@ -10,26 +10,26 @@ from prometheus_client import parser as text_parser
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from realtime.api.fastpath.runner import REQUESTS
-from realtime.api.metrics.sources import Composed
+from realtime.api.fastpath.runner import REQUEST_STATS
+from realtime.api.metric_sources import RuntimeMetrics
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW
 from tests.api.guarded import ALL, Raw, get, guarded, token
 from tests.api.reader import Clock, Reader
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.9,*/*;q=0.1"
 SPOKEN = re.compile(r"\b(?:realtime|process)_[a-z_]+\b")
 ADMIN = ["admin"]
-COMPOSED = Composed(
-    rest_asked=lambda: {"read": 7, "order": 2},
-    rest_refused=lambda: 3,
-    rest_left=lambda: {"alpha": 150, "bravo": 20},
+RUNTIME = RuntimeMetrics(
+    rest_requests=lambda: {"read": 7, "order": 2},
+    rest_rate_limited=lambda: 3,
+    rest_budgets=lambda: {"alpha": 150, "bravo": 20},
     orders={"placed": 4, "unknown": 1},
     halted=lambda: True,
     reloads=lambda: (False, NOW),
-    log_lost=lambda: 9,
+    log_lines_lost=lambda: 9,
 )
 
 
@@ -48,7 +48,7 @@ def samples(families: Iterable[Metric]) -> set[str]:
 
 
 async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
-    async with guarded(store, clock, composed=COMPOSED, account_metrics=True) as server:
+    async with guarded(store, clock, runtime_metrics=RUNTIME, account_metrics=True) as server:
         answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **ALL))))[0]
     return read(answer.body.decode())
 
@@ -68,7 +68,7 @@ async def test_the_fleet_in_figures(store: Store, clock: Clock) -> None:
     store.count("events.fill")
     store.count("link_lost.1006")
     store.count("differences.order_missing")
-    store.lag.note(0.02)
+    store.lag.observe(0.02)
     families = await everything(store, clock)
     accounts = values(families["realtime_accounts"])
     assert (accounts["synced",], accounts["refused",], accounts["deaf",]) == (2, 1, 0)
@@ -92,13 +92,13 @@ async def test_histograms_are_cumulative_and_agree_with_their_counts(
     async with guarded(store, clock) as server:
         head = get("/realtime/accounts", token(**ALL))
         await server.exchange(head, 6)
-        requests = server.app[REQUESTS]
+        requests = server.app[REQUEST_STATS]
         for figure in (0.00002, 0.003, 7.0):
-            requests.remembered.note(figure)
+            requests.cached.observe(figure)
         answer = (await server.exchange(get("/metrics", token(permissions=ADMIN))))[0]
     family = read(answer.body.decode())["realtime_http_request_duration_seconds"]
-    for answered, expected in (("remembered", 8), ("routed", 1)):
-        mine = [s for s in family.samples if s.labels["answered"] == answered]
+    for source, expected in (("cache", 8), ("handler", 1)):
+        mine = [s for s in family.samples if s.labels["source"] == source]
         buckets = [s.value for s in mine if s.name.endswith("_bucket")]
         assert buckets == sorted(buckets)
         assert buckets[-1] == expected
@@ -110,7 +110,7 @@ async def test_histograms_are_cumulative_and_agree_with_their_counts(
 async def test_lines_for_each_account_are_those_that_the_token_may_know_of(
     store: Store, clock: Clock
 ) -> None:
-    async with guarded(store, clock, composed=COMPOSED, account_metrics=True) as server:
+    async with guarded(store, clock, runtime_metrics=RUNTIME, account_metrics=True) as server:
 
         async def labels(**claims: object) -> set[str]:
             answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **claims))))[0]

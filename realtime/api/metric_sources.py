@@ -1,0 +1,44 @@
+"""Where the values of `/metrics` come from: each component counts for itself."""
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.security.client_limits import ConnectionLimiter
+from realtime.store.store import Store
+from realtime.telemetry.loop_monitor import LoopMonitor
+from realtime.telemetry.request_stats import RequestStats
+
+
+class RuntimeMetrics(Struct, frozen=True, kw_only=True):
+    """Values of components that `api` does not import; `runtime` passes them in."""
+
+    rest_requests: Callable[[], Mapping[str, int]] = dict
+    """Lane → requests to the broker since the start."""
+    rest_rate_limited: Callable[[], int] = lambda: 0
+    """Responses of the broker with status 429."""
+    rest_budgets: Callable[[], Mapping[str, int]] = dict
+    """Label → requests left in the running minute."""
+    orders: Mapping[str, int] = {}
+    """Outcome → orders."""
+    halted: Callable[[], bool] = lambda: False
+    """Whether the kill switch is on, for all accounts or for one."""
+    reloads: Callable[[], tuple[bool, float] | None] = lambda: None
+    """Whether the last reload succeeded, and when; None: there was none."""
+    log_lines_lost: Callable[[], int] = lambda: 0
+    """Lines that the log's disk or pipe did not accept."""
+
+
+class MetricSources(Struct, frozen=True, kw_only=True):
+    """Everything that `/metrics` reads."""
+
+    store: Store
+    requests: RequestStats
+    loop_monitor: LoopMonitor
+    connection_limiter: ConnectionLimiter
+    broadcast: Broadcaster
+    runtime: RuntimeMetrics
+    clock: Callable[[], float]
+    """Epoch seconds."""
+    version: str
