@@ -26,3 +26,8 @@ class RequestCounters:
         for counts in self._counts.values():
             every.update(counts)
         return dict(sorted(every.items()))
+
+    def clear(self) -> None:
+        """Set all counters to zero."""
+        for counts in self._counts.values():
+            counts.clear()
