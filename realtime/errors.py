@@ -3,10 +3,12 @@
 RealtimeError
 ├── ConfigError         files or environment are wrong; someone must edit something
 ├── LinkError           the way to the broker failed; trying again later may help
-│   ├── RateLimited     the broker says "not now"
+│   ├── RateLimited     HTTP 429: too many requests
+│   │   └── ConnectionLimitReached  the broker counts another connection of the account
 │   ├── NotSent         the request did not leave this process
 │   └── Deaf            the socket lives and does not tell what happens
 ├── Refused             credentials or permissions; trying again will not help
+│   └── KeyRejected     the broker rejected the key, in its own words
 ├── BrokerError         the broker answered, and the answer is an error
 └── ProtocolViolation   the broker's bytes are not what the protocol allows
 
@@ -54,6 +56,10 @@ class RateLimited(LinkError):
         self.retry_after_s = retry_after_s
 
 
+class ConnectionLimitReached(RateLimited):
+    """The broker counts another connection of the account: our last one, or another program's."""
+
+
 class NotSent(LinkError):
     """The request did not leave this process: it cannot have happened.
 
@@ -73,6 +79,14 @@ class Deaf(LinkError):
 
 class Refused(RealtimeError):
     """Credentials or permissions were refused: fatal for the account until it is changed."""
+
+
+class KeyRejected(Refused):
+    """The broker rejected the key, in its own words: 401, or 403 without an order's code.
+
+    A request with it did not take effect. One rejection may be a fault on the way; two mean that
+    the key is invalid.
+    """
 
 
 class BrokerError(RealtimeError):

@@ -1,8 +1,8 @@
 """One account's HTTP client for the broker: each request is rate limited, bounded, never repeated.
 
 The caller decides whether to retry. The error says whether the request may have taken effect:
-`NotSent` did not leave this process; `Refused`, `RateLimited` and `BrokerError` are the broker's
-own rejection; after any other `LinkError` the result is unknown.
+`NotSent` did not leave this process; `KeyRejected`, `RateLimited` and `BrokerError` are the
+broker's own rejection; after any other `LinkError` the result is unknown.
 """
 
 import time

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from realtime.broker.lenient_decoder import DECODE_ERRORS, is_json
-from realtime.errors import BrokerError, LinkError, RateLimited, Refused
+from realtime.errors import BrokerError, KeyRejected, LinkError, RateLimited
 
 NEW_KEY = (
     "put a valid key of the right kind (paper or real money) into secrets.toml or the "
@@ -15,9 +15,21 @@ NEW_KEY = (
 )
 
 
+GATEWAY = (
+    "a proxy, a gateway or a login page on the way to the broker answered in its place; check "
+    "HTTPS_PROXY, VPN and firewall, and trading_url"
+)
+"""Remedy where the response is not the broker's own JSON."""
+
+
 class _ErrorBody(Struct):
     code: int | None = None
     message: str = ""
+
+    @property
+    def is_brokers(self) -> bool:
+        """Whether it has the members of the broker's error, and is not something else's JSON."""
+        return self.code is not None or bool(self.message)
 
 
 _ERROR_BODY = Decoder(_ErrorBody, strict=False)
@@ -30,13 +42,22 @@ def check(status: int, headers: Mapping[str, str], body: bytes, request: str) ->
     problem = _decode_error(body)
     detail = f": {problem.message[:200]}" if problem.message else ""
     fact = f"{request}: {status}{detail}{_request_id(headers)}"
+    # 1. Too many requests, whoever counted them.
     if status == 429:
         raise RateLimited(fact, retry_after_s=retry_after_s(headers))
-    if status == 401 or (status == 403 and not is_order_rejection(problem.code)):
-        raise Refused(fact, remedy=NEW_KEY)
-    # 408 is a time-out on the way: like a 504, it does not say what the broker did.
-    if status >= 500 or status < 400 or status == 408 or not is_json(body):
+    # 2. The broker's own rejection of the key. A block page of a CDN, a login page of a proxy and a
+    #    restarting gateway use the same statuses, but not the broker's JSON.
+    is_credentials = status == 401 or (status == 403 and not is_order_rejection(problem.code))
+    if is_credentials and problem.is_brokers:
+        raise KeyRejected(fact, remedy=NEW_KEY)
+    # 3. Not the broker's own response: it does not say what the broker did.
+    has_failed = status >= 500 or status == 408
+    if is_credentials or status < 400 or not (has_failed or is_json(body)):
+        raise LinkError(fact, status=status, remedy=GATEWAY)
+    # 4. The broker failed, or its response timed out on the way (408, 504): the same.
+    if has_failed:
         raise LinkError(fact, status=status)
+    # 5. The broker's own rejection of the request.
     raise BrokerError(fact, status=status, code=problem.code, body=body)
 
 

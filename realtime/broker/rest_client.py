@@ -1,6 +1,6 @@
 """The broker's REST interface as typed reads: one request each, rate limited, never retried.
 
-The caller decides whether to retry. Errors are ours: `Refused` for a rejected key, `RateLimited`,
+The caller decides whether to retry. Errors are ours: `KeyRejected`, `RateLimited`,
 `LinkError` for everything that a retry may cure, `BrokerError` for a rejected request,
 `ProtocolViolation` for a response that cannot be decoded.
 """
@@ -16,6 +16,7 @@ from realtime.broker import codec
 from realtime.broker.http_client import HttpClient
 from realtime.broker.lenient_decoder import is_json
 from realtime.broker.rate_limiter import RateLimiter
+from realtime.broker.responses import GATEWAY
 from realtime.core.model import Account, FillActivity, Order, Position
 from realtime.errors import BrokerError, LinkError, ProtocolViolation
 from realtime.secret import Credentials
@@ -122,4 +123,4 @@ def decode_response(decode: Callable[[bytes], T], body: bytes) -> T:
     except ProtocolViolation as violation:
         if is_json(body):
             raise
-        raise LinkError("the broker's response is not JSON") from violation
+        raise LinkError("the broker's response is not JSON", remedy=GATEWAY) from violation

@@ -23,10 +23,10 @@ from websockets.exceptions import (
 )
 
 from realtime.broker.codec import decode_frame, encode_authorization, encode_listen
-from realtime.broker.responses import NEW_KEY, retry_after_s
+from realtime.broker.responses import GATEWAY, NEW_KEY, retry_after_s
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Message, Stage, advance, begin
-from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
+from realtime.errors import ConnectionLimitReached, KeyRejected, LinkError
 from realtime.secret import Credentials
 
 OPEN_TIMEOUT_S = 10.0
@@ -62,9 +62,10 @@ MAX_EARLY_MESSAGES = 1000
 CONNECTION_LIMIT_TEXT = "connection limit"
 """In an error's text: the broker still counts another connection of this account."""
 
-RETRY_LATER = frozenset({406, 429})
+LIMIT_STATUSES = frozenset({406, 429})
+"""Handshake statuses that mean the same."""
 
-SOCKET_TAKEN = "another program may hold this key's only socket; stop it"
+SOCKET_TAKEN = "another program may hold this key's only connection; stop it"
 
 
 class _Connect(websocket_connect):
@@ -87,7 +88,7 @@ class TradingStream:
     async def connect(cls, url: str, *, ssl_context: ssl.SSLContext | None) -> "TradingStream":
         """Open the socket. `ssl_context` is shared by all streams and unused for `ws://`.
 
-        Raises `RateLimited`, `Refused` or `LinkError`.
+        Raises `ConnectionLimitReached` or another `LinkError`.
         """
         tls: dict[str, Any] = {}  # Any: one argument, which websockets does not accept as None
         if ssl_context is not None and url.startswith("wss:"):
@@ -114,7 +115,7 @@ class TradingStream:
         return cls(socket)
 
     async def authorize(self, credentials: Credentials) -> None:
-        """Authorize. Raises `Refused`, or `LinkError` if no answer arrives in time."""
+        """Authorize. Raises `KeyRejected`, or `LinkError` if no answer arrives in time."""
         await self._exchange(
             encode_authorization(credentials), "subscribing", AUTHORIZE_TIMEOUT_S, "authorization"
         )
@@ -124,7 +125,7 @@ class TradingStream:
         await self._exchange(encode_listen(), "listening", LISTEN_TIMEOUT_S, "listen")
 
     async def receive(self) -> Message:
-        """Return the next message. Raises `LinkError` when the connection is lost, or `Refused`."""
+        """Return the next message. Raises `LinkError` on a lost connection, or `KeyRejected`."""
         if self._early:
             return self._early.popleft()
         self._received += 1
@@ -180,10 +181,10 @@ class TradingStream:
         step = advance(self._stage, message)
         self._stage = step.stage
         if step.refused is not None:
-            raise Refused(f"the broker rejected the key: {step.refused}", remedy=NEW_KEY)
+            raise KeyRejected(f"the broker rejected the key: {step.refused}", remedy=NEW_KEY)
         if step.failed is not None:
             if CONNECTION_LIMIT_TEXT in step.failed.lower():
-                raise RateLimited(step.failed, remedy=SOCKET_TAKEN)
+                raise ConnectionLimitReached(step.failed, remedy=SOCKET_TAKEN)
             raise LinkError(step.failed)
 
 
@@ -195,18 +196,21 @@ def _decode(frame: bytes) -> Message:
     return message
 
 
-def _handshake_error(error: InvalidStatus) -> RealtimeError:
+def _handshake_error(error: InvalidStatus) -> LinkError:
     status = error.response.status_code
-    if status in RETRY_LATER:
-        return RateLimited(
+    if status in LIMIT_STATUSES:
+        return ConnectionLimitReached(
             f"the broker answered {status} to the connection attempt",
             remedy=SOCKET_TAKEN,
             # websockets' own mapping raises when a header is repeated
             retry_after_s=retry_after_s(CIMultiDict(error.response.headers.raw_items())),
         )
-    if status in (401, 403):
-        return Refused(f"the broker answered {status} to the connection attempt", remedy=NEW_KEY)
-    return LinkError(f"the broker answered {status} to the connection attempt", status=status)
+    # The handshake carries no key, so 401 and 403 do not concern it: they come from something else.
+    return LinkError(
+        f"the broker answered {status} to the connection attempt",
+        status=status,
+        remedy="" if status >= 500 else GATEWAY,
+    )
 
 
 def _connection_lost(closed: ConnectionClosed) -> LinkError:

@@ -26,6 +26,13 @@ FIRST_RECONCILE_PER_ACCOUNT_S = 0.06
 """A thousand accounts that reconnected together take a minute for it, 17 a second."""
 
 
+FIRST_POLL_S = 3.0
+"""An account that is not connected this long after the start is read by REST meanwhile."""
+
+FIRST_POLL_PER_ACCOUNT_S = 0.02
+"""A thousand accounts take longer to connect: reading all of them as well would delay that."""
+
+
 class ReadIntervals(Struct, frozen=True, kw_only=True):
     """Seconds between two reads of one account."""
 
@@ -33,6 +40,8 @@ class ReadIntervals(Struct, frozen=True, kw_only=True):
     reconcile_s: float
     first_reconcile_s: tuple[float, float]
     """Earliest and latest time of the first reconciliation after a connect."""
+    first_poll_s: float
+    """From the start of an account to its first read without a stream."""
 
 
 def intervals_for(accounts: int) -> ReadIntervals:
@@ -45,4 +54,5 @@ def intervals_for(accounts: int) -> ReadIntervals:
             earliest,
             max(latest, earliest + FIRST_RECONCILE_PER_ACCOUNT_S * accounts),
         ),
+        first_poll_s=FIRST_POLL_S + FIRST_POLL_PER_ACCOUNT_S * accounts,
     )

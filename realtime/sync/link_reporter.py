@@ -1,20 +1,33 @@
 """Writes the connection status of one account to the store and to the log.
 
 Every outage has exactly one beginning and one end, in the status and in the log, however many
-attempts lie between them; an attempt that fails for another reason than the last adds one line.
+attempts lie between them; while it lasts, one line a minute reports its length and reason.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from msgspec import structs
 
 from realtime.core.link import Link, LinkState
 from realtime.core.model import AccountLabel
-from realtime.errors import Deaf, LinkError, RealtimeError, Refused
+from realtime.errors import (
+    ConnectionLimitReached,
+    Deaf,
+    LinkError,
+    RateLimited,
+    RealtimeError,
+    Refused,
+)
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
+
+REMINDER_INTERVAL_S = 60.0
+"""Between two log lines of an outage."""
+
+NOT_CONNECTED = "not connected yet; read by REST"
 
 
 class LinkReporter:
@@ -25,7 +38,13 @@ class LinkReporter:
         self._store = store
         self._clock = clock
         self._is_outage_logged = False
-        self._last_reason: str | None = None
+        self._reminder: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        """Stop the log lines of an outage."""
+        if self._reminder is not None:
+            self._reminder.cancel()
+            self._reminder = None
 
     def report_progress(self, state: LinkState) -> None:
         """Report a step towards `synced`: connecting, authorizing, syncing. It stays stale."""
@@ -52,87 +71,109 @@ class LinkReporter:
         down_s = round(now - stale_since, 3) if stale_since is not None else None
         event = "link.recovered" if self._is_outage_logged else "link.connected"
         log.info(event, account=self._label, took_s=down_s, attempts=attempts)
-        self._is_outage_logged = False
-        self._last_reason = None
+        self._end_outage()
 
     def report_waiting(self, error: RealtimeError, wait_s: float) -> None:
         """Report a lost or failed connection; the next attempt is due in `wait_s`."""
+        attempts = self._link.reconnect_attempts + 1
+        now = self._report_failure("waiting", error, f"link down: {error.message}", wait_s=wait_s)
+        is_limited = isinstance(error, ConnectionLimitReached)
+        code = error.code if isinstance(error, LinkError) else None
+        facts = {"reason": error.message, "wait_s": round(wait_s, 1), "attempt": attempts}
+        self._store.count(f"link_lost.{'429' if is_limited else code or 'other'}")
+        if self._is_outage_logged:
+            log.debug("link.retry_scheduled", account=self._label, **facts)
+        else:
+            log.warning("link.lost", account=self._label, code=code, **facts)
+            self._start_outage(now)
+
+    def report_rate_limited(self, error: RateLimited, wait_s: float) -> None:
+        """Report that the broker rate limits the first read; the stream stays open."""
+        reason = f"REST requests are rate limited by the broker: {error.message}"
         now, link = self._clock(), self._link
-        attempts = link.reconnect_attempts + 1
         self._update(
             structs.replace(
                 link,
-                state="waiting",
-                since=now,
-                reconnect_attempts=attempts,
                 last_error_at=now,
-                last_error_message=error.message,
-                remedy=error.remedy or None,
+                last_error_message=reason,
+                remedy="another program may use up this key's requests; stop it, or wait",
                 next_attempt_at=now + wait_s,
                 stale_since=link.stale_since or now,
-                stale_reason=f"link down: {error.message}",
+                stale_reason=reason,
             ),
             now,
         )
-        self._log_failure(error, wait_s, attempts)
+        log.warning(
+            "snapshot.rate_limited",
+            account=self._label,
+            reason=error.message,
+            wait_s=round(wait_s, 1),
+        )
 
     def report_deaf(self, error: Deaf) -> None:
         """Report a stream that is open and does not deliver events: it is replaced at once."""
-        now, link = self._clock(), self._link
-        self._update(
-            structs.replace(
-                link,
-                state="deaf",
-                since=now,
-                reconnect_attempts=link.reconnect_attempts + 1,
-                last_error_at=now,
-                last_error_message=error.message,
-                stale_since=link.stale_since or now,
-                stale_reason=f"deaf: {error.message}",
-            ),
-            now,
-        )
+        now = self._report_failure("deaf", error, f"deaf: {error.message}")
         self._store.count("link_lost.deaf")
-        self._is_outage_logged, self._last_reason = True, error.message
         log.warning("link.deaf", account=self._label, evidence=error.message)
+        self._start_outage(now)
 
     def report_poll(self) -> None:
         """Report a read by REST while the link is down."""
-        now = self._clock()
-        self._update(structs.replace(self._link, polled_at=now), now)
+        now, link = self._clock(), self._link
+        reason = NOT_CONNECTED if link.last_error_at is None else link.stale_reason
+        self._update(structs.replace(link, polled_at=now, stale_reason=reason), now)
 
     def report_refused(self, error: Refused) -> None:
         """Report rejected credentials: no further attempt until the configuration changes."""
+        self._report_failure("refused", error, f"refused: {error.message}")
+        log.error("link.refused", account=self._label, reason=error.message, remedy=error.remedy)
+        self._end_outage()
+
+    def _report_failure(
+        self, state: LinkState, error: RealtimeError, reason: str, *, wait_s: float | None = None
+    ) -> float:
+        """Publish a link that is not synced because of `error`; return the time of it."""
         now, link = self._clock(), self._link
         self._update(
             structs.replace(
                 link,
-                state="refused",
+                state=state,
                 since=now,
+                reconnect_attempts=link.reconnect_attempts + (state != "refused"),
                 last_error_at=now,
                 last_error_message=error.message,
                 remedy=error.remedy or None,
-                next_attempt_at=None,
+                next_attempt_at=None if wait_s is None else now + wait_s,
                 stale_since=link.stale_since or now,
-                stale_reason=f"refused: {error.message}",
+                stale_reason=reason,
             ),
             now,
         )
-        log.error("link.refused", account=self._label, reason=error.message, remedy=error.remedy)
+        return now
 
-    def _log_failure(self, error: RealtimeError, wait_s: float, attempts: int) -> None:
-        is_rate_limited = isinstance(error, LinkError) and error.status == 429
-        reason = "429" if is_rate_limited else error.message
-        code = error.code if isinstance(error, LinkError) else None
-        facts = {"reason": reason, "wait_s": round(wait_s, 1), "attempt": attempts}
-        if not self._is_outage_logged:
-            log.warning("link.lost", account=self._label, code=code, **facts)
-        elif reason != self._last_reason:
-            log.warning("link.retry_scheduled", account=self._label, **facts)
-        else:
-            log.debug("link.retry_scheduled", account=self._label, **facts)
-        self._store.count(f"link_lost.{'429' if is_rate_limited else code or 'other'}")
-        self._is_outage_logged, self._last_reason = True, reason
+    def _start_outage(self, now: float) -> None:
+        self._is_outage_logged = True
+        if self._reminder is None:
+            self._schedule_reminder(self._link.stale_since or now)
+
+    def _end_outage(self) -> None:
+        self._is_outage_logged = False
+        self.close()
+
+    def _schedule_reminder(self, down_since: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._reminder = loop.call_later(REMINDER_INTERVAL_S, self._remind, down_since)
+
+    def _remind(self, down_since: float) -> None:
+        link = self._link
+        log.info(
+            "link.down",
+            account=self._label,
+            down_s=round(self._clock() - down_since),
+            reason=link.last_error_message,
+            attempts=link.reconnect_attempts,
+        )
+        self._schedule_reminder(down_since)
 
     @property
     def _link(self) -> Link:

@@ -5,7 +5,9 @@ any time, also during a read: `reconcile` knows which of them are newer than the
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
+from typing import Literal
 
 from realtime.broker.rest_client import RestClient
 from realtime.broker.snapshot import fetch_balances, fetch_orders_by_id, fetch_snapshot
@@ -18,7 +20,7 @@ from realtime.core.provisional import confirm_orders, mark_provisional, mark_res
 from realtime.core.reconcile import merge_response, reconcile
 from realtime.core.state import AccountState, Execution
 from realtime.core.timestamps import NEVER, nanoseconds
-from realtime.errors import Refused
+from realtime.errors import KeyRejected, LinkError, Refused
 from realtime.store.store import Record, Store
 from realtime.telemetry.log import get_logger
 
@@ -26,6 +28,34 @@ log = get_logger()
 
 MAX_LOGGED_DIFFERENCES = 20
 """Discrepancies of one read that get a log line each; all are counted."""
+
+MIN_REJECTIONS = 2
+"""Rejections of a key after which it counts as invalid."""
+
+OUTAGE_READS = frozenset({"poll", "connect"})
+"""Reads during and after an outage. Discrepancies are expected then, so they get one log line."""
+
+
+class KeyRejections:
+    """Counts the broker's rejections of an account's key, from the stream and from REST.
+
+    One may be the fault of something on the way. Two without a success of the same kind between
+    them mean that the key is invalid.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[Literal["stream", "rest"]] = Counter()
+
+    def count(self, source: Literal["stream", "rest"], error: KeyRejected) -> LinkError:
+        """Count a rejection; return the first as an error that is retried. Raises `Refused`."""
+        self._counts[source] += 1
+        if self._counts.total() >= MIN_REJECTIONS:
+            raise Refused(error.message, remedy=error.remedy) from error
+        return LinkError(f"{error.message}; trying once more", remedy=error.remedy)
+
+    def reset(self, source: Literal["stream", "rest"]) -> None:
+        """Forget the rejections of a source that accepted the key."""
+        self._counts[source] = 0
 
 
 class Replica:
@@ -48,6 +78,7 @@ class Replica:
         self._read_lock = asyncio.Lock()
         self._positions_read_at = NEVER
         """The broker's time of the last positions read, in µs."""
+        self.rejections = KeyRejections()
 
     @property
     def record(self) -> Record:
@@ -82,7 +113,9 @@ class Replica:
         """
         async with self._read_lock:
             requested_at = self._clock()
-            snapshot = await fetch_snapshot(self._rest, self.record.state, now=requested_at)
+            snapshot = await self._fetch(
+                fetch_snapshot(self._rest, self.record.state, now=requested_at)
+            )
             now = self._clock()
             resumed = mark_resumed(self.record.state, requested_at)
             reconciled = self._reconcile(resumed, snapshot, "connect")
@@ -106,6 +139,7 @@ class Replica:
             orders=len(state.orders),
             recovered=len(reconciled.recovered),
             replayed=len(replayed),
+            differences=len(reconciled.discrepancies),
             took_s=round(now - requested_at, 3),
         )
         return replayed
@@ -152,7 +186,7 @@ class Replica:
         self, reason: str, fetch: Callable[[], Coroutine[None, None, Snapshot]]
     ) -> Reconciled:
         async with self._read_lock:
-            snapshot = await fetch()
+            snapshot = await self._fetch(fetch())
             reconciled = self._reconcile(self.record.state, snapshot, reason)
             if snapshot.account is not None:
                 self._store.confirmed(self.label, now=snapshot.requested_at)
@@ -163,6 +197,15 @@ class Replica:
                 recovered=reconciled.recovered,
             )
         return reconciled
+
+    async def _fetch(self, fetch: Coroutine[None, None, Snapshot]) -> Snapshot:
+        """Return the snapshot. Raises `Refused` only if the key was rejected twice."""
+        try:
+            snapshot = await fetch
+        except KeyRejected as error:
+            raise self.rejections.count("rest", error) from error
+        self.rejections.reset("rest")
+        return snapshot
 
     def _apply(self, state: AccountState, update: TradeUpdate, now: float) -> Applied:
         is_known = update.event in KNOWN_EVENTS
@@ -213,8 +256,10 @@ class Replica:
             self._positions_read_at = self.broker_time(snapshot.requested_at)
         for difference in reconciled.discrepancies:
             self._store.count(f"differences.{difference.kind}")
+        is_expected = reason in OUTAGE_READS
+        write = log.debug if is_expected else log.warning
         for difference in reconciled.discrepancies[:MAX_LOGGED_DIFFERENCES]:
-            log.warning(
+            write(
                 "reconcile.difference_found",
                 account=self.label,
                 reason=reason,
@@ -223,6 +268,8 @@ class Replica:
                 ours=difference.ours,
                 theirs=difference.theirs,
             )
+        if reason == "poll" and reconciled.discrepancies:
+            log.info("poll.applied", account=self.label, differences=len(reconciled.discrepancies))
         log.debug(
             "reconcile.finished",
             account=self.label,

@@ -10,17 +10,18 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from realtime.broker.rate_limiter import DEFAULT_PAUSE_S
 from realtime.broker.trading_stream import TradingStream
-from realtime.core.link import Link
 from realtime.core.model import Order, TradeUpdate
 from realtime.core.outcomes import GAPS, Applied, Reconciled
 from realtime.core.protocol import Ignored, Unreadable
 from realtime.core.state import MONEY, ORDERS
-from realtime.errors import LinkError, RealtimeError, Refused
+from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
 from realtime.store.store import Store
 from realtime.sync.anomalies import AnomalyResolver
 from realtime.sync.balances import BalanceRefresher, RefreshLimiter
 from realtime.sync.intervals import ReadIntervals
+from realtime.sync.link_reporter import LinkReporter
 from realtime.sync.reconciler import Reconciler
 from realtime.sync.replica import Replica
 from realtime.sync.watchdog import Watchdog
@@ -35,6 +36,9 @@ start again."""
 SNAPSHOT_TIMEOUT_S = 300.0
 """Limit of a whole snapshot, under the broker's rate limit and shared with the other accounts."""
 
+MIN_RETRY_S = 1.0
+"""Between two attempts at a snapshot, even if the broker's `Retry-After` is 0."""
+
 
 class SyncSession:
     """One authorized, listening stream and the tasks beside it."""
@@ -44,6 +48,7 @@ class SyncSession:
         stream: TradingStream,
         replica: Replica,
         store: Store,
+        reporter: LinkReporter,
         *,
         clock: Callable[[], float],
         rng: random.Random,
@@ -53,6 +58,7 @@ class SyncSession:
         self._stream = stream
         self._replica = replica
         self._store = store
+        self._reporter = reporter
         self._clock = clock
         self._buffer: list[TradeUpdate] | None = []
         """Events that arrived before the snapshot; None once they are replayed."""
@@ -66,24 +72,22 @@ class SyncSession:
             on_read=self._handle_balances_read,
         )
 
-    async def run(
-        self, *, synced_link: Callable[[float], Link], on_synced: Callable[[], None]
-    ) -> None:
+    async def run(self, *, on_synced: Callable[[], None]) -> None:
         """Synchronize and apply events until something fails, which raises.
 
-        `synced_link` makes the link that is published with the snapshot, from our time.
+        `on_synced` is called once, after the snapshot was published.
         """
         label = self._replica.label
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(), name=f"stream:{label}")
-                await self._synchronize(synced_link)
+                await self._synchronize()
                 on_synced()
                 for part in (self._balances, self._anomalies, self._watchdog, self._reconciler):
                     name = f"{type(part).__name__.lower()}:{label}"
                     tasks.create_task(part.run(), name=name)
         except BaseExceptionGroup as group:
-            raise _cause(group) from group
+            raise first_cause(group) from group
 
     def watch(self, order: Order) -> None:
         """Watch an order that the broker returned in response to a request of ours."""
@@ -114,12 +118,13 @@ class SyncSession:
                 case _:
                     pass
 
-    async def _synchronize(self, synced_link: Callable[[float], Link]) -> None:
+    async def _synchronize(self) -> None:
         """Read everything while `_receive` buffers; from then on events are applied directly."""
         assert self._buffer is not None, "a session synchronizes once"
+        self._reporter.report_progress("syncing")
         try:
             async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
-                replayed = await self._replica.synchronize(self._buffer, synced_link)
+                replayed = await self._read_snapshot(self._buffer)
         except TimeoutError:
             fact = f"the snapshot was not complete within {SNAPSHOT_TIMEOUT_S:.0f} s"
             raise LinkError(fact) from None
@@ -128,6 +133,22 @@ class SyncSession:
         for applied in replayed:
             self._handle_applied(applied)
         self._request_confirmation()
+
+    async def _read_snapshot(self, buffer: list[TradeUpdate]) -> list[Applied]:
+        """Read everything and publish it; return what replaying the buffer brought.
+
+        A 429 of REST does not concern the stream, which stays open: a new connection would only
+        meet the old one at the broker. The read is repeated when the broker allows it.
+        """
+        while True:
+            try:
+                return await self._replica.synchronize(buffer, self._reporter.synced_link)
+            except RateLimited as error:
+                retry_after_s = error.retry_after_s
+                wait_s = DEFAULT_PAUSE_S if retry_after_s is None else retry_after_s
+                wait_s = max(MIN_RETRY_S, wait_s)
+                self._reporter.report_rate_limited(error, wait_s)
+                await asyncio.sleep(wait_s)
 
     def _handle_event(self, update: TradeUpdate) -> None:
         if self._buffer is None:
@@ -167,8 +188,8 @@ class SyncSession:
             self._reconciler.request()
 
 
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the one error to report: a refusal, else an internal error, else the first."""
+def first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return a task group's error to report: a refusal, else an internal error, else the first."""
     leaves = _leaves(group)
     refusals = (error for error in leaves if isinstance(error, Refused))
     internal_errors = (error for error in leaves if not isinstance(error, RealtimeError))

@@ -7,20 +7,24 @@ one account, even an internal error, ends in its own backoff and affects no othe
 """
 
 import asyncio
+import math
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import TypeVar
 
 from msgspec import Struct
 
 from realtime.broker.connect_limiter import ConnectLimiter
 from realtime.broker.rest_client import RestClient
 from realtime.broker.trading_stream import TradingStream
-from realtime.core.backoff import Backoff
+from realtime.core.backoff import OWN_SLOT_WINDOW_S, Backoff
 from realtime.core.model import AccountLabel, Order
 from realtime.errors import (
     BrokerError,
+    ConnectionLimitReached,
     Deaf,
+    KeyRejected,
     LinkError,
     ProtocolViolation,
     RateLimited,
@@ -33,10 +37,12 @@ from realtime.sync.balances import RefreshLimiter
 from realtime.sync.intervals import ReadIntervals
 from realtime.sync.link_reporter import LinkReporter
 from realtime.sync.replica import Replica
-from realtime.sync.session import SyncSession
+from realtime.sync.session import SyncSession, first_cause
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
+
+T = TypeVar("T")
 
 DEAF_WAIT_S = 1.0
 """Wait before the next connection after a deaf one. The deaf one was closed properly and the broker
@@ -44,6 +50,12 @@ works, so no backoff is needed; reconciliation detects deafness at most twice a 
 
 POLL_INTERVAL_S = 30.0
 """Between reads while the link is down: at four to six requests each, 6 % of the budget."""
+
+OWN_SLOT_FACT = "the broker may still count our last connection"
+OWN_SLOT_REMEDY = (
+    "wait: the broker drops a lost connection after about 90 s; if this lasts for more than four "
+    "minutes, another program holds it"
+)
 
 
 class SyncTarget(Struct, frozen=True, kw_only=True):
@@ -81,6 +93,10 @@ class AccountSupervisor:
         self._rng = rng
         self._backoff = Backoff()
         self._session: SyncSession | None = None
+        self._own_slot_until = -math.inf
+        """Until when the broker may count a former connection of ours (loop time)."""
+        self._next_poll_at = math.inf
+        """When to read by REST if there is no stream by then (loop time)."""
         self._reporter = LinkReporter(target.label, store, clock)
         self._replica = Replica(
             target.label,
@@ -98,30 +114,31 @@ class AccountSupervisor:
 
     async def keep_synced(self) -> None:
         """Keep the account synced until cancelled, or until its credentials are refused."""
-        while True:
-            error = await self._run_isolated()
-            if isinstance(error, Refused):
-                self._reporter.report_refused(error)
-                return
-            if isinstance(error, Deaf):
-                self._reporter.report_deaf(error)
-                await asyncio.sleep(DEAF_WAIT_S)
-                continue
-            is_limited = isinstance(error, LinkError) and error.status == 429
-            self._backoff, wait_s = self._backoff.failed(
-                rate_limited=is_limited, rng=self._rng.random
-            )
-            self._reporter.report_waiting(error, wait_s)
-            try:
-                await self._wait(wait_s)
-            except Refused as refusal:
-                self._reporter.report_refused(refusal)
-                return
+        now = asyncio.get_running_loop().time()
+        # A previous run of this daemon may have ended without closing its connection.
+        self._own_slot_until = now + OWN_SLOT_WINDOW_S
+        self._next_poll_at = now + self._intervals().first_poll_s
+        try:
+            while True:
+                error = await self._run_isolated()
+                if isinstance(error, Deaf):
+                    self._reporter.report_deaf(error)
+                    await asyncio.sleep(DEAF_WAIT_S)
+                else:
+                    await self._wait_after(error)
+        except Refused as error:
+            self._reporter.report_refused(error)
+        finally:
+            self._reporter.close()
 
     async def _run_isolated(self) -> RealtimeError:
-        """Run one session; return the error that ended it."""
+        """Run one session; return the error that ended it. Raises `Refused`."""
         try:
             await self._run_session()
+        except KeyRejected as error:
+            return self._replica.rejections.count("stream", error)
+        except Refused:
+            raise
         except RealtimeError as error:
             return error
         except Exception as error:
@@ -129,36 +146,68 @@ class AccountSupervisor:
             return LinkError(f"internal error: {type(error).__name__}")
         raise AssertionError("a session does not end without an error")
 
-    async def _wait(self, wait_s: float) -> None:
-        """Wait for the next attempt. During a long outage, read by REST at a low rate, so that the
-        state is old by seconds and not by minutes; it stays marked stale. Raises `Refused`."""
+    async def _wait_after(self, error: RealtimeError) -> None:
+        """Wait for the next attempt, as long as the failure of the last one requires."""
+        rng = self._rng.random
+        if isinstance(error, ConnectionLimitReached):
+            is_own_slot = asyncio.get_running_loop().time() < self._own_slot_until
+            if is_own_slot:
+                error = ConnectionLimitReached(
+                    f"{OWN_SLOT_FACT} ({error.message})",
+                    remedy=OWN_SLOT_REMEDY,
+                    retry_after_s=error.retry_after_s,
+                )
+            self._backoff, wait_s = self._backoff.after_rate_limit(
+                rng, is_own_slot=is_own_slot, retry_after_s=error.retry_after_s
+            )
+        else:
+            self._backoff, wait_s = self._backoff.after_failure(rng)
+        self._reporter.report_waiting(error, wait_s)
+        if not self._replica.record.has_data:
+            self._next_poll_at = -math.inf  # REST may work although the stream does not
+        await self._while_polling(asyncio.sleep(wait_s))
+
+    async def _while_polling(self, step: Coroutine[None, None, T]) -> T:
+        """Run a step without a stream, and read by REST meanwhile, at a low rate: so the state is
+        old by seconds and not by minutes. It stays marked stale. Raises what `step` or the broker's
+        rejection of the key raises."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                polling = tasks.create_task(self._poll(), name=f"poll:{self._target.label}")
+                try:
+                    return await step
+                finally:
+                    polling.cancel()
+        except BaseExceptionGroup as group:
+            raise first_cause(group) from group
+
+    async def _poll(self) -> None:
+        """Read everything when it is due, until cancelled. Raises `Refused`."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + wait_s
-        while until - loop.time() > POLL_INTERVAL_S:
-            await asyncio.sleep(POLL_INTERVAL_S)
+        while True:
+            await asyncio.sleep(max(0.0, self._next_poll_at - loop.time()))
+            self._next_poll_at = loop.time() + POLL_INTERVAL_S
             try:
-                async with asyncio.timeout_at(until):
-                    await self._replica.read_everything("poll")
-                self._reporter.report_poll()
-            except TimeoutError:
-                return
+                await self._replica.read_everything("poll")
             except (LinkError, BrokerError, ProtocolViolation) as error:
                 log.debug("poll.failed", account=self._target.label, reason=str(error))
-        await asyncio.sleep(max(0.0, until - loop.time()))
+            else:
+                self._reporter.report_poll()
 
     async def _run_session(self) -> None:
-        stream = await self._open_stream()
+        stream = await self._while_polling(self._open_stream())
+        self._replica.rejections.reset("stream")
         session = SyncSession(
             stream,
             self._replica,
             self._store,
+            self._reporter,
             clock=self._clock,
             rng=self._rng,
             intervals=self._intervals(),
             refresh_limiter=self._refresh_limiter,
         )
         self._session = session
-        self._reporter.report_progress("syncing")
         before = self._replica.record.link
 
         def handle_synced() -> None:
@@ -168,9 +217,12 @@ class AccountSupervisor:
             )
 
         try:
-            await session.run(synced_link=self._reporter.synced_link, on_synced=handle_synced)
+            await session.run(on_synced=handle_synced)
         finally:
             self._session = None
+            now = asyncio.get_running_loop().time()
+            self._own_slot_until = now + OWN_SLOT_WINDOW_S
+            self._next_poll_at = now + POLL_INTERVAL_S
             await stream.close()
 
     async def _open_stream(self) -> TradingStream:
@@ -195,7 +247,10 @@ class AccountSupervisor:
             self._reporter.report_progress("authorizing")
             await stream.authorize(target.credentials)
             await stream.listen()
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, ConnectionLimitReached):
+                # The socket was open: the broker may count it until it notices the end.
+                self._own_slot_until = asyncio.get_running_loop().time() + OWN_SLOT_WINDOW_S
             await stream.close()
             raise
         return stream

@@ -54,6 +54,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "library.logged": ("{logger}: {message}",),
     "link.connected": ("connected ({took_s} s)", "connected"),
     "link.deaf": ("deaf: {evidence}; reconnecting",),
+    "link.down": ("still down after {down_s} s: {reason}", "still down after {down_s} s"),
     "link.lost": (f"lost: {{reason}}, {RETRY}", "lost: {reason} ({code})", "lost: {reason}"),
     "link.recovered": ("back after {took_s} s", "back"),
     "link.refused": ("refused: {reason}; {remedy}", "refused: {reason}", "refused: {remedy}"),
@@ -92,7 +93,9 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "server.fast_path_disabled": ("responses are slower: aiohttp lacks {missing}",),
     "server.started": ("open http://{host}:{port}",),
     "server.stopped": ("all client connections are closed",),
+    "poll.applied": ("read while not connected: {differences} changes",),
     "snapshot.applied": ("loaded: {positions} positions, {orders} orders", "loaded"),
+    "snapshot.rate_limited": ("REST is rate limited, again in {wait_s} s: {reason}",),
     "stream.lossy": ("the stream lost {missing} events: {evidence}", "the stream lost events"),
     "subscriber.disconnected": (
         "an event client did not keep up and was disconnected; {subscribers} remain",

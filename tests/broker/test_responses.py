@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.broker import responses
-from realtime.errors import BrokerError, LinkError, RateLimited, RealtimeError, Refused
+from realtime.errors import BrokerError, KeyRejected, LinkError, RateLimited, RealtimeError
 
 NOW = "Tue, 06 Oct 2026 14:02:11 GMT"
 NOW_S = 1_791_295_331
@@ -21,12 +21,16 @@ def test_success_raises_nothing(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (401, b'{"message": "unauthorized."}', Refused),
-        (401, HTML, Refused),
-        (401, b'{"code":40110000,"message":"request is not authorized"}', Refused),
-        (401, b"", Refused),
-        (403, b'{"message":"forbidden."}', Refused),
-        (403, b'{"code":40110000,"message":"x"}', Refused),
+        (401, b'{"message": "unauthorized."}', KeyRejected),
+        (401, HTML, LinkError),
+        (401, b'{"code":40110000,"message":"request is not authorized"}', KeyRejected),
+        (401, b"", LinkError),
+        (401, b'{"error":"login required"}', LinkError),
+        (403, HTML, LinkError),
+        (403, b"[]", LinkError),
+        (403, b'"forbidden"', LinkError),
+        (403, b'{"message":"forbidden."}', KeyRejected),
+        (403, b'{"code":40110000,"message":"x"}', KeyRejected),
         (403, CODED, BrokerError),
         (404, b'{"code":40410000,"message":"order not found for x"}', BrokerError),
         (404, b'{"message":"Not Found"}', BrokerError),
@@ -54,9 +58,11 @@ def test_each_failure_has_its_error(
     assert type(error) is expected
     assert error.message.startswith(f"GET /v2/x: {status}")
     assert error.message.endswith("(request r-1)")
-    assert bool(error.remedy) == (expected is Refused)
     if isinstance(error, LinkError):
         assert error.status == status
+    names_gateway = "gateway" in error.remedy
+    assert names_gateway == (expected is LinkError and status < 500 and status != 408)
+    assert ("key" in error.remedy) == (expected is KeyRejected)
 
 
 def test_rejection_keeps_code_and_body() -> None:

@@ -9,11 +9,11 @@ from yarl import URL
 from realtime.broker.rest_client import RestClient
 from realtime.errors import (
     BrokerError,
+    KeyRejected,
     LinkError,
     ProtocolViolation,
     RateLimited,
     RealtimeError,
-    Refused,
 )
 from tests.broker.brokers import Answer, fixed, rest_client
 from tests.broker.samples import ACCOUNT, ACTIVITY, POSITION, order
@@ -115,9 +115,9 @@ async def test_no_such_order() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (fixed(401, b'{"message": "unauthorized."}'), Refused),
-        (fixed(401, b"<html>", Content_Type="text/html"), Refused),
-        (fixed(403, b'{"message":"forbidden."}'), Refused),
+        (fixed(401, b'{"message": "unauthorized."}'), KeyRejected),
+        (fixed(401, b"<html>", Content_Type="text/html"), LinkError),
+        (fixed(403, b'{"message":"forbidden."}'), KeyRejected),
         (fixed(403, b'{"code":40310000,"message":"no"}'), BrokerError),
         (fixed(422, b'{"code":40010001,"message":"no"}'), BrokerError),
         (fixed(429, b"slow down"), RateLimited),

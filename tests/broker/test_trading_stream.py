@@ -1,4 +1,4 @@
-"""A trading socket, against real ones: what it tells, what ends it, and that every wait ends."""
+"""A trading stream against real sockets: messages, errors, and limits of every wait."""
 
 import asyncio
 import http
@@ -22,7 +22,7 @@ from realtime.broker.trading_stream import (
 )
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Ignored, Unreadable
-from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
+from realtime.errors import ConnectionLimitReached, KeyRejected, LinkError, RealtimeError
 from tests.broker.brokers import (
     KEYS,
     enter,
@@ -68,7 +68,7 @@ async def test_events() -> None:
 
 
 async def test_events_before_the_ack() -> None:
-    """What comes before the listen ack is kept and given out first, in order."""
+    """Events before the listen ack are kept and returned first, in order."""
     early = [frame(update(event=name)) for name in ("new", "partial_fill")]
 
     async def script(socket: ServerConnection) -> None:
@@ -119,21 +119,21 @@ REFUSED_LISTEN = frame({"status": "unauthorized", "action": "listen"}, "authoriz
 @pytest.mark.parametrize(
     ("script", "expected", "word"),
     [
-        (answers(UNAUTHORIZED), Refused, "access key verification failed"),
-        (answers(AUTHORIZED, REFUSED_LISTEN), Refused, "unauthorized"),
+        (answers(UNAUTHORIZED), KeyRejected, "access key verification failed"),
+        (answers(AUTHORIZED, REFUSED_LISTEN), KeyRejected, "unauthorized"),
         (answers(FAULT), LinkError, "internal server error"),
         (answers(AUTHORIZED, FAULT), LinkError, "internal server error"),
         (answers(AUTHORIZED, frame({"streams": []}, "listening")), LinkError, "trade_updates"),
         (answers(AUTHORIZED, frame({"error": "taken"}, "listening")), LinkError, "taken"),
-        (answers(LIMIT), RateLimited, "connection limit exceeded"),
+        (answers(LIMIT), ConnectionLimitReached, "connection limit exceeded"),
     ],
 )
-async def test_not_let_in(
+async def test_each_failed_authorization_has_its_error(
     script: Callable[[ServerConnection], Awaitable[None]],
     expected: type[RealtimeError],
     word: str,
 ) -> None:
-    """Every way not to be let in has its error; only bad keys are `Refused`."""
+    """Only a rejected key is `KeyRejected`."""
     async with stream_broker(script) as url, open_stream(url) as stream:
         with pytest.raises(expected, match=word) as caught:
             await enter(stream)
@@ -147,7 +147,7 @@ async def test_not_let_in(
     [((), "authorization"), ((AUTHORIZED,), "listen"), ((b"{}", b"{}"), "authorization")],
 )
 def test_no_answer(told: tuple[bytes, ...], about: str) -> None:
-    """A broker that accepts and never answers is left after ten seconds."""
+    """A broker that accepts and never answers fails after ten seconds."""
 
     async def main() -> float:
         async with stream_broker(answers(*told), port=PORT) as url, open_stream(url) as stream:
@@ -162,37 +162,42 @@ def test_no_answer(told: tuple[bytes, ...], about: str) -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (429, RateLimited),
-        (406, RateLimited),
-        (401, Refused),
-        (403, Refused),
+        (429, ConnectionLimitReached),
+        (406, ConnectionLimitReached),
+        (401, LinkError),
+        (403, LinkError),
         (302, LinkError),
         (404, LinkError),
         (502, LinkError),
         (503, LinkError),
     ],
 )
-async def test_turned_away(status: int, expected: type[RealtimeError]) -> None:
-    """Each answer to the handshake has its error, and no redirect is followed."""
-    asked = []
+async def test_each_failed_handshake_has_its_error(
+    status: int, expected: type[RealtimeError]
+) -> None:
+    """A handshake carries no key, so no status rejects it; no redirect is followed."""
+    requests = []
 
-    def turn_away(_: ServerConnection, request: Request) -> Response:
-        asked.append(request.path)
+    def reject(_: ServerConnection, request: Request) -> Response:
+        requests.append(request.path)
         headers = Headers({"Location": "/elsewhere", "Content-Length": "0"})
         headers["retry-after"] = "7"
         headers["Retry-After"] = "9"
         return Response(status, http.HTTPStatus(status).phrase, headers)
 
-    async with stream_broker(tells(), gatekeeper=turn_away) as url:
+    async with stream_broker(tells(), gatekeeper=reject) as url:
         with pytest.raises(expected, match=str(status)) as caught:
             await TradingStream.connect(url, ssl_context=None)
     assert type(caught.value) is expected
-    assert asked == ["/stream"]
-    if isinstance(caught.value, RateLimited):
+    assert requests == ["/stream"]
+    if isinstance(caught.value, ConnectionLimitReached):
         assert caught.value.retry_after_s == 7
         assert "another program" in caught.value.remedy
-    elif isinstance(caught.value, LinkError):
+    else:
+        assert isinstance(caught.value, LinkError)
         assert caught.value.status == status
+        # No key was sent: whatever answered so is not the broker's account service.
+        assert ("gateway" in caught.value.remedy) == (status < 500)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +205,7 @@ async def test_turned_away(status: int, expected: type[RealtimeError]) -> None:
     [b"", b"\x00\x01", b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0-x\r\n", b"HTTP/1.1 101 x\r\n\r\n"],
 )
 async def test_no_websocket_there(said: bytes) -> None:
-    """Whatever answers in place of a websocket is a link error."""
+    """Any other answer than a websocket is a link error."""
 
     async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
@@ -225,7 +230,7 @@ async def test_no_address(url: str) -> None:
 
 
 def test_silent_handshake() -> None:
-    """A host that accepts and never speaks is left after ten seconds."""
+    """A host that accepts and never answers fails after ten seconds."""
 
     async def speak(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -240,7 +245,7 @@ def test_silent_handshake() -> None:
 
 
 def test_no_pong() -> None:
-    """A path that carries nothing is noticed within half a minute."""
+    """A dead connection is detected within half a minute."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await shake_hands(reader, writer)
@@ -276,7 +281,7 @@ async def ends_with(
 
 
 async def test_cut() -> None:
-    """A cut without a word is 1006."""
+    """A cut without a close frame is 1006."""
 
     async def cut(socket: ServerConnection) -> None:
         socket.transport.abort()
@@ -287,17 +292,20 @@ async def test_cut() -> None:
     assert str(error) == "connection closed (1006)"
 
 
-async def test_closed_with_a_word() -> None:
+async def test_close_code_and_reason_are_reported() -> None:
     error = await ends_with(lambda socket: socket.close(1012, "restart"))
     assert isinstance(error, LinkError)
     assert str(error) == "connection closed (1012: restart)"
 
 
 @pytest.mark.parametrize(
-    ("last", "expected"), [(UNAUTHORIZED, Refused), (FAULT, LinkError), (REFUSED_LISTEN, Refused)]
+    ("last", "expected"),
+    [(UNAUTHORIZED, KeyRejected), (FAULT, LinkError), (REFUSED_LISTEN, KeyRejected)],
 )
-async def test_the_broker_changes_its_mind(last: bytes, expected: type[RealtimeError]) -> None:
-    """A key that is revoked while we listen is refused; an announced fault ends the link."""
+async def test_rejection_or_fault_while_listening(
+    last: bytes, expected: type[RealtimeError]
+) -> None:
+    """A key that is revoked while we listen is rejected; an announced fault ends the link."""
     assert type(await ends_with(lambda socket: socket.send(last))) is expected
 
 
@@ -309,8 +317,8 @@ async def test_frame_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.code == 1009
 
 
-async def test_many_frames_let_others_run() -> None:
-    """However many frames have come, others have their turn after a few of them."""
+async def test_many_frames_do_not_block_other_tasks() -> None:
+    """Other tasks run after a few frames, however many are waiting."""
     given, seen = 0, [0]
 
     async def watch() -> None:
@@ -328,7 +336,7 @@ async def test_many_frames_let_others_run() -> None:
 
 
 async def test_receive_may_be_cancelled() -> None:
-    """Giving up a wait loses nothing."""
+    """Cancelling `receive` loses no frame."""
     go = asyncio.Event()
 
     async def script(socket: ServerConnection) -> None:
@@ -364,8 +372,8 @@ async def test_close_is_idempotent() -> None:
             await stream.receive()
 
 
-def test_close_does_not_wait_for_ever() -> None:
-    """A broker that does not answer the closing handshake is cut off."""
+def test_close_is_bounded() -> None:
+    """A broker that does not answer the closing handshake is aborted."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await shake_hands(reader, writer)
@@ -381,7 +389,7 @@ def test_close_does_not_wait_for_ever() -> None:
 
 
 async def test_close_with_much_unread() -> None:
-    """Closing does not wait for a reader that has gone: what is unread is let go."""
+    """Closing discards unread frames."""
 
     async def script(socket: ServerConnection) -> None:
         await greet(socket)
@@ -396,7 +404,7 @@ async def test_close_with_much_unread() -> None:
 
 
 async def test_cancelled_close_cuts() -> None:
-    """Whoever cancels a close has a closed socket all the same."""
+    """A cancelled close still closes the socket."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await shake_hands(reader, writer)
