@@ -7,6 +7,7 @@ published late, and reading a known order or fill again changes nothing.
 """
 
 from collections.abc import Collection
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -16,7 +17,7 @@ from realtime.core.order_groups import GROUP_CLASSES
 from realtime.core.order_versions import flatten
 from realtime.core.outcomes import Snapshot
 from realtime.core.state import AccountState
-from realtime.core.timestamps import format_micros, microseconds
+from realtime.core.timestamps import NEVER, format_micros, microseconds
 
 OVERLAP_S = 60
 PAGE_SIZE = 500
@@ -75,7 +76,9 @@ def _has_trailing_stop(state: AccountState) -> bool:
 
 
 async def _fetch_trailing_stops(rest: RestClient) -> tuple[Order, ...]:
-    return tuple(o for o in await _fetch_open_orders(rest) if o.type == TRAILING)
+    return tuple(
+        o for o in await _fetch_list(rest, status="open", nested=True) if o.type == TRAILING
+    )
 
 
 async def fetch_orders_by_id(rest: RestClient, ids: Collection[OrderId], *, now: float) -> Snapshot:
@@ -96,23 +99,54 @@ def _since(watermark: str | None) -> int | None:
 
 async def _fetch_orders_since(rest: RestClient, since: int | None) -> tuple[Order, ...]:
     """Read orders from the newest back to `since`; without it one page, and all open orders."""
-    page = await rest.fetch_orders(status="all", limit=PAGE_SIZE, direction="desc", nested=True)
-    orders = list(page)
-    if len(page) < PAGE_SIZE:
+    max_pages = 1 if since is None else MAX_PAGES
+    orders = await _fetch_list(rest, status="all", nested=True, since=since, max_pages=max_pages)
+    if len(orders) < PAGE_SIZE:
         return tuple(orders)
-    for _ in range(MAX_PAGES):
-        oldest = min(microseconds(o.submitted_at) for o in page)
-        if since is None or oldest < since or len(page) < PAGE_SIZE:
-            break
-        # `until` is exclusive, and several orders may share the last microsecond.
-        until = format_micros(oldest + 1)
-        page = await rest.fetch_orders(
-            status="all", limit=PAGE_SIZE, direction="desc", nested=True, until=until
-        )
-        orders += page
-    orders += await _fetch_open_orders(rest)
+    orders += await _fetch_list(rest, status="open", nested=True)
     orders += await _fetch_hidden_legs(rest, orders)
     return tuple(orders)
+
+
+async def _fetch_list(
+    rest: RestClient,
+    *,
+    status: Literal["open", "all"],
+    nested: bool,
+    since: int | None = None,
+    max_pages: int = MAX_PAGES,
+) -> list[Order]:
+    """Read a list page by page, from the newest back to `since`, without duplicates.
+
+    Pages follow each other by time. `until` is exclusive and several orders may share a
+    microsecond, so pages overlap by one. If that brings nothing new, a whole page shares one
+    microsecond, and the pages follow by order id, which the broker does not combine with a time
+    (PROTOCOL 4). A page that still brings nothing new ends the list.
+    """
+    orders: dict[OrderId, Order] = {}
+    until: str | None = None
+    before: OrderId | None = None
+    for _ in range(max_pages):
+        page = await rest.fetch_orders(
+            status=status,
+            limit=PAGE_SIZE,
+            direction="desc",
+            nested=nested,
+            until=until,
+            before_order_id=before,
+        )
+        is_new = any(order.id not in orders for order in page)
+        orders |= {order.id: order for order in page}
+        oldest = min((microseconds(order.submitted_at) for order in page), default=NEVER)
+        if len(page) < PAGE_SIZE or (since is not None and oldest < since):
+            break
+        if is_new and before is None:
+            until = format_micros(oldest + 1)
+        elif is_new or before is None:
+            until, before = None, page[-1].id
+        else:
+            break
+    return list(orders.values())
 
 
 async def _fetch_hidden_legs(rest: RestClient, orders: Collection[Order]) -> list[Order]:
@@ -121,7 +155,7 @@ async def _fetch_hidden_legs(rest: RestClient, orders: Collection[Order]) -> lis
     listed = {order.id for top in orders for order, _ in flatten(top)}
     legs: list[Order] = []
     groups_read = 0
-    for order in await _fetch_open_orders(rest, nested=False):
+    for order in await _fetch_list(rest, status="open", nested=False):
         if order.id not in listed:
             legs.append(order)
             if order.order_class in GROUP_CLASSES and groups_read < MAX_GROUPS:
@@ -175,7 +209,8 @@ async def _add_unlisted_replacements(
     pending): a nested list contains only replacements that took effect, a flat one all of them."""
     if not any(top.legs and top.order_class in GROUP_CLASSES for top in orders):
         return orders
-    flat = await _fetch_flat_orders_since(rest, since)
+    max_pages = 1 if since is None else MAX_PAGES
+    flat = await _fetch_list(rest, status="all", nested=False, since=since, max_pages=max_pages)
     listed = {order.id for top in orders for order, _ in flatten(top)}
     unlisted: dict[OrderId, list[Order]] = {}
     for order in flat:
@@ -190,26 +225,6 @@ async def _add_unlisted_replacements(
     )
 
 
-async def _fetch_flat_orders_since(rest: RestClient, since: int | None) -> list[Order]:
-    """Read every order submitted since then, legs beside their parents; without it one page."""
-    orders: list[Order] = []
-    until = None
-    for _ in range(MAX_PAGES):
-        page = await rest.fetch_orders(
-            status="all",
-            limit=PAGE_SIZE,
-            direction="desc",
-            nested=False,
-            after=None if since is None else format_micros(since),
-            until=until,
-        )
-        orders += page
-        if since is None or len(page) < PAGE_SIZE:
-            break
-        until = format_micros(min(microseconds(o.submitted_at) for o in page) + 1)
-    return orders
-
-
 def _is_unlisted(
     replaced: OrderId | None, leg: Order, legs: Collection[Order], state: AccountState
 ) -> bool:
@@ -221,34 +236,21 @@ def _is_unlisted(
     )
 
 
-async def _fetch_open_orders(rest: RestClient, *, nested: bool = True) -> list[Order]:
-    orders: list[Order] = []
-    until = None
-    for _ in range(MAX_PAGES):
-        page = await rest.fetch_orders(
-            status="open", limit=PAGE_SIZE, direction="desc", nested=nested, until=until
-        )
-        orders += page
-        if len(page) < PAGE_SIZE:
-            break
-        until = format_micros(min(microseconds(o.submitted_at) for o in page) + 1)
-    return orders
-
-
 async def _fetch_fills_since(rest: RestClient, since: int | None) -> tuple[FillActivity, ...]:
     if since is None:
         return await rest.fetch_fills(direction="desc", page_size=FILLS_PAGE_SIZE)
-    fills: list[FillActivity] = []
+    fills: dict[str, FillActivity] = {}
     token = None
     for _ in range(MAX_PAGES):
         page = await rest.fetch_fills(
             after=format_micros(since), direction="asc", page_size=FILLS_PAGE_SIZE, page_token=token
         )
-        fills += page
-        if len(page) < FILLS_PAGE_SIZE:
+        is_new = any(fill.id not in fills for fill in page)
+        fills |= {fill.id: fill for fill in page}
+        if len(page) < FILLS_PAGE_SIZE or not is_new:
             break
         token = page[-1].id
-    return tuple(fills)
+    return tuple(fills.values())
 
 
 async def _fetch_by_id(
