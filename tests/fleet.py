@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiohttp
 from msgspec import Struct
@@ -11,6 +13,7 @@ from msgspec import Struct
 from realtime.config.settings import (
     AccountSettings,
     AlpacaSettings,
+    OrdersSettings,
     ServerSettings,
     Settings,
 )
@@ -21,6 +24,9 @@ from realtime.runtime.environment import Environment
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.store.store import Record
+
+_DIRECTORY = TemporaryDirectory(prefix="realtime-fleet-")
+_journals = count(1)
 
 ENDS_OF_ATTEMPTS = ("authorized", "unauthorized", "auth_unanswered", "sessions_refused")
 
@@ -114,6 +120,8 @@ def settings_for(
         path=Path("accounts.toml"),
         server=ServerSettings(port=0),
         alpaca=AlpacaSettings(),
+        # Two daemons may not share an audit log.
+        orders=OrdersSettings(audit_log=Path(_DIRECTORY.name) / f"orders-{next(_journals)}.jsonl"),
         accounts=tuple(
             AccountSettings(
                 label=label,

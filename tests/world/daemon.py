@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
 from realtime.config.settings import (
     AccountSettings,
     AlpacaSettings,
+    OrdersSettings,
     ServerSettings,
     Settings,
 )
@@ -41,6 +43,7 @@ class Keeper:
         self._broker = broker
         self._network = network
         self._seed = seed
+        self._directory = TemporaryDirectory(prefix="realtime-world-")
         self._rng = Random(f"kill:{seed}")
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -107,6 +110,7 @@ class Keeper:
             path=Path("accounts.toml"),
             server=ServerSettings(port=0),
             alpaca=AlpacaSettings(),
+            orders=OrdersSettings(audit_log=Path(self._directory.name) / "orders.jsonl"),
             accounts=tuple(self._account(label) for label in self._broker.exchange.labels),
         )
 
