@@ -28,6 +28,11 @@ class TokenKeys:
         """Call `on_change` after every change: tokens accepted before may be invalid now."""
         self._subscribers.append(on_change)
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys in use."""
+        return self._verifier.keys
+
     def replace(self, auth: AuthSettings, keys: tuple[Key, ...]) -> None:
         """Accept tokens that these keys signed, by these rules, and no others."""
         if self._verifier.update(auth.rules, keys):
@@ -71,13 +76,19 @@ class Reloader:
                 raise
             diff = compare(self.settings, settings)
             self.settings = settings
+            # Tokens first: what was revoked must not be used while accounts reconnect.
+            self._apply_token_rules(settings)
             await self._registry.apply(settings, diff)
-            if settings.auth is not None and settings.auth.jwks_url is None:
-                self.replace_keys(settings.auth.keys)
             self.last_reload = (True, self._clock())
         changed = {name: value for name in diff.__struct_fields__ if (value := getattr(diff, name))}
         log.info("config.reloaded", **changed)
         return diff
+
+    def _apply_token_rules(self, settings: Settings) -> None:
+        if self._token_keys is not None and settings.auth is not None:
+            is_fetched = settings.auth.jwks_url is not None
+            keys = self._token_keys.keys if is_fetched else settings.auth.keys
+            self._token_keys.replace(settings.auth, keys)
 
     def replace_keys(self, keys: tuple[Key, ...]) -> None:
         """Accept tokens that these keys signed, by the rules in force."""

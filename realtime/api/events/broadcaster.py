@@ -188,6 +188,7 @@ class Broadcaster:
     ) -> asyncio.TimerHandle | None:
         """End the response when the permission ends: the client must send a new token."""
         subscriber.token_id = subscription.token_id
+        subscriber.expires_at = subscription.expires_at
         if subscription.expires_at is None:
             return None
         left_s = max(0.0, subscription.expires_at - self._clock())
@@ -238,7 +239,12 @@ class Broadcaster:
 
     async def _send_heartbeat(self) -> None:
         """Send all synced subscribers the number up to which they have every event."""
-        heartbeat = encode_event("heartbeat", Heartbeat(as_of=format_millis(self._clock())))
+        now = self._clock()
+        for subscriber in self._subscribers:
+            # The timer of the permission does not see a step of the system clock.
+            if subscriber.expires_at is not None and now >= subscriber.expires_at:
+                self._end(subscriber)
+        heartbeat = encode_event("heartbeat", Heartbeat(as_of=format_millis(now)))
         position = self._position
         for subscriber in self._all_synced():
             if subscriber.is_behind:  # for a whole heartbeat, or just now: its task will see

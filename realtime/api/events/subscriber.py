@@ -46,7 +46,9 @@ class Subscriber:
         self.is_synced = False
         self.is_closing = False
         self.token_id: str | None = None
-        """The user of its token."""
+        """The token that permitted the subscription; None: none was needed."""
+        self.expires_at: float | None = None
+        """When that token expires, epoch seconds."""
         self._read_timeout_s = read_timeout_s
         self._protocol = request.protocol
         self._transport = request.transport

@@ -68,22 +68,34 @@ class Authenticator:
             return LOCAL
         if access == "open" or (self.rules.open_ops and access in ("docs", "ops")):
             return ANONYMOUS
-        principal = self._authenticate(request, verifier)
+        principal = self._authorize(request, access, verifier)
         if principal.token_id is not None and not self.rate_limiter.try_acquire(principal.token_id):
             raise Problem(
                 "too_many_requests",
                 f"more than {self.rules.requests_per_s} requests a second with this token",
                 headers={"Retry-After": str(RATE_RETRY_AFTER_S)},
             )
-        permission = _required_permission(access)
-        if permission is not None and not principal.has_permission(permission):
-            raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
         return principal
+
+    def check_again(self, request: BaseRequest, access: Access) -> Principal:
+        """Return the caller of an admitted request by the rules of now, after a wait. It is not
+        counted again. Raises a problem with status 401, 403 or 503."""
+        verifier, principal = self.rules.verifier, request[PRINCIPAL]
+        if verifier is None or principal.token_id is None:
+            return principal
+        return self._authorize(request, access, verifier)
 
     def verify_token(self, token: str) -> Principal:
         """Return the principal of a token. Raises a problem with status 401 or 503."""
         assert self.rules.verifier is not None, "tokens are required"
         return self._verify(token, self.rules.verifier)
+
+    def _authorize(self, request: BaseRequest, access: Access, verifier: Verifier) -> Principal:
+        principal = self._authenticate(request, verifier)
+        permission = _required_permission(access)
+        if permission is not None and not principal.has_permission(permission):
+            raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
+        return principal
 
     def _authenticate(self, request: BaseRequest, verifier: Verifier) -> Principal:
         try:

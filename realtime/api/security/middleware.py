@@ -36,6 +36,8 @@ def make_security_middleware(
             request[PRINCIPAL] = authenticator.authenticate(request, access)
             if request.can_read_body:
                 await _read_body(request)
+                # A slow client may have sent it long after its token was revoked or had expired.
+                request[PRINCIPAL] = authenticator.check_again(request, access)
         return await handler(request)
 
     return cast(Middleware, security_middleware)
