@@ -225,8 +225,9 @@ class Journal:
             if line == b"\n":
                 continue
             if entry is None:
+                number = self._line if line.endswith(b"\n") else self._line + 1
                 damaged = damaged or JournalEntry(
-                    event=DAMAGED, message=f"line {self._line} of {self.path} cannot be read"
+                    event=DAMAGED, message=f"line {number} of {self.path} cannot be read"
                 )
                 continue
             if damaged is not None and entry.event != UNFINISHED:
