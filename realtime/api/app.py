@@ -115,7 +115,7 @@ def build_application(
     if pages is not None:
         pages.add_files(app, PREFIXES)
     if trading is not None:
-        add_trading(app, trading, PREFIXES, context)
+        add_trading(app, trading, PREFIXES, context, origins=frozenset(cors_origins))
     allow_origins(app, cors_origins)
     if reload is not None:
         add_reload(app, reload, PREFIXES)

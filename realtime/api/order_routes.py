@@ -70,6 +70,9 @@ class TradeRoute(Struct, Generic[Query], frozen=True, kw_only=True):
     body: type[Struct] | None = None
     """Type of the JSON body; None if there is none."""
     problems: tuple[str, ...] = ()
+    reaches_broker: bool = False
+    """Whether a read may cost a request to the broker: then no page of another origin may send it,
+    or any page open in a browser could use up what orders need."""
 
     @property
     def is_trading(self) -> bool:
@@ -162,8 +165,9 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         summary="One order by its client order id; looked up at the broker if necessary",
         query=queries.ClientOrderQuery,
         handler=queries.get_by_client_order_id,
+        reaches_broker=True,
         document=PlacedOrder,
-        problems=("unknown_account", "unknown_order", "broker_unreachable"),
+        problems=("unknown_account", "unknown_order", "budget_spent", "broker_unreachable"),
     ),
     TradeRoute(
         method="GET",

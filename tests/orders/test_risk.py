@@ -25,7 +25,7 @@ MLEG = {
 }
 
 
-def risk_checks(
+def make_risk_checks(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     *,
     own: Limits = Limits(),  # noqa: B008 - frozen
@@ -37,15 +37,15 @@ def risk_checks(
 
 
 def refused(
-    risk_checks: RiskChecks,
+    checks: RiskChecks,
     more: Mapping[str, object],
     principal: Principal = ANYONE,
     label: str = "alpha",
 ) -> str | None:
     """The guard that says no, or None."""
     try:
-        risk_checks.check(label, normalize_symbols(order(**more)), principal)
-        risk_checks.reserve(label, principal, now=0).confirm(0)
+        checks.check(label, normalize_symbols(order(**more)), principal)
+        checks.reserve(label, principal, now=0).confirm(0)
     except Declined as error:
         return error.guard
     return None
@@ -79,8 +79,8 @@ def refused(
     ],
 )
 def test_what_an_order_is_worth(more: dict[str, object], worth: int) -> None:
-    assert refused(risk_checks(Limits(max_notional=str(worth))), more) is None
-    assert refused(risk_checks(Limits(max_notional=str(worth - 1))), more) == "notional"
+    assert refused(make_risk_checks(Limits(max_notional=str(worth))), more) is None
+    assert refused(make_risk_checks(Limits(max_notional=str(worth - 1))), more) == "notional"
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_what_an_order_is_worth(more: dict[str, object], worth: int) -> None:
     ],
 )
 def test_what_has_no_known_price_does_not_pass_a_cap(more: dict[str, object]) -> None:
-    assert refused(risk_checks(Limits(max_notional="1000000")), more) == "notional"
-    assert refused(risk_checks(), more) is None
+    assert refused(make_risk_checks(Limits(max_notional="1000000")), more) == "notional"
+    assert refused(make_risk_checks(), more) is None
 
 
 def test_an_id_in_place_of_a_symbol_is_no_way_around() -> None:
@@ -105,15 +105,15 @@ def test_an_id_in_place_of_a_symbol_is_no_way_around() -> None:
 @pytest.mark.parametrize("symbol", ["AAPL", "aapl", "AAPL261120C00200000"])
 def test_allowed_symbols(symbol: str) -> None:
     """An option counts as what it is about; small letters are the same letters."""
-    only = risk_checks(Limits(symbols=("AAPL",)))
+    only = make_risk_checks(Limits(symbols=("AAPL",)))
     assert refused(only, {"symbol": symbol}) is None
     assert refused(only, {"symbol": "MSFT"}) == "symbol"
     assert refused(only, {**MLEG, **LIMIT}) == "symbol"
-    assert refused(risk_checks(Limits(symbols=(OCC,))), {**MLEG, **LIMIT}) == "symbol"
+    assert refused(make_risk_checks(Limits(symbols=(OCC,))), {**MLEG, **LIMIT}) == "symbol"
 
 
 def test_sides_of_legs_count() -> None:
-    only = risk_checks(Limits(sides=("buy",)))
+    only = make_risk_checks(Limits(sides=("buy",)))
     assert refused(only, {}) is None
     assert refused(only, {"side": "sell"}) == "side"
     assert refused(only, {**MLEG, **LIMIT}) == "side"
@@ -123,28 +123,28 @@ def test_every_cap_holds_where_several_do() -> None:
     """Of all accounts, of one account, of whoever asks: the tightest decides."""
     bot = make_principal(name="bot")
     each = {
-        "all": risk_checks(Limits(max_notional="500")),
-        "own": risk_checks(own=Limits(max_notional="500")),
-        "user": risk_checks(users={"bot": Limits(max_notional="500")}),
+        "all": make_risk_checks(Limits(max_notional="500")),
+        "own": make_risk_checks(own=Limits(max_notional="500")),
+        "user": make_risk_checks(users={"bot": Limits(max_notional="500")}),
     }
     for name, guard in each.items():
         assert refused(guard, {"qty": "6"}, bot) == "notional", name
         assert refused(guard, {"qty": "5"}, bot) is None, name
     assert refused(each["user"], {"qty": "6"}) is None
-    assert refused(risk_checks(users={"bot": Limits(enabled=False)}), {}, bot) == "enabled"
+    assert refused(make_risk_checks(users={"bot": Limits(enabled=False)}), {}, bot) == "enabled"
 
 
 def test_orders_a_minute_of_an_account_and_of_a_user() -> None:
     """A user's are counted over all accounts; what is refused costs nothing of them."""
     bot = make_principal(name="bot")
-    of_user = risk_checks(users={"bot": Limits(max_orders_per_minute=2, max_notional="1000")})
+    of_user = make_risk_checks(users={"bot": Limits(max_orders_per_minute=2, max_notional="1000")})
     assert refused(of_user, {"qty": "11"}, bot) == "notional"
     assert refused(of_user, {}, bot) is None
     assert refused(of_user, {}, bot, "bravo") is None
     assert refused(of_user, {}, bot) == "rate"
     assert refused(of_user, {}, bot, "bravo") == "rate"
     assert refused(of_user, {}) is None
-    of_each = risk_checks(Limits(max_orders_per_minute=1))
+    of_each = make_risk_checks(Limits(max_orders_per_minute=1))
     assert refused(of_each, {}) is None
     assert refused(of_each, {}, label="bravo") is None
     assert refused(of_each, {}) == "rate"
@@ -152,7 +152,7 @@ def test_orders_a_minute_of_an_account_and_of_a_user() -> None:
 
 def test_a_replacement_is_judged_by_what_it_makes() -> None:
     """Not by the difference: raising the quantity or the price is no way around a cap."""
-    limits = risk_checks(Limits(max_notional="1000"))
+    limits = make_risk_checks(Limits(max_notional="1000"))
     before = Order(
         id=OrderId("o"), client_order_id="c", status="new", symbol="AAPL", side="buy", type="limit",
         qty="10", limit_price="100", filled_qty="0",

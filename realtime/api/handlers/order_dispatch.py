@@ -14,18 +14,24 @@ from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem
 from realtime.api.responses import make_response
 from realtime.api.security.authenticator import PRINCIPAL, Access
+from realtime.api.security.origins import check_origin
 from realtime.auth.principal import LOCAL, Permission, Principal
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.interface import TradingInterface
 
 
 def add_trading(
-    app: web.Application, trading: TradingInterface, prefixes: tuple[str, ...], api: ApiContext
+    app: web.Application,
+    trading: TradingInterface,
+    prefixes: tuple[str, ...],
+    api: ApiContext,
+    *,
+    origins: frozenset[str] = frozenset(),
 ) -> None:
-    """Add every route for orders to the application."""
+    """Add every route for orders to the application; pages of `origins` may use all of them."""
     contexts = ContextRegistry(api)
     for route in TRADE_ROUTES:
-        handler = _make_handler(route, trading, contexts)
+        handler = _make_handler(route, trading, contexts, origins)
         for path in (prefix + path for prefix in prefixes for path in route.paths):
             if route.method == "GET":
                 app.router.add_get(path, handler, allow_head=True)
@@ -40,7 +46,10 @@ def trade_access(prefixes: tuple[str, ...]) -> Mapping[str, Access]:
 
 
 def _make_handler(
-    route: TradeRoute[Any], trading: TradingInterface, contexts: ContextRegistry
+    route: TradeRoute[Any],
+    trading: TradingInterface,
+    contexts: ContextRegistry,
+    origins: frozenset[str],
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
     permission: Permission = "trading" if route.is_trading else "account_access"
@@ -49,6 +58,8 @@ def _make_handler(
         principal: Principal = request.get(PRINCIPAL, LOCAL)
         if not principal.has_permission(permission):
             raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
+        if route.reaches_broker:
+            check_origin(request, origins)
         try:
             context = OrderRequestContext(
                 api=contexts.get(principal),

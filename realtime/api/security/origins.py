@@ -31,7 +31,7 @@ def check_request_names(request: BaseRequest, names: AllowedNames) -> None:
     if names.hosts is not None:
         _check_host(request.headers.getall("Host", []), names.hosts)
     if request.method not in SAFE_METHODS:
-        _check_origin(request, names.origins)
+        check_origin(request, names.origins)
 
 
 def _check_host(values: Collection[str], hosts: frozenset[str]) -> None:
@@ -45,7 +45,8 @@ def _check_host(values: Collection[str], hosts: frozenset[str]) -> None:
         raise Problem("wrong_host", f"this daemon is not named '{quote(name)}'")
 
 
-def _check_origin(request: BaseRequest, origins: frozenset[str]) -> None:
+def check_origin(request: BaseRequest, origins: frozenset[str]) -> None:
+    """Raise the problem `cross_origin` for a request from a page of another origin."""
     origin = request.headers.get("Origin")
     if origin is None:
         if request.headers.get("Sec-Fetch-Site", "none") in ("cross-site", "same-site"):
