@@ -120,7 +120,7 @@ def test_an_order_does_not_outlive_its_token() -> None:
     async def main() -> str:
         async with broker(accounts=1) as simulator, trading(simulator, places=1) as setup:
             simulator.add_fault({"kind": "latency", "seconds": 2, "method": "POST"})
-            principal: Principal = structs.replace(ANYONE, until=wall_clock() + 1)
+            principal: Principal = structs.replace(ANYONE, expires_at=wall_clock() + 1)
             first = asyncio.create_task(setup.gateway.place(order(**RESTING), principal))
             waiting = asyncio.create_task(setup.gateway.place(order(**RESTING), principal))
             assert isinstance(await first, Placed)
