@@ -15,6 +15,7 @@ MAX_INTEGER = 2**63 - 1
 US = 1_000_000
 DAY_US = 86_400 * US
 MINUTE_S = 60
+QUARTER_US = 900 * US
 
 
 def scaled(value: str | None, scale: Decimal) -> int | None:

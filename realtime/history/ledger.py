@@ -114,7 +114,16 @@ class Ledger:
 
     def put_quarter(self, values: tuple[object, ...]) -> None:
         """Write a quarter of an hour of one account."""
-        self._connection.execute("INSERT OR REPLACE INTO equity15 VALUES (?,?,?,?,?,?,?,?)", values)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO equity15 VALUES (?,?,?,?,?,?,?,?,?)", values
+        )
+
+    def add_quarter(self, account: int, slot: int, equity: int) -> None:
+        """Add a quarter of an hour by the broker's portfolio history, where there is none yet."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO equity15 VALUES (?,?,?,?,?,?,NULL,0,'broker')",
+            (account, slot, equity, equity, equity, equity),
+        )
 
     def put_day(self, account: int, day: int, values: dict[str, int | None]) -> None:
         """Write a day of one account."""

@@ -10,6 +10,7 @@ from realtime.history.exact import (
     DAY_US,
     MONEY_SCALE,
     QTY_SCALE,
+    QUARTER_US,
     US,
     day_name,
     day_number,
@@ -19,7 +20,7 @@ from realtime.history.exact import (
 )
 from realtime.history.reading import HistoryReader
 
-MINUTE_US, QUARTER_US = 60 * US, 900 * US
+MINUTE_US = 60 * US
 Step = Literal["1Min", "15Min", "1D"]
 STEP_US: dict[Step, int] = {"1Min": MINUTE_US, "15Min": QUARTER_US, "1D": DAY_US}
 MAX_POINTS = 2_000

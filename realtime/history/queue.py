@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from realtime.core.model import Order
+from realtime.core.state import Execution
 from realtime.history.differences import Source
 from realtime.store.store import Change, Record
 
@@ -30,6 +32,19 @@ class Recorded(Struct, frozen=True, gc=False):
     source: Source
 
 
+class RecoveredHistory(Struct, frozen=True, kw_only=True, gc=False):
+    """What the broker says of the time in which the daemon did not run."""
+
+    label: str
+    executions: tuple[Execution, ...] = ()
+    orders: tuple[Order, ...] = ()
+    quarters: tuple[tuple[int, int], ...] = ()
+    """Quarter of an hour, counted from 1970 → equity of 10⁻⁴."""
+
+
+Entry = Recorded | RecoveredHistory
+
+
 class HistoryQueue:
     """Subscribe `add` to the store. Appending and popping are atomic, so no lock is needed."""
 
@@ -37,7 +52,7 @@ class HistoryQueue:
         self.lost: Counter[LossKind] = Counter()
         """Changes that were dropped since the start, by whether executions came with them."""
         self.is_dropping = False
-        self._waiting: deque[Recorded] = deque()
+        self._waiting: deque[Entry] = deque()
         self._max_changes = max_changes
         self._max_executions = max_changes * MAX_CHANGES_WITH_EXECUTIONS // MAX_CHANGES
         self._resume_at = max_changes // 2
@@ -62,14 +77,18 @@ class HistoryQueue:
         source: Source = "stream" if change.updates else "rest"
         self._waiting.append(Recorded(change.label, after, source))
 
-    def pop(self) -> Recorded | None:
+    def add_recovered(self, recovered: RecoveredHistory) -> None:
+        """Add what the broker knows; there is one for each account and start."""
+        self._waiting.append(recovered)
+
+    def pop(self) -> Entry | None:
         """The oldest change, or None."""
         try:
             return self._waiting.popleft()
         except IndexError:
             return None
 
-    def put_back(self, changes: Sequence[Recorded]) -> None:
+    def put_back(self, changes: Sequence[Entry]) -> None:
         """Put changes back that could not be written, in front of those that came since."""
         self._waiting.extendleft(reversed(changes))
 

@@ -10,7 +10,7 @@ from realtime.history.day_file import DayFile, minute_of
 from realtime.history.differences import EventRow, Source, closed_order, differences
 from realtime.history.exact import DAY_US, day_number, epoch_us, quantity
 from realtime.history.ledger import Ledger
-from realtime.history.queue import Recorded
+from realtime.history.queue import Recorded, RecoveredHistory
 from realtime.history.rollups import (
     QUARTER_MINUTES,
     Day,
@@ -85,6 +85,21 @@ class Recorder:
         """The day is over."""
         for account in self._accounts.values():
             account.day = None
+
+    def recover(self, files: Files, entry: RecoveredHistory) -> None:
+        """Put what the broker knows into the ledger; what is there stays as it is."""
+        account = self._accounts.get(entry.label)
+        record = None if account is None else account.record
+        if record is None:
+            return
+        number = files.ledger.names.account(record)
+        for execution in entry.executions:
+            files.ledger.add_fill(number, execution, realized=None, source="rest")
+        for order in entry.orders:
+            if order.is_closed:
+                files.ledger.add_final(number, order)
+        for slot, equity in entry.quarters:
+            files.ledger.add_quarter(number, slot, equity)
 
     def record(self, files: Files, entry: Recorded) -> None:
         """Record how an account differs from what was recorded of it last."""

@@ -88,10 +88,8 @@ class Quarter:
 
     def values(self, account: int) -> tuple[object, ...]:
         """The row of `equity15`."""
-        return (
-            account, self.slot, self.open, self.high, self.low, self.close, self.exposure,
-            self.stale_s,
-        )  # fmt: skip
+        ohlc = (self.open, self.high, self.low, self.close)
+        return (account, self.slot, *ohlc, self.exposure, self.stale_s, "own")
 
 
 class Day:

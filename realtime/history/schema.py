@@ -83,6 +83,7 @@ CREATE TABLE IF NOT EXISTS gap(
 CREATE TABLE IF NOT EXISTS equity15(
     acc INTEGER NOT NULL, slot INTEGER NOT NULL,  -- quarters of an hour since 1970
     open INTEGER, high INTEGER, low INTEGER, close INTEGER, exposure INTEGER, stale_s INTEGER,
+    source TEXT NOT NULL,        -- own, broker (its portfolio history)
     PRIMARY KEY(acc, slot)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS day(

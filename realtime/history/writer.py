@@ -21,7 +21,7 @@ from realtime.history.day_file import DayFile
 from realtime.history.directory import HistoryDirectory, HistoryUnavailable
 from realtime.history.exact import day_number, epoch_us
 from realtime.history.ledger import Ledger
-from realtime.history.queue import HistoryQueue, Recorded
+from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory
 from realtime.history.recorder import Files, Recorder
 from realtime.history.retention import Retention, delete_oldest, ledger_horizon_us, make_room
 
@@ -183,7 +183,7 @@ class HistoryWriter:
     def _write_batch(self) -> int:
         now_us = epoch_us(self._clock())
         files = self._open(now_us)
-        batch: list[Recorded] = []
+        batch: list[Entry] = []
         self._recorder.begin()
         try:
             files.day.begin()
@@ -191,7 +191,10 @@ class HistoryWriter:
             self._note_overflow(files.ledger, now_us)
             while len(batch) < BATCH_CHANGES and (entry := self._queue.pop()) is not None:
                 batch.append(entry)
-                self._recorder.record(files, entry)
+                if isinstance(entry, RecoveredHistory):
+                    self._recorder.recover(files, entry)
+                else:
+                    self._recorder.record(files, entry)
                 time.sleep(0)
             self._recorder.snapshot_idle(files)
             if self._recorder.end_minutes(files, now_us):

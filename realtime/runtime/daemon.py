@@ -32,7 +32,7 @@ from realtime.orders.trading_service import TradingService, open_trading_service
 from realtime.runtime.account_registry import AccountRegistry, add_to_store
 from realtime.runtime.account_tasks import account_tasks
 from realtime.runtime.environment import Environment
-from realtime.runtime.history import record_history
+from realtime.runtime.history import History, record_history
 from realtime.runtime.jwks import JwksRefresher
 from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
@@ -131,6 +131,7 @@ async def run_daemon(
                 async with (
                     keep_warm(http, lambda: trading_service.trading_accounts.connections),
                     _refresh_keys(reloader, app, http),
+                    _recover_history(history, registry),
                 ):
                     yield Daemon(
                         store=store, trading_service=trading_service, reloader=reloader, port=port
@@ -160,6 +161,25 @@ def _log_start(settings: Settings, accounts: int) -> None:
         version=__version__,
         **({"real_money": real_money} if real_money else {}),
     )
+
+
+@asynccontextmanager
+async def _recover_history(
+    history: History | None, registry: AccountRegistry
+) -> AsyncIterator[None]:
+    """Fetch what history missed while the daemon did not run, beside the block."""
+    if history is None:
+        yield
+        return
+    task = asyncio.create_task(
+        history.recover(lambda: {label: account.rest for label, account in registry}),
+        name="history-recovery",
+    )
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 @asynccontextmanager

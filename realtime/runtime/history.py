@@ -2,17 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 
 from msgspec import Struct
 
 from realtime.api.history.client import HistoryClient
+from realtime.broker.rest_client import RestClient
 from realtime.config.settings import HistorySettings
 from realtime.history.directory import HistoryDirectory
 from realtime.history.queue import HistoryQueue
 from realtime.history.retention import Retention
 from realtime.history.writer import HistoryReport, HistoryStatus, HistoryWriter
+from realtime.runtime.history_recovery import recover_all
 from realtime.store.store import Change, Store
 from realtime.telemetry.log import get_logger
 
@@ -28,6 +31,8 @@ class History(Struct, frozen=True, kw_only=True):
 
     client: HistoryClient
     status: Callable[[], HistoryStatus]
+    recover: Callable[[Callable[[], dict[str, RestClient]]], Coroutine[None, None, None]]
+    """Fetches from the broker what was missed; takes label → the account's client."""
 
 
 @asynccontextmanager
@@ -76,7 +81,17 @@ async def record_history(
     reports = asyncio.create_task(_log_reports(writer), name="history")
     try:
         async with HistoryClient(settings.path, wait_committed=wait_committed) as client:
-            yield History(client=client, status=lambda: writer.status)
+            yield History(
+                client=client,
+                status=lambda: writer.status,
+                recover=partial(
+                    recover_all,
+                    store=store,
+                    queue=queue,
+                    path=settings.path,
+                    clock=wall_clock,
+                ),
+            )
     finally:
         end()
         reports.cancel()

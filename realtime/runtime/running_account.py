@@ -46,7 +46,10 @@ class BrokerResources:
 class RunningAccount:
     """The supervisor that keeps an account synced, and what trades it with the same keys."""
 
-    def __init__(self, supervisor: AccountSupervisor, trading_account: TradingAccount) -> None:
+    def __init__(
+        self, supervisor: AccountSupervisor, trading_account: TradingAccount, rest: RestClient
+    ) -> None:
+        self.rest = rest
         self.supervisor = supervisor
         self.trading_account = trading_account
         self._task: asyncio.Task[None] | None = None
@@ -120,4 +123,4 @@ class AccountFactory:
             http_client=rest.http,
             on_order=supervisor.apply_order,
         )
-        return RunningAccount(supervisor, trading_account)
+        return RunningAccount(supervisor, trading_account, rest)

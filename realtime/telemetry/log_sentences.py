@@ -48,6 +48,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "history has a gap of {rows} changes ({reason})",
     ),
     "history.query_failed": ("history could not be read: {reason}",),
+    "history.recovered": ("history: {fills} fills and {orders} orders read from the broker",),
+    "history.recovery_failed": ("history could not be read from the broker: {reason}",),
     "history.stop_incomplete": ("{waiting} changes were not written to history",),
     "history.write_failed": ("history cannot be written: {reason}; tried again",),
     "history.write_recovered": ("history is written again",),

@@ -1,0 +1,81 @@
+"""What happened while the daemon did not run comes from the broker, once."""
+
+import asyncio
+from pathlib import Path
+
+from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.broker.rest_client import RestClient
+from realtime.history.exact import unpack_id
+from realtime.runtime.history_recovery import recover_all
+from realtime.secret import Credentials, Secret
+from realtime.simulator.app import Simulator
+from tests import virtual
+from tests.fleet import Fleet, fleet
+from tests.history.scene import Recording
+
+
+def fills(recording: Recording) -> dict[str | None, str]:
+    with recording.reader.open(recording.directory.ledger) as connection:
+        rows = connection.execute("SELECT exe, source FROM fill").fetchall()
+    return {unpack_id(exe): source for exe, source in rows}
+
+
+def play(path: Path) -> None:
+    async def scene() -> None:
+        simulator = Simulator(accounts=1, seed=9, clock=virtual.nanosecond_clock)
+        async with simulator:
+            async with fleet(simulator, virtual.world(9)) as running:
+                recording = Recording(path, running)
+                await trade(running, 3)
+                recording.close()
+            before = fills(recording)
+            for _ in range(5):  # while no daemon runs
+                buy(simulator)
+                await asyncio.sleep(2)
+            async with fleet(simulator, virtual.world(10)) as running:
+                await running.until(running.all_synced)
+                recording = Recording(path, running)
+                rest = RestClient(
+                    running.http,
+                    simulator.url,
+                    Credentials(Secret("demo-alpha"), Secret("demo-secret-alpha")),
+                    RateLimiter(FleetLimiter()),
+                    clock=virtual.wall_clock,
+                )
+                await recover_all(
+                    lambda: {"alpha": rest},
+                    store=running.daemon.store,
+                    queue=recording.queue,
+                    path=path,
+                    clock=virtual.wall_clock,
+                )
+                recording.writer.write()
+                after = fills(recording)
+                recording.close()
+            books = simulator.exchange.activities("alpha", {"activity_types": "FILL"})
+            ids = {str(row["id"]).rpartition("::")[2] for row in books}
+            assert set(after) == ids
+            assert len(after) >= len(before) + 5
+            with recording.reader.open(recording.directory.ledger) as connection:
+                sources = connection.execute("SELECT DISTINCT source FROM equity15").fetchall()
+                finals = connection.execute("SELECT count(*) FROM final").fetchone()[0]
+            assert ("broker",) in sources
+            assert finals >= 8
+
+    virtual.run(scene)
+
+
+def buy(simulator: Simulator) -> None:
+    body = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+    simulator.exchange.submit("alpha", body)
+
+
+async def trade(running: Fleet, times: int) -> None:
+    await running.until(running.all_synced)
+    for _ in range(times):
+        running.buy("alpha")
+        await asyncio.sleep(2)
+
+
+def test_fills_orders_and_equity_of_an_absence(tmp_path: Path) -> None:
+    play(tmp_path)
