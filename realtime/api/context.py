@@ -162,3 +162,4 @@ class RequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):
     if_none_match: str | None = None
     last_event_id: str | None = None
     accept: str | None = None
+    accept_encoding: str | None = None

@@ -58,6 +58,7 @@ def _make_handler(
             if_none_match=_if_none_match(http_request),
             last_event_id=http_request.headers.get("Last-Event-ID"),
             accept=http_request.headers.get("Accept"),
+            accept_encoding=http_request.headers.get("Accept-Encoding"),
         )
         render = partial(route.handler, request)
         response = render()

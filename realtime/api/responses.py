@@ -44,9 +44,9 @@ class ApiResponse(Struct, frozen=True, kw_only=True):
 class StaticPages(Struct, frozen=True, kw_only=True):
     """Pages for browsers. `web` imports `api`, so `runtime` passes them in."""
 
-    home: Callable[[str | None], ApiResponse]
-    """The page at `/`, by the request's `If-None-Match`."""
-    explorer: Callable[[str | None], ApiResponse]
+    home: Callable[[str | None, str | None], ApiResponse]
+    """The page at `/`, by the request's `If-None-Match` and `Accept-Encoding`."""
+    explorer: Callable[[str | None, str | None], ApiResponse]
     """The page at `/docs`."""
     add_files: Callable[[web.Application, Iterable[str]], None]
     """Adds the routes of the pages' own files, under each prefix."""

@@ -15,7 +15,7 @@ from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
 from realtime.api.documents.dashboard import DashboardDocument, DashboardQuery
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import HealthDocument, HealthQuery
-from realtime.api.documents.history import HistoryDocument, HistoryQuery
+from realtime.api.documents.history import FleetHistoryQuery, HistoryDocument, HistoryQuery
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.status import StatusDocument, StatusQuery
@@ -112,7 +112,7 @@ def get_home(request: RequestContext[NoQuery]) -> ApiResponse:
     """The page for browsers, the list of routes for programs."""
     pages = request.context.pages
     if pages is not None and wants_page(request.accept):
-        return pages.home(request.if_none_match)
+        return pages.home(request.if_none_match, request.accept_encoding)
     return get_index(request)
 
 
@@ -134,7 +134,7 @@ def get_docs(request: RequestContext[NoQuery]) -> ApiResponse:
     pages = request.context.pages
     if pages is None:
         raise Problem("unknown_route", "this server has no pages")
-    return pages.explorer(request.if_none_match)
+    return pages.explorer(request.if_none_match, request.accept_encoding)
 
 
 def wants_page(accept: str | None) -> bool:
@@ -217,7 +217,7 @@ ROUTES: tuple[Route[Any], ...] = (
     Route(
         paths=("/realtime/history/_all",),
         summary="The equity of all accounts together over the last day",
-        query=HistoryQuery,
+        query=FleetHistoryQuery,
         handler=get_fleet_history,
         document=HistoryDocument,
         media=("text/csv",),

@@ -1,10 +1,11 @@
-"""The live page's own files: read once at start, served from memory, with a strict policy.
+"""The files of the page: read and compressed once at start, served from memory.
 
-The page is a reader like any other: it has no way to the state but the routes that everybody has.
-Its files hold no data, so they are the same for everybody.
+The page is a client like any other: it gets the state from the routes that all clients use. Its
+files hold no account data, so they need no token.
 """
 
 from collections.abc import Iterable, Mapping
+from gzip import compress
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,7 +33,7 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""Nothing but our own files, nothing inline, no text that becomes markup, in nobody's frame."""
+"""Only our own files, nothing inline, no text that becomes markup, in no frame."""
 
 TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
@@ -41,43 +42,77 @@ TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
     "": "text/plain; charset=utf-8",
 }
-"""A file name's end → the type it is served as; other files are not served."""
+"""File extension → content type; files with other extensions are not served."""
+
+MIN_COMPRESSED_BYTES = 600
+"""A smaller file fits into one packet either way."""
 
 
 class File(Struct, frozen=True):
-    """One file as it is served."""
+    """One file, plain and compressed."""
 
     body: bytes
     headers: Mapping[str, str]
+    gzip_body: bytes | None = None
+    """`None` where compression saves nothing."""
+    gzip_headers: Mapping[str, str] = {}
 
-    def answer(self, if_none_match: str | None) -> ApiResponse:
-        """The file, or 304 for a reader that holds it."""
-        if is_match(if_none_match, self.headers["ETag"]):
-            return ApiResponse(status=304, headers=self.headers)
-        return ApiResponse(body=self.body, headers=self.headers)
+    def answer(self, if_none_match: str | None, accept_encoding: str | None = None) -> ApiResponse:
+        """The file in an encoding that the client takes, or 304 if it holds this version."""
+        if self.gzip_body is not None and accepts_gzip(accept_encoding):
+            body, headers = self.gzip_body, self.gzip_headers
+        else:
+            body, headers = self.body, self.headers
+        if is_match(if_none_match, headers["ETag"]):
+            return ApiResponse(status=304, headers=headers)
+        return ApiResponse(body=body, headers=headers)
 
 
-def _file(path: Path) -> File:
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether `Accept-Encoding` allows gzip, by name or by `*` (RFC 9110 section 12.5.3)."""
+    weights: dict[str, float] = {}
+    for item in (accept_encoding or "").lower().split(","):
+        coding, _, parameter = (part.strip() for part in item.partition(";"))
+        weights[coding] = _weight(parameter)
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+def read_file(path: Path) -> File:
+    """A file with its headers, compressed where that saves anything."""
     body = path.read_bytes()
-    return File(
-        body,
-        {
-            "Content-Type": TYPES[path.suffix],
-            "Cache-Control": "no-cache",
-            "ETag": f'"{sha256(body).hexdigest()[:16]}"',
-            "Content-Security-Policy": POLICY,
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "X-Frame-Options": "DENY",
-            "Vary": "Accept",
-        },
-    )
+    etag = sha256(body).hexdigest()[:16]
+    headers = {
+        "Content-Type": TYPES[path.suffix],
+        "Cache-Control": "no-cache",
+        "ETag": f'"{etag}"',
+        "Content-Security-Policy": POLICY,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
+        "Vary": "Accept, Accept-Encoding",
+    }
+    compressed = compress(body, mtime=0) if len(body) >= MIN_COMPRESSED_BYTES else body
+    if len(compressed) >= len(body):
+        return File(body, headers)
+    gzip_headers = {**headers, "ETag": f'"{etag}-gzip"', "Content-Encoding": "gzip"}
+    return File(body, headers, compressed, gzip_headers)
 
 
 def read_files(root: Path = HERE) -> dict[str, File]:
     """Every file of the page: path below `root` → file."""
-    paths = [path for room in ("static", "vendor") for path in sorted((root / room).rglob("*"))]
+    folders = (root / "static", root / "vendor")
+    paths = [path for folder in folders for path in sorted(folder.rglob("*"))]
     return {
-        path.relative_to(root).as_posix(): _file(path)
+        path.relative_to(root).as_posix(): read_file(path)
         for path in paths
         if path.is_file() and path.suffix in TYPES
     }
@@ -87,7 +122,7 @@ FILES: Mapping[str, File] = read_files()
 
 
 def add_page(app: web.Application, prefixes: Iterable[str]) -> None:
-    """Serve the page's files below `/page/` of each prefix; the page itself is answered at `/`."""
+    """Serve the page's files below `/page/` of each prefix."""
     for prefix in prefixes:
         app.router.add_get(prefix + "/page/{path:.+}", _serve, allow_head=True)
 
@@ -96,7 +131,9 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     file = FILES.get(request.match_info["path"])
     if file is None:
         raise Problem("unknown_route", f"{request.method} {quote(request.path)}")
-    return make_response(file.answer(request.headers.get("If-None-Match")))
+    if_none_match = request.headers.get("If-None-Match")
+    accept_encoding = request.headers.get("Accept-Encoding")
+    return make_response(file.answer(if_none_match, accept_encoding))
 
 
 PAGES = StaticPages(home=FILES[HOME].answer, explorer=FILES[EXPLORER].answer, add_files=add_page)

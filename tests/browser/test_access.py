@@ -1,4 +1,4 @@
-"""Everybody can use the page: names, landmarks, order, contrast; in both views and both colours."""
+"""Accessibility: names, landmarks, order, contrast; in both views and both colours."""
 
 from collections.abc import AsyncIterator
 
@@ -60,20 +60,20 @@ async def url() -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_letters_stand_out_from_their_ground(url: str, open_page: Open, scheme: str) -> None:
+async def test_text_has_enough_contrast(url: str, open_page: Open, scheme: str) -> None:
     """WCAG 2.2, 1.4.3: at least 4.5 to 1."""
     page = await open_page(url, scheme=scheme)
     for view in VIEWS:
         await page.goto(f"{url}/{view}")
-        await expect(page.locator("html")).to_have_attribute("data-link", "live")
+        await expect(page.locator("html")).to_have_attribute("data-connection", "connected")
         assert await page.evaluate(CONTRAST) == [], view
 
 
-async def test_everything_has_a_name_and_a_place(url: str, open_page: Open) -> None:
+async def test_controls_have_names_and_landmarks_exist(url: str, open_page: Open) -> None:
     page = await open_page(url)
     for view in VIEWS:
         await page.goto(f"{url}/{view}")
-        await expect(page.locator("html")).to_have_attribute("data-link", "live")
+        await expect(page.locator("html")).to_have_attribute("data-connection", "connected")
         assert await page.evaluate(NAMELESS) == [], view
         for landmark in ("banner", "main", "contentinfo"):
             await expect(page.get_by_role(landmark)).to_have_count(1)
@@ -115,13 +115,15 @@ HIDDEN_BY_SCROLLING = """() => [...document.querySelectorAll("main *")].filter(n
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_what_is_what_is_told(url: str, open_page: Open, width: int) -> None:
+async def test_headings_tables_and_lists_are_marked_up(
+    url: str, open_page: Open, width: int
+) -> None:
     """Headings in order, tables with heads and row heads, lists of items, a language, a title."""
     page = await open_page(url, width=width, height=844)
     titles = set()
     for view in VIEWS:
         await page.goto(f"{url}/{view}")
-        await expect(page.locator("html")).to_have_attribute("data-link", "live")
+        await expect(page.locator("html")).to_have_attribute("data-connection", "connected")
         assert await page.evaluate(ORDER), view
         assert await page.evaluate(TABLES) == [], view
         assert await page.evaluate(LISTS) == [], view
@@ -131,7 +133,7 @@ async def test_what_is_what_is_told(url: str, open_page: Open, width: int) -> No
     assert len(titles) == len(VIEWS)
 
 
-async def test_focus_is_seen(url: str, open_page: Open) -> None:
+async def test_focus_is_visible(url: str, open_page: Open) -> None:
     """On a phone's width, too: the keys of a window that is enlarged reach everything."""
     page = await open_page(url, width=640, height=700)
     await expect(page.locator(ROWS)).to_have_count(5)
@@ -154,8 +156,8 @@ async def test_focus_is_seen(url: str, open_page: Open) -> None:
         assert box[3] != "none", box
 
 
-async def test_little_moves_where_little_should(url: str, open_page: Open) -> None:
-    """prefers-reduced-motion: no lamp breathes, no figure glows."""
+async def test_reduced_motion_is_respected(url: str, open_page: Open) -> None:
+    """prefers-reduced-motion: nothing is animated."""
     page = await open_page(url)
     await page.emulate_media(reduced_motion="reduce")
     await expect(page.locator(ROWS)).to_have_count(5)
@@ -167,8 +169,8 @@ async def test_tab_goes_from_the_top_to_the_table(url: str, open_page: Open) -> 
     page = await open_page(url)
     await expect(page.locator(ROWS)).to_have_count(5)
     stops = []
-    for _ in range(30):
+    for _ in range(36):
         await page.keyboard.press("Tab")
         stops.append(await page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
-    assert stops[:2] == ["Skip to the figures", "realtime"]
-    assert len({"alpha", "bravo", "charlie", "delta", "echo"} & set(stops[8:26])) == 1
+    assert stops[:2] == ["Skip to the numbers", "realtime"]
+    assert len({"alpha", "bravo", "charlie", "delta", "echo"} & set(stops[8:34])) == 1

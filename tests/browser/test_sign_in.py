@@ -59,7 +59,7 @@ async def test_who_signs_out_is_out(url: str, open_page: Open) -> None:
 async def test_only_what_the_token_names_is_there(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/#/account/bravo")
     await enter(page, token(account_id="alpha"))
-    await expect(page.locator(".missing")).to_contain_text("There is no account of this label")
+    await expect(page.locator(".missing")).to_contain_text("Unknown account label")
     await page.get_by_role("link", name="All accounts", exact=True).click()
     await expect(page.locator(ROWS)).to_have_count(1)
 

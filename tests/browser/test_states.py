@@ -1,6 +1,5 @@
-"""The page on a fleet in every state: live, lost, refused and never read, disabled."""
+"""The page on a fleet in every state: synced, lost, refused and never read, disabled."""
 
-import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -31,10 +30,10 @@ async def url() -> AsyncIterator[str]:
 
 
 async def there(page: Page) -> None:
-    await expect(page.locator("html")).to_have_attribute("data-link", "live")
+    await expect(page.locator("html")).to_have_attribute("data-connection", "connected")
 
 
-async def test_each_trouble_is_told_with_its_remedy(url: str, open_page: Open) -> None:
+async def test_each_problem_is_shown_with_its_remedy(url: str, open_page: Open) -> None:
     page = await open_page(url)
     refused, lost = page.locator(".notice").nth(0), page.locator(".notice").nth(1)
     await expect(refused).to_contain_text("charlie is refused by the broker")
@@ -46,7 +45,7 @@ async def test_each_trouble_is_told_with_its_remedy(url: str, open_page: Open) -
     await expect(page.locator(".notice")).to_have_count(2)  # a disabled account is no trouble
 
 
-async def test_what_is_unknown_is_not_nought(url: str, open_page: Open) -> None:
+async def test_unknown_is_not_zero(url: str, open_page: Open) -> None:
     page = await open_page(url)
     charlie = page.locator(ROWS, has_text="charlie")
     await expect(charlie.locator("td.equity")).to_have_text("–")
@@ -57,7 +56,7 @@ async def test_what_is_unknown_is_not_nought(url: str, open_page: Open) -> None:
 
 async def test_provisional_figures_are_said_to_be(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/#/account/alpha")
-    await expect(page.locator(".figure.big")).to_contain_text("the broker has not confirmed it yet")
+    await expect(page.locator(".stat.large")).to_contain_text("the broker has not confirmed it yet")
 
 
 async def test_it_can_be_used_with_the_keyboard_alone(url: str, open_page: Open) -> None:
@@ -72,14 +71,18 @@ async def test_it_can_be_used_with_the_keyboard_alone(url: str, open_page: Open)
     await expect(page.get_by_role("heading", level=1)).to_be_focused()
     await expect(page).to_have_title("delta · realtime")
     await page.keyboard.press("Escape")
+    await expect(page.get_by_role("link", name="delta")).to_be_focused()
+    await page.keyboard.press("/")
+    await page.keyboard.press("Escape")
     await expect(page.locator(ROWS)).to_have_count(5)
+    await page.keyboard.press("Tab")
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog")).to_be_hidden()
     await page.keyboard.press("a")
     await expect(page.locator("html")).to_have_attribute("data-ages", "")
-    await expect(page.locator(".figures .age:visible").first).to_have_text(re.compile("s ago"))
+    await expect(page.locator(".stats .age:visible").first).to_have_text("not confirmed yet")
 
 
 async def test_columns_sort(url: str, open_page: Open) -> None:
@@ -87,6 +90,7 @@ async def test_columns_sort(url: str, open_page: Open) -> None:
     page = await open_page(url)
     await there(page)
     labels = page.locator(f"{ROWS} th a")
+    await page.get_by_role("button", name="Problems first").click()
     await page.get_by_role("button", name="Equity").click()
     await expect(labels).to_have_text(["alpha", "bravo", "delta", "charlie", "echo"])
     await page.get_by_role("button", name="Equity").click()
@@ -125,8 +129,13 @@ async def test_a_link_that_comes_and_goes_is_remembered(open_page: Open) -> None
                 "Synced" if link is LIVE else "Connecting"
             )
         await page.goto(f"{url}/#/account/alpha")
-        for words in ("Nothing is heard", "no fill was missed", "back in step", "Synced since"):
-            await expect(page.locator(".past")).to_contain_text(words)
+        for words in (
+            "No events arrive",
+            "no fill was missed",
+            "in step with the broker again",
+            "Synced since",
+        ):
+            await expect(page.locator(".link-history")).to_contain_text(words)
 
 
 @pytest.mark.parametrize("width", [780, 900, 1100, 1440])
@@ -145,19 +154,19 @@ async def test_no_figure_is_cut_off(url: str, open_page: Open, width: int) -> No
     ) == [0]
 
 
-async def test_whose_money_it_is(open_page: Open) -> None:
-    """PAPER while all of it is; LIVE MONEY as soon as one account's is."""
+async def test_real_money_is_marked(open_page: Open) -> None:
+    """Each kind of money there is, with its number of accounts; an account has the badge itself."""
     store = fleet()
     async for url in served(store):
         page = await open_page(url)
-        await expect(page.locator("#money")).to_have_text("PAPER")
+        await expect(page.locator("#money")).to_have_text("PAPER 4")
         store.add(Profile(label=AccountLabel("real"), name="real", paper=False), now=NOW)
         store.update(AccountLabel("real"), now=NOW, link=LIVE, state=state_of())
-        await expect(page.locator("#money")).to_have_text("LIVE MONEY")
+        await expect(page.locator("#money")).to_have_text("REAL MONEY 1PAPER 4")
         row = page.locator(ROWS, has_text="real")
-        await expect(row.locator(".badge")).to_have_text("LIVE MONEY")
+        await expect(row.locator(".badge")).to_have_text("REAL MONEY")
         await row.get_by_role("link").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("real")
-        await expect(page.locator("#money")).to_have_text("LIVE MONEY")
+        await expect(page.locator("#money")).to_have_text("REAL MONEY")
         await page.goto(f"{url}/#/account/alpha")
         await expect(page.locator("#money")).to_have_text("PAPER")

@@ -1,12 +1,13 @@
-"""The page's files: who gets them, under which policy, and that all that is asked for is there."""
+"""The page's files: who gets them, under which policy, how compressed, and that none is missing."""
 
 import posixpath
 import re
+from gzip import decompress
 
 import pytest
 
 from realtime.api.routes import wants_page
-from realtime.web.files import FILES, HERE, POLICY
+from realtime.web.files import FILES, HERE, POLICY, accepts_gzip
 from tests.api.reader import Reader
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -25,17 +26,66 @@ PAGES = [FILES[path].body.decode() for path in OURS if path.endswith(".html")]
         (None, False),
     ],
 )
-def test_who_is_shown_the_page(accept: str | None, is_page: bool) -> None:
+def test_browsers_are_shown_the_page(accept: str | None, is_page: bool) -> None:
     assert wants_page(accept) == is_page
 
 
 async def test_browsers_get_the_page_and_programs_the_routes(reader: Reader) -> None:
     page = await reader.get("/", Accept=BROWSER)
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert page.headers["Vary"] == "Accept"
+    assert page.headers["Vary"] == "Accept, Accept-Encoding"
     assert page.body.decode() == HTML
     assert (await reader.get("/", Accept="*/*")).json["name"] == "realtime"
     assert (await reader.get("/realtime", Accept=BROWSER)).json["name"] == "realtime"
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "is_gzip"),
+    [
+        (None, False),
+        ("", False),
+        ("br", False),
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0, *", False),
+        ("*", True),
+        ("*;q=0", False),
+        ("gzip;q=nonsense", False),
+        ("identity", False),
+    ],
+)
+def test_gzip_is_sent_to_those_who_take_it(accept_encoding: str | None, is_gzip: bool) -> None:
+    assert accepts_gzip(accept_encoding) == is_gzip
+    file = FILES["static/main.js"]
+    response = file.answer(None, accept_encoding)
+    assert response.headers["Vary"] == "Accept, Accept-Encoding"
+    assert ("Content-Encoding" in response.headers) == is_gzip
+    body = decompress(response.body) if is_gzip else response.body
+    assert body == file.body
+    assert file.answer(response.headers["ETag"], accept_encoding).status == 304
+
+
+def test_two_encodings_are_two_versions() -> None:
+    """A strong ETag names bytes (RFC 9110, 8.8.3): a cache must not mix them up."""
+    for file in FILES.values():
+        if file.gzip_body is not None:
+            assert len(file.gzip_body) < len(file.body)
+            assert file.headers["ETag"] != file.gzip_headers["ETag"]
+
+
+def test_the_first_load_is_small() -> None:
+    """Compressed, all that the page loads before the first paint: below 120 kB."""
+    page = [path for path in FILES if not path.startswith(("static/docs", "static/runbook"))]
+    assert sum(len(FILES[path].gzip_body or FILES[path].body) for path in page) < 120_000
+
+
+def test_every_notice_has_its_entry_in_the_runbook() -> None:
+    script = FILES["static/components/notice_text.js"].body.decode()
+    entries = re.findall(r'section id="([^"]+)"', FILES["static/runbook/index.html"].body.decode())
+    named = {*re.findall(r'runbook: "([^"]+)"', script), *re.findall(r'kind: "([^"]+)"', script)}
+    assert len(named) > 5
+    assert named <= set(entries)
 
 
 async def test_every_file_is_served_under_the_policy(reader: Reader) -> None:
@@ -53,11 +103,11 @@ async def test_every_file_is_served_under_the_policy(reader: Reader) -> None:
     "path",
     ["nothing.js", "files.py", "../files.py", "%2e%2e/files.py", "static/", "static//first.js"],
 )
-async def test_nothing_else_is(reader: Reader, path: str) -> None:
+async def test_nothing_else_is_served(reader: Reader, path: str) -> None:
     assert (await reader.get(f"/page/{path}")).status == 404
 
 
-def test_the_policy_lets_nothing_inline_run() -> None:
+def test_the_policy_allows_nothing_inline() -> None:
     assert "unsafe" not in POLICY
     assert "default-src 'none'" in POLICY
     for page in PAGES:
@@ -65,23 +115,29 @@ def test_the_policy_lets_nothing_inline_run() -> None:
         assert all(body == "" for body in re.findall(r"<script[^>]*>(.*?)</script>", page, re.S))
 
 
-def asked_by(path: str) -> list[str]:
+def referenced_by(path: str) -> list[str]:
     """The files that a page or a script names."""
     text = FILES[path].body.decode()
-    if path.endswith(".html"):
-        return re.findall(r'(?:src|href)="/?page/([^"]+)"', text)
     folder = path.rpartition("/")[0]
-    return [posixpath.normpath(f"{folder}/{each}") for each in re.findall(r'from "([^"]+)"', text)]
+    if path.endswith(".html"):
+        names = re.findall(r'(?:src|href)="(/?page/[^"]+|\.\./[^"]+)"', text)
+        return [
+            name.removeprefix("/").removeprefix("page/")
+            if "page/" in name
+            else posixpath.normpath(f"{folder}/{name}")
+            for name in names
+        ]
+    return [posixpath.normpath(f"{folder}/{name}") for name in re.findall(r'from "([^"]+)"', text)]
 
 
-def test_all_that_is_asked_for_is_there() -> None:
-    asked = {each for path in OURS for each in asked_by(path)}
-    assert "static/main.js" in asked
-    assert asked <= FILES.keys()
-    assert {path for path in OURS if path.endswith(".js")} <= asked
+def test_no_file_is_missing_or_unused() -> None:
+    referenced = {name for path in OURS for name in referenced_by(path)}
+    assert "static/main.js" in referenced
+    assert referenced <= FILES.keys()
+    assert {path for path in OURS if path.endswith((".js", ".css"))} <= referenced
 
 
-def test_what_is_not_ours_stands_with_its_licence() -> None:
+def test_vendored_files_have_their_licence() -> None:
     for folder in {path.rpartition("/")[0] for path in FILES if path.startswith("vendor/")}:
         assert re.search(r"-\d+\.\d+", folder)
         assert (HERE / folder / "LICENSE").read_text().startswith("The MIT License")

@@ -17,6 +17,14 @@ class HistoryQuery(Struct, frozen=True, kw_only=True):
     format: Format = "json"
 
 
+class FleetHistoryQuery(HistoryQuery, frozen=True, kw_only=True):
+    """The same for many accounts."""
+
+    paper: Annotated[
+        bool | None, Meta(description="Only paper accounts, or only those with real money.")
+    ] = None
+
+
 COLUMNS = ("timestamp", "equity", "profit_loss", "profit_loss_pct")
 """Of the document and of its CSV."""
 

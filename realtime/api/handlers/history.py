@@ -7,7 +7,13 @@ from realtime.analytics.recorder import INTERVAL_S
 from realtime.api.context import RequestContext
 from realtime.api.documents.csv_format import format_csv
 from realtime.api.documents.document_cache import ENCODER
-from realtime.api.documents.history import COLUMNS, HistoryQuery, history_rows, make_history
+from realtime.api.documents.history import (
+    COLUMNS,
+    FleetHistoryQuery,
+    HistoryQuery,
+    history_rows,
+    make_history,
+)
 from realtime.api.responses import JSON, ApiResponse, csv_headers
 
 
@@ -18,9 +24,12 @@ def get_history(request: RequestContext[HistoryQuery]) -> ApiResponse:
     return curve_response(points, request.query, f"history-{label}")
 
 
-def get_fleet_history(request: RequestContext[HistoryQuery]) -> ApiResponse:
-    """The equity of all accounts that the client may see."""
-    context = request.context
+def get_fleet_history(request: RequestContext[FleetHistoryQuery]) -> ApiResponse:
+    """The equity of all accounts that the client may see, or of those of one kind of money."""
+    context, paper = request.context, request.query.paper
+    if paper is not None:
+        labels = [r.profile.label for r in context.store if r.profile.paper == paper]
+        return curve_response(context.recorder.get_sum(labels), request.query, "history")
     if context.labels is None:
         return curve_response(context.recorder.get_fleet(), request.query, "history")
     points = context.recorder.get_sum(context.store.records)

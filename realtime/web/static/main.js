@@ -1,194 +1,165 @@
-// The live page: one stream of all accounts, one view at a time, drawn when something has changed.
+// The page: one stream of all accounts, one view at a time, drawn when something has changed.
 
-import { AccountView } from "./account_view.js";
-import { badge } from "./badge.js";
-import { Curl } from "./curl.js";
-import { make, mark, say } from "./dom.js";
-import { Fleet } from "./fleet.js";
-import { FleetView } from "./fleet_view.js";
-import { tellAges } from "./figure.js";
-import { Pulse } from "./pulse.js";
-import { SignIn, barred, signOut } from "./sign_in.js";
-import { Stream } from "./stream.js";
-import { Strip, ofConnection, ofLinks } from "./strip.js";
-import { switchTheme } from "./theme.js";
-import { ago, hearConnection, now } from "./words.js";
+import { parseAddress } from "./address.js";
+import { CurlLine } from "./components/curl_line.js";
+import { copyFullValues, setAttribute } from "./components/dom.js";
+import { Header } from "./components/header.js";
+import { NoticeList } from "./components/notice_list.js";
+import { connectionNotices, linkNotices, orderNotices } from "./components/notice_text.js";
+import { showAgesOnHover } from "./components/stat.js";
+import { initThemeSwitch } from "./components/theme_switch.js";
+import { setPageConnected } from "./format/link_status.js";
+import { now } from "./format/time_format.js";
+import { Connection } from "./state/connection.js";
+import { EventStream } from "./state/event_stream.js";
+import { FleetState } from "./state/fleet_state.js";
+import { LatencyProbe } from "./state/latency_probe.js";
+import { OrderSwitches } from "./state/order_switches.js";
+import { VisibleRows } from "./state/visible_rows.js";
+import { AccountView } from "./views/account_view.js";
+import { FleetView } from "./views/fleet_view.js";
+import { SignIn, fetchDenial, signOut } from "./views/sign_in.js";
 
-const DRAW_EVERY_MS = 100;
+const DRAW_INTERVAL_MS = 100;
 const TICK_MS = 1000;
 const $ = (id) => document.getElementById(id);
 
-const fleet = new Fleet();
-const strip = new Strip($("strip"), $("said"));
-const curl = new Curl($("foot"));
-const connection = { state: "connecting", since: null, at: null, answers: true };
-const money = badge();
-const gauges = { link: gauge("link"), rate: gauge("rate"), trip: gauge("trip") };
+const fleet = new FleetState();
+const connection = new Connection();
+const header = new Header({ money: $("money"), crumbs: $("crumbs"), indicators: $("indicators") });
+const notices = new NoticeList($("notices"), $("announcements"));
+const curl = new CurlLine($("foot"));
+const visibleRows = new VisibleRows(fleet, { onChange: () => stream.renew() });
+const orderSwitches = new OrderSwitches(scheduleDraw);
 let view = null;
-let stream = null;
-let isDue = false;
+let fleetPlace = { address: "#/", label: null, scroll: 0 }; // to come back to
+let signIn = null;
+let isScheduled = false;
 let drawnAt = 0;
-let isAsking = false;
-let door = null;
+let isCheckingAccess = false;
 
-$("money").append(money.element);
-$("gauges").append(gauges.link.element, gauges.rate.element, gauges.trip.element);
-
-stream = new Stream({
-  first: "row,link",
-  types: "row,link,order",
-  hear: (name, data) => {
-    fleet.hear(name, data);
+const stream = new EventStream({
+  params: (isSnapshot) => visibleRows.params(isSnapshot),
+  onEvent: (name, data) => {
+    fleet.handleEvent(name, data);
     connection.at = now();
-    due();
+    scheduleDraw();
   },
-  turn: () => connected(),
+  onStateChange: () => updateConnection(),
 });
 
-const pulse = new Pulse((isThere) => {
-  if (!isThere && stream.state === "live") stream.suspect();
-  connection.answers = isThere;
-  connected();
+const probe = new LatencyProbe((isReachable) => {
+  if (!isReachable && stream.state === "connected") stream.reconnect();
+  updateConnection();
 });
 
-/** How this page stands with the daemon, by both streams: the worse counts. */
-function connected() {
-  if (door) return;
-  const states = [stream?.state, view?.stream?.state].filter(Boolean);
-  const state = ["lost", "connecting", "resting"].find((each) => states.includes(each)) ?? "live";
-  if (state !== connection.state) connection.since = new Date(now()).toISOString();
-  // Between two attempts nothing is better yet: lost is lost until the first word.
-  connection.state = state === "connecting" && connection.state === "lost" ? "lost" : state;
-  document.documentElement.dataset.link = connection.state;
-  hearConnection(connection.state !== "lost");
-  if (connection.state === "lost") askWhy();
-  due();
+function updateConnection() {
+  if (signIn) return;
+  connection.update([stream?.state, view?.stream?.state].filter(Boolean));
+  document.documentElement.dataset.connection = connection.state;
+  setPageConnected(connection.state !== "disconnected");
+  if (connection.state === "disconnected") checkAccess();
+  scheduleDraw();
 }
 
-/** A stream does not tell why it ended: it may be that a token is wanted. */
-async function askWhy() {
-  if (isAsking || door) return;
-  isAsking = true;
-  const why = await barred();
-  isAsking = false;
-  if (!why || connection.state !== "lost" || door) return;
+/** A stream does not say why it ended: a token may be needed. */
+async function checkAccess() {
+  if (isCheckingAccess || signIn) return;
+  isCheckingAccess = true;
+  const denial = await fetchDenial();
+  isCheckingAccess = false;
+  if (!denial || connection.state !== "disconnected" || signIn) return;
   stream.end();
   view?.end();
   view = null;
-  door = new SignIn(why, { entered: () => location.reload() });
-  $("main").replaceChildren(door.element);
-  $("crumbs").replaceChildren();
-  strip.show([]);
-  document.documentElement.dataset.link = "barred";
+  signIn = new SignIn(denial, { onSignedIn: () => location.reload() });
+  $("main").replaceChildren(signIn.element);
+  header.showCrumbs([]);
+  notices.show([]);
+  document.documentElement.dataset.connection = "denied";
   document.title = "Sign in · realtime";
-  door.focus();
+  signIn.focus();
 }
 
 function route() {
-  if (door) return;
-  const [path, query = ""] = location.hash.replace(/^#/, "").split("?");
-  const [, room, label] = path.split("/");
-  if (room === "account" && label) show("account", decode(label));
-  else if (view instanceof FleetView) view.turn(new URLSearchParams(query));
-  else show("fleet", new URLSearchParams(query));
-}
-
-function show(room, wanted) {
-  const from = view;
-  if (room === "account" && view instanceof AccountView && view.label === wanted) return;
-  view?.end();
-  view = room === "account"
-    ? new AccountView(fleet, wanted, { turned: () => connected() })
-    : new FleetView(fleet, wanted, { go: (address) => { location.hash = address; } });
+  if (signIn) return;
+  const address = parseAddress(location.hash);
+  if (address.view === "fleet" && view instanceof FleetView) return view.setQuery(address.query);
+  if (address.view === "account" && view instanceof AccountView && view.label === address.label) return;
+  const before = view;
+  if (before instanceof FleetView) fleetPlace = { address: before.address, ...before.place };
+  before?.end();
+  view = address.view === "account"
+    ? new AccountView(fleet, address.label, { onStreamChange: () => updateConnection() })
+    : new FleetView(fleet, address.query, { go: (hash) => { location.hash = hash; }, onVisibleRows: (labels) => visibleRows.set(labels) });
   $("main").replaceChildren(view.element);
-  $("crumbs").replaceChildren(...view.crumbs.map((word) => make("span", { text: word })));
+  header.showCrumbs(view.crumbs);
   scrollTo({ top: 0, behavior: "instant" });
-  connected();
+  if (address.view === "account") visibleRows.set([address.label]);
+  updateConnection();
   draw();
-  if (from) view.focus();
+  if (view instanceof FleetView && before && view.address === fleetPlace.address) view.restore(fleetPlace);
+  else if (before) view.focus();
 }
 
-function due() {
-  if (isDue) return;
-  isDue = true;
-  const wait = Math.max(0, DRAW_EVERY_MS - (performance.now() - drawnAt));
+function scheduleDraw() {
+  if (isScheduled) return;
+  isScheduled = true;
+  const wait = Math.max(0, DRAW_INTERVAL_MS - (performance.now() - drawnAt));
   setTimeout(() => requestAnimationFrame(draw), wait);
 }
 
 function draw() {
-  isDue = false;
+  isScheduled = false;
   drawnAt = performance.now();
   if (!view) return;
   view.render();
-  strip.show([...ofConnection(connection), ...(connection.state === "lost" ? [] : ofLinks(view.notices))]);
+  const isLost = connection.state === "disconnected";
+  const enabled = fleet.totals().reduce((all, kind) => all + kind.enabled, 0);
+  notices.show([...connectionNotices(connection), ...(isLost ? [] : [...linkNotices(view.linkEntries, enabled), ...orderNotices(orderSwitches)])]);
   curl.show(view.curl);
-  document.title = connection.state === "lost" ? "No connection · realtime" : view.title;
-  money.show(view.isPaper);
-  drawGauges();
+  document.title = isLost ? "No connection · realtime" : view.title;
+  header.showMoney(view.moneyKinds);
+  header.showConnection(connection, { rate: fleet.rate(), latency: probe.median() });
 }
 
-function drawGauges() {
-  const words = { live: "Connected", lost: "No connection", connecting: "Connecting", resting: "Resting" };
-  mark(gauges.link.element, "data-tone", { live: "good", lost: "bad" }[connection.state] ?? "warn");
-  say(gauges.link.text, words[connection.state]);
-  gauges.link.element.title = connection.at ? `last heard ${ago(new Date(connection.at).toISOString())}` : "nothing heard yet";
-  const rate = fleet.rate();
-  say(gauges.rate.text, connection.state === "live" ? `${rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en")} events/s` : "");
-  const trip = pulse.median();
-  say(gauges.trip.text, trip !== null && connection.state === "live" ? `answers in ${trip < 10 ? trip.toFixed(1) : Math.round(trip)} ms` : "");
-  gauges.trip.element.title = "a question and its answer, median of the last five minutes";
+/** One step back: from an account to the table as it was left. */
+function goBack() {
+  if (view instanceof AccountView) location.hash = fleetPlace.address;
 }
 
-function gauge(kind) {
-  const text = make("span");
-  const element = make("span", { class: `gauge ${kind}` }, kind === "link" ? make("i", { class: "lamp", "aria-hidden": "true" }) : null, text);
-  return { element, text };
+async function showHelp() {
+  $("keys").showModal();
+  const session = await fetch("session", { cache: "no-store" }).catch(() => null);
+  setAttribute($("sign-out"), "hidden", !session?.ok);
 }
 
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+function toggleAges() {
+  const isShown = document.documentElement.toggleAttribute("data-ages");
+  setAttribute($("ages"), "aria-pressed", String(isShown));
 }
 
-const turnTheme = switchTheme($("theme"), () => view?.recolour());
-const keys = $("keys");
+const switchTheme = initThemeSwitch($("theme"), () => view?.redraw());
 $("help").addEventListener("click", showHelp);
-$("ages").addEventListener("click", turnAges);
+$("ages").addEventListener("click", toggleAges);
 $("sign-out").addEventListener("click", async () => {
   await signOut();
   location.reload();
 });
-tellAges(document.body, () => (connection.state === "live" ? "" : ", and no longer followed"));
-
-async function showHelp() {
-  keys.showModal();
-  const session = await fetch("session", { cache: "no-store" }).catch(() => null);
-  mark($("sign-out"), "hidden", !session?.ok);
-}
-
-function turnAges() {
-  const areShown = document.documentElement.toggleAttribute("data-ages");
-  mark($("ages"), "aria-pressed", String(areShown));
-}
+showAgesOnHover(document.body, () => (connection.state === "connected" ? "" : ", and no longer followed"));
+copyFullValues();
 
 addEventListener("keydown", (event) => {
   const isTyping = event.target.closest?.("input, textarea, select, dialog");
   if (event.altKey || event.ctrlKey || event.metaKey || isTyping) return;
-  const acts = {
-    "/": () => view.search?.(),
-    "?": showHelp,
-    t: turnTheme,
-    a: turnAges,
-    Escape: () => { if (view instanceof AccountView) location.hash = "#/"; },
-  };
-  const act = acts[event.key];
-  if (!act) return;
+  const actions = { "/": () => view?.search?.(), "?": showHelp, t: switchTheme, a: toggleAges, Escape: goBack };
+  const action = actions[event.key];
+  if (!action) return;
   event.preventDefault();
-  act();
+  action();
 });
 addEventListener("hashchange", route);
-setInterval(() => { if (!document.hidden) due(); }, TICK_MS);
+addEventListener("online", scheduleDraw);
+addEventListener("offline", scheduleDraw);
+setInterval(() => { if (!document.hidden) scheduleDraw(); }, TICK_MS);
 route();

@@ -8,8 +8,9 @@ from realtime.analytics.recorder import Recorder
 from realtime.api.documents.history import COLUMNS, HistoryDocument, HistoryQuery
 from realtime.api.handlers.history import curve_response
 from realtime.core.model import AccountLabel
-from tests.api.documents.made import LIVE, LOST, NOW, fleet
-from tests.api.reader import Clock, Reader
+from realtime.store.store import Profile
+from tests.api.documents.made import LIVE, LOST, NOW, fleet, state_of
+from tests.api.reader import Clock, Reader, reading
 
 ALPHA, BRAVO = AccountLabel("alpha"), AccountLabel("bravo")
 
@@ -55,3 +56,20 @@ async def test_curve_as_csv(reader: Reader) -> None:
     reply = await reader.get("/realtime/history/_all?format=csv")
     assert reply.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert reply.body.decode() == ",".join(COLUMNS) + "\r\n"
+
+
+async def test_paper_and_real_money_have_curves_of_their_own() -> None:
+    store, clock = fleet(), Clock()
+    real = Profile(label=AccountLabel("real"), paper=False)
+    store.add(real, now=NOW)
+    store.update(real.label, now=NOW, link=LIVE, state=state_of())
+    async with reading(store, clock) as reader:
+        for query in ("true", "false"):
+            reply = await reader.get(f"/realtime/history/_all?paper={query}")
+            assert reply.status == 200
+        (await reader.get("/realtime/history/_all?paper=maybe")).problem(400, "bad_parameter")
+    recorder = Recorder(store, clock)
+    await recorder.record()
+    paper = [r.profile.label for r in store if r.profile.paper]
+    assert recorder.get_sum([real.label])[0][1] == 100_281_400_000
+    assert recorder.get_sum(paper)[0][1] == 109_281_400_000  # alpha and delta: bravo is stale

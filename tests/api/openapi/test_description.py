@@ -97,5 +97,5 @@ async def test_the_daemon_answers_it(reader: Reader) -> None:
     held = await reader.get("/docs")
     assert held.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in held.headers["Content-Security-Policy"]
-    assert b"page/static/docs/docs.js" in held.body
-    assert (await reader.get("/api/v1/page/static/docs/docs.js")).status == 200
+    assert b"page/static/docs/explorer.js" in held.body
+    assert (await reader.get("/api/v1/page/static/docs/explorer.js")).status == 200

@@ -1,0 +1,178 @@
+// A curve of equity: what the daemon recorded, then what this page receives. Gaps stay gaps.
+
+import uPlot from "../../vendor/uplot-1.6.32/uPlot.esm.js";
+import { axisRange, breakAtGaps, moneyLabels, percentLabels } from "./curve_data.js";
+import { createElement, setText } from "./dom.js";
+import { formatDecimal, fromNumber } from "../format/decimal.js";
+import { formatTime } from "../format/time_format.js";
+
+const MAX_POINTS = 3000;
+const REQUEST_TIMEOUT_MS = 8000;
+const NARROW_PX = 480;
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800];
+
+export class EquityCurve {
+  constructor({ history, label }) {
+    this.history = history;
+    this.times = [];
+    this.values = []; // null breaks the line
+    this.outages = []; // [from, to] in seconds; `to` null while it lasts
+    this.isLoaded = false;
+    this.stage = createElement("div", { class: "curve-stage", role: "img", "aria-label": label });
+    this.empty = createElement("p", { class: "curve-empty", text: "The curve begins with the next change." });
+    this.reading = createElement("p", { class: "curve-reading", "aria-hidden": "true" });
+    this.element = createElement("div", { class: "curve" }, this.stage, this.empty, this.reading);
+    this.sizes = new ResizeObserver(() => this.#fit());
+    this.sizes.observe(this.stage);
+    this.#load();
+  }
+
+  end() {
+    this.sizes.disconnect();
+    this.plot?.destroy();
+    this.plot = null;
+    this.isEnded = true;
+  }
+
+  /** Add a point: epoch seconds, and a number; null breaks the line. */
+  add(at, value) {
+    if (!this.isLoaded) return;
+    const last = this.times.length - 1;
+    if (value === null && (last < 0 || this.values[last] === null)) return;
+    if (last >= 0 && at <= this.times[last]) {
+      if (value === null || this.values[last] === null) return;
+      this.values[last] = value;
+    } else {
+      this.times.push(at);
+      this.values.push(value);
+    }
+    if (this.times.length > MAX_POINTS) {
+      this.times = this.times.slice(-MAX_POINTS);
+      this.values = this.values.slice(-MAX_POINTS);
+    }
+    this.#draw();
+  }
+
+  /** Forget the points received so far: from here on it is the sum of other accounts. */
+  restart() {
+    if (this.hasHistory) return;
+    this.times = [];
+    this.values = [];
+  }
+
+  /** Draw in the colours as they are now. */
+  redraw() {
+    this.plot?.destroy();
+    this.plot = null;
+    this.#draw();
+  }
+
+  async #load() {
+    try {
+      const response = await fetch(this.history, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+      if (response.ok) this.#setHistory(await response.json());
+    } catch {
+      // No history: the curve begins with what this page receives.
+    }
+    this.isLoaded = true;
+    if (!this.isEnded) this.#draw();
+  }
+
+  #setHistory({ timestamp = [], equity = [] }) {
+    const points = timestamp.map((at, index) => [at, equity[index]]).filter(([, value]) => typeof value === "number");
+    const rising = points.filter(([at], index) => index === 0 || at > points[index - 1][0]);
+    const { times, values } = breakAtGaps(rising.map(([at]) => at), rising.map(([, value]) => value));
+    this.times = times;
+    this.values = values;
+    this.hasHistory = times.length > 0;
+  }
+
+  get #start() {
+    return this.values.find((value) => value !== null) ?? 0;
+  }
+
+  #draw() {
+    const isDrawn = this.values.filter((value) => value !== null).length > 1;
+    this.empty.hidden = isDrawn || Boolean(this.plot);
+    if (!isDrawn || !this.stage.clientWidth) return;
+    const data = [this.times, this.values];
+    if (this.plot) this.plot.setData(data);
+    else this.plot = new uPlot(this.#options(), data, this.stage);
+  }
+
+  #fit() {
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    const isNarrow = width < NARROW_PX;
+    if (this.plot && isNarrow !== this.isNarrow) this.redraw();
+    else if (this.plot && width) this.plot.setSize({ width, height });
+    else this.#draw();
+  }
+
+  #options() {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour("--muted"), font: `11px ${colour("--sans")}`, ticks: { show: false } };
+    this.isNarrow = this.stage.clientWidth < NARROW_PX;
+    const sized = (plot, labels) => 14 + 6.6 * Math.max(4, ...(labels ?? []).map((label) => label.length));
+    return {
+      width: this.stage.clientWidth,
+      height: this.stage.clientHeight,
+      padding: [10, 8, 0, this.isNarrow ? 12 : 4],
+      legend: { show: false },
+      cursor: { y: false, points: { size: 7, width: 2 }, drag: { x: false, y: false } },
+      scales: { y: { range: (_, low, high) => axisRange(low, high, this.#start) } },
+      axes: [
+        { ...axis, grid: { show: false }, size: 26, gap: 6, space: 120, incrs: STEPS_S, values: timeLabels },
+        {
+          ...axis, side: 1, size: sized, gap: 8, space: 44,
+          grid: { stroke: colour("--line-soft"), width: 1 },
+          values: (_, values) => moneyLabels(values),
+        },
+        {
+          ...axis, side: 3, size: sized, gap: 6, space: 44, show: !this.isNarrow, grid: { show: false },
+          scale: "y", values: (_, values) => percentLabels(values, this.#start),
+        },
+      ],
+      series: [{}, { stroke: colour("--accent"), width: 1.75, points: { show: false }, spanGaps: false }],
+      hooks: {
+        setCursor: [(plot) => this.#showReading(plot.cursor.idx)],
+        drawClear: [(plot) => this.#drawGround(plot, colour("--gap"), colour("--muted"))],
+      },
+    };
+  }
+
+  #showReading(index) {
+    const isOver = index !== null && index !== undefined && this.plot?.cursor.left >= 0;
+    const value = isOver ? this.values[index] : null;
+    const text = value === null ? "not recorded" : formatDecimal(fromNumber(value), 2, { currency: "$" });
+    setText(this.reading, isOver ? `${text}  ·  ${formatTime(this.times[index] * 1000)}` : "");
+  }
+
+  /** The outages of the link, and a line at the start of the curve. */
+  #drawGround(plot, gapColour, lineColour) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.fillStyle = gapColour;
+    for (const [from, to] of this.outages) {
+      const left = Math.max(bbox.left, plot.valToPos(from, "x", true));
+      const right = Math.min(bbox.left + bbox.width, to ? plot.valToPos(to, "x", true) : Infinity);
+      if (right > left) ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
+    }
+    const y = Math.round(plot.valToPos(this.#start, "y", true)) + 0.5;
+    if (y > bbox.top && y < bbox.top + bbox.height) {
+      ctx.strokeStyle = lineColour;
+      ctx.globalAlpha = 0.55;
+      ctx.setLineDash([2, 4]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+}
+
+/** Times of day; none that the edge would cut. */
+function timeLabels(plot, times) {
+  return times.map((at) => (plot.valToPos(at, "x") < 12 ? "" : formatTime(at * 1000).slice(-8)));
+}

@@ -1,0 +1,53 @@
+// Times and ages as text, by the daemon's clock.
+
+let aheadMs = 0;
+
+/** Take the daemon's clock: ages are computed from it. */
+export function setServerTime(instant) {
+  const at = Date.parse(instant);
+  if (!Number.isNaN(at)) aheadMs = at - Date.now();
+}
+
+/** The daemon's time now, in milliseconds. */
+export function now() {
+  return Date.now() + aheadMs;
+}
+
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/** The time of day of an instant, with its date if that is not today. */
+export function formatTime(instant) {
+  const at = typeof instant === "number" ? instant : Date.parse(instant ?? "");
+  if (Number.isNaN(at)) return "–";
+  const date = new Date(at);
+  const time = CLOCK.format(date);
+  return date.toDateString() === new Date(now()).toDateString() ? time : `${DAY.format(date)}, ${time}`;
+}
+
+/** Time passed since an instant: `now`, `41 s`, `12 min`, `3 h`, `4 d`; `–` if unknown. */
+export function formatAge(instant) {
+  const at = Date.parse(instant ?? "");
+  return Number.isNaN(at) ? "–" : formatDuration(now() - at);
+}
+
+/** A duration in milliseconds, by its largest unit. */
+export function formatDuration(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 1) return "now";
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86400)} d`;
+}
+
+/** `12 s ago`, `just now` or `never`. */
+export function formatAgo(instant) {
+  const passed = formatAge(instant);
+  return passed === "now" ? "just now" : passed === "–" ? "never" : `${passed} ago`;
+}
+
+/** `1 account`, `1,000 accounts`. */
+export function formatCount(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,79 @@
+// The columns of an account's positions and orders.
+
+import { createElement, setAttribute, setShortText, setText } from "../components/dom.js";
+import { formatDecimal, parseDecimal, percent, toneOf } from "../format/decimal.js";
+import { formatPrice, formatQuantity, formatSymbol, shortenLabel } from "../format/instrument_format.js";
+import { formatTime } from "../format/time_format.js";
+
+const ONE = 10n ** 18n;
+const MAX_ID_CHARS = 18;
+
+const moneyColumn = (key, name, isResult = false) => ({
+  key, name, kind: "number",
+  show: (item) => formatDecimal(parseDecimal(item[key]), 2, { sign: isResult }),
+  worth: (item) => parseDecimal(item[key]),
+  tone: isResult ? (item) => toneOf(parseDecimal(item[key])) : undefined,
+});
+
+export const POSITION_COLUMNS = [
+  { key: "symbol", name: "Symbol", kind: "head", show: ({ symbol }) => formatSymbol(symbol) },
+  { key: "qty", name: "Quantity", kind: "number", show: ({ qty }) => formatQuantity(qty), worth: ({ qty }) => parseDecimal(qty) },
+  { key: "avg_entry_price", name: "Average", kind: "number", show: (item) => formatPrice(item.avg_entry_price) },
+  { key: "current_price", name: "Price", kind: "number", show: (item) => formatPrice(item.current_price), worth: (item) => parseDecimal(item.current_price) },
+  moneyColumn("market_value", "Value"),
+  moneyColumn("unrealized_intraday_pl", "Day P/L", true),
+  moneyColumn("unrealized_pl", "Open P/L", true),
+  {
+    key: "unrealized_plpc", name: "Open %", kind: "number",
+    show: (item) => formatDecimal(percent(parseDecimal(item.unrealized_plpc), ONE), 2, { sign: true }),
+    tone: (item) => toneOf(percent(parseDecimal(item.unrealized_plpc), ONE)),
+  },
+];
+
+/** Items are `{ order, parent }`, as `AccountState.orderTree` gives them. */
+export const ORDER_COLUMNS = [
+  { key: "submitted_at", name: "Time", kind: "head", fill: fillTime },
+  { key: "order-symbol", name: "Symbol", show: ({ order, parent }) => formatSymbol(order.symbol ?? parent?.symbol) },
+  { key: "side", name: "Side", show: ({ order }) => (order.side ? capitalize(order.side) : (order.order_class ?? "–")) },
+  { key: "type", name: "Type", show: ({ order }) => [order.type?.replace("_", " "), order.time_in_force].filter(Boolean).join(" · ") },
+  { key: "filled", name: "Filled", kind: "number", show: ({ order }) => filledText(order), worth: ({ order }) => parseDecimal(order.filled_qty) },
+  { key: "limit", name: "At", kind: "number", show: ({ order }) => priceText(order) },
+  { key: "filled_avg_price", name: "Average", kind: "number", show: ({ order }) => formatPrice(order.filled_avg_price) },
+  { key: "client_order_id", name: "Client order id", fill: fillClientId },
+  { key: "status", name: "Status", fill: fillStatus },
+];
+
+const STATUS_TONES = { partially_filled: "active", new: "active", accepted: "active", rejected: "warn", pending_cancel: "warn", pending_replace: "warn" };
+
+function fillTime(cell, { order, parent }) {
+  setAttribute(cell.parentElement ?? cell, "data-leg", parent ? "yes" : null);
+  return setText(cell, parent ? "leg" : formatTime(order.submitted_at));
+}
+
+function fillStatus(cell, { order: { status } }) {
+  cell.firstChild ?? cell.append(createElement("span", { class: "pill" }));
+  setAttribute(cell.firstChild, "data-tone", STATUS_TONES[status] ?? "calm");
+  return setText(cell.firstChild, status.replaceAll("_", " "));
+}
+
+function fillClientId(cell, { order: { client_order_id: id } }) {
+  cell.firstChild ?? cell.append(createElement("code"));
+  return setShortText(cell.firstChild, id ? shortenLabel(id, MAX_ID_CHARS) : "–", id ?? "–");
+}
+
+function filledText({ filled_qty: filled, qty, notional }) {
+  if (qty === null || qty === undefined) return notional ? formatDecimal(parseDecimal(notional), 2, { currency: "$" }) : formatQuantity(filled);
+  return parseDecimal(filled) === parseDecimal(qty) ? formatQuantity(qty) : `${formatQuantity(filled ?? "0")} / ${formatQuantity(qty)}`;
+}
+
+function priceText({ type, limit_price: limit, stop_price: stop, trail_percent: percentage, trail_price: trail }) {
+  if (limit && stop) return `${formatPrice(limit)} stop ${formatPrice(stop)}`;
+  if (limit || stop) return formatPrice(limit ?? stop);
+  if (percentage) return `trail ${formatQuantity(percentage)} %`;
+  if (trail) return `trail ${formatPrice(trail)}`;
+  return type === "market" ? "market" : "–";
+}
+
+function capitalize(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,221 @@
+// One account: money with its curve, link, fills, positions, orders.
+
+import { createElement, setAttribute, setText } from "../components/dom.js";
+import { EquityCurve } from "../components/equity_curve.js";
+import { FillList } from "../components/fill_list.js";
+import { createMoneyBadge } from "../components/money_badge.js";
+import { Stat } from "../components/stat.js";
+import { formatDecimal, formatPercent, parseDecimal, percent, toNumber, toneOf } from "../format/decimal.js";
+import { currentLinkStatus, isConnected } from "../format/link_status.js";
+import { formatAgo, formatTime, now } from "../format/time_format.js";
+import { AccountState } from "../state/account_state.js";
+import { EventStream } from "../state/event_stream.js";
+import { AccountTables } from "./account_tables.js";
+import { flowsText } from "./fleet_totals.js";
+import { LinkHistory } from "./link_history.js";
+
+const LEGS_DELAY_MS = 1000;
+
+const STATS = [
+  ["Cash", "cash"],
+  ["Buying power", "buying_power"],
+  ["Long", "long_market_value"],
+  ["Short", "short_market_value"],
+  ["Maintenance margin", "maintenance_margin"],
+];
+
+export class AccountView {
+  constructor(fleet, label, { onStreamChange }) {
+    this.fleet = fleet;
+    this.label = label;
+    this.onStreamChange = onStreamChange;
+    this.account = new AccountState(label);
+    this.account.fills = fleet.fills.filter(({ account_id: owner }) => owner === label);
+    this.curve = new EquityCurve({ history: `realtime/history/${encodeURIComponent(label)}`, label: `Equity of ${label} over time` });
+    this.element = this.#build();
+    const params = () => ({ types: "order,account,positions,link", account_id: label });
+    this.stream = new EventStream({ params, onEvent: (name, data) => this.#handleEvent(name, data), onStateChange: onStreamChange });
+    this.#fetch();
+  }
+
+  get title() {
+    return `${this.label} · realtime`;
+  }
+
+  get crumbs() {
+    return [this.label];
+  }
+
+  get moneyKinds() {
+    const isPaper = this.#isPaper;
+    return isPaper === undefined ? [] : [[isPaper, null]];
+  }
+
+  get #isPaper() {
+    return this.fleet.entries.get(this.label)?.row?.paper ?? this.account.link?.paper;
+  }
+
+  get linkEntries() {
+    const { link } = this.account;
+    return link ? [{ label: this.label, link }] : [];
+  }
+
+  get curl() {
+    return `realtime/dashboard/${this.label}`;
+  }
+
+  end() {
+    this.stream?.end();
+    this.curve.end();
+    clearTimeout(this.legsTimer);
+  }
+
+  redraw() {
+    this.curve.redraw();
+  }
+
+  focus() {
+    this.heading.focus({ preventScroll: true });
+  }
+
+  render() {
+    const { account } = this;
+    const hasProblem = account.problem !== null;
+    setAttribute(this.body, "hidden", hasProblem);
+    setAttribute(this.missing, "hidden", !hasProblem);
+    if (hasProblem) return this.#showProblem();
+    this.#showHead();
+    this.#showMoney();
+    this.tables.show(account, this.#unknownReason());
+    this.history.show(account.link, this.fleet.linkEvents.get(this.label) ?? []);
+    this.curve.outages = this.#outages();
+    this.fills.show(account.allFills(), account.orders ? "No fills." : this.#unknownReason());
+  }
+
+  #handleEvent(name, data) {
+    this.account.handleEvent(name, data);
+    if (name === "ready") this.#fetch();
+    if (name === "account" && data.account) this.#addPoint(data.account.equity, data.stale);
+    if (name === "link" && data.stale) this.curve.add(Math.floor(now() / 1000), null);
+    if (this.account.isLegUnknown && !this.legsTimer) {
+      this.legsTimer = setTimeout(() => { this.legsTimer = 0; this.#fetchLegs(); }, LEGS_DELAY_MS);
+    }
+  }
+
+  #addPoint(equity, isStale) {
+    const value = parseDecimal(equity);
+    this.curve.add(Math.floor(now() / 1000), isStale || value === null ? null : toNumber(value));
+  }
+
+  async #fetch() {
+    try {
+      await Promise.all([this.account.fetchDashboard(), this.account.fetchLegs()]);
+    } catch {
+      return; // Without a connection the stream says so, and this is done again when it is back.
+    }
+    if (this.account.problem) this.#endStream();
+    else if (this.account.account) this.#addPoint(this.account.account.equity, this.account.version.stale);
+    this.render();
+  }
+
+  async #fetchLegs() {
+    try {
+      await this.account.fetchLegs();
+      this.render();
+    } catch {
+      // Done again with the next `ready`.
+    }
+  }
+
+  /** There is nothing to follow here, and that is no problem of the connection. */
+  #endStream() {
+    this.stream?.end();
+    this.stream = null;
+    this.onStreamChange();
+  }
+
+  #build() {
+    this.heading = createElement("h1", { text: this.label, tabindex: "-1" });
+    this.badge = createMoneyBadge();
+    this.about = createElement("p", { class: "about" });
+    this.state = createElement("span", { class: "state" }, createElement("i", { class: "lamp", "aria-hidden": "true" }), createElement("span"), createElement("span", { class: "sub" }));
+    this.equity = new Stat("Equity", { isLarge: true });
+    this.stats = STATS.map(([name]) => new Stat(name));
+    this.tables = new AccountTables();
+    this.fills = new FillList({ label: "Fills", withAccount: false });
+    this.history = new LinkHistory();
+    this.missing = createElement("section", { class: "card missing", hidden: true });
+    this.body = createElement(
+      "div", { class: "account-body" },
+      createElement("section", { class: "card chart", "aria-label": "Money" },
+        createElement("div", { class: "headlines" }, createElement("dl", { class: "headline" }, this.equity.element)),
+        createElement("div", { class: "curve-box" }, this.curve.element),
+        createElement("dl", { class: "stats" }, ...this.stats.map(({ element }) => element))),
+      createElement("div", { class: "aside" },
+        createElement("section", { class: "card", "aria-labelledby": "link-title" },
+          createElement("h2", { id: "link-title", text: "Link" }), this.history.element),
+        createElement("section", { class: "card fills", "aria-labelledby": "fills-title" },
+          createElement("h2", { id: "fills-title", text: "Fills" }), this.fills.element)),
+      ...this.tables.elements,
+    );
+    return createElement("div", { class: "account-view" },
+      createElement("div", { class: "title" }, this.badge.element, this.heading, this.about, this.state), this.missing, this.body);
+  }
+
+  #showProblem() {
+    const { title, detail, remedy } = this.account.problem;
+    this.missing.replaceChildren(
+      createElement("h2", { text: title ?? "This account cannot be shown" }),
+      createElement("p", { text: [detail, remedy].filter(Boolean).join(" – ") }),
+      createElement("a", { class: "plain", href: "#/", text: "All accounts" }),
+    );
+    setAttribute(this.state, "hidden", true);
+  }
+
+  #showHead() {
+    const { row } = this.fleet.entries.get(this.label) ?? {};
+    const { account, link } = this.account;
+    const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, account?.account_number];
+    this.badge.show(this.#isPaper === false ? false : undefined);
+    setText(this.about, parts.filter(Boolean).join(" · "));
+    const { word, tone, detail } = currentLinkStatus(link);
+    setAttribute(this.state, "data-tone", tone);
+    setText(this.state.children[1], word);
+    setText(this.state.children[2], detail || (link && isConnected() ? `since ${formatTime(link.since)}` : ""));
+    setAttribute(this.element, "data-stale", this.account.version?.stale ? "yes" : null);
+  }
+
+  #showMoney() {
+    const { account } = this;
+    const at = account.confirmedAt ?? account.version?.as_of;
+    const reason = this.#unknownReason();
+    const equity = account.money("equity");
+    const last = account.money("last_equity");
+    const flows = this.fleet.entries.get(this.label)?.money.flows ?? null;
+    const dayPl = equity === null || last === null ? null : equity - last - (flows ?? 0n);
+    const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, last)), "today"].filter(Boolean).join("  ");
+    const isProvisional = account.version?.provisional.includes("account");
+    const source = isProvisional ? "after the last fill: the broker has not confirmed it yet" : `confirmed by the broker ${formatAgo(at)}`;
+    const notes = equity === null ? [reason] : [source, dayPl === null ? null : flowsText(flows)];
+    this.equity.showMoney(equity, {
+      currency: "$", reason, beside: gain, besideTone: toneOf(dayPl),
+      note: notes.filter(Boolean).join(" · "), noteTone: isProvisional || account.version?.stale ? "warn" : null,
+    });
+    for (const [index, [, name]] of STATS.entries()) this.stats[index].showMoney(account.money(name), { at, reason });
+  }
+
+  /** Times without events; the link's present one lasts until further notice. */
+  #outages() {
+    const { gaps, link } = this.account;
+    const spans = gaps.filter(({ from }) => from).map(({ from, to }) => [Date.parse(from) / 1000, to ? Date.parse(to) / 1000 : null]);
+    const isOpen = link?.stale && link.stale_since && !spans.some(([, to]) => to === null);
+    return isOpen ? [...spans, [Date.parse(link.stale_since) / 1000, null]] : spans;
+  }
+
+  #unknownReason() {
+    const { link } = this.account;
+    if (!link) return isConnected() ? "Reading …" : "Not known: no connection to the daemon.";
+    if (link.state === "disabled") return "Disabled in accounts.toml (enabled = false): this account is not read.";
+    return link.last_error_message ? `Not known yet: ${link.last_error_message}.` : "Not known yet: nothing was read so far.";
+  }
+}
