@@ -1,19 +1,29 @@
 """Encodes and decodes the trading stream's frames and the bodies of REST.
 
 `decode_frame` never raises, and decides by content, because paper sends its JSON in binary frames.
-What fits the structs of `core.model` is decoded directly, everything else by `lenient_decoder`.
+What fits the structs of `core.model` exactly is decoded directly, everything else by
+`lenient_decoder`, which also keeps fields that we do not know (`extra_fields`).
 Orders are normalized to REST's form, with times in microseconds, so that an order from the stream
 and the same order read by REST are equal values.
 
 Source: Alpaca "Websocket streaming" and Trading API v2 reference.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.json import Decoder
+from msgspec.structs import force_setattr
 
+from realtime.broker.extra_fields import (
+    StrictAccount,
+    StrictOrder,
+    StrictPosition,
+    StrictTradeUpdate,
+    extend,
+    to_plain,
+)
 from realtime.broker.interning import intern_fields
 from realtime.broker.lenient_decoder import (
     DECODE_ERRORS,
@@ -42,7 +52,7 @@ T = TypeVar("T", bound=Struct)
 
 
 class _TradeFrame(Struct, tag_field="stream", tag=STREAM):
-    data: TradeUpdate | None
+    data: StrictTradeUpdate | None
 
 
 class _AuthorizationFrame(Struct, tag_field="stream", tag="authorization"):
@@ -53,12 +63,31 @@ class _ListeningFrame(Struct, tag_field="stream", tag="listening"):
     data: Listening
 
 
+class _PlainFrame(Struct, tag_field="stream", tag=STREAM):
+    data: TradeUpdate
+
+
+class _RawUpdate(Struct):
+    order: Raw
+
+
+class _RawFrame(Struct, tag_field="stream", tag=STREAM):
+    data: _RawUpdate
+
+
+_PLAIN_FRAME = Decoder(_PlainFrame)
+_RAW_FRAME = Decoder(_RawFrame)
 _FRAME = Decoder(_TradeFrame | _AuthorizationFrame | _ListeningFrame)
-_ACCOUNT = Decoder(Account)
-_ORDER = Decoder(Order)
-_POSITIONS = Decoder(tuple[Position, ...])
-_ORDERS = Decoder(tuple[Order, ...])
+_ACCOUNT = Decoder(StrictAccount)
+_ORDER = Decoder(StrictOrder)
+_POSITIONS = Decoder(tuple[StrictPosition, ...])
+_ORDERS = Decoder(tuple[StrictOrder, ...])
 _FILLS = Decoder(tuple[FillActivity, ...])
+_PLAIN_DECODERS: dict[object, Decoder[Any]] = {  # Any: decoders of several types
+    StrictAccount: Decoder(Account),
+    StrictOrder: Decoder(Order),
+    StrictPosition: Decoder(Position),
+}
 
 
 def encode_authorization(credentials: Credentials) -> str:
@@ -86,6 +115,8 @@ def decode_frame(frame: bytes | str) -> Message:
             return _check_update(envelope.data)
         return _check_answer(envelope.data)
     except (*DECODE_ERRORS, ProtocolViolation):
+        if (update := _decode_extended_update(frame)) is not None:
+            return update
         raw = frame if isinstance(frame, bytes) else frame.encode("utf-8", "replace")
         try:
             return _decode_frame_leniently(raw)
@@ -95,7 +126,9 @@ def decode_frame(frame: bytes | str) -> Message:
 
 def decode_account(body: bytes) -> Account:
     """Decode the response of `GET /v2/account`. All of these raise `ProtocolViolation`."""
-    return _decode(body, _ACCOUNT, "account")
+    account = _decode(body, _ACCOUNT, "account")
+    to_plain(account)
+    return account
 
 
 def decode_order(body: bytes) -> Order:
@@ -105,12 +138,15 @@ def decode_order(body: bytes) -> Order:
 
 def decode_positions(body: bytes) -> tuple[Position, ...]:
     """Decode a list of positions; one that cannot be decoded fails the list and is named."""
-    return _decode_list(body, _POSITIONS, Position, "positions")
+    positions = _decode_list(body, _POSITIONS, StrictPosition, "positions")
+    for position in positions:
+        to_plain(position)
+    return positions
 
 
 def decode_orders(body: bytes) -> tuple[Order, ...]:
     """Decode a list of orders; one that cannot be decoded fails the list and is named."""
-    orders = _decode_list(body, _ORDERS, Order, "orders")
+    orders = _decode_list(body, _ORDERS, StrictOrder, "orders")
     return tuple(_normalize(order, f"orders[{at}]") for at, order in enumerate(orders))
 
 
@@ -142,12 +178,23 @@ def _decode_frame_leniently(raw: bytes) -> Message:
             return Ignored(f"stream {other[:64]!r}" if other else "no stream")
 
 
+def _decode_extended_update(frame: bytes | str) -> Message | None:
+    """Decode an update whose order has unknown fields; None if anything else is odd about it."""
+    try:
+        update, raw = _PLAIN_FRAME.decode(frame).data, _RAW_FRAME.decode(frame).data.order
+        force_setattr(update, "order", extend(update.order, raw))
+        return _check_update(update)
+    except (*DECODE_ERRORS, ProtocolViolation):
+        return None
+
+
 def _check_update(update: TradeUpdate | None) -> Message:
     if update is None:
         return Ignored("trade update without data")
     if not update.event:
         raise ProtocolViolation("frame.data.event: missing")
     _normalize(update.order, "frame.data.order")
+    to_plain(update)
     return update
 
 
@@ -167,8 +214,10 @@ def _normalize(order: Order, path: str) -> Order:
 
 
 def _check_identity(order: Order, path: str, depth: int = 0) -> None:
+    """Raise `ProtocolViolation` without id and status; make the order and its legs plain ones."""
     if depth > MAX_DEPTH:
         raise ProtocolViolation(f"{path}: nested too deeply")
+    to_plain(order)
     if not (order.id and order.status):
         raise ProtocolViolation(f"{path}.{'status' if order.id else 'id'}: missing")
     if order.legs:
@@ -188,7 +237,7 @@ def _decode(body: bytes, decoder: Decoder[T], path: str) -> T:
     try:
         return decoder.decode(body)
     except DECODE_ERRORS:
-        return decode_leniently(body, decoder.type, path)
+        return _decode_extended(body, decoder.type, path)
 
 
 def _decode_list(
@@ -198,4 +247,17 @@ def _decode_list(
         return decoder.decode(body)
     except DECODE_ERRORS:
         items = enumerate(decode_items(body, path))
-        return tuple(decode_leniently(item, struct, f"{path}[{at}]") for at, item in items)
+        return tuple(_decode_extended(item, struct, f"{path}[{at}]") for at, item in items)
+
+
+def _decode_extended(raw: bytes | Raw, struct: type[T], path: str) -> T:
+    """Decode an object with unknown fields, or leniently if anything else is odd about it."""
+    decoder = _PLAIN_DECODERS.get(struct)
+    if decoder is not None:
+        try:
+            value: T = extend(decoder.decode(raw), raw)
+        except DECODE_ERRORS:
+            pass  # field by field, below
+        else:
+            return value
+    return decode_leniently(raw, struct, path)

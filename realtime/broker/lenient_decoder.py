@@ -1,5 +1,7 @@
 """Decodes JSON that does not fit our structs, field by field, and keeps what can be kept.
 
+Unknown fields of the broker's objects are kept as they are (`extra_fields`).
+
 The broker's numbers are strings by its protocol; a number becomes a string exactly as written. A
 field of an unexpected type counts as absent, unless the state depends on it (`CRITICAL_FIELDS`):
 then the whole object is rejected, because a wrong state is worse than none.
@@ -15,6 +17,7 @@ import msgspec
 from msgspec import Raw, Struct, structs
 from msgspec.json import Decoder
 
+from realtime.broker.extra_fields import build
 from realtime.errors import ProtocolViolation
 
 T = TypeVar("T", bound=Struct)
@@ -51,8 +54,8 @@ def decode_leniently(raw: bytes | Raw, struct: type[T], path: str, depth: int = 
         raise ProtocolViolation(f"{path}: nested too deeply")
     members = decode_members(raw, path)
     kept: dict[str, object] = {}
-    for field in structs.fields(struct):
-        member = members.get(field.encode_name)
+    for field in _fields(struct):
+        member = members.pop(field.encode_name, None)
         field_path = f"{path}.{field.name}"
         if member is not None:
             try:
@@ -62,7 +65,7 @@ def decode_leniently(raw: bytes | Raw, struct: type[T], path: str, depth: int = 
                     raise
         elif field.required:
             raise ProtocolViolation(f"{field_path}: missing")
-    return struct(**kept)
+    return build(struct, kept, members)
 
 
 def decode_members(raw: bytes | Raw, path: str) -> dict[str, Raw]:
@@ -98,6 +101,11 @@ def is_json(raw: bytes) -> bool:
     except DECODE_ERRORS:
         return False
     return True
+
+
+@lru_cache(maxsize=64)
+def _fields(struct: type[Struct]) -> tuple[structs.FieldInfo, ...]:
+    return structs.fields(struct)
 
 
 @lru_cache(maxsize=256)
