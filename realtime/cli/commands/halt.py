@@ -52,6 +52,7 @@ def _write_to_journal(
 ) -> None:
     """Append to the journal of the configuration, which needs neither a daemon nor keys."""
     from realtime.config.loader import load_orders  # noqa: PLC0415 - as above
+    from realtime.orders.errors import Declined  # noqa: PLC0415 - as above
     from realtime.orders.journal import Journal  # noqa: PLC0415 - as above
     from realtime.orders.kill_switch import KillSwitch  # noqa: PLC0415 - as above
     from realtime.telemetry.log import configure  # noqa: PLC0415 - as above
@@ -64,12 +65,23 @@ def _write_to_journal(
         click.echo(f"not written to a journal: {error}", err=True)
         return
     kill_switch = KillSwitch(Journal(path, time.time), time.time)
-    if is_resume:
-        kill_switch.resume(account, principal=PRINCIPAL)
-    else:
-        kill_switch.halt(account, reason=reason, principal=PRINCIPAL)
     action = "resume" if is_resume else "halt"
     scope = f"account {account}" if account else "all accounts"
+    try:
+        if is_resume:
+            kill_switch.resume(account, principal=PRINCIPAL)
+        else:
+            kill_switch.halt(account, reason=reason, principal=PRINCIPAL)
+        # A halt that cannot be written holds in this process only: read back what others will.
+        written = KillSwitch(Journal(path, time.time), time.time)
+        for entry in Journal(path, time.time).read():
+            written.apply(entry)
+        is_halted = any(halt.account_id in (None, account) for halt in written.state.scopes)
+        if is_halted == is_resume:
+            raise ConfigError(f"{path} does not contain it")
+    except (ConfigError, Declined) as error:
+        click.echo(f"not written to the journal: {error}", err=True)
+        return
     click.echo(
         f"{action} of {scope} written to {path}: a running daemon that uses this journal obeys "
         "within a second, any other when it starts"
