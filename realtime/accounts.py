@@ -1,4 +1,4 @@
-"""Many accounts from a program of one's own, without the daemon: the same gateway, the same rules.
+"""Many accounts from your own program, without the daemon: the same gateway, the same checks.
 
     async with realtime.Accounts.from_config("accounts.toml") as accounts:
         print(await accounts.get_positions())
@@ -7,53 +7,61 @@
             time_in_force="day",
         )
 
-What asks all accounts asks them in parallel and gives, for each, its result or its error.
+Or, for a program that opens it when it starts: `accounts = await Accounts.open("accounts.toml")`,
+later `await accounts.close()`. Reads of all accounts run in parallel, and each account has a result
+or an error within the time limit. Nothing is printed; the log goes to the logger `realtime` of
+`logging`, or to structlog if the program has configured it.
 """
 
 import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import aiohttp
 
 from realtime.auth.principal import Principal
-from realtime.broker.http_client import open_session
-from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
-from realtime.broker.rest_client import RestClient
-from realtime.broker.warm_connections import keep_warm
 from realtime.config import Settings, load
 from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
 from realtime.errors import ConfigError, RealtimeError
-from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.errors import Declined
 from realtime.orders.numbers import parse_number
-from realtime.orders.order_request import OrderChanges, Placement, read_value
+from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.results import AccountLiquidation, Placed
-from realtime.orders.trading_accounts import TradingAccount
-from realtime.orders.trading_service import TradingService, open_trading_service
-from realtime.runtime.risk_settings import account_risk_rules, risk_rules
+from realtime.orders.trading_service import TradingService
+from realtime.runtime.account_reader import READ_TIMEOUT_S, AccountReader
+from realtime.runtime.environment import Environment
+from realtime.runtime.open_accounts import ContextTask, OpenAccounts, open_accounts
+from realtime.runtime.order_fields import OrderResults, read_fields, try_read_order
 
 T = TypeVar("T")
 
 LIBRARY = Principal(
     user_id="library", accounts=None, permissions=frozenset({"account_access", "trading"})
 )
-"""How this program stands in the audit log."""
+"""The principal of this program in the audit log."""
 
-MakeConnector = Callable[[], aiohttp.BaseConnector]
+
+class NotOpen(RealtimeError):
+    """`Accounts` is used before it was opened, or after it was closed."""
+
+    def __init__(self) -> None:
+        remedy = "use `async with Accounts.from_config(...)`, or `await Accounts.open(...)`"
+        super().__init__("Accounts is not open", remedy=remedy)
 
 
 class Accounts:
-    """All enabled accounts of a configuration. Use as `async with`.
+    """All enabled accounts of a configuration. Use as `async with`, or with `open` and `close`.
 
-    `keeps_warm`: whether connections for orders are opened before one needs them.
+    `keeps_warm`: whether connections for orders are opened before an order needs them.
     """
 
     def __init__(
@@ -62,19 +70,20 @@ class Accounts:
         *,
         principal: Principal = LIBRARY,
         keeps_warm: bool = True,
-        make_connector: MakeConnector | None = None,
+        make_connector: Callable[[], aiohttp.BaseConnector] | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
         self._principal = principal
         self._keeps_warm = keeps_warm
-        self._make_connector = make_connector or (lambda: aiohttp.TCPConnector(limit=0))
-        self._clock = clock
-        self._rng = rng or random.Random(os.urandom(32))
-        self._open = AsyncExitStack()
-        self._rests: dict[str, RestClient] = {}
-        self._trading_service: TradingService | None = None
+        self._environment = Environment(
+            clock=clock,
+            rng=rng or random.Random(os.urandom(32)),
+            make_connector=make_connector or (lambda: aiohttp.TCPConnector(limit=0)),
+        )
+        self._context: ContextTask[OpenAccounts] | None = None
+        self._accounts: OpenAccounts | None = None
 
     @classmethod
     def from_config(
@@ -83,38 +92,25 @@ class Accounts:
         """Read `accounts.toml` and the keys as the daemon does. Raises `ConfigError`."""
         return cls(load(None if path is None else Path(path), environ=environ))
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as opening:
-            http = await opening.enter_async_context(open_session(self._make_connector()))
-            trading_service = await opening.enter_async_context(
-                open_trading_service(
-                    self._take_seats(http),
-                    rules=risk_rules(self.settings.orders),
-                    audit_log=self.settings.orders.audit_log,
-                    clock=self._clock,
-                    rng=self._rng,
-                    is_daemon=False,
-                )
-            )
-            if self._keeps_warm:
-                wanted = lambda: trading_service.trading_accounts.connections  # noqa: E731 - asked anew every time
-                await opening.enter_async_context(keep_warm(http, wanted))
-            self._trading_service, self._open = trading_service, opening.pop_all()
-        return self
+    @classmethod
+    async def open(
+        cls, path: str | Path | None = None, *, environ: Mapping[str, str] = os.environ
+    ) -> Self:
+        """Read the configuration as `from_config`, and open it until `close`."""
+        return await cls.from_config(path, environ=environ).__aenter__()
 
-    def _take_seats(self, http: aiohttp.ClientSession) -> dict[str, TradingAccount]:
-        fleet, trading_accounts = FleetLimiter(), {}
-        for account in self.settings.accounts:
-            if account.enabled and account.credentials is not None:
-                limiter = RateLimiter(fleet, orders_at_once=account.max_connections)
-                rest = RestClient(
-                    http, account.trading_url, account.credentials, limiter, clock=self._clock
-                )
-                self._rests[account.label] = rest
-                trading_accounts[account.label] = TradingAccount(
-                    rules=account_risk_rules(account), tier=account.tier, http_client=rest.http
-                )
-        return trading_accounts
+    async def close(self) -> None:
+        """Close all connections; orders on their way are waited for. May be called again."""
+        context, self._context, self._accounts = self._context, None, None
+        if context is not None:
+            await context.close()
+
+    async def __aenter__(self) -> Self:
+        if self._context is not None:
+            raise RealtimeError("Accounts is open already", remedy="use one object per `open`")
+        context = open_accounts(self.settings, self._environment, keeps_warm=self._keeps_warm)
+        self._context, self._accounts = await ContextTask.open(context)
+        return self
 
     async def __aexit__(
         self,
@@ -122,69 +118,110 @@ class Accounts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._open.aclose()
+        await self.close()
+
+    @property
+    def _open(self) -> OpenAccounts:
+        if self._accounts is None:
+            raise NotOpen
+        return self._accounts
 
     @property
     def trading_service(self) -> TradingService:
-        """Gateway, kill switch, closings, budgets."""
-        assert self._trading_service is not None, "use Accounts with `async with`"
-        return self._trading_service
+        """Gateway, kill switch, liquidations and budgets. Raises `NotOpen`."""
+        return self._open.trading_service
 
     @property
     def labels(self) -> list[str]:
-        """The enabled accounts."""
-        return list(self._rests)
+        """The enabled accounts. Raises `NotOpen`."""
+        return list(self._open.readers)
 
     def account(self, label: str) -> "OneAccount":
-        """One of them. Raises `ConfigError`."""
-        if label not in self._rests:
-            raise unknown_account(label, self._rests)
-        return OneAccount(self, label, self._rests[label])
+        """Return one account. Raises `ConfigError` for an unknown label."""
+        readers = self._open.readers
+        if label not in readers:
+            raise unknown_account(label, readers)
+        return OneAccount(self, readers[label])
 
-    async def get_accounts(self) -> dict[str, Account | RealtimeError]:
-        """Every account's figures."""
-        return await self._each(lambda rest: rest.fetch_account())
+    async def get_accounts(
+        self, *, timeout: float = READ_TIMEOUT_S
+    ) -> dict[str, Account | RealtimeError]:
+        """Read every account. An error is the result of its account, within `timeout` seconds."""
+        return await self._read_all(lambda reader: reader.get_account(timeout))
 
-    async def get_positions(self) -> dict[str, tuple[Position, ...] | RealtimeError]:
-        """Every account's positions."""
-        return await self._each(lambda rest: rest.fetch_positions())
+    async def get_positions(
+        self, symbol: str | None = None, *, timeout: float = READ_TIMEOUT_S
+    ) -> dict[str, tuple[Position, ...] | RealtimeError]:
+        """Read the positions of every account, or those in one symbol; as `get_accounts`."""
+        return await self._read_all(lambda reader: reader.get_positions(symbol, timeout))
 
-    async def verify_credentials(self) -> dict[str, str | RealtimeError]:
-        """Every account's number at the broker, or why its key is not taken."""
+    async def get_orders(
+        self,
+        *,
+        status: Literal["open", "closed", "all"] = "all",
+        limit: int = 100,
+        symbols: Sequence[str] = (),
+        side: Literal["buy", "sell"] | None = None,
+        after: datetime | str | None = None,
+        until: datetime | str | None = None,
+        nested: bool = True,
+        timeout: float = READ_TIMEOUT_S,
+    ) -> dict[str, tuple[Order, ...] | RealtimeError]:
+        """Read orders of every account, each as `OneAccount.get_orders`; as `get_accounts`."""
+        return await self._read_all(
+            lambda reader: reader.get_orders(
+                status=status,
+                limit=limit,
+                symbols=symbols,
+                side=side,
+                after=after,
+                until=until,
+                nested=nested,
+                timeout=timeout,
+            )
+        )
 
-        async def number(rest: RestClient) -> str:
-            return (await rest.fetch_account()).account_number
+    async def verify_credentials(
+        self, *, timeout: float = READ_TIMEOUT_S
+    ) -> dict[str, str | RealtimeError]:
+        """Read every account's number at the broker, or why its key is refused."""
 
-        return await self._each(number)
+        async def get_number(reader: AccountReader) -> str:
+            return (await reader.get_account(timeout)).account_number
+
+        return await self._read_all(get_number)
 
     async def place_order(self, *, key: str | None = None, **order: object) -> Placed:
-        """Place an order: Alpaca's fields, and `account_id` or the words of routing.
+        """Place an order: Alpaca's fields, and `account_id` or routing fields.
 
-        Raises `Declined` for a decided no, `Unresolved` if nobody knows: then the same `key` or
-        `client_order_id` asks again and never gives a second order.
+        Raises `Declined` for a definite refusal, `Unresolved` if the status is unknown: then the
+        same `key` or `client_order_id` looks the order up and never places a second one.
         """
-        wish = read_value(order, Placement)
-        return await self.trading_service.gateway.place(wish, self._principal, key=key)
+        gateway = self.trading_service.gateway
+        return await gateway.place(read_fields(order, Placement), self._principal, key=key)
 
     async def place_orders(
         self, orders: Iterable[Mapping[str, object]], *, key: str | None = None
-    ) -> list[Placed | Declined | Unresolved]:
-        """Place many at once; an answer for each, in their order."""
-        wishes = [_read(dict(order)) for order in orders]
-        return await self.trading_service.gateway.place_all(wishes, self._principal, key=key)
+    ) -> OrderResults:
+        """Place many orders at once; return a result for each, in their order and by account."""
+        gateway = self.trading_service.gateway
+        requests = [try_read_order(order) for order in orders]
+        return OrderResults(await gateway.place_all(requests, self._principal, key=key))
 
     async def replace_order(
         self, account: str, order_id: str, *, key: str | None = None, **changes: object
     ) -> Placed:
-        """Replace an order: Alpaca's fields; gives its successor. Raises as `place_order`."""
-        read = read_value(changes, OrderChanges)
-        return await self.trading_service.gateway.replace(
-            account, order_id, read, self._principal, key=key
-        )
+        """Replace an order: Alpaca's fields; return its successor. Raises as `place_order`."""
+        gateway = self.trading_service.gateway
+        with _declined_for(account):
+            read = read_fields(changes, OrderChanges)
+            return await gateway.replace(account, order_id, read, self._principal, key=key)
 
     async def cancel_order(self, account: str, order_id: str) -> None:
         """Cancel an order. Raises `Declined` or `Unresolved`."""
-        await self.trading_service.gateway.cancel(account, order_id, self._principal)
+        gateway = self.trading_service.gateway
+        with _declined_for(account):
+            await gateway.cancel(account, order_id, self._principal)
 
     async def close_position(
         self,
@@ -196,73 +233,71 @@ class Accounts:
         key: str | None = None,
     ) -> Placed:
         """Close a position, or a part of it. Raises `Declined` or `Unresolved`."""
-        return await self.trading_service.gateway.close_position(
-            account,
-            symbol,
-            self._principal,
-            qty=_parse(qty, "qty"),
-            percentage=_parse(percentage, "percentage"),
-            key=key,
-        )
+        gateway = self.trading_service.gateway
+        with _declined_for(account):
+            return await gateway.close_position(
+                account,
+                symbol,
+                self._principal,
+                qty=_parse_number(qty, "qty"),
+                percentage=_parse_number(percentage, "percentage"),
+                key=key,
+            )
 
     async def close_all_positions(
         self, account: str | None = None, *, wait_s: float = 60.0
     ) -> dict[str, AccountLiquidation | Declined]:
-        """Cancel and close all of one account, or of every one; how far that is by `wait_s`, or why
-        an account may not be traded at all.
+        """Cancel all orders and close all positions of one account, or of every one.
 
-        Whoever is not flat by then stays latched in the audit log and takes no other order, until
-        this is called again, or a daemon starts, and comes to the end; or `release_closing`.
+        Returns the progress after `wait_s` at most, or why an account may not be traded. An account
+        that is not flat by then stays latched in the audit log and takes no other order, until this
+        is called again, or a daemon starts, and completes it; or until `release_closing`.
         """
-        liquidations = self.trading_service.liquidations
+        service = self.trading_service
         labels = self.labels if account is None else [account]
-        refused = {
-            label: self.trading_service.gateway.find_refusal(label, self._principal)
-            for label in labels
-        }
-        begun = [label for label in labels if refused[label] is None]
-        liquidations.start(begun, self._principal)
-        await liquidations.wait_until_flat(begun, wait_s)
-        return {label: refused[label] or liquidations.accounts[label] for label in labels}
+        refused = {label: self._find_refusal(label) for label in labels}
+        started = [label for label in labels if refused[label] is None]
+        service.liquidations.start(started, self._principal)
+        await service.liquidations.wait_until_flat(started, wait_s)
+        return {label: refused[label] or service.liquidations.accounts[label] for label in labels}
 
     def release_closing(self, account: str | None = None) -> list[str]:
-        """End closings that are not done, of one account or of every one; gives whose. They keep
-        what they have and take orders again."""
+        """End liquidations that are not complete, of one account or of every one; return whose.
+
+        They keep what they have and take orders again.
+        """
         labels = self.labels if account is None else [account]
         return self.trading_service.liquidations.release(labels, self._principal)
 
-    async def _each(
-        self, ask: Callable[[RestClient], Awaitable[T]]
+    def _find_refusal(self, label: str) -> Declined | None:
+        refusal = self.trading_service.gateway.find_refusal(label, self._principal)
+        if refusal is not None:
+            refusal.account_id = label
+        return refusal
+
+    async def _read_all(
+        self, read: Callable[[AccountReader], Awaitable[T]]
     ) -> dict[str, T | RealtimeError]:
-        async def one(rest: RestClient) -> T | RealtimeError:
+        async def read_one(reader: AccountReader) -> T | RealtimeError:
             try:
-                return await ask(rest)
+                return await read(reader)
             except RealtimeError as error:
                 return error
 
-        answers = await asyncio.gather(*map(one, self._rests.values()))
-        return dict(zip(self._rests, answers, strict=True))
+        readers = self._open.readers
+        results = await asyncio.gather(*map(read_one, readers.values()))
+        return dict(zip(readers, results, strict=True))
 
 
 class OneAccount:
     """One account of `Accounts`."""
 
-    def __init__(self, accounts: Accounts, label: str, rest: RestClient) -> None:
-        self.label = label
+    def __init__(self, accounts: Accounts, reader: AccountReader) -> None:
+        self.label = reader.label
+        self.get_account = reader.get_account
+        self.get_positions = reader.get_positions
+        self.get_orders = reader.get_orders
         self._accounts = accounts
-        self._rest = rest
-
-    async def get_account(self) -> Account:
-        """Its figures."""
-        return await self._rest.fetch_account()
-
-    async def get_positions(self) -> tuple[Position, ...]:
-        """Its positions."""
-        return await self._rest.fetch_positions()
-
-    async def get_orders(self, limit: int = 100) -> tuple[Order, ...]:
-        """Its newest orders, up to 500."""
-        return await self._rest.fetch_orders(limit=limit)
 
     async def place_order(self, *, key: str | None = None, **order: object) -> Placed:
         """Place an order here; as `Accounts.place_order`."""
@@ -275,31 +310,39 @@ class OneAccount:
         return await self._accounts.replace_order(self.label, order_id, key=key, **changes)
 
     async def cancel_order(self, order_id: str) -> None:
-        """Cancel an order."""
+        """Cancel an order; as `Accounts.cancel_order`."""
         await self._accounts.cancel_order(self.label, order_id)
 
     async def close_position(
-        self, symbol: str, *, qty: str | None = None, percentage: str | None = None
+        self,
+        symbol: str,
+        *,
+        qty: str | Decimal | None = None,
+        percentage: str | Decimal | None = None,
+        key: str | None = None,
     ) -> Placed:
-        """Close a position, or a part of it."""
+        """Close a position, or a part of it; as `Accounts.close_position`."""
         return await self._accounts.close_position(
-            self.label, symbol, qty=qty, percentage=percentage
+            self.label, symbol, qty=qty, percentage=percentage, key=key
         )
 
 
 def unknown_account(label: str, known: Iterable[str]) -> ConfigError:
-    """What to say of a label that no enabled account has."""
+    """Return the error for a label that no enabled account has."""
     meant = nearest(label, known)
-    remedy = f"did you mean {meant}?" if meant else "accounts.toml names them, and enables them"
+    remedy = f"did you mean {meant}?" if meant else "accounts.toml names and enables them"
     return ConfigError(f"no account '{label[:64]}'", remedy=remedy)
 
 
-def _read(order: Mapping[str, object]) -> Placement | Declined:
+@contextmanager
+def _declined_for(account_id: str) -> Iterator[None]:
+    """Add the account to a refusal."""
     try:
-        return read_value(order, Placement)
-    except Declined as no:
-        return no
+        yield
+    except Declined as error:
+        error.account_id = account_id
+        raise
 
 
-def _parse(value: str | Decimal | None, field: str) -> Decimal | None:
+def _parse_number(value: str | Decimal | None, field: str) -> Decimal | None:
     return None if value is None else parse_number(str(value), field)

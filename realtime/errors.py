@@ -19,6 +19,9 @@ aiohttp's and websockets' exceptions do not leave `alpaca/`: they are translated
 class RealtimeError(Exception):
     """What went wrong, in a sentence; `remedy` says what a person can do about it, or is empty."""
 
+    account_id: str | None = None
+    """The account whose request failed, in results of many accounts."""
+
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message

@@ -6,7 +6,7 @@ The caller decides whether to retry. Errors are ours: `KeyRejected`, `RateLimite
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
@@ -68,6 +68,8 @@ class RestClient:
         nested: bool = True,
         before_order_id: str | None = None,
         after_order_id: str | None = None,
+        symbols: Sequence[str] = (),
+        side: Literal["buy", "sell"] | None = None,
     ) -> tuple[Order, ...]:
         """Read one page of orders by time of submission; all bounds are exclusive."""
         query = {
@@ -79,6 +81,8 @@ class RestClient:
             "nested": "true" if nested else "false",
             "before_order_id": before_order_id,
             "after_order_id": after_order_id,
+            "symbols": ",".join(symbols) or None,
+            "side": side,
         }
         return decode_response(codec.decode_orders, await self._get("/v2/orders", query))
 

@@ -24,6 +24,7 @@ class Declined(Exception):
         retry_after_s: float | None = None,
         guard: str | None = None,
         reached_broker: bool = False,
+        account_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -35,6 +36,8 @@ class Declined(Exception):
         """Name of the risk check that refused, if it was one."""
         self.reached_broker = reached_broker
         """Whether the broker refused."""
+        self.account_id = account_id
+        """The account of the order; None if it was refused before one was chosen."""
 
 
 class Unresolved(Exception):

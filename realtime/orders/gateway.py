@@ -316,6 +316,21 @@ class Gateway:
             else RoutingDecision(account_id=known.account, strategy=REMEMBERED, among=1)
         )
         label = route.account_id
+        try:
+            return await self._place_at(label, request, principal, key, fingerprint, route)
+        except Declined as error:
+            error.account_id = label
+            raise
+
+    async def _place_at(
+        self,
+        label: str,
+        request: Placement,
+        principal: Principal,
+        key: str | None,
+        fingerprint: str,
+        route: RoutingDecision,
+    ) -> Placed:
         order_client = self.get_order_client(label, principal)
         record = self.index.identify(label, request.client_order_id, key, fingerprint)
         if request.closes_position and request.order_class != "mleg":

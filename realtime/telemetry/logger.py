@@ -6,11 +6,33 @@ written directly. Whoever configures it otherwise (a test that captures lines, a
 of them by structlog's own way, from the next line on.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
+
+from realtime.telemetry.log_sentences import format_sentence
+from realtime.telemetry.redaction import redact
+
+_UNCONFIGURED = list(structlog.get_config()["processors"])
+
+LIBRARY_LOGGER = logging.getLogger("realtime")
+LIBRARY_LOGGER.addHandler(logging.NullHandler())
+"""Where a program that uses this package as a library finds its log; silent unless it asks."""
+
+
+def _log_as_library(level: str, event: str, facts: EventDict) -> None:
+    """Log through `logging`: neither `configure` nor the program has set up structlog, whose
+    default prints everything to the program's stdout."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    if LIBRARY_LOGGER.isEnabledFor(number):
+        facts = dict(facts)
+        exc_info = bool(facts.pop("exc_info", False))
+        account = facts.pop("account", None)
+        text = format_sentence(event, None if account is None else str(account), facts)
+        LIBRARY_LOGGER.log(number, "%s", redact(text), exc_info=exc_info)
 
 
 class Logger:
@@ -51,7 +73,9 @@ class Logger:
 
     def _log(self, level: str, event: str, facts: EventDict) -> None:
         config = structlog.get_config()
-        if config != self._config or config["processors"] != [self._last_step]:
+        if config["processors"] == _UNCONFIGURED and not structlog.is_configured():
+            _log_as_library(level, event, facts)
+        elif config != self._config or config["processors"] != [self._last_step]:
             getattr(structlog.get_logger(), level)(event, **facts)
         elif level in self._levels:
             facts["event"] = event
