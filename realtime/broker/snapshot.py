@@ -26,6 +26,8 @@ TRAILING = "trailing_stop"
 """The order type whose `hwm` and `stop_price` change without an event."""
 MAX_REPLACED = 50
 """Replaced legs that one snapshot reads by id."""
+MAX_SUCCESSORS = 50
+"""Orders that one snapshot reads by id because an order names them as its replacement."""
 MAX_GROUPS = 20
 """Pages that one snapshot reads to find the groups of open legs."""
 SUBMITTED_TOGETHER_US = 2
@@ -45,6 +47,7 @@ async def fetch_snapshot(rest: RestClient, state: AccountState, *, now: float) -
     unknown = {f.order_id for f in fills if f.order_id} - listed - state.orders.keys()
     ids = [*unlisted, *sorted(unknown)] if since is not None else unlisted
     orders_by_id, vanished = await _fetch_by_id(rest, ids)
+    orders = await _add_successors(rest, (*orders, *orders_by_id), state)
     positions = await rest.fetch_positions()
     account = await rest.fetch_account()
     return Snapshot(
@@ -52,7 +55,7 @@ async def fetch_snapshot(rest: RestClient, state: AccountState, *, now: float) -
         broker_time=_broker_time(rest, now),
         account=account,
         positions=positions,
-        orders=(*orders, *orders_by_id),
+        orders=orders,
         not_found=vanished,
         fills=fills,
         covers_anomalies=True,
@@ -81,9 +84,12 @@ async def _fetch_trailing_stops(rest: RestClient) -> tuple[Order, ...]:
     )
 
 
-async def fetch_orders_by_id(rest: RestClient, ids: Collection[OrderId], *, now: float) -> Snapshot:
-    """Read orders by id."""
+async def fetch_orders_by_id(
+    rest: RestClient, ids: Collection[OrderId], state: AccountState, *, now: float
+) -> Snapshot:
+    """Read orders by id, and those that replaced them, to the end of the chain."""
     orders, vanished = await _fetch_by_id(rest, ids)
+    orders = await _add_successors(rest, orders, state)
     return Snapshot(requested_at=now, orders=orders, not_found=vanished, covers_anomalies=True)
 
 
@@ -251,6 +257,27 @@ async def _fetch_fills_since(rest: RestClient, since: int | None) -> tuple[FillA
             break
         token = page[-1].id
     return tuple(fills.values())
+
+
+async def _add_successors(
+    rest: RestClient, orders: tuple[Order, ...], state: AccountState
+) -> tuple[Order, ...]:
+    """Add the orders that replaced these and are neither among them nor known: a list may lag, and
+    an order read by id may have been replaced several times."""
+    flat = [order for top in orders for order, _ in flatten(top)]
+    listed = {order.id for order in flat} | state.orders.keys()
+    successors: list[Order] = []
+    for order in flat:  # grows during the iteration
+        if order.replaced_by is None or order.replaced_by in listed:
+            continue
+        if len(successors) == MAX_SUCCESSORS:
+            break
+        successor = await rest.fetch_order(order.replaced_by, nested=True)
+        if successor is not None:
+            successors.append(successor)
+            flat += [version for version, _ in flatten(successor)]
+            listed |= {version.id for version, _ in flatten(successor)}
+    return (*orders, *successors)
 
 
 async def _fetch_by_id(

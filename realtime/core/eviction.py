@@ -53,13 +53,8 @@ def is_older_than_evicted(order: Order, state: AccountState) -> bool:
 
 
 def was_evicted(order: Order, state: AccountState) -> bool:
-    """Whether a closed order that REST shows was evicted long ago. One that replaced a known order
-    is taken all the same."""
-    return (
-        order.is_closed
-        and is_older_than_evicted(order, state)
-        and order.replaces not in state.orders
-    )
+    """Whether a closed order that REST shows was evicted long ago."""
+    return order.is_closed and is_older_than_evicted(order, state)
 
 
 def _choose_evicted(state: AccountState, closed: list[Order], surplus: int) -> dict[OrderId, Order]:

@@ -1,4 +1,5 @@
-"""Groups of orders that depend on each other: a bracket's entry and exits, an OCO pair, an OTO.
+"""Orders that name others: groups (a bracket's entry and exits, an OCO pair, an OTO) and chains of
+replacements.
 
 The broker does not stream all that happens to them: the end of a leg that was never sent to a venue
 has been seen to come without a frame (alpaca-py issue 198), and whether a parent's frame contains
@@ -20,6 +21,15 @@ def group_members(state: AccountState, order: Order) -> tuple[Order, ...]:
     head = state.parents.get(order.id, order.id)
     ids = [head, *(leg for leg, parent in state.parents.items() if parent == head)]
     return tuple(state.orders[i] for i in ids if i in state.orders)
+
+
+def unknown_successors(state: AccountState) -> dict[OrderId, OrderId]:
+    """Order id → id of the order that replaced it, where that one is not known."""
+    return {
+        order.id: order.replaced_by
+        for order in state.orders.values()
+        if order.replaced_by is not None and order.replaced_by not in state.orders
+    }
 
 
 def lacks_legs(state: AccountState, order: Order) -> bool:

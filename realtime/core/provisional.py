@@ -1,11 +1,13 @@
 """Which parts of a state are provisional: not confirmed by the broker yet.
 
 A fill makes positions and account provisional, an anomaly the orders, an outage the orders, too. A
-part is cleared by a read that agrees and began after the last such event.
+part is cleared by a read that agrees and began after the last such event. Orders are provisional as
+long as one of them names a successor that is not known.
 """
 
 from msgspec import structs
 
+from realtime.core.order_groups import unknown_successors
 from realtime.core.outcomes import Snapshot
 from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState
 
@@ -35,9 +37,9 @@ def confirm_orders(state: AccountState) -> AccountState:
     """The state after events have resolved every anomaly; orders stay provisional where only a read
     can confirm them."""
     progress = state.progress
-    if progress.resumed_at is not None or progress.needs_second_read:
-        return state
     if not ORDERS & state.provisional:
+        return state
+    if progress.resumed_at is not None or progress.needs_second_read or unknown_successors(state):
         return state
     return structs.replace(state, provisional=state.provisional - ORDERS)
 
@@ -54,7 +56,7 @@ def confirm(state: AccountState, snapshot: Snapshot, *, is_behind: bool) -> Acco
         resumed_at = None
     if snapshot.covers_anomalies and not anomaly_since and resumed_at is None:
         provisional -= ORDERS
-    if progress.needs_second_read:
+    if progress.needs_second_read or (snapshot.orders is not None and unknown_successors(state)):
         provisional |= ORDERS
     if is_behind:
         provisional |= MONEY

@@ -14,7 +14,7 @@ from realtime.core.decimals import number
 from realtime.core.eviction import evict, was_evicted
 from realtime.core.executions import execution_id_by_qty
 from realtime.core.model import FillActivity, Order, OrderId, Position, Symbol
-from realtime.core.order_groups import is_streamed
+from realtime.core.order_groups import is_streamed, unknown_successors
 from realtime.core.order_versions import differs, flatten, is_at_least_as_new, outranks
 from realtime.core.outcomes import Discrepancy, DiscrepancyKind, Reconciled, Snapshot
 from realtime.core.persistent_map import put
@@ -26,7 +26,7 @@ from realtime.core.position_evidence import (
 )
 from realtime.core.provisional import confirm
 from realtime.core.reversals import remove_reversed
-from realtime.core.state import CLOCK_ERROR_S, LAG_S, MONEY, AccountState, Execution
+from realtime.core.state import CLOCK_ERROR_S, LAG_S, MONEY, ORDERS, AccountState, Execution
 from realtime.core.timestamps import NEVER, microseconds, nanoseconds
 from realtime.core.version_conflicts import find_conflicts, is_rest_believed, may_be_evicted
 
@@ -91,6 +91,8 @@ def merge_response(state: AccountState, order: Order) -> AccountState:
         traded = number(version.filled_qty) != number(before.filled_qty if before else None)
         if traded and merged.orders.get(version.id) == version:
             merged = structs.replace(merged, provisional=merged.provisional | MONEY)
+    if unknown_successors(merged).keys() & {version.id for version, _ in flatten(order)}:
+        merged = structs.replace(merged, provisional=merged.provisional | ORDERS)
     return evict(merged)
 
 
@@ -106,8 +108,8 @@ def _take_orders(
     lists_may_lag = snapshot.is_full or not snapshot.covers_anomalies
     for order, parent in _flat(snapshot.orders or ()):
         ours = orders.get(order.id)
-        # 1. Closed and evicted long ago: not news.
-        if was_evicted(order, state):
+        # 1. Closed and evicted long ago: not news, unless an order that is shown names it.
+        if was_evicted(order, state) and parent not in orders and order.replaces not in orders:
             continue
         # 2. Open in a list, but maybe closed and evicted since: believed if REST repeats it.
         if (

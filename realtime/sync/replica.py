@@ -161,7 +161,9 @@ class Replica:
     async def read_orders(self, ids: Collection[OrderId], reason: str) -> Reconciled:
         """Read some orders by id, reconcile, publish."""
         now = self._clock
-        return await self._read(reason, lambda: fetch_orders_by_id(self._rest, ids, now=now()))
+        return await self._read(
+            reason, lambda: fetch_orders_by_id(self._rest, ids, self.record.state, now=now())
+        )
 
     def mark_provisional(self, parts: frozenset[str]) -> None:
         """Mark parts that may differ from the broker, until a later read confirms them."""

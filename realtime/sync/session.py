@@ -13,6 +13,7 @@ from collections.abc import Callable
 from realtime.broker.rate_limiter import DEFAULT_PAUSE_S
 from realtime.broker.trading_stream import TradingStream
 from realtime.core.model import Order, TradeUpdate
+from realtime.core.order_groups import unknown_successors
 from realtime.core.outcomes import GAPS, Applied, Reconciled
 from realtime.core.protocol import Ignored, Unreadable
 from realtime.core.state import MONEY, ORDERS
@@ -132,6 +133,8 @@ class SyncSession:
         self._watchdog.watch(self._replica.record.state.orders.values())
         for applied in replayed:
             self._handle_applied(applied)
+        if MONEY & self._replica.record.state.provisional:
+            self._balances.request()
         self._request_confirmation()
 
     async def _read_snapshot(self, buffer: list[TradeUpdate]) -> list[Applied]:
@@ -169,7 +172,10 @@ class SyncSession:
             self._anomalies.add(applied.anomalies)
 
     def _handle_read(self, reconciled: Reconciled) -> None:
-        """Refresh balances that a read of orders could not confirm."""
+        """Refresh balances that a read of orders could not confirm; watch orders that name a
+        successor which was not found."""
+        orders = reconciled.state.orders
+        self._watchdog.watch(orders[i] for i in unknown_successors(reconciled.state))
         if MONEY & reconciled.state.provisional:
             self._balances.request()
         self._request_confirmation()

@@ -47,6 +47,9 @@ def watch_reason(state: AccountState, order: Order) -> WatchReason | None:
         return WatchReason(MARKET_TIMEOUT_S, "overdue", order.status)
     if is_orphaned(state, order):
         return WatchReason(GROUP_TIMEOUT_S, "overdue", f"{order.status}, but its group has ended")
+    if order.replaced_by is not None and order.replaced_by not in state.orders:
+        detail = f"replaced by {order.replaced_by}"
+        return WatchReason(GROUP_TIMEOUT_S, "successor_unknown", detail)
     if lacks_legs(state, order):
         return WatchReason(GROUP_TIMEOUT_S, "legs_unknown", f"{order.order_class} without legs")
     timeout_s = STATUS_TIMEOUT_S.get(order.status)

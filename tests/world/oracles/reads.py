@@ -22,6 +22,7 @@ class SeenOrder(Struct):
     status: str
     updated_at: str
     filled_qty: str = "0"
+    replaced_by: str | None = None
 
 
 class SeenPosition(Struct):
@@ -96,6 +97,7 @@ class Reads:
         if not seen.stale and self._patience.is_untouched(seen.account_id, at):
             self._check_promptness(seen.account_id, seen.positions, at)
         if not seen.stale and "orders" not in seen.provisional:
+            self._check_chains(seen.account_id, seen.orders)
             self._check_events(seen.account_id, seen.orders, at)
         if not seen.stale and not {"account", "positions"} & set(seen.provisional):
             self._check_money(seen, at)
@@ -168,6 +170,15 @@ class Reads:
             truly = self._ledger.position(label, symbol).within(at - HEALTHY_S, at)
             if Decimal(held.get(symbol, "0")) not in map(Decimal, truly):
                 raise Violation("late", f"{label}: {held.get(symbol, '0')} {symbol}, truly {truly}")
+
+    def _check_chains(self, label: str, orders: list[SeenOrder]) -> None:
+        """No order names a successor that is not there, unless closed orders were left out."""
+        if sum(order.status in CLOSED for order in orders) >= CLOSED_ORDERS:
+            return
+        shown = {order.id for order in orders}
+        for order in orders:
+            if order.replaced_by is not None and order.replaced_by not in shown:
+                raise Violation("chain", f"{label} {order.id}: {order.replaced_by} is missing")
 
     def _check_events(self, label: str, orders: list[SeenOrder], at: float) -> None:
         shown = {order.id: order for order in orders}
