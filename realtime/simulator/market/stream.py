@@ -149,7 +149,8 @@ class DataStreamServer:
 
     def _greet(self, session: DataSession, request: web.Request) -> None:
         session.send_control({"T": "success", "msg": "connected"})
-        session.set_deadline("auth timeout", AUTH_TIMEOUT_S)
+        if session.label is None:  # the JavaScript SDK 4 authenticates before the greeting
+            session.set_deadline("auth timeout", AUTH_TIMEOUT_S)
         key, secret = request.headers.get(KEY_HEADER), request.headers.get(SECRET_HEADER)
         if key and secret and self._settings.header_auth and session.label is None:
             self._authenticate(session, key, secret)

@@ -1,15 +1,18 @@
 """Market-data streams: authentication, slots, subscriptions, data, errors."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from realtime.simulator.app import Simulator
+from realtime.simulator.market import session
 from tests.simulator.client import MARKET_BUY, Rest
-from tests.simulator.market.conftest import Clock, authenticated, opened
+from tests.simulator.market.conftest import Clock, DataStream, authenticated, opened
 
 Steps = Callable[..., None]
 TOO_MANY = [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + ["B", "C", "D", "E", "F"]
@@ -286,3 +289,99 @@ async def test_quote_shapes(sim: Simulator, rest: Rest, steps: Steps) -> None:
     quotes = (await rest.get("/v2/stocks/quotes/latest?symbols=AAPL,KO"))["quotes"]
     assert quotes["AAPL"]["bp"] > quotes["AAPL"]["ap"]
     assert (quotes["KO"]["ap"], quotes["KO"]["as"]) == (0, 0)
+
+
+async def test_greeting_may_be_late_and_auth_may_come_first(sim: Simulator) -> None:
+    """As the JavaScript SDK 4 does; the connection then stays open."""
+    sim.market_data.settings.greeting_delay_s = 0.05
+    url = sim.url.replace("http", "ws") + "/v2/iex"
+    async with connect(url) as socket:
+        stream = DataStream(socket, is_msgpack=False)
+        assert await stream.authenticate() == {"T": "success", "msg": "authenticated"}
+        assert await stream.control() == {"T": "success", "msg": "connected"}
+        assert (await stream.subscribe(bars=["AAPL"]))["bars"] == ["AAPL"]
+
+
+@pytest.mark.parametrize("code", [405, 409, 410])
+async def test_subscribe_errors_on_demand(sim: Simulator, rest: Rest, code: int) -> None:
+    """Once; the next subscribe is accepted."""
+    async with authenticated(sim) as stream:
+        body = {"subscribe_error": code}
+        assert (await rest.request("POST", "/_sim/market_data", body))[0] == 200
+        assert (await stream.subscribe(bars=["AAPL"]))["code"] == code
+        assert (await stream.subscribe(bars=["AAPL"]))["bars"] == ["AAPL"]
+
+
+async def test_names_above_a_number_are_acked_and_stay_silent(sim: Simulator, steps: Steps) -> None:
+    sim.market_data.settings.ignored_above = 1
+    async with authenticated(sim) as stream:
+        ack = await stream.subscribe(quotes=["KO", "AAPL"])
+        assert ack["quotes"] == ["KO", "AAPL"]
+        steps(30)
+        await stream.until("q", "KO")
+        assert not [message for message in stream.waiting if message["S"] == "AAPL"]
+
+
+async def test_every_nth_trade_is_dropped_and_a_deaf_stream_answers_pings(
+    sim: Simulator, steps: Steps
+) -> None:
+    async with authenticated(sim, "/v1beta3/crypto/us") as stream:
+        await stream.subscribe(trades=["BTC/USD"])
+        sim.market_data.settings.drop_every = 2
+        for price in ("90000", "90001", "90002", "90003"):
+            sim.exchange.set_price("BTC/USD", price)
+            steps()
+        prices = [(await stream.until("t", "BTC/USD"))["p"] for _ in range(2)]
+        assert prices == [90000, 90002]
+        sim.market_data.settings.deaf = True
+        sim.exchange.set_price("BTC/USD", "91000")
+        steps()
+        await (await stream.socket.ping())
+        sim.market_data.settings.deaf = False
+        sim.exchange.set_price("BTC/USD", "92000")
+        steps()
+        later = [(await stream.until("t", "BTC/USD"))["p"]]
+        assert later == [92000]
+
+
+async def _until_closed(stream: DataStream) -> AsyncIterator[dict[str, Any]]:
+    try:
+        while True:
+            for message in await stream.frame():
+                yield message
+    except ConnectionClosed:
+        return
+
+
+async def test_client_that_does_not_read_is_closed_as_slow(
+    sim: Simulator, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """407, and the others are not affected."""
+    monkeypatch.setattr(session, "MAX_WAITING", 3)
+    async with authenticated(sim) as stream, authenticated(sim, label="bravo") as other:
+        await stream.subscribe(quotes=["KO"])
+        await other.subscribe(bars=["KO"])
+        server = next(s for s in sim.market_data.stream._sessions if s.label == "alpha")
+        for _ in range(5):
+            server.send_control({"T": "success", "msg": "filler"})
+        codes = [message.get("code") async for message in _until_closed(stream)]
+        assert codes[-1] == 407
+        assert (await other.subscribe(bars=["KO"]))["bars"] == ["KO"]
+
+
+async def test_deflate_is_negotiated_when_switched_on(sim: Simulator, steps: Steps) -> None:
+    for deflate in (False, True):
+        sim.market_data.settings.deflate = deflate
+        async with authenticated(sim) as stream:
+            names = [extension.name for extension in stream.socket.protocol.extensions]
+            assert names == (["permessage-deflate"] if deflate else [])
+            await stream.subscribe(quotes=["KO"])
+            steps(20)
+            assert (await stream.until("q", "KO"))["S"] == "KO"
+
+
+async def test_a_cut_fault_ends_data_streams_too(sim: Simulator, rest: Rest) -> None:
+    async with authenticated(sim) as stream:
+        await rest.fault("cut")
+        await stream.socket.wait_closed()
+        assert stream.socket.close_code == 1006
