@@ -113,7 +113,10 @@ class Fleet(Struct, frozen=True):
 
 
 def settings_for(
-    simulator: Simulator, labels: Sequence[str], numbers: Mapping[str, str]
+    simulator: Simulator,
+    labels: Sequence[str],
+    numbers: Mapping[str, str],
+    initial_balance: str | None = None,
 ) -> Settings:
     """What `realtime sim --write-config` would write; `numbers`: label → account number."""
     return Settings(
@@ -127,6 +130,7 @@ def settings_for(
                 label=label,
                 trading_url=simulator.url,
                 account_number=numbers.get(label),
+                initial_balance=initial_balance,
                 credentials=Credentials(
                     key_id=Secret(f"demo-{label}"), secret_key=Secret(f"demo-secret-{label}")
                 ),
@@ -138,10 +142,16 @@ def settings_for(
 
 @asynccontextmanager
 async def fleet(
-    simulator: Simulator, world: Environment, *, numbers: Mapping[str, str] | None = None
+    simulator: Simulator,
+    world: Environment,
+    *,
+    numbers: Mapping[str, str] | None = None,
+    initial_balance: str | None = None,
 ) -> AsyncIterator[Fleet]:
     """Run the daemon against a simulator that has been started."""
-    settings = settings_for(simulator, list(simulator.exchange.labels), numbers or {})
+    settings = settings_for(
+        simulator, list(simulator.exchange.labels), numbers or {}, initial_balance
+    )
     async with (
         run_daemon(settings, world) as daemon,
         aiohttp.ClientSession(connector=world.make_connector()) as http,

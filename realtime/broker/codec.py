@@ -35,6 +35,7 @@ from realtime.broker.lenient_decoder import (
 )
 from realtime.broker.order_normalizer import normalize_order
 from realtime.broker.responses import NEW_KEY
+from realtime.core.cash_flows import CashFlow
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
 from realtime.core.protocol import (
     STREAM,
@@ -83,6 +84,7 @@ _ORDER = Decoder(StrictOrder)
 _POSITIONS = Decoder(tuple[StrictPosition, ...])
 _ORDERS = Decoder(tuple[StrictOrder, ...])
 _FILLS = Decoder(tuple[FillActivity, ...])
+_FLOWS = Decoder(tuple[CashFlow, ...])
 _PLAIN_DECODERS: dict[object, Decoder[Any]] = {  # Any: decoders of several types
     StrictAccount: Decoder(Account),
     StrictOrder: Decoder(Order),
@@ -153,6 +155,11 @@ def decode_orders(body: bytes) -> tuple[Order, ...]:
 def decode_fills(body: bytes) -> tuple[FillActivity, ...]:
     """Decode a list of fill activities; one that cannot be decoded fails the list and is named."""
     return _decode_list(body, _FILLS, FillActivity, "fills")
+
+
+def decode_flows(body: bytes) -> tuple[CashFlow, ...]:
+    """Decode a list of deposits and withdrawals; one that cannot be decoded fails the list."""
+    return _decode_list(body, _FLOWS, CashFlow, "flows")
 
 
 def _reveal(credentials: Credentials) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from realtime.broker.http_client import HttpClient
 from realtime.broker.lenient_decoder import is_json
 from realtime.broker.rate_limiter import RateLimiter
 from realtime.broker.responses import GATEWAY
+from realtime.core.cash_flows import FLOW_TYPES, CashFlow
 from realtime.core.model import Account, FillActivity, Order, Position
 from realtime.errors import BrokerError, LinkError, ProtocolViolation
 from realtime.secret import Credentials
@@ -114,6 +115,18 @@ class RestClient:
         }
         body = await self._get("/v2/account/activities/FILL", query)
         return decode_response(codec.decode_fills, body)
+
+    async def fetch_flows(
+        self, *, page_size: int = 100, page_token: str | None = None
+    ) -> tuple[CashFlow, ...]:
+        """Read one page of deposits and withdrawals, oldest first."""
+        query = {
+            "activity_types": ",".join(FLOW_TYPES),
+            "page_size": str(page_size),
+            "page_token": page_token,
+            "direction": "asc",
+        }
+        return decode_response(codec.decode_flows, await self._get("/v2/account/activities", query))
 
     async def _get(self, path: str, query: Mapping[str, str | None]) -> bytes:
         params = {name: value for name, value in query.items() if value is not None}

@@ -18,7 +18,7 @@ from realtime.orders.trading_accounts import TradingAccounts
 from realtime.runtime.account_tasks import AccountTasks, stop_tasks
 from realtime.runtime.running_account import AccountFactory, RunningAccount
 from realtime.store.store import Change, Profile, Store
-from realtime.telemetry.log import get_logger
+from realtime.telemetry.log import get_logger, set_account_tier
 
 log = get_logger()
 
@@ -130,10 +130,11 @@ class AccountRegistry:
         self._run(account, number)
 
     def _describe(self, account: AccountSettings) -> None:
+        set_account_tier(account.label, account.tier)
         self._store.describe(profile_of(account), now=self._clock())
         running = self._accounts.get(account.label)
         if running is not None:
-            running.change_rules(account)
+            running.change_rules(account, self._tasks)
             self._trading_accounts.add(account.label, running.trading_account)
 
     def _run(self, account: AccountSettings, account_number: str | None) -> None:
@@ -153,6 +154,7 @@ class AccountRegistry:
         self._to_rotate.pop(label, None)
         self._trading_accounts.remove(label)
         self._store.remove(AccountLabel(label))
+        set_account_tier(label, None)
 
     async def _stop(self, labels: list[str]) -> None:
         running = [self._accounts[label] for label in labels if label in self._accounts]
@@ -161,6 +163,7 @@ class AccountRegistry:
 
 def add_to_store(store: Store, account: AccountSettings, now: float) -> None:
     """Add an account to the store, not connected yet."""
+    set_account_tier(account.label, account.tier)
     store.add(profile_of(account), now=now, link=_first_link(account, now))
 
 

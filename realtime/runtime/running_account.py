@@ -18,6 +18,7 @@ from realtime.runtime.account_tasks import AccountTasks
 from realtime.runtime.risk_settings import account_risk_rules
 from realtime.store.store import Store
 from realtime.sync.balances import RefreshLimiter
+from realtime.sync.flows import FlowReader
 from realtime.sync.intervals import intervals_for
 from realtime.sync.supervisor import AccountSupervisor, SyncTarget
 
@@ -47,24 +48,35 @@ class RunningAccount:
     """The supervisor that keeps an account synced, and what trades it with the same keys."""
 
     def __init__(
-        self, supervisor: AccountSupervisor, trading_account: TradingAccount, rest: RestClient
+        self,
+        supervisor: AccountSupervisor,
+        trading_account: TradingAccount,
+        rest: RestClient,
+        flow_reader: FlowReader,
+        *,
+        reads_flows: bool,
     ) -> None:
         self.rest = rest
         self.supervisor = supervisor
         self.trading_account = trading_account
-        self._task: asyncio.Task[None] | None = None
+        self._flow_reader = flow_reader
+        self._reads_flows = reads_flows
+        """Whether it has an `initial_balance`: only then are flows read."""
+        self.tasks: list[asyncio.Task[None]] = []
+        """Its tasks, once it was started."""
 
     def start(self, tasks: AccountTasks, label: str) -> None:
         """Connect, and keep the account synced until `stop`."""
-        self._task = tasks.start(self.supervisor.keep_synced(), name=f"account:{label}")
+        self.tasks = [tasks.start(self.supervisor.keep_synced(), name=f"account:{label}")]
+        if self._reads_flows:
+            self.tasks.append(tasks.start(self._flow_reader.run(), name=f"flows:{label}"))
 
-    @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        """Its task, once it was started."""
-        return [] if self._task is None else [self._task]
-
-    def change_rules(self, account: AccountSettings) -> None:
+    def change_rules(self, account: AccountSettings, tasks: AccountTasks) -> None:
         """Apply settings that no connection depends on."""
+        if account.initial_balance is not None and not self._reads_flows:
+            self._reads_flows = True
+            name = f"flows:{account.label}"
+            self.tasks.append(tasks.start(self._flow_reader.run(), name=name))
         self.trading_account = structs.replace(
             self.trading_account, rules=account_risk_rules(account), tier=account.tier
         )
@@ -123,4 +135,17 @@ class AccountFactory:
             http_client=rest.http,
             on_order=supervisor.apply_order,
         )
-        return RunningAccount(supervisor, trading_account, rest)
+        flow_reader = FlowReader(
+            target.label,
+            store=self._store,
+            rest=rest,
+            limiter=resources.refresh_limiter,
+            clock=self._clock,
+        )
+        return RunningAccount(
+            supervisor,
+            trading_account,
+            rest,
+            flow_reader,
+            reads_flows=account.initial_balance is not None,
+        )

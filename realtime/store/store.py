@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct, structs
 
+from realtime.core.cash_flows import NetFlows
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import EMPTY, AccountState, Execution
@@ -46,6 +47,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """When this version was made, epoch seconds."""
     last_message_at: float | None = None
     """When the broker was last heard on the stream, epoch seconds; changes without a version."""
+    net_flows: NetFlows | None = None
+    """Deposits and withdrawals; None until they were read, and without `initial_balance`."""
     confirmed_at: float | None = None
     """When positions and money were last read, epoch seconds; changes without a version."""
 
@@ -201,6 +204,20 @@ class Store:
         old = self._records[label]
         self._records[label] = new = structs.replace(old, confirmed_at=now)
         self._announce(Change(label=label, before=old, after=new))
+
+    def set_net_flows(self, label: AccountLabel, flows: NetFlows, *, now: float) -> None:
+        """Store what was read of deposits and withdrawals; a new version if it has changed."""
+        old = self._records.get(label)
+        if old is None:
+            return
+        new = structs.replace(old, net_flows=flows)
+        if (
+            old.net_flows is not None
+            and structs.replace(old.net_flows, read_at=flows.read_at) == flows
+        ):
+            self._records[label] = new
+            return
+        self._assign(old, structs.replace(new, version=old.version + 1, as_of=now))
 
     def doubt(self, label: AccountLabel, doubt: OrderInDoubt) -> None:
         """Announce that nobody knows of an order, or that it was found; no new version."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol, TextIO, TypeVar
+from typing import ClassVar, Literal, Protocol, TextIO, TypeVar
 
 import msgspec
 import structlog
@@ -47,6 +47,8 @@ class _LogState:
 
     file: LogFile | None = None
     lost = 0
+    tiers: ClassVar[dict[str, str]] = {}
+    """account → its tier"""
 
 
 _LOGGER = Logger()
@@ -85,6 +87,8 @@ def configure(
             event = format_exc_info(logger, level_name, event)
         if output.lost:
             event["lines_lost"] = output.lost
+        if (tier := _LogState.tiers.get(str(event.get("account")))) is not None:
+            event.setdefault("tier", tier)
         return render(_ordered(event, level_name, clock()))
 
     lines = _LineWriter(output)
@@ -116,6 +120,14 @@ def configure_from(
     fmt = _choice(environ, "REALTIME_LOG_FORMAT", FORMATS) or fmt
     given = environ.get("REALTIME_LOG_FILE")
     configure(level, fmt, stream, file=Path(given) if given else file)
+
+
+def set_account_tier(label: str, tier: str | None) -> None:
+    """Add an account's tier to each of its lines; None: no longer."""
+    if tier is None:
+        _LogState.tiers.pop(label, None)
+    else:
+        _LogState.tiers[label] = tier
 
 
 def reopen_log_file() -> None:
@@ -194,6 +206,7 @@ def _json(facts: dict[str, object]) -> str:
 def _text(facts: dict[str, object]) -> str:
     time_of_day = str(facts.pop("timestamp"))[11:23]
     facts.pop("level")
+    facts.pop("tier", None)
     event, account = facts.pop("event"), facts.pop("account")
     trace = str(facts.pop("exception", "")).splitlines()
     said = format_sentence(str(event), None if account is None else str(account), facts)

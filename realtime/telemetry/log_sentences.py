@@ -13,6 +13,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "account.failed": ("internal error; reconnecting",),
     "account.key_rotated": ("reconnected with the new keys: {state}",),
     "anomaly.detected": ("unexpected event: {kind}, {detail}; reading from REST",),
+    "flows.failed": ("deposits and withdrawals could not be read: {reason}",),
     "balances.refresh_failed": ("account and positions could not be read: {reason}",),
     "config.notice": ("{reason}",),
     "config.refused": (

@@ -15,6 +15,7 @@ def play(
     synced_first: bool = True,
     before: Mapping[str, object] | None = None,
     numbers: Mapping[str, str] | None = None,
+    initial_balance: str | None = None,
 ) -> None:
     """Start simulator and daemon, wait until all accounts are settled, then act.
 
@@ -26,7 +27,9 @@ def play(
         async with simulator:
             if before is not None:
                 simulator.faults.add(parse_fault(dict(before)))
-            async with fleet(simulator, virtual.world(5), numbers=numbers) as running:
+            async with fleet(
+                simulator, virtual.world(5), numbers=numbers, initial_balance=initial_balance
+            ) as running:
                 if synced_first and before is None:
                     await running.until(running.settled)
                 await act(running)

@@ -135,3 +135,16 @@ def test_an_unknown_choice_is_refused(name: str, said: str) -> None:
     with pytest.raises(ConfigError) as refused:
         logs.configure_from({name: "loud"})
     assert str(refused.value) == f"{name}: {said}"
+
+
+def test_json_lines_of_an_account_contain_its_tier() -> None:
+    stream = io.StringIO()
+    log = configured(stream)
+    logs.set_account_tier("alpha", "premium")
+    try:
+        log.info("link.connected", account="alpha")
+        log.info("link.connected", account="bravo")
+    finally:
+        logs.set_account_tier("alpha", None)
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["tier"], "tier" in second) == ("premium", False)

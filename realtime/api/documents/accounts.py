@@ -24,13 +24,24 @@ Column = Literal[
     "cash",
     "buying_power",
     "day_pl",
+    "initial_balance",
+    "net_flows",
+    "total_pl",
+    "total_pl_pct",
+    "total_pl_unknown",
     "positions",
     "open_orders",
     "connected",
     "stale",
     "as_of",
 ]
-MONEY_COLUMNS = frozenset({"equity", "last_equity", "cash", "buying_power", "day_pl"})
+FOUR_DECIMALS = Decimal("0.0001")
+MONEY_COLUMNS = frozenset(
+    {
+        "equity", "last_equity", "cash", "buying_power", "day_pl",
+        "initial_balance", "net_flows", "total_pl", "total_pl_pct",
+    }
+)  # fmt: skip
 
 
 class AccountsQuery(Struct, frozen=True, kw_only=True):
@@ -69,6 +80,16 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     cash: str | None
     buying_power: str | None
     day_pl: str | None
+    initial_balance: str | None
+    """From the configuration."""
+    net_flows: str | None
+    """Deposits minus withdrawals since the initial balance."""
+    total_pl: str | None
+    """Equity minus initial balance and net flows."""
+    total_pl_pct: str | None
+    """`total_pl` in percent of the initial balance, to four decimals."""
+    total_pl_unknown: str | None
+    """Why `total_pl` is unknown; None where it is known."""
     positions: int | None
     open_orders: int | None
     connected: bool
@@ -96,6 +117,7 @@ class AccountsJson(_TableFields, frozen=True, kw_only=True):
 def make_account_row(record: Record) -> AccountRow:
     """The row of one record."""
     profile, state, account = record.profile, record.state, record.state.account
+    total = _get_total_pl(record)
     return AccountRow(
         account_id=profile.label,
         name=profile.name,
@@ -106,6 +128,11 @@ def make_account_row(record: Record) -> AccountRow:
         cash=account.cash if account else None,
         buying_power=account.buying_power if account else None,
         day_pl=_day_pl(account.equity, account.last_equity) if account else None,
+        initial_balance=profile.initial_balance,
+        net_flows=total.net_flows,
+        total_pl=total.amount,
+        total_pl_pct=total.percent,
+        total_pl_unknown=total.unknown,
         positions=len(state.positions) if account else None,
         open_orders=state.open_orders if account else None,
         connected=record.link.is_synced,
@@ -141,6 +168,32 @@ def _comparable(row: AccountRow, column: str) -> Decimal | str | int:
     if isinstance(value, int):
         return value
     return number(value) if column in MONEY_COLUMNS else value.casefold()
+
+
+class _TotalPl(Struct, frozen=True, kw_only=True):
+    net_flows: str | None = None
+    amount: str | None = None
+    percent: str | None = None
+    unknown: str | None = None
+
+
+def _get_total_pl(record: Record) -> _TotalPl:
+    account, balance, flows = record.state.account, record.profile.initial_balance, record.net_flows
+    if balance is None:
+        return _TotalPl(unknown="no initial_balance is configured")
+    if account is None or not account.equity:
+        return _TotalPl(unknown="the account was not read yet")
+    if flows is None or (flows.account_id, flows.initial_balance) != (account.id, balance):
+        return _TotalPl(unknown="deposits and withdrawals were not read yet")
+    if flows.net is None:
+        return _TotalPl(unknown=flows.unknown)
+    amount = number(account.equity) - number(balance) - number(flows.net)
+    percent = (amount / number(balance) * 100).quantize(FOUR_DECIMALS) if number(balance) else None
+    return _TotalPl(
+        net_flows=flows.net,
+        amount=plain(amount),
+        percent=None if percent is None else plain(percent),
+    )
 
 
 def _day_pl(equity: str | None, last_equity: str | None) -> str | None:

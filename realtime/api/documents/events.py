@@ -22,6 +22,7 @@ class EventDocument(Struct, frozen=True, kw_only=True):
     """The account, its version, and whether it may be out of date."""
 
     account_id: AccountLabel
+    tier: str | None
     as_of: str
     version: int
     stale: bool
@@ -70,6 +71,7 @@ class GapEvent(Struct, frozen=True, kw_only=True):
     """Event `gap`: the stream was silent or incomplete between two times."""
 
     account_id: AccountLabel
+    tier: str | None
     since: str | None = field(name="from")
     until: str | None = field(name="to")
     """`None`: it continues."""
@@ -93,6 +95,7 @@ class OrderStatusUnknownEvent(Struct, frozen=True):
     """
 
     account_id: AccountLabel
+    tier: str | None
     client_order_id: str
     order_id: str | None
 
@@ -102,6 +105,7 @@ def make_account_event(record: Record) -> AccountEvent:
     confirmed = record.confirmed_at
     return AccountEvent(
         account_id=record.profile.label,
+        tier=record.profile.tier,
         as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,
@@ -124,6 +128,7 @@ def make_positions_event(record: Record) -> PositionsEvent:
     """The positions of a record."""
     return PositionsEvent(
         account_id=record.profile.label,
+        tier=record.profile.tier,
         as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,
@@ -136,6 +141,7 @@ def make_link_event(record: Record) -> LinkEvent:
     """The link of a record."""
     return LinkEvent(
         account_id=record.profile.label,
+        tier=record.profile.tier,
         as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,
@@ -165,6 +171,7 @@ def _orders(
 ) -> OrdersEvent:
     return OrdersEvent(
         account_id=record.profile.label,
+        tier=record.profile.tier,
         as_of=format_millis(record.as_of),
         version=record.version,
         stale=record.link.is_stale,

@@ -1,12 +1,31 @@
 """The fleet in a few figures, flat: for small clients that show a number or two."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 
 from msgspec import Struct
 
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.health import Condition
 from realtime.core.decimals import number, plain
+from realtime.core.model import AccountLabel
+
+
+class TierSummary(Struct, frozen=True, kw_only=True):
+    """Counts and sums of the accounts of one tier; money is that of the accounts that were read."""
+
+    accounts: int
+    """Enabled ones."""
+    synced: int
+    stale: int
+    equity: str
+    day_pl: str
+    cash: str
+    total_pl: str | None
+    """Of the accounts whose total profit is known; None if it is of none."""
+    total_pl_accounts: int
+    """How many these are."""
+    positions: int
+    open_orders: int
 
 
 class SummaryDocument(Struct, frozen=True, kw_only=True):
@@ -26,10 +45,17 @@ class SummaryDocument(Struct, frozen=True, kw_only=True):
     cash: str
     positions: int
     open_orders: int
+    total_pl: str | None
+    """Of the accounts whose total profit is known; None if it is of none."""
+    total_pl_accounts: int
+    """How many these are."""
+    by_tier: dict[str, TierSummary]
+    """Tier → its accounts; accounts without a tier are under the empty name."""
 
 
 def make_summary(
     rows: Iterable[AccountRow],
+    disabled: Container[AccountLabel],
     *,
     as_of: str,
     status: Condition,
@@ -38,7 +64,9 @@ def make_summary(
     stale: int,
 ) -> SummaryDocument:
     """The document of all rows; the counts are those of the health document."""
+    rows = list(rows)
     read = [row for row in rows if row.equity is not None]
+    total_pls = [row.total_pl for row in rows if row.total_pl is not None]
     return SummaryDocument(
         as_of=as_of,
         status=status,
@@ -52,6 +80,35 @@ def make_summary(
         cash=_add(row.cash for row in read),
         positions=sum(row.positions or 0 for row in read),
         open_orders=sum(row.open_orders or 0 for row in read),
+        total_pl=_add(total_pls) if total_pls else None,
+        total_pl_accounts=len(total_pls),
+        by_tier=_group_by_tier(rows, disabled),
+    )
+
+
+def _group_by_tier(
+    rows: Iterable[AccountRow], disabled: Container[AccountLabel]
+) -> dict[str, TierSummary]:
+    tiers: dict[str, list[AccountRow]] = {}
+    for row in rows:
+        tiers.setdefault(row.tier or "", []).append(row)
+    return {tier: _sum_tier(tiers[tier], disabled) for tier in sorted(tiers)}
+
+
+def _sum_tier(rows: Sequence[AccountRow], disabled: Container[AccountLabel]) -> TierSummary:
+    enabled = [row for row in rows if row.account_id not in disabled]
+    total_pls = [row.total_pl for row in rows if row.total_pl is not None]
+    return TierSummary(
+        accounts=len(enabled),
+        synced=sum(1 for row in enabled if row.connected),
+        stale=sum(1 for row in enabled if row.stale),
+        equity=_add(row.equity for row in rows),
+        day_pl=_add(row.day_pl for row in rows),
+        cash=_add(row.cash for row in rows),
+        total_pl=_add(total_pls) if total_pls else None,
+        total_pl_accounts=len(total_pls),
+        positions=sum(row.positions or 0 for row in rows),
+        open_orders=sum(row.open_orders or 0 for row in rows),
     )
 
 

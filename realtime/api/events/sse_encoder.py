@@ -91,7 +91,9 @@ class SseEncoder:
         if event.kind in STATE_EVENTS:
             return self.encode_state(event.label, event.kind)
         if event.body is None:
-            event.body, event.source = _encode(event), None
+            record = self._store.get(event.label)
+            tier = None if record is None else record.profile.tier
+            event.body, event.source = _encode(event, tier), None
         return event.body
 
     def encode_state(self, label: AccountLabel, kind: Kind) -> bytes:
@@ -107,22 +109,24 @@ class SseEncoder:
         ).body
 
 
-def _encode(event: BufferedEvent) -> bytes:
+def _encode(event: BufferedEvent, tier: str | None) -> bytes:
     match event.source:
         case bytes() as frame:
-            return b"event: order\ndata: %b\n\n" % _with_account(_get_data(frame), event.label)
+            return b"event: order\ndata: %b\n\n" % _with_account(
+                _get_data(frame), event.label, tier
+            )
         case TradeUpdate() as update:
             return b"event: order\ndata: %b\n\n" % _with_account(
-                _encode_update(update), event.label
+                _encode_update(update), event.label, tier
             )
         case CorrectedEvent(record=record, changed=changed, removed=removed):
             return encode_event("orders", make_changed_orders_event(record, changed, removed))
         case OrderInDoubt(client_order_id=client_order_id, order_id=order_id):
             return encode_event(
-                "unknown", OrderStatusUnknownEvent(event.label, client_order_id, order_id)
+                "unknown", OrderStatusUnknownEvent(event.label, tier, client_order_id, order_id)
             )
         case GapFoundEvent() as gap:
-            return encode_event("gap", _make_gap(event.label, gap))
+            return encode_event("gap", _make_gap(event.label, tier, gap))
         case _:
             return encode_event("gone", AccountRemovedEvent(event.label))
 
@@ -144,16 +148,18 @@ def _encode_update(update: TradeUpdate) -> bytes:
     return ENCODER.encode({name: value for name, value in members.items() if value is not None})
 
 
-def _with_account(data: bytes, label: AccountLabel) -> bytes:
+def _with_account(data: bytes, label: AccountLabel, tier: str | None) -> bytes:
     # Last, so that ours takes precedence if the broker sends one, too.
-    return b'%b,"account_id":%b}' % (data.rstrip()[:-1], ENCODER.encode(label))
+    members = data.rstrip()[:-1]
+    return b'%b,"account_id":%b,"tier":%b}' % (members, ENCODER.encode(label), ENCODER.encode(tier))
 
 
-def _make_gap(label: AccountLabel, gap: GapFoundEvent) -> GapEvent:
+def _make_gap(label: AccountLabel, tier: str | None, gap: GapFoundEvent) -> GapEvent:
     times = [execution.at for execution in gap.recovered if execution.at]
     since = min(times, default=None) if gap.since is None else format_millis(gap.since)
     return GapEvent(
         account_id=label,
+        tier=tier,
         since=since,
         until=None if gap.until is None else format_millis(gap.until),
         repaired=gap.repaired,

@@ -27,9 +27,10 @@ from realtime.core.model import AccountLabel, TradeUpdate
 
 
 class UpdateEvent(TradeUpdate, frozen=True, kw_only=True):
-    """Event `order`: the trade update exactly as it came, and its account."""
+    """Event `order`: the trade update exactly as it came, its account and the account's tier."""
 
     account_id: AccountLabel
+    tier: str | None
 
 
 EVENTS: Mapping[str, type[Struct]] = {

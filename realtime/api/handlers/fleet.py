@@ -49,6 +49,7 @@ def get_summary(request: RequestContext[AsOfQuery]) -> ApiResponse | HistoryRequ
     changed_at = max((record.as_of for record in context.store), default=context.started_at)
     document = make_summary(
         context.list_documents.get_account_rows(context.store),
+        {r.profile.label for r in context.store if r.link.state == "disabled"},
         as_of=format_millis(changed_at),
         status=get_condition(counts, is_started=progress.is_started),
         accounts=counts.enabled,

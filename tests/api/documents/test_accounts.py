@@ -2,6 +2,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from realtime.api.documents.accounts import (
     AccountRow,
@@ -11,8 +12,9 @@ from realtime.api.documents.accounts import (
     make_account_row,
     sort_rows,
 )
+from realtime.core.cash_flows import NetFlows
 from realtime.core.state import EMPTY
-from tests.api.documents.made import BOOKS, fleet, record
+from tests.api.documents.made import ACCOUNT, BOOKS, NOW, fleet, record
 
 ROWS = [make_account_row(each) for each in fleet()]
 
@@ -81,3 +83,37 @@ def test_columns_are_the_fields_of_a_row() -> None:
 def test_filters(asked: dict[str, object], expected: list[str]) -> None:
     query = msgspec.convert(asked, AccountsQuery)
     assert [each.profile.label for each in fleet() if is_selected(each, query)] == expected
+
+
+FLOWS = NetFlows(account_id=ACCOUNT.id, initial_balance="100000", net="150.00", read_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("initial_balance", "flows", "expected"),
+    [
+        ("100000", FLOWS, ("150.00", "131.4", "0.1314", None)),
+        ("100000", None, (None, None, None, "deposits and withdrawals were not read yet")),
+        # Flows of another initial balance, or of the account that had the label before.
+        ("90000", FLOWS, (None, None, None, "deposits and withdrawals were not read yet")),
+        (
+            "100000",
+            structs.replace(FLOWS, account_id="other"),
+            (None, None, None, "deposits and withdrawals were not read yet"),
+        ),
+        (
+            "100000",
+            structs.replace(FLOWS, net=None, unknown="securities were transferred"),
+            (None, None, None, "securities were transferred"),
+        ),
+        (None, FLOWS, (None, None, None, "no initial_balance is configured")),
+    ],
+)
+def test_total_pl_excludes_deposits_or_states_why_it_is_unknown(
+    initial_balance: str | None,
+    flows: NetFlows | None,
+    expected: tuple[str | None, str | None, str | None, str | None],
+) -> None:
+    original = record()
+    profile = structs.replace(original.profile, initial_balance=initial_balance)
+    row = make_account_row(structs.replace(original, profile=profile, net_flows=flows))
+    assert (row.net_flows, row.total_pl, row.total_pl_pct, row.total_pl_unknown) == expected

@@ -239,7 +239,7 @@ async def test_trade_update_is_passed_on_byte_for_byte() -> None:
         await reader.next("ready")
         store.update(ALPHA, now=NOW, updates=(update,))
         told = (await reader.next("order")).data
-        assert told == {**msgspec.json.decode(data), "account_id": "alpha"}
+        assert told == {**msgspec.json.decode(data), "account_id": "alpha", "tier": "premium"}
 
 
 async def test_http_1_0_gets_no_chunks(reader: Reader) -> None:

@@ -239,7 +239,7 @@ def test_unknown_is_pushed(tmp_path: Path) -> None:
         trader.fleet.simulator.add_fault({"kind": "server_error", "method": "POST", "count": 1})
         lost = await trader.order(client_order_id="o-1")
         assert lost.json["code"] == "order_unknown"
-        told = {"account_id": "alpha", "client_order_id": "o-1", "order_id": None}
+        told = {"account_id": "alpha", "tier": None, "client_order_id": "o-1", "order_id": None}
         await trader.fleet.until(lambda: heard["alpha"] == [("unknown", told)])
         trader.fleet.simulator.exchange.submit(
             "alpha",
