@@ -11,6 +11,7 @@ from realtime.api.context import ApiContext, PastReader
 from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.fastpath.prerenderer import Prerenderer
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
 from realtime.api.handlers.order_dispatch import add_trading, trade_access
@@ -72,7 +73,7 @@ def build_application(
     loop_monitor = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
     connection_limiter = ConnectionLimiter(ConnectionCounter(connections_per_address))
     app[CONNECTION_LIMITER] = connection_limiter
-    app[RESPONSE_CACHE] = ResponseCache(
+    response_cache = app[RESPONSE_CACHE] = ResponseCache(
         clock,
         allows=authenticator.rate_limiter.try_acquire,
         generation=lambda: authenticator.generation,
@@ -82,6 +83,7 @@ def build_application(
     _run_while_serving(app, "loop monitor", loop_monitor.run)
     _run_while_serving(app, "slow connections", connection_limiter.sweep)
     _run_while_serving(app, "broadcaster", broadcast.run)
+    _run_while_serving(app, "prerenderer", Prerenderer(store, response_cache).run)
     _run_while_serving(app, "recorder", recorder.run)
 
     async def end_event_streams(_: web.Application) -> None:

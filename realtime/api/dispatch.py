@@ -78,6 +78,7 @@ def _make_handler(
                 # The same bytes are the same request: it will be a response the next time, too.
                 answer=cast(Callable[[], ApiResponse], render),
                 mark=context.make_version_reader(route.changes_with, request.account_id),
+                account_id=request.account_id if route.changes_with == "account" else None,
                 expires_at=principal.expires_at,
                 token_id=principal.token_id,
                 generation=principal.generation,

@@ -15,6 +15,7 @@ of the response head equals the library's, byte for byte. All but 200 and 304 go
 """
 
 from collections.abc import Callable
+from itertools import islice
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
@@ -27,6 +28,13 @@ MAX_CACHED_REQUESTS = 4096
 
 MAX_HEAD_BYTES = 4096
 """Longer heads are not cached, which bounds the cache to 20 MB."""
+
+MAX_RENDERS_AHEAD = 3
+"""Renderings of a reply between two requests for it: a fill, the balances that follow it, and one
+more. A client that does not poll again costs no more than these."""
+
+MAX_RENDERS_PER_REFRESH = 8
+"""Replies of one account rendered at once: less than a millisecond."""
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 """Complete replies of the current second; beyond this, each is encoded for its client."""
@@ -41,6 +49,8 @@ class ParsedRequest(Struct, frozen=True, kw_only=True):
     """Runs the handler again; may raise whatever the handler raises."""
     mark: Callable[[], object] | None
     """Version of what the response depends on. None: the response is new at every call."""
+    account_id: str | None = None
+    """The account whose version `mark` is; None if it is not that of one account."""
     expires_at: float | None = None
     """When the permission ends, epoch seconds; None: never."""
     token_id: str | None = None
@@ -57,11 +67,13 @@ class CachedRequest:
     """One parsed request head, and its reply of the current second."""
 
     __slots__ = (
+        "account_id",
         "answer",
         "expires_at",
         "extra_lines",
         "generation",
         "mark",
+        "renders_left",
         "reply",
         "reply_mark",
         "token_id",
@@ -70,6 +82,9 @@ class CachedRequest:
     def __init__(self, parsed: ParsedRequest, extra_lines: bytes) -> None:
         self.answer = parsed.answer
         self.mark = parsed.mark
+        self.account_id = parsed.account_id
+        self.renders_left = MAX_RENDERS_AHEAD
+        """Renderings ahead of the next request."""
         self.expires_at = parsed.expires_at
         self.token_id = parsed.token_id
         self.generation = parsed.generation
@@ -99,6 +114,8 @@ class ResponseCache:
         """Number of the rules in force; rises with every change of keys or rules."""
         self._max_requests = max_requests
         self._requests: dict[bytes, CachedRequest] = {}
+        self._polled: dict[str, dict[CachedRequest, None]] = {}
+        """account → its requests that were used since they were last rendered ahead"""
         self._date = ""
         self._with_reply: list[CachedRequest] = []
         self._reply_bytes = 0
@@ -114,11 +131,11 @@ class ResponseCache:
             return None
         # 2. admitted under older rules
         if cached.generation != self._generation():
-            del self._requests[head]
+            self._remove(head)
             return None
         # 3. the token has expired
         if cached.expires_at is not None and self._clock() >= cached.expires_at:
-            del self._requests[head]
+            self._remove(head)
             return None
         # 4. the token has used up its rate
         if cached.token_id is not None and not self._allows(cached.token_id):
@@ -127,10 +144,15 @@ class ResponseCache:
         date = rfc822_formatted_time()
         if date is not self._date:
             self._start_second(date)
+        if cached.account_id is not None:
+            cached.renders_left = MAX_RENDERS_AHEAD
+            self._polled.setdefault(cached.account_id, {})[cached] = None
         # 6. the data has changed, or the response is new at every call: run the handler
         mark = None if cached.mark is None else cached.mark()
         if cached.reply is None or cached.reply_mark != mark or mark is None:
-            return self._render(cached, mark)
+            reply = self._render(cached, mark)
+            self.hits += reply is not None
+            return reply
         # 7. the reply of this second
         self.hits += 1
         return cached.reply
@@ -147,17 +169,47 @@ class ResponseCache:
         our_head = encode_response(parsed.given, date)[: -len(b"\r\n")]
         if len(head) > MAX_HEAD_BYTES or not library_head.startswith(our_head):
             return False
-        self._requests.pop(head, None)
+        if head in self._requests:
+            self._remove(head)
         while len(self._requests) >= self._max_requests:
-            del self._requests[next(iter(self._requests))]
+            self._remove(next(iter(self._requests)))
         self._requests[head] = CachedRequest(parsed, library_head[len(our_head) : -len(b"\r\n")])
         return True
+
+    def is_polled(self, account_id: str) -> bool:
+        """Whether `refresh` would render a reply of this account."""
+        return account_id in self._polled
+
+    def refresh(self, account_id: str) -> None:
+        """Render replies of an account that has changed, ahead of the next requests for them."""
+        date = rfc822_formatted_time()
+        if date is not self._date:
+            self._start_second(date)
+        for cached in list(islice(self._polled.get(account_id, ()), MAX_RENDERS_PER_REFRESH)):
+            cached.renders_left -= 1
+            if cached.renders_left == 0:
+                self._forget_poll(cached)
+            mark = None if cached.mark is None else cached.mark()
+            if mark is not None and cached.reply_mark != mark:
+                self._render(cached, mark)
 
     def clear(self) -> None:
         """Remove everything."""
         self._requests.clear()
+        self._polled.clear()
         self._with_reply.clear()
         self._reply_bytes = 0
+
+    def _remove(self, head: bytes) -> None:
+        self._forget_poll(self._requests.pop(head))
+
+    def _forget_poll(self, cached: CachedRequest) -> None:
+        if cached.account_id is None or cached.account_id not in self._polled:
+            return
+        polled = self._polled[cached.account_id]
+        polled.pop(cached, None)
+        if not polled:
+            del self._polled[cached.account_id]
 
     def _render(self, cached: CachedRequest, mark: object) -> bytes | None:
         try:
@@ -172,7 +224,6 @@ class ResponseCache:
                 self._with_reply.append(cached)
             self._reply_bytes += len(reply)
             cached.reply, cached.reply_mark = reply, mark
-        self.hits += 1
         return reply
 
     def _start_second(self, date: str) -> None:
