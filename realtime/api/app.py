@@ -7,7 +7,7 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
-from realtime.api.context import ApiContext, PastReader
+from realtime.api.context import ApiContext, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
@@ -47,6 +47,7 @@ def build_application(
     broadcast: Broadcaster | None = None,
     trading: TradingInterface | None = None,
     reload: Reload | None = None,
+    refresh: Refresh | None = None,
     runtime_metrics: RuntimeMetrics = RuntimeMetrics(),  # noqa: B008 - frozen
     account_metrics: bool = False,
     history: PastReader | None = None,
@@ -109,6 +110,7 @@ def build_application(
         broadcaster=broadcast,
         recorder=recorder,
         loop_monitor=loop_monitor,
+        refresh=refresh,
         metrics=Metrics(sources, each_account=account_metrics),
         history=history,
         pages=pages,

@@ -1,6 +1,6 @@
 """What handlers work with: the accounts a client may see, the documents about them, the request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
@@ -21,6 +21,9 @@ from realtime.telemetry.loop_monitor import LoopMonitor
 
 ChangesWith = Literal["account", "fleet", "clock"]
 """What a response depends on: the version of the account requested, of the fleet, or the time."""
+
+Refresh = Callable[[str], Awaitable[None]]
+"""Reads an account again now; raises `RealtimeError`."""
 
 Query_co = TypeVar("Query_co", bound=Struct, covariant=True)
 
@@ -61,6 +64,7 @@ class ApiContext:
         list_documents: Documents | None = None,
         labels: frozenset[str] | None = None,
         history: PastReader | None = None,
+        refresh: Refresh | None = None,
     ) -> None:
         self.store = store
         self.documents = documents
@@ -79,6 +83,7 @@ class ApiContext:
         """The accounts that are visible; None: all."""
         self.history = history
         """None: nothing is recorded."""
+        self.refresh = refresh
         self._is_started = False
         self._is_ready = False
         self._version_headers = RowCache(self._make_version_headers)

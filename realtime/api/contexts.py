@@ -50,4 +50,5 @@ class ContextRegistry:
             list_documents=Documents(max_bytes=MAX_LIST_BYTES),
             labels=labels,
             history=whole.history,
+            refresh=whole.refresh,
         )

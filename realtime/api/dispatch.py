@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from inspect import isawaitable
 from typing import Any, cast
 
 from aiohttp import web
@@ -26,7 +27,12 @@ log = get_logger()
 WHOLE_FLEET = ("open", "docs")
 """Routes with this access show no account, but count all."""
 
-STEMS = {path.partition("/{")[0]: path for route in ROUTES for path in route.paths if path != "/"}
+STEMS = {
+    path.partition("/{")[0]: path
+    for route in ROUTES
+    for path in route.paths
+    if route.method == "GET" and path != "/"
+}
 """Path up to its first parameter → the whole path."""
 
 
@@ -35,11 +41,19 @@ def add_routes(app: web.Application, context: ApiContext) -> list[web.AbstractRo
     contexts = ContextRegistry(context)
     return app.add_routes(
         [
-            web.get(path, _make_handler(route, contexts), allow_head=True)
+            _make_route(route, path, _make_handler(route, contexts))
             for route in ROUTES
             for path in all_paths(route)
         ]
     )
+
+
+def _make_route(
+    route: Route[Any], path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.RouteDef:
+    if route.method == "GET":
+        return web.get(path, handler, allow_head=True)
+    return web.route(route.method, path, handler)
 
 
 def _make_handler(
@@ -62,6 +76,8 @@ def _make_handler(
         )
         render = partial(route.handler, request)
         response = render()
+        if is_awaited := isawaitable(response):
+            response = await response
         if isinstance(response, Subscription):
             subscription = structs.replace(
                 response, expires_at=principal.expires_at, token_id=principal.token_id
@@ -72,7 +88,7 @@ def _make_handler(
                 raise Problem("history_off", "history is not recorded here")
             past = await context.history.fetch(response.call)
             return make_response(past if response.finish is None else response.finish(past))
-        if route.changes_with is not None:
+        if route.changes_with is not None and not is_awaited:
             http_request[PARSED_REQUEST] = ParsedRequest(
                 given=response,
                 # The same bytes are the same request: it will be a response the next time, too.
@@ -114,11 +130,22 @@ def to_problem(error: web.HTTPException, request: web.BaseRequest) -> Problem:
     detail = f"{request.method} {quote(request.path)}"
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        return Problem("method_not_allowed", detail, headers={"Allow": allowed})
+        meant = _read_route(request.path) if request.method == "GET" else None
+        remedy = f"did you mean GET {meant}?" if meant else None
+        return Problem("method_not_allowed", detail, remedy=remedy, headers={"Allow": allowed})
     if isinstance(error, web.HTTPNotFound):
-        meant = _nearest_route(request.path)
+        meant = _read_route(request.path) or _nearest_route(request.path)
         return Problem("unknown_route", detail, remedy=f"did you mean {meant}?" if meant else None)
     return of_status(error.status, error.text or error.reason)
+
+
+def _read_route(path: str) -> str | None:
+    """The read route that `/positions/alpha` and its like mean: they lack `/realtime`."""
+    segments = path.removeprefix(PREFIXES[-1]).strip("/").split("/")
+    if len(segments) == 2 and (stem := f"/realtime/{segments[0]}") in STEMS:
+        route = STEMS[stem]
+        return f"{stem}/{quote(segments[1])}" if "{" in route else None
+    return None
 
 
 def _nearest_route(path: str) -> str | None:

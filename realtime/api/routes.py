@@ -4,9 +4,9 @@ The router, the validation of parameters, the index and the OpenAPI document are
 new route is a new entry.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -26,6 +26,18 @@ from realtime.api.handlers.account import (
     get_dashboard,
     get_orders,
     get_positions,
+)
+from realtime.api.handlers.broker import (
+    BrokerOrdersQuery,
+    BrokerPositionsQuery,
+    BrokerQuery,
+    RefreshDocument,
+    RefreshQuery,
+    get_broker_account,
+    get_broker_orders,
+    get_broker_positions,
+    invalidate_cache,
+    refresh_account,
 )
 from realtime.api.handlers.events import EVENTS, EventsQuery, subscribe
 from realtime.api.handlers.fleet import get_accounts, get_status, get_summary
@@ -59,17 +71,25 @@ PREFIXES = ("", "/api/v1")
 
 Query = TypeVar("Query", bound=Struct)
 
+Handler = Callable[
+    [RequestContext[Query]],
+    ApiResponse | Subscription | HistoryRequest | Awaitable[ApiResponse | HistoryRequest],
+]
+"""A subscription receives events until its client leaves; a history request is fetched. Only a
+response that is returned at once can be cached."""
+
 
 class Route(Struct, Generic[Query], frozen=True, kw_only=True):
-    """One resource that can be read with GET (and HEAD)."""
+    """One route: a read with GET (and HEAD), or a POST that has the daemon read."""
+
+    method: Literal["GET", "POST"] = "GET"
 
     paths: tuple[str, ...]
     """The same route under several names; the documentation uses the first."""
     summary: str
     query: type[Query]
     """The struct whose fields are the parameters: types, bounds, defaults, descriptions."""
-    handler: Callable[[RequestContext[Query]], ApiResponse | Subscription | HistoryRequest]
-    """A subscription receives events until its client leaves; a history request is fetched."""
+    handler: Handler[Query]
     document: object
     """The type of the JSON in the response; None if it is not JSON."""
     events: Mapping[str, type[Struct]] = {}
@@ -101,7 +121,12 @@ class Index(Struct, frozen=True):
 
 def get_index(request: RequestContext[NoQuery]) -> ApiResponse:
     """The list of routes."""
-    entries = [IndexEntry(path, route.summary) for route in ROUTES for path in route.paths]
+    entries = [
+        IndexEntry(path, route.summary)
+        for route in ROUTES
+        for path in route.paths
+        if route.method == "GET"
+    ]
     body = ENCODER.encode(Index("realtime", request.context.version, entries))
     return ApiResponse(
         body=body, headers={"Content-Type": JSON, "Cache-Control": "no-cache", "Vary": "Accept"}
@@ -145,6 +170,8 @@ def wants_page(accept: str | None) -> bool:
 PAST = (
     "no_history", "history_off", "history_busy", "history_timeout", "history_failed",
 )  # fmt: skip
+REFRESHING = ("account_unreachable", "account_refused", "account_disabled")
+
 NO_DATA = ("starting", "account_unreachable", "account_refused", "account_disabled")
 
 # Each entry is checked with its own query type; the table holds all of them.
@@ -207,12 +234,54 @@ ROUTES: tuple[Route[Any], ...] = (
         problems=PAST,
     ),
     Route(
-        paths=("/realtime/status", "/websocket/status"),
+        paths=("/realtime/status", "/websocket/status", "/broker/stream/status"),
         summary="The state of every account's link",
         query=StatusQuery,
         handler=get_status,
         document=StatusDocument,
         changes_with="clock",
+    ),
+    Route(
+        method="POST",
+        paths=("/realtime/accounts/{account_id}/refresh",),
+        summary="Read this account again now",
+        query=NoQuery,
+        handler=refresh_account,
+        document=RefreshDocument,
+        problems=("unknown_account", *REFRESHING),
+    ),
+    Route(
+        method="POST",
+        paths=("/broker/cache/invalidate",),
+        summary="Read an account again now: the one that there is, or `account_id`",
+        query=RefreshQuery,
+        handler=invalidate_cache,
+        document=RefreshDocument,
+        problems=("unknown_account", *REFRESHING),
+    ),
+    Route(
+        paths=("/broker/account",),
+        summary="The figures of the one account that there is, or of `account_id`",
+        query=BrokerQuery,
+        handler=get_broker_account,
+        document=Account,
+        problems=("unknown_account", *NO_DATA, *REFRESHING),
+    ),
+    Route(
+        paths=("/broker/positions",),
+        summary="The positions of the one account that there is, or of `account_id`",
+        query=BrokerPositionsQuery,
+        handler=get_broker_positions,
+        document=list[Position],
+        problems=("unknown_account", *NO_DATA, *REFRESHING),
+    ),
+    Route(
+        paths=("/broker/orders",),
+        summary="The orders of the one account that there is, or of `account_id`",
+        query=BrokerOrdersQuery,
+        handler=get_broker_orders,
+        document=list[Order],
+        problems=("unknown_account", *NO_DATA, *REFRESHING),
     ),
     Route(
         paths=("/realtime/history/_all",),
@@ -352,6 +421,7 @@ def operations() -> Iterator[Operation]:
     """The table as operations of the OpenAPI document."""
     for route in ROUTES:
         yield Operation(
+            method="get" if route.method == "GET" else "post",
             paths=route.paths,
             summary=route.summary,
             query=route.query,

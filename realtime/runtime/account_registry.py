@@ -14,6 +14,7 @@ from realtime.config.settings import AccountSettings, Settings
 from realtime.config.settings_diff import SettingsDiff
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
+from realtime.errors import LinkError
 from realtime.orders.trading_accounts import TradingAccounts
 from realtime.runtime.account_tasks import AccountTasks, stop_tasks
 from realtime.runtime.running_account import AccountFactory, RunningAccount
@@ -155,6 +156,13 @@ class AccountRegistry:
         self._trading_accounts.remove(label)
         self._store.remove(AccountLabel(label))
         set_account_tier(label, None)
+
+    async def read_now(self, label: str) -> None:
+        """Read an account again. Raises a `RealtimeError`."""
+        running = self._accounts.get(label)
+        if running is None:
+            raise LinkError(f"account {label} is not running")
+        await running.read_now()
 
     async def _stop(self, labels: list[str]) -> None:
         running = [self._accounts[label] for label in labels if label in self._accounts]

@@ -117,6 +117,7 @@ async def run_daemon(
                 access=access,
                 trading=trading_service,
                 reload=reloader.reload,
+                refresh=registry.read_now,
                 runtime_metrics=_metric_sources(reloader, resources, registry, trading_service),
                 account_metrics=settings.server.account_metrics,
                 history=None if history is None else history.client,

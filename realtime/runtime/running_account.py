@@ -1,6 +1,7 @@
 """One enabled account as it runs, and what all of them share on their way to the broker."""
 
 import asyncio
+import math
 import random
 import ssl
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.broker.rest_client import RestClient
 from realtime.config.settings import AccountSettings, stream_url
 from realtime.core.model import AccountLabel
+from realtime.errors import LinkError
 from realtime.orders.trading_accounts import TradingAccount
 from realtime.runtime.account_tasks import AccountTasks
 from realtime.runtime.risk_settings import account_risk_rules
@@ -21,6 +23,12 @@ from realtime.sync.balances import RefreshLimiter
 from realtime.sync.flows import FlowReader
 from realtime.sync.intervals import intervals_for
 from realtime.sync.supervisor import AccountSupervisor, SyncTarget
+
+MIN_READ_INTERVAL_S = 2.0
+"""Between two reads that clients request: 30 a minute, of about five requests each."""
+
+READ_TIMEOUT_S = 20.0
+"""Limit of such a read; a client waits for it."""
 
 MAX_REST_IN_FLIGHT = 64
 """Concurrent REST requests, over all accounts: more would only queue inside the event loop."""
@@ -62,6 +70,9 @@ class RunningAccount:
         self._flow_reader = flow_reader
         self._reads_flows = reads_flows
         """Whether it has an `initial_balance`: only then are flows read."""
+        self._read_lock = asyncio.Lock()
+        self._read_started_at = -math.inf
+        """Loop time of the last read by `read_now`."""
         self.tasks: list[asyncio.Task[None]] = []
         """Its tasks, once it was started."""
 
@@ -70,6 +81,24 @@ class RunningAccount:
         self.tasks = [tasks.start(self.supervisor.keep_synced(), name=f"account:{label}")]
         if self._reads_flows:
             self.tasks.append(tasks.start(self._flow_reader.run(), name=f"flows:{label}"))
+
+    async def read_now(self) -> None:
+        """Read the account again; requests that arrive meanwhile share one more read.
+
+        Raises a `RealtimeError`.
+        """
+        loop = asyncio.get_running_loop()
+        requested_at = loop.time()
+        async with self._read_lock:
+            if self._read_started_at >= requested_at:
+                return
+            await asyncio.sleep(self._read_started_at + MIN_READ_INTERVAL_S - loop.time())
+            self._read_started_at = loop.time()
+            try:
+                async with asyncio.timeout(READ_TIMEOUT_S):
+                    await self.supervisor.read_now()
+            except TimeoutError:
+                raise LinkError(f"no complete read within {READ_TIMEOUT_S:.0f} s") from None
 
     def change_rules(self, account: AccountSettings, tasks: AccountTasks) -> None:
         """Apply settings that no connection depends on."""

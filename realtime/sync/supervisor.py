@@ -131,6 +131,15 @@ class AccountSupervisor:
         finally:
             self._reporter.close()
 
+    async def read_now(self) -> None:
+        """Read everything by REST and publish it. Raises a `RealtimeError`.
+
+        Without a stream the state stays marked stale, as after any read during an outage.
+        """
+        await self._replica.read_everything("request")
+        if not self._replica.record.link.is_synced:
+            self._reporter.report_poll()
+
     async def _run_isolated(self) -> RealtimeError:
         """Run one session; return the error that ended it. Raises `Refused`."""
         try:

@@ -29,7 +29,7 @@ async def test_samples_in_the_docs_equal_the_responses(
 def test_docs_name_every_route_parameter_and_code() -> None:
     words = set(re.findall(r"`([^`\n]+)`", PAGE))
     for route in ROUTES:
-        assert {f"GET {path}" for path in route.paths} <= words
+        assert {f"{route.method} {path}" for path in route.paths} <= words
         assert {field.encode_name for field in structs.fields(route.query)} <= words
     assert PROBLEM_TYPES.keys() <= words
 

@@ -16,6 +16,8 @@ from tests.api.reader import Reader
         ("/realtime/account/alpha/", "/realtime/account/{account_id}"),
         ("/api/v1/realtime/order/alpha", "/realtime/orders/{account_id}"),
         ("/health/", "/health"),
+        ("/dashboard/alpha", "/realtime/dashboard/alpha"),
+        ("/api/v1/positions/alpha", "/realtime/positions/alpha"),
         ("/api/v2/health", None),
         ("/%00", None),
         ("/" + "x" * 4000, None),

@@ -80,15 +80,15 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     cash: str | None
     buying_power: str | None
     day_pl: str | None
-    initial_balance: str | None
+    initial_balance: str | None = None
     """From the configuration."""
-    net_flows: str | None
+    net_flows: str | None = None
     """Deposits minus withdrawals since the initial balance."""
-    total_pl: str | None
+    total_pl: str | None = None
     """Equity minus initial balance and net flows."""
-    total_pl_pct: str | None
+    total_pl_pct: str | None = None
     """`total_pl` in percent of the initial balance, to four decimals."""
-    total_pl_unknown: str | None
+    total_pl_unknown: str | None = None
     """Why `total_pl` is unknown; None where it is known."""
     positions: int | None
     open_orders: int | None

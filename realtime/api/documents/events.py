@@ -22,7 +22,7 @@ class EventDocument(Struct, frozen=True, kw_only=True):
     """The account, its version, and whether it may be out of date."""
 
     account_id: AccountLabel
-    tier: str | None
+    tier: str | None = None
     as_of: str
     version: int
     stale: bool
@@ -71,7 +71,7 @@ class GapEvent(Struct, frozen=True, kw_only=True):
     """Event `gap`: the stream was silent or incomplete between two times."""
 
     account_id: AccountLabel
-    tier: str | None
+    tier: str | None = None
     since: str | None = field(name="from")
     until: str | None = field(name="to")
     """`None`: it continues."""
@@ -95,9 +95,9 @@ class OrderStatusUnknownEvent(Struct, frozen=True):
     """
 
     account_id: AccountLabel
-    tier: str | None
     client_order_id: str
     order_id: str | None
+    tier: str | None = None
 
 
 def make_account_event(record: Record) -> AccountEvent:

@@ -123,7 +123,7 @@ def _encode(event: BufferedEvent, tier: str | None) -> bytes:
             return encode_event("orders", make_changed_orders_event(record, changed, removed))
         case OrderInDoubt(client_order_id=client_order_id, order_id=order_id):
             return encode_event(
-                "unknown", OrderStatusUnknownEvent(event.label, tier, client_order_id, order_id)
+                "unknown", OrderStatusUnknownEvent(event.label, client_order_id, order_id, tier)
             )
         case GapFoundEvent() as gap:
             return encode_event("gap", _make_gap(event.label, tier, gap))

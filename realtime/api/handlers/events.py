@@ -30,7 +30,7 @@ class UpdateEvent(TradeUpdate, frozen=True, kw_only=True):
     """Event `order`: the trade update exactly as it came, its account and the account's tier."""
 
     account_id: AccountLabel
-    tier: str | None
+    tier: str | None = None
 
 
 EVENTS: Mapping[str, type[Struct]] = {

@@ -29,7 +29,7 @@ def test_it_is_valid_openapi() -> None:
 
 def test_every_route_and_parameter_is_in_it() -> None:
     table: list[tuple[str, Route[Any] | TradeRoute[Any]]] = [
-        *(("get", route) for route in ROUTES),
+        *((route.method.lower(), route) for route in ROUTES),
         *((route.method.lower(), route) for route in TRADE_ROUTES),
     ]
     named = {(method, path) for method, route in table for path in route.paths}
@@ -81,7 +81,9 @@ def test_events_are_described() -> None:
 
 @pytest.mark.parametrize("label", ["alpha", "charlie"])
 @pytest.mark.parametrize(
-    "route", [r for r in ROUTES if r.document], ids=lambda route: str(route.paths[0])
+    "route",
+    [r for r in ROUTES if r.document and r.method == "GET"],
+    ids=lambda route: str(route.paths[0]),
 )
 async def test_answers_are_as_described(reader: Reader, route: Route[Any], label: str) -> None:
     """With data, and of an account that was never read."""
