@@ -59,7 +59,11 @@ BATCH_CHUNK = 20
 
 
 class Gateway:
-    """All accounts. Use as `async with`. `clock` gives epoch seconds."""
+    """All accounts. Use as `async with`.
+
+    `clock` returns epoch seconds; `get_generation` the generation of the rules for tokens: a token
+    that was verified under an older one may have been revoked.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Gateway:
         get_candidates: GetCandidates,
         clock: Callable[[], float],
         rng: random.Random,
+        get_generation: Callable[[], int] = lambda: 0,
     ) -> None:
         self.order_clients = order_clients
         self.risk_checks = risk_checks
@@ -78,6 +83,7 @@ class Gateway:
         self.index = IdempotencyIndex(rng)
         self.router = Router(order_clients, risk_checks, get_candidates, rng)
         self._clock = clock
+        self._get_generation = get_generation
         self._cancels = CancelExecutor(order_clients, risk_checks, journal)
         self._close_tracker = CloseTracker(clock)
         self._journal_sync = JournalSync(
@@ -417,7 +423,7 @@ class Gateway:
         generation = self._cancels.generations[label]
 
         def check() -> None:
-            _check_token(principal, self._clock())
+            self._check_token(principal)
             self.risk_checks.check_may_trade(label, principal)
             self.kill_switch.check(label)
             if label in self.liquidating:
@@ -440,8 +446,22 @@ class Gateway:
         return check
 
     def _check_close(self, label: str, principal: Principal) -> None:
-        _check_token(principal, self._clock())
+        self._check_token(principal)
         self.risk_checks.check_may_trade(label, principal)
+
+    def _check_token(self, principal: Principal) -> None:
+        """Raise `Declined` if the caller's token has expired, or may have been revoked."""
+        if principal.expires_at is not None and principal.expires_at <= self._clock():
+            raise Declined(
+                "token_expired", "the token expired before the order was sent", guard="token"
+            )
+        if principal.token_id is not None and principal.generation != self._get_generation():
+            raise Declined(
+                "token_invalid",
+                "the rules for tokens changed before the order was sent",
+                remedy="send it again",
+                guard="token",
+            )
 
     def _reserve(self, label: str, principal: Principal) -> RateReservation:
         return self.risk_checks.reserve(label, principal, now=self._clock())
@@ -483,13 +503,6 @@ def _get_size_facts(request: OrderRequest) -> dict[str, object]:
         "side": request.side,
         "qty": None if request.qty is None else plain(request.qty),
     }
-
-
-def _check_token(principal: Principal, now: float) -> None:
-    if principal.expires_at is not None and principal.expires_at <= now:
-        raise Declined(
-            "token_expired", "the token expired before the order was sent", guard="token"
-        )
 
 
 def _check_order_id(order_id: str) -> None:

@@ -11,6 +11,8 @@ will sell (`close_tracker.py`), and each closing order is sent once, like any ot
 import asyncio
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from realtime.auth.principal import Principal
 from realtime.core.decimals import number
 from realtime.core.model import Order, Position, Symbol
@@ -115,6 +117,8 @@ class LiquidationService:
 
     def _start(self, label: str, principal: Principal) -> None:
         assert self._group is not None, "entered before it is used"
+        # It was permitted when it started, and continues when the caller's token has ended.
+        principal = structs.replace(principal, expires_at=None, token_id=None)
         self.accounts[label] = AccountLiquidation(account_id=label, symbols={})
         liquidation = Liquidation(self._gateway, self.accounts[label], self._changed.set, principal)
         self._tasks[label] = self._group.create_task(

@@ -67,6 +67,7 @@ async def open_trading_service(
     rng: random.Random,
     store: Store | None = None,
     is_daemon: bool = True,
+    get_generation: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[TradingService]:
     """Trade for as long as the block runs. What the audit log contains holds again.
 
@@ -96,6 +97,7 @@ async def open_trading_service(
             get_candidates=lambda only: _get_candidates(trading_accounts.accounts, store, only),
             clock=clock,
             rng=rng,
+            get_generation=get_generation,
         ) as gateway,
         LiquidationService(gateway, resumes=is_daemon) as liquidations,
     ):

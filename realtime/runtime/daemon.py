@@ -74,6 +74,8 @@ async def run_daemon(
     async with open_session(environment.make_connector()) as http:
         resources = BrokerResources(http, settings.alpaca.startup_concurrency)
         factory = AccountFactory(store, resources, clock=clock, rng=environment.rng)
+        access = _access_rules(settings)
+        verifier = access.verifier
         accounts = _create_accounts(settings, store, factory, clock())
         _log_start(settings, len(store))
         async with (
@@ -86,6 +88,7 @@ async def run_daemon(
                 clock=clock,
                 rng=random.Random(environment.rng.random()),
                 store=store,
+                get_generation=lambda: verifier.generation if verifier else 0,
             ) as trading_service,
         ):
             registry = AccountRegistry(
@@ -96,7 +99,6 @@ async def run_daemon(
                 tasks=tasks,
                 clock=clock,
             )
-            access = _access_rules(settings)
             token_keys = None if access.verifier is None else TokenKeys(access.verifier)
             reloader = Reloader(
                 settings,
