@@ -131,6 +131,29 @@ def test_an_order_does_not_outlive_its_token() -> None:
     assert run(main) == "token_expired"
 
 
+def test_an_order_does_not_outlive_the_rules_that_permitted_it() -> None:
+    """Keys were revoked while it waited: it must be sent again, with a token that is valid now."""
+    generation = [1]
+
+    async def main() -> str:
+        async with (
+            broker(accounts=1) as simulator,
+            trading(simulator, places=1, get_generation=lambda: generation[0]) as setup,
+        ):
+            simulator.add_fault({"kind": "latency", "seconds": 2, "method": "POST"})
+            principal: Principal = structs.replace(ANYONE, token_id="t", generation=1)
+            first = asyncio.create_task(setup.gateway.place(order(**RESTING), principal))
+            waiting = asyncio.create_task(setup.gateway.place(order(**RESTING), principal))
+            await asyncio.sleep(1)
+            generation[0] = 2
+            assert isinstance(await first, Placed)
+            with pytest.raises(Declined) as error:
+                await waiting
+            return error.value.code
+
+    assert run(main) == "token_invalid"
+
+
 def test_a_cap_per_minute_counts_when_orders_leave() -> None:
     """Orders that waited count from when they left, so no minute has more of them."""
     rules = RiskRules(limits=Limits(max_orders_per_minute=3))

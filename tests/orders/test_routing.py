@@ -1,16 +1,18 @@
-"""Which account takes an order: the distribution of every strategy, and what it never takes."""
+"""Which account an order goes to: the distribution of every strategy, and what is never chosen."""
 
 import asyncio
 import random
 from collections import Counter
 
+import msgspec
 import pytest
 from msgspec import structs
 
 from realtime.auth.principal import Principal
+from realtime.core.model import Account
 from realtime.orders.errors import Declined
 from realtime.orders.order_request import Placement
-from realtime.orders.routing import Candidate, RoutingDecision, choose
+from realtime.orders.routing import Candidate, RoutingDecision, choose, find_restriction
 from tests.orders.trading import ANYONE, broker, make_principal, order, trading
 from tests.virtual import run
 
@@ -28,17 +30,17 @@ def routed(
 
 def test_round_robin_is_even() -> None:
     request = order(strategy="round_robin")
-    taken = [routed(request, FIVE, turn=n).account_id for n in range(500)]
-    assert set(Counter(taken).values()) == {100}
-    assert len(set(taken[:5])) == 5
+    chosen = [routed(request, FIVE, turn=n).account_id for n in range(500)]
+    assert set(Counter(chosen).values()) == {100}
+    assert len(set(chosen[:5])) == 5
 
 
 def test_random_is_even_within_chance() -> None:
     rng = random.Random(7)
     request = order(strategy="random")
-    taken = Counter(routed(request, FIVE, draw=rng.random()).account_id for _ in range(10_000))
+    chosen = Counter(routed(request, FIVE, draw=rng.random()).account_id for _ in range(10_000))
     # Five of 2000 expected, standard deviation 40: four of those.
-    assert all(abs(count - 2000) < 160 for count in taken.values())
+    assert all(abs(count - 2000) < 160 for count in chosen.values())
     assert routed(request, FIVE, draw=0.999_999_999_999).account_id == "echo"
 
 
@@ -64,18 +66,18 @@ def test_few_keys_move_when_accounts_change() -> None:
     assert abs(len(gone) - 5000 / 6) < 110
 
 
-def test_least_loaded_takes_the_idlest() -> None:
+def test_least_loaded_chooses_the_account_with_the_fewest_orders() -> None:
     busy = [structs.replace(c, open_orders=n, in_flight=4 - n) for n, c in enumerate(FIVE)]
     idle = [*busy, Candidate(label="foxtrot", open_orders=1, in_flight=1)]
     assert routed(order(strategy="least_loaded"), idle).account_id == "foxtrot"
-    taken = Counter(
+    chosen = Counter(
         routed(order(strategy="least_loaded"), FIVE, turn=n).account_id for n in range(50)
     )
-    assert set(taken.values()) == {10}
+    assert set(chosen.values()) == {10}
 
 
-def test_only_who_can_is_taken() -> None:
-    """Enabled, live, permitted, of the tier and among the labels that are asked for."""
+def test_only_usable_accounts_are_chosen() -> None:
+    """Enabled, synced, visible, of the requested tier and among the requested labels."""
     some = [
         structs.replace(FIVE[0], is_synced=False),
         structs.replace(FIVE[1], is_enabled=False),
@@ -83,14 +85,14 @@ def test_only_who_can_is_taken() -> None:
     ]
     request = order(strategy="round_robin")
 
-    def taken(request: Placement, principal: Principal = ANYONE) -> set[str]:
+    def choose_ten(request: Placement, principal: Principal = ANYONE) -> set[str]:
         return {choose(request, some, principal, turn=n, draw=0).account_id for n in range(10)}
 
-    assert taken(request) == {"charlie", "delta", "echo"}
-    assert taken(structs.replace(request, force=True)) == {"alpha", "charlie", "delta", "echo"}
-    assert taken(structs.replace(request, tier="basic")) == {"charlie", "echo"}
-    assert taken(structs.replace(request, labels=("delta", "bravo"))) == {"delta"}
-    assert taken(request, make_principal(accounts=frozenset({"echo"}))) == {"echo"}
+    assert choose_ten(request) == {"charlie", "delta", "echo"}
+    assert choose_ten(structs.replace(request, force=True)) == {"alpha", "charlie", "delta", "echo"}
+    assert choose_ten(structs.replace(request, tier="basic")) == {"charlie", "echo"}
+    assert choose_ten(structs.replace(request, labels=("delta", "bravo"))) == {"delta"}
+    assert choose_ten(request, make_principal(accounts=frozenset({"echo"}))) == {"echo"}
 
 
 @pytest.mark.parametrize(
@@ -103,13 +105,13 @@ def test_only_who_can_is_taken() -> None:
         ({"tier": "none", "strategy": "random"}, "no_account"),
     ],
 )
-def test_refusals(more: dict[str, object], code: str) -> None:
+def test_a_request_that_fits_no_account_is_refused(more: dict[str, object], code: str) -> None:
     with pytest.raises(Declined) as refused:
         routed(order(**more), FIVE)
     assert refused.value.code == code
 
 
-def test_who_may_not_see_an_account_is_told_that_there_is_none() -> None:
+def test_an_account_that_a_principal_may_not_see_does_not_exist_for_it() -> None:
     with pytest.raises(Declined) as refused:
         choose(
             order(account_id="alpha"), FIVE, make_principal(accounts=frozenset({"bravo"})),
@@ -118,14 +120,58 @@ def test_who_may_not_see_an_account_is_told_that_there_is_none() -> None:
     assert refused.value.code == "unknown_account"
 
 
-def test_one_account_needs_no_word() -> None:
+@pytest.mark.parametrize(
+    ("fields", "restriction"),
+    [
+        ({}, None),
+        ({"status": "ACTIVE"}, None),
+        ({"trading_blocked": True}, "trading_blocked"),
+        ({"account_blocked": True}, "account_blocked"),
+        ({"trade_suspended_by_user": True}, "trade_suspended_by_user"),
+        ({"trading_blocked": False, "account_blocked": False}, None),
+        ({"status": "ACCOUNT_CLOSED"}, "status ACCOUNT_CLOSED"),
+        ({"status": "SUBMITTED"}, "status SUBMITTED"),
+    ],
+    ids=str,
+)
+def test_an_account_that_the_broker_restricts(
+    fields: dict[str, object], restriction: str | None
+) -> None:
+    account = msgspec.convert({"id": "a", "account_number": "PA0EXAMPLE01", **fields}, Account)
+    assert find_restriction(account) == restriction
+    assert find_restriction(None) is None
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "random", "least_loaded"])
+def test_a_restricted_account_is_never_chosen(strategy: str) -> None:
+    """Not even by force; an order that names it is refused before it leaves."""
+
+    async def main() -> None:
+        restrictions = {"alpha": "trading_blocked"}
+        async with (
+            broker(accounts=2) as simulator,
+            trading(simulator, restrictions=restrictions) as setup,
+        ):
+            for force in (False, True):
+                placed = await setup.place(order(strategy=strategy, force=force))
+                assert placed.account_id == "bravo"
+                with pytest.raises(Declined, match="trading_blocked") as error:
+                    await setup.place(order(account_id="alpha", force=force))
+                assert error.value.code == "account_restricted"
+                assert not error.value.reached_broker
+            assert not setup.ids("alpha")
+
+    run(main)
+
+
+def test_a_single_account_needs_no_routing() -> None:
     assert routed(order(), FIVE[:1]) == RoutingDecision(
         account_id="alpha", strategy="only", among=1
     )
 
 
 def test_a_batch_sees_its_own_orders() -> None:
-    """Orders that were only just begun count: the idlest account does not get them all."""
+    """Orders that have just started count: no account receives them all."""
 
     async def main() -> list[int]:
         async with broker(accounts=3) as simulator, trading(simulator) as setup:
@@ -139,17 +185,17 @@ def test_a_batch_sees_its_own_orders() -> None:
     assert run(main) == [3, 3, 3]
 
 
-def test_questions_that_alternate_do_not_share_their_turns() -> None:
-    """Whoever names every second account, or asks among others in between, skews nothing."""
+def test_requests_that_alternate_do_not_share_their_turns() -> None:
+    """A request for other accounts, or for one by name, in between changes no distribution."""
 
     async def main() -> Counter[str]:
         async with broker(accounts=4) as simulator, trading(simulator) as setup:
-            taken: Counter[str] = Counter()
+            chosen: Counter[str] = Counter()
             for _ in range(10):
                 for labels in (("alpha", "bravo"), ("charlie", "delta")):
                     request = order(strategy="round_robin", labels=labels)
-                    taken[setup.gateway.router.route(request, ANYONE).account_id] += 1
+                    chosen[setup.gateway.router.route(request, ANYONE).account_id] += 1
                 setup.gateway.router.route(order(account_id="alpha"), ANYONE)
-            return taken
+            return chosen
 
     assert set(run(main).values()) == {5}

@@ -1,7 +1,7 @@
 """A gateway and a simulator in virtual time, over real bytes."""
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -113,6 +113,8 @@ async def trading(
     journal: Path | None = None,
     places: int = 8,
     url: str | None = None,
+    restrictions: Mapping[str, str] | None = None,
+    get_generation: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[TradingSetup]:
     """A gateway for all of the simulator's accounts; `live` names those with real money."""
     labels = list(simulator.exchange.labels)
@@ -146,9 +148,12 @@ async def trading(
             risk_checks=risk_checks,
             journal=Journal(journal, wall_clock),
             get_candidates=lambda only: [
-                Candidate(label=label) for label in labels if only in (None, label)
+                Candidate(label=label, restriction=(restrictions or {}).get(label))
+                for label in labels
+                if only in (None, label)
             ],
             clock=wall_clock,
             rng=random.Random(seed),
+            get_generation=get_generation,
         ) as gateway:
             yield TradingSetup(gateway, simulator)
