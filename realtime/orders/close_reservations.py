@@ -5,13 +5,14 @@ The quantity comes from the broker's list of the moment, less what earlier close
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec import Struct
 
 from realtime.core.decimals import number, plain
 from realtime.core.model import Order, Position, position_symbol
+from realtime.core.state import LAG_S
 from realtime.errors import RealtimeError
 from realtime.orders.close_tracker import LOST_AFTER_S, CloseTracker, Reduction
 from realtime.orders.derived_orders import build_closing_order
@@ -24,6 +25,10 @@ from realtime.orders.symbols import is_order_id, is_symbol
 MAX_LOOKUPS = 5
 """Closes of one position whose end is looked up at the broker, by a request each, before the
 next."""
+
+
+MAX_OPEN_ORDERS = 500
+"""Length of the broker's list of open orders."""
 
 
 class OpenPosition(Struct, frozen=True):
@@ -166,22 +171,50 @@ class CloseReservations:
 
     async def _update_closes(self, order_client: OrderClient, symbol: str) -> None:
         """Learn what became of earlier closes: from the state, else from the broker."""
-        unsettled = self._tracker.get_unsettled(order_client.label, symbol)
-        lookups: list[Awaitable[None]] = []
-        for reduction in unsettled:
+        is_current = order_client.get_position is not None and (
+            order_client.get_position(symbol) is not None
+        )
+        to_look_up = []
+        for reduction in self._tracker.get_unsettled(order_client.label, symbol):
             record = reduction.record
             order = order_client.find_in_state(record.client_order_id)
-            is_current = (
-                order_client.get_position is not None
-                and order_client.get_position(symbol) is not None
-            )
             if order is not None and (is_current or order.is_closed):
                 if record.state == "unknown" and record.task is None:
                     self._record_found(record, order)
                 reduction.update(order, self._clock())
-            elif record.task is None and len(lookups) < MAX_LOOKUPS:
-                lookups.append(self._look_up(order_client, reduction, symbol))
-        await asyncio.gather(*lookups)
+            elif record.task is None:
+                to_look_up.append(reduction)
+        if len(to_look_up) > MAX_LOOKUPS:
+            to_look_up = await self._remove_ended(order_client, to_look_up)
+        await asyncio.gather(
+            *(self._look_up(order_client, r, symbol) for r in to_look_up[:MAX_LOOKUPS])
+        )
+
+    async def _remove_ended(
+        self, order_client: OrderClient, reductions: list[Reduction]
+    ) -> list[Reduction]:
+        """End closes that are not among the broker's open orders, and return the others.
+
+        After a restart there may be many, of which the journal shows the start and not the end.
+        A list lags too, so it says nothing of recent orders.
+        """
+        read_at = self._clock()
+        try:
+            orders = await order_client.api.fetch_open_orders()
+        except RealtimeError:
+            return reductions
+        if len(orders) >= MAX_OPEN_ORDERS:
+            return reductions  # there may be more
+        open_ids = {order.client_order_id for order in orders}
+        remaining = []
+        for reduction in reductions:
+            record = reduction.record
+            is_old = max(record.sent_at, record.answered_at) + 2 * LAG_S <= read_at
+            if record.state == "placed" and is_old and record.client_order_id not in open_ids:
+                reduction.end()
+            else:
+                remaining.append(reduction)
+        return remaining
 
     async def _look_up(self, order_client: OrderClient, reduction: Reduction, symbol: str) -> None:
         record = reduction.record

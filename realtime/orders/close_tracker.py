@@ -65,6 +65,10 @@ class Reduction(Struct, eq=False, kw_only=True):
         changed_at = max(self.changed_at, self.record.sent_at, self.record.answered_at)
         return self.record.state == "placed" and changed_at + LAG_S <= at
 
+    def end(self) -> None:
+        """Record that it is not open any more; it may have been filled in full."""
+        self.has_ended, self.filled = True, self.qty or self.filled
+
     def update(self, order: Order, now: float) -> None:
         """Record the order as the broker reports it."""
         filled = number(order.filled_qty)
@@ -165,7 +169,11 @@ class CloseTracker:
         # 2. No baseline, because no close came before: subtract whatever the list may lack. It may
         #    also have it already, so this is the least that is left and not all.
         elif group.baseline is None or group.side != side:
-            left = held - sum((r.pending for r in reductions), Decimal())
+            _remove_quiet(group, read_at)
+            left = held - sum(
+                (r.pending for r in reductions if not (r.has_ended and r.is_quiet(read_at))),
+                Decimal(),
+            )
             if wants_all and left < held:
                 raise _unsettled(f"an order in {position.symbol} was sent a moment ago")
         # 3. The list must lie between the baseline and what is left of it in the end.
@@ -248,6 +256,14 @@ def _rebase(group: _Group, read_at: float) -> None:
             del group.reductions[client_order_id]
         else:
             reduction.settled = reduction.filled
+
+
+def _remove_quiet(group: _Group, read_at: float) -> None:
+    """Remove what this list contains in any case."""
+    for client_order_id, reduction in list(group.reductions.items()):
+        if reduction.has_ended and reduction.is_quiet(read_at):
+            del group.reductions[client_order_id]
+            group.read_at = read_at
 
 
 def _get_size(qty: str) -> tuple[Decimal, Side]:
