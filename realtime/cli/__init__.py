@@ -29,6 +29,8 @@ GROUPS = {
         "status": "Show which accounts of a running daemon are not synced, and why.",
         "tail": "Follow fills, refusals and connections of a running daemon.",
         "top": "Show a running daemon's accounts as a table that updates itself.",
+        "history": "Show results of past days; check, back up and export the files.",
+        "diff": "Show what changed in an account between two moments.",
     },
     "Run": {
         "demo": "Run daemon and simulated broker together; needs no keys.",

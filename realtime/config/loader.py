@@ -16,6 +16,7 @@ from realtime.config.problems import InvalidConfig, InvalidValue, Problem, shown
 from realtime.config.settings import (
     AlpacaSettings,
     AuthSettings,
+    HistorySettings,
     OrdersSettings,
     ServerSettings,
     Settings,
@@ -112,6 +113,13 @@ def load_orders(path: Path | None, *, environ: Mapping[str, str]) -> OrdersSetti
     read = _read(path, environ)
     _raise_for_section(read, "orders", [])
     return read.content.orders
+
+
+def load_history(path: Path | None, *, environ: Mapping[str, str]) -> HistorySettings | None:
+    """Read `[history]` alone; None where it is off. Raises `ConfigError`."""
+    read = _read(path, environ)
+    _raise_for_section(read, "history", [])
+    return read.content.history
 
 
 def load_environ(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:

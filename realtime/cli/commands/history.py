@@ -1,0 +1,137 @@
+"""`realtime history`: results of past days, and the files they are kept in."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from realtime.cli import FAILED, SUCCESS
+from realtime.cli.options import config_option, daemon_options
+
+if TYPE_CHECKING:
+    from realtime.history.directory import HistoryDirectory
+
+TABLES = ("fills", "orders", "days")
+
+
+@click.group()
+def command() -> None:
+    """Show results of past days; check, back up and export the files.
+
+    `show` asks a running daemon. The others read the files of [history] themselves, whether a
+    daemon writes them or not.
+    """
+
+
+@command.command("show")
+@click.argument("account", nargs=-1)
+@click.option("--days", type=click.IntRange(1, 4000), default=30, show_default=True)
+@click.option("--by", type=click.Choice(["account", "tier"]), default="account", show_default=True)
+@daemon_options
+def show(
+    *, account: tuple[str, ...], days: int, by: str, url: str | None, config: Path | None
+) -> None:
+    """Show profit, trades and gaps of the last days, all accounts or some."""
+    # `--help` must not import what only the command needs.
+    import time  # noqa: PLC0415 - as above
+    from urllib.parse import urlencode  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    from realtime.cli.client import connect  # noqa: PLC0415 - as above
+    from realtime.cli.formatting import format_count, format_money  # noqa: PLC0415 - as above
+    from realtime.history.queries import Performance  # noqa: PLC0415 - as above
+
+    query = {"by": by, "from": str(int(time.time()) - days * 86_400)}
+    if account:
+        query["account_id"] = ",".join(account)
+    rows = connect(url, config).get(f"/history/performance?{urlencode(query)}", list[Performance])
+    table = Table(box=None, pad_edge=False)
+    table.add_column(by.upper())
+    for name in ("DAYS", "EQUITY", "REALIZED", "TRADES", "WINS", "DRAWDOWN", "GAPS"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row.key,
+            str(row.days),
+            format_money(row.end_equity),
+            format_money(row.realized_pl, signed=True),
+            format_count(row.trades),
+            "–" if row.win_rate is None else f"{row.win_rate:.0%}",
+            format_money(row.max_drawdown),
+            str(row.gaps),
+        )
+    Console(highlight=False).print(table)
+
+
+@command.command("check")
+@config_option
+def check(*, config: Path | None) -> int:
+    """Read every file and report its state. Exit code: 0 all whole, 1 one is damaged."""
+    from realtime.history import maintenance  # noqa: PLC0415 - as above
+
+    directory = _directory(config)
+    reports = maintenance.check(directory)
+    for report in reports:
+        mark = "ok      " if report.is_ok else "DAMAGED "
+        click.echo(f"{mark} {report.name:28} {report.size / 1e6:8.1f} MB  {report.detail}")
+    if not reports:
+        click.echo(f"no history in {directory.path}")
+    return SUCCESS if all(report.is_ok for report in reports) else FAILED
+
+
+@command.command("backup")
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+@config_option
+def backup(*, target: Path, config: Path | None) -> None:
+    """Copy every file into the directory TARGET, while the daemon goes on writing.
+
+    Days that are over and already there are not copied again.
+    """
+    from realtime.errors import RealtimeError  # noqa: PLC0415 - as above
+    from realtime.history import maintenance  # noqa: PLC0415 - as above
+
+    try:
+        copies = maintenance.back_up(_directory(config), target)
+    except OSError as error:
+        raise RealtimeError(
+            f"{target}: {error.strerror or error}", remedy="name a directory with room"
+        ) from error
+    click.echo(f"{len(copies)} files in {target}")
+
+
+@command.command("export")
+@click.argument("table", type=click.Choice(TABLES))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+def export(*, table: str, target: Path, config: Path | None) -> None:
+    """Write a table as CSV into the file TARGET: fills, final orders, or days."""
+    from typing import cast  # noqa: PLC0415 - as above
+
+    from realtime.errors import RealtimeError  # noqa: PLC0415 - as above
+    from realtime.history import maintenance  # noqa: PLC0415 - as above
+
+    directory = _directory(config)
+    if not directory.ledger.exists():
+        raise RealtimeError(
+            f"no history in {directory.path}", remedy="the daemon writes it once it has run"
+        )
+    try:
+        rows = maintenance.export(directory, cast("maintenance.Table", table), target)
+    except OSError as error:
+        raise RealtimeError(f"{target}: {error.strerror or error}") from error
+    click.echo(f"{rows} rows in {target}")
+
+
+def _directory(config: Path | None) -> "HistoryDirectory":
+    import os  # noqa: PLC0415 - as above
+
+    from realtime.config.loader import load_history  # noqa: PLC0415 - as above
+    from realtime.errors import ConfigError  # noqa: PLC0415 - as above
+    from realtime.history.directory import HistoryDirectory  # noqa: PLC0415 - as above
+
+    settings = load_history(config, environ=os.environ)
+    if settings is None:
+        raise ConfigError("history is off", remedy="set [history] enabled = true")
+    return HistoryDirectory(settings.path)
