@@ -5,7 +5,7 @@ Positions are read after every step of the exchange, so their lag is exact to on
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -84,15 +84,31 @@ class StateHistory:
         fresh = self._exchange.orders(label, query)
         if label not in self._orders:
             return fresh
-        every = self._exchange.orders(label, {**query, "status": "all", "limit": "500"})
         then = self._faults_on.now() - seconds
-        were = [was for order in every if (was := self._order_at(label, order, then))]
+        were = [
+            was
+            for order in self._all_orders(label, query)
+            if (was := self._order_at(label, order, then))
+        ]
         match query.get("status", "open"):
             case "open":
                 were = [was for was in were if was["status"] not in {*CLOSED, "held"}]
             case "closed":
                 were = [was for was in were if was["status"] in CLOSED]
         return were[: int(query.get("limit") or 50)]
+
+    def _all_orders(self, label: str, query: Mapping[str, str]) -> Iterator[Document]:
+        """Yield every order of a list, beyond its limit: the limit counts those of the past."""
+        query = {**query, "status": "all", "limit": "500"}
+        bound = "after" if query.get("direction") == "asc" else "until"
+        while True:
+            page = self._exchange.orders(label, query)
+            yield from page
+            if len(page) < 500:
+                return
+            query = {**query, bound: str(page[-1]["submitted_at"])}
+            query.pop("before_order_id", None)
+            query.pop("after_order_id", None)
 
     def _begin(self, fault: Fault[FaultSpec]) -> None:
         account = fault.spec.account
