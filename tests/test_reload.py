@@ -199,6 +199,35 @@ def test_a_key_of_another_account_is_refused() -> None:
     virtual.run(play)
 
 
+def test_nothing_of_the_former_account_remains_where_a_number_names_another() -> None:
+    """As after the reset of a paper account: new keys, and its number, which was not written."""
+
+    async def play() -> None:
+        async with scene(labels=None) as made:
+            first, second, *rest = made.accounts.values()
+            label = AccountLabel(first.label)
+            order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market"}
+            made.simulator.exchange.submit(label, {**order, "time_in_force": "day"})
+            while not made.daemon.store.records[label].state.executions:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            former = made.daemon.store.records[label].state
+            other = made.daemon.store.records[AccountLabel(second.label)].state
+            await made.write(first, *rest)
+            assert other.account is not None
+            number = other.account.account_number
+            reset = structs.replace(first, account_number=number, credentials=keys_of(second.label))
+            await made.write(reset, *rest)
+            await made.until_synced(first.label)
+            state = made.daemon.store.records[label].state
+            assert state.account is not None
+            assert state.account.account_number == number
+            assert not former.orders.keys() & state.orders.keys()
+            assert not former.executions.keys() & state.executions.keys()
+            assert not state.positions
+
+    virtual.run(play)
+
+
 def test_a_bad_file_changes_nothing_and_says_why() -> None:
     async def play() -> None:
         async with scene() as made:

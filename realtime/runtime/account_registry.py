@@ -66,13 +66,16 @@ class AccountRegistry:
     async def apply(self, settings: Settings, diff: SettingsDiff) -> None:
         """Apply changed settings. New keys are used afterwards, one account after another."""
         accounts = {account.label: account for account in settings.accounts}
+        renumbered = [x for x in diff.restarted if self._is_renumbered(accounts[x])]
+        exchanged = [*diff.exchanged, *renumbered]
         await self._stop([*diff.removed, *diff.exchanged, *diff.restarted])
-        for label in (*diff.removed, *diff.exchanged):
+        for label in (*diff.removed, *exchanged):
             self._remove(label)
-        for label in (*diff.exchanged, *diff.added):
+        for label in (*exchanged, *diff.added):
             self._add(accounts[label])
         for label in diff.restarted:
-            self._restart(accounts[label])
+            if label not in renumbered:
+                self._restart(accounts[label])
         for label in diff.described:
             self._describe(accounts[label])
         self._to_rotate |= {label: accounts[label] for label in diff.rotated}
@@ -129,6 +132,14 @@ class AccountRegistry:
         known = record.state.account
         number = account.account_number or (None if known is None else known.account_number)
         self._run(account, number)
+
+    def _is_renumbered(self, account: AccountSettings) -> bool:
+        """Whether the settings name another account than the one whose state is known: nothing of
+        that one may remain, for its orders and positions are not of this one."""
+        record = self._store.get(account.label)
+        known = None if record is None else record.state.account
+        number = account.account_number
+        return None not in (known, number) and known is not None and known.account_number != number
 
     def _describe(self, account: AccountSettings) -> None:
         set_account_tier(account.label, account.tier)
