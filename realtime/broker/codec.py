@@ -35,6 +35,7 @@ from realtime.broker.lenient_decoder import (
 )
 from realtime.broker.order_normalizer import normalize_order
 from realtime.broker.responses import NEW_KEY
+from realtime.broker.sanitizer import check_object_count, check_texts
 from realtime.core.cash_flows import CashFlow
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
 from realtime.core.protocol import (
@@ -114,7 +115,7 @@ def decode_frame(frame: bytes | str) -> Message:
     try:
         envelope = _FRAME.decode(frame)
         if type(envelope) is _TradeFrame:
-            return _check_update(envelope.data)
+            return _check_update(envelope.data, len(frame))
         return _check_answer(envelope.data)
     except (*DECODE_ERRORS, ProtocolViolation):
         if (update := _decode_extended_update(frame)) is not None:
@@ -130,31 +131,38 @@ def decode_account(body: bytes) -> Account:
     """Decode the response of `GET /v2/account`. All of these raise `ProtocolViolation`."""
     account = _decode(body, _ACCOUNT, "account")
     to_plain(account)
+    check_texts(account, len(body), "account")
     return account
 
 
 def decode_order(body: bytes) -> Order:
     """Decode one order."""
-    return _normalize(_decode(body, _ORDER, "order"), "order")
+    return _normalize(_decode(body, _ORDER, "order"), "order", len(body))
 
 
 def decode_positions(body: bytes) -> tuple[Position, ...]:
     """Decode a list of positions; one that cannot be decoded fails the list and is named."""
+    check_object_count(body, "positions")
     positions = _decode_list(body, _POSITIONS, StrictPosition, "positions")
     for position in positions:
         to_plain(position)
+        check_texts(position, len(body), "positions")
     return positions
 
 
 def decode_orders(body: bytes) -> tuple[Order, ...]:
     """Decode a list of orders; one that cannot be decoded fails the list and is named."""
+    check_object_count(body, "orders")
     orders = _decode_list(body, _ORDERS, StrictOrder, "orders")
-    return tuple(_normalize(order, f"orders[{at}]") for at, order in enumerate(orders))
+    return tuple(_normalize(order, f"orders[{at}]", len(body)) for at, order in enumerate(orders))
 
 
 def decode_fills(body: bytes) -> tuple[FillActivity, ...]:
     """Decode a list of fill activities; one that cannot be decoded fails the list and is named."""
-    return _decode_list(body, _FILLS, FillActivity, "fills")
+    fills = _decode_list(body, _FILLS, FillActivity, "fills")
+    for fill in fills:
+        check_texts(fill, len(body), "fills")
+    return fills
 
 
 def decode_flows(body: bytes) -> tuple[CashFlow, ...]:
@@ -174,7 +182,7 @@ def _decode_frame_leniently(raw: bytes) -> Message:
     members = decode_members(raw, "frame")
     match decode_text(members.get("stream")):
         case "trade_updates":
-            return _check_update(decode_leniently(raw, _TradeFrame, "frame").data)
+            return _check_update(decode_leniently(raw, _TradeFrame, "frame").data, len(raw))
         case "authorization":
             return _check_answer(decode_leniently(raw, _AuthorizationFrame, "frame").data)
         case "listening":
@@ -190,18 +198,19 @@ def _decode_extended_update(frame: bytes | str) -> Message | None:
     try:
         update, raw = _PLAIN_FRAME.decode(frame).data, _RAW_FRAME.decode(frame).data.order
         force_setattr(update, "order", extend(update.order, raw))
-        return _check_update(update)
+        return _check_update(update, len(frame))
     except (*DECODE_ERRORS, ProtocolViolation):
         return None
 
 
-def _check_update(update: TradeUpdate | None) -> Message:
+def _check_update(update: TradeUpdate | None, size: int) -> Message:
     if update is None:
         return Ignored("trade update without data")
     if not update.event:
         raise ProtocolViolation("frame.data.event: missing")
-    _normalize(update.order, "frame.data.order")
+    _normalize(update.order, "frame.data.order", size)
     to_plain(update)
+    check_texts(update, size, "frame.data")
     return update
 
 
@@ -212,8 +221,9 @@ def _check_answer(message: Authorization | Listening) -> Message:
     return message
 
 
-def _normalize(order: Order, path: str) -> Order:
+def _normalize(order: Order, path: str, size: int) -> Order:
     _check_identity(order, path)
+    check_texts(order, size, path)
     # The order was just decoded and has no other owner: it is changed in place.
     normalize_order(order)
     intern_fields(order)

@@ -17,6 +17,7 @@ from yarl import URL
 from realtime.broker import responses
 from realtime.broker.codec import authorization_headers
 from realtime.broker.rate_limiter import Lane, RateLimiter
+from realtime.broker.sanitizer import Sanitizer
 from realtime.errors import LinkError, NotSent, RateLimited
 from realtime.secret import Credentials
 
@@ -26,8 +27,11 @@ REQUEST_TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
 """Limit of a new connection: a request without one by then is known not to have left."""
 
-MAX_BODY_BYTES = 64 * 2**20
-"""Security limit, uncompressed; 500 orders with legs are 2 MB."""
+MAX_BODY_BYTES = 8 * 2**20
+"""Security limit, uncompressed; 500 orders with legs are 2 MB, 5000 positions are 4 MB. Decoding
+that much takes 40 ms, in which no other account is served."""
+
+MAX_REQUEST_ID_LENGTH = 64
 
 CHUNK_BYTES = 2**16
 
@@ -116,6 +120,7 @@ class HttpClient:
         self._credentials = credentials
         self._clock = clock
         self._clock_offset = ClockOffset()
+        self._sanitizer = Sanitizer(credentials)
 
     @property
     def clock_offset_s(self) -> float | None:
@@ -150,13 +155,13 @@ class HttpClient:
                 self.limiter.handle_rate_limited(error.retry_after_s, lane)
                 raise
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                reason = str(error) or type(error).__name__
+                reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
                 raise NotSent(f"{method} {path} was not sent: {reason}") from error
             except TimeoutError as error:
                 fact = f"no response to {method} {path} within {timeout_s:.0f} s"
                 raise LinkError(fact) from error
             except (aiohttp.ClientError, OSError) as error:
-                reason = str(error) or type(error).__name__
+                reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
                 raise LinkError(f"{method} {path} failed: {reason}") from error
             finally:
                 _before_send.reset(token)
@@ -183,12 +188,16 @@ class HttpClient:
             timeout=aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_TIMEOUT_S),
         ) as response:
             request_id = self._read_headers(response.headers, sent_at)
-            content = await _read_body(response.content)
-            responses.check(response.status, response.headers, content, f"{method} {path}")
+            content = self._sanitizer.clean(await _read_body(response.content))
+            name = f"{method} {self._sanitizer.clean_text(path)}"
+            responses.check(response.status, response.headers, content, name, request_id)
             return HttpResponse(response.status, content, request_id)
 
     def _read_headers(self, headers: Mapping[str, str], sent_at: float) -> str | None:
-        self.last_request_id = request_id = headers.get("X-Request-ID")
+        request_id = headers.get("X-Request-ID")
+        if request_id is not None:
+            request_id = self._sanitizer.clean_text(request_id, MAX_REQUEST_ID_LENGTH)
+        self.last_request_id = request_id
         date = responses.parse_date(headers.get("Date"))
         if date is not None:
             self._clock_offset.add(date, sent_at, self._clock())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
 
@@ -22,6 +23,10 @@ GATEWAY = (
 """Remedy where the response is not the broker's own JSON."""
 
 
+MAX_ERROR_BYTES = 16 * 1024
+"""An error is passed on to the client as it came, up to this size; the broker's have 300 bytes."""
+
+
 class _ErrorBody(Struct):
     code: int | None = None
     message: str = ""
@@ -35,13 +40,23 @@ class _ErrorBody(Struct):
 _ERROR_BODY = Decoder(_ErrorBody, strict=False)
 
 
-def check(status: int, headers: Mapping[str, str], body: bytes, request: str) -> None:
-    """Return for a successful response, raise our error for any other. `request` names it."""
+def check(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    request: str,
+    request_id: str | None = None,
+) -> None:
+    """Return for a successful response, raise our error for any other.
+
+    `request` names it. `body` and `request_id` have been sanitized.
+    """
     if 200 <= status < 300:
         return
     problem = _decode_error(body)
     detail = f": {problem.message[:200]}" if problem.message else ""
-    fact = f"{request}: {status}{detail}{_request_id(headers)}"
+    suffix = f" (request {request_id})" if request_id else ""
+    fact = f"{request}: {status}{detail}{suffix}"
     # 1. Too many requests, whoever counted them.
     if status == 429:
         raise RateLimited(fact, retry_after_s=retry_after_s(headers))
@@ -58,7 +73,7 @@ def check(status: int, headers: Mapping[str, str], body: bytes, request: str) ->
     if has_failed:
         raise LinkError(fact, status=status)
     # 5. The broker's own rejection of the request.
-    raise BrokerError(fact, status=status, code=problem.code, body=body)
+    raise BrokerError(fact, status=status, code=problem.code, body=_bounded(body, problem))
 
 
 def is_order_rejection(code: int | None) -> bool:
@@ -105,6 +120,8 @@ def _decode_error(body: bytes) -> _ErrorBody:
         return _ErrorBody()
 
 
-def _request_id(headers: Mapping[str, str]) -> str:
-    request_id = headers.get("X-Request-ID", "")
-    return f" (request {request_id[:64]})" if request_id else ""
+def _bounded(body: bytes, problem: _ErrorBody) -> bytes:
+    """Return the body as it came; of a very long one only code and message, both bounded."""
+    if len(body) <= MAX_ERROR_BYTES:
+        return body
+    return msgspec.json.encode({"code": problem.code, "message": problem.message[:1000]})

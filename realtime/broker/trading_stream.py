@@ -24,6 +24,7 @@ from websockets.exceptions import (
 
 from realtime.broker.codec import decode_frame, encode_authorization, encode_listen
 from realtime.broker.responses import GATEWAY, NEW_KEY, retry_after_s
+from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer, strip_controls
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Message, Stage, advance, begin
 from realtime.errors import ConnectionLimitReached, KeyRejected, LinkError
@@ -46,8 +47,8 @@ PING_INTERVAL_S = 10.0
 PING_TIMEOUT_S = 20.0
 """A connection without a pong for this long is dead. A pong does not prove that events arrive."""
 
-MAX_FRAME_BYTES = 16 * 2**20
-"""Security limit in bytes; an order with four legs is 5 KB."""
+MAX_FRAME_BYTES = 2**20
+"""Security limit; an order with four legs is 5 KB."""
 
 MAX_QUEUED_FRAMES = 256
 """Frames buffered ahead of `receive`; after that, TCP makes the broker wait."""
@@ -80,6 +81,7 @@ class TradingStream:
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
+        self._sanitizer: Sanitizer | None = None
         self._stage: Stage = begin().stage
         self._early: deque[Message] = deque()
         self._received = 0
@@ -116,6 +118,7 @@ class TradingStream:
 
     async def authorize(self, credentials: Credentials) -> None:
         """Authorize. Raises `KeyRejected`, or `LinkError` if no answer arrives in time."""
+        self._sanitizer = Sanitizer(credentials)
         await self._exchange(
             encode_authorization(credentials), "subscribing", AUTHORIZE_TIMEOUT_S, "authorization"
         )
@@ -135,7 +138,7 @@ class TradingStream:
             frame = await self._socket.recv(decode=False)
         except ConnectionClosed as closed:
             raise _connection_lost(closed) from closed
-        message = _decode(frame)
+        message = self._decode(frame)
         if type(message) is not TradeUpdate:
             self._advance(message)
         return message
@@ -169,7 +172,7 @@ class TradingStream:
             raise _connection_lost(closed) from closed
 
     async def _receive_control(self) -> None:
-        message = _decode(await self._socket.recv(decode=False))
+        message = self._decode(await self._socket.recv(decode=False))
         before = self._stage
         self._advance(message)
         if self._stage == before:
@@ -177,23 +180,25 @@ class TradingStream:
                 raise LinkError(f"more than {MAX_EARLY_MESSAGES} messages before the listen ack")
             self._early.append(message)
 
+    def _decode(self, frame: bytes) -> Message:
+        if self._sanitizer is not None:
+            frame = self._sanitizer.clean(frame)
+        message = decode_frame(frame)
+        if type(message) is TradeUpdate:
+            # The update was just decoded and has no other owner; a copy costs six times as much.
+            force_setattr(message, "frame", frame)
+        return message
+
     def _advance(self, message: Message) -> None:
         step = advance(self._stage, message)
         self._stage = step.stage
         if step.refused is not None:
-            raise KeyRejected(f"the broker rejected the key: {step.refused}", remedy=NEW_KEY)
+            reason = step.refused[:MAX_MESSAGE_LENGTH]
+            raise KeyRejected(f"the broker rejected the key: {reason}", remedy=NEW_KEY)
         if step.failed is not None:
             if CONNECTION_LIMIT_TEXT in step.failed.lower():
-                raise ConnectionLimitReached(step.failed, remedy=SOCKET_TAKEN)
-            raise LinkError(step.failed)
-
-
-def _decode(frame: bytes) -> Message:
-    message = decode_frame(frame)
-    if type(message) is TradeUpdate:
-        # The update was just decoded and has no other owner; a copy would cost six times as much.
-        force_setattr(message, "frame", frame)
-    return message
+                raise ConnectionLimitReached(step.failed[:MAX_MESSAGE_LENGTH], remedy=SOCKET_TAKEN)
+            raise LinkError(step.failed[:MAX_MESSAGE_LENGTH])
 
 
 def _handshake_error(error: InvalidStatus) -> LinkError:
@@ -215,7 +220,7 @@ def _handshake_error(error: InvalidStatus) -> LinkError:
 
 def _connection_lost(closed: ConnectionClosed) -> LinkError:
     if closed.rcvd is not None:
-        code, reason = closed.rcvd.code, closed.rcvd.reason
+        code, reason = closed.rcvd.code, strip_controls(closed.rcvd.reason)
     elif closed.sent is not None:
         code, reason = closed.sent.code, closed.sent.reason
     else:

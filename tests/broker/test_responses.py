@@ -53,7 +53,7 @@ def test_each_failure_has_its_error(
     status: int, body: bytes, expected: type[RealtimeError]
 ) -> None:
     with pytest.raises(expected) as caught:
-        responses.check(status, {"X-Request-ID": "r-1"}, body, "GET /v2/x")
+        responses.check(status, {}, body, "GET /v2/x", "r-1")
     error = caught.value
     assert type(error) is expected
     assert error.message.startswith(f"GET /v2/x: {status}")
