@@ -10,6 +10,7 @@ The structs of `core.model` have the fields that we know. Here each has two rela
   three times (strict, plain, its members), which takes about five times as long.
 """
 
+import re
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -26,6 +27,9 @@ MAX_FIELDS = 32
 
 MAX_VALUE_BYTES = 4096
 """A longer unknown field is dropped."""
+
+_NAME = re.compile(r'[^"\\\x00-\x1f]{1,100}')
+"""Names that msgspec accepts for a field; others are dropped."""
 
 MAX_SHAPES = 64
 """Sets of unknown fields: each needs a class, which is never freed. Further ones are dropped."""
@@ -111,7 +115,11 @@ def build(struct: type[T], fields: dict[str, object], unknown: dict[str, Raw]) -
 
 def _extended_instance(plain: Any, fields: dict[str, object], unknown: dict[str, Raw]) -> Any:
     # Any: the constructor's arguments were decoded as the struct's types
-    kept = {name: bytes(raw) for name, raw in unknown.items() if len(bytes(raw)) <= MAX_VALUE_BYTES}
+    kept = {
+        name: bytes(raw)
+        for name, raw in unknown.items()
+        if len(bytes(raw)) <= MAX_VALUE_BYTES and _NAME.fullmatch(name)
+    }
     names = tuple(kept)[:MAX_FIELDS]
     extended: Any = _extended_struct(plain, names)
     if extended is None:

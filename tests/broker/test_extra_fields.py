@@ -114,6 +114,13 @@ def test_unknown_fields_are_bounded() -> None:
     assert b"long" not in encoded(decoded)
 
 
+@pytest.mark.parametrize("name", [b'a\\"b', b"a\\\\b", b"a\\u0001b", b"", b"x" * 200])
+def test_odd_names_are_dropped(name: bytes) -> None:
+    decoded = decode_order(with_extra(order(), b'"' + name + b'":1,"usd":"1"'))
+    assert encoded(decoded).endswith(b',"usd":"1"}')
+    assert type(decoded).__struct_fields__[-1] == "extra_0"
+
+
 def test_shapes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extra_fields, "_extended", {})
     for n in range(2 * MAX_SHAPES):
