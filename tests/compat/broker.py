@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Broker:
-    """The simulator as tests move it: its prices rest and its orders wait until `step`."""
+    """A simulator controlled by tests: prices rest and orders wait until `step`."""
 
     def __init__(self, **options: Any) -> None:
         self._options = options
@@ -51,7 +51,7 @@ class Broker:
         self._thread.join(LIMIT_S)
 
     def call(self, act: Callable[[Simulator], T]) -> T:
-        """Do something with the simulator on its own thread; return what it returns."""
+        """Call a function with the simulator on its own thread; return its result."""
 
         async def acting() -> T:
             return act(self._sim)
@@ -59,17 +59,17 @@ class Broker:
         return asyncio.run_coroutine_threadsafe(acting(), self._loop).result(LIMIT_S)
 
     def until(self, is_so: Callable[[Simulator], bool]) -> None:
-        """Wait for something that a client brings about; raises TimeoutError."""
+        """Wait for an effect of a client's action; raises TimeoutError."""
 
         async def waiting() -> None:
             async with asyncio.timeout(LIMIT_S):
-                while not is_so(self._sim):  # noqa: ASYNC110 -- no event of ours tells it
+                while not is_so(self._sim):  # noqa: ASYNC110 -- there is no event to wait for
                     await asyncio.sleep(0.002)
 
         asyncio.run_coroutine_threadsafe(waiting(), self._loop).result(2 * LIMIT_S)
 
     def step(self, times: int = 1) -> None:
-        """Let resting orders be matched; prices stay where they are."""
+        """Match resting orders; prices do not move."""
 
         def stepping(sim: Simulator) -> None:
             for _ in range(times):
@@ -78,7 +78,7 @@ class Broker:
         self.call(stepping)
 
     def settle(self) -> None:
-        """Let everything trade that can."""
+        """Step until everything that can trade has traded."""
         self.step(ENOUGH_STEPS)
 
     def price(self, symbol: str) -> str:
@@ -86,12 +86,12 @@ class Broker:
         return self.call(lambda sim: sim.exchange.prices()[symbol])
 
     def pin(self, symbol: str, price: str) -> None:
-        """Move a price, and let the market see it."""
+        """Set a price and match orders."""
         self.call(lambda sim: sim.exchange.set_price(symbol, price))
         self.settle()
 
     def fault(self, kind: str, **parameters: object) -> None:
-        """Switch a fault on."""
+        """Add a fault."""
         self.call(lambda sim: sim.faults.add(parse_fault({"kind": kind, **parameters})))
 
     def _serve(self) -> None:
@@ -113,6 +113,6 @@ class Broker:
 
 
 def tuesday() -> Callable[[], int]:
-    """A clock that starts on a Tuesday morning and goes as fast as any other."""
+    """Return a clock that starts on a Tuesday morning and runs at normal speed."""
     started = time.monotonic_ns()
     return lambda: TUESDAY_10_00 + time.monotonic_ns() - started

@@ -1,4 +1,4 @@
-"""One simulator for the whole suite; every test trades on an account that nobody had before."""
+"""One simulator for the whole suite; every test trades on a new account."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,7 +31,7 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture(scope="session")
 def unused(broker: Broker) -> Iterator[int]:
-    """Numbers of accounts nobody has used; every fourth is a premium one (1 000 000, margin)."""
+    """Numbers of unused accounts; every fourth is a premium one (1 000 000, margin)."""
     return count(0, 4)
 
 

@@ -1,4 +1,4 @@
-"""What alpaca-py sees after our orders: nothing twice, nothing lost, all as we were told."""
+"""What alpaca-py sees after the daemon's orders: none twice, none lost, all as reported."""
 
 import asyncio
 from collections.abc import Mapping
@@ -101,8 +101,8 @@ def test_stream_and_rest_agree(trader: Trader, tmp_path: Path, fault: Mapping[st
     listed = seen(trader)
     assert sorted(order.client_order_id for order in listed) == sorted(wanted)
     for order in listed:
-        told = placed[order.client_order_id].order
-        assert (str(order.id), order.symbol, order.qty) == (told.id, told.symbol, told.qty)
+        result = placed[order.client_order_id].order
+        assert (str(order.id), order.symbol, order.qty) == (result.id, result.symbol, result.qty)
     assert trader.client.get_open_position("AAPL").qty == "10"
 
 
@@ -114,7 +114,7 @@ def check_no(trader: Trader, name: str, outcome: Placed | Declined | Unresolved)
 
 
 def test_every_change_whose_answer_is_lost_is_done_once(trader: Trader, tmp_path: Path) -> None:
-    """Replaced, closed in part, canceled: as the SDK sees it, and as we were told."""
+    """Replaced, closed in part, canceled: as the SDK sees it, and as the daemon reported it."""
     label, settle = trader.label, trader.broker.settle
 
     def lose(method: str) -> None:
@@ -136,8 +136,8 @@ def test_every_change_whose_answer_is_lost_is_done_once(trader: Trader, tmp_path
             await asyncio.to_thread(settle)
             return bought, resting, replaced, closed
 
-    told = asyncio.run(change())
-    states = [trader.status(each.order) for each in told]
+    results = asyncio.run(change())
+    states = [trader.status(each.order) for each in results]
     assert states == ["filled", "replaced", "canceled", "filled"]
-    assert {str(order.id) for order in seen(trader)} == {each.order.id for each in told}
+    assert {str(order.id) for order in seen(trader)} == {each.order.id for each in results}
     assert trader.client.get_open_position("AAPL").qty == "6"

@@ -92,7 +92,7 @@ def test_slash_in_a_path_is_no_route(trader: Trader) -> None:
 
 
 def hold(trader: Trader, symbol: str, qty: float) -> None:
-    """Offer shares at a price nobody pays."""
+    """Offer shares at a price that is not reached."""
     asked = LimitOrderRequest(
         symbol=symbol,
         qty=qty,

@@ -1,4 +1,4 @@
-"""Small programs as a stranger would write them, against `realtime sim` as a process of its own.
+"""Small programs as users write them, against `realtime sim` as a process of its own.
 
 Nothing is stepped here: the simulator lives by the clock, as it does for anybody who starts it.
 """
@@ -50,7 +50,7 @@ def url() -> Iterator[str]:
 
 
 class Keys(NamedTuple):
-    """What a stranger is given."""
+    """What a user gets."""
 
     url: str
     key: str
@@ -120,12 +120,12 @@ def market(symbol: str, side: OrderSide = OrderSide.BUY, **size: float) -> Marke
 async def test_buy_and_wait_for_the_fill_on_the_stream(keys: Keys) -> None:
     async with keys.hear() as updates, asyncio.timeout(LIMIT_S):
         order = await asyncio.to_thread(keys.trade().submit_order, market("AAPL", qty=5))
-        heard = [await updates.get()]
-        while heard[-1].event != "fill":
-            heard.append(await updates.get())
-    assert {each.order.id for each in heard} == {order.id}
-    assert [str(heard[0].event), str(heard[1].event)] == ["pending_new", "new"]
-    assert heard[-1].position_qty == 5
+        received = [await updates.get()]
+        while received[-1].event != "fill":
+            received.append(await updates.get())
+    assert {each.order.id for each in received} == {order.id}
+    assert [str(received[0].event), str(received[1].event)] == ["pending_new", "new"]
+    assert received[-1].position_qty == 5
 
 
 def test_buy_poll_trail_and_get_stopped(keys: Keys) -> None:

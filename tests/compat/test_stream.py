@@ -226,7 +226,7 @@ def test_stream_comes_back_after_a_cut(trader: Trader, listener: Listener) -> No
 
 
 def test_second_stream_waits_for_the_first(broker: Broker, trader: Trader, log: LogQueue) -> None:
-    """It hears an error instead of an authorization, and tries again by itself."""
+    """It gets an error instead of an authorization, and tries again."""
     with trader.listen():
         second = trader.listen()
         second.start()
@@ -236,7 +236,7 @@ def test_second_stream_waits_for_the_first(broker: Broker, trader: Trader, log: 
 
 
 def test_invalid_keys_are_reported(trader: Trader, log: LogQueue) -> None:
-    stranger = trader.listen(secret="wrong")
-    stranger.start()
+    other = trader.listen(secret="wrong")
+    other.start()
     assert log.wait(lambda line: line.endswith("failed to authenticate"))
-    stranger.stop()
+    other.stop()

@@ -1,4 +1,4 @@
-"""alpaca-py as a stranger uses it: one account's clients, unmodified, pointed at the broker."""
+"""alpaca-py's clients of one account, unmodified, pointed at the simulator."""
 
 import logging
 import warnings
@@ -11,8 +11,8 @@ from typing import Any, Self
 from tests.compat.broker import LIMIT_S, Broker
 
 with warnings.catch_warnings():
-    # The SDK uses the old client of websockets, which says at import that it is old. Test files
-    # import the SDK later, when that is said.
+    # The SDK uses the deprecated client of websockets, which warns at import. Test files
+    # import the SDK later.
     warnings.simplefilter("ignore", DeprecationWarning)
     from alpaca.trading.client import TradingClient
     from alpaca.trading.requests import MarketOrderRequest
@@ -33,7 +33,7 @@ class Trader:
         return TradingClient(f"demo-{self.label}", secret, url_override=self.broker.url, **options)
 
     def close(self) -> None:
-        """Let the client's connection go."""
+        """Close the client's connection."""
         self.client._session.close()
 
     def own(self, symbol: str, qty: float, side: str = "buy") -> Any:
@@ -85,7 +85,7 @@ class Listener:
         self._join()
 
     def start(self) -> None:
-        """Let it run, whether or not it gets anywhere."""
+        """Start it without waiting for success."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -104,10 +104,10 @@ class Listener:
 
     def until(self, event: str) -> list[Any]:
         """All updates up to one of this name."""
-        heard = [self.next()]
-        while heard[-1].event != event:
-            heard.append(self.next())
-        return heard
+        updates = [self.next()]
+        while updates[-1].event != event:
+            updates.append(self.next())
+        return updates
 
     def _join(self) -> None:
         self._thread.join(2 * LIMIT_S)

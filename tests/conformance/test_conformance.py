@@ -1,4 +1,4 @@
-"""What the description promises is what strangers get, whatever they ask."""
+"""Every response is as the OpenAPI description promises, for generated requests."""
 
 from typing import Any
 

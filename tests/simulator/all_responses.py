@@ -1,4 +1,4 @@
-"""A conversation with the simulator in which every route gives every answer it has."""
+"""Requests that produce every response of every route."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class RecordedResponse(NamedTuple):
-    """What came of a request; `path` is the route's, its parameters nameless."""
+    """One response; `path` is the route's, with nameless parameters."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class RecordedResponse(NamedTuple):
 
 
 class ResponseRecorder:
-    """Asks, and keeps every answer."""
+    """Sends requests and records every response."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
@@ -34,7 +34,7 @@ class ResponseRecorder:
     async def request(
         self, method: str, path: str, *parts: str, body: object = None, **options: Any
     ) -> Any:
-        """Ask a route with its parameters filled in; return the answer's body."""
+        """Request a route with its parameters; return the response's body."""
         url = path.replace("{}", "%s") % parts
         status, answer = await self._rest.request(method, url, body, **options)
         self.responses.append(RecordedResponse(method, path, status, answer))
@@ -42,7 +42,7 @@ class ResponseRecorder:
 
 
 async def request_everything() -> list[RecordedResponse]:
-    """Every answer of every route, in a market that always trades."""
+    """Return every response of every route, in a market that always trades."""
     sim = Simulator(accounts=1, step_s=None, requests_per_minute=1000, clock=lambda: TUESDAY_10_00)
     async with sim, Rest(sim) as rest:
         all_responses = ResponseRecorder(rest)
@@ -162,7 +162,7 @@ async def _refusals(request: Ask) -> None:
 
 
 async def _gate(request: Ask, rest: Rest) -> None:
-    """What every route answers to a wrong key and to too many requests."""
+    """Responses of every route to a wrong key and to too many requests."""
     wrong = {"APCA-API-SECRET-KEY": "wrong"}
     for headers in (wrong, {}):
         for route in ROUTES:

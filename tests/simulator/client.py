@@ -46,7 +46,7 @@ class Rest:
     async def request(
         self, method: str, path: str, body: object = None, **options: Any
     ) -> tuple[int, Any]:
-        """Give status and body, parsed where it is JSON."""
+        """Return status and body, decoded where it is JSON."""
         if body is not None:
             options["json"] = body
         async with self.http.request(method, path, **options) as response:
@@ -55,7 +55,7 @@ class Rest:
             return response.status, json.loads(text) if is_json else text
 
     async def get(self, path: str) -> Any:
-        """Give the body of a GET that must succeed."""
+        """Return the body of a GET that must succeed."""
         status, body = await self.request("GET", path)
         assert status == 200, (status, body)
         return body
@@ -68,7 +68,7 @@ class Rest:
         return body
 
     async def fault(self, kind: str, **parameters: object) -> dict[str, Any]:
-        """Switch a fault on."""
+        """Add a fault."""
         status, body = await self.request("POST", "/_sim/faults", {"kind": kind, **parameters})
         assert status == 201, (status, body)
         assert isinstance(body, dict)
@@ -76,7 +76,7 @@ class Rest:
 
 
 class Stream:
-    """One websocket, speaking by hand."""
+    """One websocket, without a client library's protocol."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -86,34 +86,34 @@ class Stream:
         await self.socket.send(json.dumps(message))
 
     async def raw(self) -> str | bytes:
-        """Give the next frame as it came."""
+        """Return the next frame, undecoded."""
         async with asyncio.timeout(LIMIT_S):
             return await self.socket.recv()
 
     async def receive(self) -> Any:
-        """Give the next frame, parsed."""
+        """Return the next frame, decoded."""
         return json.loads(await self.raw())
 
     async def event(self) -> Any:
-        """Give the data of the next event."""
+        """Return the data of the next event."""
         frame = await self.receive()
         assert frame["stream"] == "trade_updates", frame
         return frame["data"]
 
     async def authenticate(self, label: str = "alpha") -> Any:
-        """Authorize in the new form and give the answer's data."""
+        """Authorize in the new form and return the response's data."""
         await self.send(
             {"action": "auth", "key": f"demo-{label}", "secret": f"demo-secret-{label}"}
         )
         return (await self.receive())["data"]
 
     async def listen(self, *streams: str) -> Any:
-        """Ask for streams and give those acknowledged."""
+        """Request streams and return those acknowledged."""
         await self.send({"action": "listen", "data": {"streams": streams}})
         return (await self.receive())["data"]["streams"]
 
     async def is_silent(self, seconds: float = 0.05) -> bool:
-        """Say whether nothing comes, though the socket answers a ping."""
+        """Return whether no frame arrives, although the socket answers a ping."""
         async with asyncio.timeout(LIMIT_S):
             await (await self.socket.ping())
         try:
@@ -124,7 +124,7 @@ class Stream:
         return False
 
     async def wait_closed(self) -> int:
-        """Wait until the socket is closed and give the code the client sees."""
+        """Wait until the socket is closed and return the client's close code."""
         async with asyncio.timeout(LIMIT_S):
             await self.socket.wait_closed()
         assert self.socket.close_code is not None
@@ -141,7 +141,7 @@ async def opened(sim: Simulator, **headers: str) -> AsyncIterator[Stream]:
 
 @asynccontextmanager
 async def listening(sim: Simulator, label: str = "alpha") -> AsyncIterator[Stream]:
-    """A socket that hears its account."""
+    """A socket that receives its account's events."""
     async with opened(sim) as stream:
         assert (await stream.authenticate(label))["status"] == "authorized"
         assert await stream.listen("trade_updates") == ["trade_updates"]

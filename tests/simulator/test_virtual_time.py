@@ -43,15 +43,15 @@ async def _day(seed: int) -> str:
     )
     await sim.start(port=8091)
     async with sim, asyncio.TaskGroup() as tasks:
-        heard = tasks.create_task(_hear(sim.stream_url))
+        received = tasks.create_task(_receive_events(sim.stream_url))
         for fault in FAULTS:
             sim.add_fault(fault)
         await asyncio.sleep(120)
         await sim.stop()
-    return heard.result()
+    return received.result()
 
 
-async def _hear(url: str) -> str:
+async def _receive_events(url: str) -> str:
     digest = hashlib.sha256()
     async with connect(url, compression=None) as socket:
         await socket.send(

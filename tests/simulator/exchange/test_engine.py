@@ -240,7 +240,7 @@ def floats_in(document: object) -> list[float]:
 @settings(max_examples=25, deadline=None)
 @given(script=operations, seed=st.integers(0, 1000))
 def test_same_seed_same_calls_same_bytes(script: list[tuple[str, object]], seed: int) -> None:
-    """Two exchanges of the same seed cannot be told apart by the same calls."""
+    """Two exchanges of the same seed give the same results to the same calls."""
 
     def day() -> bytes:
         harness = ExchangeHarness(seed=seed)

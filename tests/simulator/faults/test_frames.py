@@ -39,7 +39,7 @@ async def test_every_third_event_is_dropped(sim: Simulator, rest: Rest) -> None:
 
 
 async def test_events_are_dropped_by_seeded_chance() -> None:
-    heard: list[list[str]] = []
+    received: list[list[str]] = []
     for _ in range(2):
         async with Simulator(accounts=1, step_s=None) as sim, Rest(sim) as rest:
             await rest.fault("drop", probability=0.5)
@@ -48,11 +48,11 @@ async def test_events_are_dropped_by_seeded_chance() -> None:
                     await rest.buy(RESTING_BUY)
                 await rest.request("DELETE", "/_sim/faults")
                 await rest.buy(RESTING_BUY | {"client_order_id": "last"})
-                heard.append([])
+                received.append([])
                 while (event := await stream.event())["order"]["client_order_id"] != "last":
-                    heard[-1].append(event["event"])
-    assert heard[0] == heard[1]
-    assert 0 < len(heard[0]) < 20
+                    received[-1].append(event["event"])
+    assert received[0] == received[1]
+    assert 0 < len(received[0]) < 20
 
 
 async def test_events_are_sent_twice(sim: Simulator, rest: Rest) -> None:
@@ -107,10 +107,10 @@ async def test_last_events_come_again_on_reconnect(sim: Simulator, rest: Rest) -
     async with listening(sim) as stream:
         await rest.buy(RESTING_BUY)
         await rest.buy(RESTING_BUY)
-        heard = [await stream.raw() for _ in range(4)]
+        received = [await stream.raw() for _ in range(4)]
     await rest.fault("duplicate_on_reconnect", events=3, count=1)
     async with listening(sim) as stream:
-        assert [await stream.raw() for _ in range(3)] == heard[1:]
+        assert [await stream.raw() for _ in range(3)] == received[1:]
         assert await stream.is_silent()
 
 

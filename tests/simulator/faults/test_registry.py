@@ -91,10 +91,10 @@ def test_request_fault_ignores_other_requests(faults: FaultRegistry) -> None:
 
 
 def test_one_shot_fault_ends_immediately(faults: FaultRegistry) -> None:
-    told: list[Fault[FaultSpec]] = []
-    faults.listeners.append(told.append)
+    added: list[Fault[FaultSpec]] = []
+    faults.listeners.append(added.append)
     fault = faults.add(Cut())
-    assert told == [fault]
+    assert added == [fault]
     assert fault.is_over
     assert faults.list_active() == []
 

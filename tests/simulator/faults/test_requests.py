@@ -84,7 +84,7 @@ async def test_stop_does_not_wait_for_the_unanswered() -> None:
 
 
 async def _lost(rest: Rest) -> bool:
-    """Ask, and say whether the connection was lost. A client may try a lost GET once more."""
+    """Return whether a request loses its connection. A client may retry a lost GET once."""
     try:
         await rest.request("GET", "/v2/account")
     except aiohttp.ClientConnectionError:

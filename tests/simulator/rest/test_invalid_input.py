@@ -1,4 +1,4 @@
-"""A stranger at every door: what cannot be understood is refused in words, never with a 500."""
+"""Invalid input on every route is rejected with a message, never with a 500."""
 
 import asyncio
 import json

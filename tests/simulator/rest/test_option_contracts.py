@@ -1,4 +1,4 @@
-"""Option contracts, told from their symbols."""
+"""Option contracts, parsed from their symbols."""
 
 import pytest
 

@@ -60,7 +60,7 @@ async def test_requests_beyond_the_budget_are_refused_for_that_account_alone() -
 
 
 async def test_bad_key_is_401_with_that_space(sim: Simulator, rest: Rest) -> None:
-    for headers in ({"APCA-API-SECRET-KEY": "wrong"}, {"APCA-API-KEY-ID": "nobody"}):
+    for headers in ({"APCA-API-SECRET-KEY": "wrong"}, {"APCA-API-KEY-ID": "demo-unknown"}):
         async with rest.http.get("/v2/account", headers=headers) as response:
             assert response.status == 401
             assert await response.text() == '{"message": "unauthorized."}'

@@ -42,7 +42,7 @@ async def test_old_form_is_authorized_with_a_deprecation_message(sim: Simulator)
     "message",
     [
         {"action": "auth", "key": "demo-alpha", "secret": "wrong"},
-        {"action": "auth", "key": "nobody", "secret": "demo-secret-alpha"},
+        {"action": "auth", "key": "demo-unknown", "secret": "demo-secret-alpha"},
         {"action": "auth"},
         {"action": "auth", "key": 7, "secret": None},
         {"action": "authenticate", "data": {"key_id": "demo-alpha"}},

@@ -162,7 +162,7 @@ def test_oco_needs_a_position() -> None:
 
 
 def test_oto_triggers_its_one_leg() -> None:
-    """A stop-loss works at the venue after the entry: nobody competes with it."""
+    """A stop-loss works at the venue after the entry: no other exit competes with it."""
     harness = ExchangeHarness()
     harness.exchange.set_price("F", "10")
     order = harness.buy("F", 1, order_class="oto", stop_loss={"stop_price": "8"})
