@@ -1,7 +1,7 @@
-"""A line between browser and daemon that can be cut and mended."""
+"""A connection between browser and daemon that can be cut and restored, and that counts bytes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 
@@ -12,6 +12,8 @@ class Relay:
         self.url = ""
         self.opened = 0
         """Connections so far."""
+        self.received_bytes = 0
+        """Bytes that the browser received so far."""
         self._port = port
         self._is_cut = False
         self._ends: set[asyncio.StreamWriter] = set()
@@ -31,6 +33,9 @@ class Relay:
         """Take connections again."""
         self._is_cut = False
 
+    def _count(self, size: int) -> None:
+        self.received_bytes += size
+
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its beginning to its end."""
         if self._is_cut:
@@ -43,16 +48,21 @@ class Relay:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_pass_on(reader, far_writer))
-                tasks.create_task(_pass_on(far_reader, writer))
+                tasks.create_task(_pass_on(far_reader, writer, self._count))
         finally:
             self._ends -= ends
             for end in ends:
                 end.transport.abort()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    count: Callable[[int], None] = lambda _: None,
+) -> None:
     with suppress(ConnectionError):
         while data := await reader.read(2**16):
+            count(len(data))
             writer.write(data)
             await writer.drain()
     # One way has ended: so does the other.

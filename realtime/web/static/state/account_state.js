@@ -82,7 +82,7 @@ export class AccountState {
       else legs.set(parent.id, [...(legs.get(parent.id) ?? []), order]);
     }
     const groups = roots.map((order) => {
-      const group = [order, ...(legs.get(order.id) ?? [])];
+      const group = [order, ...(legs.get(order.id) ?? []).sort((a, b) => (a.created_at < b.created_at ? -1 : 1))];
       return { group, isOpen: group.some((each) => !isFinal(each)) };
     });
     groups.sort((a, b) => b.isOpen - a.isOpen || (a.group[0].submitted_at < b.group[0].submitted_at ? 1 : -1));
