@@ -4,7 +4,7 @@ The page is a client like any other: it gets the state from the routes that all 
 files hold no account data, so they need no token.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from gzip import compress
 from hashlib import sha256
 from pathlib import Path
@@ -88,22 +88,29 @@ def _weight(parameter: str) -> float:
 
 
 def read_file(path: Path) -> File:
-    """A file with its headers, compressed where that saves anything."""
-    body = path.read_bytes()
-    etag = sha256(body).hexdigest()[:16]
-    headers = {
-        "Content-Type": TYPES[path.suffix],
+    """A file of this path."""
+    return make_file(path.read_bytes(), TYPES[path.suffix])
+
+
+def _headers(body: bytes, content_type: str) -> dict[str, str]:
+    return {
+        "Content-Type": content_type,
         "Cache-Control": "no-cache",
-        "ETag": f'"{etag}"',
+        "ETag": f'"{sha256(body).hexdigest()[:16]}"',
         "Content-Security-Policy": POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
         "X-Frame-Options": "DENY",
         "Vary": "Accept, Accept-Encoding",
     }
+
+
+def make_file(body: bytes, content_type: str) -> File:
+    """A file of these bytes, compressed where that saves anything."""
+    headers = _headers(body, content_type)
     compressed = compress(body, mtime=0) if len(body) >= MIN_COMPRESSED_BYTES else body
     if len(compressed) >= len(body):
         return File(body, headers)
-    gzip_headers = {**headers, "ETag": f'"{etag}-gzip"', "Content-Encoding": "gzip"}
+    gzip_headers = {**headers, "ETag": headers["ETag"][:-1] + '-gzip"', "Content-Encoding": "gzip"}
     return File(body, headers, compressed, gzip_headers)
 
 
@@ -118,7 +125,16 @@ def read_files(root: Path = HERE) -> dict[str, File]:
     }
 
 
-FILES: Mapping[str, File] = read_files()
+FILES: dict[str, File] = read_files()
+
+DEMO = "demo.json"
+
+
+def publish_demo(document: bytes) -> None:
+    """Serve what the page shows of the demo, and have the page ask for it."""
+    FILES[DEMO] = File(document, _headers(document, "application/json; charset=utf-8"))
+    home = (HERE / HOME).read_bytes()
+    FILES[HOME] = make_file(home.replace(b"<html ", b"<html data-demo ", 1), TYPES[".html"])
 
 
 def add_page(app: web.Application, prefixes: Iterable[str]) -> None:
@@ -136,5 +152,10 @@ async def _serve(request: web.Request) -> web.StreamResponse:
     return make_response(file.answer(if_none_match, accept_encoding))
 
 
-PAGES = StaticPages(home=FILES[HOME].answer, explorer=FILES[EXPLORER].answer, add_files=add_page)
+def _answer(path: str) -> Callable[[str | None, str | None], ApiResponse]:
+    # Looked up at each request: a demo replaces the home page.
+    return lambda if_none_match, accept_encoding: FILES[path].answer(if_none_match, accept_encoding)
+
+
+PAGES = StaticPages(home=_answer(HOME), explorer=_answer(EXPLORER), add_files=add_page)
 """What `runtime` passes to the application."""

@@ -9,9 +9,10 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from rich.console import Console
 
+from realtime.cli.demo.demo_page import DemoPage
 from realtime.cli.demo.narrator import Narrator
 from realtime.cli.demo.scenario import Scenario
 from realtime.cli.demo.simulator_process import (
@@ -37,6 +38,7 @@ from realtime.secret import Credentials, Secret
 from realtime.simulator.account_presets import account_specs, tier_name
 from realtime.simulator.credentials import key_id_for, secret_for
 from realtime.simulator.exchange.engine import AccountSpec
+from realtime.web.files import publish_demo
 
 One = TypeVar("One")
 Other = TypeVar("Other")
@@ -100,21 +102,35 @@ class Demo:
         started_at = loop.time()
         settings = demo_settings(self._specs, simulator.url, options.port)
         environment = real_environment(Random(f"{options.simulator.seed}:daemon"))
-        async with run_daemon(settings, environment) as daemon:
+        current = settings
+
+        async def read_settings() -> Settings:
+            return current
+
+        async with run_daemon(settings, environment, read_settings) as daemon:
             readiness = await self._wait_until_ready(daemon)
             freeze_memory()
             url = f"http://{LOOPBACK}:{daemon.port}"
             self._write(f"ready in {loop.time() - started_at:.1f} s: {readiness} · open {url}")
             self._write(f"try: curl -s {url}/realtime/positions/{self._specs[0].label}")
+
+            async def restart_account(label: str) -> None:
+                nonlocal current
+                for is_enabled in (False, True):
+                    current = set_enabled(settings, label, is_enabled=is_enabled)
+                    await daemon.reload()
+
             self._scenario = Scenario(
                 [spec.label for spec in self._specs],
                 daemon.store,
                 self._narrator,
+                page=DemoPage(publish_demo),
                 has_chaos=options.has_chaos,
             )
             await self._scenario.run(
                 simulator.url,
                 url,
+                restart_account=restart_account,
                 activity=options.simulator.activity,
                 duration_s=options.duration_s,
             )
@@ -133,6 +149,15 @@ def demo_settings(specs: Sequence[AccountSpec], trading_url: str, port: int) -> 
         server=ServerSettings(port=port),
         accounts=tuple(_account_settings(spec, trading_url) for spec in specs),
     )
+
+
+def set_enabled(settings: Settings, label: str, *, is_enabled: bool) -> Settings:
+    """Return the settings with one account enabled or disabled."""
+    accounts = tuple(
+        structs.replace(account, enabled=is_enabled) if account.label == label else account
+        for account in settings.accounts
+    )
+    return structs.replace(settings, accounts=accounts)
 
 
 def _account_settings(spec: AccountSpec, trading_url: str) -> AccountSettings:

@@ -1,13 +1,15 @@
 """The demo once all accounts are ready: faults, queries, comparison, summary."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 from msgspec import Struct
 
 from realtime.cli.demo.comparison import compare
+from realtime.cli.demo.demo_page import DemoPage, DemoStep
 from realtime.cli.demo.narrator import Narrator
 from realtime.cli.demo.simulator_control import SimulatorControl, query_repeatedly
 from realtime.cli.demo.statistics import DemoStatistics
@@ -31,16 +33,33 @@ class FaultStep(Struct, frozen=True):
     at_s: float
     account: int
     text: str
+    about: str
+    """The same for the page."""
     faults: tuple[Fault, ...]
     orders: int = 0
     """Orders placed meanwhile by another program, so that there are fills to recover."""
 
 
 SCHEDULE = (
-    FaultStep(20, 0, "chaos: cutting {}, and trading meanwhile", ({"kind": "cut"},), orders=3),
+    FaultStep(
+        20,
+        0,
+        "chaos: cutting {}, and trading meanwhile",
+        "{} loses its connection while it trades",
+        ({"kind": "cut"},),
+        orders=3,
+    ),
     # Reconnecting takes a while: REST responds with 429 to the first read after the cut.
-    FaultStep(35, 1, "chaos: 429 for {}", ({"kind": "rate_limited", "for_s": 15}, {"kind": "cut"})),
-    FaultStep(45, 2, "chaos: {}'s key is refused", ({"kind": "key_revoked"},)),
+    FaultStep(
+        35,
+        1,
+        "chaos: 429 for {}",
+        "{} is rate limited",
+        ({"kind": "rate_limited", "for_s": 15}, {"kind": "cut"}),
+    ),
+    FaultStep(
+        45, 2, "chaos: {}'s key is refused", "{} has its key revoked", ({"kind": "key_revoked"},)
+    ),
 )
 
 
@@ -58,21 +77,39 @@ class Scenario:
     """One run. `store` is only counted; what is compared is read over HTTP."""
 
     def __init__(
-        self, labels: Sequence[str], store: Store, narrator: Narrator, *, has_chaos: bool
+        self,
+        labels: Sequence[str],
+        store: Store,
+        narrator: Narrator,
+        *,
+        page: DemoPage,
+        has_chaos: bool,
     ) -> None:
         self.statistics = DemoStatistics(updates=narrator.lags)
         self._labels = labels
         self._store = store
         self._narrator = narrator
         self._has_chaos = has_chaos
+        self._page = page
         self._is_report_due = True
 
     async def run(
-        self, broker_url: str, daemon_url: str, *, activity: float, duration_s: float | None
+        self,
+        broker_url: str,
+        daemon_url: str,
+        *,
+        restart_account: Callable[[str], Awaitable[None]],
+        activity: float,
+        duration_s: float | None,
     ) -> None:
-        """Run for `duration_s`, or until cancelled."""
+        """Run for `duration_s`, or until cancelled.
+
+        `restart_account` makes the daemon try a refused account again.
+        """
         self._narrator.start()
         end_s = SCENARIO_S if duration_s is None else min(SCENARIO_S, duration_s)
+        if self._has_chaos:
+            self._page.start(self._steps(end_s), now=time.time(), ends_at_s=end_s)
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout) as http, asyncio.TaskGroup() as group:
             control = SimulatorControl(http, broker_url)
@@ -87,6 +124,9 @@ class Scenario:
                 await asyncio.sleep(end_s - self._narrator.elapsed_s)
                 self.report()
                 self._narrator.has_fills = False
+                if self._has_chaos:
+                    await self._restore(control, restart_account)
+                self._narrator.write(f"open {daemon_url}")
                 if duration_s is None or duration_s > end_s:
                     self._is_report_due = True
                     await _sleep_until_end(duration_s, self._narrator)
@@ -96,7 +136,9 @@ class Scenario:
         if self._is_report_due:
             counts = self._store.counts.items()
             events = sum(count for name, count in counts if name.startswith("events."))
-            self._narrator.write(self.statistics.summary(self._narrator.elapsed_s, events))
+            summary = self.statistics.summary(self._narrator.elapsed_s, events)
+            self._narrator.write(summary)
+            self._page.finish(summary, is_lost=bool(self.statistics.lost))
         self._is_report_due = False
 
     @asynccontextmanager
@@ -119,6 +161,23 @@ class Scenario:
                 self._narrator.write_line("the simulator did not accept the fault")
             for _ in range(step.orders):
                 await control.buy(label)
+
+    def _steps(self, end_s: float) -> list[DemoStep]:
+        return [
+            DemoStep(step.at_s * end_s / SCENARIO_S, step.about.format(self._labels[step.account]))
+            for step in SCHEDULE
+            if step.account < len(self._labels)
+        ]
+
+    async def _restore(
+        self, control: SimulatorControl, restart_account: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """End all faults, and have the accounts tried again whose key was revoked."""
+        await control.clear_faults()
+        for record in list(self._store):
+            if record.link.state == "refused":
+                self._narrator.write_line(f"{record.profile.label} has its key back")
+                await restart_account(record.profile.label)
 
     async def _compare(self, http: aiohttp.ClientSession, broker_url: str, daemon_url: str) -> None:
         """Count the differences, and name the accounts that cannot be compared."""

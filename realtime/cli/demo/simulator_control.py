@@ -26,6 +26,14 @@ class SimulatorControl:
         """Start a fault; return whether the simulator accepted it."""
         return await self._post("/_sim/faults", fault)
 
+    async def clear_faults(self) -> None:
+        """End all faults."""
+        try:
+            async with self._http.delete(self._url + "/_sim/faults"):
+                pass
+        except (aiohttp.ClientError, TimeoutError):
+            pass
+
     async def buy(self, label: str) -> bool:
         """Place an order for an account, as another program with its key could."""
         keys = {"APCA-API-KEY-ID": key_id_for(label), "APCA-API-SECRET-KEY": secret_for(label)}

@@ -1,6 +1,7 @@
 // The page: one stream of all accounts, one view at a time, drawn when something has changed.
 
 import { parseAddress } from "./address.js";
+import { DemoCard } from "./components/demo_card.js";
 import { CurlLine } from "./components/curl_line.js";
 import { copyFullValues, setAttribute } from "./components/dom.js";
 import { Header } from "./components/header.js";
@@ -30,6 +31,7 @@ const header = new Header({ money: $("money"), crumbs: $("crumbs"), indicators: 
 const notices = new NoticeList($("notices"), $("announcements"));
 const curl = new CurlLine($("foot"));
 const visibleRows = new VisibleRows(fleet, { onChange: () => stream.renew() });
+const demo = "demo" in document.documentElement.dataset ? new DemoCard($("demo"), scheduleDraw) : null;
 const orderSwitches = new OrderSwitches(scheduleDraw);
 let view = null;
 let fleetPlace = { address: "#/", label: null, scroll: 0 }; // to come back to
@@ -116,7 +118,7 @@ function draw() {
   view.render();
   const isLost = connection.state === "disconnected";
   const enabled = fleet.totals().reduce((all, kind) => all + kind.enabled, 0);
-  notices.show([...connectionNotices(connection), ...(isLost ? [] : [...linkNotices(view.linkEntries, enabled), ...orderNotices(orderSwitches)])]);
+  notices.show([...(demo?.notices ?? []), ...connectionNotices(connection), ...(isLost ? [] : [...linkNotices(view.linkEntries, enabled), ...orderNotices(orderSwitches)])]);
   curl.show(view.curl);
   document.title = isLost ? "No connection · realtime" : view.title;
   header.showMoney(view.moneyKinds);
