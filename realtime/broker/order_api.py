@@ -4,9 +4,9 @@
 caller then looks the order up by its `client_order_id`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import quote
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
@@ -16,13 +16,16 @@ from realtime.broker.http_client import BeforeSend, HttpClient, HttpResponse
 from realtime.broker.lenient_decoder import DECODE_ERRORS
 from realtime.broker.rest_client import decode_response
 from realtime.core.model import Order, Position
-from realtime.errors import BrokerError, LinkError, ProtocolViolation
+from realtime.errors import BrokerError, LinkError, NotSent, ProtocolViolation
 
 ORDER_TIMEOUT_S = 10.0
 """Limit of a request that places, replaces or cancels; the broker answers in 0.1 s."""
 
 LOOKUP_TIMEOUT_S = 5.0
 """Limit of the lookup of an order; it is repeated."""
+
+_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""The broker's are UUIDs. Nothing else becomes a path, wherever it comes from."""
 
 _encode = Encoder().encode
 
@@ -141,9 +144,11 @@ class OrderApi:
 
 
 def _order_path(order_id: str) -> str:
-    # `quote` leaves dots alone: `..` would be the path of another resource.
-    assert order_id.strip("."), "an order id is not made of dots"
-    return f"/v2/orders/{quote(order_id, safe='')}"
+    """Return the path of an order. Raises `NotSent` for a text that is no order id."""
+    # `quote` leaves dots as they are, and `..` would be the path of another resource.
+    if _ORDER_ID.fullmatch(order_id) is None:
+        raise NotSent(f"not an order id: {order_id[:64]!r}")
+    return f"/v2/orders/{order_id}"
 
 
 def _decode_order(response: HttpResponse) -> OrderResponse:

@@ -1,4 +1,4 @@
-"""Every kind of call, each insisted on, through faults, lost answers and restarts: done once."""
+"""Every kind of call, repeated through faults, lost responses and restarts: carried out once."""
 
 import asyncio
 import random
@@ -24,24 +24,24 @@ SEEDS = range(25)
 TRIES = 300
 """Every 3 s: nine answers of 429 in a row take the account's budget for nine minutes."""
 FINAL = ("broker_forbids", "broker_refuses", "broker_knows_not", "invalid_order")
-"""Refusals after which nobody insists."""
+"""Refusals after which a call is not repeated."""
 
 
-class Deed(Struct):
-    """One thing that somebody wants, and what came of it."""
+class Call(Struct):
+    """One call, and its results."""
 
     kind: str
     key: str
     of: str = ""
-    """The order that it is about."""
+    """The order that it concerns."""
     placed: list[Placed] = []
     refused: str | None = None
     is_restarted: bool = False
 
 
-async def do(setup: TradingSetup, deed: Deed) -> list[Placed]:
-    key = deed.key
-    match deed.kind:
+async def do(setup: TradingSetup, call: Call) -> list[Placed]:
+    key = call.key
+    match call.kind:
         case "place":
             return [await setup.place(order(type="limit", limit_price="1"), key=key)]
         case "batch":
@@ -57,37 +57,37 @@ async def do(setup: TradingSetup, deed: Deed) -> list[Placed]:
             return [await setup.close_position("alpha", "WMT", key=key)]
         case "replace":
             changes = OrderChanges(limit_price=Decimal(2))
-            return [await setup.replace("alpha", deed.of, changes, key=key)]
+            return [await setup.replace("alpha", call.of, changes, key=key)]
         case _:
-            await setup.cancel("alpha", deed.of)
+            await setup.cancel("alpha", call.of)
             return []
 
 
-async def insist(setup: TradingSetup, deed: Deed) -> None:
+async def repeat(setup: TradingSetup, call: Call) -> None:
     for _ in range(TRIES):
         try:
-            deed.placed = await do(setup, deed)
+            call.placed = await do(setup, call)
         except Declined as error:
             if error.code in FINAL:
-                deed.refused = error.code
+                call.refused = error.code
                 return
             await asyncio.sleep(error.retry_after_s or 1)
         except Unresolved:
             await asyncio.sleep(3)
         else:
             return
-    raise AssertionError(f"{deed.kind} never came through")
+    raise AssertionError(f"{call.kind} was never carried out")
 
 
-def trouble(simulator: Simulator, rng: random.Random) -> None:
+def add_fault(simulator: Simulator, rng: random.Random) -> None:
     if rng.random() < 0.8 and len(simulator.faults.list_active()) < 3:
         fault = rng.choice(list(FAULTS.values()))
         method = rng.choice(["POST", "POST", "PATCH", "DELETE", "GET"])
         simulator.add_fault({**fault, "method": method, "count": rng.randint(1, 3)})
 
 
-async def restarted(task: "asyncio.Task[None]", rng: random.Random) -> bool:
-    """Whether the gateway was ended in the middle of it."""
+async def interrupt(task: "asyncio.Task[None]", rng: random.Random) -> bool:
+    """Stop the call at a random moment; return whether it was still running."""
     await asyncio.wait([task], timeout=rng.uniform(0, 4))
     if task.done():
         return False
@@ -96,7 +96,7 @@ async def restarted(task: "asyncio.Task[None]", rng: random.Random) -> bool:
     return True
 
 
-def wanted(rng: random.Random, done: list[Deed], key: str) -> Deed:
+def choose_call(rng: random.Random, done: list[Call], key: str) -> Call:
     resting = [d.placed[0].order.id for d in done if d.kind in ("place", "replace") and d.placed]
     replaced = {d.of for d in done}
     working = [order_id for order_id in resting if order_id not in replaced]
@@ -104,45 +104,45 @@ def wanted(rng: random.Random, done: list[Deed], key: str) -> Deed:
     kind = rng.choice(kinds)
     if kind == "close all" and any(d.kind == kind for d in done):
         kind = "close"
-    return Deed(kind, key, rng.choice(working) if kind in ("replace", "cancel") else "")
+    return Call(kind, key, rng.choice(working) if kind in ("replace", "cancel") else "")
 
 
 async def history(seed: int, journal: Path) -> Counter[str]:
-    """One account, some calls, all that can go wrong; in the end the books are compared."""
+    """One account, some calls, all faults; in the end compare the books."""
     rng = random.Random(seed)
     counted: Counter[str] = Counter()
-    done: list[Deed] = []
+    done: list[Call] = []
     async with broker(accounts=1, seed=seed, requests_per_minute=100_000) as simulator:
         for symbol in ("GLD", "WMT"):
-            simulator.exchange.submit("alpha", own(symbol))
+            simulator.exchange.submit("alpha", make_order(symbol))
         await asyncio.sleep(30)
         before = {str(row["id"]) for row in listed(simulator)}
-        deed = None
+        call = None
         while len(done) < CALLS:
             counted["starts"] += 1
             async with trading(simulator, seed=rng.getrandbits(32), journal=journal) as setup:
                 while len(done) < CALLS:
-                    deed = deed or wanted(rng, done, f"k-{len(done)}")
-                    trouble(simulator, rng)
-                    task = asyncio.create_task(insist(setup, deed))
-                    if not deed.is_restarted and rng.random() < 0.4:
-                        deed.is_restarted = True
-                        if await restarted(task, rng):
+                    call = call or choose_call(rng, done, f"k-{len(done)}")
+                    add_fault(simulator, rng)
+                    task = asyncio.create_task(repeat(setup, call))
+                    if not call.is_restarted and rng.random() < 0.4:
+                        call.is_restarted = True
+                        if await interrupt(task, rng):
                             break
                     await task
-                    done.append(deed)
-                    deed = None
+                    done.append(call)
+                    call = None
         simulator.faults.clear()
         await asyncio.sleep(60)
         compare(simulator, done, before)
-    for each in done:
-        counted[each.kind] += 1
-        counted["refused"] += each.refused is not None
-        counted["asked"] += sum(p.how != "confirmed" for p in each.placed)
+    for call in done:
+        counted[call.kind] += 1
+        counted["refused"] += call.refused is not None
+        counted["recovered"] += sum(p.how != "confirmed" for p in call.placed)
     return counted
 
 
-def own(symbol: str) -> dict[str, object]:
+def make_order(symbol: str) -> dict[str, object]:
     return {
         "symbol": symbol,
         "qty": str(HELD),
@@ -156,35 +156,35 @@ def listed(simulator: Simulator) -> list[dict[str, object]]:
     return simulator.exchange.orders("alpha", {"status": "all", "limit": "500"})
 
 
-def compare(simulator: Simulator, done: list[Deed], before: set[str]) -> None:
-    """Exactly the orders that callers were told of are there, and what they did was done once."""
-    told = [placed.order.id for deed in done for placed in deed.placed]
+def compare(simulator: Simulator, done: list[Call], before: set[str]) -> None:
+    """Exactly the reported orders exist, and each took effect once."""
+    reported = [placed.order.id for call in done for placed in call.placed]
     there = {str(row["id"]): row for row in listed(simulator) if str(row["id"]) not in before}
-    assert sorted(told) == sorted(there)
+    assert sorted(reported) == sorted(there)
     held = {str(row["symbol"]): str(row["qty"]) for row in simulator.exchange.positions("alpha")}
-    closed = sum(5 for deed in done if deed.kind == "close" and deed.placed)
-    gone = any(deed.kind == "close all" and deed.placed for deed in done)
+    closed = sum(5 for call in done if call.kind == "close" and call.placed)
+    gone = any(call.kind == "close all" and call.placed for call in done)
     assert held == {"GLD": str(HELD - closed)} | ({} if gone else {"WMT": str(HELD)})
-    for deed in done:
-        if deed.kind == "cancel" and deed.refused is None:
-            assert there[deed.of]["status"] == "canceled"
-        if deed.kind == "replace" and deed.placed:
-            assert there[deed.of]["replaced_by"] == deed.placed[0].order.id
+    for call in done:
+        if call.kind == "cancel" and call.refused is None:
+            assert there[call.of]["status"] == "canceled"
+        if call.kind == "replace" and call.placed:
+            assert there[call.of]["replaced_by"] == call.placed[0].order.id
 
 
 def play(seed: int, journal: Path) -> Counter[str]:
     return run(partial(history, seed, journal), limit_s=36_000)
 
 
-def test_every_kind_of_call(tmp_path: Path) -> None:
-    told: Counter[str] = Counter()
+def test_every_kind_of_call_is_carried_out_once(tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
     for seed in SEEDS:
-        told += play(seed, tmp_path / f"{seed}.jsonl")
-    assert told["starts"] > 1.5 * len(SEEDS)
+        counts += play(seed, tmp_path / f"{seed}.jsonl")
+    assert counts["starts"] > 1.5 * len(SEEDS)
     for kind in ("place", "batch", "close", "close all", "replace", "cancel"):
-        assert told[kind] > 10, told
-    assert told["asked"] > 20, told
-    assert told["refused"] < len(SEEDS), told
+        assert counts[kind] > 10, counts
+    assert counts["recovered"] > 20, counts
+    assert counts["refused"] < len(SEEDS), counts
 
 
 @pytest.mark.slow

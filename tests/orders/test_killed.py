@@ -108,11 +108,20 @@ async def send(accounts: Accounts, key: str) -> bool:
 
 
 def run_rounds(tmp_path: Path, rounds: int, seed: int) -> Counter[str]:
-    rng = random.Random(seed)
-    journal = tmp_path / "orders.jsonl"
     ours, theirs = Pipe()
     broker = fork(lambda: serve(theirs))
-    port = ours.recv()
+    try:
+        return kill_and_compare(tmp_path / "orders.jsonl", rounds, random.Random(seed), ours)
+    finally:
+        os.kill(broker, signal.SIGKILL)
+        os.waitpid(broker, 0)
+
+
+def kill_and_compare(
+    journal: Path, rounds: int, rng: random.Random, broker: Connection
+) -> Counter[str]:
+    """Run all rounds, then compare what was reported with the broker's books."""
+    port = broker.recv()
     todo: list[str] = []
     placed: list[str] = []
     counts: Counter[str] = Counter()
@@ -143,9 +152,8 @@ def run_rounds(tmp_path: Path, rounds: int, seed: int) -> Counter[str]:
                 todo.remove(key)
                 placed.append(key)
     assert not todo, todo
-    ours.send("books")
-    rows, positions = ours.recv(), ours.recv()
-    os.waitpid(broker, 0)
+    broker.send("books")
+    rows, positions = broker.recv(), broker.recv()
     limits = Counter(price for price, side, _ in rows if side == "buy" and price != "None")
     sold = sum(float(filled) for _, side, filled in rows if side == "sell")
     counts["limits"], counts["closes"] = len(limits), int(sold)

@@ -1,4 +1,4 @@
-"""Never twice, never lost, always the truth: thousands of orders, every kind of lost answer."""
+"""Each order once, and its result as it is: thousands of orders, every kind of lost response."""
 
 import asyncio
 import random
@@ -29,14 +29,14 @@ FAULTS: dict[str, dict[str, object]] = {
 }
 
 
-def told_truth(setup: TradingSetup, label: str, outcome: object, client_order_id: str) -> None:
-    """What the caller was told is so."""
+def check_result(setup: TradingSetup, label: str, outcome: object, client_order_id: str) -> None:
+    """The result agrees with the broker's books."""
     count = setup.ids(label).count(client_order_id)
     assert count <= 1, f"{client_order_id} is there {count} times"
     match outcome:
         case Placed():
             assert outcome.client_order_id == client_order_id
-            assert count == 1, f"{client_order_id} was said to be placed"
+            assert count == 1, f"{client_order_id} was reported as placed"
         case Declined():
             assert count == 0, f"{client_order_id} was refused by {outcome.code}, and is there"
         case Unresolved():
@@ -56,8 +56,8 @@ async def attempt(
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_one_fault(fault: dict[str, object]) -> None:
-    """Under each fault: at most one order, and the caller is told how it is."""
+def test_under_one_fault_an_order_is_placed_at_most_once(fault: dict[str, object]) -> None:
+    """At most one order, and its result as it is."""
 
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
@@ -65,14 +65,14 @@ def test_one_fault(fault: dict[str, object]) -> None:
             outcomes = {f"o-{n}": await attempt(setup, "alpha", f"o-{n}") for n in range(4)}
             await asyncio.sleep(60)
             for name, outcome in outcomes.items():
-                told_truth(setup, "alpha", outcome, name)
+                check_result(setup, "alpha", outcome, name)
             if fault["kind"] in ("accepted_but_504", "no_answer") and fault.get("performed", True):
-                assert all(isinstance(each, Placed) for each in outcomes.values())
+                assert all(isinstance(result, Placed) for result in outcomes.values())
 
     run(main)
 
 
-def test_an_answer_that_is_lost_is_asked_for_and_not_sent_again() -> None:
+def test_an_order_whose_response_is_lost_is_looked_up_and_not_sent_again() -> None:
     async def main() -> tuple[str, int]:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
@@ -89,8 +89,8 @@ ORDERS = 50
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))]
 )
-def test_thousands(seed: int) -> None:
-    """Faults and cuts at random, callers who insist: every order once, and each in the end."""
+def test_thousands_of_orders_under_faults_are_each_placed_once(seed: int) -> None:
+    """Faults and cuts at random, callers that repeat: every order once, and each in the end."""
 
     async def main() -> Counter[str]:
         rng = random.Random(seed)
@@ -100,9 +100,9 @@ def test_thousands(seed: int) -> None:
             trading(simulator, seed=seed, url="http://127.0.0.1:8092") as setup,
         ):
             wire.before, wire.after = 0.05, 0.05
-            told: Counter[str] = Counter()
+            results: Counter[str] = Counter()
 
-            async def trouble() -> None:
+            async def add_faults() -> None:
                 while True:
                     await asyncio.sleep(rng.uniform(0, 2))
                     if len(simulator.faults.list_active()) > 3:
@@ -111,41 +111,41 @@ def test_thousands(seed: int) -> None:
                     method = rng.choice(["POST", "POST", "GET"])
                     simulator.add_fault({**fault, "method": method, "count": rng.randint(1, 3)})
 
-            async def insist(label: str, client_order_id: str) -> None:
+            async def repeat(label: str, client_order_id: str) -> None:
                 await asyncio.sleep(rng.uniform(0, 100))
                 for _ in range(60):
                     outcome = await attempt(setup, label, client_order_id)
-                    told_truth(setup, label, outcome, client_order_id)
-                    told[type(outcome).__name__] += 1
+                    check_result(setup, label, outcome, client_order_id)
+                    results[type(outcome).__name__] += 1
                     if isinstance(outcome, Placed):
                         return
                     wait_s = getattr(outcome, "retry_after_s", None) or 1
                     await asyncio.sleep(wait_s + rng.uniform(0, 5))
-                raise AssertionError(f"{client_order_id} never came through")
+                raise AssertionError(f"{client_order_id} was never placed")
 
             labels = list(simulator.exchange.labels)
-            troubled = asyncio.create_task(trouble())
+            faults = asyncio.create_task(add_faults())
             async with asyncio.TaskGroup() as tasks:
                 for label in labels:
                     for n in range(ORDERS):
-                        tasks.create_task(insist(label, f"{label}-{n}"))
-            troubled.cancel()
+                        tasks.create_task(repeat(label, f"{label}-{n}"))
+            faults.cancel()
             simulator.faults.clear()
             await asyncio.sleep(60)
             for label in labels:
                 assert sorted(setup.ids(label)) == sorted(f"{label}-{n}" for n in range(ORDERS))
-            told["cuts"] = wire.cuts
-            return told
+            results["cuts"] = wire.cuts
+            return results
 
-    told = run(main, limit_s=36_000)
-    assert told["Placed"] == LABELS * ORDERS
-    assert told["Unresolved"] > 10
-    assert told["Declined"] > 10
-    assert told["cuts"] > 20
+    results = run(main, limit_s=36_000)
+    assert results["Placed"] == LABELS * ORDERS
+    assert results["Unresolved"] > 10
+    assert results["Declined"] > 10
+    assert results["cuts"] > 20
 
 
-def test_a_key_is_one_order() -> None:
-    """The same key gives the same order, however often and however close together."""
+def test_a_key_results_in_one_order() -> None:
+    """However often, and however close together, it is sent."""
 
     async def main() -> None:
         async with broker(accounts=2) as simulator, trading(simulator) as setup:
@@ -164,7 +164,7 @@ def test_a_key_is_one_order() -> None:
 
 @pytest.mark.parametrize("keeps_journal", [True, False])
 def test_a_key_survives_a_restart(tmp_path: Path, keeps_journal: bool) -> None:
-    """With the journal, and even without: the id that goes to the broker is made of the key."""
+    """With the journal, and even without: the order's id is derived from the key."""
     path = tmp_path / "orders.jsonl"
 
     async def main() -> None:
@@ -184,8 +184,8 @@ def test_a_key_survives_a_restart(tmp_path: Path, keeps_journal: bool) -> None:
     run(main)
 
 
-def test_killed_while_it_was_sent(tmp_path: Path) -> None:
-    """Whatever was written down and not answered is asked for before it is sent again."""
+def test_an_order_that_was_cut_off_is_looked_up_after_a_restart(tmp_path: Path) -> None:
+    """What the journal shows as intended is looked up before it is sent again."""
     path = tmp_path / "orders.jsonl"
 
     async def main() -> tuple[str, int]:
@@ -203,7 +203,7 @@ def test_killed_while_it_was_sent(tmp_path: Path) -> None:
     assert run(main) == ("recovered", 1)
 
 
-def test_a_caller_who_leaves_does_not_leave_it_half_done() -> None:
+def test_a_caller_that_leaves_does_not_stop_its_order() -> None:
     async def main() -> int:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "latency", "seconds": 2, "method": "POST"})
@@ -217,16 +217,16 @@ def test_a_caller_who_leaves_does_not_leave_it_half_done() -> None:
     assert run(main) == 1
 
 
-def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None:
-    """A closing of which nobody knew comes again with its key: it is asked for before anything that
-    it may have changed is read."""
+def test_a_lost_close_is_found_although_its_position_is_gone() -> None:
+    """A close of unknown status is repeated with its key: it is looked up before anything is read
+    that it may have changed."""
 
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
             await setup.place(order(qty="5"))
             await asyncio.sleep(20)
             simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
-            # The position is read, then nothing can be asked any more.
+            # The position is read, then no lookup works any more.
             simulator.add_fault({"kind": "server_error", "path": "/v2/orders:", "count": 50})
             with pytest.raises(Unresolved):
                 await setup.close_position("alpha", "AAPL", key="k")
@@ -240,9 +240,9 @@ def test_what_closed_the_position_is_found_though_the_position_is_gone() -> None
     run(main)
 
 
-def test_a_no_to_the_second_time_is_no_no_to_the_first() -> None:
-    """Sent, and never answered; sent again, and refused: the first may be there all the same. So
-    it is not said to be refused, but unknown, until it is found."""
+def test_a_refusal_of_a_repeated_order_says_nothing_about_the_first() -> None:
+    """Sent without a response, sent again and refused: the first may exist all the same. So it is
+    reported as unknown, until it is found."""
 
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
@@ -251,7 +251,7 @@ def test_a_no_to_the_second_time_is_no_no_to_the_first() -> None:
             simulator.add_fault({"kind": "accepted_but_504", "method": "POST", "count": 1})
             simulator.add_fault({"kind": "server_error", "path": "/v2/orders:", "for_s": 30})
             for _ in range(2):
-                # The second time the position is gone, for the first time has closed it.
+                # The second time the position is gone, because the first has closed it.
                 with pytest.raises(Unresolved):
                     await setup.close_position("alpha", "AAPL", key="k")
                 await asyncio.sleep(3)
@@ -263,7 +263,7 @@ def test_a_no_to_the_second_time_is_no_no_to_the_first() -> None:
     run(main)
 
 
-def test_halted_after_it_was_lost() -> None:
+def test_a_halt_after_an_order_was_lost() -> None:
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
             simulator.add_fault({"kind": "server_error", "method": "POST", "count": 1})
@@ -279,28 +279,28 @@ def test_halted_after_it_was_lost() -> None:
     run(main)
 
 
-def test_an_answer_about_another_order_is_no_answer() -> None:
-    """A proxy that mixes answers up: ours is asked for."""
+def test_a_response_about_another_order_is_none() -> None:
+    """A proxy that mixes up responses: ours is looked up."""
 
     async def main() -> tuple[str | None, bool]:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
             other = await setup.place(order(client_order_id="other"))
             order_client = setup.gateway.order_clients["alpha"]
 
-            async def mixed_up() -> OrderResponse:
+            async def send_mixed_up() -> OrderResponse:
                 await order_client.api.submit(build_body(order(client_order_id="ours")))
                 return OrderResponse(other.order, None)
 
-            answered, was_asked = await order_client.send(
-                "ours", mixed_up, has_left=lambda: True, is_ours=True
+            response, was_recovered = await order_client.send(
+                "ours", send_mixed_up, has_left=lambda: True, is_ours=True
             )
-            return answered.order.client_order_id, was_asked
+            return response.order.client_order_id, was_recovered
 
     assert run(main) == ("ours", True)
 
 
-def test_unknown_turns_up() -> None:
-    """What stays unknown is asked for in the background, and is known when it turns up."""
+def test_an_order_of_unknown_status_is_looked_up_in_the_background() -> None:
+    """Its status is known once it is found."""
 
     async def main() -> None:
         async with broker(accounts=1) as simulator, trading(simulator) as setup:
@@ -309,9 +309,9 @@ def test_unknown_turns_up() -> None:
                 await setup.place(order(client_order_id="o-1"))
             assert lost.value.client_order_id == "o-1"
             await asyncio.sleep(60)
-            known = setup.gateway.index.get_by_id("alpha", "o-1")
-            assert known is not None
-            assert known.state in ("placed", "unknown")
+            record = setup.gateway.index.get_by_id("alpha", "o-1")
+            assert record is not None
+            assert record.state in ("placed", "unknown")
             assert setup.ids("alpha").count("o-1") <= 1
 
     run(main)
