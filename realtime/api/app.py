@@ -25,6 +25,7 @@ from realtime.api.security.client_limits import ConnectionCounter, ConnectionLim
 from realtime.api.security.cors import allow_origins
 from realtime.api.security.middleware import MAX_BODY_BYTES, make_security_middleware
 from realtime.api.security.origins import AllowedNames
+from realtime.api.security.rejections import RejectionLog
 from realtime.api.security.sessions import Sessions, session_access
 from realtime.orders.interface import TradingInterface
 from realtime.store.store import Store
@@ -55,6 +56,7 @@ def build_application(
 ) -> web.Application:
     """Build an application that answers from the store. `clock`, `started_at`: epoch seconds."""
     authenticator = Authenticator(access, clock)
+    rejections = RejectionLog()
     security_middleware = make_security_middleware(
         authenticator,
         AllowedNames(hosts=hosts, origins=frozenset(cors_origins)),
@@ -65,6 +67,7 @@ def build_application(
             **trade_access(PREFIXES),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
+        rejections=rejections,
     )
     app = web.Application(
         middlewares=[problem_middleware, security_middleware], client_max_size=MAX_BODY_BYTES
@@ -96,6 +99,7 @@ def build_application(
         requests=requests,
         loop_monitor=loop_monitor,
         connection_limiter=connection_limiter,
+        rejections=rejections.counts,
         broadcast=broadcast,
         runtime=runtime_metrics,
         clock=clock,

@@ -47,7 +47,7 @@ class ContextRegistry:
             loop_monitor=whole.loop_monitor,
             metrics=whole.metrics,
             pages=whole.pages,
-            list_documents=Documents(max_bytes=MAX_LIST_BYTES),
+            list_documents=Documents(max_bytes=MAX_LIST_BYTES, started_at=whole.started_at),
             labels=labels,
             history=whole.history,
             refresh=whole.refresh,

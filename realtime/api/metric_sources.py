@@ -37,6 +37,8 @@ class MetricSources(Struct, frozen=True, kw_only=True):
     requests: RequestStats
     loop_monitor: LoopMonitor
     connection_limiter: ConnectionLimiter
+    rejections: Mapping[str, int]
+    """Code of the problem → requests that were rejected."""
     broadcast: Broadcaster
     runtime: RuntimeMetrics
     clock: Callable[[], float]

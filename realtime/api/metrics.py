@@ -76,6 +76,7 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
         [({}, sources.store.lag)],
     )
     yield from _requests(sources)
+    yield from _rejections(sources)
     yield from _subscribers(sources)
     yield histogram_family(
         "realtime_event_loop_lag_seconds",
@@ -146,6 +147,12 @@ def _requests(sources: MetricSources) -> Iterator[Metric]:
         "Connections aborted: too slow, or too many from one address",
         "reason",
         {"slow": connection_limiter.aborted, "address": connection_limiter.addresses.refused},
+    )
+
+
+def _rejections(sources: MetricSources) -> Iterator[Metric]:
+    yield counter_family(
+        "realtime_auth_rejections", "Rejected requests", "reason", sources.rejections
     )
 
 

@@ -36,6 +36,9 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "permission_missing": ProblemType(
         403, "The token lacks a permission", "ask your issuer for the permission"
     ),
+    "no_account": ProblemType(
+        403, "The token gives access to no account", "ask your issuer for a token with accounts"
+    ),
     "cross_origin": ProblemType(
         403,
         "Request from a page of another origin",

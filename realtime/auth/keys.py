@@ -5,6 +5,7 @@ header. A public key can therefore not be used as a shared secret, nor the other
 ("algorithm confusion", RFC 8725 section 2.1).
 """
 
+import codecs
 import json
 import re
 from typing import Any, Literal
@@ -51,6 +52,7 @@ class Key(Struct, frozen=True, kw_only=True):
 def parse_secrets(content: bytes) -> tuple[Key, ...]:
     """Return the shared secrets of a file, one per line: the first signs, each verifies, so they
     can be changed without a gap. Raises ConfigError."""
+    content = to_utf8(content)
     if b"-----BEGIN" in content:
         raise ConfigError(
             "holds a PEM key, not a shared secret", remedy="name it in public_key_file"
@@ -72,6 +74,7 @@ def parse_secrets(content: bytes) -> tuple[Key, ...]:
 def parse_public_keys(content: bytes) -> tuple[Key, ...]:
     """Return the public keys of a PEM file: RSA, EC P-256 or Ed25519. Raises ConfigError."""
     require_crypto()
+    content = to_utf8(content)
     blocks = list(_PEM.finditer(content))
     if not blocks:
         raise ConfigError("holds no PEM key", remedy="-----BEGIN PUBLIC KEY----- is expected")
@@ -145,6 +148,26 @@ def _parse_pem(pem: bytes) -> Key:
         "holds a key that is neither RSA, EC P-256 nor Ed25519",
         remedy="create one with openssl genpkey -algorithm ed25519",
     )
+
+
+def to_utf8(content: bytes) -> bytes:
+    """Return the text of a file as UTF-8, without a byte order mark. Raises ConfigError.
+
+    Windows editors save UTF-16, or UTF-8 with a mark; without this, the mark would be part of the
+    secret, and no token of the issuer would verify.
+    """
+    if content.startswith(codecs.BOM_UTF8):
+        content = content.removeprefix(codecs.BOM_UTF8)
+    elif content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            content = content.decode("utf-16").encode()
+        except UnicodeError as error:
+            raise ConfigError(
+                "is neither UTF-8 nor UTF-16 text", remedy="save it as UTF-8"
+            ) from error
+    if b"\0" in content:
+        raise ConfigError("holds NUL bytes: it is not UTF-8 text", remedy="save it as UTF-8")
+    return content
 
 
 def require_crypto() -> None:

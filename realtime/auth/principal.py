@@ -37,5 +37,10 @@ class Principal(Struct, frozen=True, kw_only=True):
 ANONYMOUS = Principal(user_id="anonymous", accounts=frozenset(), permissions=frozenset())
 """The caller of a route that needs no token, in a daemon that needs tokens elsewhere."""
 
+OPEN_READER = Principal(
+    user_id="anonymous", accounts=None, permissions=frozenset({"account_access", "market_data"})
+)
+"""The caller of a read without a token, with `[auth] reads = "open"`."""
+
 LOCAL = Principal(user_id="local", accounts=None, permissions=PERMISSIONS)
 """The caller of a daemon without `[auth]`: it listens on loopback only."""

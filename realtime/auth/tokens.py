@@ -3,7 +3,9 @@
 Nothing here reads a clock or a file, or knows HTTP.
 """
 
+import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
@@ -69,9 +71,33 @@ _read_claims = msgspec.json.Decoder(Claims).decode
 _jws = PyJWS(algorithms=["HS256", "RS256", "ES256", "EdDSA"])
 
 
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+
+
 def hash_token(token: str) -> str:
-    """Return a name for a token from which it cannot be recovered."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()[:16]
+    """Return a name for a token from which it cannot be recovered.
+
+    Without the signature, of which there may be several for the same claims (ECDSA signatures can
+    be altered by anyone): a token that is spelled differently has the same share of every limit.
+    """
+    signed_part = token.rpartition(".")[0]
+    return hashlib.sha256(signed_part.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _is_canonical(token: str) -> bool:
+    """Whether a token has the one spelling of RFC 7515: base64url without padding (section 2), and
+    no bits beside the value's (RFC 4648 section 3.5). Decoders accept others."""
+    if not _COMPACT.fullmatch(token):
+        return False
+    for segment in token.split("."):
+        padded = segment + "=" * (-len(segment) % 4)
+        try:
+            content = base64.urlsafe_b64decode(padded)
+        except ValueError:
+            return False
+        if base64.urlsafe_b64encode(content).rstrip(b"=").decode() != segment:
+            return False
+    return True
 
 
 def verify_token(token: str, keys: Sequence[Key], rules: TokenRules, now: float) -> Principal:
@@ -80,6 +106,8 @@ def verify_token(token: str, keys: Sequence[Key], rules: TokenRules, now: float)
         raise TokenRefused(
             "token_invalid", f"the token is longer than {MAX_TOKEN_LENGTH} characters"
         )
+    if not _is_canonical(token):
+        raise TokenRefused("token_invalid", "this is not a signed token")
     payload = _verify_signature(token, keys)
     try:
         claims = _read_claims(payload)

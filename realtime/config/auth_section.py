@@ -25,6 +25,7 @@ AUTH: Mapping[str, Callable[[object], object]] = {
     "issuer": values.text,
     "leeway_s": values.whole(0, 300),
     "open_ops": values.flag,
+    "reads": values.one_of("token", "open"),
 }
 
 READERS: Mapping[str, Callable[[bytes], tuple[Key, ...]]] = {
@@ -45,6 +46,7 @@ class AuthSection(Struct, frozen=True, kw_only=True):
     issuer: str | None = None
     leeway_s: int = 30
     open_ops: bool = False
+    reads: str = "token"
 
     @property
     def sources(self) -> list[str]:
@@ -70,7 +72,11 @@ def read_auth(
         audience=section.audience, issuer=section.issuer, leeway_s=float(section.leeway_s)
     )
     settings = AuthSettings(
-        rules=rules, keys=keys, jwks_url=section.jwks_url, open_ops=section.open_ops
+        rules=rules,
+        keys=keys,
+        jwks_url=section.jwks_url,
+        open_ops=section.open_ops,
+        open_reads=section.reads == "open",
     )
     return settings, problems
 

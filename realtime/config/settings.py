@@ -78,15 +78,17 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True):
-    """Which tokens are believed. `keys` are empty where they are fetched from `jwks_url`.
+    """Which tokens are accepted. `keys` are empty if they are fetched from `jwks_url`.
 
-    `open_ops`: whether operations (metrics, documents about the interface) want no token.
+    `open_ops`: whether operations (metrics, documents about the interface) need no token.
+    `open_reads`: whether accounts may be read without a token; trading always needs one.
     """
 
     rules: TokenRules = TokenRules()
     keys: tuple[Key, ...] = ()
     jwks_url: str | None = None
     open_ops: bool = False
+    open_reads: bool = False
 
 
 class LimitsSettings(Struct, frozen=True, kw_only=True):

@@ -114,7 +114,11 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
         changed.append("alpaca.startup_concurrency")
     if old.auth is None or new.auth is None:
         return changed if old.auth is new.auth else [*changed, "auth"]
-    for name in ("jwks_url", "open_ops"):
-        if getattr(old.auth, name) != getattr(new.auth, name):
+    for name, field in (
+        ("jwks_url", "jwks_url"),
+        ("open_ops", "open_ops"),
+        ("reads", "open_reads"),
+    ):
+        if getattr(old.auth, field) != getattr(new.auth, field):
             changed.append(f"auth.{name}")
     return changed

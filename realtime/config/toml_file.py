@@ -9,7 +9,12 @@ from pathlib import Path
 
 from realtime.config.problems import Problem
 
-MAX_BYTES = 16 * 1024 * 1024  # 1000 accounts take 200 kB; this only stops /dev/zero
+MAX_BYTES = 4 * 1024 * 1024  # 1000 accounts take 200 kB; this only stops /dev/zero
+
+MAX_DOTS = 32
+"""Dots between the names of one line, strings aside. No name of ours has more than three parts;
+`tomllib` takes quadratic time in their number, minutes for a line of 100 kB."""
+
 
 # Start of tomllib's message → the most likely mistake.
 _LIKELY_MISTAKES = {
@@ -64,12 +69,32 @@ def parse(content: bytes, path: Path) -> dict[str, object]:
     except UnicodeDecodeError as error:
         remedy = "save it as UTF-8 in your editor"
         raise TomlError(Problem(f"{path}: not UTF-8 text", remedy)) from error
+    for number, line in enumerate(source.split("\n"), 1):
+        if line.count(".") > MAX_DOTS and _count_dots(line) > MAX_DOTS:
+            raise TomlError(Problem(f"{path}, line {number}: not TOML (too many dots)"))
     try:
         return tomllib.loads(source)
     except RecursionError as error:
         raise TomlError(Problem(f"{path}: not TOML (nested too deeply)")) from error
     except ValueError as error:  # TOMLDecodeError is one; an absurdly long number is another
         raise TomlError(_syntax(str(error), source, path)) from error
+
+
+def _count_dots(line: str) -> int:
+    """Return the dots of a line outside of strings and comments, in one pass."""
+    dots, quote, is_escaped = 0, "", False
+    for character in line:
+        if quote:
+            is_end = character == quote and not is_escaped
+            is_escaped = quote == '"' and character == "\\" and not is_escaped
+            quote = "" if is_end else quote
+        elif character in "\"'":
+            quote = character
+        elif character == "#":
+            break
+        else:
+            dots += character == "."
+    return dots
 
 
 def _syntax(message: str, source: str, path: Path) -> Problem:

@@ -109,7 +109,7 @@ async def run_daemon(
             )
             app = build_application(
                 store,
-                Documents(),
+                Documents(started_at=started_at),
                 clock=clock,
                 version=__version__,
                 started_at=started_at,
@@ -245,5 +245,6 @@ def _access_rules(settings: Settings) -> AccessRules:
     return AccessRules(
         verifier=Verifier(settings.auth.rules, settings.auth.keys),
         open_ops=settings.auth.open_ops,
+        open_reads=settings.auth.open_reads,
         requests_per_s=settings.limits.requests_per_s,
     )

@@ -104,6 +104,7 @@ async def guarded(
     *,
     requests_per_s: int | None = None,
     open_ops: bool = False,
+    open_reads: bool = False,
     **more: Any,  # as `build` has it
 ) -> AsyncIterator[Guarded]:
     """A server of this store that accepts tokens signed with SECRET."""
@@ -113,7 +114,12 @@ async def guarded(
         clock,
         PAGES,
         hosts=HOSTS,
-        access=AccessRules(verifier=verifier, requests_per_s=requests_per_s, open_ops=open_ops),
+        access=AccessRules(
+            verifier=verifier,
+            requests_per_s=requests_per_s,
+            open_ops=open_ops,
+            open_reads=open_reads,
+        ),
         **more,
     )
     async with serve(app, "127.0.0.1", 0) as port:

@@ -151,3 +151,26 @@ def test_a_key_set_gives_no_secret_and_nothing_foreign() -> None:
             parse_jwks(content)
     with pytest.raises(ConfigError, match="no key that verifies"):
         parse_jwks(json.dumps({"keys": foreign}).encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_secret_file_of_any_editor_is_read_or_reported(encoding: str) -> None:
+    content = SECRET.decode().encode(encoding) + "\n".encode(encoding.removesuffix("-sig"))
+    if encoding in ("utf-16-le", "utf-16-be"):  # without a byte order mark
+        with pytest.raises(ConfigError, match="NUL") as refused:
+            parse_secrets(content)
+        assert refused.value.remedy == "save it as UTF-8"
+        return
+    content = (SECRET.decode() + "\n").encode(encoding)
+    assert [key.material for key in parse_secrets(content)] == [SECRET]
+
+
+@crypto
+@pytest.mark.parametrize(
+    "bad", [None, 1, "x", [], {}, {"kty": "RSA"}, {"kty": "EC", "crv": "P-256", "x": 1, "y": []},
+            {"kty": "OKP", "crv": "Ed25519", "x": "A"}, {"kty": {"a": 1}}]
+)  # fmt: skip
+def test_an_unreadable_entry_of_a_key_set_is_skipped(bad: object) -> None:
+    good = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    for entries in ([bad, good], [good, bad]):
+        assert len(parse_jwks(json.dumps({"keys": entries}).encode())) == 1

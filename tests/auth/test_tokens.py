@@ -212,3 +212,34 @@ def test_an_issued_token_can_name_every_account() -> None:
         TWO_KEYS, TokenRules(), user_id="ann", accounts=["*"], permissions=[], now=NOW, valid_s=60
     )
     assert verify_token(token, TWO_KEYS, TokenRules(), NOW).accounts is None
+
+
+@pytest.mark.parametrize("suffix", ["=", "==", "%", " ", "\n", "A", "."])
+def test_a_token_has_one_spelling(suffix: str) -> None:
+    token = signed(claims())
+    assert refusal(token + suffix).startswith("token_invalid")
+    with pytest.raises(TokenRefused):
+        verify_token(token[:-8] + suffix + token[-8:], KEYS, PLAIN, NOW)
+
+
+def test_unused_bits_of_the_signature_make_no_new_token() -> None:
+    token = signed(claims())
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    accepted = [last for last in alphabet if not _is_refused(token[:-1] + last)]
+    assert accepted == [token[-1]]
+
+
+def test_token_id_does_not_depend_on_the_signature() -> None:
+    first, second = (
+        verify_token(signed(claims(), key), TWO_KEYS, PLAIN, NOW) for key in (SECRET, OTHER_SECRET)
+    )
+    assert first.token_id == second.token_id
+    assert first.token_id != verify_token(signed(claims(user_id="bob")), KEYS, PLAIN, NOW).token_id
+
+
+def _is_refused(token: str) -> bool:
+    try:
+        verify_token(token, KEYS, PLAIN, NOW)
+    except TokenRefused:
+        return True
+    return False

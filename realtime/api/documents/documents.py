@@ -46,7 +46,9 @@ class Documents:
     `render_account`, `render_positions` and `render_orders` are for records that have data.
     """
 
-    def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, *, max_bytes: int = MAX_BYTES, started_at: float = 0.0) -> None:
+        self._started_at = started_at
+        """`as_of` of a list without accounts, epoch seconds."""
         self.document_cache = DocumentCache(max_bytes)
         self.fragment_cache = FragmentCache()
         self._account_rows = RowCache(make_account_row)
@@ -159,7 +161,7 @@ class Documents:
         records = store.records
         page = sort_rows(selected, query)[query.offset : query.offset + query.limit]
         document = AccountsJson(
-            as_of=format_millis(max((record.as_of for record in store), default=0.0)),
+            as_of=format_millis(max((record.as_of for record in store), default=self._started_at)),
             total=len(selected),
             accounts=[self._account_json.get(records[row.account_id]) for row in page],
         )

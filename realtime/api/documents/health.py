@@ -91,6 +91,8 @@ def count_fleet(records: Iterable[Record]) -> FleetCounts:
 
 def get_condition(counts: FleetCounts, *, is_started: bool) -> Condition:
     """The health in one word. A new account in a running fleet is not `starting` again."""
+    if not counts.total:
+        return "degraded"  # no account is visible: nothing is known to be well
     if counts.untried and not is_started:
         return "starting"
     return "ok" if counts.connected == counts.enabled and not counts.stale else "degraded"

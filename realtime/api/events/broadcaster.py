@@ -31,6 +31,7 @@ from realtime.api.events.subscriber import (
 )
 from realtime.api.problems import Problem
 from realtime.api.responses import COMMON_HEADERS
+from realtime.api.security.client_limits import address_group
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
@@ -66,6 +67,10 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
 }
+
+
+MAX_SHARE = 0.25
+"""The part of all subscriptions that one token, or one address without a token, may have."""
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
@@ -150,9 +155,11 @@ class Broadcaster:
                 f"{self._max_subscribers} clients are subscribed",
                 headers={"Retry-After": str(LATER_S)},
             )
+        self._check_share(request, subscription)
         response = web.StreamResponse(headers=HEADERS)
         response.force_close()
         subscriber = Subscriber(subscription.filter, request, read_timeout_s=self._read_timeout_s)
+        subscriber.client = subscription.token_id or address_group(request.remote or "")
         self._subscribers.add(subscriber)
         timer = self._end_with_permission(subscriber, subscription)
         try:
@@ -172,6 +179,19 @@ class Broadcaster:
             self._subscribers.discard(subscriber)
             self._remove_synced(subscriber)
         return response
+
+    def _check_share(self, request: web.Request, subscription: Subscription) -> None:
+        """Raise `too_many_subscribers` if the token, or without one the address, has its share."""
+        client = subscription.token_id or address_group(request.remote or "")
+        share = max(1, int(self._max_subscribers * MAX_SHARE))
+        if client is not None:
+            own = sum(s.client == client and s.is_connected for s in self._subscribers)
+            if own >= share:
+                raise Problem(
+                    "too_many_subscribers",
+                    f"{share} clients are subscribed with this token or from this address",
+                    headers={"Retry-After": str(LATER_S)},
+                )
 
     def _is_full(self) -> bool:
         """Whether there is no room after removing subscribers whose connection is closed.

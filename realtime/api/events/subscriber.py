@@ -47,6 +47,8 @@ class Subscriber:
         self.is_closing = False
         self.token_id: str | None = None
         """The token that permitted the subscription; None: none was needed."""
+        self.client: str | None = None
+        """Its token, or the group of its address; None: this machine."""
         self.expires_at: float | None = None
         """When that token expires, epoch seconds."""
         self._read_timeout_s = read_timeout_s

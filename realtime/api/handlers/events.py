@@ -81,6 +81,10 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
             "times is sent once, then event `fleet`. 0: at once."
         ),
     ] = 0.0
+    lastEventId: Annotated[
+        str,
+        Meta(max_length=64, description="The same, as polyfills of EventSource send it."),
+    ] = ""
     last_event_id: Annotated[
         str,
         Meta(
@@ -93,6 +97,8 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
 def subscribe(request: RequestContext[EventsQuery]) -> Subscription:
     """A subscription. An unknown label is an error, not a silent stream."""
     context, query = request.context, request.query
+    if context.labels is not None and not len(context.store):
+        raise Problem("no_account", "no account of this token exists here")
     for label in query.account_id:
         context.record(label)
     if query.interval and not MIN_INTERVAL_S <= query.interval <= MAX_INTERVAL_S:
@@ -105,5 +111,5 @@ def subscribe(request: RequestContext[EventsQuery]) -> Subscription:
         filter=make_filter(None if is_unfiltered else labels, kinds, rows or None),
         interval_s=query.interval or None,
         has_totals="fleet" in query.types,
-        last_event_id=request.last_event_id or query.last_event_id,
+        last_event_id=request.last_event_id or query.lastEventId or query.last_event_id,
     )

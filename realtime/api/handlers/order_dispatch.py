@@ -13,7 +13,7 @@ from realtime.api.order_routes import TRADE_ROUTES, TradeRoute, trade_paths
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem
 from realtime.api.responses import make_response
-from realtime.api.security.authenticator import PRINCIPAL, Access
+from realtime.api.security.authenticator import PRINCIPAL, Access, token_problem
 from realtime.api.security.origins import check_origin
 from realtime.auth.principal import LOCAL, Permission, Principal
 from realtime.orders.errors import Declined, Unresolved, malformed
@@ -57,6 +57,8 @@ def _make_handler(
     async def handle(request: web.Request) -> web.StreamResponse:
         principal: Principal = request.get(PRINCIPAL, LOCAL)
         if not principal.has_permission(permission):
+            if principal.token_id is None:
+                raise token_problem("token_missing", "only reads need no token")
             raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
         if route.reaches_broker:
             check_origin(request, origins)

@@ -10,16 +10,13 @@ from typing import Literal
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from realtime.api.problems import Problem
-from realtime.api.security.client_limits import TokenRateLimiter
-from realtime.auth.principal import ANONYMOUS, LOCAL, Permission, Principal
+from realtime.api.security.client_limits import TokenRateLimiter, address_group
+from realtime.auth.principal import ANONYMOUS, LOCAL, OPEN_READER, Permission, Principal
 from realtime.auth.tokens import TokenRefused
 from realtime.auth.verifier import Verifier
-from realtime.telemetry.log import get_logger
-
-log = get_logger()
 
 Access = Literal["open", "any", "docs", "ops"] | Permission
 """What a route requires: nothing; any token; any token unless `open_ops`; `admin` unless
@@ -42,8 +39,10 @@ class AccessRules(Struct, frozen=True, kw_only=True):
 
     verifier: Verifier | None = None
     open_ops: bool = False
+    open_reads: bool = False
+    """`[auth] reads = "open"`: whether accounts may be read without a token."""
     requests_per_s: int | None = None
-    """Of one token; None: unlimited."""
+    """Of one token, and of one address without a valid token; None: unlimited."""
 
 
 class Authenticator:
@@ -67,15 +66,35 @@ class Authenticator:
         if verifier is None:
             return LOCAL
         if access == "open" or (self.rules.open_ops and access in ("docs", "ops")):
+            self._acquire_by_address(request)
             return ANONYMOUS
+        if self._is_open_read(request, access):
+            self._acquire_by_address(request)
+            return structs.replace(OPEN_READER, generation=verifier.generation)
         principal = self._authorize(request, access, verifier)
-        if principal.token_id is not None and not self.rate_limiter.try_acquire(principal.token_id):
+        if principal.token_id is not None:
+            self._acquire(principal.token_id, "with this token")
+        return principal
+
+    def _is_open_read(self, request: BaseRequest, access: Access) -> bool:
+        """Whether a request needs no token: a read without one, where reads are open."""
+        is_read = request.method in ("GET", "HEAD") and access in ("account_access", "any", "docs")
+        has_token = "Authorization" in request.headers or COOKIE in request.cookies
+        return self.rules.open_reads and is_read and not has_token
+
+    def _acquire_by_address(self, request: BaseRequest) -> None:
+        """Count a request without a valid token. Raises the problem `too_many_requests`."""
+        group = address_group(request.remote or "")
+        if group is not None:
+            self._acquire(group, "from this address without a token")
+
+    def _acquire(self, key: str, whose: str) -> None:
+        if not self.rate_limiter.try_acquire(key):
             raise Problem(
                 "too_many_requests",
-                f"more than {self.rules.requests_per_s} requests a second with this token",
+                f"more than {self.rules.requests_per_s} requests a second {whose}",
                 headers={"Retry-After": str(RATE_RETRY_AFTER_S)},
             )
-        return principal
 
     def check_again(self, request: BaseRequest, access: Access) -> Principal:
         """Return the caller of an admitted request by the rules of now, after a wait. It is not
@@ -92,6 +111,7 @@ class Authenticator:
 
     def _authorize(self, request: BaseRequest, access: Access, verifier: Verifier) -> Principal:
         principal = self._authenticate(request, verifier)
+        request[PRINCIPAL] = principal  # for the log, also if it lacks the permission
         permission = _required_permission(access)
         if permission is not None and not principal.has_permission(permission):
             raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
@@ -100,8 +120,9 @@ class Authenticator:
     def _authenticate(self, request: BaseRequest, verifier: Verifier) -> Principal:
         try:
             return self._verify(get_token(request), verifier)
-        except Problem as problem:
-            log.debug("auth.rejected", reason=problem.code, client=request.remote)
+        except Problem:
+            # Guessing tokens costs us signatures: an address has a share of that, too.
+            self._acquire_by_address(request)
             raise
 
     def _verify(self, token: str, verifier: Verifier) -> Principal:

@@ -1,4 +1,5 @@
-"""Limits of one client: requests of a token, connections of an address, time for a request head."""
+"""Limits of one client: requests of a token or an address, connections of an address, time for a
+request head."""
 
 import asyncio
 import ipaddress
@@ -27,8 +28,26 @@ PendingTransfer = tuple[str, int, int]
 """`head` or `write`, and two numbers that change whenever the client makes progress."""
 
 
+def address_group(address: str) -> str | None:
+    """Return the key under which an address is limited: an IPv4 address itself, the /64 network of
+    an IPv6 address, because one client has all of it (RFC 6177). None: this machine, which is not
+    limited: a proxy on it connects for all of its clients."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None  # not an IP address: a Unix socket
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is None:
+            return None if ip.is_loopback else str(ipaddress.ip_network((ip, 64), strict=False))
+        ip = ip.ipv4_mapped
+    return None if ip.is_loopback else str(ip)
+
+
 class TokenRateLimiter:
-    """Requests per second of each token, with a burst of one second. None: unlimited."""
+    """Requests per second of each token, with a burst of one second. None: unlimited.
+
+    Addresses are limited in the same way: their keys (`address_group`) are never token ids.
+    """
 
     def __init__(self, per_s: int | None, clock: Callable[[], float]) -> None:
         self._per_s = per_s
@@ -66,28 +85,27 @@ class ConnectionCounter:
 
     def add(self, address: str) -> bool:
         """Count a connection if its address has room; whether it has."""
-        if self._max_per_address is None or self._is_exempt(address):
+        group = self._group(address)
+        if self._max_per_address is None or group is None:
             return True
-        if self._open[address] >= self._max_per_address:
+        if self._open[group] >= self._max_per_address:
             self.refused += 1
             return False
-        self._open[address] += 1
+        self._open[group] += 1
         return True
 
     def remove(self, address: str) -> None:
         """Remove a connection that `add` has accepted."""
-        if self._open[address] > 1:
-            self._open[address] -= 1
+        group = self._group(address)
+        if group is None:
+            return
+        if self._open[group] > 1:
+            self._open[group] -= 1
         else:
-            del self._open[address]
+            del self._open[group]
 
-    def _is_exempt(self, address: str) -> bool:
-        if self._counts_loopback:
-            return False
-        try:
-            return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-        except ValueError:
-            return True  # not an IP address: a Unix socket
+    def _group(self, address: str) -> str | None:
+        return address if self._counts_loopback else address_group(address)
 
 
 class LimitedConnection(Protocol):

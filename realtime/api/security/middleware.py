@@ -10,9 +10,10 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from realtime.api.problems import Problem
+from realtime.api.problems import Problem, of_status
 from realtime.api.security.authenticator import PRINCIPAL, Access, Authenticator
 from realtime.api.security.origins import AllowedNames, check_request_names
+from realtime.api.security.rejections import RejectionLog, RequestSource
 
 MAX_BODY_BYTES = 1024 * 1024
 """No route reads a larger body: a batch of 2000 orders. Others are hundreds of bytes."""
@@ -22,17 +23,33 @@ BODY_TIMEOUT_S = 10.0
 
 
 def make_security_middleware(
-    authenticator: Authenticator, names: AllowedNames, access_table: Mapping[str, Access]
+    authenticator: Authenticator,
+    names: AllowedNames,
+    access_table: Mapping[str, Access],
+    *,
+    rejections: RejectionLog | None = None,
 ) -> Middleware:
     """Return the middleware. `access_table`: path as the router names it → what it requires."""
+    rejection_log = rejections or RejectionLog()
 
     @web.middleware
     async def security_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await check(request, handler)
+        except Problem as problem:
+            rejection_log.record(problem, _source_of(request))
+            raise
+        except web.HTTPForbidden as error:  # the CORS library
+            rejection_log.record(of_status(error.status, ""), _source_of(request))
+            raise
+
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_request_names(request, names)
         route_match = request.match_info
         if route_match.http_exception is None and not _is_preflight(request):
             resource = route_match.route.resource
-            access = access_table.get(resource.canonical if resource else "", "admin")
+            path = resource.canonical if resource else ""
+            access = access_table.get(path, "admin")
             request[PRINCIPAL] = authenticator.authenticate(request, access)
             if request.can_read_body:
                 await _read_body(request)
@@ -41,6 +58,16 @@ def make_security_middleware(
         return await handler(request)
 
     return cast(Middleware, security_middleware)
+
+
+def _source_of(request: web.Request) -> RequestSource:
+    principal = request.get(PRINCIPAL)
+    return RequestSource(
+        client=request.remote,
+        method=request.method,
+        path=request.path,
+        user_id=principal.user_id if principal is not None and principal.token_id else None,
+    )
 
 
 def _is_preflight(request: web.Request) -> bool:

@@ -14,6 +14,9 @@ from msgspec import Struct
 
 from realtime.api.problems import Problem, quote
 
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+"""Left out of an `Origin`, and perhaps not of a `Host`."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 section 9.2.1)."""
 
@@ -28,17 +31,29 @@ class AllowedNames(Struct, frozen=True, kw_only=True):
 
 def check_request_names(request: BaseRequest, names: AllowedNames) -> None:
     """Raise the problems `wrong_host` and `cross_origin`."""
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) > 1 or len(request.headers.getall("Origin", [])) > 1:
+        # Programs on the way may each take another one for the true one (RFC 9112 section 3.2).
+        raise Problem("malformed_request", "the header Host or Origin is repeated")
+    _check_authority(request, hosts)
     if names.hosts is not None:
-        _check_host(request.headers.getall("Host", []), names.hosts)
+        _check_host(hosts, names.hosts)
     if request.method not in SAFE_METHODS:
         check_origin(request, names.origins)
 
 
+def _check_authority(request: BaseRequest, hosts: Collection[str]) -> None:
+    """A target in absolute form (`GET http://name/`) must name the same host (RFC 9112 3.2.2)."""
+    target = request.raw_path
+    if "://" in target and not target.startswith("/"):
+        authority = target.partition("://")[2].partition("/")[0].partition("?")[0]
+        if [authority.lower()] != [host.lower() for host in hosts]:
+            raise Problem("malformed_request", "the request target and Host name different hosts")
+
+
 def _check_host(values: Collection[str], hosts: frozenset[str]) -> None:
-    if len(values) != 1:
+    if not values:
         # HTTP/1.0 has no Host, and no browser uses HTTP/1.0: there is no page to defend against.
-        if values:
-            raise Problem("wrong_host", "the header Host is repeated")
         return
     name = parse_host_name(next(iter(values)))
     if name != "localhost" and not _is_address(name) and name not in hosts:
@@ -52,9 +67,21 @@ def check_origin(request: BaseRequest, origins: frozenset[str]) -> None:
         if request.headers.get("Sec-Fetch-Site", "none") in ("cross-site", "same-site"):
             raise Problem("cross_origin", "the request comes from a page of another origin")
         return
-    host = request.headers.get("Host", "").lower()
-    if origin.lower() not in origins and origin.lower().partition("://")[2] != host:
+    if origin.lower() not in origins and not _is_own_origin(request, origin.lower()):
         raise Problem("cross_origin", f"the request comes from a page of '{quote(origin)}'")
+
+
+def _is_own_origin(request: BaseRequest, origin: str) -> bool:
+    """Whether an origin is this server's. The scheme is compared if a proxy reports it: a page of
+    `http://name` must not act on `https://name`."""
+    scheme, _, host = origin.partition("://")
+    reported = request.headers.get("X-Forwarded-Proto")
+    if scheme not in DEFAULT_PORTS:
+        return False
+    if reported is not None and scheme != reported.partition(",")[0].strip().lower():
+        return False
+    own = request.headers.get("Host", "").lower()
+    return host == own.removesuffix(DEFAULT_PORTS[scheme])
 
 
 def parse_host_name(host: str) -> str:

@@ -17,13 +17,16 @@ from msgspec import Struct
 
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse, make_response
-from realtime.api.security.authenticator import COOKIE, Access, Authenticator, get_token
+from realtime.api.security.authenticator import COOKIE, PRINCIPAL, Access, Authenticator, get_token
 from realtime.auth.principal import Permission, Principal
 
 LINK_LIFETIME_S = 60.0
 
 MAX_LINKS = 1000
 """Unused links; the oldest is removed first."""
+
+MAX_LINKS_PER_TOKEN = 10
+"""Of those, links of one token: it cannot remove the links of others."""
 
 PATH = "/session"
 LINKS = "/session/links"
@@ -61,6 +64,9 @@ class SignInLinks:
 
     def add(self, token: str) -> str:
         """Return a new code for a token."""
+        own = [code for code, (other, _) in self._links.items() if other == token]
+        if len(own) >= MAX_LINKS_PER_TOKEN:
+            del self._links[own[0]]
         code = self._make_code()
         self._links[code] = (token, self._clock() + LINK_LIFETIME_S)
         if len(self._links) > MAX_LINKS:
@@ -111,6 +117,9 @@ class Sessions:
 
     async def make_link(self, request: web.Request) -> web.StreamResponse:
         """Return a link that signs a browser in with the token of the request."""
+        principal = request[PRINCIPAL]
+        if principal.accounts == frozenset():
+            raise Problem("no_account", "a link of this token would show nothing")
         code = self._links.add(get_token(request))
         document = SignInLinkDocument(LINK.replace("{code}", code), LINK_LIFETIME_S)
         return make_response(ApiResponse(body=_encode(document), headers=_HEADERS))

@@ -36,7 +36,7 @@ def test_account_is_tried_once_its_first_attempt_has_ended(
 @pytest.mark.parametrize(
     ("records", "is_started", "expected"),
     [
-        ([], True, "ok"),
+        ([], True, "degraded"),
         ([live], True, "ok"),
         ([live, record(state=EMPTY, link=DISABLED)], True, "ok"),
         ([live, lost], True, "degraded"),

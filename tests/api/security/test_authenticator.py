@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.auth.keys import parse_secrets
 from realtime.auth.tokens import TokenRules
@@ -218,10 +219,19 @@ async def test_push_tells_what_a_token_may_see(server: Guarded, store: Store) ->
         assert other not in told
 
 
-async def test_push_of_no_account_tells_none(server: Guarded) -> None:
-    async with listening(server, "/realtime/events", token(account_id=[])) as listener:
-        told = await listener.expires_at(b'"accounts":0')
-    assert b"account_id" not in told
+@pytest.mark.parametrize("accounts", [[], ["nowhere"]])
+async def test_token_without_an_account_gets_no_event_stream(
+    server: Guarded, accounts: list[str]
+) -> None:
+    answer = await server.get("/realtime/events", token(account_id=accounts))
+    assert (answer.status, answer.code) == (403, "no_account")
+
+
+async def test_lists_of_a_token_without_an_account_claim_nothing(server: Guarded) -> None:
+    nothing = token(account_id=[])
+    accounts = (await server.get("/realtime/accounts", nothing)).json
+    assert accounts["as_of"].startswith("2026-")
+    assert (await server.get("/realtime/summary", nothing)).json["status"] == "degraded"
 
 
 async def test_push_of_a_foreign_account_is_refused(server: Guarded) -> None:
@@ -235,3 +245,32 @@ async def test_push_ends_with_its_token(server: Guarded, clock: Clock) -> None:
         assert (await listener.end()).endswith(b"0\r\n\r\n")
     clock.now = NOW + 601
     assert (await server.get("/realtime/events", ALPHA)).code == "token_expired"
+
+
+async def test_open_reads_need_no_token_and_nothing_else_is_open(
+    store: Store, clock: Clock
+) -> None:
+    async with guarded(store, clock, open_reads=True) as server:
+        for path in (DASHBOARD, "/realtime/accounts", "/realtime"):
+            assert (await server.get(path)).status == 200
+        assert (await server.get(DASHBOARD, "no.such.token")).code == "token_invalid"
+        assert (await server.get("/metrics")).code == "token_missing"
+        post = get("/session/links", None, "Content-Length: 0", method="POST")
+        assert (await server.exchange(post))[0].code == "token_missing"
+        server.verifier.update(TokenRules(leeway_s=0), parse_secrets(OTHER_SECRET))
+        hits = server.app[RESPONSE_CACHE].hits
+        await server.exchange(get(DASHBOARD), 3)
+        assert server.app[RESPONSE_CACHE].hits == hits + 2
+
+
+async def test_one_token_has_a_share_of_the_event_streams(store: Store, clock: Clock) -> None:
+    broadcaster = Broadcaster(store, clock, max_subscribers=8)
+    async with (
+        guarded(store, clock, broadcast=broadcaster) as server,
+        AsyncExitStack() as stack,
+    ):
+        for _ in range(2):
+            await stack.enter_async_context(listening(server, "/realtime/events", ALPHA))
+        refused = await server.get("/realtime/events", ALPHA)
+        assert (refused.status, refused.code) == (503, "too_many_subscribers")
+        await stack.enter_async_context(listening(server, "/realtime/events", CHARLIE))

@@ -54,7 +54,17 @@ def test_addresses_are_counted_each_by_itself() -> None:
     assert addresses.refused == 2
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.9.9.9", ""])
+def test_an_ipv6_client_has_its_whole_network() -> None:
+    addresses = ConnectionCounter(2)
+    assert [addresses.add(f"2001:db8:0:1::{n:x}") for n in range(3)] == [True, True, False]
+    assert addresses.add("2001:db8:0:2::1")
+    assert addresses.add("::ffff:192.0.2.1")
+    assert [addresses.add("192.0.2.1") for _ in range(2)] == [True, False]
+    addresses.remove("2001:db8:0:1::ff")
+    assert addresses.add("2001:db8:0:1::3%eth0")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.9.9.9", "", "::ffff:127.0.0.1"])
 def test_this_machine_is_not_counted(address: str) -> None:
     addresses = ConnectionCounter(1)
     assert all(addresses.add(address) for _ in range(9))

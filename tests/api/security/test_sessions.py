@@ -5,7 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from realtime.api.security.sessions import LINK_LIFETIME_S, MAX_LINKS, SignInLinks
+from realtime.api.security.sessions import (
+    LINK_LIFETIME_S,
+    MAX_LINKS,
+    MAX_LINKS_PER_TOKEN,
+    SignInLinks,
+)
 from realtime.store.store import Store
 from tests.api.documents.made import NOW
 from tests.api.guarded import Guarded, Raw, get, guarded, token
@@ -107,12 +112,23 @@ async def test_a_link_of_an_ended_token_lets_nobody_in(server: Guarded, clock: C
 def test_links_are_bounded_and_end() -> None:
     clock, numbers = Clock(), iter(range(10**6))
     links = SignInLinks(clock, lambda: str(next(numbers)))
-    codes = [links.add("t") for _ in range(MAX_LINKS + 1)]
+    codes = [links.add(str(n)) for n in range(MAX_LINKS + 1)]
     assert links.pop(codes[0]) is None
-    assert links.pop(codes[1]) == "t"
+    assert links.pop(codes[1]) == "1"
     clock.now += LINK_LIFETIME_S
     assert links.pop(codes[2]) is None
     assert links.pop("never made") is None
+
+
+def test_one_token_cannot_remove_the_links_of_others() -> None:
+    numbers = iter(range(10**6))
+    links = SignInLinks(Clock(), lambda: str(next(numbers)))
+    other = links.add("other")
+    codes = [links.add("t") for _ in range(MAX_LINKS * 2)]
+    assert [links.pop(code) for code in codes[-MAX_LINKS_PER_TOKEN - 1 :]] == [
+        None, *["t"] * MAX_LINKS_PER_TOKEN,
+    ]  # fmt: skip
+    assert links.pop(other) == "other"
 
 
 async def test_where_no_token_is_wanted_there_are_no_sessions(store: Store, clock: Clock) -> None:
