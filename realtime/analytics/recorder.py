@@ -32,6 +32,8 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._curves: dict[AccountLabel, Curve] = {}
+        self._account_ids: dict[AccountLabel, str] = {}
+        """label → the broker's account whose curve it is"""
         self._fleet = Curve()
         self._parsed: dict[AccountLabel, tuple[str, int]] = {}
         """label → equity as last read, and in millionths"""
@@ -56,15 +58,19 @@ class Recorder:
                 continue
             total += value
             if not record.link.is_stale:
-                self._curves.setdefault(record.profile.label, Curve()).add(at, value)
+                self._curve_of(record).add(at, value)
         if is_complete and self._curves:
             self._fleet.add(at, total)
         self._remove_absent()
 
     def get_account(self, label: AccountLabel) -> list[Point]:
-        """The curve of an account; empty until the first point."""
-        curve = self._curves.get(label)
-        return curve.points() if curve is not None else []
+        """The curve of an account; empty until the first point, and when the label has become that
+        of another account of the broker's."""
+        curve, record = self._curves.get(label), self._store.get(label)
+        account = None if record is None else record.state.account
+        if curve is None or account is None or account.id != self._account_ids[label]:
+            return []
+        return curve.points()
 
     def get_fleet(self) -> list[Point]:
         """The sum of all accounts."""
@@ -73,6 +79,15 @@ class Recorder:
     def get_sum(self, labels: Iterable[AccountLabel]) -> list[Point]:
         """The sum of some accounts."""
         return sum_curves([self.get_account(label) for label in labels])
+
+    def _curve_of(self, record: Record) -> Curve:
+        """The curve of the broker's account behind a label; a new one if it is another account."""
+        label, account = record.profile.label, record.state.account
+        assert account is not None, "its equity was read"
+        if self._account_ids.get(label) != account.id:
+            self._account_ids[label] = account.id
+            self._curves[label] = Curve()
+        return self._curves[label]
 
     def _parse_equity(self, record: Record) -> int | None:
         account, label = record.state.account, record.profile.label
@@ -88,9 +103,10 @@ class Recorder:
         return value
 
     def _remove_absent(self) -> None:
-        for by_label in (self._curves, self._parsed):
-            for label in by_label.keys() - self._store.records.keys():
-                del by_label[label]
+        for label in self._curves.keys() - self._store.records.keys():
+            del self._curves[label], self._account_ids[label]
+        for label in self._parsed.keys() - self._store.records.keys():
+            del self._parsed[label]
 
 
 def _is_unavailable(record: Record) -> bool:

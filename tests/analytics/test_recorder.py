@@ -68,6 +68,24 @@ async def test_invalid_values_and_removed_accounts_are_dropped() -> None:
     assert recorder.get_account(ALPHA) == []
 
 
+async def test_a_curve_ends_with_the_account_behind_its_label() -> None:
+    """Also where the label is never absent: removed and added again between two points."""
+    store, clock = fleet(), Clock()
+    recorder = Recorder(store, clock)
+    await recorder.record()
+    assert recorder.get_account(ALPHA) != []
+    profile = store.records[ALPHA].profile
+    store.remove(ALPHA)
+    store.add(profile, now=NOW, link=LIVE)
+    assert recorder.get_account(ALPHA) == [], "nothing is known of the other account yet"
+    other = structs.replace(ACCOUNT, id="another", equity="5")
+    store.update(ALPHA, now=NOW, state=structs.replace(state_of(), account=other))
+    assert recorder.get_account(ALPHA) == []
+    clock.now += 15
+    await recorder.record()
+    assert recorder.get_account(ALPHA) == [(WINDOW + 15, 5_000_000)]
+
+
 def test_equity_is_recorded_every_15_seconds() -> None:
     async def scene() -> None:
         recorder = Recorder(fleet(), virtual.wall_clock)
