@@ -24,6 +24,7 @@ from realtime.core.position_evidence import (
     held_qty,
     may_agree_by_chance,
 )
+from realtime.core.position_keys import has_shared_symbols, positions_by_key
 from realtime.core.provisional import confirm
 from realtime.core.reversals import remove_reversed
 from realtime.core.state import CLOCK_ERROR_S, LAG_S, MONEY, ORDERS, AccountState, Execution
@@ -48,9 +49,8 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     # 4. What is confirmed now, and what must wait until REST cannot lag any more.
     filled_unseen = any(d.kind in ("order_missing", "order_differs") for d in order_discrepancies)
     unseen = _has_filled_lately(snapshot) if first else bool(recovered) or filled_unseen
-    is_behind = (
-        bool(unsettled) or unseen or may_agree_by_chance(next_state.evidence, snapshot.requested_at)
-    )
+    is_unproven = may_agree_by_chance(next_state.evidence, snapshot.requested_at)
+    is_behind = bool(unsettled) or unseen or is_unproven or has_shared_symbols(next_state.positions)
     next_state = _advance_watermark(next_state, snapshot)
     next_state = evict(confirm(next_state, snapshot, is_behind=is_behind))
     if first:
@@ -251,7 +251,7 @@ def _take_positions(
 ) -> tuple[AccountState, tuple[Discrepancy, ...], frozenset[Symbol]]:
     if snapshot.positions is None:
         return state, (), frozenset()
-    theirs = {p.symbol: p for p in snapshot.positions if number(p.qty) != 0}
+    theirs = positions_by_key(snapshot.positions, state.positions)
     unsettled = frozenset(find_unsettled(state.evidence, theirs, snapshot.requested_at))
     positions: dict[Symbol, Position] = {}
     discrepancies: list[Discrepancy] = []

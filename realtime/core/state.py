@@ -107,7 +107,8 @@ class AccountState(Struct, frozen=True, kw_only=True, gc=False):
 
     account: Account | None = None
     positions: Mapping[Symbol, Position] = {}
-    """symbol → position; never one of quantity zero"""
+    """symbol → position; never one of quantity zero. The second of two assets under one symbol has
+    a key of its own (`core.position_keys`)."""
     orders: Mapping[OrderId, Order] = {}
     """order id → newest known version, without its legs"""
     parents: Mapping[OrderId, OrderId] = {}
