@@ -206,7 +206,10 @@ class DaemonClient:
 def connect(
     url: str | None = None, config: Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> DaemonClient:
-    """Return a client for the daemon of a command's options and environment."""
+    """Return a client for the daemon of a command's options, environment and `.env`."""
+    from realtime.config.loader import load_environ  # noqa: PLC0415 - `--help` must not import it
+
+    environ = load_environ(config, environ)
     return DaemonClient(find_daemon(url, config, environ), environ.get("REALTIME_TOKEN", ""))
 
 

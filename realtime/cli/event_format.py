@@ -69,6 +69,8 @@ class AccountMemory(Struct):
     """What is remembered of an account between its events."""
 
     state: str = ""
+    problem: str = ""
+    """The reason of the outage that was shown last; empty while there is none."""
     positions: int | None = None
     is_provisional: bool = False
 
@@ -122,16 +124,21 @@ class EventFormatter:
     def _link_lines(self, event: LinkEvent, now: float) -> Iterator[Line]:
         account, link = self._account(event.account_id), event.link
         before, account.state = account.state, link.state
+        reason = clean(link.last_error_message or link.stale_reason or "reason unknown")
+        is_repeated = account.problem == reason
+        if link.state in ("waiting", "refused"):
+            account.problem = reason
+        elif link.state == "synced":
+            account.problem = ""
         if not self._is_after_snapshot or (before == link.state and link.state != "waiting"):
             return
-        reason = clean(link.last_error_message or link.stale_reason or "reason unknown")
         label = event.account_id
         match link.state:
             case "waiting":
-                is_first = before != "waiting"
+                # Each attempt is an event; an outage is shown once for each reason.
                 yield Line(
                     label, "lost", f"{reason}{_retry(link, now)}",
-                    is_problem=True, is_detail=not is_first,
+                    is_problem=True, is_detail=is_repeated,
                 )  # fmt: skip
             case "refused":
                 remedy = f"; {clean(link.remedy)}" if link.remedy else ""

@@ -152,13 +152,26 @@ def test_a_lost_link_and_its_recovery() -> None:
 
 
 def test_repeated_attempts_are_details() -> None:
+    """An outage is shown once for each reason, however many attempts there are."""
     formatter = after_snapshot(link("synced"))
-    formatted = [
-        line
-        for each in (link("waiting"), link("waiting"))
-        for line in formatter.format_event(each, NOW)
-    ]
-    assert [line.is_detail for line in formatted] == [False, True]
+
+    def is_detail(state: str, reason: str) -> list[bool]:
+        event = link(state, last_error_message=reason)
+        return [line.is_detail for line in formatter.format_event(event, NOW)]
+
+    assert is_detail("waiting", "cut") == [False]
+    assert is_detail("connecting", "cut") == []
+    assert is_detail("waiting", "cut") == [True]
+    assert is_detail("waiting", "429") == [False]
+    assert is_detail("synced", "429") == [False]
+    assert is_detail("waiting", "429") == [False]
+
+
+def test_an_outage_of_the_snapshot_is_not_shown_again() -> None:
+    formatter = after_snapshot(link("waiting", last_error_message="cut"))
+    list(formatter.format_event(link("connecting"), NOW))
+    [line] = formatter.format_event(link("waiting", last_error_message="cut"), NOW)
+    assert line.is_detail
 
 
 def test_an_order_whose_status_is_unknown() -> None:

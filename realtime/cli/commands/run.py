@@ -40,8 +40,10 @@ def command(
     """
     # `--help` must not import what only the command needs.
     from realtime.config import load  # noqa: PLC0415 - as above
+    from realtime.config.loader import load_environ  # noqa: PLC0415 - as above
     from realtime.runtime.lifecycle import run_until_stopped  # noqa: PLC0415 - as above
 
     environ = {**os.environ, **({"REALTIME_LOG_FILE": str(log_file)} if log_file else {})}
     read = partial(load, config, environ=environ, host=host, port=port, audit_log=audit_log)
-    run_until_stopped(read(), environ, read)
+    # Variables of `.env` also say where the log goes.
+    run_until_stopped(read(), load_environ(config, environ), read)

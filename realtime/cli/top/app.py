@@ -12,8 +12,8 @@ class TopApp(App[None]):
     """`realtime top`: starts the thread that follows the daemon, and shows the fleet."""
 
     CSS = """
-    #head, #selected { height: 1; padding: 0 1; }
-    #totals { height: auto; padding: 0 1; }
+    #head { height: 1; padding: 0 1; }
+    #selected, #totals { height: auto; padding: 0 1; }
     #fleet, #positions, #orders { height: 1fr; }
     #empty { height: 1fr; padding: 1; }
     #filter { dock: bottom; }

@@ -29,6 +29,9 @@ DRAW_INTERVAL_S = 0.5
 STATE_STYLES = {"synced": "", "refused": "bold yellow", "disabled": "dim"}
 OTHER_STYLE = "yellow"
 COLUMNS = ("ACCOUNT", "LINK", "EQUITY", "DAY P/L", "DAY %", "CASH", "POS", "OPEN", "WHY")
+WIDE_COLUMNS = frozenset({"DAY %", "CASH"})
+MIN_WIDTH_FOR_ALL = 110
+"""Columns of the terminal; below, `WIDE_COLUMNS` make room for the reason of a problem."""
 FIGURES = frozenset({"EQUITY", "DAY P/L", "DAY %", "CASH", "POS", "OPEN"})
 
 Cells = tuple[Text, ...]
@@ -56,6 +59,7 @@ class FleetScreen(Screen[None]):
         self.filter_text = ""
         self.troubles_first = True
         self._daemon = daemon
+        self._columns: tuple[str, ...] = ()
         self._labels: list[str] = []
         self._cells: dict[str, Cells] = {}
 
@@ -69,13 +73,25 @@ class FleetScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        for name in COLUMNS:
-            head = Text(name, justify="right" if name in FIGURES else "left")
-            self.table.add_column(head, key=name)
         self.query_one("#filter").display = False
         self.table.focus()
         self.draw()
         self.set_interval(DRAW_INTERVAL_S, self.draw)
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def _set_columns(self) -> None:
+        """Show the columns that fit, if they are others than before."""
+        is_wide = self.size.width >= MIN_WIDTH_FOR_ALL
+        columns = tuple(name for name in COLUMNS if is_wide or name not in WIDE_COLUMNS)
+        if columns == self._columns:
+            return
+        self._columns, self._labels = columns, []
+        self.table.clear(columns=True)
+        for name in columns:
+            head = Text(name, justify="right" if name in FIGURES else "left")
+            self.table.add_column(head, key=name)
 
     @property
     def table(self) -> DataTable[Text]:
@@ -93,6 +109,7 @@ class FleetScreen(Screen[None]):
         if self.rows.failure is not None:
             self.app.exit(return_code=1)
             return
+        self._set_columns()
         column = SORT_COLUMNS[self.sort]
         rows = self.rows.select(self.filter_text, column, troubles_first=self.troubles_first)
         cells: dict[str, Cells] = {row.account_id: self._row(row) for row in rows}
@@ -114,7 +131,7 @@ class FleetScreen(Screen[None]):
 
     def _update(self, cells: dict[str, Cells]) -> None:
         for label, row in cells.items():
-            for name, old, new in zip(COLUMNS, self._cells[label], row, strict=True):
+            for name, old, new in zip(self._columns, self._cells[label], row, strict=True):
                 if old != new:
                     # A column only grows here: measuring a thousand rows for each change is slow.
                     is_wider = cell_len(new.plain) > cell_len(old.plain)
@@ -136,17 +153,18 @@ class FleetScreen(Screen[None]):
         day_pl = parse_decimal(row.day_pl)
         tone = style or result_style(row.day_pl)
         badge = ("", "") if row.paper else ("REAL MONEY ", "bold")
-        return (
-            Text.assemble(badge, (short_label(label), "bold")),
-            Text(clean(state), style=STATE_STYLES.get(state, OTHER_STYLE)),
-            figure(format_money(row.equity), style),
-            figure(format_money(row.day_pl, signed=True), tone),
-            figure(format_percent(day_pl, parse_decimal(row.last_equity)), tone),
-            figure(format_money(row.cash), style),
-            figure(format_count(row.positions), style),
-            figure(format_count(row.open_orders), style),
-            Text(clean(self.rows.reason_of(label)), style="dim"),
-        )
+        cells = {
+            "ACCOUNT": Text.assemble(badge, (short_label(label), "bold")),
+            "LINK": Text(clean(state), style=STATE_STYLES.get(state, OTHER_STYLE)),
+            "EQUITY": figure(format_money(row.equity), style),
+            "DAY P/L": figure(format_money(row.day_pl, signed=True), tone),
+            "DAY %": figure(format_percent(day_pl, parse_decimal(row.last_equity)), tone),
+            "CASH": figure(format_money(row.cash), style),
+            "POS": figure(format_count(row.positions), style),
+            "OPEN": figure(format_count(row.open_orders), style),
+            "WHY": Text(clean(self.rows.reason_of(label)), style="dim"),
+        }
+        return tuple(cells[name] for name in self._columns)
 
     def _head(self) -> Text:
         states = [link.state for link in list(self.rows.links.values())]

@@ -93,3 +93,43 @@ def test_help_names_every_fault() -> None:
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert set(FAULT_TYPES) <= set(re.findall(r"[a-z_0-9]+", out))
+
+
+def test_labels_and_balance(tmp_path: Path) -> None:
+    args = (
+        "--labels",
+        "CHATGPT, GEMINI,claude_4",
+        "--balance",
+        "2500.50",
+        "--port",
+        "0",
+        "--activity",
+        "0",
+    )
+    with started(*args, "--write-config", str(tmp_path)) as process:
+        line = first_line(process)
+        url = line.split()[2].rstrip(",")
+        assert "3 accounts" in line
+        with urlopen(f"{url}/_sim/books/GEMINI") as answer:
+            assert json.load(answer)["account"]["cash"] == "2500.5"
+    accounts = tomllib.loads((tmp_path / "accounts.toml").read_text())["accounts"]
+    assert list(accounts) == ["CHATGPT", "GEMINI", "claude_4"]
+    assert {account["initial_balance"] for account in accounts.values()} == {"2500.50"}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--labels", "a,,b"), "--labels: expected LABEL,LABEL,…, got ''"),
+        (("--labels", "a b"), "got 'a b'"),
+        (("--labels", "alpha,Alpha"), "two labels are the same"),
+        (("--balance", "much"), "--balance: expected dollars such as 100000, got 'much'"),
+        (("--balance", "-1"), "got '-1'"),
+        (("--balance", "NaN"), "got 'NaN'"),
+    ],
+)
+def test_wrong_labels_and_balances_are_usage_errors(args: tuple[str, ...], message: str) -> None:
+    with started(*args, "--port", "0") as process:
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert message in err

@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -399,3 +400,22 @@ async def test_a_terminal_is_told_how_to_get_a_token() -> None:
         code, output = await asyncio.to_thread(run_in_terminal, "status", "--url", url)
     assert code == DENIED
     assert "export REALTIME_TOKEN=…; `realtime token` prints one" in output
+
+
+async def test_url_and_token_may_be_in_env_file(tmp_path: Path) -> None:
+    """`.env` beside the accounts file; the environment wins."""
+    requests: list[bytes] = []
+
+    def answer_to(request: bytes) -> bytes:
+        requests.append(request)
+        return http(json.dumps(HEALTH).encode())
+
+    async with listening(answer_to) as url:
+        path = tmp_path / ".env"
+        path.write_text(f"REALTIME_URL={url}\nREALTIME_TOKEN=from.env.file\n")
+        path.chmod(0o600)
+        config = ("--config", str(tmp_path / "accounts.toml"))
+        await run("status", "--quiet", *config)
+        await run("status", "--quiet", *config, REALTIME_TOKEN="from.the.environment")
+    assert b"Authorization: Bearer from.env.file\r\n" in requests[0]
+    assert b"Authorization: Bearer from.the.environment\r\n" in requests[1]
