@@ -1,4 +1,4 @@
-"""What an account takes in memory: bounded, whatever happens in it and however it is asked."""
+"""Memory of an account: bounded, whatever happens in it."""
 
 import sys
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def deep_size(value: object, seen: set[int]) -> int:
 
 
 def usual_state(account: int) -> AccountState:
-    """An account as a reading finds it, every account with ids of its own."""
+    """An account after a read; every account has its own ids."""
     listed = [
         order_json(number, status="filled" if number % 5 else "new")
         | {"id": f"{account:08x}-{number}-4e3f-8a4b-5c6d7e8f9a0b"}
@@ -60,15 +60,15 @@ def usual_state(account: int) -> AccountState:
     ).state
 
 
-def test_a_usual_account() -> None:
-    """The words that accounts share count for the first one only."""
+def test_memory_of_a_usual_account() -> None:
+    """Strings that accounts share count for the first one only."""
     seen: set[int] = set()
     states = [usual_state(account) for account in range(3)]
     sizes = [deep_size(state, seen) for state in states]
     assert sizes[1] == sizes[2] <= USUAL_BYTES, sizes
 
 
-def test_a_busy_account_does_not_grow_for_ever() -> None:
+def test_memory_of_a_busy_account_is_bounded() -> None:
     state, sizes = EMPTY, []
     for count, frame in enumerate(islice(Telling(1), EVENTS)):
         update = decode_frame(frame[4:])

@@ -23,14 +23,14 @@ def block(language: str) -> str:
     return found[1]
 
 
-def test_every_route_and_code_is_named() -> None:
+def test_the_page_names_every_route_and_code() -> None:
     for route in TRADE_ROUTES:
         assert {f"{route.method} {path}" for path in route.paths} <= WORDS
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PAGE, re.MULTILINE))
     assert rows == {code: str(kind.status) for code, kind in ORDER_PROBLEMS.items()}
 
 
-def test_the_guards_can_be_written_so(tmp_path: Path) -> None:
+def test_the_risk_checks_of_the_page_are_valid(tmp_path: Path) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(block("toml"))
     keys = {"ALPACA_ALPHA_KEY_ID": "PKEXAMPLE01", "ALPACA_ALPHA_SECRET_KEY": "s3cr3tExample"}
@@ -40,7 +40,7 @@ def test_the_guards_can_be_written_so(tmp_path: Path) -> None:
     assert settings.accounts[0].orders.max_notional == "1000"
 
 
-async def test_the_example_runs(tmp_path: Path) -> None:
+async def test_the_library_example_runs(tmp_path: Path) -> None:
     async with Simulator(accounts=2) as simulator:
         write_config(tmp_path, simulator.specs, simulator.url)
         program = block("python").replace("wait_s=60", "wait_s=0.1")

@@ -62,13 +62,13 @@ def path_of(url: str) -> str:
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-async def test_every_address_is_answered(reader: Reader, path: str) -> None:
+async def test_every_address_of_the_recipes_responds(reader: Reader, path: str) -> None:
     reply = await reader.ask("HEAD", path)
     assert reply.status == (503 if "strict" in path else 200)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=[each["refId"] for each in QUERIES])
-async def test_grafana_asks_for_what_there_is(reader: Reader, query: Any) -> None:
+async def test_grafana_queries_existing_members(reader: Reader, query: Any) -> None:
     reply = await reader.get(path_of(query["url"]))
     if query["type"] == "csv":
         names = next(csv.reader(io.StringIO(reply.body.decode(), newline="")))
@@ -79,7 +79,7 @@ async def test_grafana_asks_for_what_there_is(reader: Reader, query: Any) -> Non
     assert DATA_SOURCE["datasources"][0]["jsonData"]["allowedHosts"] == [DAEMON]
 
 
-async def test_home_assistant_asks_for_what_there_is(reader: Reader) -> None:
+async def test_home_assistant_reads_existing_members(reader: Reader) -> None:
     (rest,) = SENSORS["rest"]
     document = (await reader.get(path_of(rest["resource"]))).json
     told = [*rest["sensor"], *rest["binary_sensor"]]
@@ -89,7 +89,7 @@ async def test_home_assistant_asks_for_what_there_is(reader: Reader) -> None:
     assert {"equity", "day_pl", "stale", "unread"} <= wanted <= set(document)
 
 
-def test_streamlit_shows_what_there_is() -> None:
+def test_streamlit_example_runs() -> None:
     (page,) = [text for text in blocks("python") if "streamlit" in text]
     ast.parse(page)
     assert set(re.findall(r"summary\[.(\w+).\]", page)) <= set(SummaryDocument.__struct_fields__)
@@ -98,14 +98,14 @@ def test_streamlit_shows_what_there_is() -> None:
     assert set(ast.literal_eval(shown[1])) <= set(AccountRow.__struct_fields__)
 
 
-async def test_pandas_reads_the_sheet_letter_for_letter(reader: Reader) -> None:
+async def test_pandas_reads_the_csv_without_changing_values(reader: Reader) -> None:
     pytest.importorskip("pandas")
     (lines,) = [text for text in blocks("python") if "pandas" in text]
     told = await run(sys.executable, "-c", at_port(lines, reader))
     assert re.search(r"alpha +100281\.40 +281\.4 +false", told), told
 
 
-async def test_the_shell_tells_fills(store: Store, reader: Reader) -> None:
+async def test_the_shell_example_prints_fills(store: Store, reader: Reader) -> None:
     need("sh", "curl", "sed", "jq")
     line = next(text for text in blocks("sh") if "/realtime/events" in text)
     shell = await asyncio.create_subprocess_exec(
@@ -126,7 +126,7 @@ async def test_the_shell_tells_fills(store: Store, reader: Reader) -> None:
         await shell.wait()
 
 
-async def test_the_shell_says_who_is_not_live(reader: Reader) -> None:
+async def test_the_shell_example_lists_accounts_that_are_not_synced(reader: Reader) -> None:
     need("sh", "curl", "jq")
     line = next(text for text in blocks("sh") if "/health" in text)
     assert await run("sh", "-c", at_port(line, reader)) == "some accounts are not synced\n"

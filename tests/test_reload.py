@@ -1,4 +1,4 @@
-"""The files change while the daemon runs: what is touched, and what never notices."""
+"""The files change while the daemon runs: which accounts are affected, and which are not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from tests.fleet import settings_for
 
 
 class Scene(Struct):
-    """A daemon whose files the test writes."""
+    """A daemon with files that the test writes."""
 
     simulator: Simulator
     daemon: Daemon
@@ -36,7 +36,7 @@ class Scene(Struct):
                 await asyncio.sleep(0.01)
 
     async def write(self, *accounts: AccountSettings) -> SettingsDiff:
-        """Other accounts stand in the files, and the daemon reads them."""
+        """Put other accounts into the files, and make the daemon read them."""
         self.files.append(structs.replace(self.daemon.settings, accounts=accounts))
         self.changes.clear()
         return await self.daemon.reload()
@@ -48,8 +48,8 @@ class Scene(Struct):
     def state(self, label: str) -> str:
         return self.daemon.store.records[AccountLabel(label)].link.state
 
-    def touched(self) -> set[str]:
-        """Whose link moved since the last reading."""
+    def affected(self) -> set[str]:
+        """Return the accounts whose link changed since the last reload."""
         return {
             each.label
             for each in self.changes
@@ -60,17 +60,17 @@ class Scene(Struct):
 @asynccontextmanager
 async def scene(labels: tuple[str, ...] | None = None) -> AsyncIterator[Scene]:
     async with Simulator(accounts=4, seed=3, clock=virtual.nanosecond_clock) as simulator:
-        everybody = list(simulator.exchange.labels)
-        settings = settings_for(simulator, labels or everybody, {})
+        all_labels = list(simulator.exchange.labels)
+        settings = settings_for(simulator, labels or all_labels, {})
         files: list[Settings | ConfigError] = [settings]
 
-        async def reread() -> Settings:
-            found = files[-1]
-            if isinstance(found, ConfigError):
-                raise found
-            return found
+        async def read_settings() -> Settings:
+            latest = files[-1]
+            if isinstance(latest, ConfigError):
+                raise latest
+            return latest
 
-        async with run_daemon(settings, virtual.world(3), reread) as daemon:
+        async with run_daemon(settings, virtual.world(3), read_settings) as daemon:
             made = Scene(simulator, daemon, files, [])
             daemon.store.subscribe(made.changes.append)
             await made.until_synced(*(account.label for account in settings.accounts))
@@ -81,18 +81,18 @@ def keys_of(label: str) -> Credentials:
     return Credentials(Secret(f"demo-{label}"), Secret(f"demo-secret-{label}"))
 
 
-def test_nothing_changes_if_nothing_changed() -> None:
+def test_equal_files_change_nothing() -> None:
     async def play() -> None:
         async with scene() as made:
             changes = await made.write(*made.accounts.values())
             assert (changes.is_empty, changes.unchanged) == (True, 4)
             await asyncio.sleep(5)
-            assert made.touched() == set()
+            assert made.affected() == set()
 
     virtual.run(play)
 
 
-def test_accounts_come_and_go_and_the_others_never_blink() -> None:
+def test_accounts_are_added_and_removed_without_affecting_others() -> None:
     async def play() -> None:
         async with scene() as made:
             first, second, *rest = made.accounts.values()
@@ -104,14 +104,14 @@ def test_accounts_come_and_go_and_the_others_never_blink() -> None:
             assert changes.added == (first.label,)
             await made.until_synced(first.label)
             assert first.label in made.daemon.trading_service.labels
-            assert made.touched() == {first.label}
+            assert made.affected() == {first.label}
             assert made.simulator.counters.get(second.label)["authorized"] == 1
             assert made.simulator.counters.get(first.label)["authorized"] == 2
 
     virtual.run(play)
 
 
-def test_an_account_is_switched_off_and_on() -> None:
+def test_an_account_is_disabled_and_enabled() -> None:
     async def play() -> None:
         async with scene() as made:
             first, *rest = made.accounts.values()
@@ -123,25 +123,25 @@ def test_an_account_is_switched_off_and_on() -> None:
             assert first.label not in made.daemon.trading_service.labels
             await made.write(first, *rest)
             await made.until_synced(first.label)
-            assert made.touched() == {first.label}
+            assert made.affected() == {first.label}
 
     virtual.run(play)
 
 
-def test_a_name_is_shown_without_a_reconnect() -> None:
+def test_a_new_name_needs_no_reconnect() -> None:
     async def play() -> None:
         async with scene() as made:
             first, *rest = made.accounts.values()
             await made.write(structs.replace(first, name="New", tier="gold"), *rest)
             profile = made.daemon.store.records[AccountLabel(first.label)].profile
             assert (profile.name, profile.tier) == ("New", "gold")
-            assert made.touched() == set()
+            assert made.affected() == set()
             assert made.state(first.label) == "synced"
 
     virtual.run(play)
 
 
-def test_rotated_keys_reconnect_one_by_one() -> None:
+def test_accounts_with_rotated_keys_reconnect_one_after_another() -> None:
     """New keys that work; at no moment is more than one account not live."""
 
     async def play() -> None:
@@ -167,7 +167,7 @@ def test_rotated_keys_reconnect_one_by_one() -> None:
             changes = await made.write(*fresh, *list(old.values())[3:])
             assert changes.rotated == tuple(list(old)[:3])
             async with asyncio.timeout(60):
-                while made.touched() != set(changes.rotated):  # noqa: ASYNC110 - virtual time
+                while made.affected() != set(changes.rotated):  # noqa: ASYNC110 - virtual time
                     await asyncio.sleep(0.05)
             await made.until_synced(*old)
             assert most_down == 1
@@ -228,7 +228,7 @@ def test_nothing_of_the_former_account_remains_where_a_number_names_another() ->
     virtual.run(play)
 
 
-def test_a_bad_file_changes_nothing_and_says_why() -> None:
+def test_an_invalid_file_changes_nothing_and_is_reported() -> None:
     async def play() -> None:
         async with scene() as made:
             before = made.daemon.settings
@@ -238,12 +238,12 @@ def test_a_bad_file_changes_nothing_and_says_why() -> None:
                 await made.daemon.reload()
             await asyncio.sleep(5)
             assert made.daemon.settings is before
-            assert made.touched() == set()
+            assert made.affected() == set()
 
     virtual.run(play)
 
 
-def test_readings_at_once_are_taken_one_after_another() -> None:
+def test_concurrent_reloads_run_one_after_another() -> None:
     async def play() -> None:
         async with scene() as made:
             first, second, *rest = made.accounts.values()

@@ -1,4 +1,4 @@
-"""A change of the tokens' secret ends what was begun with the old one, on connections that stay."""
+"""A changed token secret ends everything that the old one allowed, on open connections too."""
 
 import asyncio
 import time
@@ -22,21 +22,24 @@ OLD, NEW = signed(CLAIMS, SECRET), signed(CLAIMS, OTHER_SECRET)
 DASHBOARD = "/realtime/dashboard/alpha"
 
 
-class Reader(Struct):
-    """One connection that stays open."""
+class OpenConnection(Struct):
+    """A connection that stays open."""
 
     source: asyncio.StreamReader
     sink: asyncio.StreamWriter
 
-    async def ask(self, raw: bytes) -> Raw:
+    async def request(self, raw: bytes) -> Raw:
         self.sink.write(raw)
         async with asyncio.timeout(5):
             return await read_answer(self.source)
 
 
 @asynccontextmanager
-async def readers(daemon: Daemon, number: int) -> AsyncIterator[list[Reader]]:
-    made = [Reader(*await asyncio.open_connection("127.0.0.1", daemon.port)) for _ in range(number)]
+async def open_connections(daemon: Daemon, number: int) -> AsyncIterator[list[OpenConnection]]:
+    made = [
+        OpenConnection(*await asyncio.open_connection("127.0.0.1", daemon.port))
+        for _ in range(number)
+    ]
     yield made
     for each in made:
         each.sink.close()
@@ -45,16 +48,16 @@ async def readers(daemon: Daemon, number: int) -> AsyncIterator[list[Reader]]:
 
 @asynccontextmanager
 async def guarded_daemon(files: list[Settings]) -> AsyncIterator[Daemon]:
-    """Reads the last of `files` when told to read them again."""
+    """A daemon whose reload reads the last of `files`."""
 
-    async def reread() -> Settings:
+    async def read_settings() -> Settings:
         return files[-1]
 
     async with Simulator(accounts=2) as simulator:
         auth = AuthSettings(keys=parse_secrets(SECRET))
         settings = structs.replace(settings_for(simulator, ["alpha", "bravo"], {}), auth=auth)
         files.append(settings)
-        async with run_daemon(settings, real_environment(), reread) as daemon:
+        async with run_daemon(settings, real_environment(), read_settings) as daemon:
             yield daemon
 
 
@@ -62,35 +65,35 @@ def with_secret(settings: Settings, *secrets: bytes) -> Settings:
     return structs.replace(settings, auth=AuthSettings(keys=parse_secrets(b"\n".join(secrets))))
 
 
-async def test_a_changed_secret_ends_heads_cookies_links_and_push() -> None:
+async def test_a_changed_secret_ends_tokens_cookies_links_and_events() -> None:
     files: list[Settings] = []
     async with (
         guarded_daemon(files) as daemon,
-        readers(daemon, 3) as (poller, browser, listener),
+        open_connections(daemon, 3) as (poller, browser, listener),
     ):
-        assert [(await poller.ask(get(DASHBOARD, OLD))).status for _ in range(3)] == [200] * 3
-        begun = await browser.ask(get("/session", OLD, "Content-Length: 0", method="POST"))
+        assert [(await poller.request(get(DASHBOARD, OLD))).status for _ in range(3)] == [200] * 3
+        begun = await browser.request(get("/session", OLD, "Content-Length: 0", method="POST"))
         cookie = begun.head.partition("Set-Cookie: ")[2].partition(";")[0]
         seen = get(DASHBOARD, None, f"Cookie: {cookie}")
-        assert [(await browser.ask(seen)).status for _ in range(3)] == [200] * 3
-        made = await browser.ask(get("/session/links", OLD, "Content-Length: 0", method="POST"))
+        assert [(await browser.request(seen)).status for _ in range(3)] == [200] * 3
+        made = await browser.request(get("/session/links", OLD, "Content-Length: 0", method="POST"))
         listener.sink.write(get("/realtime/events", OLD))
         await listener.source.readuntil(b"event: ready")
 
         files.append(with_secret(files[0], OTHER_SECRET))
         await daemon.reload()
 
-        assert (await poller.ask(get(DASHBOARD, OLD))).code == "token_invalid"
-        assert (await browser.ask(seen)).code == "token_invalid"
-        assert (await browser.ask(get(made.json["path"]))).status == 401
+        assert (await poller.request(get(DASHBOARD, OLD))).code == "token_invalid"
+        assert (await browser.request(seen)).code == "token_invalid"
+        assert (await browser.request(get(made.json["path"]))).status == 401
         async with asyncio.timeout(5):
             assert (await listener.source.read()).endswith(b"0\r\n\r\n")
-        assert (await poller.ask(get(DASHBOARD, NEW))).status == 200
+        assert (await poller.request(get(DASHBOARD, NEW))).status == 200
 
 
-async def test_secrets_that_overlap_are_changed_without_a_gap() -> None:
+async def test_overlapping_secrets_change_without_a_gap() -> None:
     files: list[Settings] = []
-    async with guarded_daemon(files) as daemon, readers(daemon, 1) as (poller,):
+    async with guarded_daemon(files) as daemon, open_connections(daemon, 1) as (poller,):
         for secrets, answers in (
             ((OTHER_SECRET, SECRET), (200, 200)),
             ((OTHER_SECRET,), (401, 200)),
@@ -99,4 +102,4 @@ async def test_secrets_that_overlap_are_changed_without_a_gap() -> None:
             await daemon.reload()
             for name, expected in zip((OLD, NEW), answers, strict=True):
                 for _ in range(3):
-                    assert (await poller.ask(get(DASHBOARD, name))).status == expected
+                    assert (await poller.request(get(DASHBOARD, name))).status == expected

@@ -1,4 +1,4 @@
-"""A Secret is used by its value and seen by nobody."""
+"""A Secret is used by its value and never shown."""
 
 import copy
 import json
@@ -13,15 +13,15 @@ from realtime.secret import Credentials, Secret, is_secret
 secret = Secret("s3cr3t-of-the-test")
 
 
-def test_it_prints_as_stars() -> None:
+def test_a_secret_prints_as_stars() -> None:
     pair = Credentials(Secret("PKHIDDENID"), secret)
-    for said in (repr(secret), f"{secret}", f"{secret!r:>5}", str([secret]), repr(pair)):
-        assert "***" in said
-        assert "s3cr3t" not in said
-        assert "HIDDEN" not in said
+    for text in (repr(secret), f"{secret}", f"{secret!r:>5}", str([secret]), repr(pair)):
+        assert "***" in text
+        assert "s3cr3t" not in text
+        assert "HIDDEN" not in text
 
 
-def test_it_is_equal_by_value_and_no_string() -> None:
+def test_a_secret_is_equal_by_value_and_not_a_string() -> None:
     assert secret == Secret("s3cr3t-of-the-test")
     assert hash(secret) == hash(Secret("s3cr3t-of-the-test"))
     assert secret != Secret("another")
@@ -31,13 +31,13 @@ def test_it_is_equal_by_value_and_no_string() -> None:
 
 
 @pytest.mark.parametrize("write", [pickle.dumps, copy.deepcopy, json.dumps, msgspec.json.encode])
-def test_it_cannot_be_written_down(write: object) -> None:
+def test_a_secret_cannot_be_serialized(write: object) -> None:
     assert callable(write)
     with pytest.raises(TypeError) as refused:
         write(secret)
     assert "s3cr3t" not in "".join(traceback.format_exception(refused.value))
 
 
-def test_its_value_is_known_wherever_it_turns_up() -> None:
+def test_its_value_is_recognized_anywhere() -> None:
     assert is_secret("s3cr3t-of-the-test")
     assert not is_secret("never made a Secret")

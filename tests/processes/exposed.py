@@ -1,7 +1,7 @@
-"""A daemon bound to all interfaces of a network of its own, and a stranger on that network.
+"""A daemon bound to all interfaces of its own network, and a client on that network.
 
-Run in a network namespace that nobody else has: `unshare -n python -m tests.processes.exposed DIR`.
-Prints one line of JSON: what the stranger found.
+Run in its own network namespace: `unshare -n python -m tests.processes.exposed DIR`. Prints its
+results as one line of JSON.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ ALPHA = signed(claims(account_id="alpha", exp=4_000_000_000))
 
 
 async def main(directory: Path) -> dict[str, object]:
-    """Look at it from outside."""
+    """Start the daemon and probe it from another address."""
     await run("ip", "link", "set", "lo", "up")
     await run("ip", "addr", "add", f"{ADDRESS}/24", "dev", "lo")
     async with Simulator(accounts=2) as simulator:
@@ -47,17 +47,17 @@ async def main(directory: Path) -> dict[str, object]:
             async with asyncio.timeout(20):
                 while not events(log, "daemon.ready"):
                     await asyncio.sleep(0.05)
-            found = await look(port)
+            results = await probe(port)
         finally:
             process.terminate()
             async with asyncio.timeout(STOP_S):
                 await process.wait()
-    return {"unguarded": unguarded, "log": log.read_text(), **found}
+    return {"unguarded": unguarded, "log": log.read_text(), **results}
 
 
-async def look(port: int) -> dict[str, object]:
-    """What a stranger gets from an address that is not this machine's own."""
-    found: dict[str, object] = {}
+async def probe(port: int) -> dict[str, object]:
+    """Return the responses for a client that is not on this machine."""
+    results: dict[str, object] = {}
     for name, head in {
         "livez": get("/livez"),
         "accounts": get("/realtime/accounts"),
@@ -68,30 +68,30 @@ async def look(port: int) -> dict[str, object]:
         "mine": get("/realtime/dashboard/alpha", ALPHA),
         "foreign": get("/realtime/dashboard/bravo", ALPHA),
     }.items():
-        answers = []
+        responses = []
         source, sink = await asyncio.open_connection(ADDRESS, port)
         for _ in range(3):
             sink.write(head.replace(b"127.0.0.1", ADDRESS.encode()))
             async with asyncio.timeout(5):
-                answers.append((await read_answer(source)).status)
+                responses.append((await read_answer(source)).status)
         sink.close()
-        found[name] = answers
-    found["connections"] = await connection_limiter(port)
-    return found
+        results[name] = responses
+    results["connections"] = await connection_limiter(port)
+    return results
 
 
 async def connection_limiter(port: int) -> int:
-    """How many connections one address is given."""
-    held = [await asyncio.open_connection(ADDRESS, port) for _ in range(CONNECTIONS + 10)]
+    """Return how many connections one address gets."""
+    connections = [await asyncio.open_connection(ADDRESS, port) for _ in range(CONNECTIONS + 10)]
     served = 0
-    for source, sink in held:
+    for source, sink in connections:
         try:
             sink.write(get("/livez"))
             async with asyncio.timeout(5):
                 served += (await read_answer(source)).status == 200
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
-    for _, sink in held:
+    for _, sink in connections:
         sink.close()
     return served
 
@@ -102,7 +102,7 @@ def daemon(config: Path, port: int) -> tuple[str, ...]:
 
 
 async def run(*command: str) -> tuple[int | None, str]:
-    """Run a command to its end; its exit code and what it said."""
+    """Run a command to its end; return exit code and output."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )

@@ -20,7 +20,7 @@ STOP_S = 6.0
 
 
 class Program:
-    """One `realtime` command in a process of its own; its output goes to a file."""
+    """One `realtime` command in its own process; its output goes to a file."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -43,7 +43,7 @@ class Program:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> float:
-        """End it and wait; the seconds it took. It is killed if it takes longer than it may."""
+        """Stop it and wait; return the seconds it took. After `STOP_S` it is killed."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         with contextlib.suppress(ProcessLookupError):
@@ -59,7 +59,7 @@ class Program:
 
 
 class Pair:
-    """The two, and a client for asking them."""
+    """The two programs, and a client."""
 
     def __init__(self, directory: Path, http: aiohttp.ClientSession) -> None:
         self.directory = directory
@@ -67,21 +67,21 @@ class Pair:
         self.simulator_port, self.daemon_port = free_port(), free_port()
 
     async def start_simulator(self, *arguments: str) -> Program:
-        """Start `realtime sim` and wait until it answers."""
+        """Start `realtime sim` and wait until it responds."""
         port = str(self.simulator_port)
         written = ("--write-config", str(self.directory), "--duration", "3600")
         program = await _start(
             self.directory / "sim.log", "sim", "--port", port, *written, *arguments
         )
-        await self._until_answers(program, f"{self.simulator}/_sim")
+        await self._wait_until_responding(program, f"{self.simulator}/_sim")
         return program
 
     async def start_daemon(self, log: Path | None = None) -> Program:
-        """Start `realtime run` and wait until it answers."""
+        """Start `realtime run` and wait until it responds."""
         config = str(self.directory / "accounts.toml")
         arguments = ("run", "--config", config, "--port", str(self.daemon_port))
         program = await _start(log or self.directory / "run.log", *arguments)
-        await self._until_answers(program, f"{self.daemon}/livez")
+        await self._wait_until_responding(program, f"{self.daemon}/livez")
         return program
 
     @property
@@ -95,18 +95,18 @@ class Pair:
         return f"http://127.0.0.1:{self.daemon_port}"
 
     async def get(self, url: str) -> object:
-        """A JSON answer."""
+        """Return a JSON response."""
         async with self.http.get(url) as answer:
             return await answer.json(content_type=None)
 
     async def total(self, path: str) -> int:
-        """How many things the daemon has of which it was asked for some."""
+        """Return the total count of a list."""
         async with self.http.get(self.daemon + path) as answer:
             await answer.read()
             return int(answer.headers["X-Total-Count"])
 
     async def post(self, path: str, **body: object) -> None:
-        """Tell the simulator something under `/_sim`."""
+        """Send a request to the simulator's `/_sim`."""
         async with self.http.post(f"{self.simulator}/_sim{path}", json=body) as answer:
             assert answer.status < 300, await answer.text()
 
@@ -123,7 +123,7 @@ class Pair:
         return [str(row["label"]) for row in rows]
 
     async def until_synced(self, within_s: float = START_S) -> float:
-        """Wait until every account is live; the seconds it took."""
+        """Wait until every account is synced; return the seconds it took."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         async with asyncio.timeout(within_s):
@@ -132,7 +132,7 @@ class Pair:
         return loop.time() - start
 
     async def unequal(self, label: str) -> list[str]:
-        """Every field in which the daemon's answers differ from the simulator's books."""
+        """Return the fields in which the daemon's responses differ from the simulator's books."""
         books = await self.get(f"{self.simulator}/_sim/books/{label}")
         assert isinstance(books, Mapping)
         ours = {
@@ -143,7 +143,7 @@ class Pair:
         return compare(label, books, ours)
 
     async def until_equal(self, label: str, within_s: float = 40.0) -> None:
-        """Wait until the daemon's answers equal the books."""
+        """Wait until the daemon's responses equal the books."""
         differences: list[str] = []
         try:
             async with asyncio.timeout(within_s):
@@ -152,7 +152,7 @@ class Pair:
         except TimeoutError:
             raise AssertionError("\n".join(differences[:20])) from None
 
-    async def _until_answers(self, program: Program, url: str) -> None:
+    async def _wait_until_responding(self, program: Program, url: str) -> None:
         async with asyncio.timeout(START_S):
             while True:
                 assert program.process.returncode is None, program.log.read_text()[-2000:]
@@ -164,14 +164,14 @@ class Pair:
 
 @asynccontextmanager
 async def pair(directory: Path) -> AsyncIterator[Pair]:
-    """A pair that is not started yet. Whoever starts a program stops it."""
+    """A pair that is not started; the caller stops what it starts."""
     limits = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(timeout=limits) as http:
         yield Pair(directory, http)
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -187,6 +187,6 @@ async def _start(log: Path, *arguments: str) -> Program:
 
 
 def events(log: Path, event: str) -> list[dict[str, object]]:
-    """The lines of a JSON log that tell of one event."""
+    """Return the lines of a JSON log with one event."""
     lines = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))
     return [line for line in lines if line["event"] == event]

@@ -1,4 +1,4 @@
-"""The programs themselves, on real sockets: killed, starved, stopped."""
+"""Simulator and daemon as programs on real sockets: killed, without disk space, stopped."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ LABELS = ("alpha", "bravo", "charlie")
 
 
 async def test_the_simulator_is_killed_and_comes_back(tmp_path: Path) -> None:
-    """The daemon says so at once, and is right again when the broker is back, with new books."""
+    """Reported at once; correct again when the broker is back, with new books."""
     async with pair(tmp_path) as both:
         simulator = await both.start_simulator("--accounts", "3", "--activity", "0")
         daemon = await both.start_daemon()
@@ -36,7 +36,7 @@ async def test_the_simulator_is_killed_and_comes_back(tmp_path: Path) -> None:
 
 
 async def test_the_daemon_is_killed_and_starts_again(tmp_path: Path) -> None:
-    """Nothing of it remains that stands in the way: not the port, not the broker's only slot."""
+    """Neither the port nor the broker's only slot blocks the next start."""
     async with pair(tmp_path) as both:
         simulator = await both.start_simulator("--accounts", "3", "--activity", "30")
         daemon = await both.start_daemon()
@@ -55,7 +55,7 @@ async def test_the_daemon_is_killed_and_starts_again(tmp_path: Path) -> None:
             await simulator.stop()
 
 
-async def test_a_full_disk_under_the_log_stops_nobody(tmp_path: Path) -> None:
+async def test_a_full_disk_under_the_log_does_not_stop_the_daemon(tmp_path: Path) -> None:
     async with pair(tmp_path) as both:
         simulator = await both.start_simulator("--accounts", "3", "--activity", "50")
         daemon = await both.start_daemon(log=Path("/dev/full"))

@@ -1,4 +1,4 @@
-"""The files change under a running daemon while somebody reads: who is not meant never blinks."""
+"""The files change under a running daemon: accounts that did not change are never interrupted."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ POLL_S = 0.005
 
 
 class Scene(Struct):
-    """A daemon in a process of its own, and its files."""
+    """A daemon in its own process, and its files."""
 
     simulator: Simulator
     program: Program
@@ -38,7 +38,7 @@ class Scene(Struct):
         return f"http://127.0.0.1:{self.port}"
 
     def write(self, labels: list[str], keys: dict[str, str] | None = None) -> None:
-        """The files with these accounts."""
+        """Write the files with these accounts."""
         write_files(self.simulator, self.directory, labels, keys or {})
 
     async def rows(self) -> dict[str, Any]:  # the status as it comes
@@ -52,7 +52,7 @@ class Scene(Struct):
                 await asyncio.sleep(0.05)
 
     async def command(self) -> tuple[int, str]:
-        """`realtime reload`: its exit code and what it says."""
+        """Run `realtime reload`; return exit code and output."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "realtime", "reload",
             env={**os.environ, "REALTIME_URL": self.url},
@@ -63,7 +63,7 @@ class Scene(Struct):
         return process.returncode, out.decode()
 
     async def hup(self, event: str) -> dict[str, Any]:
-        """SIGHUP, and the line that the log has of it."""
+        """Send SIGHUP; return its log line."""
         before = len(events(self.program.log, event))
         self.program.process.send_signal(signal.SIGHUP)
         async with asyncio.timeout(10):
@@ -86,19 +86,19 @@ def write_files(
     secrets.chmod(0o600)
 
 
-class Witness(Struct):
-    """Somebody who reads some accounts all the time, and listens to them."""
+class Watcher(Struct):
+    """Reads some accounts all the time, and follows their events."""
 
     watched: list[str]
     wrong: list[str] = []
-    asked: int = 0
+    requests: int = 0
 
     async def poll(self, http: aiohttp.ClientSession, url: str) -> None:
         while True:
             for label in self.watched:
                 async with http.get(f"{url}/realtime/dashboard/{label}") as answer:
                     text = await answer.text()
-                    self.asked += 1
+                    self.requests += 1
                     if answer.status != 200 or json.loads(text)["stale"]:
                         self.wrong.append(f"{label}: {answer.status} {text[:200]}")
                 await asyncio.sleep(POLL_S)
@@ -139,20 +139,20 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
 
 
 @asynccontextmanager
-async def watching(made: Scene, watched: list[str]) -> AsyncIterator[Witness]:
-    witness = Witness(watched)
+async def watching(made: Scene, watched: list[str]) -> AsyncIterator[Watcher]:
+    watcher = Watcher(watched)
     before = await made.rows()
     async with asyncio.TaskGroup() as tasks:
         reading = [
-            tasks.create_task(witness.poll(made.http, made.url)),
-            tasks.create_task(witness.listen(made.http, made.url)),
+            tasks.create_task(watcher.poll(made.http, made.url)),
+            tasks.create_task(watcher.listen(made.http, made.url)),
         ]
-        yield witness
+        yield watcher
         for task in reading:
             task.cancel()
     after = await made.rows()
-    assert witness.wrong == []
-    assert witness.asked > 0
+    assert watcher.wrong == []
+    assert watcher.requests > 0
     for label in watched:
         for fact in ("since", "state", "last_error", "reconnect_attempts"):
             assert after[label][fact] == before[label][fact], label
@@ -160,18 +160,18 @@ async def watching(made: Scene, watched: list[str]) -> AsyncIterator[Witness]:
 
 
 @pytest.mark.timeout(170)
-async def test_whoever_is_not_meant_never_blinks(tmp_path: Path) -> None:
+async def test_unchanged_accounts_are_never_interrupted(tmp_path: Path) -> None:
     async with scene(tmp_path) as made:
         labels = [spec.label for spec in made.simulator.specs]
-        gone, rotated, stranger, renamed, *others = labels
+        gone, rotated, mixed_up, renamed, *others = labels
         made.simulator.set_activity(20)
-        async with watching(made, [renamed, *others]) as witness:
+        async with watching(made, [renamed, *others]) as watcher:
             # Bad files, by each of the three ways.
             (tmp_path / "accounts.toml").write_text("[accounts.alpha\n")
             assert "not TOML" in (await made.hup("config.refused"))["reason"]
-            code, said = await made.command()
+            code, output = await made.command()
             assert code != 0
-            assert "not TOML" in said
+            assert "not TOML" in output
             made.write(labels)
             os.chmod(tmp_path / "secrets.toml", 0o644)
             async with made.http.post(f"{made.url}/admin/reload") as answer:
@@ -186,9 +186,9 @@ async def test_whoever_is_not_meant_never_blinks(tmp_path: Path) -> None:
             name = f'"{renamed.replace("_", " ").capitalize()}"'
             path = tmp_path / "accounts.toml"
             path.write_text(path.read_text().replace(f"name = {name}", 'name = "Another"'))
-            code, said = await made.command()
-            assert (code, f"added      {gone}" in said) == (0, True), said
-            assert f"described  {renamed}" in said
+            code, output = await made.command()
+            assert (code, f"added      {gone}" in output) == (0, True), output
+            assert f"described  {renamed}" in output
             await made.until(lambda rows: rows[gone]["state"] == "synced")
 
             # One has a new key, one is given another account's.
@@ -196,14 +196,14 @@ async def test_whoever_is_not_meant_never_blinks(tmp_path: Path) -> None:
             left = [x for x in labels if x != gone]
             made.write(left, keys={rotated: "demo-new"})
             text = (tmp_path / "secrets.toml").read_text()
-            text = text.replace(f'"demo-{stranger}"', f'"demo-{gone}"')
-            text = text.replace(f'"demo-secret-{stranger}"', f'"demo-secret-{gone}"')
+            text = text.replace(f'"demo-{mixed_up}"', f'"demo-{gone}"')
+            text = text.replace(f'"demo-secret-{mixed_up}"', f'"demo-secret-{gone}"')
             (tmp_path / "secrets.toml").write_text(text)
-            told = await made.hup("config.reloaded")
-            assert told["rotated"] == [rotated, stranger]
-            await made.until(lambda rows: rows[stranger]["state"] == "refused")
+            event = await made.hup("config.reloaded")
+            assert event["rotated"] == [rotated, mixed_up]
+            await made.until(lambda rows: rows[mixed_up]["state"] == "refused")
             rows = await made.rows()
             assert rows[rotated]["state"] == "synced"
-            assert "the key belongs to" in rows[stranger]["last_error_message"]
+            assert "the key belongs to" in rows[mixed_up]["last_error_message"]
             assert len(events(made.program.log, "account.key_rotated")) == 2
-        assert witness.asked > ACCOUNTS
+        assert watcher.requests > ACCOUNTS

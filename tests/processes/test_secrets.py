@@ -1,5 +1,5 @@
-"""A search for keys and tokens in all that a daemon ever says: every route, every error path, every
-command, the log at its most talkative, the journal, the process list."""
+"""A search for keys and tokens in every output of a daemon: every route, every error path, every
+command, the debug log, the journal, the process list."""
 
 import asyncio
 import os
@@ -45,25 +45,25 @@ secret_file = "token-secret"
 """
 
 
-class Heard:
-    """All that was said, by where."""
+class Outputs:
+    """All outputs, by source."""
 
     def __init__(self) -> None:
-        self.said: dict[str, bytes] = {}
+        self.by_source: dict[str, bytes] = {}
 
-    def keep(self, where: str, words: bytes) -> None:
-        self.said[where] = self.said.get(where, b"") + words
+    def add(self, source: str, output: bytes) -> None:
+        self.by_source[source] = self.by_source.get(source, b"") + output
 
-    def found(self) -> Iterator[str]:
-        for where, words in self.said.items():
+    def find_secrets(self) -> Iterator[str]:
+        for source, output in self.by_source.items():
             for secret in SEARCHED:
-                if secret.encode() in words:
-                    at = words.index(secret.encode())
-                    yield f"{where}: …{words[max(0, at - 80) : at + len(secret)]!r}"
+                if secret.encode() in output:
+                    at = output.index(secret.encode())
+                    yield f"{source}: …{output[max(0, at - 80) : at + len(secret)]!r}"
 
 
 def paths() -> Iterator[tuple[str, str]]:
-    """Method and path of all that can be asked, of an account that is and one that is not."""
+    """Method and path of every route, for an existing account and a missing one."""
     for label in ("alpha", "nobody"):
         values = {"{account_id}": label, "{symbol}": "AAPL", "{order_id}": "no-such-order"}
         templates = [("GET", path) for route in ROUTES for path in route.paths]
@@ -76,7 +76,7 @@ def paths() -> Iterator[tuple[str, str]]:
                 yield method, path
 
 
-async def ask_everything(http: aiohttp.ClientSession, url: str, heard: Heard) -> None:
+async def request_everything(http: aiohttp.ClientSession, url: str, outputs: Outputs) -> None:
     tokens = {"reader": READER, "admin": ADMIN, "ended": ENDED, "none": "", "cut": ADMIN[:-4]}
     for principal, token in tokens.items():
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -85,12 +85,12 @@ async def ask_everything(http: aiohttp.ClientSession, url: str, heard: Heard) ->
             sent = body if method in ("POST", "PATCH") and "reload" not in path else None
             async with http.request(method, url + path, headers=headers, json=sent) as answer:
                 words = repr(answer.headers).encode() + await answer.read()
-                heard.keep(f"{principal}: {method} {path}", words)
+                outputs.add(f"{principal}: {method} {path}", words)
     async with http.get(f"{url}/realtime/accounts?token={ADMIN}") as answer:
-        heard.keep("a token in the address", await answer.read())
+        outputs.add("a token in the address", await answer.read())
     for name in FILES:
         async with http.get(f"{url}/page/{name}") as answer:
-            heard.keep(f"/page/{name}", await answer.read())
+            outputs.add(f"/page/{name}", await answer.read())
 
 
 def read(path: Path) -> str:
@@ -101,14 +101,14 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-async def listen(http: aiohttp.ClientSession, url: str, heard: Heard) -> None:
+async def listen(http: aiohttp.ClientSession, url: str, outputs: Outputs) -> None:
     headers = {"Authorization": f"Bearer {READER}"}
     async with http.get(f"{url}/realtime/events", headers=headers) as answer:
         async for line in answer.content:
-            heard.keep("/realtime/events", line)
+            outputs.add("/realtime/events", line)
 
 
-async def say_nonsense(port: int, heard: Heard) -> None:
+async def send_nonsense(port: int, outputs: Outputs) -> None:
     for raw in (
         f"GET /{ADMIN} HTTP/1.1\r\nHost : x\r\n\r\n",
         f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\nX: a\0b\r\n\r\n",
@@ -118,11 +118,11 @@ async def say_nonsense(port: int, heard: Heard) -> None:
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(raw.encode())
         async with asyncio.timeout(5):
-            heard.keep(f"nonsense {raw[:4]!r}", await source.read(65536))
+            outputs.add(f"nonsense {raw[:4]!r}", await source.read(65536))
         sink.close()
 
 
-async def command(heard: Heard, *arguments: str, config: Path, url: str) -> None:
+async def command(outputs: Outputs, *arguments: str, config: Path, url: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "realtime", *arguments,
         env={**os.environ, "REALTIME_URL": url, "REALTIME_TOKEN": ADMIN,
@@ -132,17 +132,17 @@ async def command(heard: Heard, *arguments: str, config: Path, url: str) -> None
     )  # fmt: skip
     async with asyncio.timeout(20):
         out, _ = await process.communicate()
-    heard.keep(f"realtime {' '.join(arguments)}", out)
+    outputs.add(f"realtime {' '.join(arguments)}", out)
 
 
-async def spoil_the_files(
-    config: Path, url: str, http: aiohttp.ClientSession, heard: Heard
+async def break_the_files(
+    config: Path, url: str, http: aiohttp.ClientSession, outputs: Outputs
 ) -> None:
     """Every mistake in the files that may lead to a key being quoted."""
     secrets = config.with_name("secrets.toml")
     good = secrets.read_text()
     key, secret = KEYS["alpha"], secret_for("alpha")
-    for at, spoilt in enumerate(
+    for at, broken in enumerate(
         (
             good.replace(f'"{key}"', key),
             good.replace(f'"{key}"', f'"{key}'),
@@ -155,19 +155,19 @@ async def spoil_the_files(
             good.replace(f'"{key}"', f'"A{key[1:]}"'),
         )
     ):
-        secrets.write_text(spoilt)
+        secrets.write_text(broken)
         headers = {"Authorization": f"Bearer {ADMIN}"}
         async with http.post(f"{url}/admin/reload", headers=headers) as answer:
-            heard.keep("/admin/reload of spoilt files", await answer.read())
+            outputs.add("/admin/reload of broken files", await answer.read())
         if at % 3 == 0:
-            await command(heard, "check", "--offline", config=config, url=url)
+            await command(outputs, "check", "--offline", config=config, url=url)
     secrets.write_text(good)
     write(config, read(config) + f'\nkey_id = "{key}"\n')
-    await command(heard, "check", "--offline", config=config, url=url)
+    await command(outputs, "check", "--offline", config=config, url=url)
 
 
-async def test_no_key_and_no_token_is_ever_said(tmp_path: Path) -> None:
-    heard = Heard()
+async def test_no_output_contains_a_key_or_a_token(tmp_path: Path) -> None:
+    outputs = Outputs()
     async with Simulator(accounts=4, activity=20) as simulator, aiohttp.ClientSession() as http:
         config = write_config(tmp_path, simulator.specs, simulator.url)
         config.write_text(config.read_text() + CONFIG)
@@ -191,28 +191,28 @@ async def test_no_key_and_no_token_is_ever_said(tmp_path: Path) -> None:
             async with asyncio.timeout(30):
                 while not events(log, "daemon.ready"):
                     await asyncio.sleep(0.05)
-            listening = asyncio.create_task(listen(http, url, heard))
-            await ask_everything(http, url, heard)
-            await say_nonsense(port, heard)
-            await spoil_the_files(config, url, http, heard)
+            listening = asyncio.create_task(listen(http, url, outputs))
+            await request_everything(http, url, outputs)
+            await send_nonsense(port, outputs)
+            await break_the_files(config, url, http, outputs)
             for name in ("status", "reload", "openapi"):
-                await command(heard, name, config=config, url=url)
-            heard.keep("process list", read(Path(f"/proc/{process.pid}/cmdline")).encode())
+                await command(outputs, name, config=config, url=url)
+            outputs.add("process list", read(Path(f"/proc/{process.pid}/cmdline")).encode())
             listening.cancel()
         finally:
             process.terminate()
             async with asyncio.timeout(STOP_S):
                 await process.wait()
-        heard.keep("log", log.read_bytes())
-        heard.keep("journal", (tmp_path / "orders.jsonl").read_bytes())
-    assert list(heard.found()) == []
-    assert len(heard.said) > 200
-    assert b"fill.applied" in heard.said["log"]
-    assert b"order.placed" in heard.said["journal"]
-    assert heard.said["/realtime/events"]
+        outputs.add("log", log.read_bytes())
+        outputs.add("journal", (tmp_path / "orders.jsonl").read_bytes())
+    assert list(outputs.find_secrets()) == []
+    assert len(outputs.by_source) > 200
+    assert b"fill.applied" in outputs.by_source["log"]
+    assert b"order.placed" in outputs.by_source["journal"]
+    assert outputs.by_source["/realtime/events"]
 
 
-def test_the_search_can_find() -> None:
-    heard = Heard()
-    heard.keep("somewhere", b"the key is " + KEYS["alpha"].encode())
-    assert len(list(heard.found())) == 1
+def test_the_search_finds_a_key() -> None:
+    outputs = Outputs()
+    outputs.add("somewhere", b"the key is " + KEYS["alpha"].encode())
+    assert len(list(outputs.find_secrets())) == 1

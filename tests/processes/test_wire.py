@@ -1,5 +1,5 @@
-"""The wire between the two programs fails in every way at once, an account each: what readers are
-told is equal to the broker's books, or marked; and who is spared notices nothing.
+"""The connection between the programs fails in every way at once, one account each: what clients read
+is equal to the broker's books, or marked; an account without a fault is not affected.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from tests.processes.proxy import Proxy, proxy
 
 pytestmark = pytest.mark.slow
 
-SPARED = "foxtrot"
-TOLD_S, DEAD_S = 4.0, 35.0
+UNAFFECTED = "foxtrot"
+CLOSED_S, DEAD_S = 4.0, 35.0
 """Until a mark: an end that is told, and one that only pings find, 10 s apart, 20 s of patience."""
 
 
@@ -39,9 +39,9 @@ def _black_hole(wire: Proxy) -> None:
     wire.swallows = frozenset({"up", "down"})
 
 
-TROUBLES: Mapping[str, tuple[Callable[[Proxy], None], float]] = {
-    "alpha": (_reset, TOLD_S),
-    "bravo": (_cut, TOLD_S),
+FAULTS: Mapping[str, tuple[Callable[[Proxy], None], float]] = {
+    "alpha": (_reset, CLOSED_S),
+    "bravo": (_cut, CLOSED_S),
     "charlie": (_trickle, 12.0),
     "delta": (_half_open, DEAD_S),
     "echo": (_black_hole, DEAD_S),
@@ -50,11 +50,11 @@ TROUBLES: Mapping[str, tuple[Callable[[Proxy], None], float]] = {
 
 
 @pytest.mark.timeout(240)
-async def test_nothing_false_is_told_without_a_mark(tmp_path: Path) -> None:
+async def test_no_wrong_state_is_unmarked(tmp_path: Path) -> None:
     async with pair(tmp_path) as both, AsyncExitStack() as stack:
         simulator = await both.start_simulator("--accounts", "6", "--activity", "0")
         port = both.simulator_port
-        wires = {label: await stack.enter_async_context(proxy(port)) for label in TROUBLES}
+        wires = {label: await stack.enter_async_context(proxy(port)) for label in FAULTS}
         _lead_through(both, wires)
         daemon = await both.start_daemon()
         try:
@@ -63,7 +63,7 @@ async def test_nothing_false_is_told_without_a_mark(tmp_path: Path) -> None:
             await both.post("/faults", kind="lagging_positions", seconds=6, for_s=20)
             await both.post("/traffic", activity=60)
             await asyncio.sleep(1)
-            for label, (trouble, _) in TROUBLES.items():
+            for label, (trouble, _) in FAULTS.items():
                 trouble(wires[label])
             await asyncio.sleep(1.5)
             await both.post("/traffic", activity=0)
@@ -73,11 +73,11 @@ async def test_nothing_false_is_told_without_a_mark(tmp_path: Path) -> None:
                 wire.reset()
             await _judge_until(both, 8)
             await both.until_synced(within_s=60)
-            for label in (*TROUBLES, SPARED):
+            for label in (*FAULTS, UNAFFECTED):
                 await both.until_equal(label)
             lost = {line["account"] for line in events(daemon.log, "link.lost")}
-            assert lost >= set(TROUBLES) - {"charlie"}
-            assert SPARED not in lost
+            assert lost >= set(FAULTS) - {"charlie"}
+            assert UNAFFECTED not in lost
         finally:
             assert await daemon.stop() < 5
             await simulator.stop()
@@ -87,7 +87,7 @@ async def _judge_until(both: Pair, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     quiet_at = loop.time()
     while (passed_s := loop.time() - quiet_at) < seconds:
-        for label, (_, bound_s) in TROUBLES.items():
+        for label, (_, bound_s) in FAULTS.items():
             if passed_s > bound_s:
                 await _judge(both, label)
         await asyncio.sleep(0.5)
