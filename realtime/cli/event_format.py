@@ -244,7 +244,7 @@ def _gap_lines(event: GapEvent) -> Iterator[Line]:
 def _unknown_line(event: OrderStatusUnknownEvent) -> Line:
     name = clean(event.client_order_id)
     if event.order_id is not None:
-        return Line(event.account_id, "found", f"the broker has order {name}")
+        return Line(event.account_id, "placed", f"the broker has order {name}")
     text = f"the broker did not respond to order {name}: status unknown, being read"
     return Line(event.account_id, "unknown", text, is_problem=True)
 

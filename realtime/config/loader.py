@@ -122,6 +122,11 @@ def load_history(path: Path | None, *, environ: Mapping[str, str]) -> HistorySet
     return read.content.history
 
 
+def load_labels(path: Path | None, *, environ: Mapping[str, str]) -> list[str]:
+    """Read the labels of all accounts; needs no keys. Raises `ConfigError`."""
+    return [account.label for account in _read(path, environ).content.accounts]
+
+
 def load_environ(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment with the variables of `.env`; nothing of it is checked."""
     return read_env_file(_path(path, environ)).merge(environ)

@@ -38,7 +38,7 @@ _LIKELY_MISTAKES = {
 
 
 class TomlError(Exception):
-    """The file cannot be used; `problem` says why."""
+    """The file cannot be used, because of `problem`."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)

@@ -181,7 +181,7 @@ def test_an_order_whose_status_is_unknown() -> None:
         event("unknown", client_order_id="o-1", order_id="0a"),
     ) == [
         "unknown: the broker did not respond to order o-1: status unknown, being read",
-        "found: the broker has order o-1",
+        "placed: the broker has order o-1",
     ]
 
 

@@ -125,7 +125,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert result.stderr == ""
 
 
-CLIENT_COMMANDS = ("status", "tail", "reload", "halt")
+CLIENT_COMMANDS = ("status", "tail", "reload")
 
 
 @pytest.mark.parametrize("command", CLIENT_COMMANDS)

@@ -1,4 +1,4 @@
-"""The connection between the programs fails in every way at once, one account each: what clients read
+"""The connection between the programs fails in every way at once, one account each: the state
 is equal to the broker's books, or marked; an account without a fault is not affected.
 """
 

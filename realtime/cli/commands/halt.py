@@ -24,12 +24,12 @@ def command(
 ) -> int:
     """Stop new orders now, until `realtime halt --resume`. Canceling and closing stay possible.
 
-    The daemon of this configuration is told which accounts. If it does not accept the halt, the
-    halt is written to the journal ([orders] audit_log): a running daemon that uses it obeys within
+    Sends the halt to the daemon of this configuration. If it does not accept the halt, the halt
+    is written to the journal ([orders] audit_log): a running daemon that uses it obeys within
     a second, any other when it starts. Exit code: 0 the daemon accepted it, 1 it refused, 3 no
     daemon responds, 5 the token is missing or refused. REALTIME_TOKEN is sent if set.
     """
-    from realtime.cli.client import connect  # noqa: PLC0415 - `--help` must not import it
+    from realtime.cli.client import DaemonError, connect  # noqa: PLC0415 - not for `--help`
 
     action = "resume" if is_resume else "halt"
     scope = f"account {account}" if account else "all accounts"
@@ -40,7 +40,9 @@ def command(
         daemon.post(f"/orders/{action}", dict, query)
     except RealtimeError as error:
         click.echo(f"not accepted by a daemon: {error}", err=True)
-        if not is_resume or isinstance(error, LinkError):
+        # Not after a response such as "no such account"; and a resume needs the daemon's consent.
+        is_final = isinstance(error, DaemonError) and error.status in (400, 404, 409, 422)
+        if isinstance(error, LinkError) or not (is_resume or is_final):
             _write_to_journal(config, account, reason, is_resume=is_resume)
         return exit_code(error)
     click.echo(f"{done} for {scope}: accepted by the daemon at {daemon.url}")
@@ -51,7 +53,8 @@ def _write_to_journal(
     config: Path | None, account: str | None, reason: str, *, is_resume: bool
 ) -> None:
     """Append to the journal of the configuration, which needs neither a daemon nor keys."""
-    from realtime.config.loader import load_orders  # noqa: PLC0415 - as above
+    from realtime.cli.formatting import name_some  # noqa: PLC0415 - as above
+    from realtime.config.loader import load_labels, load_orders  # noqa: PLC0415 - as above
     from realtime.orders.errors import Declined  # noqa: PLC0415 - as above
     from realtime.orders.journal import Journal  # noqa: PLC0415 - as above
     from realtime.orders.kill_switch import KillSwitch  # noqa: PLC0415 - as above
@@ -61,6 +64,9 @@ def _write_to_journal(
 
     try:
         path = load_orders(config, environ=os.environ).audit_log
+        labels = load_labels(config, environ=os.environ)
+        if account is not None and account not in labels:
+            raise ConfigError(f"no account '{account[:64]}'", remedy=f"one of: {name_some(labels)}")
     except ConfigError as error:
         click.echo(f"not written to a journal: {error}", err=True)
         return

@@ -106,6 +106,19 @@ async def test_a_halt_without_a_token_is_in_the_journal(sim: Simulator, config: 
         assert (again.code, again.err) == (SUCCESS, "")
 
 
+async def test_an_unknown_account_is_halted_nowhere(sim: Simulator, config: Path) -> None:
+    words = ("halt", "--account", "alhpa", "--config", str(config))
+    async with daemon_of(config):
+        refused = await run(*words)
+        assert (refused.code, refused.out) == (FAILED, "")
+        assert "did you mean alpha" in refused.err
+    unreachable = await run(*words, REALTIME_URL=NO_DAEMON)
+    assert (unreachable.code, unreachable.out) == (UNREACHABLE, "")
+    assert "no account 'alhpa'" in unreachable.err
+    journal = config.parent / "orders.jsonl"
+    assert not journal.exists() or "alhpa" not in journal.read_text()
+
+
 async def test_a_halt_that_cannot_be_written_says_so(sim: Simulator, config: Path) -> None:
     (config.parent / "orders.jsonl").mkdir()
     halted = await run("halt", "--config", str(config), REALTIME_URL=NO_DAEMON)
