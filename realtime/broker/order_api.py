@@ -88,10 +88,15 @@ class OrderApi:
             raise LinkError("the response to a cancel-all cannot be decoded") from error
         return tuple(CancelResult(item.id, item.status, bytes(item.body)) for item in items)
 
-    async def find_by_client_order_id(self, client_order_id: str) -> OrderResponse | None:
-        """Look up an order by our own id; None when the broker knows none."""
+    async def find_by_client_order_id(
+        self, client_order_id: str, lane: Literal["urgent", "lookup"] = "urgent"
+    ) -> OrderResponse | None:
+        """Look up an order by our own id; None when the broker knows none.
+
+        `urgent` is for an order in doubt; a client's question goes into the lane `lookup`.
+        """
         path = "/v2/orders:by_client_order_id"
-        return await self._find(path, {"client_order_id": client_order_id, "nested": "true"})
+        return await self._find(path, {"client_order_id": client_order_id, "nested": "true"}, lane)
 
     async def find_by_id(self, order_id: str) -> OrderResponse | None:
         """Look up an order by the broker's id; None when it knows none."""
@@ -112,11 +117,11 @@ class OrderApi:
         )
         return decode_response(codec.decode_positions, response.body)
 
-    async def _find(self, path: str, query: Mapping[str, str]) -> OrderResponse | None:
+    async def _find(
+        self, path: str, query: Mapping[str, str], lane: Literal["urgent", "lookup"] = "urgent"
+    ) -> OrderResponse | None:
         try:
-            response = await self.http.request(
-                "GET", path, query, "urgent", timeout_s=LOOKUP_TIMEOUT_S
-            )
+            response = await self.http.request("GET", path, query, lane, timeout_s=LOOKUP_TIMEOUT_S)
         except BrokerError as error:
             if error.status == 404 and error.code is not None:
                 return None

@@ -4,10 +4,13 @@ An account may make 200 requests a minute. Above that the broker rejects every r
 orders included. So no more than `MAX_PER_MINUTE` requests leave in any minute, and the lanes have
 different rights to them:
 
-- `order`: leaves `ORDER_RESERVE` requests unused, and waits for at most a second;
+- `order`: leaves `RESERVE` requests unused, and waits for at most a second;
 - `urgent`: may use all of them, and waits for at most five seconds;
-- `read`: passes a token bucket too, yields to orders, and pauses while the broker reports that the
-  budget is used up (another program may use the same key). It waits as long as it must.
+- `read`: leaves the same reserve, passes a token bucket too, yields to orders, and pauses while the
+  broker reports that the budget is used up (another program may use the same key). It waits as long
+  as it must;
+- `lookup`: has a small token bucket of its own within the limits of `read`, and waits for at most a
+  second. So a client that only reads can use up neither the reserve nor the share of `read`.
 
 The fleet limiter bounds the requests in flight over all accounts, with separate slots for orders
 and reads, so that a thousand snapshots never delay an order.
@@ -24,9 +27,10 @@ from msgspec import Struct
 from realtime.core.rate_limits import SlidingWindow, TokenBucket
 from realtime.errors import NotSent
 
-Lane = Literal["order", "urgent", "read"]
+Lane = Literal["order", "urgent", "read", "lookup"]
 """`order`: places or replaces an order. `urgent`: cancels, closes, or looks up an order in doubt;
-it must have room even after many orders. `read`: keeps the state in sync."""
+it must have room even after many orders and reads. `read`: keeps the state in sync. `lookup`: a
+client's read that is passed on to the broker."""
 
 MINUTE_S = 61.0
 """A minute by our clock, plus the difference between two requests' times of arrival."""
@@ -34,9 +38,9 @@ MINUTE_S = 61.0
 MAX_PER_MINUTE = 193
 """Requests in any minute, of 200: the broker's clock and window differ from ours."""
 
-ORDER_RESERVE = 20
-"""Of these, what new orders leave unused: an order in doubt must be looked up, or canceled, at
-once."""
+RESERVE = 20
+"""Of these, what only the `urgent` lane may use: a cancel, a close or the lookup of an order in
+doubt must leave at once, whatever orders and reads have used."""
 
 DEFAULT_LIMIT = 200
 """The broker's requests per minute, unless its response headers report another limit."""
@@ -44,13 +48,18 @@ DEFAULT_LIMIT = 200
 READ_BURST, READ_INTERVAL_S = 4, 0.32 / 0.6
 """Reads may use 60 % of the budget; 4 at once, so that a whole snapshot does not wait."""
 
+LOOKUP_BURST, LOOKUP_INTERVAL_S = 5, 4.0
+"""Lookups of clients: 5 at once, then 15 a minute, 8 % of the budget."""
+
+MAX_LOOKUPS_IN_FLIGHT = 4
+
 YIELD_INTERVAL_S = 0.32
 """How often a read that yields checks whether orders are still waiting."""
 
 MAX_YIELD_S = 10.0
 """A read yields to orders for at most this long, because reads keep the state correct."""
 
-MAX_BUDGET_WAIT_S: dict[Lane, float] = {"order": 1.0, "urgent": 5.0}
+MAX_BUDGET_WAIT_S: dict[Lane, float] = {"order": 1.0, "urgent": 5.0, "lookup": 1.0}
 """Maximum wait for budget. After that: `NotSent` with `retry_after_s`."""
 
 SLOT_TIMEOUT_S = 5.0
@@ -80,8 +89,8 @@ class FleetLimiter:
         """Responses with status 429 since the start."""
 
     def slots(self, lane: Lane) -> asyncio.Semaphore:
-        """Return the slots of a lane; all lanes that trade share theirs."""
-        return self._reads if lane == "read" else self._orders
+        """Return the slots of a lane; the two lanes that trade share theirs."""
+        return self._reads if lane in ("read", "lookup") else self._orders
 
 
 class RateBudget(Struct, frozen=True, kw_only=True):
@@ -93,7 +102,7 @@ class RateBudget(Struct, frozen=True, kw_only=True):
     orders: int
     """Requests for orders in the last minute: place, replace, cancel, look up."""
     reads: int
-    """Requests that keep the state in sync."""
+    """Requests that keep the state in sync, and lookups of clients."""
     others: int | None
     """Requests of other programs with this account, by the broker's count; null if unknown."""
     resets_in_s: float | None
@@ -119,11 +128,13 @@ class RateLimiter:
         self._fleet = fleet
         self._window = SlidingWindow(MINUTE_S)
         self._read_bucket = TokenBucket(READ_BURST, READ_INTERVAL_S)
+        self._lookup_bucket = TokenBucket(LOOKUP_BURST, LOOKUP_INTERVAL_S)
         self._next_read = asyncio.Lock()
         # Two sets of slots: the lookup of an order in doubt does not queue behind orders that hang.
         self._slots: dict[Lane, asyncio.Semaphore] = {
             "order": asyncio.Semaphore(orders_at_once),
             "urgent": asyncio.Semaphore(orders_at_once),
+            "lookup": asyncio.Semaphore(MAX_LOOKUPS_IN_FLIGHT),
         }
         self._waiting_orders = 0
         self._reads_paused_until = 0.0
@@ -137,6 +148,10 @@ class RateLimiter:
         A read waits for budget, then for the fleet. The other lanes raise `NotSent` instead of
         waiting for long.
         """
+        if lane == "lookup":
+            async with self._bounded_slot(lane):
+                yield
+            return
         if lane != "read":
             async with self._trading_slot(lane):
                 yield
@@ -156,15 +171,7 @@ class RateLimiter:
     async def _trading_slot(self, lane: Lane) -> AsyncIterator[None]:
         self._waiting_orders += 1
         try:
-            async with AsyncExitStack() as held:
-                try:
-                    async with asyncio.timeout(SLOT_TIMEOUT_S):
-                        await held.enter_async_context(self._slots[lane])
-                        await held.enter_async_context(self._fleet.slots(lane))
-                except TimeoutError:
-                    fact = f"too many orders in flight for {SLOT_TIMEOUT_S:.0f} s"
-                    raise NotSent(fact, retry_after_s=SLOT_TIMEOUT_S) from None
-                await self._wait_for_trading_budget(lane)
+            async with self._bounded_slot(lane):
                 self._waiting_orders -= 1
                 try:
                     yield
@@ -172,6 +179,21 @@ class RateLimiter:
                     self._waiting_orders += 1
         finally:
             self._waiting_orders -= 1
+
+    @asynccontextmanager
+    async def _bounded_slot(self, lane: Lane) -> AsyncIterator[None]:
+        """Hold a slot with budget, or raise `NotSent` if either takes too long."""
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(SLOT_TIMEOUT_S):
+                    await held.enter_async_context(self._slots[lane])
+                    await held.enter_async_context(self._fleet.slots(lane))
+            except TimeoutError:
+                kind = "lookups" if lane == "lookup" else "orders"
+                fact = f"too many {kind} in flight for {SLOT_TIMEOUT_S:.0f} s"
+                raise NotSent(fact, retry_after_s=SLOT_TIMEOUT_S) from None
+            await self._wait_for_bounded_budget(lane)
+            yield
 
     def update_from_headers(
         self, *, remaining: int | None, reset_in_s: float | None, limit: int | None = None
@@ -228,15 +250,15 @@ class RateLimiter:
             limit=limit,
             remaining=max(0, remaining),
             orders=used["order"] + used["urgent"],
-            reads=used["read"],
+            reads=used["read"] + used["lookup"],
             others=others,
             resets_in_s=resets_in_s,
             reads_paused_s=round(self.reads_paused_s, 1),
         )
 
-    async def _wait_for_trading_budget(self, lane: Lane) -> None:
+    async def _wait_for_bounded_budget(self, lane: Lane) -> None:
         give_up_at = _now() + MAX_BUDGET_WAIT_S[lane]
-        limit = MAX_PER_MINUTE - ORDER_RESERVE if lane == "order" else MAX_PER_MINUTE
+        limit = MAX_PER_MINUTE if lane == "urgent" else MAX_PER_MINUTE - RESERVE
         while True:
             now = _now()
             # 1. This minute's requests are used up: wait until the oldest leaves the window.
@@ -245,15 +267,21 @@ class RateLimiter:
             #    Cancels do not: they are few, and the broker may accept them.
             if lane == "order":
                 wait_s = max(wait_s, self._orders_paused_until - now)
-            # 3. There is budget.
+            # 3. Lookups have a small share, and pause together with reads.
+            elif lane == "lookup":
+                share_s = self._lookup_bucket.wait_s(now)
+                wait_s = max(wait_s, share_s, self._reads_paused_until - now)
+            # 4. There is budget.
             if wait_s < MIN_SLEEP_S:
                 break
-            # 4. The wait is longer than a trader would accept: nothing was sent, so say when to
+            # 5. The wait is longer than a trader would accept: nothing was sent, so say when to
             #    come back.
             if now + wait_s > give_up_at:
                 fact = f"the account's request budget is used up for the next {wait_s:.0f} s"
                 raise NotSent(fact, retry_after_s=wait_s)
             await asyncio.sleep(wait_s)
+        if lane == "lookup":
+            self._lookup_bucket.take(now)
         self._count(now, lane)
 
     async def _wait_for_read_budget(self) -> None:
@@ -264,8 +292,8 @@ class RateLimiter:
             wait_s = max(
                 # 1. Orders are waiting: they go first, for up to `MAX_YIELD_S`.
                 YIELD_INTERVAL_S if is_yielding else 0.0,
-                # 2. This minute's requests are used up.
-                self._window.wait_s(now, MAX_PER_MINUTE),
+                # 2. This minute's requests are used up, except those that are reserved for cancels.
+                self._window.wait_s(now, MAX_PER_MINUTE - RESERVE),
                 # 3. Reads have used their share: the bucket spreads them over the minute.
                 self._read_bucket.wait_s(now),
                 # 4. The broker rejected a request with 429, or reported a low budget.

@@ -8,6 +8,7 @@ found stays unknown, and is reported so.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import msgspec
 
@@ -148,9 +149,11 @@ class OrderClient:
         order = self.find_in_state(client_order_id)
         return None if order is None else OrderResponse(order, None)
 
-    async def look_up(self, client_order_id: str) -> OrderResponse | None:
+    async def look_up(
+        self, client_order_id: str, lane: Literal["urgent", "lookup"] = "urgent"
+    ) -> OrderResponse | None:
         """Return the broker's order of this id; None if it knows none. Raises `RealtimeError`."""
-        response = await self.api.find_by_client_order_id(client_order_id)
+        response = await self.api.find_by_client_order_id(client_order_id, lane)
         if response is None or response.order.client_order_id != client_order_id:
             return None
         self.on_order(response.order)

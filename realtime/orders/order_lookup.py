@@ -59,7 +59,7 @@ class OrderLookup:
             return None
         self._take(label)
         try:
-            response = await order_client.look_up(client_order_id)
+            response = await order_client.look_up(client_order_id, "lookup")
         except RealtimeError as error:
             if order := order_client.find_in_state(client_order_id):
                 return order

@@ -7,10 +7,11 @@ import pytest
 
 from realtime.broker.rate_limiter import (
     DEFAULT_PAUSE_S,
+    LOOKUP_BURST,
     MAX_PAUSE_S,
     MAX_PER_MINUTE,
     MINUTE_S,
-    ORDER_RESERVE,
+    RESERVE,
     SLOT_TIMEOUT_S,
     FleetLimiter,
     Lane,
@@ -65,7 +66,7 @@ def test_never_200_a_minute() -> None:
         return log
 
     log = run(main)
-    assert MAX_PER_MINUTE - ORDER_RESERVE <= busiest_minute([at for at, _ in log]) <= MAX_PER_MINUTE
+    assert MAX_PER_MINUTE - RESERVE <= busiest_minute([at for at, _ in log]) <= MAX_PER_MINUTE
     assert len(log) == 750
 
 
@@ -75,7 +76,7 @@ def test_used_up_budget_reports_when_to_retry() -> None:
     async def main() -> tuple[int, float, float]:
         limiter, log = RateLimiter(FleetLimiter()), Log()
         loop = asyncio.get_running_loop()
-        for _ in range(MAX_PER_MINUTE - ORDER_RESERVE):
+        for _ in range(MAX_PER_MINUTE - RESERVE):
             await request(limiter, "order", log, takes_s=0)
         began = loop.time()
         with pytest.raises(NotSent, match="budget is used up") as full:
@@ -84,14 +85,14 @@ def test_used_up_budget_reports_when_to_retry() -> None:
         await request(limiter, "urgent", log, takes_s=0)
         budget = limiter.budget
         assert (budget.orders, budget.reads, budget.others) == (
-            MAX_PER_MINUTE - ORDER_RESERVE + 1,
+            MAX_PER_MINUTE - RESERVE + 1,
             0,
             None,
         )
         return len(log), log[-1][0] - log[0][0], full.value.retry_after_s or 0
 
     count, took_s, retry_after_s = run(main)
-    assert (count, took_s) == (MAX_PER_MINUTE - ORDER_RESERVE + 1, 0)
+    assert (count, took_s) == (MAX_PER_MINUTE - RESERVE + 1, 0)
     assert retry_after_s == pytest.approx(MINUTE_S)
 
 
@@ -116,6 +117,59 @@ def test_hanging_orders_delay_no_other_account() -> None:
     waited_s, took_s = run(main)
     assert waited_s == 0
     assert took_s >= SLOT_TIMEOUT_S
+
+
+def test_reads_and_lookups_leave_the_reserve_to_cancels() -> None:
+    """Orders, reads and lookups of clients use what they can; a cancel still leaves at once."""
+
+    async def main() -> tuple[int, float]:
+        limiter, log = RateLimiter(FleetLimiter()), Log()
+        loop = asyncio.get_running_loop()
+        for _ in range(150):
+            await request(limiter, "order", log, takes_s=0)
+        reading = [loop.create_task(request(limiter, "read", log)) for _ in range(200)]
+        asking = [loop.create_task(retry(limiter, "lookup", log)) for _ in range(200)]
+        await asyncio.sleep(40)
+        used = len(log)
+        began = loop.time()
+        for _ in range(RESERVE):
+            await request(limiter, "urgent", log, takes_s=0)
+        took_s = loop.time() - began
+        for task in (*reading, *asking):
+            task.cancel()
+        return used, took_s
+
+    assert run(main) == (MAX_PER_MINUTE - RESERVE, 0)
+
+
+def test_lookups_have_a_small_share_of_their_own() -> None:
+    """230 lookups by clients; the state is kept in sync and traders are not slower."""
+
+    async def main() -> tuple[int, int, float]:
+        limiter, log = RateLimiter(FleetLimiter()), Log()
+        loop = asyncio.get_running_loop()
+        refused = 0
+        for _ in range(230):
+            try:
+                await request(limiter, "lookup", log, takes_s=0)
+            except NotSent as error:
+                refused += error.retry_after_s is not None
+        began = loop.time()
+        await request(limiter, "read", log, takes_s=0)
+        await request(limiter, "urgent", log, takes_s=0)
+        return len(log), refused, loop.time() - began
+
+    assert run(main) == (LOOKUP_BURST + 2, 225, 0)
+
+
+def test_lookups_pause_with_reads() -> None:
+    async def main() -> None:
+        limiter = RateLimiter(FleetLimiter())
+        limiter.handle_rate_limited(20)
+        with pytest.raises(NotSent, match="used up for the next 20 s"):
+            await request(limiter, "lookup", [])
+
+    run(main)
 
 
 def test_requests_of_other_programs_are_counted() -> None:
