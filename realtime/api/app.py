@@ -1,6 +1,7 @@
 """The HTTP interface for clients as one aiohttp application."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from secrets import token_urlsafe
 
@@ -77,8 +78,10 @@ def build_application(
     loop_monitor = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
     connection_limiter = ConnectionLimiter(ConnectionCounter(connections_per_address))
     app[CONNECTION_LIMITER] = connection_limiter
+    route_counts: Counter[tuple[str, str]] = Counter()
     response_cache = app[RESPONSE_CACHE] = ResponseCache(
         clock,
+        route_counts=route_counts,
         allows=authenticator.rate_limiter.try_acquire,
         generation=lambda: authenticator.generation,
     )
@@ -97,6 +100,7 @@ def build_application(
     sources = MetricSources(
         store=store,
         requests=requests,
+        routes=route_counts,
         loop_monitor=loop_monitor,
         connection_limiter=connection_limiter,
         rejections=rejections.counts,
@@ -115,6 +119,7 @@ def build_application(
         recorder=recorder,
         loop_monitor=loop_monitor,
         refresh=refresh,
+        route_counts=route_counts,
         metrics=Metrics(sources, each_account=account_metrics),
         history=history,
         pages=pages,

@@ -1,5 +1,6 @@
 """What handlers work with: the accounts a client may see, the documents about them, the request."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -65,6 +66,7 @@ class ApiContext:
         labels: frozenset[str] | None = None,
         history: PastReader | None = None,
         refresh: Refresh | None = None,
+        route_counts: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self.store = store
         self.documents = documents
@@ -84,6 +86,8 @@ class ApiContext:
         self.history = history
         """None: nothing is recorded."""
         self.refresh = refresh
+        self.route_counts = Counter() if route_counts is None else route_counts
+        """(method, route) → requests, of all contexts"""
         self._is_started = False
         self._is_ready = False
         self._version_headers = RowCache(self._make_version_headers)

@@ -51,4 +51,5 @@ class ContextRegistry:
             labels=labels,
             history=whole.history,
             refresh=whole.refresh,
+            route_counts=whole.route_counts,
         )

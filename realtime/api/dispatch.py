@@ -74,6 +74,7 @@ def _make_handler(
             accept=http_request.headers.get("Accept"),
             accept_encoding=http_request.headers.get("Accept-Encoding"),
         )
+        context.route_counts[route.method, route.paths[0]] += 1
         render = partial(route.handler, request)
         response = render()
         if is_awaited := isawaitable(response):
@@ -94,6 +95,7 @@ def _make_handler(
                 # The same bytes are the same request: it will be a response the next time, too.
                 answer=cast(Callable[[], ApiResponse], render),
                 mark=context.make_version_reader(route.changes_with, request.account_id),
+                route=route.paths[0],
                 account_id=request.account_id if route.changes_with == "account" else None,
                 expires_at=principal.expires_at,
                 token_id=principal.token_id,

@@ -22,6 +22,8 @@ class RuntimeMetrics(Struct, frozen=True, kw_only=True):
     """Label → requests left in the running minute."""
     orders: Mapping[str, int] = {}
     """Outcome → orders."""
+    routed: Mapping[tuple[str, str], int] = {}
+    """(strategy, account) → requests that routing sent there."""
     halted: Callable[[], bool] = lambda: False
     """Whether the kill switch is on, for all accounts or for one."""
     reloads: Callable[[], tuple[bool, float] | None] = lambda: None
@@ -35,6 +37,8 @@ class MetricSources(Struct, frozen=True, kw_only=True):
 
     store: Store
     requests: RequestStats
+    routes: Mapping[tuple[str, str], int]
+    """(method, route) → requests."""
     loop_monitor: LoopMonitor
     connection_limiter: ConnectionLimiter
     rejections: Mapping[str, int]

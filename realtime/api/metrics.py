@@ -62,7 +62,12 @@ class Metrics:
         sources = self._sources
         yield from fleet_families(sources)
         if self._each_account:
-            yield from account_families(records, sources.runtime.rest_budgets(), sources.clock())
+            yield from account_families(
+                records,
+                sources.runtime.rest_budgets(),
+                sources.runtime.routed,
+                sources.clock(),
+            )
 
 
 def fleet_families(sources: MetricSources) -> Iterator[Metric]:
@@ -130,6 +135,12 @@ def _requests(sources: MetricSources) -> Iterator[Metric]:
         "Responses, from the response cache or from a handler",
         [({"source": "cache"}, requests.cached), ({"source": "handler"}, requests.routed)],
     )
+    routes = CounterMetricFamily(
+        "realtime_route_requests", "Requests by route", labels=["method", "route"]
+    )
+    for (method, route), number in sources.routes.items():
+        routes.add_metric([method, route], number)
+    yield routes
     errors = {str(status): number for status, number in requests.errors.items()}
     yield counter_family(
         "realtime_http_errors",
@@ -195,6 +206,12 @@ def _orders(sources: MetricSources) -> Iterator[Metric]:
     runtime = sources.runtime
     outcomes = {"placed": 0, "refused": 0, "unknown": 0, **runtime.orders}
     yield counter_family("realtime_orders", "Orders sent by the daemon", "outcome", outcomes)
+    routed = dict.fromkeys(("exact", "round_robin"), 0)
+    for (strategy, _), count in runtime.routed.items():
+        routed[strategy] = routed.get(strategy, 0) + count
+    yield counter_family(
+        "realtime_routed", "Orders and reads by routing strategy", "strategy", routed
+    )
     yield GaugeMetricFamily(
         "realtime_orders_halted", "1 while the kill switch is on", int(runtime.halted())
     )
@@ -221,7 +238,10 @@ def _daemon(sources: MetricSources) -> Iterator[Metric]:
 
 
 def account_families(
-    records: Iterable[Record], budgets: Mapping[str, int], now: float
+    records: Iterable[Record],
+    budgets: Mapping[str, int],
+    routed: Mapping[tuple[str, str], int],
+    now: float,
 ) -> Iterator[Metric]:
     """Metrics of each account."""
     synced, stale, attempts, positions, orders, age, budget = (
@@ -236,6 +256,17 @@ def account_families(
             ("rest_budget_remaining", "Requests left in the running minute"),
         )
     )
+    decisions = CounterMetricFamily(
+        "realtime_account_routed",
+        "Orders and reads that routing sent to the account",
+        labels=["account_id", "strategy"],
+    )
+    records = list(records)
+    visible = {record.profile.label for record in records}
+    for (strategy, account_id), count in routed.items():
+        if account_id in visible:
+            decisions.add_metric([account_id, strategy], count)
+    yield decisions
     for record in records:
         label = [record.profile.label]
         synced.add_metric(label, int(record.link.is_synced))

@@ -6,6 +6,7 @@ it.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Protocol
@@ -214,6 +215,8 @@ class Router:
         self._rng = rng
         self._turns: dict[object, int] = {}
         """what was requested → how often; the one that was not used for longest is first"""
+        self.decisions: Counter[tuple[str, str]] = Counter()
+        """(strategy, account) → how often it was chosen, for orders and reads"""
 
     def get_candidates(self, only: str | None = None) -> list[Candidate]:
         """Return all accounts, or one of them, as routing sees them."""
@@ -246,6 +249,7 @@ class Router:
         turn = self._turns.pop(combination, 0)
         decision = choose(request, candidates, principal, turn=turn, draw=self._rng.random())
         self._turns[combination] = turn + 1
+        self.decisions[decision.strategy, decision.account_id] += 1
         if len(self._turns) > MAX_TURNS:
             del self._turns[next(iter(self._turns))]
         return decision

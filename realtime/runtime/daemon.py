@@ -222,6 +222,7 @@ def _metric_sources(
             for label, account in registry
         },
         orders=trading_service.gateway.executor.outcomes,
+        routed=trading_service.gateway.router.decisions,
         halted=lambda: trading_service.kill_switch.state.halted,
         reloads=lambda: reloader.last_reload,
         log_lines_lost=get_lost_lines,

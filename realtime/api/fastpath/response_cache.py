@@ -14,6 +14,7 @@ A request is cached only after the HTTP library has served it completely, and on
 of the response head equals the library's, byte for byte. All but 200 and 304 goes to the library.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
@@ -49,6 +50,8 @@ class ParsedRequest(Struct, frozen=True, kw_only=True):
     """Runs the handler again; may raise whatever the handler raises."""
     mark: Callable[[], object] | None
     """Version of what the response depends on. None: the response is new at every call."""
+    route: str = ""
+    """For counting."""
     account_id: str | None = None
     """The account whose version `mark` is; None if it is not that of one account."""
     expires_at: float | None = None
@@ -76,12 +79,14 @@ class CachedRequest:
         "renders_left",
         "reply",
         "reply_mark",
+        "route",
         "token_id",
     )
 
     def __init__(self, parsed: ParsedRequest, extra_lines: bytes) -> None:
         self.answer = parsed.answer
         self.mark = parsed.mark
+        self.route = parsed.route
         self.account_id = parsed.account_id
         self.renders_left = MAX_RENDERS_AHEAD
         """Renderings ahead of the next request."""
@@ -102,9 +107,11 @@ class ResponseCache:
         clock: Callable[[], float],
         *,
         max_requests: int = MAX_CACHED_REQUESTS,
+        route_counts: Counter[tuple[str, str]] | None = None,
         allows: Callable[[str], bool] = lambda token_id: True,
         generation: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._route_counts = Counter() if route_counts is None else route_counts
         self.hits = 0
         """Requests answered from here."""
         self._clock = clock
@@ -151,10 +158,11 @@ class ResponseCache:
         mark = None if cached.mark is None else cached.mark()
         if cached.reply is None or cached.reply_mark != mark or mark is None:
             reply = self._render(cached, mark)
-            self.hits += reply is not None
+            if reply is not None:
+                self._count_hit(cached)
             return reply
         # 7. the reply of this second
-        self.hits += 1
+        self._count_hit(cached)
         return cached.reply
 
     def store_request(
@@ -199,6 +207,10 @@ class ResponseCache:
         self._polled.clear()
         self._with_reply.clear()
         self._reply_bytes = 0
+
+    def _count_hit(self, cached: CachedRequest) -> None:
+        self.hits += 1
+        self._route_counts["GET", cached.route] += 1
 
     def _remove(self, head: bytes) -> None:
         self._forget_poll(self._requests.pop(head))

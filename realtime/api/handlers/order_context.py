@@ -18,6 +18,7 @@ from realtime.orders.order_request import Strategy
 from realtime.orders.results import Origin, Placed
 
 Query = TypeVar("Query", bound=Struct)
+Query_co = TypeVar("Query_co", bound=Struct, covariant=True)
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -27,7 +28,7 @@ NumberText = Annotated[str, Meta(min_length=1, max_length=40)]
 NO_STORE = {"Content-Type": JSON, "Cache-Control": "no-store"}
 
 
-class OrderRequestContext(Struct, Generic[Query], frozen=True, kw_only=True):
+class OrderRequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):
     """One request, decoded."""
 
     api: ApiContext
@@ -35,7 +36,7 @@ class OrderRequestContext(Struct, Generic[Query], frozen=True, kw_only=True):
     principal: Principal
     parts: Mapping[str, str]
     """Path parameters."""
-    query: Query
+    query: Query_co
     body: bytes
     key: str | None = None
     """`Idempotency-Key`."""

@@ -62,9 +62,11 @@ def _make_handler(
             raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
         if route.reaches_broker:
             check_origin(request, origins)
+        api = contexts.get(principal)
+        api.route_counts[route.method, route.paths[0]] += 1
         try:
             context = OrderRequestContext(
-                api=contexts.get(principal),
+                api=api,
                 trading=trading,
                 principal=principal,
                 parts=request.match_info,

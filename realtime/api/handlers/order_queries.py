@@ -18,6 +18,7 @@ from realtime.api.handlers.order_context import (
     Labels,
     OrderRequestContext,
     RoutingQuery,
+    Text,
     encode_order,
     json_response,
 )
@@ -25,7 +26,7 @@ from realtime.api.handlers.order_placement import unknown_order
 from realtime.api.parameters import NoQuery
 from realtime.api.responses import JSON, ApiResponse
 from realtime.core.model import Order, OrderId
-from realtime.orders.order_request import is_client_order_id
+from realtime.orders.order_request import Strategy, is_client_order_id
 from realtime.orders.results import Origin
 from realtime.orders.routing import Candidate, RoutingDecision
 from realtime.store.store import Record
@@ -45,6 +46,10 @@ class OrdersQuery(Struct, frozen=True, kw_only=True):
     account_id: Annotated[
         Labels | None, Meta(description="of these accounts; of all if left out")
     ] = None
+    routing_key: Annotated[Text | None, Meta(description="of the account of this key")] = None
+    strategy: Annotated[Strategy | None, Meta(description="of one account, chosen so")] = None
+    tier: Annotated[Text | None, Meta(description="of the accounts of this tier")] = None
+    labels: Annotated[Labels | None, Meta(description="the same as `account_id`")] = None
     status: Annotated[
         Literal["all", "open", "closed"], Meta(description="by whether they are open")
     ] = "all"
@@ -69,10 +74,22 @@ class ClientOrderQuery(Struct, frozen=True, kw_only=True):
 async def get_orders(context: OrderRequestContext[OrdersQuery]) -> ApiResponse:
     """Orders of some accounts, newest first, each with its account and origin."""
     query, api, gateway = context.query, context.api, context.trading.gateway
-    records = [api.record(label) for label in query.account_id or ()] or list(api.store)
-    for record in records if query.account_id else ():
+    labels = query.account_id or query.labels
+    records = [api.record(label) for label in labels or ()] or list(api.store)
+    for record in records if labels else ():
         if not record.has_data:
             raise never_read(api, record)
+    records = [r for r in records if query.tier is None or r.profile.tier == query.tier]
+    decision = None
+    if query.strategy is not None or query.routing_key is not None:
+        routing = RoutingQuery(
+            routing_key=query.routing_key,
+            strategy=query.strategy,
+            tier=query.tier,
+            labels=labels,
+        )
+        decision = _route(context, routing)
+        records = [api.record(decision.account_id)]
     newest, total = await _get_newest(records, query, gateway.get_origin)
     body = b",".join(
         encode_order(label, order, gateway.get_origin(label, order))
@@ -84,7 +101,8 @@ async def get_orders(context: OrderRequestContext[OrdersQuery]) -> ApiResponse:
         "X-Total-Count": str(total),
         "X-Realtime-Stale": "true" if any(r.link.is_stale for r in records) else "false",
     }
-    return ApiResponse(body=b"[" + body + b"]", headers=headers)
+    response = ApiResponse(body=b"[" + body + b"]", headers=headers)
+    return response if decision is None else _add_route(response, decision)
 
 
 async def _get_newest(
@@ -150,14 +168,14 @@ async def get_by_client_order_id(context: OrderRequestContext[ClientOrderQuery])
 
 async def get_account(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
     """One account's figures, by name or by routing parameters."""
-    decision = _route(context)
+    decision = _route(context, context.query)
     request = RequestContext(context=context.api, query=NoQuery(), account_id=decision.account_id)
     return _add_route(account.current_account(request), decision)
 
 
 async def get_positions(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
     """One account's positions, by name or by routing parameters."""
-    decision = _route(context)
+    decision = _route(context, context.query)
     request = RequestContext(
         context=context.api, query=PositionsQuery(), account_id=decision.account_id
     )
@@ -199,9 +217,9 @@ def _order_response(
     return ApiResponse(body=body, headers=headers)
 
 
-def _route(context: OrderRequestContext[RoutingQuery]) -> RoutingDecision:
+def _route(context: OrderRequestContext[Struct], query: RoutingQuery) -> RoutingDecision:
     """Choose an account to read. No permission to trade is needed, and it need not be synced."""
-    query, gateway = context.query, context.trading.gateway
+    gateway = context.trading.gateway
     if query.account_id is not None:
         label = context.api.record(query.account_id).profile.label
         return RoutingDecision(account_id=label, strategy="exact", among=1)
