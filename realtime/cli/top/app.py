@@ -1,11 +1,38 @@
-"""The application of `realtime top`."""
+"""The application of `realtime top`, and its list of keys."""
 
-from textual.app import App
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Static
 
 from realtime.cli.client import DaemonClient
 from realtime.cli.top.fleet_screen import FleetScreen
 from realtime.cli.top.rows import AccountRows, follow_rows
 from realtime.errors import RealtimeError
+
+KEYS = """\
+t        troubles first: refused, reconnecting, behind; again: not
+e p d n  sort by equity, positions, day P/L, name
+/        filter by label, name or tier; Enter keeps it, Esc clears it
+Enter    open the account under the cursor; Esc leads back
+? Esc    show and close this help
+q        quit
+
+Green and red are money won and lost. Figures in italics are not current.
+Real money and paper money are never added up."""
+
+
+class HelpScreen(ModalScreen[None]):
+    """All keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "close"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield Static(KEYS, markup=False)
 
 
 class TopApp(App[None]):
@@ -38,6 +65,10 @@ class TopApp(App[None]):
 
     def on_mount(self) -> None:
         self.push_screen(FleetScreen(self._daemon, self.rows))
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(HelpScreen())
 
     def on_unmount(self) -> None:
         self._stop()

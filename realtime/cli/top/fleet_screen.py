@@ -22,7 +22,6 @@ from realtime.cli.formatting import (
     short_label,
 )
 from realtime.cli.top.account_screen import AccountScreen, figure, result_style
-from realtime.cli.top.help_screen import HelpScreen
 from realtime.cli.top.rows import SORT_COLUMNS, AccountRows, Totals, sum_totals
 
 DRAW_INTERVAL_S = 0.5
@@ -47,7 +46,7 @@ class FleetScreen(Screen[None]):
         Binding("d", "sort('d')", "day P/L"),
         Binding("n", "sort('n')", "name"),
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("question_mark", "app.help", "help", key_display="?"),
         Binding("escape", "clear", "clear", show=False),
         Binding("q", "app.quit", "quit"),
     ]
@@ -221,10 +220,6 @@ class FleetScreen(Screen[None]):
         """Show accounts with a problem first, or not."""
         self.troubles_first = not self.troubles_first
         self.draw()
-
-    def action_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen())
 
     def action_filter(self) -> None:
         """Edit the filter."""

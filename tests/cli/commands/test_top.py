@@ -15,9 +15,8 @@ from textual.widgets import DataTable, Static
 from realtime.cli import UNREACHABLE, USAGE_ERROR
 from realtime.cli.client import connect
 from realtime.cli.top.account_screen import AccountScreen
-from realtime.cli.top.app import TopApp
+from realtime.cli.top.app import HelpScreen, TopApp
 from realtime.cli.top.fleet_screen import FleetScreen
-from realtime.cli.top.help_screen import HelpScreen
 from realtime.simulator.app import Simulator
 from tests.cli.commands.test_status import daemon
 from tests.cli.conftest import fault
