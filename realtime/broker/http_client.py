@@ -16,6 +16,7 @@ from yarl import URL
 
 from realtime.broker import responses
 from realtime.broker.codec import authorization_headers
+from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.rate_limiter import Lane, RateLimiter
 from realtime.broker.sanitizer import Sanitizer
 from realtime.errors import LinkError, NotSent, RateLimited
@@ -61,6 +62,17 @@ def open_session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=_CheckedRequest
     )
+
+
+def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None]:
+    """Return a proxy's address, and its credentials as headers, as aiohttp takes them."""
+    if proxy is None:
+        return None, None
+    url = URL(proxy)
+    if url.user is None:
+        return url, None
+    authorization = aiohttp.encode_basic_auth(url.user, url.password or "")
+    return url.with_user(None), {"Proxy-Authorization": authorization}
 
 
 class HttpResponse(Struct, frozen=True):
@@ -121,6 +133,7 @@ class HttpClient:
         self._clock = clock
         self._clock_offset = ClockOffset()
         self._sanitizer = Sanitizer(credentials)
+        self._proxy, self._proxy_headers = split_proxy(find_proxy(url))
 
     @property
     def clock_offset_s(self) -> float | None:
@@ -154,6 +167,9 @@ class HttpClient:
             except RateLimited as error:
                 self.limiter.handle_rate_limited(error.retry_after_s, lane)
                 raise
+            except aiohttp.ClientConnectorCertificateError as error:
+                fact = f"{method} {path} was not sent: {self._sanitizer.clean_text(str(error))}"
+                raise NotSent(fact, remedy=UNKNOWN_CA) from error
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
                 raise NotSent(f"{method} {path} was not sent: {reason}") from error
@@ -185,6 +201,8 @@ class HttpClient:
             data=body,
             headers=headers,
             allow_redirects=False,
+            proxy=self._proxy,
+            proxy_headers=self._proxy_headers,
             timeout=aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_TIMEOUT_S),
         ) as response:
             request_id = self._read_headers(response.headers, sent_at)

@@ -23,6 +23,7 @@ from websockets.exceptions import (
 )
 
 from realtime.broker.codec import decode_frame, encode_authorization, encode_listen
+from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.responses import GATEWAY, NEW_KEY, retry_after_s
 from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer, strip_controls
 from realtime.core.model import TradeUpdate
@@ -98,7 +99,7 @@ class TradingStream:
         try:
             socket = await _Connect(
                 url,
-                proxy=None,
+                proxy=find_proxy(url),
                 compression=None,
                 open_timeout=OPEN_TIMEOUT_S,
                 ping_interval=PING_INTERVAL_S,
@@ -112,6 +113,8 @@ class TradingStream:
             raise _handshake_error(error) from error
         except TimeoutError as error:
             raise LinkError(f"no websocket within {OPEN_TIMEOUT_S:.0f} s") from error
+        except ssl.SSLCertVerificationError as error:
+            raise LinkError(f"cannot connect: {_describe(error)}", remedy=UNKNOWN_CA) from error
         except (OSError, WebSocketException, UnicodeError, EOFError) as error:
             raise LinkError(f"cannot connect: {_describe(error)}") from error
         return cls(socket)

@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 from math import ceil
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
-from realtime.broker.http_client import CONNECT_TIMEOUT_S
+from realtime.broker.http_client import CONNECT_TIMEOUT_S, split_proxy
+from realtime.broker.proxies import find_proxy
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -92,7 +94,16 @@ async def _check_connection(http: aiohttp.ClientSession, url: str, *, exchange: 
 
 async def _connect(http: aiohttp.ClientSession, url: str) -> aiohttp.connector.Connection:
     assert http.connector is not None, "the session is open"
-    request = aiohttp.ClientRequest("GET", URL(url), loop=asyncio.get_running_loop(), session=http)
+    proxy, headers = split_proxy(find_proxy(url))
+    loop = asyncio.get_running_loop()
+    request = aiohttp.ClientRequest(
+        "GET",
+        URL(url),
+        loop=loop,
+        session=http,
+        proxy=proxy,
+        proxy_headers=CIMultiDict(headers or {}),
+    )
     return await http.connector.connect(
         request, [], aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT_S)
     )
