@@ -119,6 +119,19 @@ class SendBand(Command, frozen=True):
         return None
 
 
+class SendImbalance(Command, frozen=True):
+    """Send an order imbalance of a stock (`i`)."""
+
+    path: ClassVar[str] = "imbalance"
+    symbol: str
+    price: Price
+
+    def run(self, sim: ControlledSimulator) -> object:
+        sim.market_data.tape.start()
+        sim.market_data.tape.send(self.symbol, {"T": "i", "p": float(self.price)})
+        return None
+
+
 class PublishNews(Command, frozen=True):
     """Publish a news article, on REST and on the stream."""
 
@@ -134,5 +147,6 @@ class PublishNews(Command, frozen=True):
 
 
 MARKET_COMMANDS: tuple[type[Command], ...] = (
-    SetMarketData, CorrectTrade, LateTrade, HaltTrading, SendBand, PublishNews,
+    SetMarketData, CorrectTrade, LateTrade, HaltTrading, SendBand, SendImbalance,
+    PublishNews,
 )  # fmt: skip

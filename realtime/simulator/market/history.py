@@ -27,7 +27,8 @@ from realtime.simulator.exchange.venue.prices import option_price
 from realtime.simulator.market.bars import Bar, combine
 from realtime.simulator.market.elements import Fields
 from realtime.simulator.market.past import DerivedPrices, PastPrices
-from realtime.simulator.market.tape import IEX, Tape
+from realtime.simulator.market.tape import Tape
+from realtime.simulator.market.ticks import IEX
 from realtime.simulator.market.timeframes import CHICAGO, Timeframe, day_start, local_day
 
 # Nothing is older: the broker's history of stocks begins in 2016.

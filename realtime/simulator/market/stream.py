@@ -7,21 +7,19 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from random import Random
 
 from aiohttp import web
 
 from realtime.simulator.control.request_counters import RequestCounters
 from realtime.simulator.credentials import Credentials
-from realtime.simulator.exchange.timestamps import MINUTE
 from realtime.simulator.faults.base import FaultSpec
 from realtime.simulator.faults.registry import Fault, FaultRegistry
 from realtime.simulator.faults.sockets import Cut, KeyRevoked, Maintenance
-from realtime.simulator.market.bars import Bar, new_bar
 from realtime.simulator.market.channels import ALL, PATHS, Path, Rejected
 from realtime.simulator.market.context import Sources
 from realtime.simulator.market.crypto import order_book
 from realtime.simulator.market.elements import Element, Fields
+from realtime.simulator.market.fake_feed import FakeFeed
 from realtime.simulator.market.history import zone_of
 from realtime.simulator.market.queries import SIP_DELAY_NS
 from realtime.simulator.market.rest import NEWS, MarketDataServer
@@ -32,7 +30,6 @@ from realtime.simulator.rest.responses import html_error
 from realtime.simulator.rest.server import KEY_HEADER, SECRET_HEADER
 
 AUTH_TIMEOUT_S = 10.0
-TEST_SYMBOL = "FAKEPACA"
 # Elements that wait for the 15 minutes of `delayed_sip`; older ones are dropped.
 MAX_DELAYED = 500_000
 _MSGPACK = "application/msgpack"
@@ -61,7 +58,7 @@ class DataStreamServer:
         self._delayed: deque[tuple[int, list[Element]]] = deque(maxlen=MAX_DELAYED)
         self._empty = asyncio.Event()
         self._empty.set()
-        self._test = _TestFeed(sources)
+        self._fake_feed = FakeFeed(sources.clock)
         faults.listeners.append(self._apply_fault)
         sources.tape.listeners.append(self._publish)
         sources.news.listeners.append(self._publish)
@@ -109,7 +106,7 @@ class DataStreamServer:
         while self._delayed and self._delayed[0][0] <= now:
             self._send("delayed_sip", self._delayed.popleft()[1])
         if any(session.path.feed == "test" for session in self._sessions):
-            self._send("test", self._test.step())
+            self._send("test", self._fake_feed.step())
 
     def close_all(self) -> None:
         """Close every connection with 1001, going away."""
@@ -292,37 +289,6 @@ class DataStreamServer:
                     session.close(code)
                 case Cut() | Maintenance():
                     session.abort()
-
-
-class _TestFeed:
-    """The `/v2/test` stream: one symbol, around the clock."""
-
-    def __init__(self, sources: Sources) -> None:
-        self._clock = sources.clock
-        self._rng = Random("test-feed")
-        self._price = 134.56
-        self._bar: Bar | None = None
-        self._number = 0
-
-    def step(self) -> list[Element]:
-        """Return a quote and a trade, and the bar of a minute that has ended."""
-        now = self._clock()
-        self._number += 1
-        self._price = round(self._price + self._rng.choice((-0.01, 0, 0.01)), 2)
-        base = {"S": TEST_SYMBOL}
-        quote = {"T": "q", **base, "ax": "V", "ap": round(self._price + 0.01, 2), "as": 1}
-        quote |= {"bx": "V", "bp": round(self._price - 0.01, 2), "bs": 1}
-        trade = {"T": "t", **base, "i": self._number, "x": "V", "p": self._price, "s": 1}
-        last = {"c": ["R"], "t": now, "z": "C"}
-        elements = [Element({**quote, **last}), Element({**trade, **last, "c": ["@"]})]
-        minute = now // MINUTE * MINUTE
-        if self._bar is not None and self._bar.start == minute:
-            self._bar.add(self._price, 1)
-        else:
-            if self._bar is not None:
-                elements.append(Element({"T": "b", **base, **self._bar.fields()}))
-            self._bar = new_bar(minute, self._price, 1)
-        return elements
 
 
 _ERROR_TEXTS = {

@@ -17,6 +17,14 @@ from realtime.simulator.exchange.venue.market_hours import REGULAR
 from realtime.simulator.market.bars import Bar, new_bar
 from realtime.simulator.market.elements import Element, Fields
 from realtime.simulator.market.settings import MarketDataSettings
+from realtime.simulator.market.ticks import (
+    EXCHANGES,
+    IEX,
+    TickFactory,
+    feeds_of,
+    main_feed,
+    tape_letter,
+)
 
 # Trades and quotes kept per symbol and feed; older ones are not in history any more.
 MAX_TICKS = 20_000
@@ -24,14 +32,9 @@ MAX_TICKS = 20_000
 MAX_MINUTES = 4_320
 # An updated bar follows this long after its minute.
 UPDATE_DELAY_NS = 30 * SECOND
-ODD_LOT = 100
 
-IEX = "V"
-_EXCHANGES = "VQNPKZ"
-_TAPES = {"NASDAQ": "C", "NYSE": "A"}
 _TRADE_SHARE = 0.3  # of steps without a price change that print a trade
 _IEX_SHARE = 0.4
-_FIRST_TRADE_ID = 52_983_525_000_000
 
 # feed → elements of one symbol
 Listener = Callable[[str, list[Element]], None]
@@ -71,19 +74,18 @@ class Tape:
         self._settings = settings
         self._clock = clock
         self._rng = Random(f"{seed}:tape")
+        self._ticks = TickFactory(self._rng, clock)
         self.opened_at = clock()  # when the simulator was created
         self.started_at: int | None = None
         self.listeners: list[Listener] = []
         # symbol → feed → tape
         self._feeds: dict[str, dict[str, FeedTape]] = {}
-        self._last_at = 0
-        self._trade_id = _FIRST_TRADE_ID
         self._minute = 0
 
     def start(self) -> None:
         """Start the tape at the first use of market data."""
         if self.started_at is None:
-            self.started_at = self._last_at = self._clock()
+            self.started_at = self._clock()
             self._minute = self.started_at // MINUTE
             self.step()
 
@@ -106,8 +108,8 @@ class Tape:
         asset = self._exchange.listing.find(symbol)
         if asset is None or asset.symbol not in self._exchange.price_process.last:
             return
-        tape = self._feeds.get(asset.symbol, {}).get(_main_feed(asset))
-        price = _price(self._exchange, asset)
+        tape = self._feeds.get(asset.symbol, {}).get(main_feed(asset))
+        price = self._last_price(asset)
         if tape is None or not tape.trades or tape.trades[-1]["p"] != price:
             self._tick(asset, always_trade=True)
 
@@ -116,12 +118,12 @@ class Tape:
         asset = self._exchange.listing.find(symbol)
         if self.started_at is not None and asset is not None:
             size = float(qty) if asset.is_crypto else max(int(qty), 1)
-            self._print(asset, self._new_trade(asset, float(price), size, IEX))
+            self._print(asset, self._ticks.trade(asset, float(price), size, IEX))
 
     def print_late(self, symbol: str, price: float, size: int, age_ns: int) -> None:
         """Print a trade with an earlier time: its minute's bar is sent again as `u`."""
         asset = self._exchange.listing.get_tradable(symbol)
-        trade = self._new_trade(asset, price, size, IEX)
+        trade = self._ticks.trade(asset, price, size, IEX)
         trade["t"] -= age_ns
         minute = trade["t"] // MINUTE * MINUTE
         for feed, tape in self._feeds.get(asset.symbol, {}).items():
@@ -140,11 +142,10 @@ class Tape:
         if not trades:
             raise ValueError(f"{symbol} has no trade yet")
         old = max((each[-1] for each in trades), key=lambda trade: trade["i"])
-        new = None
-        if price is not None:
-            new = {**old, "i": self._next_id(), "p": price}
-        message = _cancellation(old, self._next_time()) if new is None else _correction(old, new)
-        message["t"] = self._next_time()
+        new = None if price is None else self._ticks.corrected(old, price)
+        message = self._ticks.cancellation(old)
+        if new is not None:
+            message = self._ticks.correction(old, new)
         for feed, tape in feeds.items():
             if old in tape.trades:
                 index = tape.trades.index(old)
@@ -158,37 +159,34 @@ class Tape:
     def send(self, symbol: str, message: Fields) -> None:
         """Send a message about a stock (status, LULD, imbalance) on its feeds."""
         asset = self._exchange.listing.get_tradable(symbol)
-        tape = _TAPES.get(asset.exchange, "B")
-        fields = {
-            "T": message["T"],
-            "S": asset.symbol,
-            **message,
-            "t": self._next_time(),
-            "z": tape,
-        }
+        last = {"t": self._ticks.next_time(), "z": tape_letter(asset)}
+        fields = {"T": message["T"], "S": asset.symbol, **message, **last}
         for feed in ("sip", "iex"):
             self._send(feed, [Element(fields)])
 
     def _tick(self, asset: Asset, *, always_trade: bool = False) -> None:
-        price = _price(self._exchange, asset)
-        place = IEX if self._rng.random() < _IEX_SHARE else self._rng.choice(_EXCHANGES)
-        self._add_quote(asset, self._new_quote(asset, price, place))
-        tape = self._feeds[asset.symbol][_main_feed(asset)]
+        price = self._last_price(asset)
+        exchange = IEX if self._rng.random() < _IEX_SHARE else self._rng.choice(EXCHANGES)
+        self._add_quote(
+            asset,
+            self._ticks.quote(asset, price, exchange, self._settings.quotes.get(asset.symbol)),
+        )
+        tape = self._feeds[asset.symbol][main_feed(asset)]
         changed = not tape.trades or tape.trades[-1]["p"] != price
         trades = always_trade or changed or self._rng.random() < _TRADE_SHARE
         stopped = self._settings.halted_symbols + self._settings.no_trades
         if trades and asset.symbol not in stopped:
-            self._print(asset, self._new_trade(asset, price, self._size(asset), place))
+            self._print(asset, self._ticks.trade(asset, price, self._size(asset), exchange))
 
     def _print(self, asset: Asset, trade: Fields) -> None:
         element = Element(trade)
-        for feed in _feeds_of(asset, trade.get("x", "")):
+        for feed in feeds_of(asset, trade.get("x", "")):
             self._tape(asset, feed).add_trade(trade)
             self._send(feed, [element])
 
     def _add_quote(self, asset: Asset, quote: Fields) -> None:
         element = Element(quote)
-        for feed in _feeds_of(asset, quote.get("bx", "")):
+        for feed in feeds_of(asset, quote.get("bx", "")):
             self._tape(asset, feed).quotes.append(quote)
             self._send(feed, [element])
 
@@ -223,106 +221,10 @@ class Tape:
     def _tape(self, asset: Asset, feed: str) -> FeedTape:
         return self._feeds.setdefault(asset.symbol, {}).setdefault(feed, FeedTape())
 
-    def _new_trade(self, asset: Asset, price: float, size: float, place: str) -> Fields:
-        at, trade_id = self._next_time(), self._next_id()
-        base: Fields = {"T": "t", "S": asset.symbol}
-        if asset.is_crypto:
-            side = self._rng.choice("BS")
-            return {**base, "p": price, "s": size, "t": at, "i": trade_id, "tks": side}
-        if asset.is_option:
-            return {**base, "t": at, "p": price, "s": int(size), "x": "P", "c": "I"}
-        conditions = ["@", "I"] if size < ODD_LOT else ["@"]
-        return {
-            **base,
-            "i": trade_id,
-            "x": place,
-            "p": price,
-            "s": int(size),
-            "c": conditions,
-            "t": at,
-            "z": _TAPES.get(asset.exchange, "B"),
-        }
-
-    def _new_quote(self, asset: Asset, price: float, place: str) -> Fields:
-        at = self._next_time()
-        bid, ask = _bid_and_ask(asset, price)
-        sizes = self._rng.randint(1, 9), self._rng.randint(1, 9)
-        bid_size, ask_size = (100 * sizes[0], 100 * sizes[1]) if asset.is_equity else sizes
-        match self._settings.quotes.get(asset.symbol):
-            case "crossed":
-                bid, ask = ask, bid
-            case "locked":
-                bid = ask
-            case "no_bid":
-                bid, bid_size = 0.0, 0
-            case "no_ask":
-                ask, ask_size = 0.0, 0
-        base: Fields = {"T": "q", "S": asset.symbol}
-        if asset.is_crypto:
-            return {**base, "bp": bid, "bs": bid_size, "ap": ask, "as": ask_size, "t": at}
-        sides = {"ax": place, "ap": ask, "as": ask_size, "bx": place, "bp": bid, "bs": bid_size}
-        if asset.is_option:
-            return {**base, "t": at, **sides, "c": "A"}
-        return {**base, **sides, "c": ["R"], "t": at, "z": _TAPES.get(asset.exchange, "B")}
-
     def _size(self, asset: Asset) -> float:
         if asset.is_crypto:
             return self._rng.randint(1, 9_999) / 10_000
         return self._rng.randint(1, 9) if asset.is_option else self._rng.randint(1, 400)
 
-    def _next_time(self) -> int:
-        """Return the current time; times of the tape are unique and increase."""
-        self._last_at = max(self._clock(), self._last_at + 1)
-        return self._last_at
-
-    def _next_id(self) -> int:
-        self._trade_id += 1
-        return self._trade_id
-
-
-def _main_feed(asset: Asset) -> str:
-    return "us" if asset.is_crypto else "opra" if asset.is_option else "sip"
-
-
-def _feeds_of(asset: Asset, place: str) -> tuple[str, ...]:
-    """Return the feeds that carry a tick of an exchange."""
-    if asset.is_crypto:
-        return ("us",)
-    if asset.is_option:
-        return ("opra", "indicative")
-    return ("sip", "iex") if place == IEX else ("sip",)
-
-
-def _price(exchange: Exchange, asset: Asset) -> float:
-    return float(exchange.price_process.last[asset.symbol])
-
-
-def _bid_and_ask(asset: Asset, price: float) -> tuple[float, float]:
-    """Return a bid below and an ask above the last price, which fills orders."""
-    if asset.is_crypto:
-        return round(price * 0.9998, 2), round(price * 1.0002, 2)
-    tick = 0.01 if price >= 1 or asset.is_option else 0.0001
-    return max(round(price - tick, 4), 0.0), round(price + tick, 4)
-
-
-def _correction(old: Fields, new: Fields) -> Fields:
-    return {
-        "T": "c",
-        "S": old["S"],
-        "x": old.get("x", ""),
-        "oi": old["i"],
-        "op": old["p"],
-        "os": old["s"],
-        "oc": old.get("c", []),
-        "ci": new["i"],
-        "cp": new["p"],
-        "cs": new["s"],
-        "cc": new.get("c", []),
-        "t": 0,
-        "z": old.get("z", ""),
-    }
-
-
-def _cancellation(old: Fields, at: int) -> Fields:
-    kept = {"i": old["i"], "x": old.get("x", ""), "p": old["p"], "s": old["s"]}
-    return {"T": "x", "S": old["S"], **kept, "a": "C", "t": at, "z": old.get("z", "")}
+    def _last_price(self, asset: Asset) -> float:
+        return float(self._exchange.price_process.last[asset.symbol])

@@ -95,6 +95,9 @@ async def test_corrections_cancels_statuses_and_bands(
         await rest.request("POST", "/_sim/luld", {"symbol": "AAPL", "up": "260", "down": "200"})
         band = await stream.until("l", "AAPL")
         assert (band["u"], band["d"], band["i"]) == (260, 200, "B")
+        await stream.subscribe(imbalances=["AAPL"])
+        await rest.request("POST", "/_sim/imbalance", {"symbol": "AAPL", "price": "228"})
+        assert (await stream.until("i", "AAPL"))["p"] == 228
 
 
 async def test_fills_of_accounts_are_printed(sim: Simulator, rest: Rest, steps: Steps) -> None:
