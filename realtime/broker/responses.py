@@ -11,8 +11,8 @@ from realtime.broker.lenient_decoder import DECODE_ERRORS, is_json
 from realtime.errors import BrokerError, KeyRejected, LinkError, RateLimited
 
 NEW_KEY = (
-    "put a valid key of the right kind (paper or real money) into secrets.toml or the "
-    "environment, then send SIGHUP"
+    "put a valid key of the right kind (paper or real money) into secrets.toml, then run `realtime "
+    "reload`; a key in the environment needs a restart of the daemon"
 )
 
 

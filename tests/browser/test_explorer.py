@@ -67,5 +67,5 @@ async def test_what_changes_something_asks_first(docs: str, open_page: Open) -> 
     route = page.locator(".route", has_text="Cancel every open order")
     await route.locator("summary").click()
     await route.get_by_role("button", name="Call").click()
-    assert said == ["DELETE /orders is carried out at once. Go on?"]
+    assert said == ["DELETE /orders is executed at once. Continue?"]
     assert [each for each in sent if not each.startswith("GET ")] == []  # it may still be loading

@@ -6,9 +6,10 @@ import pytest
 from msgspec import structs
 from playwright.async_api import expect
 
+from realtime.core.cash_flows import NetFlows
 from realtime.core.model import AccountLabel
-from realtime.store.store import Store
-from tests.api.documents.made import LIVE, NOW, fleet, position, state_of
+from realtime.store.store import Profile, Store
+from tests.api.documents.made import ACCOUNT, LIVE, NOW, fleet, position, state_of
 from tests.browser.conftest import Open
 from tests.browser.fleets import LARGE, LONGEST, account, add
 from tests.browser.test_states import ROWS, served, there
@@ -102,6 +103,34 @@ async def test_unknown_flows_are_named(open_page: Open) -> None:
     async for url in served(store):
         page = await open_page(url)
         await expect(page.locator(".stat.large .note")).to_contain_text("flows unknown")
+
+
+async def test_a_deposit_is_no_gain(open_page: Open) -> None:
+    """Flows are taken out of today's change and shown, in totals, table and account."""
+    store = Store(boot="b00t")
+    for label in ("alpha", "bravo"):
+        name = AccountLabel(label)
+        profile = Profile(label=name, initial_balance="1000", tier="premium")
+        store.add(profile, now=NOW - 100)
+        state = structs.replace(state_of(), account=account("1510.25", "1000"))
+        store.update(name, now=NOW - 10, link=LIVE, state=state)
+        flows = NetFlows(
+            account_id=ACCOUNT.id, initial_balance="1000", net="500", today="500", read_at=NOW
+        )
+        store.set_net_flows(name, flows, now=NOW)
+    async for url in served(store):
+        page = await open_page(url)
+        await there(page)
+        total = page.locator(".stat.large")
+        await expect(total.locator(".beside")).to_have_text("+20.50  +1.03 %  today")
+        await expect(total.locator(".note")).to_contain_text("flows +1,000.00")
+        await expect(total.locator(".note")).not_to_contain_text("unknown")
+        row = page.locator(ROWS, has_text="alpha")
+        await expect(row.locator("td.day_pl")).to_have_text("+10.25")
+        await row.get_by_role("link").click()
+        await expect(total.locator(".beside")).to_have_text("+10.25  +1.03 %  today")
+        await expect(total.locator(".note")).to_contain_text("flows +500.00")
+        await expect(page.locator(".stats .value").first).to_have_text("+10.25")
 
 
 async def test_green_and_red_are_for_money_won_and_lost(open_page: Open) -> None:

@@ -1,9 +1,15 @@
 """Deposits and withdrawals since the initial balance, and when they cannot be known."""
 
-import pytest
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from realtime.core.cash_flows import CashFlow, get_net_flows
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.core.cash_flows import CashFlow, get_net_flows, new_york_date
 from realtime.core.model import Account
+from tests.api.documents.made import ACCOUNT
 
 NOW = 1_790_000_000.0
 
@@ -66,3 +72,67 @@ def test_net_flows_are_unknown_rather_than_wrong(
     )
     assert result.net is None
     assert unknown in (result.unknown or "")
+
+
+def epoch(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("now", "today"),
+    [
+        ("2026-10-06T20:00:00-04:00", "379.5"),
+        ("2026-10-06T00:00:01-04:00", "379.5"),
+        ("2026-10-07T09:30:00-04:00", "0"),  # contained in last_equity
+        ("2026-10-05T23:59:59-04:00", "379.5"),  # dated ahead of us: not contained
+    ],
+)
+def test_flows_of_today_are_those_after_the_last_close(now: str, today: str) -> None:
+    flows = [OPENING, flow(1, "CSD", "500"), flow(2, "CSW", "-120.50")]
+    result = get_net_flows(
+        flows, account=ACCOUNT, initial_balance="100000", is_complete=True, now=epoch(now)
+    )
+    assert result.today == today
+
+
+@pytest.mark.parametrize(
+    ("now", "today"),
+    [
+        ("2026-10-03T12:00-04:00", "7"),
+        ("2026-10-05T12:00-04:00", "7"),
+        ("2026-10-06T12:00-04:00", "0"),
+    ],
+)
+def test_the_last_close_of_a_monday_is_fridays(now: str, today: str) -> None:
+    """A deposit of Saturday the 3rd is not in the equity of Friday's close."""
+    flows = [OPENING, flow(1, "CSD", "7", date="2026-10-03")]
+    result = get_net_flows(
+        flows, account=ACCOUNT, initial_balance="100000", is_complete=True, now=epoch(now)
+    )
+    assert result.today == today
+
+
+def test_the_initial_balance_is_no_flow_of_today() -> None:
+    """An account that was opened today has no last equity to compare with, and no gain."""
+    opening = flow(0, "JNLC", "100000", date="2026-10-06")
+    now = epoch("2026-10-06T12:00-04:00")
+    result = get_net_flows(
+        [opening], account=ACCOUNT, initial_balance="100000", is_complete=True, now=now
+    )
+    assert result.today == "0"
+
+
+def test_unknown_flows_are_unknown_today() -> None:
+    result = get_net_flows(
+        [flow(1, "JNLS", "1")],
+        account=ACCOUNT,
+        initial_balance="1",
+        is_complete=True,
+        now=NOW,
+    )
+    assert result.today is None
+
+
+@given(st.floats(min_value=1.2e9, max_value=2.2e9))
+def test_the_date_in_new_york_is_that_of_the_time_zone_database(now: float) -> None:
+    assert new_york_date(now) == datetime.fromtimestamp(now, ZoneInfo("America/New_York")).date()

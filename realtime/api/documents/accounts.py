@@ -26,6 +26,7 @@ Column = Literal[
     "day_pl",
     "initial_balance",
     "net_flows",
+    "flows_today",
     "total_pl",
     "total_pl_pct",
     "total_pl_unknown",
@@ -39,7 +40,7 @@ FOUR_DECIMALS = Decimal("0.0001")
 MONEY_COLUMNS = frozenset(
     {
         "equity", "last_equity", "cash", "buying_power", "day_pl",
-        "initial_balance", "net_flows", "total_pl", "total_pl_pct",
+        "initial_balance", "net_flows", "flows_today", "total_pl", "total_pl_pct",
     }
 )  # fmt: skip
 
@@ -84,6 +85,8 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     """From the configuration."""
     net_flows: str | None = None
     """Deposits minus withdrawals since the initial balance."""
+    flows_today: str | None = None
+    """Deposits minus withdrawals since the last close; `day_pl` contains them."""
     total_pl: str | None = None
     """Equity minus initial balance and net flows."""
     total_pl_pct: str | None = None
@@ -130,6 +133,7 @@ def make_account_row(record: Record) -> AccountRow:
         day_pl=_day_pl(account.equity, account.last_equity) if account else None,
         initial_balance=profile.initial_balance,
         net_flows=total.net_flows,
+        flows_today=total.flows_today,
         total_pl=total.amount,
         total_pl_pct=total.percent,
         total_pl_unknown=total.unknown,
@@ -172,6 +176,7 @@ def _comparable(row: AccountRow, column: str) -> Decimal | str | int:
 
 class _TotalPl(Struct, frozen=True, kw_only=True):
     net_flows: str | None = None
+    flows_today: str | None = None
     amount: str | None = None
     percent: str | None = None
     unknown: str | None = None
@@ -191,6 +196,7 @@ def _get_total_pl(record: Record) -> _TotalPl:
     percent = (amount / number(balance) * 100).quantize(FOUR_DECIMALS) if number(balance) else None
     return _TotalPl(
         net_flows=flows.net,
+        flows_today=flows.today,
         amount=plain(amount),
         percent=None if percent is None else plain(percent),
     )

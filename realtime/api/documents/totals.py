@@ -24,6 +24,10 @@ class MoneyTotals(Struct, frozen=True, kw_only=True):
     equity: str | None
     last_equity: str | None
     day_pl: str | None
+    flows_today: str | None
+    """Deposits minus withdrawals since the last close, where known; `day_pl` contains them."""
+    flows_unknown: int
+    """Accounts that were read and whose flows are not known."""
     cash: str | None
     buying_power: str | None
     positions: int | None
@@ -53,6 +57,8 @@ def _totals(paper: bool, accounts: list[tuple[Record, AccountRow]]) -> MoneyTota
         equity=_sum(row.equity for row in rows),
         last_equity=_sum(row.last_equity for row in rows if row.day_pl is not None),
         day_pl=_sum(row.day_pl for row in rows),
+        flows_today=_sum(row.flows_today for row in rows),
+        flows_unknown=sum(1 for row in rows if row.flows_today is None),
         cash=_sum(row.cash for row in rows),
         buying_power=_sum(row.buying_power for row in rows),
         positions=sum(row.positions or 0 for row in rows) if rows else None,

@@ -23,6 +23,7 @@ async def test_table_of_accounts(reader: Reader) -> None:
         "day_pl": "281.4",
         "initial_balance": None,
         "net_flows": None,
+        "flows_today": None,
         "total_pl": None,
         "total_pl_pct": None,
         "total_pl_unknown": "no initial_balance is configured",

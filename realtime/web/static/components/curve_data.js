@@ -1,4 +1,4 @@
-// The points of an equity curve: where the line breaks, how far the axis reaches, what it says.
+// The points of an equity curve: line breaks, range and labels of the axes.
 
 import { formatDecimal, fromNumber } from "../format/decimal.js";
 

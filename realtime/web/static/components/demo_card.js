@@ -35,7 +35,7 @@ export class DemoCard {
       this.onChange();
       if (this.document.result !== null) return this.#showResult();
     } catch {
-      // The daemon does not answer: the page says so by itself.
+      // No connection: another notice says so.
     }
     setTimeout(() => this.#poll(), INTERVAL_MS);
   }

@@ -1,4 +1,4 @@
-// The badge that says which kind of money an account holds: PAPER or REAL MONEY.
+// The badge of the kind of money: PAPER or REAL MONEY.
 
 import { createElement, setAttribute, setText } from "./dom.js";
 

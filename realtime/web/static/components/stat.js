@@ -22,9 +22,9 @@ export class Stat {
   }
 
   /** Show money, whole or in a larger unit; unknown is `–` with the reason. */
-  showMoney(amount, { currency = "", reason = "not known yet", ...rest } = {}) {
-    const full = formatDecimal(amount, 2, { currency });
-    const text = this.isLarge || full.length <= MAX_CHARS ? full : formatCompact(amount, { currency });
+  showMoney(amount, { currency = "", sign = false, reason = "not known yet", ...rest } = {}) {
+    const full = formatDecimal(amount, 2, { currency, sign });
+    const text = this.isLarge || full.length <= MAX_CHARS ? full : formatCompact(amount, { currency, sign });
     this.#show(text, full, amount === null ? { ...rest, reason } : rest);
     this.element.style.setProperty("--chars", text.length);
   }

@@ -1,4 +1,4 @@
-// Every route of openapi.json, and a form that calls it.
+// Every route of openapi.json, with a form that sends a request.
 
 import { createElement } from "../components/dom.js";
 import { follow } from "./stream_call.js";
@@ -11,7 +11,7 @@ const routes = document.getElementById("routes");
 const headers = (more = {}) =>
   token.value ? { ...more, Authorization: `Bearer ${token.value}` } : more;
 
-/** The address of a call: path parameters in their places, the others behind it if given. */
+/** The address of a request: path parameters in the path, the others that are set in the query. */
 function address(path, parameters, values) {
   const filled = path.replace(/{(\w+)}/g, (_, name) => encodeURIComponent(values[name] ?? ""));
   const url = new URL(filled.replace(/^\//, ""), base);
@@ -21,16 +21,16 @@ function address(path, parameters, values) {
   return url;
 }
 
-/** What a person would type into a terminal for the same call. */
+/** The same request as a curl command. */
 function curl(method, url, sent, body) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const words = ["curl", "-sN"];
-  if (method !== "get") words.push("-X", method.toUpperCase());
+  const parts = ["curl", "-sN"];
+  if (method !== "get") parts.push("-X", method.toUpperCase());
   for (const name of Object.keys(sent)) {
-    words.push("-H", name === "Authorization" ? '"Authorization: Bearer $REALTIME_TOKEN"' : quote(`${name}: ${sent[name]}`));
+    parts.push("-H", name === "Authorization" ? '"Authorization: Bearer $REALTIME_TOKEN"' : quote(`${name}: ${sent[name]}`));
   }
-  if (body) words.push("-d", quote(body));
-  return [...words, quote(url.href)].join(" ");
+  if (body) parts.push("-d", quote(body));
+  return [...parts, quote(url.href)].join(" ");
 }
 
 function field(parameter) {
@@ -39,9 +39,9 @@ function field(parameter) {
   const attributes = { name, required: Boolean(required), autocomplete: "off" };
   const one = schema.enum ?? (schema.type === "boolean" ? ["true", "false"] : null);
   const control = one
-    ? createElement("select", attributes, createElement("option", { value: "", text: "–" }), ...one.map((each) => createElement("option", { value: each, text: each })))
+    ? createElement("select", attributes, createElement("option", { value: "", text: "–" }), ...one.map((value) => createElement("option", { value, text: value })))
     : createElement("input", { ...attributes, placeholder: hint(schema, values) });
-  return createElement("label", { class: "field" }, createElement("span", {}, createElement("code", { text: name }), required ? createElement("em", { text: " needed" }) : null), control, createElement("small", { text: description ?? "" }));
+  return createElement("label", { class: "field" }, createElement("span", {}, createElement("code", { text: name }), required ? createElement("em", { text: " required" }) : null), control, createElement("small", { text: description ?? "" }));
 }
 
 function hint(schema, values) {
@@ -50,21 +50,21 @@ function hint(schema, values) {
   return fallback === undefined || String(fallback) === "" ? "" : String(fallback);
 }
 
-function answers(responses) {
+function responseList(responses) {
   return createElement("ul", { class: "answers" }, ...Object.entries(responses).map(([status, { description }]) => createElement("li", { text: `${status}  ${description}` })));
 }
 
 function route(path, method, operation) {
-  const parameters = (operation.parameters ?? []).filter((each) => each.in !== "header");
-  const moves = method !== "get";
+  const parameters = (operation.parameters ?? []).filter((parameter) => parameter.in !== "header");
+  const isChange = method !== "get";
   const isStream = Boolean(operation.responses["200"]?.content?.["text/event-stream"]);
   const body = operation.requestBody ? createElement("textarea", { name: "-body", "aria-label": "Body", spellcheck: "false", text: "{}" }) : null;
   const out = createElement("div", { "aria-live": "polite" });
   const stop = createElement("button", { type: "button", text: "Stop", hidden: true });
-  const form = createElement("form", {}, ...parameters.map(field), body, createElement("button", { text: isStream ? "Listen" : "Call" }), stop, out, answers(operation.responses));
+  const form = createElement("form", {}, ...parameters.map(field), body, createElement("button", { text: isStream ? "Listen" : "Call" }), stop, out, responseList(operation.responses));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (moves && !confirm(`${method.toUpperCase()} ${path} is carried out at once. Go on?`)) return;
+    if (isChange && !confirm(`${method.toUpperCase()} ${path} is executed at once. Continue?`)) return;
     const values = Object.fromEntries(new FormData(form));
     const url = address(path, parameters, values);
     const sent = headers(body ? { "Content-Type": "application/json" } : {});
@@ -72,9 +72,9 @@ function route(path, method, operation) {
     if (isStream) follow(url, sent, out, stop);
     else call(method, url, sent, body?.value, out);
   });
-  const title = createElement("summary", {}, createElement("b", { text: method, "data-moves": moves }), createElement("code", { text: path }), createElement("span", { text: operation.summary ?? "" }));
-  const words = `${method} ${path} ${operation.summary}`.toLowerCase();
-  return createElement("details", { class: "route", "data-words": words }, title, form);
+  const title = createElement("summary", {}, createElement("b", { text: method, "data-moves": isChange }), createElement("code", { text: path }), createElement("span", { text: operation.summary ?? "" }));
+  const searchText = `${method} ${path} ${operation.summary}`.toLowerCase();
+  return createElement("details", { class: "route", "data-text": searchText }, title, form);
 }
 
 async function call(method, url, sent, body, out) {
@@ -82,13 +82,13 @@ async function call(method, url, sent, body, out) {
   out.append(shown);
   try {
     const began = performance.now();
-    const answer = await fetch(url, { method: method.toUpperCase(), headers: sent, body });
-    const text = await answer.text();
-    const samples = (performance.now() - began).toFixed(1);
-    const told = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-    shown.textContent = `${answer.status} ${answer.statusText} · ${samples} ms\n${told}\n\n${pretty(text, answer.headers.get("Content-Type"))}`;
+    const response = await fetch(url, { method: method.toUpperCase(), headers: sent, body });
+    const text = await response.text();
+    const durationMs = (performance.now() - began).toFixed(1);
+    const headerLines = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+    shown.textContent = `${response.status} ${response.statusText} · ${durationMs} ms\n${headerLines}\n\n${pretty(text, response.headers.get("Content-Type"))}`;
   } catch (error) {
-    shown.textContent = `no answer: ${error.message}`;
+    shown.textContent = `no response: ${error.message}`;
   }
 }
 
@@ -101,25 +101,26 @@ function pretty(text, type) {
   }
 }
 
-function find(words) {
-  for (const each of routes.querySelectorAll(".route")) {
-    each.hidden = !words.toLowerCase().split(/\s+/).every((word) => each.dataset.words.includes(word));
+function filterRoutes(search) {
+  const words = search.toLowerCase().split(/\s+/);
+  for (const route of routes.querySelectorAll(".route")) {
+    route.hidden = !words.every((word) => route.dataset.text.includes(word));
   }
 }
 
 async function start() {
   try {
-    const answer = await fetch(new URL("openapi.json", base), { headers: headers() });
-    const { info, paths } = await answer.json();
+    const response = await fetch(new URL("openapi.json", base), { headers: headers() });
+    const { info, paths } = await response.json();
     document.getElementById("version").textContent = info.version;
     document.getElementById("introduction").textContent = info.description;
-    const found = Object.entries(paths).flatMap(([path, methods]) =>
+    const forms = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => route(path, method, operation)));
-    routes.replaceChildren(...found);
+    routes.replaceChildren(...forms);
   } catch (error) {
     document.getElementById("trouble").textContent = `openapi.json could not be read: ${error.message}`;
   }
 }
 
-document.getElementById("find").addEventListener("input", (event) => find(event.target.value));
+document.getElementById("find").addEventListener("input", (event) => filterRoutes(event.target.value));
 await start();

@@ -1,20 +1,20 @@
-// A stream of events shown as it comes; by fetch, since EventSource cannot send a token.
+// Shows a stream of events as it arrives; with fetch, since EventSource cannot send a token.
 
 import { createElement } from "../components/dom.js";
 
 const MAX_SAMPLES = 200;
 
-/** Show what comes until `stop` is pressed or the end. */
+/** Show events until `stop` is pressed or the stream ends. */
 export async function follow(url, headers, out, stop) {
   const shown = createElement("pre", {});
-  const given = new AbortController();
-  const halt = () => given.abort();
+  const abort = new AbortController();
+  const onStop = () => abort.abort();
   out.append(shown);
   stop.hidden = false;
-  stop.addEventListener("click", halt, { once: true });
+  stop.addEventListener("click", onStop, { once: true });
   try {
-    const answer = await fetch(url, { headers, signal: given.signal });
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const response = await fetch(url, { headers, signal: abort.signal });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const lines = [];
     for (let rest = ""; ;) {
       const { done, value } = await reader.read();
@@ -25,11 +25,11 @@ export async function follow(url, headers, out, stop) {
       lines.length = Math.min(lines.length, MAX_SAMPLES);
       shown.textContent = lines.join("\n\n");
     }
-    shown.prepend("the end came\n\n");
+    shown.prepend("the stream ended\n\n");
   } catch (error) {
-    shown.prepend(given.signal.aborted ? "stopped\n\n" : `cut: ${error.message}\n\n`);
+    shown.prepend(abort.signal.aborted ? "stopped\n\n" : `connection lost: ${error.message}\n\n`);
   } finally {
-    stop.removeEventListener("click", halt);
+    stop.removeEventListener("click", onStop);
     stop.hidden = true;
   }
 }

@@ -6,7 +6,7 @@ const EVENTS = [
 const SILENCE_TIMEOUT_MS = 20_000; // a heartbeat comes every 15 s
 const MIN_RETRY_MS = 500;
 const MAX_RETRY_MS = 8_000;
-const MAX_RESUMES = 2; // failed attempts to resume before a snapshot is asked for
+const MAX_RESUMES = 2; // failed attempts to resume before a snapshot is requested
 
 /**
  * `params(isSnapshot)` gives the query: that of the snapshot, and once it is complete, that for

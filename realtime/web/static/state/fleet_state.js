@@ -9,7 +9,7 @@ export const MAX_FULL_ROWS = 200;
 const MAX_FILLS = 60;
 const MAX_LINK_EVENTS = 40;
 const RATE_WINDOW_S = 5;
-const MONEY = ["equity", "last_equity", "cash", "buying_power", "day_pl", "flows"];
+const MONEY = ["equity", "last_equity", "cash", "buying_power", "day_pl", "flows_today", "total_pl"];
 const TRANSIENT = new Set(["connecting", "authorizing", "syncing"]); // only the last of these is worth a line
 
 export class FleetState {
@@ -163,7 +163,7 @@ export function addUp(entries) {
   return {
     equity: of("equity"), cash: of("cash"), buyingPower: of("buying_power"),
     dayPl: of("day_pl"), base: sum(known.map(({ money }) => money.last_equity)),
-    flows: read.length && read.every(({ money }) => money.flows !== null) ? of("flows") : null,
+    flows: of("flows_today"), flowsUnknown: read.filter(({ money }) => money.flows_today === null).length,
     positions: count("positions"), openOrders: count("open_orders"),
     read: read.length,
     stale: read.filter(({ row, link }) => row.stale && link?.state !== "disabled").length,
@@ -175,14 +175,14 @@ function parseTotals(total) {
   const money = Object.fromEntries(MONEY.map((name) => [name, parseDecimal(total[name])]));
   return {
     equity: money.equity, cash: money.cash, buyingPower: money.buying_power,
-    dayPl: withoutFlows(money), base: money.last_equity, flows: money.flows,
+    dayPl: withoutFlows(money), base: money.last_equity, flows: money.flows_today, flowsUnknown: total.flows_unknown,
     positions: total.positions, openOrders: total.open_orders,
     read: total.read, stale: total.stale, confirmedAt: total.confirmed_at,
   };
 }
 
 /** Today's profit or loss: what was paid in or out is neither. */
-function withoutFlows({ equity, last_equity: last, day_pl: dayPl, flows }) {
+function withoutFlows({ equity, last_equity: last, day_pl: dayPl, flows_today: flows }) {
   if (equity === null || last === null) return dayPl;
   return equity - last - (flows ?? 0n);
 }

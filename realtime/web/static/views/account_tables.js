@@ -6,7 +6,7 @@ import { isFinal } from "../state/account_state.js";
 import { ORDER_COLUMNS, POSITION_COLUMNS } from "./account_columns.js";
 
 const MAX_ORDERS_SHOWN = 200;
-const MAX_CLOSED_SHOWN = 8; // until all are asked for
+const MAX_CLOSED_SHOWN = 8; // until the button is pressed
 
 export class AccountTables {
   constructor() {

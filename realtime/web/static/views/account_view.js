@@ -23,6 +23,7 @@ const STATS = [
   ["Short", "short_market_value"],
   ["Maintenance margin", "maintenance_margin"],
 ];
+const TOTAL_PL_REASON = "the daemon has not sent it yet";
 
 export class AccountView {
   constructor(fleet, label, { onStreamChange }) {
@@ -111,7 +112,7 @@ export class AccountView {
     try {
       await Promise.all([this.account.fetchDashboard(), this.account.fetchLegs()]);
     } catch {
-      return; // Without a connection the stream says so, and this is done again when it is back.
+      return; // No connection: repeated when the stream is ready again.
     }
     if (this.account.problem) this.#endStream();
     else if (this.account.account) this.#addPoint(this.account.account.equity, this.account.version.stale);
@@ -140,6 +141,7 @@ export class AccountView {
     this.about = createElement("p", { class: "about" });
     this.state = createElement("span", { class: "state" }, createElement("i", { class: "lamp", "aria-hidden": "true" }), createElement("span"), createElement("span", { class: "sub" }));
     this.equity = new Stat("Equity", { isLarge: true });
+    this.totalPl = new Stat("Total P/L");
     this.stats = STATS.map(([name]) => new Stat(name));
     this.tables = new AccountTables();
     this.fills = new FillList({ label: "Fills", withAccount: false });
@@ -150,7 +152,7 @@ export class AccountView {
       createElement("section", { class: "card chart", "aria-label": "Money" },
         createElement("div", { class: "headlines" }, createElement("dl", { class: "headline" }, this.equity.element)),
         createElement("div", { class: "curve-box" }, this.curve.element),
-        createElement("dl", { class: "stats" }, ...this.stats.map(({ element }) => element))),
+        createElement("dl", { class: "stats" }, this.totalPl.element, ...this.stats.map(({ element }) => element))),
       createElement("div", { class: "aside" },
         createElement("section", { class: "card", "aria-labelledby": "link-title" },
           createElement("h2", { id: "link-title", text: "Link" }), this.history.element),
@@ -191,16 +193,19 @@ export class AccountView {
     const reason = this.#unknownReason();
     const equity = account.money("equity");
     const last = account.money("last_equity");
-    const flows = this.fleet.entries.get(this.label)?.money.flows ?? null;
+    const flows = this.fleet.entries.get(this.label)?.money.flows_today ?? null;
     const dayPl = equity === null || last === null ? null : equity - last - (flows ?? 0n);
     const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, last)), "today"].filter(Boolean).join("  ");
     const isProvisional = account.version?.provisional.includes("account");
     const source = isProvisional ? "after the last fill: the broker has not confirmed it yet" : `confirmed by the broker ${formatAgo(at)}`;
-    const notes = equity === null ? [reason] : [source, dayPl === null ? null : flowsText(flows)];
+    const notes = equity === null ? [reason] : [source, dayPl === null ? null : flowsText(flows, flows === null ? 1 : 0, 1)];
     this.equity.showMoney(equity, {
       currency: "$", reason, beside: gain, besideTone: toneOf(dayPl),
       note: notes.filter(Boolean).join(" · "), noteTone: isProvisional || account.version?.stale ? "warn" : null,
     });
+    const { row, money } = this.fleet.entries.get(this.label) ?? {};
+    const total = money?.total_pl ?? null;
+    this.totalPl.showMoney(total, { sign: true, tone: toneOf(total), reason: row?.total_pl_unknown ?? TOTAL_PL_REASON });
     for (const [index, [, name]] of STATS.entries()) this.stats[index].showMoney(account.money(name), { at, reason });
   }
 

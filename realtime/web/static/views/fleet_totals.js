@@ -54,12 +54,12 @@ export class FleetTotals {
     return createWrapped(this.unknown);
   }
 
-  #showHeadline({ isPaper, equity, dayPl, base, flows, enabled, read, stale, confirmedAt }, kinds) {
+  #showHeadline({ isPaper, equity, dayPl, base, flows, flowsUnknown, enabled, read, stale, confirmedAt }, kinds) {
     const stat = this.headlines.get(isPaper);
     setText(stat.name, `${isPaper ? "Paper" : "Real money"} · ${formatCount(enabled, "account")}`);
     const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, base)), "today"].filter(Boolean).join("  ");
     const notes = [
-      dayPl === null ? null : flowsText(flows),
+      dayPl === null ? null : flowsText(flows, flowsUnknown, read),
       read < enabled ? `${read} of ${enabled} read` : null,
       stale ? `${formatCount(stale, "account")} may be behind` : null,
       confirmedAt ? `oldest part confirmed ${formatAgo(confirmedAt)}` : null,
@@ -105,10 +105,12 @@ export class FleetTotals {
   }
 }
 
-/** What of today's change is money paid in or out. */
-export function flowsText(flows) {
-  if (flows === null || flows === undefined) return "flows unknown: a deposit of today counts as gain";
-  return flows === 0n ? null : `flows ${formatDecimal(flows, 2, { sign: true })}`;
+/** What of today's change is money paid in or out, and of how many accounts that is unknown. */
+export function flowsText(flows, unknown, accounts) {
+  const known = flows ? `flows ${formatDecimal(flows, 2, { sign: true })}` : null;
+  if (!unknown) return known;
+  const of = unknown === accounts ? "flows unknown" : `flows of ${formatCount(unknown, "account")} unknown`;
+  return [known, `${of}: a deposit of today counts as gain`].filter(Boolean).join(" · ");
 }
 
 function createWrapped(stat) {
