@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from bench import table
 from bench.children import ROOT
 from bench.load import has_wrk
-from bench.machine import allow_files, described, load
+from bench.machine import allow_files, describe_machine, load
 from bench.queries import absent
 from bench.sections import SECTIONS, Section
 
@@ -69,7 +69,7 @@ def run(sections: Sequence[Section], *, quick: bool, writes: bool) -> list[str]:
 
 
 def _machine() -> list[str]:
-    lines = [f"* {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {described()}"]
+    lines = [f"* {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {describe_machine()}"]
     client = "wrk" if has_wrk() else "our own client in Python, which limits what can be seen"
     lines.append(f"* servers and daemon on core 0, load and brokers on core 1; readers: {client}")
     lines += [f"* without {peer}: {why}" for peer, why in absent().items()]

@@ -17,9 +17,9 @@ from bench import frames
 from bench.machine import pin
 
 TICK_S = 0.002
-MAX_WAITING = 256 * 1024
+MAX_UNSENT_BYTES = 256 * 1024
 """Bytes that wait for one socket before it is left alone for a moment."""
-AT_ONCE = 32
+FRAMES_PER_WRITE = 32
 """Frames written to one socket in one go."""
 
 
@@ -29,7 +29,7 @@ class Player:
     def __init__(self, positions: int, orders: int) -> None:
         self.sent = 0
         self._sockets: dict[str, asyncio.Transport] = {}
-        self._telling: dict[str, frames.Telling] = {}
+        self._updates: dict[str, frames.UpdateSequence] = {}
         self._held = [frames.position_json(symbol) for symbol in frames.SYMBOLS[:positions]]
         listed = [frames.order_json(n, status="filled" if n % 5 else "new") for n in range(orders)]
         working = [order for order in listed if order["status"] == "new"]
@@ -95,8 +95,8 @@ class Player:
                 transport = self._sockets.get(key)
                 if transport is None:
                     del left[key]
-                elif transport.get_write_buffer_size() < MAX_WAITING:
-                    batch = min(AT_ONCE, left[key])
+                elif transport.get_write_buffer_size() < MAX_UNSENT_BYTES:
+                    batch = min(FRAMES_PER_WRITE, left[key])
                     transport.write(b"".join(self._next(key) for _ in range(batch)))
                     left[key] -= batch
                     if not left[key]:
@@ -114,17 +114,17 @@ class Player:
             await asyncio.sleep(TICK_S)
 
     def _traded(self, key: str) -> list[dict[str, object]]:
-        telling = self._telling.get(key)
-        if telling is None or not telling.held:
+        updates = self._updates.get(key)
+        if updates is None or not updates.held:
             return []
-        held = str(telling.held)
+        held = str(updates.held)
         return [frames.position_json(frames.TRADED) | {"qty": held, "qty_available": held}]
 
     def _next(self, key: str) -> bytes:
         self.sent += 1
-        if key not in self._telling:
-            self._telling[key] = frames.Telling(int(key[1:]))
-        return next(self._telling[key])
+        if key not in self._updates:
+            self._updates[key] = frames.UpdateSequence(int(key[1:]))
+        return next(self._updates[key])
 
 
 async def serve(port: int, positions: int, orders: int) -> None:

@@ -31,13 +31,13 @@ def measure(orders: int, seconds: float, query: str = "") -> Changed:
         fleet_config(ACCOUNTS, port) as config,
         daemon(config, port=http) as child,
     ):
-        child.say("reset")
+        child.request("reset")
         paths = [f"/realtime/dashboard/a{number}{query}" for number in range(ACCOUNTS)]
         options = ["--port", str(http), "--rate", str(REQUESTS_PER_S), "--seconds", str(seconds)]
         with module("polling", *options, *paths) as client:
             post(f"http://127.0.0.1:{port}/_play", {"rate": EVENTS_PER_S, "seconds": seconds})
-            polled = convert(json.loads(client.line()), Polled)
-        return Changed(polled, child.say("stats")["waited"])
+            polled = convert(json.loads(client.read_line()), Polled)
+        return Changed(polled, child.request("stats")["waited"])
 
 
 def lines(measured: Mapping[str, Changed]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Processes that are measured, and those that measure: started, asked, ended."""
+"""Child processes: those that are measured, and those that measure."""
 
 import contextlib
 import json
@@ -15,48 +15,50 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-READY_S = 60
-END_S = 10
-SAY_S = 320
-"""How long a process may take to answer: longer than any that it waits for."""
+READY_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 10
+RESPONSE_TIMEOUT_S = 320
+"""Limit of a response: longer than anything that the process waits for."""
 
 
 class Child:
-    """A process of ours that says a line when it is ready, and answers words with JSON."""
+    """A process that prints a line when it is ready, and answers commands with JSON."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.synced_s = 0.0
-        """Of a daemon: seconds from its beginning until all accounts were live."""
+        """Of a daemon: seconds from its start until all accounts were synced."""
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         return self._process.pid
 
-    def line(self) -> str:
-        """The next line it says."""
+    def read_line(self) -> str:
+        """The next line of its output."""
         assert self._process.stdout is not None
-        # A line comes whole: every process of ours writes one and flushes.
-        ready, _, _ = select.select([self._process.stdout], [], [], SAY_S)
+        # A line arrives complete: each process writes one and flushes.
+        ready, _, _ = select.select([self._process.stdout], [], [], RESPONSE_TIMEOUT_S)
         if not ready:
-            raise TimeoutError(f"{self._process.args!r} said nothing within {SAY_S} s")
-        said = self._process.stdout.readline().strip()
-        if not said:
-            raise RuntimeError(f"{self._process.args!r} ended too early")
-        return said
+            raise TimeoutError(
+                f"{self._process.args!r} printed nothing within {RESPONSE_TIMEOUT_S} s"
+            )
+        output = self._process.stdout.readline().strip()
+        if not output:
+            raise RuntimeError(f"{self._process.args!r} ended early")
+        return output
 
-    def say(self, word: str) -> Any:  # JSON of each process' own shape
-        """Say a word, give the answer."""
+    def request(self, word: str) -> Any:  # JSON of each process' own shape
+        """Send a command and return the response."""
         assert self._process.stdin is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
-        return json.loads(self.line())
+        return json.loads(self.read_line())
 
 
 @contextlib.contextmanager
 def module(name: str, *arguments: str) -> Iterator[Child]:
-    """Run a module of the bench as long as the block lasts."""
+    """Run a module of the bench while the block runs."""
     process = subprocess.Popen(
         [sys.executable, "-m", f"bench.{name}", *arguments],
         cwd=ROOT,
@@ -70,20 +72,20 @@ def module(name: str, *arguments: str) -> Iterator[Child]:
 
 @contextlib.contextmanager
 def ended(process: subprocess.Popen[Any]) -> Iterator[None]:
-    """End a process with the block, politely first."""
+    """Stop a process at the end of the block: first SIGTERM, then SIGKILL."""
     try:
         yield
     finally:
         process.terminate()
         try:
-            process.wait(END_S)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -91,11 +93,11 @@ def free_port() -> int:
 
 
 def wait_for(url: str) -> bytes:
-    """What a server answers, once it does."""
-    until = time.monotonic() + READY_S
+    """The response of a server, once it responds."""
+    until = time.monotonic() + READY_TIMEOUT_S
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=READY_S) as answer:
+            with urllib.request.urlopen(url, timeout=READY_TIMEOUT_S) as answer:
                 body: bytes = answer.read()
                 return body
         except OSError:
@@ -105,7 +107,7 @@ def wait_for(url: str) -> bytes:
 
 
 def post(url: str, body: object) -> Any:  # as `say`
-    """The answer to a JSON body."""
+    """The response to a JSON body."""
     asked = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
@@ -115,7 +117,7 @@ def post(url: str, body: object) -> Any:  # as `say`
 
 @contextlib.contextmanager
 def fleet_config(accounts: int, broker: int) -> Iterator[Path]:
-    """The settings of a fleet whose broker listens on this port."""
+    """The configuration of a fleet whose broker listens on this port."""
     with tempfile.TemporaryDirectory() as folder:
         labels = [f"a{number}" for number in range(accounts)]
         url = f'trading_url = "http://127.0.0.1:{broker}"'

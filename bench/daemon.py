@@ -22,7 +22,7 @@ from realtime.runtime.process import freeze_memory, run_in_loop
 from realtime.store.store import Change
 from realtime.telemetry.log import configure
 
-LIMIT_S = 120
+TIMEOUT_S = 120
 START_S = 300
 
 
@@ -102,7 +102,7 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
             if word == "reset":
                 counting.reset()
             elif word == "wait":
-                async with asyncio.timeout(LIMIT_S):
+                async with asyncio.timeout(TIMEOUT_S):
                     while len(counting.latencies_ns) < int(rest[0]):
                         await asyncio.sleep(0.01)
             print(json.dumps(counting.stats()), flush=True)

@@ -1,4 +1,4 @@
-"""The event path: frames a second on one core, how late a fill is visible, queries meanwhile."""
+"""The event path: frames per second on one core, latency of a fill, and of queries meanwhile."""
 
 import contextlib
 import importlib.util
@@ -15,7 +15,7 @@ FRAMES = 40_000
 
 
 class Pour(Struct):
-    """Frames as fast as they are taken: by the wall's clock, and by the processor time spent."""
+    """Frames as fast as they are accepted: by wall clock, and by processor time."""
 
     per_s: float
     cpu_us: float
@@ -24,7 +24,7 @@ class Pour(Struct):
 
 
 class Drip(Struct):
-    """Events at a fixed rate: how late they were applied, and what readers saw meanwhile."""
+    """Events at a fixed rate: how late they were applied, and the latency of queries meanwhile."""
 
     rate: float
     p50_ms: float
@@ -33,7 +33,7 @@ class Drip(Struct):
     busy: float
     """Share of the core that the daemon used."""
     load_busy: float
-    """Share of the other core that broker and readers used together."""
+    """Share of the other core that broker and clients used together."""
     waited: float
     """Share of the time that the daemon could have run and other programs had its core."""
     pause_most_ms: float
@@ -42,28 +42,28 @@ class Drip(Struct):
 
 @contextlib.contextmanager
 def broker(*, positions: int = 5, orders: int = 10) -> Iterator[int]:
-    """A playing broker; gives its port."""
+    """A broker that plays frames; yields its port."""
     port = free_port()
     options = {"port": port, "positions": positions, "orders": orders}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     with module("broker", *words) as child:
-        child.line()
+        child.read_line()
         yield port
 
 
 @contextlib.contextmanager
 def daemon(config: Path, *, port: int | None = None, unsettled: bool = False) -> Iterator[Child]:
-    """The daemon, all its accounts live."""
+    """The daemon, with all accounts synced."""
     more = ["--unsettled"] if unsettled else []
     with module(
         "daemon", "--config", str(config), "--port", str(port or free_port()), *more
     ) as child:
-        child.synced_s = json.loads(child.line())["synced_s"]
+        child.synced_s = json.loads(child.read_line())["synced_s"]
         yield child
 
 
 def pour(sockets: int, frames: int = FRAMES) -> Pour:
-    """Frames to the daemon over so many sockets, one account each."""
+    """Send frames to the daemon over several sockets, one for each account."""
     with broker() as port, fleet_config(sockets, port) as config, daemon(config) as child:
         return _poured(child, port, sockets, frames)
 
@@ -75,25 +75,25 @@ def pour_peer(sockets: int, frames: int = FRAMES) -> Pour | None:
     with broker() as port:
         url = f"ws://127.0.0.1:{port}/stream"
         with module("peer_stream", "--url", url, "--sockets", str(sockets)) as child:
-            child.line()
+            child.read_line()
             return _poured(child, port, sockets, frames)
 
 
 def drip(accounts: int, rate: float, seconds: float, *, unsettled: bool = False) -> Drip:
-    """Events at a rate over all accounts, while readers ask for dashboards 500 times a second."""
+    """Send events at a rate over all accounts, while clients request 500 dashboards per second."""
     http = free_port()
     with (
         broker(positions=10, orders=100) as port,
         fleet_config(accounts, port) as config,
         daemon(config, port=http, unsettled=unsettled) as child,
     ):
-        child.say("reset")
+        child.request("reset")
         paths = [f"/realtime/dashboard/a{number}" for number in range(accounts)]
         words = ["--port", str(http), "--rate", "500", "--seconds", str(seconds)]
         with module("load", *words, *paths) as readers:
             sent = post(f"http://127.0.0.1:{port}/_play", {"rate": rate, "seconds": seconds})
-            seen = child.say(f"wait {sent['sent']}")
-            queries = convert(json.loads(readers.line()), Load)
+            seen = child.request(f"wait {sent['sent']}")
+            queries = convert(json.loads(readers.read_line()), Load)
         return Drip(
             rate=sent["sent"] / seconds,
             p50_ms=seen["p50_ms"],
@@ -108,8 +108,8 @@ def drip(accounts: int, rate: float, seconds: float, *, unsettled: bool = False)
 
 
 def _poured(child: Child, port: int, sockets: int, frames: int) -> Pour:
-    child.say("reset")
+    child.request("reset")
     played = post(f"http://127.0.0.1:{port}/_play", {"count": frames // sockets})
     sent = played["sent"]
-    seen = child.say(f"wait {sent}")
+    seen = child.request(f"wait {sent}")
     return Pour(per_s=seen["per_s"], cpu_us=seen["cpu_s"] / sent * 1e6, broker_busy=played["busy"])

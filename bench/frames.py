@@ -128,7 +128,7 @@ _SCENE: tuple[tuple[str, str, str, str], ...] = (
 """event, status, filled quantity, quantity of this execution"""
 
 
-class Telling:
+class UpdateSequence:
     """The trade updates of an account without end, as websocket frames made when asked for."""
 
     def __init__(self, account: int) -> None:

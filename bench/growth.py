@@ -1,4 +1,4 @@
-"""How cost grows: with accounts, orders and readers."""
+"""How cost grows: with accounts, orders and clients."""
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ READERS = (1, 32, 256, 1000)
 
 
 class Growth(Struct):
-    """One table a thing that grows."""
+    """One table for each quantity that grows."""
 
     accounts: list[Memory]
     orders: list[Memory]
@@ -33,5 +33,5 @@ def measure(seconds: float, *, accounts: tuple[int, ...], rates: tuple[int, ...]
 def _readers(seconds: float) -> dict[int, Load]:
     port = free_port()
     with module("query_servers", "realtime", "--port", str(port)) as child:
-        child.line()
+        child.read_line()
         return {n: flood(port, PATH, connections=n, seconds=seconds) for n in READERS}

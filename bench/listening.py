@@ -20,7 +20,7 @@ from bench.machine import pin
 WHOLE_EVERY = 10
 """One reader in so many follows all accounts."""
 
-LIMIT_S = 60
+TIMEOUT_S = 60
 STAMP = re.compile(rb'"subtag":"(\d+)"')
 """When the broker wrote an update, nanoseconds of the clock that all processes share."""
 
@@ -28,8 +28,8 @@ STAMP = re.compile(rb'"subtag":"(\d+)"')
 class Listener(asyncio.Protocol):
     """One reader."""
 
-    def __init__(self, connection_limiter: "Crowd", query: str) -> None:
-        self._connection_limiter = connection_limiter
+    def __init__(self, subscribers: "Subscribers", query: str) -> None:
+        self._subscribers = subscribers
         self._query = query
         self._is_ready = False
 
@@ -40,23 +40,23 @@ class Listener(asyncio.Protocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        connection_limiter = self._connection_limiter
-        connection_limiter.bytes += len(data)
+        subscribers = self._subscribers
+        subscribers.bytes += len(data)
         if not self._is_ready and b"event: ready" in data:
             self._is_ready = True
-            connection_limiter.take_ready()
+            subscribers.count_ready()
         stamps = STAMP.findall(data)
         if self._is_ready and stamps:
-            connection_limiter.updates += len(stamps)
+            subscribers.updates += len(stamps)
             # The oldest of those that came together: the one that waited longest.
-            connection_limiter.late_ns.append(time.monotonic_ns() - int(stamps[0]))
-        connection_limiter.resyncs += data.count(b"event: resync")
+            subscribers.late_ns.append(time.monotonic_ns() - int(stamps[0]))
+        subscribers.resyncs += data.count(b"event: resync")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connection_limiter.lost += 1
+        self._subscribers.lost += 1
 
 
-class Crowd:
+class Subscribers:
     """All readers, and what they were told."""
 
     def __init__(self, size: int) -> None:
@@ -71,7 +71,7 @@ class Crowd:
         self.bytes = self.updates = self.resyncs = 0
         self.late_ns: list[int] = []
 
-    def take_ready(self) -> None:
+    def count_ready(self) -> None:
         """One more has its snapshot."""
         self._ready += 1
         if self._ready == self._size:
@@ -98,17 +98,17 @@ def query_of(number: int, accounts: int) -> str:
 async def listen(port: int, readers: int, accounts: int) -> None:
     """Read until standard input ends."""
     loop = asyncio.get_running_loop()
-    connection_limiter = Crowd(readers)
+    subscribers = Subscribers(readers)
     for number in range(readers):
-        make = partial(Listener, connection_limiter, query_of(number, accounts))
+        make = partial(Listener, subscribers, query_of(number, accounts))
         await loop.create_connection(make, "127.0.0.1", port)
-    async with asyncio.timeout(LIMIT_S):
-        await connection_limiter.all_ready.wait()
-    connection_limiter.reset()
+    async with asyncio.timeout(TIMEOUT_S):
+        await subscribers.all_ready.wait()
+    subscribers.reset()
     print("ready", flush=True)
     while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(connection_limiter.stats()), flush=True)
-        connection_limiter.reset()
+        print(json.dumps(subscribers.stats()), flush=True)
+        subscribers.reset()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Readers: as many requests as come back (wrk if there is one), or so many a second.
+"""Clients: as many requests as possible (wrk if it is installed), or a fixed rate.
 
 Our own client is for where there is no wrk and for fixed rates. It is in Python, so closed loops of
 it may be slower than the server; the table says which client was used.
@@ -25,17 +25,17 @@ HEAD = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 class Load(Struct):
-    """What the readers saw."""
+    """Rate and latency of the requests."""
 
     per_s: float
     p50_us: float
     p99_us: float
     busy: float = 0.0
-    """Share of their core that the readers used; 0 if it is not known, as of wrk."""
+    """Share of their core that the clients used; 0 if unknown, as with wrk."""
 
 
-class Asker(asyncio.Protocol):
-    """One connection: a request, its answer, the next."""
+class PollingConnection(asyncio.Protocol):
+    """One connection: a request, its response, the next."""
 
     def __init__(self, paths: list[bytes], took_ns: list[int], interval_s: float) -> None:
         self._paths = paths
@@ -85,19 +85,19 @@ class Asker(asyncio.Protocol):
 async def ask(
     port: int, paths: list[str], *, connections: int, seconds: float, rate: float | None
 ) -> Load:
-    """Ask over so many connections; `rate` is of all together, None: as fast as answers come."""
+    """Send requests over several connections; `rate` is that of all together, None: no limit."""
     took_ns: list[int] = []
     interval_s = connections / rate if rate else 0.0
     asked = [path.encode() for path in paths]
     loop = asyncio.get_running_loop()
-    askers = [Asker(asked, took_ns, interval_s) for _ in range(connections)]
-    for asker in askers:
-        await loop.create_connection(lambda asker=asker: asker, "127.0.0.1", port)  # type: ignore[misc]
+    connections_ = [PollingConnection(asked, took_ns, interval_s) for _ in range(connections)]
+    for connection in connections_:
+        await loop.create_connection(lambda connection=connection: connection, "127.0.0.1", port)  # type: ignore[misc]
     cpu = time.process_time()
     await asyncio.sleep(seconds)
     busy = (time.process_time() - cpu) / seconds
-    for asker in askers:
-        asker.is_over = True
+    for connection in connections_:
+        connection.is_over = True
     found = sorted(took_ns) or [0]
     return Load(
         per_s=len(took_ns) / seconds,
@@ -113,7 +113,7 @@ def has_wrk() -> bool:
 
 
 def flood(port: int, path: str, *, connections: int, seconds: float, core: int = 1) -> Load:
-    """As many requests for one path as come back over keep-alive connections."""
+    """As many requests for one path as possible, over keep-alive connections."""
     if not has_wrk():
         return _own(port, path, connections, seconds, core)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]

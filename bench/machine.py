@@ -10,7 +10,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-LOOK_S = 1.0
+CHECK_INTERVAL_S = 1.0
 
 
 def pin(core: int) -> None:
@@ -24,8 +24,8 @@ def pin(core: int) -> None:
 
 def _end_with(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(LOOK_S)
-    os._exit(1)  # whoever would have asked for more is gone
+        time.sleep(CHECK_INTERVAL_S)
+    os._exit(1)  # the process that would use the result is gone
 
 
 def allow_files() -> None:
@@ -53,7 +53,7 @@ def cpu_s(pid: int) -> float:
     return used
 
 
-def described() -> str:
+def describe_machine() -> str:
     """The machine and the versions, in a line."""
     model = ""
     with contextlib.suppress(OSError):

@@ -24,13 +24,13 @@ SCENES = 300
 
 
 def _updates() -> list[TradeUpdate]:
-    told = [decode_frame(each[4:]) for each in itertools.islice(frames.Telling(0), SCENES)]
+    told = [decode_frame(each[4:]) for each in itertools.islice(frames.UpdateSequence(0), SCENES)]
     return [each for each in told if isinstance(each, TradeUpdate)]
 
 
 def bench_decode(loops: int) -> float:
     """A frame to a trade update."""
-    frame = next(frames.Telling(0))[4:]
+    frame = next(frames.UpdateSequence(0))[4:]
     began = time.perf_counter()
     for _ in range(loops):
         decode_frame(frame)

@@ -30,7 +30,7 @@ from realtime.orders.results import Placed
 from realtime.secret import Credentials, Secret
 from realtime.telemetry.log import configure
 
-AWAY_S = 0.05
+RESPONSE_TIME_S = 0.05
 """The broker's answer takes so long, beside what it has to compute."""
 
 THREADS = (32, 100)
@@ -67,7 +67,7 @@ def lines(told: list[Took]) -> list[str]:
     """A table of it; the last column beside one order on one account."""
     alone = told[0].seconds
     return [
-        f"* the broker answers an order after {AWAY_S * 1000:.0f} ms;"
+        f"* the broker answers an order after {RESPONSE_TIME_S * 1000:.0f} ms;"
         " the second round is measured, so all connections are open",
         "",
         "| | orders | all answered after | orders/s | times one order |",
@@ -88,7 +88,7 @@ def _took(how: str, word: str, accounts: int, *, threads: int = 1) -> Took:
     with _broker() as port:
         told = ("--port", str(port), "--accounts", str(accounts), "--threads", str(threads))
         with module("orders", word, *told) as child:
-            said = json.loads(child.line())
+            said = json.loads(child.read_line())
         return Took(how, accounts, said["seconds"])
 
 
@@ -96,7 +96,7 @@ def _took(how: str, word: str, accounts: int, *, threads: int = 1) -> Took:
 def _broker() -> Iterator[int]:
     port = free_port()
     with module("orders", "broker", "--port", str(port)) as child:
-        child.line()
+        child.read_line()
         yield port
 
 
@@ -105,7 +105,7 @@ async def _serve(port: int) -> None:
 
     async def order(request: web.Request) -> web.Response:
         asked = await request.json()
-        await asyncio.sleep(AWAY_S)
+        await asyncio.sleep(RESPONSE_TIME_S)
         row = frames.order_json(next(numbers))
         row["client_order_id"] = asked.get("client_order_id") or row["client_order_id"]
         return web.json_response(row)

@@ -1,6 +1,6 @@
-"""alpaca-py's `TradingStream` doing nothing with what it hears: the peer of our event path.
+"""alpaca-py's `TradingStream` with a handler that does nothing: the peer of our event path.
 
-Takes the same words on standard input as `bench.daemon` and answers in the same form.
+It accepts the same commands on standard input as `bench.daemon`.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from alpaca.trading.stream import TradingStream
 
 from bench.machine import pin
 
-LIMIT_S = 120
+TIMEOUT_S = 120
 
 
 class Counting:
-    """How many updates came, and when the first and the last."""
+    """The number of updates, and the times of the first and the last."""
 
     def __init__(self) -> None:
         self.reset()
@@ -29,7 +29,7 @@ class Counting:
         self.events = self.first = self.last = 0
         self.cpu = time.process_time()
 
-    async def hear(self, update: object) -> None:
+    async def handle_update(self, update: object) -> None:
         self.last = time.monotonic_ns()
         self.first = self.first or self.last
         self.events += 1
@@ -57,7 +57,7 @@ def main() -> None:
         for number in range(given.sockets)
     ]
     for stream in streams:
-        stream.subscribe_trade_updates(counting.hear)
+        stream.subscribe_trade_updates(counting.handle_update)
 
     async def follow() -> None:
         runs: list[Callable[[], Awaitable[None]]] = [each._run_forever for each in streams]
@@ -72,7 +72,7 @@ def main() -> None:
         if word == "reset":
             counting.reset()
         elif word == "wait":
-            until = time.monotonic() + LIMIT_S
+            until = time.monotonic() + TIMEOUT_S
             while counting.events < int(rest[0]) and time.monotonic() < until:
                 time.sleep(0.01)
         print(json.dumps(counting.stats()), flush=True)

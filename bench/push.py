@@ -1,4 +1,4 @@
-"""Whether readers of the push slow what they listen to: events at one rate, and more readers."""
+"""Whether subscribers slow the daemon: events at one rate, and more and more subscribers."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from bench.events import broker, daemon
 ACCOUNTS = 1000
 RATE = 2000
 SETTLE_S = 1.0
-"""For what is still on its way to the readers when all is applied."""
+"""For events that are still being sent when all are applied."""
 
 
 class Push(Struct):
-    """One rate of events with so many readers."""
+    """One rate of events with a number of subscribers."""
 
     readers: int
     rate: float
@@ -24,13 +24,13 @@ class Push(Struct):
     applied: Any
     """How late the events were applied, and what the daemon used: `bench.daemon`."""
     told: Any
-    """What the readers were told: `bench.listening`; None without readers."""
+    """What the subscribers received: `bench.listening`; None without subscribers."""
 
 
 def measure(
     readers: Sequence[int], seconds: float, *, accounts: int = ACCOUNTS, rate: float = RATE
 ) -> list[Push]:
-    """Events at one rate over all accounts, once for each number of readers."""
+    """Send events at one rate over all accounts, once for each number of subscribers."""
     http = free_port()
     with (
         broker(positions=5, orders=10) as port,
@@ -46,22 +46,22 @@ def _played(
     url, asked = f"http://127.0.0.1:{port}/_play", {"rate": rate, "seconds": s}
     for count in readers:
         words = ["--port", str(http), "--readers", str(count), "--accounts", str(accounts)]
-        with module("listening", *words) as connection_limiter:
+        with module("listening", *words) as subscribers:
             if count:
-                connection_limiter.line()
-            child.say("reset")
+                subscribers.read_line()
+            child.request("reset")
             sent = post(url, asked)["sent"]
-            applied = child.say(f"wait {sent}")
+            applied = child.request(f"wait {sent}")
             time.sleep(SETTLE_S)
-            told = connection_limiter.say("stats") if count else None
+            told = subscribers.request("stats") if count else None
         yield Push(count, sent / s, s, applied, told)
 
 
 def table(seen: Sequence[Push]) -> list[str]:
-    """Lateness by readers."""
+    """Latency by number of subscribers."""
     lines = [
-        "| readers | events/s | applied p50 | applied p99 | core busy | told a second |"
-        " heard p50 | heard p99 | begun anew | cut |",
+        "| subscribers | events/s | applied p50 | applied p99 | core busy | sent per second |"
+        " received p50 | received p99 | resynced | disconnected |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for each in seen:

@@ -90,7 +90,7 @@ def measure(rounds: int, seconds: float) -> dict[str, list[Round]]:
             if kind not in absent():
                 port = free_port()
                 child = running.enter_context(module("query_servers", kind, "--port", str(port)))
-                child.line()
+                child.read_line()
                 servers[kind] = port, child.pid
         if "nginx" not in absent():
             servers["nginx"] = running.enter_context(nginx(0))

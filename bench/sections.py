@@ -68,12 +68,12 @@ def _orders(quick: bool) -> list[str]:
 
 
 def _start(quick: bool) -> list[str]:
-    lines = [f"* 1000 accounts of the simulator, cold to all live: {start(1000):.1f} s"]
+    lines = [f"* 1000 accounts of the simulator, cold to all synced: {start(1000):.1f} s"]
     if not quick:
         seen = memory(1000, 10, 100)
         lines.append(
-            f"* 1000 accounts of 10 positions and 100 orders: {seen.synced_mb:.0f} MB once live,"
-            f" {seen.asked_mb:.0f} MB once every dashboard was asked for"
+            f"* 1000 accounts of 10 positions and 100 orders: {seen.synced_mb:.0f} MB once synced,"
+            f" {seen.requested_mb:.0f} MB once every dashboard was requested"
         )
     return lines
 

@@ -14,18 +14,18 @@ from bench.events import broker, daemon
 
 
 class Memory(Struct):
-    """Resident memory of the daemon, all accounts live, before and after every dashboard."""
+    """Resident memory of the daemon with all accounts synced, before and after all dashboards."""
 
     accounts: int
     orders: int
     synced_s: float
     synced_mb: float
-    asked_mb: float
+    requested_mb: float
 
 
 @contextlib.contextmanager
 def simulator(accounts: int) -> Iterator[Path]:
-    """A quiet simulator; gives the settings to follow it with."""
+    """A quiet simulator; yields its configuration."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         words = ["--accounts", str(accounts), "--activity", "0", "--port", str(port)]
@@ -40,21 +40,21 @@ def simulator(accounts: int) -> Iterator[Path]:
 
 
 def start(accounts: int) -> float:
-    """Seconds from the daemon's beginning until all accounts of a simulator are live."""
+    """Seconds from the daemon's start until all accounts of a simulator are synced."""
     with simulator(accounts) as config, daemon(config) as child:
         return child.synced_s
 
 
 def memory(accounts: int, positions: int, orders: int) -> Memory:
-    """What a fleet of such accounts takes."""
+    """The memory of a fleet of such accounts."""
     http = free_port()
     with (
         broker(positions=positions, orders=orders) as port,
         fleet_config(accounts, port) as config,
         daemon(config, port=http) as child,
     ):
-        before = child.say("stats")["rss_mb"]
+        before = child.request("stats")["rss_mb"]
         for number in range(accounts):
             wait_for(f"http://127.0.0.1:{http}/realtime/dashboard/a{number}")
-        after = child.say("stats")["rss_mb"]
+        after = child.request("stats")["rss_mb"]
         return Memory(accounts, orders, child.synced_s, before, after)

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "performance.md"
 NAMES = {
     "realtime": "realtime",
     "nginx": "nginx, static file",
-    "no_shortcut": "realtime without the shortcut",
+    "no_shortcut": "realtime without the fast path",
     "aiohttp": "aiohttp, router, ready bytes",
     "fastapi": "FastAPI + uvicorn, dict → JSON",
 }
@@ -25,7 +25,7 @@ def queries(seen: Mapping[str, Sequence[Round]]) -> list[str]:
     """Requests a second, each round's ratio to nginx in the middle, and how far rounds differ."""
     lines = [
         "| server | requests/s, 32 connections | against nginx | rounds |"
-        " processor time a request | p50 at 1 connection |",
+        " processor time per request | p50 at 1 connection |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind in sorted(seen, key=lambda kind: -_middle(seen[kind])):
@@ -89,21 +89,21 @@ def drips(seen: Mapping[str, Drip]) -> list[str]:
 
 def growth(seen: Growth) -> list[str]:
     """How cost grows."""
-    lines = ["| accounts | orders each | live after | memory | after every dashboard |"]
+    lines = ["| accounts | orders each | synced after | memory | after every dashboard |"]
     lines.append("| ---: | ---: | ---: | ---: | ---: |")
     lines += [
         f"| {m.accounts:,} | {m.orders} | {m.synced_s:.1f} s | {m.synced_mb:.0f} MB |"
-        f" {m.asked_mb:.0f} MB |"
+        f" {m.requested_mb:.0f} MB |"
         for m in [*seen.accounts, *seen.orders]
     ]
-    lines += ["", "| readers | requests/s | p50 | p99 |", "| ---: | ---: | ---: | ---: |"]
+    lines += ["", "| clients | requests/s | p50 | p99 |", "| ---: | ---: | ---: | ---: |"]
     lines += [
         f"| {count:,} | {load.per_s:,.0f} | {load.p50_us / 1000:.2f} ms |"
         f" {load.p99_us / 1000:.2f} ms |"
         for count, load in seen.readers.items()
     ]
     if seen.events:
-        lines += ["", *drips({f"{d.rate:,.0f}/s asked": d for d in seen.events})]
+        lines += ["", *drips({f"{d.rate:,.0f}/s requested": d for d in seen.events})]
     return lines
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from bench.frames import ACCOUNT, SYMBOLS, Telling, order_json, position_json
+from bench.frames import ACCOUNT, SYMBOLS, UpdateSequence, order_json, position_json
 from realtime.broker.codec import decode_account, decode_frame, decode_orders, decode_positions
 from realtime.core.apply import apply
 from realtime.core.model import TradeUpdate
@@ -70,7 +70,7 @@ def test_memory_of_a_usual_account() -> None:
 
 def test_memory_of_a_busy_account_is_bounded() -> None:
     state, sizes = EMPTY, []
-    for count, frame in enumerate(islice(Telling(1), EVENTS)):
+    for count, frame in enumerate(islice(UpdateSequence(1), EVENTS)):
         update = decode_frame(frame[4:])
         assert isinstance(update, TradeUpdate)
         state = apply(state, update, 1.0).state

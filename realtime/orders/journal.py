@@ -90,9 +90,15 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path | None, clock: Callable[[], float], *, is_exclusive: bool = False
+        self,
+        path: Path | None,
+        clock: Callable[[], float],
+        *,
+        is_exclusive: bool = False,
+        get_tier: Callable[[str], str | None] = lambda account: None,
     ) -> None:
         self.path = path
+        self._get_tier = get_tier
         self._clock = clock
         self._is_exclusive = is_exclusive
         self._lock_file: int | None = None
@@ -169,6 +175,8 @@ class Journal:
         if self.path is None:
             return
         values = {name: value for name, value in facts.items() if value is not None}
+        if (tier := self._get_tier(str(facts.get("account")))) is not None:
+            values["tier"] = tier
         line = _encode({"at": self._format_time(), "event": event, **values}) + b"\n"
         with self.locked():
             assert self._file is not None, "opened with the lock"

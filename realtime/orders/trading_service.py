@@ -85,6 +85,10 @@ async def open_trading_service(
             on_doubt=_make_doubt_reporter(store, label),
         )
 
+    def get_tier(label: str) -> str | None:
+        account = trading_accounts.accounts.get(label)
+        return None if account is None else account.tier
+
     trading_accounts = TradingAccounts(accounts, make_client)
     risk_checks = RiskChecks(
         rules, trading_accounts.rules, _make_price_reader(store), _make_asset_class_reader(store)
@@ -93,7 +97,7 @@ async def open_trading_service(
         Gateway(
             trading_accounts.order_clients,
             risk_checks=risk_checks,
-            journal=Journal(audit_log, clock, is_exclusive=is_daemon),
+            journal=Journal(audit_log, clock, is_exclusive=is_daemon, get_tier=get_tier),
             get_candidates=lambda only: _get_candidates(trading_accounts.accounts, store, only),
             clock=clock,
             rng=rng,

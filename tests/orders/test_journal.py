@@ -274,3 +274,13 @@ def test_a_journal_that_is_not_the_same_file_any_more_stops_orders(
 
 
 OTHER = Order(id=OrderId("o"), client_order_id="by-another-program")
+
+
+def test_lines_of_an_account_contain_its_tier(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+    journal = Journal(path, lambda: 0.0, get_tier={"alpha": "premium"}.get)
+    journal.write("order.intended", {"account": "alpha"})
+    journal.write("order.intended", {"account": "bravo"})
+    journal.write("trading.halted", {"scope": None})
+    assert [line.get("tier") for line in lines(path)] == ["premium", None, None]
+    assert [entry.account for entry in journal.read()] == ["alpha", "bravo", None]
