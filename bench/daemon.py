@@ -19,7 +19,7 @@ from realtime.config import load
 from realtime.runtime.daemon import run_daemon
 from realtime.runtime.environment import real_environment
 from realtime.runtime.process import freeze_memory, run_in_loop
-from realtime.store.store import Change
+from realtime.store.records import Change
 from realtime.telemetry.log import configure
 
 TIMEOUT_S = 120

@@ -22,7 +22,8 @@ from realtime.api.listener import serve
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.core.state import AccountState
-from realtime.store.store import Profile, Store
+from realtime.store.records import Profile
+from realtime.store.store import Store
 from realtime.telemetry.log import configure
 
 PATH = "/realtime/dashboard/alpha"

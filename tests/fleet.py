@@ -23,7 +23,7 @@ from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import Environment
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 _DIRECTORY = TemporaryDirectory(prefix="realtime-fleet-")
 _journals = count(1)

@@ -15,7 +15,7 @@ from realtime.runtime.account_registry import MAX_ROTATION_S
 from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
-from realtime.store.store import Change
+from realtime.store.records import Change
 from tests import virtual
 from tests.fleet import settings_for
 

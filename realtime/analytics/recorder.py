@@ -12,7 +12,7 @@ from decimal import Decimal
 from realtime.analytics.curve import TIERS, Curve, Point, sum_curves
 from realtime.core.decimals import number
 from realtime.core.model import AccountLabel
-from realtime.store.store import Record, Records
+from realtime.store.records import Record, Records
 
 INTERVAL_S = TIERS[0][0]
 

@@ -17,7 +17,7 @@ from realtime.api.metrics import Metrics
 from realtime.api.nearest import nearest
 from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse, StaticPages
-from realtime.store.store import Record, Records
+from realtime.store.records import Record, Records
 from realtime.telemetry.loop_monitor import LoopMonitor
 
 ChangesWith = Literal["account", "fleet", "clock"]

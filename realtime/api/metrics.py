@@ -18,7 +18,7 @@ from prometheus_client.core import (
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.status import count_states
 from realtime.api.metric_sources import MetricSources
-from realtime.store.store import Record
+from realtime.store.records import Record
 from realtime.telemetry.metrics import MetricsEncoder, counter_family, histogram_family
 
 STORE_COUNTERS: Mapping[str, tuple[str, str, str, tuple[str, ...]]] = {

@@ -9,7 +9,7 @@ from realtime.history.differences import EventRow, Source, state_body
 from realtime.history.directory import FILE_MODE
 from realtime.history.exact import US, pack_id, quantity
 from realtime.history.schema import DAY, SCHEMA
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 """The write-ahead log is copied into the file when it is larger."""

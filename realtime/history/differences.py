@@ -13,7 +13,7 @@ from msgspec import Struct
 from realtime.core.model import Account, Order, Position
 from realtime.core.persistent_map import differing_keys
 from realtime.core.state import AccountState, Execution
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 Source = Literal["stream", "rest"]
 Kind = Literal[

@@ -9,7 +9,7 @@ from msgspec import Struct
 from realtime.core.model import Order
 from realtime.core.state import Execution
 from realtime.history.differences import Source
-from realtime.store.store import Change, Record
+from realtime.store.records import Change, Record
 
 MAX_CHANGES = 100_000
 """Changes that wait; 20 s of the largest load that is promised. Then changes without executions are

@@ -20,7 +20,7 @@ from realtime.history.rollups import (
     shares_per_unit,
     worth,
 )
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 SNAPSHOT_EVENTS = 1_000
 """Events of an account between two snapshots: what a read as of a moment has to merge."""

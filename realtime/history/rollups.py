@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from realtime.core.model import Symbol
 from realtime.history.exact import MINUTE_S, money, quantity
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 QUARTER_MINUTES = 15
 DAY_MINUTES = 1440

@@ -24,7 +24,8 @@ from realtime.orders.risk import RiskChecks, RiskRules
 from realtime.orders.routing import Candidate, find_restriction
 from realtime.orders.symbols import may_be_pair
 from realtime.orders.trading_accounts import TradingAccount, TradingAccounts
-from realtime.store.store import OrderInDoubt, Store
+from realtime.store.records import OrderInDoubt
+from realtime.store.store import Store
 
 
 class TradingService:
@@ -144,7 +145,7 @@ def _make_doubt_reporter(store: Store | None, label: str) -> Callable[[str, str 
     def report_doubt(client_order_id: str, order_id: str | None) -> None:
         if store is not None:
             doubt = OrderInDoubt(client_order_id=client_order_id, order_id=order_id)
-            store.doubt(AccountLabel(label), doubt)
+            store.report_doubt(AccountLabel(label), doubt)
 
     return report_doubt
 

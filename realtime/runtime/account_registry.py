@@ -18,7 +18,8 @@ from realtime.errors import LinkError
 from realtime.orders.trading_accounts import TradingAccounts
 from realtime.runtime.account_tasks import AccountTasks, stop_tasks
 from realtime.runtime.running_account import AccountFactory, RunningAccount
-from realtime.store.store import Change, Profile, Store
+from realtime.store.records import Change, Profile
+from realtime.store.store import Store
 from realtime.telemetry.log import get_logger, set_account_tier
 
 log = get_logger()
@@ -124,7 +125,7 @@ class AccountRegistry:
         record = self._store.get(label)
         if record is None:
             return
-        self._store.describe(profile_of(account), now=now)
+        self._store.set_profile(profile_of(account), now=now)
         link = _first_link(account, now)
         if account.enabled and record.has_data:
             link = structs.replace(link, stale_reason="reconnecting: the configuration changed")
@@ -143,7 +144,7 @@ class AccountRegistry:
 
     def _describe(self, account: AccountSettings) -> None:
         set_account_tier(account.label, account.tier)
-        self._store.describe(profile_of(account), now=self._clock())
+        self._store.set_profile(profile_of(account), now=self._clock())
         running = self._accounts.get(account.label)
         if running is not None:
             running.change_rules(account, self._tasks)

@@ -16,7 +16,8 @@ from realtime.history.queue import HistoryQueue
 from realtime.history.retention import Retention
 from realtime.history.writer import HistoryReport, HistoryStatus, HistoryWriter
 from realtime.runtime.history_recovery import recover_all
-from realtime.store.store import Change, Store
+from realtime.store.records import Change
+from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
 log = get_logger()

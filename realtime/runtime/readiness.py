@@ -7,7 +7,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from realtime.api.documents.health import is_tried
-from realtime.store.store import Change, Record, Store
+from realtime.store.records import Change, Record
+from realtime.store.store import Store
 
 
 class Readiness(Struct, frozen=True, kw_only=True):

@@ -1,22 +1,22 @@
-"""The part of the store that one reader may know of: for that reader, all there is.
+"""The part of the store that one client may see.
 
-A route that is given a scope in place of the store cannot show what is not in it: lists, counts,
-"did you mean" and versions are made of what it sees. Versions too, because a number that rises with
-every change of the fleet would tell how busy the others are.
+A handler that works with a scoped store instead of the whole one cannot show other accounts: lists,
+counts, suggestions and versions are made from its records. Versions too, because a number that
+increases with every change of the fleet would reveal how busy the others are.
 """
 
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
 from realtime.core.model import AccountLabel
-from realtime.store.store import Record, Records
+from realtime.store.records import Record, Records
 
 VERSION_BYTES = 6
-"""Of the digest that is a scope's version: as a number it stays exact in any JSON reader."""
+"""Length of the digest that is the version: as a number it is exact in any JSON parser."""
 
 
 class ScopedStore:
-    """The records of some labels, as they stand; labels that no account has are not there yet."""
+    """The current records of some labels; a label without an account has none."""
 
     def __init__(self, whole: Records, labels: frozenset[str]) -> None:
         self._whole = whole
@@ -25,12 +25,12 @@ class ScopedStore:
 
     @property
     def boot(self) -> str:
-        """The run's name."""
+        """Identifies this run."""
         return self._whole.boot
 
     @property
     def version(self) -> int:
-        """Another number whenever anything seen has changed; it does not rise."""
+        """Another number whenever a visible record has changed; it does not increase."""
         if self._version[0] != self._whole.version:
             digest = blake2b(digest_size=VERSION_BYTES)
             for record in self:
@@ -40,7 +40,7 @@ class ScopedStore:
 
     @property
     def records(self) -> Mapping[AccountLabel, Record]:
-        """What is seen, in the order of the configuration."""
+        """The visible records, in the order of the configuration."""
         return {record.profile.label: record for record in self}
 
     def __len__(self) -> int:
@@ -50,5 +50,5 @@ class ScopedStore:
         return (record for record in self._whole if record.profile.label in self._labels)
 
     def get(self, label: str) -> Record | None:
-        """The record of an account that is seen."""
+        """The record of an account that is visible."""
         return self._whole.get(label) if label in self._labels else None

@@ -11,7 +11,8 @@ from realtime.broker.rest_client import RestClient
 from realtime.core.cash_flows import CashFlow, get_net_flows
 from realtime.core.model import AccountLabel
 from realtime.errors import RealtimeError
-from realtime.store.store import Record, Store
+from realtime.store.records import Record
+from realtime.store.store import Store
 from realtime.sync.balances import RefreshLimiter
 from realtime.telemetry.log import get_logger
 

@@ -21,7 +21,8 @@ from realtime.core.reconcile import merge_response, reconcile
 from realtime.core.state import AccountState, Execution
 from realtime.core.timestamps import NEVER, nanoseconds
 from realtime.errors import KeyRejected, LinkError, Refused
-from realtime.store.store import Record, Store
+from realtime.store.records import Record
+from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -123,7 +124,7 @@ class Replica:
             for update in buffer:
                 replayed.append(self._apply(state, update, now))
                 state = replayed[-1].state
-            self._store.confirmed(self.label, now=requested_at)
+            self._store.record_confirmation(self.label, now=requested_at)
             self._store.update(
                 self.label,
                 now=now,
@@ -191,7 +192,7 @@ class Replica:
             snapshot = await self._fetch(fetch())
             reconciled = self._reconcile(self.record.state, snapshot, reason)
             if snapshot.account is not None:
-                self._store.confirmed(self.label, now=snapshot.requested_at)
+                self._store.record_confirmation(self.label, now=snapshot.requested_at)
             self._store.update(
                 self.label,
                 now=self._clock(),

@@ -102,7 +102,7 @@ class SyncSession:
             if type(message) is TradeUpdate:
                 self._handle_event(message)
                 continue
-            self._store.heard(label, now=self._clock())
+            self._store.record_message(label, now=self._clock())
             match message:
                 case Unreadable(reason=reason, raw=raw):
                     self._store.count("frames.unreadable")
@@ -160,7 +160,7 @@ class SyncSession:
             self._anomalies.handle_event()
             self._watchdog.watch((update.order,))
         elif len(self._buffer) < MAX_BUFFERED:
-            self._store.heard(self._replica.label, now=self._clock())
+            self._store.record_message(self._replica.label, now=self._clock())
             self._buffer.append(update)
         else:
             raise LinkError(f"more than {MAX_BUFFERED} events during a snapshot")

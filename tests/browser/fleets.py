@@ -3,7 +3,8 @@
 from msgspec import structs
 
 from realtime.core.model import Account, AccountLabel
-from realtime.store.store import Profile, Store
+from realtime.store.records import Profile
+from realtime.store.store import Store
 from tests.api.documents.made import ACCOUNT, LIVE, LOST, NOW, REFUSED, state_of
 
 LONGEST = "momentum_crossover_large_caps_rebalanced_daily_hedged_v2_us_2026"

@@ -11,7 +11,8 @@ from msgspec import structs
 from playwright.async_api import Page, expect
 
 from realtime.core.model import ExecutionId, TradeUpdate
-from realtime.store.store import Record, Store
+from realtime.store.records import Record
+from realtime.store.store import Store
 from tests.api.documents.made import ACCOUNT, LIVE, order, put, state_of
 from tests.browser.conftest import Open
 from tests.browser.relay import relay

@@ -79,7 +79,7 @@ async def test_the_age_of_a_total_is_that_of_its_oldest_part(open_page: Open) ->
     store = Store(boot="b00t")
     for label, age_s in (("alpha", 300), ("bravo", 1)):
         name = add(store, label, account("100"))
-        store.confirmed(name, now=NOW - age_s)
+        store.record_confirmation(name, now=NOW - age_s)
     async for url in served(store):
         page = await open_page(url)
         await expect(page.locator(".stat.large .note")).to_contain_text(
@@ -89,7 +89,7 @@ async def test_the_age_of_a_total_is_that_of_its_oldest_part(open_page: Open) ->
 
 async def test_a_part_that_was_never_confirmed_has_no_age(open_page: Open) -> None:
     store = Store(boot="b00t")
-    store.confirmed(add(store, "alpha", account("100")), now=NOW)
+    store.record_confirmation(add(store, "alpha", account("100")), now=NOW)
     add(store, "bravo", account("100"))
     async for url in served(store):
         page = await open_page(url)

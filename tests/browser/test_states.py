@@ -8,7 +8,8 @@ from playwright.async_api import Page, expect
 from realtime.api.listener import serve
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
-from realtime.store.store import Profile, Store
+from realtime.store.records import Profile
+from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW, fleet, state_of
 from tests.api.reader import Clock, application
 from tests.browser.conftest import Open, in_one_loop

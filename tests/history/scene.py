@@ -11,7 +11,7 @@ from realtime.history.queue import HistoryQueue
 from realtime.history.reading import HistoryReader
 from realtime.history.writer import HistoryWriter
 from realtime.simulator.app import Simulator
-from realtime.store.store import Change, Record
+from realtime.store.records import Change, Record
 from tests import virtual
 from tests.fleet import Fleet, fleet
 

@@ -18,7 +18,8 @@ from realtime.orders.risk import AccountRiskRules, RiskRules
 from realtime.orders.trading_accounts import TradingAccount
 from realtime.orders.trading_service import TradingService, open_trading_service
 from realtime.secret import Credentials, Secret
-from realtime.store.store import Profile, Store
+from realtime.store.records import Profile
+from realtime.store.store import Store
 from tests.virtual import VirtualConnector, run, wall_clock
 
 AMD = Position(symbol=Symbol("AMD"), qty="5", current_price="100", asset_class="us_equity")

@@ -7,7 +7,8 @@ from msgspec import structs
 from realtime.core.link import Link, LinkState
 from realtime.core.model import AccountLabel
 from realtime.runtime.readiness import Readiness, count_readiness, wait_until_ready
-from realtime.store.store import Profile, Store
+from realtime.store.records import Profile
+from realtime.store.store import Store
 
 A, B, C = map(AccountLabel, "abc")
 

@@ -2,8 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.model import AccountLabel
+from realtime.store.records import Records
 from realtime.store.scoped_store import ScopedStore
-from realtime.store.store import Records, Store
+from realtime.store.store import Store
 from tests.api.documents.made import LIVE, LOST, NOW, fleet
 
 LABELS = ("alpha", "bravo", "charlie", "delta", "echo")

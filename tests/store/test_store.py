@@ -8,7 +8,8 @@ from msgspec import structs
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
 from realtime.core.state import AccountState
-from realtime.store.store import NAMES_COUNTED, Change, Profile, Store
+from realtime.store.records import Change, Profile
+from realtime.store.store import MAX_COUNTERS, Store
 
 A, B = AccountLabel("account_1"), AccountLabel("account_2")
 FULL = AccountState(account=Account(id="1", account_number="PA1"))
@@ -93,7 +94,7 @@ def test_coming_going_and_confirmation_are_told(store: Store) -> None:
     last = store.records[B]
     store.remove(B)
     first = store.add(Profile(label=B), now=3.0)
-    store.confirmed(B, now=4.0)
+    store.record_confirmation(B, now=4.0)
     assert [(c.before, c.after) for c in heard] == [
         (last, None),
         (None, first),
@@ -119,7 +120,7 @@ def test_a_subscriber_may_leave_while_it_is_told(store: Store) -> None:
 def test_hearing_is_not_a_change(store: Store) -> None:
     """The time of the last message moves without a version."""
     before = store.records[A]
-    store.heard(A, now=9.0)
+    store.record_message(A, now=9.0)
     assert store.records[A] == structs.replace(before, last_message_at=9.0)
 
 
@@ -148,12 +149,12 @@ def test_an_account_that_comes_back_repeats_no_version(store: Store) -> None:
 
 def test_counts_are_bounded(store: Store) -> None:
     """Names may come from the broker."""
-    for n in range(2 * NAMES_COUNTED):
+    for n in range(2 * MAX_COUNTERS):
         store.count(f"events.{n}")
     store.count("events.0")
     assert store.counts["events.0"] == 2
-    assert store.counts["other"] == NAMES_COUNTED
-    assert len(store.counts) == NAMES_COUNTED + 1
+    assert store.counts["other"] == MAX_COUNTERS
+    assert len(store.counts) == MAX_COUNTERS + 1
 
 
 changes = st.tuples(
@@ -176,7 +177,7 @@ def test_versions_only_rise(steps: list[tuple[str, AccountLabel]]) -> None:
         elif step == "link":
             store.update(label, now=now, link=Link(since=now))
         elif step == "heard":
-            store.heard(label, now=now)
+            store.record_message(label, now=now)
         elif step == "remove":
             store.remove(label)
         record = store.get(label)

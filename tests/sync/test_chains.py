@@ -8,7 +8,7 @@ import pytest
 
 from realtime.core.order_groups import unknown_successors
 from realtime.core.state import ORDERS
-from realtime.store.store import Change
+from realtime.store.records import Change
 from tests.equality import unequal
 from tests.fleet import Fleet
 from tests.sync.scene import play

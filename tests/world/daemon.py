@@ -19,7 +19,7 @@ from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import Environment
 from realtime.runtime.steady_clock import SteadyClock
 from realtime.secret import Credentials, Secret
-from realtime.store.store import Change, Record
+from realtime.store.records import Change, Record
 from tests.world.broker import Broker
 from tests.world.loop import WorldConnector
 from tests.world.network import Network

@@ -13,7 +13,7 @@ import aiohttp
 from msgspec import Struct
 
 from realtime.simulator.exchange.engine import TradeUpdate
-from realtime.store.store import Record
+from realtime.store.records import Record
 from tests.equality import unequal
 from tests.fleet import Fleet
 from tests.virtual import VirtualConnector

@@ -11,7 +11,7 @@ from realtime.api.documents.filters import MAX_ACCOUNTS, AsOf, FleetLimit, Offse
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
 from realtime.core.model import AccountLabel
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 Column = Literal[
     "configured",

@@ -12,7 +12,7 @@ from realtime.api.documents.status import LinkRow, make_link_row
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.core.state import CLOSED_ORDERS_KEPT
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 
 class DashboardQuery(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from realtime.core.model import AccountLabel
-from realtime.store.store import Record, Records
+from realtime.store.records import Record, Records
 
 ENCODER = msgspec.json.Encoder()
 

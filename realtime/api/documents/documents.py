@@ -34,7 +34,7 @@ from realtime.api.documents.status import (
     with_message_times,
 )
 from realtime.api.documents.timestamps import format_millis
-from realtime.store.store import Record, Records
+from realtime.store.records import Record, Records
 from realtime.telemetry.histogram import RecentPercentiles
 
 

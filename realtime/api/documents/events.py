@@ -15,7 +15,7 @@ from realtime.api.documents.timestamps import format_millis
 from realtime.core.model import Account, AccountLabel, Order, OrderId, Position
 from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 
 class EventDocument(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from realtime.api.documents.order_index import OrderIndex
 from realtime.api.documents.orders import SortKey, recent_orders, sort_key
 from realtime.core.model import Account, AccountLabel, Order, Position
 from realtime.core.state import AccountState
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 MAX_BYTES = 24 * 1024 * 1024
 """Memory for fragments: 1000 accounts of 20 orders, or 45 of 500."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from realtime.api.documents.timestamps import format_millis
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 Condition = Literal["ok", "degraded", "starting"]
 

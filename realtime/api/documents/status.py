@@ -10,7 +10,7 @@ from realtime.api.documents.filters import MAX_ACCOUNTS, FleetLimit, Offset, Sta
 from realtime.api.documents.timestamps import format_millis, format_seconds
 from realtime.core.link import Link, LinkState
 from realtime.core.model import AccountLabel
-from realtime.store.store import Record
+from realtime.store.records import Record
 from realtime.telemetry.histogram import RecentPercentiles
 
 STATES: tuple[LinkState, ...] = get_args(LinkState)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 
 class MoneyTotals(Struct, frozen=True, kw_only=True):

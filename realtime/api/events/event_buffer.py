@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from realtime.api.events.event_types import CorrectedEvent, EventSource, Kind, get_events
 from realtime.core.model import AccountLabel, TradeUpdate
-from realtime.store.store import Change
+from realtime.store.records import Change
 
 MAX_EVENTS = 65_536
 """At 2000 trade updates per second with three markers each: eight seconds."""

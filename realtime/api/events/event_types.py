@@ -12,7 +12,7 @@ from msgspec import Struct
 from realtime.core.model import Order, OrderId, TradeUpdate
 from realtime.core.order_versions import flatten
 from realtime.core.state import Execution
-from realtime.store.store import Change, OrderInDoubt, Record
+from realtime.store.records import Change, OrderInDoubt, Record
 
 Kind = Literal[
     "order", "changed", "working", "doubt", "account", "positions", "link", "row", "gap", "gone"

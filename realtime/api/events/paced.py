@@ -18,7 +18,7 @@ from realtime.api.documents.totals import MoneyTotals, add_up
 from realtime.api.events.event_buffer import BufferedEvent
 from realtime.api.events.sse_encoder import SseEncoder
 from realtime.core.model import AccountLabel
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 MIN_INTERVAL_S = 0.5
 MAX_INTERVAL_S = 10.0

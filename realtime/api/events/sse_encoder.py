@@ -21,7 +21,8 @@ from realtime.api.documents.timestamps import format_millis
 from realtime.api.events.event_buffer import BufferedEvent, EventBuffer
 from realtime.api.events.event_types import CorrectedEvent, GapFoundEvent, Kind
 from realtime.core.model import AccountLabel, TradeUpdate
-from realtime.store.store import OrderInDoubt, Record, Store
+from realtime.store.records import OrderInDoubt, Record
+from realtime.store.store import Store
 
 STATE_EVENTS: Mapping[Kind, tuple[str, Callable[[Record], Struct]]] = {
     "account": ("account", make_account_event),

@@ -8,7 +8,8 @@ import asyncio
 
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.core.model import AccountLabel
-from realtime.store.store import Change, Store
+from realtime.store.records import Change
+from realtime.store.store import Store
 
 MIN_REST_S = 0.001
 

@@ -17,7 +17,7 @@ from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse, csv_response, is_match
 from realtime.core.link import LinkState
 from realtime.core.model import Order, Position
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 SOON_S = 2
 """Retry-After while accounts are loading: a thousand take less than ten seconds."""

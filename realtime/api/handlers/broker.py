@@ -21,7 +21,7 @@ from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse
 from realtime.errors import RealtimeError
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 Query = TypeVar("Query", bound=Struct)
 

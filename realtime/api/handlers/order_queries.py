@@ -29,7 +29,7 @@ from realtime.core.model import Order, OrderId
 from realtime.orders.order_request import Strategy, is_client_order_id
 from realtime.orders.results import Origin
 from realtime.orders.routing import Candidate, RoutingDecision
-from realtime.store.store import Record
+from realtime.store.records import Record
 
 SCAN_CHUNK = 1000
 """Orders that are scanned before other tasks run: less than a millisecond."""

@@ -27,7 +27,7 @@ from realtime.history.fleet_at import AccountAt, fleet_at
 from realtime.history.queries import equity, events, performance, trades
 from realtime.history.reading import HistoryReader, NoHistory, QueryTimeout
 from realtime.history.state_at import StateAt, state_at
-from realtime.store.store import Profile, Record
+from realtime.store.records import Profile, Record
 
 JSON = "application/json; charset=utf-8"
 IMMUTABLE = "private, max-age=31536000, immutable"

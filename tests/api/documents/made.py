@@ -8,7 +8,8 @@ from msgspec import structs
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, Position, Symbol
 from realtime.core.state import AccountState
-from realtime.store.store import Profile, Record, Store
+from realtime.store.records import Profile, Record
+from realtime.store.store import Store
 
 NOW = 1_791_000_000.25
 """2026-10-03T04:00:00.250Z"""

@@ -10,7 +10,8 @@ from realtime.api.documents.document_cache import (
     RowCache,
 )
 from realtime.core.model import AccountLabel
-from realtime.store.store import Record, Store
+from realtime.store.records import Record
+from realtime.store.store import Store
 from tests.api.documents.made import LIVE, LOST, NOW, put
 
 
@@ -66,7 +67,7 @@ def test_row_is_made_again_when_its_record_changes() -> None:
         made.clear()
         rows.get(store.records[label])
         rows.get(store.records[label])
-        store.heard(label, now=NOW)
+        store.record_message(label, now=NOW)
         rows.get(store.records[label])
         store.update(label, now=NOW, link=LOST if rows is by_version else LIVE)
         rows.get(store.records[label])

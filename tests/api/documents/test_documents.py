@@ -56,7 +56,7 @@ def test_cached_documents_equal_new_ones(
     for second, (label, state, link, asked) in enumerate(changes):
         now = NOW + second
         store.update(AccountLabel(label), now=now, state=state, link=link)  # type: ignore[arg-type]
-        store.heard(AccountLabel(label), now=now)
+        store.record_message(AccountLabel(label), now=now)
         if asked:
             everything(views, store, now)
         assert everything(views, store, now) == everything(Documents(), store, now)

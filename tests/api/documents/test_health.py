@@ -4,7 +4,7 @@ from msgspec import structs
 from realtime.api.documents.health import count_fleet, get_condition, is_tried, make_health
 from realtime.core.link import Link
 from realtime.core.state import EMPTY
-from realtime.store.store import Record
+from realtime.store.records import Record
 from tests.api.documents.made import DISABLED, LIVE, LOST, NOW, REFUSED, record
 
 STARTING = Link(state="starting", since=NOW)

@@ -15,7 +15,7 @@ def test_tiers_add_up_to_the_fleet_and_total_pl_counts_what_is_known() -> None:
         profile = structs.replace(
             store.records[AccountLabel(label)].profile, initial_balance=balance
         )
-        store.describe(profile, now=NOW)
+        store.set_profile(profile, now=NOW)
         flows = NetFlows(account_id=ACCOUNT.id, initial_balance=balance, net=net, read_at=NOW)
         store.set_net_flows(AccountLabel(label), flows, now=NOW)
     document = make_summary(

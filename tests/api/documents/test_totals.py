@@ -5,7 +5,7 @@ from msgspec import structs
 from realtime.api.documents.accounts import make_account_row
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.documents.totals import MoneyTotals, add_up
-from realtime.store.store import Record
+from realtime.store.records import Record
 from tests.api.documents.made import ACCOUNT, DISABLED, LIVE, LOST, NOW, record, state_of
 
 

@@ -7,7 +7,8 @@ from realtime.api.events.sse_encoder import SseEncoder
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
 from realtime.core.state import AccountState
-from realtime.store.store import Profile, Store
+from realtime.store.records import Profile
+from realtime.store.store import Store
 
 ALPHA = AccountLabel("alpha")
 FRAME = b'{"stream":"trade_updates","data":{"event":"new","order":{"id":"%d","status":"new"}}}'

@@ -28,7 +28,7 @@ class Steady(Broker):
     """Removes no account: a subscription to its label would be an error."""
 
     def _remove(self, label: AccountLabel, _: AccountState) -> None:
-        self.store.confirmed(label, now=self.now)
+        self.store.record_confirmation(label, now=self.now)
 
 
 class Hesitant(Broadcaster):

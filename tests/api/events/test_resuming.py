@@ -20,7 +20,8 @@ from realtime.core.apply import apply
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import AccountState
-from realtime.store.store import Change, Profile, Store
+from realtime.store.records import Change, Profile
+from realtime.store.store import Store
 from tests import virtual
 from tests.api.documents.made import ACCOUNT, LIVE, LOST, NOW, order, position, state_of
 from tests.api.events.listener import Mirror, Parser
@@ -109,7 +110,7 @@ class Broker:
         return structs.replace(state, orders=orders)
 
     def _confirm(self, label: AccountLabel, _: AccountState) -> None:
-        self.store.confirmed(label, now=self.now)
+        self.store.record_confirmation(label, now=self.now)
 
     def _remove(self, label: AccountLabel, _: AccountState) -> None:
         self.store.remove(label)

@@ -179,7 +179,7 @@ async def test_passing_time_makes_no_new_version(
 ) -> None:
     first = await reader.get("/realtime/dashboard/alpha")
     clock.now += 1000
-    store.heard(ALPHA, now=clock.now)
+    store.record_message(ALPHA, now=clock.now)
     second = await reader.get("/realtime/dashboard/alpha")
     assert (second.headers["ETag"], second.body) == (first.headers["ETag"], first.body)
     assert store.records[ALPHA].link == LIVE

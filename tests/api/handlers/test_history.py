@@ -8,7 +8,7 @@ from realtime.analytics.recorder import Recorder
 from realtime.api.documents.history import COLUMNS, HistoryDocument, HistoryQuery
 from realtime.api.handlers.history import curve_response
 from realtime.core.model import AccountLabel
-from realtime.store.store import Profile
+from realtime.store.records import Profile
 from tests.api.documents.made import LIVE, LOST, NOW, fleet, state_of
 from tests.api.reader import Clock, Reader, reading
 

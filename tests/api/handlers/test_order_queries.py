@@ -9,7 +9,7 @@ from realtime.core.model import AccountLabel, Order, OrderId
 from realtime.core.state import AccountState
 from realtime.core.timestamps import microseconds
 from realtime.orders.results import Origin
-from realtime.store.store import Profile, Record
+from realtime.store.records import Profile, Record
 
 STAMPS = [
     "2026-10-06T14:02:11Z",

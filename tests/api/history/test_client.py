@@ -33,7 +33,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer = HistoryWriter(HistoryDirectory(path), queue, clock=clock)
     store.subscribe(queue.add)
     for record in list(store):
-        store.describe(structs.replace(record.profile, name="x"), now=NOW)
+        store.set_profile(structs.replace(record.profile, name="x"), now=NOW)
     writer.write()
     clock.now = NOW + 50
     alpha = store.get("alpha")

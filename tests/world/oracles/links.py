@@ -3,7 +3,7 @@
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from realtime.store.store import Record
+from realtime.store.records import Record
 from tests.world.broker import Broker
 from tests.world.oracles.patience import Patience
 from tests.world.oracles.violation import Violation

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from realtime.store.store import Record, Store
+from realtime.store.records import Record
+from realtime.store.store import Store
 from tests.world.broker import Broker
 from tests.world.oracles.violation import Violation
 

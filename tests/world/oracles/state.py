@@ -6,7 +6,7 @@ Read from the store beside each dashboard, for the documents do not show executi
 from decimal import Decimal
 
 from realtime.core.model import OrderId
-from realtime.store.store import Record
+from realtime.store.records import Record
 from tests.world.clocks import Clocks
 from tests.world.ledger import Ledger, Told
 from tests.world.oracles.patience import Patience
