@@ -8,7 +8,8 @@ from playwright.async_api import expect
 
 from realtime.core.cash_flows import NetFlows
 from realtime.core.model import AccountLabel
-from realtime.store.store import Profile, Store
+from realtime.store.records import Profile
+from realtime.store.store import Store
 from tests.api.documents.made import ACCOUNT, LIVE, NOW, fleet, position, state_of
 from tests.browser.conftest import Open
 from tests.browser.fleets import LARGE, LONGEST, account, add
