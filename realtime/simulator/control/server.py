@@ -149,8 +149,8 @@ class ControlServer:
                 self._check_label(account)
             try:
                 return json_response(body.run(self._sim) or {})
-            except ApiError as refusal:
-                raise BadRequest(str(refusal.body.get("message"))) from refusal
+            except ApiError as error:
+                raise BadRequest(str(error.body.get("message"))) from error
             except (KeyError, ValueError, ArithmeticError) as error:
                 raise BadRequest(f"{command.path}: {error}") from error
 

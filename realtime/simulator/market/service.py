@@ -9,13 +9,13 @@ from realtime.simulator.control.request_counters import RequestCounters
 from realtime.simulator.credentials import Credentials
 from realtime.simulator.exchange.engine import Exchange, TradeUpdate
 from realtime.simulator.faults.registry import FaultRegistry
-from realtime.simulator.market.context import Sources
-from realtime.simulator.market.corporate_actions import CorporateActions
 from realtime.simulator.market.history import History
-from realtime.simulator.market.news import NewsArchive
-from realtime.simulator.market.rest import MarketDataServer
+from realtime.simulator.market.rest.context import Sources
+from realtime.simulator.market.rest.corporate_actions import CorporateActions
+from realtime.simulator.market.rest.news import NewsArchive
+from realtime.simulator.market.rest.server import MarketDataServer
 from realtime.simulator.market.settings import MarketDataSettings
-from realtime.simulator.market.stream import DataStreamServer
+from realtime.simulator.market.stream.server import DataStreamServer
 from realtime.simulator.market.tape import Tape
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from realtime.simulator.exchange.timestamps import HOUR
 from realtime.simulator.market.elements import Element, Fields, to_rest
-from realtime.simulator.market.queries import bad_request, parse_limit, parse_time
+from realtime.simulator.market.rest.queries import bad_request, parse_limit, parse_time
 
 _MAX_LIMIT = 50
 _DEFAULT_LIMIT = 10

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from realtime.simulator.exchange.timestamps import format_rfc3339
 from realtime.simulator.exchange.venue.assets import CRYPTO, Asset
-from realtime.simulator.market.context import DataRequest
 from realtime.simulator.market.elements import Fields, to_rest
-from realtime.simulator.market.queries import (
+from realtime.simulator.market.rest.context import DataRequest
+from realtime.simulator.market.rest.queries import (
     Range,
     Span,
     bad_request,
@@ -15,7 +15,7 @@ from realtime.simulator.market.queries import (
     parse_range,
     parse_symbols,
 )
-from realtime.simulator.market.stocks import latest_bar, latest_tick, snapshot
+from realtime.simulator.market.rest.stocks import latest_bar, latest_tick, snapshot
 
 LOCATIONS = ("us", "us-1", "us-2", "eu-1", "bs-1")
 _FEED = "us"

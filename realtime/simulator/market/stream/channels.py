@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from realtime.simulator.market.elements import Element
-from realtime.simulator.market.queries import is_symbol
+from realtime.simulator.market.rest.queries import is_symbol
 
 ALL = "*"
 

@@ -6,9 +6,9 @@ from math import erf, exp, log, pi, sqrt
 from realtime.simulator.exchange.errors import ApiError
 from realtime.simulator.exchange.timestamps import DAY, NEW_YORK
 from realtime.simulator.exchange.venue.assets import OPTION, Asset
-from realtime.simulator.market.context import DataRequest
 from realtime.simulator.market.elements import Fields, to_rest
-from realtime.simulator.market.queries import (
+from realtime.simulator.market.rest.context import DataRequest
+from realtime.simulator.market.rest.queries import (
     Range,
     Span,
     bad_request,
@@ -21,7 +21,7 @@ from realtime.simulator.market.queries import (
     parse_time,
     parse_word,
 )
-from realtime.simulator.market.stocks import latest_tick, snapshot
+from realtime.simulator.market.rest.stocks import latest_tick, snapshot
 from realtime.simulator.market.timeframes import day_start
 
 _MAX_SNAPSHOT_SYMBOLS = 100

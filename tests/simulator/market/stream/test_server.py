@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from realtime.simulator.app import Simulator
-from realtime.simulator.market import session
+from realtime.simulator.market.stream import session
 from tests.simulator.client import MARKET_BUY, Rest
 from tests.simulator.market.conftest import Clock, DataStream, authenticated, opened
 

@@ -2,9 +2,9 @@
 
 from realtime.simulator.exchange.timestamps import NEW_YORK, format_rfc3339
 from realtime.simulator.exchange.venue.assets import CRYPTO, EQUITY, Asset
-from realtime.simulator.market.context import DataRequest
 from realtime.simulator.market.elements import Fields
-from realtime.simulator.market.queries import bad_request, parse_word
+from realtime.simulator.market.rest.context import DataRequest
+from realtime.simulator.market.rest.queries import bad_request, parse_word
 from realtime.simulator.market.timeframes import local_day
 
 _TRADE_CONDITIONS = {

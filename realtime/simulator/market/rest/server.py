@@ -18,9 +18,9 @@ from realtime.simulator.faults.base import RequestFault
 from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.faults.requests import Latency, RateLimited, ServerError, Unauthorized
 from realtime.simulator.faults.sockets import KeyRevoked, Maintenance
-from realtime.simulator.market import crypto, options, reference, stocks
-from realtime.simulator.market.context import DataRequest, Sources
 from realtime.simulator.market.elements import Fields
+from realtime.simulator.market.rest import crypto, options, reference, stocks
+from realtime.simulator.market.rest.context import DataRequest, Sources
 from realtime.simulator.market.settings import REQUESTS_PER_MINUTE
 from realtime.simulator.rest import responses
 from realtime.simulator.rest.rate_limiter import RateLimiter, RequestBudget

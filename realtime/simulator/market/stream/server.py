@@ -15,16 +15,16 @@ from realtime.simulator.credentials import Credentials
 from realtime.simulator.faults.base import FaultSpec
 from realtime.simulator.faults.registry import Fault, FaultRegistry
 from realtime.simulator.faults.sockets import Cut, KeyRevoked, Maintenance
-from realtime.simulator.market.channels import ALL, PATHS, Path, Rejected
-from realtime.simulator.market.context import Sources
-from realtime.simulator.market.crypto import order_book
 from realtime.simulator.market.elements import Element, Fields
-from realtime.simulator.market.fake_feed import FakeFeed
 from realtime.simulator.market.history import zone_of
-from realtime.simulator.market.queries import SIP_DELAY_NS
-from realtime.simulator.market.rest import NEWS, MarketDataServer
-from realtime.simulator.market.session import DataSession
+from realtime.simulator.market.rest.context import Sources
+from realtime.simulator.market.rest.crypto import order_book
+from realtime.simulator.market.rest.queries import SIP_DELAY_NS
+from realtime.simulator.market.rest.server import NEWS, MarketDataServer
 from realtime.simulator.market.settings import MAX_OPTION_QUOTES, MAX_STREAM_SYMBOLS
+from realtime.simulator.market.stream.channels import ALL, PATHS, Path, Rejected
+from realtime.simulator.market.stream.fake_feed import FakeFeed
+from realtime.simulator.market.stream.session import DataSession
 from realtime.simulator.market.timeframes import local_day
 from realtime.simulator.rest.responses import html_error
 from realtime.simulator.rest.server import KEY_HEADER, SECRET_HEADER

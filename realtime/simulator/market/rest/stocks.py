@@ -7,10 +7,10 @@ from realtime.simulator.exchange.timestamps import NEW_YORK, format_rfc3339, par
 from realtime.simulator.exchange.venue.assets import EQUITY, Asset
 from realtime.simulator.exchange.venue.calendar import OPEN, close_time, instant, is_trading_day
 from realtime.simulator.market.bars import Bar
-from realtime.simulator.market.context import DataRequest
 from realtime.simulator.market.elements import Fields, to_rest
 from realtime.simulator.market.history import zone_of
-from realtime.simulator.market.queries import (
+from realtime.simulator.market.rest.context import DataRequest
+from realtime.simulator.market.rest.queries import (
     SIP_DELAY_NS,
     Range,
     Span,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from realtime.simulator.app import Simulator
-from realtime.simulator.market.rest import NEWS, ROUTES
+from realtime.simulator.market.rest.server import NEWS, ROUTES
 from tests.simulator.client import Rest
 from tests.simulator.openapi import FILE, Specification, anonymous
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from realtime.simulator.exchange.engine import Exchange
 from realtime.simulator.exchange.venue.assets import Asset
-from realtime.simulator.market.corporate_actions import CorporateActions
 from realtime.simulator.market.history import History
-from realtime.simulator.market.news import NewsArchive
+from realtime.simulator.market.rest.corporate_actions import CorporateActions
+from realtime.simulator.market.rest.news import NewsArchive
 from realtime.simulator.market.settings import MarketDataSettings, Plan
 from realtime.simulator.market.tape import Tape
 

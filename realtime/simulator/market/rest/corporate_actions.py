@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from realtime.simulator.exchange.timestamps import new_york_date
 from realtime.simulator.market.elements import Fields
-from realtime.simulator.market.queries import bad_request, parse_limit, parse_time
+from realtime.simulator.market.rest.queries import bad_request, parse_limit, parse_time
 
 TYPES = (
     "reverse_split", "forward_split", "unit_split", "cash_dividend", "stock_dividend", "spin_off",

@@ -13,7 +13,6 @@ import msgspec
 import structlog
 from aiohttp import WSMsgType, web
 
-from realtime.simulator.market.channels import Path, Subscriptions
 from realtime.simulator.market.elements import (
     Element,
     Fields,
@@ -21,6 +20,7 @@ from realtime.simulator.market.elements import (
     encode_control,
     encode_frame,
 )
+from realtime.simulator.market.stream.channels import Path, Subscriptions
 
 # Frames that may wait for one client; a client that does not read gets 407 and is closed.
 MAX_WAITING = 2_000
