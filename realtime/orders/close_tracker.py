@@ -36,6 +36,10 @@ MAX_UNANSWERED = 1000
 """Orders of one symbol without a response that are counted; requests time out after 10 s."""
 
 
+CLEANUP_INTERVAL = 50
+"""A pass over a position's orders for every so many new ones: a batch has 2000."""
+
+
 class Reduction(Struct, eq=False, kw_only=True):
     """One order of ours that reduces a position, if it has the opposite side."""
 
@@ -106,7 +110,8 @@ class CloseTracker:
         """Count an order, before it leaves or when the journal shows it."""
         group = self._groups.setdefault((record.account, symbol), _Group())
         if record.client_order_id not in group.reductions:
-            self._remove_settled(group)
+            if len(group.reductions) % CLEANUP_INTERVAL == CLEANUP_INTERVAL - 1:
+                self._remove_settled(group)
             group.reductions[record.client_order_id] = Reduction(
                 record=record,
                 side=side,

@@ -298,7 +298,7 @@ class Gateway:
     async def find(self, label: str, client_order_id: str, principal: Principal) -> Order | None:
         """Return the order of this id, from the state or from the broker; None if there is none.
 
-        Raises `Declined` if the broker cannot be asked, `Unresolved` if the order was sent and is
+        Raises `Declined` if it cannot be looked up, `Unresolved` if the order was sent and is
         not found.
         """
         self.get_order_client(label, principal)

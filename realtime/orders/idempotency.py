@@ -154,7 +154,7 @@ def derive_id(key: str, account: str) -> str:
 
 def scope_key(key: str | None, principal: Principal, *, index: int | None = None) -> str | None:
     """Return the key that the index uses: one caller's keys are not another's, and those of a
-    batch, one for each `index`, are nobody's single key. Raises `Declined` for a key that is none.
+    batch, one for each `index`, are no single order's. Raises `Declined` for a key that is none.
 
     No key contains a tab, so the parts of two results are equal only if all of them are.
     """

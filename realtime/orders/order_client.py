@@ -36,7 +36,7 @@ RESOLVE_TIMEOUT_S = 12.0
 """Limit of all these lookups together: a caller waits."""
 
 SEARCH_DELAYS_S = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 600.0)
-"""Waits before each further lookup, after the caller was told that the status is unknown."""
+"""Waits before each further lookup, after the caller received `Unresolved`."""
 
 MAX_CANCEL_ATTEMPTS = 3
 """Canceling twice does no harm: a lost cancel is sent again while the order still works."""
@@ -86,7 +86,7 @@ class OrderClient:
     ) -> tuple[OrderResponse, bool]:
         """Make the call once; return the order, and whether it had to be looked up.
 
-        `has_left` is asked after a failure: what never left is definitely refused. `is_ours`: if
+        `has_left` is called after a failure: what never left is definitely refused. `is_ours`: if
         the broker has an order of this id already, it can only be ours. Raises `Declined` for a
         definite refusal, `Unresolved` if the status is unknown.
         """

@@ -16,7 +16,7 @@ from realtime.orders.idempotency import IdempotencyIndex
 from realtime.orders.order_client import OrderClient, to_read_refusal
 
 UNKNOWN_TTL_S = 5.0
-"""How long an id that the broker does not know is not asked for again; an order placed elsewhere
+"""How long an id that the broker does not know is not looked up again; an order placed elsewhere
 meanwhile is found in the state, as soon as the stream reports it."""
 
 MAX_UNKNOWN = 10_000
@@ -48,7 +48,7 @@ class OrderLookup:
     async def find(self, label: str, client_order_id: str) -> Order | None:
         """Return an order, from the state or from the broker; None if there is none.
 
-        Raises `Declined` if the broker cannot be asked, `Unresolved` if the order was sent and is
+        Raises `Declined` if it cannot be looked up, `Unresolved` if the order was sent and is
         not found.
         """
         order_client = self._order_clients[label]

@@ -161,7 +161,7 @@ def test_no_sequence_of_closes_crosses_zero(sign: int) -> None:
 
 
 def test_a_second_click_finds_nothing_left() -> None:
-    """Twice at once: the second is refused, and told when to retry."""
+    """Twice at once: the second is refused, with the time to retry."""
     tracker = CloseTracker(lambda: 5.0)
     position = Position(symbol=Symbol("AMD"), qty="100")
     first, second = (

@@ -1,4 +1,4 @@
-"""The guards before money moves, as somebody sees them who wants to get around them."""
+"""The risk checks before money moves, as an attacker would try to pass them."""
 
 from collections.abc import Mapping
 
@@ -120,7 +120,7 @@ def test_sides_of_legs_count() -> None:
 
 
 def test_every_cap_holds_where_several_do() -> None:
-    """Of all accounts, of one account, of whoever asks: the tightest decides."""
+    """Of all accounts, of one account, of a user: the tightest decides."""
     bot = make_principal(name="bot")
     each = {
         "all": make_risk_checks(Limits(max_notional="500")),

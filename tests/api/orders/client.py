@@ -1,4 +1,4 @@
-"""A daemon, a simulator and somebody who trades over HTTP, in virtual time."""
+"""A daemon, a simulator and a client that trades over HTTP, in virtual time."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager

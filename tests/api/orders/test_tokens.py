@@ -57,14 +57,12 @@ def test_every_route_wants_its_permission(tmp_path: Path, missing: Permission) -
             if (route.method == "GET") == (missing == "account_access"):
                 for path in route.paths:
                     for prefix in ("", "/api/v1"):
-                        asked = prefix + path.format(
-                            symbol="AAPL", order_id="x", account_id="alpha"
-                        )
+                        url = prefix + path.format(symbol="AAPL", order_id="x", account_id="alpha")
                         answer = await trader.ask(
-                            route.method, f"{asked}?confirm=true", ORDER, Authorization=token
+                            route.method, f"{url}?confirm=true", ORDER, Authorization=token
                         )
                         assert (answer.status, answer.json["code"]) == (403, "permission_missing")
-                        bare = await trader.ask(route.method, asked, ORDER)
+                        bare = await trader.ask(route.method, url, ORDER)
                         assert (bare.status, bare.json["code"]) == (401, "token_missing")
         assert at_brokers(trader) == before
         assert not trader.fleet.daemon.trading_service.kill_switch.state.halted
