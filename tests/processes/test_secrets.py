@@ -166,6 +166,7 @@ async def break_the_files(
     await command(outputs, "check", "--offline", config=config, url=url)
 
 
+@pytest.mark.timeout(180)
 async def test_no_output_contains_a_key_or_a_token(tmp_path: Path) -> None:
     outputs = Outputs()
     async with Simulator(accounts=4, activity=20) as simulator, aiohttp.ClientSession() as http:

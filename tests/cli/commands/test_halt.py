@@ -14,7 +14,7 @@ from realtime.cli import DENIED, FAILED, SUCCESS, UNREACHABLE
 from realtime.simulator.app import Simulator
 from tests.auth.made import SECRET
 from tests.cli.conftest import edit
-from tests.cli.programs import free_port, line_with, run, started
+from tests.cli.programs import Answer, free_port, line_with, run, started
 
 ORDER = {
     "account_id": "alpha", "symbol": "AAPL", "qty": "1", "side": "buy", "type": "market",
@@ -143,20 +143,31 @@ async def test_close_halts_a_running_daemon_until_it_is_flat(sim: Simulator, con
         assert (await request("POST", f"{url}/orders", other))[0] in (200, 201)
 
 
+async def close_alpha(config: Path) -> Answer:
+    """Close an account until it is flat: two reads ten seconds apart."""
+    words = ("close", "--account", "alpha", "--wait", "60", "--config", str(config))
+    async with started(*words) as process, asyncio.timeout(55):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Answer(process.returncode, out.decode(), err.decode())
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_close_resumes_the_daemon_once_it_is_flat(sim: Simulator, config: Path) -> None:
     async with daemon_of(config) as url:
-        closed = await run("close", "--account", "alpha", "--wait", "60", "--config", str(config))
+        closed = await close_alpha(config)
         assert (closed.code, closed.out) == (SUCCESS, "alpha: flat\n")
         assert "the daemon takes orders again" in closed.err
         assert await halts(url) == []
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_close_leaves_an_earlier_halt_in_place(sim: Simulator, config: Path) -> None:
     async with daemon_of(config) as url:
         await run("halt", "--config", str(config), "--reason", "storm")
-        closed = await run("close", "--account", "alpha", "--wait", "60", "--config", str(config))
+        closed = await close_alpha(config)
         assert closed.code == SUCCESS
         assert "is halted already" in closed.err
         assert [halt["reason"] for halt in await halts(url)] == ["storm"]
