@@ -51,29 +51,6 @@ def test_balances_that_cannot_be_read_are_provisional() -> None:
     play(act, accounts=1)
 
 
-def test_unreadable_frame_makes_everything_provisional_at_once() -> None:
-    async def act(fleet: Fleet) -> None:
-        await fleet.fault(kind="garbage", account="alpha", instead=True, count=3)
-        fleet.buy("alpha", qty="2", type="limit", limit_price="300")
-        await fleet.until(lambda: fleet.daemon.store.counts["frames.unreadable"] > 0, within_s=1)
-        assert fleet.record("alpha").state.provisional == {"account", "positions", "orders"}
-        await fleet.until(fleet.settled)
-
-    play(act, accounts=1)
-
-
-def test_orders_are_in_doubt_when_rest_has_a_position_that_no_frame_told() -> None:
-    async def act(fleet: Fleet) -> None:
-        await fleet.fault(kind="drop", account="alpha", for_s=5)
-        fleet.buy("alpha", qty="2", type="limit", limit_price="300")
-        await fleet.until(lambda: bool(fleet.record("alpha").state.positions), within_s=20)
-        assert "orders" in fleet.record("alpha").state.provisional
-        await fleet.until(fleet.settled)
-        assert await unequal(fleet, "alpha") == []
-
-    play(act, accounts=1)
-
-
 def test_order_that_ended_in_an_outage_and_is_in_no_list_is_read_by_id() -> None:
     """More than a page of orders is newer, and it is older than two snapshots overlap."""
     cheap = {"type": "limit", "limit_price": "1", "time_in_force": "gtc"}
@@ -92,30 +69,5 @@ def test_order_that_ended_in_an_outage_and_is_in_no_list_is_read_by_id() -> None
         exchange.cancel("alpha", old)
         await fleet.until(fleet.settled, within_s=200)
         assert fleet.record("alpha").state.orders[OrderId(old)].status == "canceled"
-
-    play(act, accounts=1)
-
-
-def test_position_without_a_frame_causes_a_reconciliation() -> None:
-    """The balance refresh shows it, long before a reconciliation is due."""
-
-    async def act(fleet: Fleet) -> None:
-        await fleet.fault(kind="deaf", account="alpha", count=1)
-        order_id = OrderId(fleet.buy("alpha", qty="2"))
-        await fleet.until(lambda: order_id in fleet.record("alpha").state.orders, within_s=22)
-
-    play(act, accounts=1)
-
-
-def test_anomaly_that_cannot_be_resolved_stays() -> None:
-    async def act(fleet: Fleet) -> None:
-        await fleet.fault(kind="server_error", account="alpha", status=503, for_s=30)
-        await fleet.fault(kind="garbage", account="alpha", instead=True, count=1)
-        fleet.buy("alpha", qty="2", type="limit", limit_price="1")
-        await fleet.until(lambda: fleet.daemon.store.counts["frames.unreadable"] > 0, within_s=1)
-        for _ in range(25):
-            await asyncio.sleep(1)
-            assert "orders" in fleet.record("alpha").state.provisional
-        await fleet.until(fleet.settled)
 
     play(act, accounts=1)
