@@ -39,6 +39,7 @@ def build_application(
     documents: Documents,
     *,
     clock: Callable[[], float],
+    wall_clock: Callable[[], float] | None = None,
     version: str,
     started_at: float,
     cors_origins: Sequence[str] = (),
@@ -55,8 +56,10 @@ def build_application(
     history: PastReader | None = None,
     pages: StaticPages | None = None,
 ) -> web.Application:
-    """Build an application that answers from the store. `clock`, `started_at`: epoch seconds."""
-    authenticator = Authenticator(access, clock)
+    """Build an application that answers from the store. `clock`, `started_at`: epoch seconds.
+    `wall_clock` is for tokens and cookies; None: `clock`."""
+    wall_clock = wall_clock or clock
+    authenticator = Authenticator(access, wall_clock, clock)
     rejections = RejectionLog()
     security_middleware = make_security_middleware(
         authenticator,
@@ -80,12 +83,12 @@ def build_application(
     app[CONNECTION_LIMITER] = connection_limiter
     route_counts: Counter[tuple[str, str]] = Counter()
     response_cache = app[RESPONSE_CACHE] = ResponseCache(
-        clock,
+        wall_clock,
         route_counts=route_counts,
         allows=authenticator.rate_limiter.try_acquire,
         generation=lambda: authenticator.generation,
     )
-    broadcast = app[BROADCAST] = broadcast or Broadcaster(store, clock)
+    broadcast = app[BROADCAST] = broadcast or Broadcaster(store, clock, wall_clock=wall_clock)
     recorder = Recorder(store, clock)
     _run_while_serving(app, "loop monitor", loop_monitor.run)
     _run_while_serving(app, "slow connections", connection_limiter.sweep)
@@ -134,7 +137,7 @@ def build_application(
         add_reload(app, reload, PREFIXES)
     if access.verifier is not None:
         # After `allow_origins`: no page of another origin can begin a session here.
-        Sessions(authenticator, clock, make_code).add(app, PREFIXES)
+        Sessions(authenticator, wall_clock, make_code).add(app, PREFIXES)
         app.on_response_prepare.append(add_token_vary)
     return app
 

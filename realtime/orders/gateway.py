@@ -61,8 +61,9 @@ BATCH_CHUNK = 20
 class Gateway:
     """All accounts. Use as `async with`.
 
-    `clock` returns epoch seconds; `get_generation` the generation of the rules for tokens: a token
-    that was verified under an older one may have been revoked.
+    `clock` returns epoch seconds and never steps, `wall_clock` those of the machine;
+    `get_generation` the generation of the rules for tokens: a token that was verified under an
+    older one may have been revoked.
     """
 
     def __init__(
@@ -74,15 +75,17 @@ class Gateway:
         get_candidates: GetCandidates,
         clock: Callable[[], float],
         rng: random.Random,
+        wall_clock: Callable[[], float] | None = None,
         get_generation: Callable[[], int] = lambda: 0,
     ) -> None:
         self.order_clients = order_clients
         self.risk_checks = risk_checks
         self.journal = journal
-        self.kill_switch = KillSwitch(journal, clock)
+        self.kill_switch = KillSwitch(journal, wall_clock or clock)
         self.index = IdempotencyIndex(rng)
         self.router = Router(order_clients, risk_checks, get_candidates, rng)
         self._clock = clock
+        self._wall_clock = wall_clock or clock
         self._get_generation = get_generation
         self._cancels = CancelExecutor(order_clients, risk_checks, journal)
         self._close_tracker = CloseTracker(clock)
@@ -451,7 +454,7 @@ class Gateway:
 
     def _check_token(self, principal: Principal) -> None:
         """Raise `Declined` if the caller's token has expired, or may have been revoked."""
-        if principal.expires_at is not None and principal.expires_at <= self._clock():
+        if principal.expires_at is not None and principal.expires_at <= self._wall_clock():
             raise Declined(
                 "token_expired", "the token expired before the order was sent", guard="token"
             )

@@ -66,14 +66,17 @@ async def open_trading_service(
     audit_log: Path | None,
     clock: Callable[[], float],
     rng: random.Random,
+    wall_clock: Callable[[], float] | None = None,
     store: Store | None = None,
     is_daemon: bool = True,
     get_generation: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[TradingService]:
     """Trade for as long as the block runs. What the audit log contains holds again.
 
-    `is_daemon`: claims the audit log, so that a second daemon is refused, and continues
-    liquidations that have not ended. Raises `ConfigError` for an audit log that cannot be used.
+    `clock` never steps: closes and caps compare its times. `wall_clock` is for the audit log and
+    for tokens that expire; None: `clock`. `is_daemon`: claims the audit log, so that a
+    second daemon is refused, and continues liquidations that have not ended. Raises
+    `ConfigError` for an audit log that cannot be used.
     """
 
     def make_client(label: str, account: TradingAccount) -> OrderClient:
@@ -98,9 +101,12 @@ async def open_trading_service(
         Gateway(
             trading_accounts.order_clients,
             risk_checks=risk_checks,
-            journal=Journal(audit_log, clock, is_exclusive=is_daemon, get_tier=get_tier),
+            journal=Journal(
+                audit_log, wall_clock or clock, is_exclusive=is_daemon, get_tier=get_tier
+            ),
             get_candidates=lambda only: _get_candidates(trading_accounts.accounts, store, only),
             clock=clock,
+            wall_clock=wall_clock,
             rng=rng,
             get_generation=get_generation,
         ) as gateway,

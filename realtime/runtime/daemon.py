@@ -18,6 +18,7 @@ from msgspec import Struct
 from realtime import __version__
 from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
+from realtime.api.documents.timestamps import set_display_offset
 from realtime.api.handlers.reload import revoke
 from realtime.api.listener import serve
 from realtime.api.metric_sources import RuntimeMetrics
@@ -31,6 +32,7 @@ from realtime.config.validators import is_loopback
 from realtime.orders.trading_service import TradingService, open_trading_service
 from realtime.runtime.account_registry import AccountRegistry, add_to_store
 from realtime.runtime.account_tasks import account_tasks
+from realtime.runtime.clock_monitor import monitor_clock
 from realtime.runtime.environment import Environment
 from realtime.runtime.history import History, record_history
 from realtime.runtime.jwks import JwksRefresher
@@ -69,6 +71,7 @@ async def run_daemon(
 ) -> AsyncIterator[Daemon]:
     """Run the daemon while the block runs. Enabled accounts have credentials (`config` checked)."""
     clock = environment.clock
+    wall_clock = environment.wall_clock or clock
     started_at = clock()
     store = Store(boot=f"{environment.rng.getrandbits(48):012x}")
     async with open_session(environment.make_connector()) as http:
@@ -86,6 +89,7 @@ async def run_daemon(
                 rules=risk_rules(settings.orders),
                 audit_log=settings.orders.audit_log,
                 clock=clock,
+                wall_clock=wall_clock,
                 rng=random.Random(environment.rng.random()),
                 store=store,
                 get_generation=lambda: verifier.generation if verifier else 0,
@@ -105,12 +109,13 @@ async def run_daemon(
                 read_settings=read_settings,
                 registry=registry,
                 token_keys=token_keys,
-                clock=clock,
+                clock=wall_clock,
             )
             app = build_application(
                 store,
                 Documents(started_at=started_at),
                 clock=clock,
+                wall_clock=wall_clock,
                 version=__version__,
                 started_at=started_at,
                 cors_origins=settings.server.cors_origins,
@@ -134,6 +139,7 @@ async def run_daemon(
                 async with (
                     keep_warm(http, lambda: trading_service.trading_accounts.connections),
                     _refresh_keys(reloader, app, http),
+                    _monitor_clock(environment),
                     _recover_history(history, registry),
                 ):
                     yield Daemon(
@@ -183,6 +189,22 @@ async def _recover_history(
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def _monitor_clock(environment: Environment) -> AsyncIterator[None]:
+    """Report steps of the machine's clock while the block runs; not where a test has the clock."""
+    if environment.wall_clock is None:
+        yield
+        return
+    monitor = monitor_clock(environment.clock, set_display_offset)
+    task = asyncio.create_task(monitor, name="clock monitor")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        set_display_offset(0.0)
 
 
 @asynccontextmanager

@@ -18,7 +18,9 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Clock, random numbers and connections: those of this machine, or those of a test."""
 
     clock: Callable[[], float]
-    """Epoch seconds."""
+    """Epoch seconds, never less than before: for comparing what was received."""
+    wall_clock: Callable[[], float] | None = None
+    """Epoch seconds as the machine has them, for tokens and the journal; None: `clock`."""
     rng: Random
     make_connector: Callable[[], aiohttp.BaseConnector]
 
@@ -27,6 +29,7 @@ def real_environment(rng: Random | None = None) -> Environment:
     """Return this machine's environment. A demo passes a seeded `rng`."""
     return Environment(
         clock=SteadyClock(time.time, time.monotonic),
+        wall_clock=time.time,
         rng=rng or Random(os.urandom(32)),
         make_connector=make_connector,
     )

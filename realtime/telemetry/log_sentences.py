@@ -15,6 +15,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "anomaly.detected": ("unexpected event: {kind}, {detail}; reading from REST",),
     "flows.failed": ("deposits and withdrawals could not be read: {reason}",),
     "balances.refresh_failed": ("account and positions could not be read: {reason}",),
+    "clock.stepped": ("the system clock was set by {step_s} s",),
+    "clock.suspended": ("the machine was suspended for {suspended_s} s",),
     "config.notice": ("{reason}",),
     "config.refused": (
         "configuration not loaded, nothing changed: {reason}; {remedy}",

@@ -4,6 +4,18 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 
+class _Display:
+    """Of this process: what is added to its times for clients."""
+
+    offset_s = 0.0
+
+
+def set_display_offset(seconds: float) -> None:
+    """Add this to all times from now on: our times are of a clock that never steps, and the
+    machine's clock has been set since it started."""
+    _Display.offset_s = seconds
+
+
 def format_millis(epoch: float) -> str:
     """RFC 3339 in UTC, in milliseconds, rounded down."""
     return _utc(epoch).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
@@ -20,4 +32,4 @@ def format_http_date(epoch: float) -> str:
 
 
 def _utc(epoch: float) -> datetime:
-    return datetime.fromtimestamp(epoch, UTC)
+    return datetime.fromtimestamp(epoch + _Display.offset_s, UTC)

@@ -96,6 +96,7 @@ class Broadcaster:
         store: Store,
         clock: Callable[[], float],
         *,
+        wall_clock: Callable[[], float] | None = None,
         buffer: EventBuffer | None = None,
         max_subscribers: int = MAX_SUBSCRIBERS,
         read_timeout_s: float = READ_TIMEOUT_S,
@@ -104,6 +105,7 @@ class Broadcaster:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._wall_clock = wall_clock or clock
         self._buffer = EventBuffer() if buffer is None else buffer
         self._encoder = SseEncoder(store, self._buffer)
         self._max_subscribers = max_subscribers
@@ -211,7 +213,7 @@ class Broadcaster:
         subscriber.expires_at = subscription.expires_at
         if subscription.expires_at is None:
             return None
-        left_s = max(0.0, subscription.expires_at - self._clock())
+        left_s = max(0.0, subscription.expires_at - self._wall_clock())
         loop = asyncio.get_running_loop()
         return loop.call_later(min(left_s, MAX_LIFETIME_S), self._end, subscriber)
 
@@ -259,12 +261,12 @@ class Broadcaster:
 
     async def _send_heartbeat(self) -> None:
         """Send all synced subscribers the number up to which they have every event."""
-        now = self._clock()
+        now = self._wall_clock()
         for subscriber in self._subscribers:
             # The timer of the permission does not see a step of the system clock.
             if subscriber.expires_at is not None and now >= subscriber.expires_at:
                 self._end(subscriber)
-        heartbeat = encode_event("heartbeat", Heartbeat(as_of=format_millis(now)))
+        heartbeat = encode_event("heartbeat", Heartbeat(as_of=format_millis(self._clock())))
         position = self._position
         for subscriber in self._all_synced():
             if subscriber.is_behind:  # for a whole heartbeat, or just now: its task will see

@@ -46,11 +46,17 @@ class AccessRules(Struct, frozen=True, kw_only=True):
 
 
 class Authenticator:
-    """Authenticates requests and checks permissions. `clock` gives epoch seconds."""
+    """Authenticates requests and checks permissions. `clock` gives epoch seconds; `rate_clock` may
+    have any start but never steps: a clock that is set back must not lock clients out."""
 
-    def __init__(self, rules: AccessRules, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        rules: AccessRules,
+        clock: Callable[[], float],
+        rate_clock: Callable[[], float] | None = None,
+    ) -> None:
         self.rules = rules
-        self.rate_limiter = TokenRateLimiter(rules.requests_per_s, clock)
+        self.rate_limiter = TokenRateLimiter(rules.requests_per_s, rate_clock or clock)
         self.on_unknown_key: Callable[[], None] = lambda: None
         """Called when a token names a key that the issuer may have added since the last fetch."""
         self._clock = clock
