@@ -69,8 +69,15 @@ def test_micros_and_back(micros: int) -> None:
     assert microseconds(format_micros(micros)) == micros
 
 
-@given(st.text())
-def test_any_text_has_a_time_or_none(text: str) -> None:
-    """Nothing raises."""
-    assert microseconds(text) >= NEVER or nanoseconds(text) != NEVER
-    to_rest_precision(text)
+times = st.datetimes().map(lambda time: f"{time.isoformat()}Z")
+fractions = st.from_regex(r"\A(9999-12-31T23:59:59|2026-10-06T14:02:11)\.\d{1,12}Z\Z")
+
+
+@given(st.text() | times | fractions)
+def test_rounding_to_rests_precision_moves_a_time_by_half_a_microsecond_at_most(text: str) -> None:
+    """Of any text: one that cannot be read, or rounded up into the year 10000, is unchanged."""
+    rounded = to_rest_precision(text)
+    assert rounded is not None
+    assert rounded == text or abs(nanoseconds(rounded) - nanoseconds(text)) <= 500
+    assert to_rest_precision(rounded) == rounded
+    assert microseconds(text) == (nanoseconds(text) + 500) // 1000
