@@ -273,6 +273,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=BrokerPositionsQuery,
         handler=get_broker_positions,
         document=list[Position],
+        media=("text/csv",),
         problems=("unknown_account", *NO_DATA, *REFRESHING),
     ),
     Route(
@@ -281,6 +282,7 @@ ROUTES: tuple[Route[Any], ...] = (
         query=BrokerOrdersQuery,
         handler=get_broker_orders,
         document=list[Order],
+        media=("text/csv",),
         problems=("unknown_account", *NO_DATA, *REFRESHING),
     ),
     Route(
