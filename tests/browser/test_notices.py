@@ -108,6 +108,7 @@ async def test_halts_and_closings_are_shown(open_page: Open) -> None:
         notices = page.locator("#notices")
         await expect(notices).to_contain_text("New orders of all accounts are halted")
         await expect(notices).to_contain_text("by desk: Fat finger.")
+        await expect(notices).to_contain_text("→ To allow orders again: realtime halt --resume")
         await expect(notices).to_contain_text("alpha is being closed1 of 2 positions flat.")
 
 

@@ -1,12 +1,14 @@
 """`realtime demo`: a simulator in its own process, and the daemon that follows it in this one.
 
-Nothing is written to disk, so nothing is left behind, however the demo ends.
+Only the order journal is written, to a temporary directory: a journal in the working directory
+may belong to another daemon, whose halts are not those of the demo.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from msgspec import Struct, structs
@@ -23,7 +25,7 @@ from realtime.cli.demo.simulator_process import (
     run_simulator,
 )
 from realtime.cli.formatting import format_quantity
-from realtime.config.settings import AccountSettings, ServerSettings, Settings
+from realtime.config.settings import AccountSettings, OrdersSettings, ServerSettings, Settings
 from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import real_environment
 from realtime.runtime.process import (
@@ -100,40 +102,44 @@ class Demo:
         options = self._options
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-        settings = demo_settings(self._specs, simulator.url, options.port)
+        folder = TemporaryDirectory(prefix="realtime-demo-", ignore_cleanup_errors=True)
+        settings = demo_settings(
+            self._specs, simulator.url, options.port, Path(folder.name) / "orders.jsonl"
+        )
         environment = real_environment(Random(f"{options.simulator.seed}:daemon"))
         current = settings
 
         async def read_settings() -> Settings:
             return current
 
-        async with run_daemon(settings, environment, read_settings) as daemon:
-            readiness = await self._wait_until_ready(daemon)
-            freeze_memory()
-            url = f"http://{LOOPBACK}:{daemon.port}"
-            self._write(f"ready in {loop.time() - started_at:.1f} s: {readiness} · open {url}")
-            self._write(f"try: curl -s {url}/realtime/positions/{self._specs[0].label}")
+        with folder:
+            async with run_daemon(settings, environment, read_settings) as daemon:
+                readiness = await self._wait_until_ready(daemon)
+                freeze_memory()
+                url = f"http://{LOOPBACK}:{daemon.port}"
+                self._write(f"ready in {loop.time() - started_at:.1f} s: {readiness} · open {url}")
+                self._write(f"try: curl -s {url}/realtime/positions/{self._specs[0].label}")
 
-            async def restart_account(label: str) -> None:
-                nonlocal current
-                for is_enabled in (False, True):
-                    current = set_enabled(settings, label, is_enabled=is_enabled)
-                    await daemon.reload()
+                async def restart_account(label: str) -> None:
+                    nonlocal current
+                    for is_enabled in (False, True):
+                        current = set_enabled(settings, label, is_enabled=is_enabled)
+                        await daemon.reload()
 
-            self._scenario = Scenario(
-                [spec.label for spec in self._specs],
-                daemon.store,
-                self._narrator,
-                page=DemoPage(publish_demo),
-                has_chaos=options.has_chaos,
-            )
-            await self._scenario.run(
-                simulator.url,
-                url,
-                restart_account=restart_account,
-                activity=options.simulator.activity,
-                duration_s=options.duration_s,
-            )
+                self._scenario = Scenario(
+                    [spec.label for spec in self._specs],
+                    daemon.store,
+                    self._narrator,
+                    page=DemoPage(publish_demo),
+                    has_chaos=options.has_chaos,
+                )
+                await self._scenario.run(
+                    simulator.url,
+                    url,
+                    restart_account=restart_account,
+                    activity=options.simulator.activity,
+                    duration_s=options.duration_s,
+                )
 
     async def _wait_until_ready(self, daemon: Daemon) -> Readiness:
         if not is_terminal():
@@ -142,11 +148,14 @@ class Demo:
             return await wait_until_ready(daemon.store, set_count)
 
 
-def demo_settings(specs: Sequence[AccountSpec], trading_url: str, port: int) -> Settings:
+def demo_settings(
+    specs: Sequence[AccountSpec], trading_url: str, port: int, audit_log: Path
+) -> Settings:
     """Return settings for these accounts of a simulator, in memory only."""
     return Settings(
         path=Path("demo"),
         server=ServerSettings(port=port),
+        orders=OrdersSettings(audit_log=audit_log),
         accounts=tuple(_account_settings(spec, trading_url) for spec in specs),
     )
 

@@ -46,7 +46,7 @@ export function orderNotices({ halts = [], liquidations = [] }) {
     key: `halt:${label ?? ""}`, runbook: "halted", tone: "warn", href: label ? `#/account/${label}` : null,
     title: label ? `Orders of ${shortenLabel(label)} are halted` : "New orders of all accounts are halted",
     text: `Since ${formatTime(since)}${principal ? `, by ${principal}` : ""}${reason ? `: ${sentence(reason)}` : "."} Open orders stay at the broker.`,
-    remedy: label ? `realtime halt --resume --account ${label}` : "realtime halt --resume",
+    remedy: `To allow orders again: realtime halt --resume${label ? ` --account ${label}` : ""}`,
   }));
   const closing = liquidations.filter(({ state }) => state === "closing" || state === "confirming").map(({ account_id: label, symbols = {}, last_error: error }) => {
     const states = Object.values(symbols);
