@@ -1,4 +1,4 @@
-"""How one account's connection to the broker stands, as a value that readers are shown."""
+"""The state of one account's connection to the broker, as a value that clients see."""
 
 from typing import Literal
 
@@ -45,5 +45,5 @@ class Link(Struct, frozen=True, kw_only=True):
 
     @property
     def is_stale(self) -> bool:
-        """Whether a reader must be told that the state may be behind."""
+        """Whether the state may be behind the broker."""
         return self.stale_reason is not None

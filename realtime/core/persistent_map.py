@@ -1,6 +1,6 @@
 """A mapping that is a value: another with one entry more costs the same, however large it is.
 
-Theory. Nearly all entries stand in one dict, which many versions share and nobody changes; what
+Theory. Nearly all entries are in one dict, which many versions share and which never changes; what
 came since stands in a small one above it. A new version copies the small one only; once it has
 grown it goes into a new large one. Copying everything each time would cost an account of 500 orders
 as much as all the rest of an event.

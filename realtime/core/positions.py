@@ -1,8 +1,8 @@
-"""A position after an execution, as far as the stream can tell.
+"""A position after an execution, as far as the stream shows it.
 
 Exact from the stream: quantity and side; intraday also the average price (a running weighted
 average; unchanged by a reduction; the execution's price after a turn through zero). The rest is
-computed from the last price we know and stays provisional until REST has spoken: overnight the
+computed from the last price we know and stays provisional until REST is read: overnight the
 broker's books turn to compressed FIFO, and only REST knows previous closes.
 
 Source: Alpaca "Position Average Entry Price Calculation".
