@@ -57,7 +57,7 @@ def check(
     detail = f": {problem.message[:200]}" if problem.message else ""
     suffix = f" (request {request_id})" if request_id else ""
     fact = f"{request}: {status}{detail}{suffix}"
-    # 1. Too many requests, whoever counted them.
+    # 1. Too many requests, by the count of the broker or of a gateway.
     if status == 429:
         raise RateLimited(fact, retry_after_s=retry_after_s(headers))
     # 2. The broker's own rejection of the key. A block page of a CDN, a login page of a proxy and a
