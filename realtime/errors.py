@@ -1,23 +1,23 @@
-"""Every error this program raises on purpose, as one tree.
+"""All errors that this program raises itself, as one tree.
 
 RealtimeError
 ├── ConfigError         files or environment are wrong; someone must edit something
-├── LinkError           the way to the broker failed; trying again later may help
+├── LinkError           the connection to the broker failed; retrying later may help
 │   ├── RateLimited     HTTP 429: too many requests
 │   │   └── ConnectionLimitReached  the broker counts another connection of the account
 │   ├── NotSent         the request did not leave this process
-│   └── Deaf            the socket lives and does not tell what happens
-├── Refused             credentials or permissions; trying again will not help
+│   └── Deaf            the socket is open but does not deliver events
+├── Refused             credentials or permissions; retrying will not help
 │   └── KeyRejected     the broker rejected the key, in its own words
-├── BrokerError         the broker answered, and the answer is an error
+├── BrokerError         the broker responded with an error
 └── ProtocolViolation   the broker's bytes are not what the protocol allows
 
-aiohttp's and websockets' exceptions do not leave `alpaca/`: they are translated at that seam.
+aiohttp's and websockets' exceptions do not leave `broker/`, which translates them.
 """
 
 
 class RealtimeError(Exception):
-    """What went wrong, in a sentence; `remedy` says what a person can do about it, or is empty."""
+    """`message` states what went wrong; `remedy` states what a person can do, or is empty."""
 
     account_id: str | None = None
     """The account whose request failed, in results of many accounts."""

@@ -1,7 +1,7 @@
-"""How often a figure fell between which bounds: fixed counters, cheap enough for every request.
+"""Histograms with fixed bounds, cheap enough for every request, and recent percentiles.
 
-It stands below everything and knows no library: the store, the readers' edge and the event loop's
-watch keep theirs, `/metrics` shows them, and what was asked lately is a difference of two readings.
+They depend on no library: the store, the HTTP server and the loop monitor keep theirs, `/metrics`
+exposes them, and recent values are the difference of two readings.
 """
 
 from bisect import bisect_left
@@ -11,46 +11,46 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 MAX_READINGS = 6
-"""Readings that are kept, so that figures are of the time since the oldest of them."""
+"""Readings that are kept; percentiles cover the time since the oldest."""
 
 
 class Histogram:
-    """Counts by upper bound, as Prometheus has them: a figure equal to a bound is below it."""
+    """Counts by upper bound, as in Prometheus: a value equal to a bound is below it."""
 
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = tuple(bounds)
         self.counts = [0] * (len(self.bounds) + 1)
-        """One for each bound, not added up, and one for what lies above all."""
+        """One for each bound, not cumulative, and one for values above all bounds."""
         self.total = 0.0
-        """All figures added up."""
+        """Sum of all values."""
 
     def observe(self, figure: float) -> None:
-        """Count a figure."""
+        """Count a value."""
         self.counts[bisect_left(self.bounds, figure)] += 1
         self.total += figure
 
 
 class RecentPercentiles(Struct, frozen=True, kw_only=True):
-    """What happened in the last minute or so."""
+    """Rate and percentiles of the last minute."""
 
     per_s: float
     p50_ms: float | None
-    """Half of them took no longer than this; null: there were none."""
+    """Null: there were none."""
     p95_ms: float | None
     p99_ms: float | None
 
 
 class RecentWindow:
-    """The last readings of histograms of the same bounds in seconds, taken as one."""
+    """Recent readings of several histograms with the same bounds in seconds, combined."""
 
     def __init__(self, histograms: Sequence[Histogram], now: float) -> None:
         self._histograms = histograms
         self._looks: deque[tuple[float, list[int]]] = deque(maxlen=MAX_READINGS)
         self._looks.append((now, self._counts()))
         self.recent: RecentPercentiles | None = None
-        """As of the last look; None before the first."""
+        """As of the last update; None before the first."""
 
     def update(self, now: float) -> None:
         """Read again; `now` is the loop's time in seconds."""

@@ -1,4 +1,4 @@
-"""A log file that may be moved away, removed or full while it is written: none of that stops us."""
+"""A log file that may be moved, removed or full while it is written; the daemon goes on."""
 
 import contextlib
 import os
@@ -8,11 +8,11 @@ from pathlib import Path
 
 MODE = 0o640
 LOOKUP_INTERVAL_S = 1.0
-"""How often the name is looked up: after a rotation lines go into the old file for so long."""
+"""How often the name is looked up: after a rotation, lines go to the old file for this time."""
 
 
 class LogFile:
-    """Writes whole lines, each at once. A line that the disk will not take is counted in `lost`.
+    """Writes whole lines, each at once. A line that the disk does not accept is counted in `lost`.
 
     `now` gives seconds that never go back. Raises OSError if the file cannot be opened at first.
     """
@@ -37,11 +37,11 @@ class LogFile:
             self.lost = 0
 
     def reopen_if_moved(self) -> None:
-        """Open the file anew if its name stands for another one now, or for none."""
+        """Open the file again if its name is another file's now, or nothing's."""
         self._look_at = self._now() + LOOKUP_INTERVAL_S
         if self._fd is not None and _is_same(self._fd, self._path):
             return
-        with contextlib.suppress(OSError):  # then the old one is written on: better than nothing
+        with contextlib.suppress(OSError):  # the old file stays in use
             fresh = _opened(self._path)
             self.close()
             self._fd, self._torn = fresh, False
@@ -64,7 +64,7 @@ class LogFile:
 
 
 def _opened(path: Path) -> int:
-    # Not blocking: the name may be a pipe's that nobody reads.
+    # Not blocking: the name may be a pipe without a reader.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
     return os.open(path, flags, MODE)
 

@@ -1,4 +1,4 @@
-"""Where log lines go: a descriptor that may be slow, full or gone, which must not stop us."""
+"""A stream for log lines that may be slow, full or closed, without stopping the daemon."""
 
 import os
 import select
@@ -9,9 +9,9 @@ ATOMIC_BYTES = 4096  # Linux' PIPE_BUF: a pipe that polls as writable takes this
 
 
 class LogOutput:
-    """Writes whole lines. One that the stream will not take now is dropped and counted in `lost`.
+    """Writes whole lines. One that the stream does not accept now is dropped and counted in `lost`.
 
-    A pipe whose reader sleeps (`| less`) would otherwise stop the event loop, and with it every
+    A pipe whose reader is stopped (`| less`) would otherwise stop the event loop, and with it every
     account.
     """
 
@@ -28,11 +28,11 @@ class LogOutput:
             self._poll.register(self._fd, select.POLLOUT)
 
     def write(self, line: str) -> None:
-        """Write a line and its end. Never raises for the stream's sake, never waits for it."""
+        """Write a line and its end. Never raises because of the stream, never waits for it."""
         try:
-            self._stream.flush()  # what others printed comes first
+            self._stream.flush()  # what was printed before comes first
             written = self._write(("\n" if self._torn else "") + line + "\n")
-        except (OSError, ValueError):  # ValueError: somebody closed the stream
+        except (OSError, ValueError):  # ValueError: the stream is closed
             written = False
         self.lost = 0 if written else self.lost + 1
 

@@ -1,8 +1,7 @@
-"""Whether the event loop turns on time, and how requests and updates have gone lately.
+"""Delay of the event loop, and recent durations of requests and updates.
 
-One small task looks a few times a second. What it is late itself, everybody was: that is the one
-figure that tells an overloaded daemon from a slow network. It is also the proof of life that a
-service manager's watchdog is given.
+A small task wakes up twice a second. Its delay is the delay of all tasks, and distinguishes an
+overloaded daemon from a slow network. It also feeds the service manager's watchdog.
 """
 
 import asyncio
@@ -14,25 +13,25 @@ from realtime.telemetry.request_stats import RequestStats
 
 TICK_INTERVAL_S = 0.5
 WINDOW_INTERVAL_S = 10.0
-"""Between two readings of what happened lately."""
+"""Between two readings of recent durations."""
 
 LAG_BOUNDS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class LoopMonitor:
-    """One an application."""
+    """Measures the event loop of one application."""
 
     def __init__(self, updates: Histogram, requests: RequestStats) -> None:
         self.lag = Histogram(LAG_BOUNDS_S)
         """Seconds by which a wake-up came late."""
         self.ticks = 0
-        """Rises as long as the loop turns."""
+        """Rises while the loop runs."""
         self._updates = updates
         self._requests = requests
         self._recent: tuple[RecentWindow, RecentWindow] | None = None
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         asked, applied = self._recent = (
             RecentWindow(self._requests.durations, loop.time()),
@@ -52,14 +51,13 @@ class LoopMonitor:
 
     @property
     def requests(self) -> RecentPercentiles | None:
-        """How requests went lately; None in the first seconds."""
+        """Recent durations of requests; None in the first seconds."""
         return None if self._recent is None else self._recent[0].recent
 
     @property
     def updates(self) -> RecentPercentiles | None:
-        """The same of executions: from the broker's time of each to where readers see it."""
+        """Recent lags of executions, from the broker's time to their visibility here."""
         return None if self._recent is None else self._recent[1].recent
 
 
-LOOP_MONITOR = web.AppKey("pulse", LoopMonitor)
-"""Where an application keeps it."""
+LOOP_MONITOR = web.AppKey("loop_monitor", LoopMonitor)

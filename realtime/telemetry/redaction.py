@@ -1,4 +1,4 @@
-"""From what a program hands to its log to what may be written: plain values, no secrets."""
+"""Converts the values of log events to plain JSON values without secrets."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _WORD = re.compile(r"[^\s\"'`=:,;()\[\]{}<>&?]{8,}")  # a shorter one in a sente
 
 
 def to_plain(value: object, depth: int = 0) -> object:
-    """Give the value as JSON can hold it, every secret in it as `***`."""
+    """Return the value as JSON can represent it, with `***` for every secret in it."""
     if type(value) is str:  # nearly every value of nearly every line
         return redact(value)
     if value is None or type(value) is float:
@@ -34,7 +34,7 @@ def to_plain(value: object, depth: int = 0) -> object:
 
 
 def redact(text: str) -> str:
-    """Give the text with every secret that is the whole of it, or a word in it, as `***`."""
+    """Return the text with `***` for every secret that is the whole text or a word in it."""
     if is_secret(text):
         return REDACTED
     if len(text) > 8 and not text.isidentifier():  # which is one word, and was looked at
