@@ -1,5 +1,6 @@
 """The directory of the history files: their paths, who may read them, how much room they take."""
 
+import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from realtime.errors import RealtimeError
 from realtime.history.exact import day_name, day_of_name
 
 LEDGER_NAME = "ledger.sqlite"
+LOCK_NAME = "lock"
 DAY_FILE = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.sqlite")
 DIRECTORY_MODE, FILE_MODE = 0o700, 0o600
 
@@ -49,6 +51,7 @@ class HistoryDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: int | None = None
 
     @property
     def ledger(self) -> Path:
@@ -71,6 +74,30 @@ class HistoryDirectory:
                 f"history: {self.path} is on a network file system ({kind})",
                 remedy="set [history] path to a local disk: SQLite needs its locks and fsync",
             )
+
+    def lock(self) -> None:
+        """Take the directory for this process until `unlock`. Raises `HistoryUnavailable` if
+        another process writes it."""
+        if self._lock is not None:
+            return
+        descriptor = os.open(
+            self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE
+        )
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise HistoryUnavailable(
+                f"history: another daemon writes {self.path}",
+                remedy="stop it, or set [history] path to another directory",
+            ) from error
+        self._lock = descriptor
+
+    def unlock(self) -> None:
+        """Let another process write the directory."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def day_path(self, day: int, part: int = 1) -> Path:
         """Where a day file is, or will be."""

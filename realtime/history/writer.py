@@ -124,6 +124,7 @@ class HistoryWriter:
     def kill(self) -> None:
         """Close the files without writing what waits, as an end of the process does."""
         self._close()
+        self._directory.unlock()
 
     def write(self) -> None:
         """Write what waits now, in transactions of a batch each. For the thread, and for tests."""
@@ -146,6 +147,7 @@ class HistoryWriter:
         while len(self._queue) and self._error is None and time.monotonic() < deadline:
             self.write_guarded()
         self._close()
+        self._directory.unlock()
 
     def _is_idle(self) -> bool:
         """Whether there is nothing to write: an idle daemon does not touch the disk."""
@@ -218,6 +220,7 @@ class HistoryWriter:
         """Today's file and the ledger, opened or made if they are not open."""
         if self._ledger is None:
             self._directory.prepare()
+            self._directory.lock()
             self._ledger = self._open_ledger()
         today = day_number(now_us)
         if self._file is not None and self._file.day < today:

@@ -245,3 +245,15 @@ def test_a_mistake_of_ours_does_not_end_the_recording(
     past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
     assert {order(902).id, order(903).id} <= past.state.orders.keys()
     assert small.writer.status.lost == 1
+
+
+def test_two_daemons_do_not_write_one_directory(tmp_path: Path) -> None:
+    """The second records nothing, says so, and begins when the first has ended."""
+    first, second = Small(tmp_path), Small(tmp_path)
+    first.writer.write_guarded()
+    second.writer.write_guarded()
+    assert first.writer.status.is_recording
+    assert "another daemon writes" in str(second.writer.status.last_error)
+    first.writer.kill()
+    second.writer.write_guarded()
+    assert second.writer.status.is_recording
