@@ -47,3 +47,19 @@ def test_every_dependency_is_pinned() -> None:
         *extras["release"],
     ]
     assert {plain_name(line) for line in wanted} <= {plain_name(line) for line in PINNED}
+
+
+def test_markdown_fits_a_hundred_columns() -> None:
+    """Outside tables, code and pictures; a single command may be longer."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "scripts" / "README.md"]
+    too_long = []
+    for page in pages:
+        is_code = False
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            is_code ^= line.lstrip().startswith("```")
+            exempt = (
+                is_code or line.lstrip().startswith(("|", "<", "```", "`")) or line[:4] == "    "
+            )
+            if len(line) > 100 and not exempt:
+                too_long.append(f"{page.name}:{number}")
+    assert not too_long
