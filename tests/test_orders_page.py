@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
-from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.order_routes import ORDER_ROUTES
 from realtime.config import load
 from realtime.config.settings import OrderLimits
 from realtime.simulator.app import Simulator
@@ -24,7 +24,7 @@ def block(language: str) -> str:
 
 
 def test_the_page_names_every_route_and_code() -> None:
-    for route in TRADE_ROUTES:
+    for route in ORDER_ROUTES:
         assert {f"{route.method} {path}" for path in route.paths} <= WORDS
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", PAGE, re.MULTILINE))
     assert rows == {code: str(kind.status) for code, kind in ORDER_PROBLEMS.items()}

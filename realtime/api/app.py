@@ -15,12 +15,13 @@ from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.prerenderer import Prerenderer
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
-from realtime.api.handlers.order_dispatch import add_trading, trade_access
 from realtime.api.handlers.reload import BROADCAST, Reload, add_reload, reload_access
 from realtime.api.metric_sources import MetricSources, RuntimeMetrics
 from realtime.api.metrics import Metrics
+from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.responses import StaticPages, add_token_vary
-from realtime.api.routes import PREFIXES, access_table
+from realtime.api.route import PREFIXES, access_table
+from realtime.api.routes import ROUTES
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules, Authenticator
 from realtime.api.security.client_limits import ConnectionCounter, ConnectionLimiter
 from realtime.api.security.cors import allow_origins
@@ -65,10 +66,9 @@ def build_application(
         authenticator,
         AllowedNames(hosts=hosts, origins=frozenset(cors_origins)),
         {
-            **access_table(),
+            **access_table(ROUTES if trading is None else (*ROUTES, *ORDER_ROUTES)),
             **session_access(PREFIXES),
             **reload_access(PREFIXES),
-            **trade_access(PREFIXES),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
         },
         rejections=rejections,
@@ -125,13 +125,15 @@ def build_application(
         route_counts=route_counts,
         metrics=Metrics(sources, each_account=account_metrics),
         history=history,
+        trading=trading,
         pages=pages,
     )
-    add_routes(app, context)
+    origins = frozenset(cors_origins)
+    add_routes(app, context, ROUTES, origins=origins)
     if pages is not None:
         pages.add_files(app, PREFIXES)
     if trading is not None:
-        add_trading(app, trading, PREFIXES, context, origins=frozenset(cors_origins))
+        add_routes(app, context, ORDER_ROUTES, origins=origins)
     allow_origins(app, cors_origins)
     if reload is not None:
         add_reload(app, reload, PREFIXES)

@@ -1,7 +1,7 @@
 """What handlers work with: the accounts a client may see, the documents about them, the request."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
@@ -17,6 +17,8 @@ from realtime.api.metrics import Metrics
 from realtime.api.nearest import nearest
 from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse, StaticPages
+from realtime.auth.principal import LOCAL, Principal
+from realtime.orders.interface import TradingInterface
 from realtime.store.records import Record, Records
 from realtime.telemetry.loop_monitor import LoopMonitor
 
@@ -65,6 +67,7 @@ class ApiContext:
         list_documents: Documents | None = None,
         labels: frozenset[str] | None = None,
         history: PastReader | None = None,
+        trading: TradingInterface | None = None,
         refresh: Refresh | None = None,
         route_counts: Counter[tuple[str, str]] | None = None,
     ) -> None:
@@ -83,6 +86,7 @@ class ApiContext:
         self.pages = pages
         self.labels = labels
         """The accounts that are visible; None: all."""
+        self.trading = trading
         self.history = history
         """None: nothing is recorded."""
         self.refresh = refresh
@@ -172,3 +176,16 @@ class RequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):
     last_event_id: str | None = None
     accept: str | None = None
     accept_encoding: str | None = None
+    principal: Principal = LOCAL
+    parts: Mapping[str, str] = {}
+    """Path parameters."""
+    body: bytes = b""
+    key: str | None = None
+    """`Idempotency-Key`."""
+
+    @property
+    def trading(self) -> TradingInterface:
+        """Orders; only routes of an application that has them ask for it."""
+        trading = self.context.trading
+        assert trading is not None, "routes for orders are added together with trading"
+        return trading

@@ -50,6 +50,7 @@ class ContextRegistry:
             list_documents=Documents(max_bytes=MAX_LIST_BYTES, started_at=whole.started_at),
             labels=labels,
             history=whole.history,
+            trading=whole.trading,
             refresh=whole.refresh,
             route_counts=whole.route_counts,
         )

@@ -1,6 +1,6 @@
 """The route table as handlers of the HTTP library, and each of its errors as a problem."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from inspect import isawaitable
 from typing import Any, cast
@@ -13,13 +13,18 @@ from realtime.api.context import ApiContext, RequestContext
 from realtime.api.contexts import ContextRegistry
 from realtime.api.events.broadcaster import Subscription
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
+from realtime.api.handlers.order_problems import declined_problem, unresolved_problem
 from realtime.api.history.request import HistoryRequest
 from realtime.api.nearest import nearest
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem, of_status, quote
 from realtime.api.responses import ApiResponse, make_response
-from realtime.api.routes import PREFIXES, ROUTES, Route, all_paths
-from realtime.api.security.authenticator import PRINCIPAL
+from realtime.api.route import PREFIXES, Route, all_paths
+from realtime.api.routes import ROUTES
+from realtime.api.security.authenticator import PRINCIPAL, token_problem
+from realtime.api.security.origins import check_origin
+from realtime.auth.principal import LOCAL, Principal
+from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -36,13 +41,19 @@ STEMS = {
 """Path up to its first parameter → the whole path."""
 
 
-def add_routes(app: web.Application, context: ApiContext) -> list[web.AbstractRoute]:
-    """Add every route of the table to the application; HEAD comes with each GET."""
+def add_routes(
+    app: web.Application,
+    context: ApiContext,
+    routes: Iterable[Route[Any]],
+    *,
+    origins: frozenset[str] = frozenset(),
+) -> None:
+    """Add routes to the application; HEAD comes with each GET. Pages of `origins` may use all."""
     contexts = ContextRegistry(context)
-    return app.add_routes(
+    app.add_routes(
         [
-            _make_route(route, path, _make_handler(route, contexts))
-            for route in ROUTES
+            _make_route(route, path, _make_handler(route, contexts, origins))
+            for route in routes
             for path in all_paths(route)
         ]
     )
@@ -57,13 +68,16 @@ def _make_route(
 
 
 def _make_handler(
-    route: Route[Any], contexts: ContextRegistry
+    route: Route[Any], contexts: ContextRegistry, origins: frozenset[str]
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
     shows_fleet = route.access in WHOLE_FLEET
 
     async def handle(http_request: web.Request) -> web.StreamResponse:
-        principal = http_request[PRINCIPAL]
+        principal = http_request.get(PRINCIPAL, LOCAL)
+        _check_permission(route, principal)
+        if route.reaches_broker:
+            check_origin(http_request, origins)
         context = contexts.whole if shows_fleet else contexts.get(principal)
         request = RequestContext(
             context=context,
@@ -73,6 +87,10 @@ def _make_handler(
             last_event_id=http_request.headers.get("Last-Event-ID"),
             accept=http_request.headers.get("Accept"),
             accept_encoding=http_request.headers.get("Accept-Encoding"),
+            principal=principal,
+            parts=http_request.match_info,
+            body=await http_request.read() if route.body is not None else b"",
+            key=_idempotency_key(http_request),
         )
         context.route_counts[route.method, route.paths[0]] += 1
         render = partial(route.handler, request)
@@ -106,6 +124,23 @@ def _make_handler(
     return handle
 
 
+def _check_permission(route: Route[Any], principal: Principal) -> None:
+    """Where the methods of a path need different permissions; elsewhere the middleware has."""
+    permission = route.permission
+    if permission is None or principal.has_permission(permission):
+        return
+    if principal.token_id is None:
+        raise token_problem("token_missing", "only reads need no token")
+    raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    keys = request.headers.getall("Idempotency-Key", ())
+    if len(keys) > 1:
+        raise malformed("Idempotency-Key occurs more than once")
+    return keys[0] if keys else None
+
+
 def _if_none_match(request: web.Request) -> str | None:
     values = request.headers.getall("If-None-Match", None)
     return values if values is None else ",".join(values)
@@ -118,6 +153,10 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         return await handler(request)
     except Problem as problem:
         return make_response(problem.answer(request.path))
+    except Declined as error:
+        return make_response(declined_problem(error).answer(request.path))
+    except Unresolved as error:
+        return make_response(unresolved_problem(error).answer(request.path))
     except web.HTTPException as error:
         if error.status < 400:
             raise

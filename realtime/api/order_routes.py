@@ -1,31 +1,26 @@
 """The table of routes for orders: those that move money, and reads with the same parameters.
 
-Like `api/routes.py`, with a method, a body, and handlers that wait.
+Entries of the same kind as in `routes.py`; the dispatcher checks the permission of each method.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any
 
 from msgspec import Struct
 
 from realtime.api.handlers import liquidation
 from realtime.api.handlers import order_placement as placement
 from realtime.api.handlers import order_queries as queries
-from realtime.api.handlers.order_context import (
+from realtime.api.handlers.order_requests import (
     AccountQuery,
     AccountsQuery,
-    OrderRequestContext,
     RoutingQuery,
 )
 from realtime.api.parameters import NoQuery
-from realtime.api.responses import ApiResponse
+from realtime.api.route import Route
 from realtime.core.model import Account, Order, Position
 from realtime.orders.interface import BudgetDocument
 from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.results import HaltState, Origin
-
-Query = TypeVar("Query", bound=Struct)
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 PLACING = (
     "account_required", "invalid_order", "no_account", "unknown_account", "account_not_synced",
@@ -57,31 +52,9 @@ class CanceledItem(Struct, frozen=True, kw_only=True):
     body: object
 
 
-class TradeRoute(Struct, Generic[Query], frozen=True, kw_only=True):
-    """One route."""
-
-    method: Method
-    paths: tuple[str, ...]
-    summary: str
-    query: type[Query]
-    handler: Callable[[OrderRequestContext[Query]], Awaitable[ApiResponse]]
-    document: object
-    """Type of the JSON response; None if there is none."""
-    body: type[Struct] | None = None
-    """Type of the JSON body; None if there is none."""
-    problems: tuple[str, ...] = ()
-    reaches_broker: bool = False
-    """Whether a read may cost a request to the broker: then no page of another origin may send it,
-    or any page open in a browser could use up what orders need."""
-
-    @property
-    def is_trading(self) -> bool:
-        """Whether it needs the permission `trading`; otherwise `account_access`."""
-        return self.method != "GET"
-
-
-TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
-    TradeRoute(
+ORDER_ROUTES: tuple[Route[Any], ...] = (
+    Route(
+        access="any",
         method="POST",
         paths=("/orders",),
         summary="Place an order; account_id, routing_key or a strategy selects the account",
@@ -91,7 +64,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=PLACING,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="POST",
         paths=("/stocks/order",),
         summary="The same, checked to be an order for a stock",
@@ -101,7 +75,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=PLACING,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="POST",
         paths=("/options/order",),
         summary="The same, checked to be an order for options",
@@ -111,7 +86,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=PLACING,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="POST",
         paths=("/stocks/{symbol}/buy",),
         summary="Buy by quantity or amount",
@@ -121,7 +97,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=PLACING,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="POST",
         paths=("/stocks/{symbol}/sell",),
         summary="Sell by quantity or amount",
@@ -131,7 +108,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=PLACING,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="POST",
         paths=("/orders/batch",),
         summary="Place many orders on many accounts at once; one result per order",
@@ -141,7 +119,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=list[placement.BatchItem],
         problems=("invalid_order",),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/orders",),
         summary="Orders of some accounts, newest first, each with its account and origin",
@@ -150,7 +129,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=list[PlacedOrder],
         problems=READING,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="DELETE",
         paths=("/orders",),
         summary="Cancel every open order of some accounts, or of all",
@@ -159,7 +139,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=list[CanceledItem],
         problems=("unknown_account",),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/orders/by_client_order_id",),
         summary="One order by its client order id; looked up at the broker if necessary",
@@ -169,7 +150,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=("unknown_account", "unknown_order", "budget_spent", "broker_unreachable"),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/orders/halt",),
         summary="What the kill switch has halted",
@@ -177,7 +159,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         handler=liquidation.get_halts,
         document=HaltState,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="POST",
         paths=("/orders/halt",),
         summary="The kill switch: stop new orders of one account, or of all",
@@ -187,7 +170,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=HaltState,
         problems=("unknown_account", "journal_unwritable"),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="POST",
         paths=("/orders/resume",),
         summary="Allow new orders again",
@@ -197,7 +181,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=HaltState,
         problems=("unknown_account", "journal_unwritable"),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/orders/closing",),
         summary="Progress of closing accounts, by symbol",
@@ -206,7 +191,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=liquidation.LiquidationDocument,
         problems=("unknown_account",),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="DELETE",
         paths=("/orders/closing",),
         summary="End liquidations that are not done; the accounts keep what they have",
@@ -215,7 +201,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=liquidation.LiquidationDocument,
         problems=("unknown_account",),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/orders/{order_id}",),
         summary="One order by the broker's id",
@@ -224,7 +211,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=("unknown_account", "unknown_order"),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="PATCH",
         paths=("/orders/{order_id}",),
         summary="Replace an order; the response is its successor",
@@ -234,7 +222,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=("unknown_order", *PLACING),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="DELETE",
         paths=("/orders/{order_id}",),
         summary="Cancel an order",
@@ -243,7 +232,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=None,
         problems=("unknown_order", *PLACING),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/account",),
         summary="One account's figures, by name or by routing parameters",
@@ -252,7 +242,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=Account,
         problems=("account_required", "no_account", *READING),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/positions",),
         summary="One account's positions, by name or by routing parameters",
@@ -261,7 +252,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=list[Position],
         problems=("account_required", "no_account", *READING),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="DELETE",
         paths=("/positions",),
         summary="Close everything, everywhere: cancel all, close all, until nothing is left",
@@ -270,7 +262,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=liquidation.LiquidationDocument,
         problems=("confirm_required", "trading_not_permitted", "journal_unwritable"),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="DELETE",
         paths=("/positions/{account_id}",),
         summary="Close one account: cancel all, close all, until nothing is left",
@@ -279,7 +272,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=liquidation.LiquidationDocument,
         problems=("unknown_account", "trading_disabled", "journal_unwritable"),
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="DELETE",
         paths=("/positions/{account_id}/{symbol}",),
         summary="Close one position, or a part of it",
@@ -288,7 +282,8 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         document=PlacedOrder,
         problems=PLACING,
     ),
-    TradeRoute(
+    Route(
+        access="any",
         method="GET",
         paths=("/realtime/budget/{account_id}",),
         summary="What is left of an account's requests to the broker, and what used them",
@@ -298,11 +293,3 @@ TRADE_ROUTES: tuple[TradeRoute[Any], ...] = (
         problems=READING,
     ),
 )
-
-
-def trade_paths(prefixes: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
-    """Each path under each prefix, and whether every method of it moves money."""
-    for path in dict.fromkeys(path for route in TRADE_ROUTES for path in route.paths):
-        methods = [route for route in TRADE_ROUTES if path in route.paths]
-        for prefix in prefixes:
-            yield prefix + path, all(route.is_trading for route in methods)

@@ -1,16 +1,16 @@
 """The table of read routes: path, parameters, handler, document.
 
 The router, the validation of parameters, the index and the OpenAPI document are made from it. A
-new route is a new entry.
+new route is a new entry. The routes for orders are in `order_routes.py`.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any
 
 from msgspec import Struct
 
-from realtime.api.context import ChangesWith, RequestContext
+from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
 from realtime.api.documents.dashboard import DashboardDocument, DashboardQuery
 from realtime.api.documents.document_cache import ENCODER
@@ -20,7 +20,6 @@ from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.status import StatusDocument, StatusQuery
 from realtime.api.documents.summary import SummaryDocument
-from realtime.api.events.broadcaster import Subscription
 from realtime.api.handlers.account import (
     get_account,
     get_dashboard,
@@ -54,7 +53,6 @@ from realtime.api.handlers.past import (
     get_performance,
 )
 from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
-from realtime.api.history.request import HistoryRequest
 from realtime.api.openapi.administration import RELOAD
 from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import Operation
@@ -62,46 +60,9 @@ from realtime.api.openapi.trading import ALL_KINDS, trade_operations
 from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse
-from realtime.api.security.authenticator import Access
+from realtime.api.route import PREFIXES, Route
 from realtime.core.model import Account, Order, Position
 from realtime.history.queries import EquityCurve, PastEvent, Performance, Trade
-
-PREFIXES = ("", "/api/v1")
-"""Every route exists under each of them."""
-
-Query = TypeVar("Query", bound=Struct)
-
-Handler = Callable[
-    [RequestContext[Query]],
-    ApiResponse | Subscription | HistoryRequest | Awaitable[ApiResponse | HistoryRequest],
-]
-"""A subscription receives events until its client leaves; a history request is fetched. Only a
-response that is returned at once can be cached."""
-
-
-class Route(Struct, Generic[Query], frozen=True, kw_only=True):
-    """One route: a read with GET (and HEAD), or a POST that has the daemon read."""
-
-    method: Literal["GET", "POST"] = "GET"
-
-    paths: tuple[str, ...]
-    """The same route under several names; the documentation uses the first."""
-    summary: str
-    query: type[Query]
-    """The struct whose fields are the parameters: types, bounds, defaults, descriptions."""
-    handler: Handler[Query]
-    document: object
-    """The type of the JSON in the response; None if it is not JSON."""
-    events: Mapping[str, type[Struct]] = {}
-    """Event → its document, where the response is a stream of events."""
-    media: tuple[str, ...] = ()
-    """Further content types of the response."""
-    access: Access = "account_access"
-    """The permission that a client needs."""
-    changes_with: ChangesWith | None = None
-    """What the response depends on beside the request; None: the request is never cached."""
-    problems: tuple[str, ...] = ()
-    """Codes of errors beside `bad_parameter`."""
 
 
 class IndexEntry(Struct, frozen=True):
@@ -434,15 +395,3 @@ def operations() -> Iterator[Operation]:
             is_open=route.access == "open",
             is_conditional=route.changes_with in ("account", "fleet"),
         )
-
-
-def access_table() -> dict[str, Access]:
-    """Path as the router names it → the permission that a client needs."""
-    return {path: route.access for route in ROUTES for path in all_paths(route)}
-
-
-def all_paths(route: Route[Any]) -> Iterator[str]:
-    """Every path of a route, under every prefix."""
-    for prefix in PREFIXES:
-        for path in route.paths:
-            yield prefix + path

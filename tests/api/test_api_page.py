@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
-from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.problems import PROBLEM_TYPES
 from realtime.api.routes import ROUTES
 from tests.api.reader import Reader
@@ -36,7 +36,7 @@ def test_docs_name_every_route_parameter_and_code() -> None:
 
 def test_docs_name_every_order_route() -> None:
     words = set(re.findall(r"`([^`\n]+)`", ORDERS_PAGE))
-    for route in TRADE_ROUTES:
+    for route in ORDER_ROUTES:
         assert {f"{route.method} {path}" for path in route.paths} <= words
     assert ORDER_PROBLEMS.keys() <= words
 

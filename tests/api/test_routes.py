@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from realtime.api.problems import PROBLEM_TYPES
-from realtime.api.routes import ROUTES, Route, all_paths
+from realtime.api.route import Route, all_paths
+from realtime.api.routes import ROUTES
 from tests.api.reader import Reader
 
 STATUS = "/broker/stream/status"

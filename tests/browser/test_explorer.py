@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Dialog, expect
 
 from realtime.api.listener import serve
-from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.routes import ROUTES
 from tests.api.documents.made import fleet
 from tests.api.reader import Clock, application
@@ -14,7 +14,7 @@ from tests.browser.conftest import Open, in_one_loop
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-OPERATIONS = sum(len(r.paths) for r in ROUTES) + sum(len(r.paths) for r in TRADE_ROUTES) + 1
+OPERATIONS = sum(len(r.paths) for r in ROUTES) + sum(len(r.paths) for r in ORDER_ROUTES) + 1
 """The last one has the files read again."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.routes import ROUTES
 from realtime.simulator.app import Simulator
 from realtime.simulator.credentials import secret_for
@@ -67,7 +67,7 @@ def paths() -> Iterator[tuple[str, str]]:
     for label in ("alpha", "nobody"):
         values = {"{account_id}": label, "{symbol}": "AAPL", "{order_id}": "no-such-order"}
         templates = [("GET", path) for route in ROUTES for path in route.paths]
-        templates += [(route.method, path) for route in TRADE_ROUTES for path in route.paths]
+        templates += [(route.method, path) for route in ORDER_ROUTES for path in route.paths]
         templates += [("POST", "/admin/reload"), ("GET", "/session"), ("GET", "/nowhere")]
         for method, path in templates:
             for name, value in values.items():

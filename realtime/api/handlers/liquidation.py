@@ -6,18 +6,18 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from realtime.api.handlers.order_context import (
+from realtime.api.context import RequestContext
+from realtime.api.handlers.order_placement import select_labels
+from realtime.api.handlers.order_problems import OrderProblem
+from realtime.api.handlers.order_requests import (
     AccountsQuery,
     Label,
     NumberText,
-    OrderRequestContext,
     get_set_fields,
     json_response,
     merge,
     placed_response,
 )
-from realtime.api.handlers.order_placement import select_labels
-from realtime.api.handlers.order_problems import OrderProblem
 from realtime.api.parameters import NoQuery
 from realtime.api.responses import ApiResponse
 from realtime.orders.errors import malformed
@@ -75,123 +75,123 @@ class LiquidationDocument(Struct, frozen=True, kw_only=True):
     """Accounts that may not be traded through here, and so keep what they have → the reason."""
 
 
-async def close_position(context: OrderRequestContext[PartQuery]) -> ApiResponse:
+async def close_position(request: RequestContext[PartQuery]) -> ApiResponse:
     """Close one position, or a part of it."""
-    label = context.parts["account_id"]
-    context.api.record(label)
-    placed = await context.trading.gateway.close_position(
+    label = request.parts["account_id"]
+    request.context.record(label)
+    placed = await request.trading.gateway.close_position(
         label,
-        context.parts["symbol"],
-        context.principal,
-        qty=_read_number("qty", context.query.qty),
-        percentage=_read_number("percentage", context.query.percentage),
-        key=context.key,
+        request.parts["symbol"],
+        request.principal,
+        qty=_read_number("qty", request.query.qty),
+        percentage=_read_number("percentage", request.query.percentage),
+        key=request.key,
     )
-    return placed_response(context, placed)
+    return placed_response(request, placed)
 
 
-async def close_account(context: OrderRequestContext[CloseQuery]) -> ApiResponse:
+async def close_account(request: RequestContext[CloseQuery]) -> ApiResponse:
     """Close all of one account."""
-    label = context.parts["account_id"]
-    context.api.record(label)
-    return await _close(context, [label], context.query.wait_s)
+    label = request.parts["account_id"]
+    request.context.record(label)
+    return await _close(request, [label], request.query.wait_s)
 
 
-async def close_everything(context: OrderRequestContext[CloseEverythingQuery]) -> ApiResponse:
+async def close_everything(request: RequestContext[CloseEverythingQuery]) -> ApiResponse:
     """Close all of every account that the principal may trade."""
-    if not context.query.confirm:
+    if not request.query.confirm:
         raise OrderProblem("confirm_required", "nothing was done")
-    visible = [label for label in context.trading.labels if context.principal.can_see(label)]
+    visible = [label for label in request.trading.labels if request.principal.can_see(label)]
     refusals = {
         label: refusal
         for label in visible
-        if (refusal := context.trading.gateway.find_refusal(label, context.principal)) is not None
+        if (refusal := request.trading.gateway.find_refusal(label, request.principal)) is not None
     }
     if visible and len(refusals) == len(visible):
         raise refusals[visible[0]]
     labels = [label for label in visible if label not in refusals]
     left_out = {label: refusal.message for label, refusal in refusals.items()}
-    return await _close(context, labels, context.query.wait_s, left_out)
+    return await _close(request, labels, request.query.wait_s, left_out)
 
 
-async def get_liquidations(context: OrderRequestContext[AccountsQuery]) -> ApiResponse:
+async def get_liquidations(request: RequestContext[AccountsQuery]) -> ApiResponse:
     """Return the progress of closing, by account and symbol."""
-    return json_response(_document(context, select_labels(context, context.query.account_id)))
+    return json_response(_document(request, select_labels(request, request.query.account_id)))
 
 
-async def release(context: OrderRequestContext[AccountsQuery]) -> ApiResponse:
+async def release(request: RequestContext[AccountsQuery]) -> ApiResponse:
     """End liquidations that are not done: the accounts keep what they have."""
-    labels = select_labels(context, context.query.account_id)
-    context.trading.liquidations.release(labels, context.principal)
-    return json_response(_document(context, labels))
+    labels = select_labels(request, request.query.account_id)
+    request.trading.liquidations.release(labels, request.principal)
+    return json_response(_document(request, labels))
 
 
-async def halt(context: OrderRequestContext[HaltQuery]) -> ApiResponse:
+async def halt(request: RequestContext[HaltQuery]) -> ApiResponse:
     """Stop new orders: of one account, or of all."""
-    body = _read_halt(context)
-    context.trading.kill_switch.halt(
-        body.account_id, reason=body.reason, principal=context.principal.user_id
+    body = _read_halt(request)
+    request.trading.kill_switch.halt(
+        body.account_id, reason=body.reason, principal=request.principal.user_id
     )
-    return _halt_response(context)
+    return _halt_response(request)
 
 
-async def resume(context: OrderRequestContext[HaltQuery]) -> ApiResponse:
+async def resume(request: RequestContext[HaltQuery]) -> ApiResponse:
     """Allow new orders again: of one account, or of all."""
-    body = _read_halt(context)
-    context.trading.kill_switch.resume(body.account_id, principal=context.principal.user_id)
-    return _halt_response(context)
+    body = _read_halt(request)
+    request.trading.kill_switch.resume(body.account_id, principal=request.principal.user_id)
+    return _halt_response(request)
 
 
-async def get_halts(context: OrderRequestContext[NoQuery]) -> ApiResponse:
+async def get_halts(request: RequestContext[NoQuery]) -> ApiResponse:
     """Return what is halted."""
-    return _halt_response(context)
+    return _halt_response(request)
 
 
 def _halt_response(
-    context: OrderRequestContext[HaltQuery] | OrderRequestContext[NoQuery],
+    request: RequestContext[HaltQuery] | RequestContext[NoQuery],
 ) -> ApiResponse:
     """Return what is halted, of the accounts that the principal may see."""
-    scopes = context.trading.kill_switch.state.scopes
+    scopes = request.trading.kill_switch.state.scopes
     own = tuple(
-        h for h in scopes if h.account_id is None or context.principal.can_see(h.account_id)
+        h for h in scopes if h.account_id is None or request.principal.can_see(h.account_id)
     )
     return json_response(HaltState(halted=bool(own), scopes=own))
 
 
 async def _close(
-    context: OrderRequestContext[CloseQuery] | OrderRequestContext[CloseEverythingQuery],
+    request: RequestContext[CloseQuery] | RequestContext[CloseEverythingQuery],
     labels: list[str],
     wait_s: int,
     left_out: Mapping[str, str] = {},
 ) -> ApiResponse:
-    context.trading.liquidations.start(labels, context.principal)
-    await context.trading.liquidations.wait_until_flat(labels, wait_s)
-    document = structs.replace(_document(context, labels), left_out=dict(left_out))
+    request.trading.liquidations.start(labels, request.principal)
+    await request.trading.liquidations.wait_until_flat(labels, wait_s)
+    document = structs.replace(_document(request, labels), left_out=dict(left_out))
     # 202: it continues. A refusal does not end it: that part is tried again.
     return json_response(document, 200 if document.done else 202)
 
 
 def _document(
-    context: OrderRequestContext[CloseQuery]
-    | OrderRequestContext[CloseEverythingQuery]
-    | OrderRequestContext[AccountsQuery],
+    request: RequestContext[CloseQuery]
+    | RequestContext[CloseEverythingQuery]
+    | RequestContext[AccountsQuery],
     labels: list[str],
 ) -> LiquidationDocument:
-    known = context.trading.liquidations.accounts
+    known = request.trading.liquidations.accounts
     accounts = [known[label] for label in labels if label in known]
     return LiquidationDocument(done=all(a.state == "flat" for a in accounts), accounts=accounts)
 
 
-def _read_halt(context: OrderRequestContext[HaltQuery]) -> HaltBody:
-    body = read_body(context.body, HaltBody) if context.body.strip() else HaltBody()
+def _read_halt(request: RequestContext[HaltQuery]) -> HaltBody:
+    body = read_body(request.body, HaltBody) if request.body.strip() else HaltBody()
     fields = merge(
-        get_set_fields(context.query),
+        get_set_fields(request.query),
         {name: value for name, value in structs.asdict(body).items() if value},
     )
     halt = read_value(fields, HaltBody)
     if halt.account_id is not None:
-        context.api.record(halt.account_id)
-    elif context.principal.accounts is not None:
+        request.context.record(halt.account_id)
+    elif request.principal.accounts is not None:
         raise malformed("your token sees some accounts only: name one", field="account_id")
     return halt
 

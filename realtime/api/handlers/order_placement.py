@@ -6,13 +6,18 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, structs
 
-from realtime.api.handlers.order_context import (
+from realtime.api.context import RequestContext
+from realtime.api.handlers.order_problems import (
+    OrderProblem,
+    declined_problem,
+    unresolved_problem,
+)
+from realtime.api.handlers.order_requests import (
     AccountQuery,
     AccountsQuery,
     Label,
     Labels,
     NumberText,
-    OrderRequestContext,
     RoutingQuery,
     Text,
     encode_order,
@@ -20,11 +25,6 @@ from realtime.api.handlers.order_context import (
     json_response,
     merge,
     placed_response,
-)
-from realtime.api.handlers.order_problems import (
-    OrderProblem,
-    declined_problem,
-    unresolved_problem,
 )
 from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse
@@ -103,74 +103,73 @@ class BatchItem(Struct, frozen=True, kw_only=True):
     body: object
 
 
-async def place(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+async def place(request: RequestContext[RoutingQuery]) -> ApiResponse:
     """Place an order."""
-    return await _place(context, _read_placement(context))
+    return await _place(request, _read_placement(request))
 
 
-async def place_stock(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+async def place_stock(request: RequestContext[RoutingQuery]) -> ApiResponse:
     """Place an order for a stock, checked to be one."""
-    request = _read_placement(context)
-    if get_asset_kind(request) not in ("stock", "unclear"):
-        raise malformed(f"this route is for stocks; {request.symbol or 'mleg'} is none")
-    return await _place(context, request)
+    order = _read_placement(request)
+    if get_asset_kind(order) not in ("stock", "unclear"):
+        raise malformed(f"this route is for stocks; {order.symbol or 'mleg'} is none")
+    return await _place(request, order)
 
 
-async def place_option(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+async def place_option(request: RequestContext[RoutingQuery]) -> ApiResponse:
     """Place an order for one option or several, checked to be one."""
-    request = _read_placement(context)
-    if get_asset_kind(request) not in ("option", "mleg"):
-        raise malformed(f"this route is for options; {request.symbol} is none")
-    return await _place(context, request)
+    order = _read_placement(request)
+    if get_asset_kind(order) not in ("option", "mleg"):
+        raise malformed(f"this route is for options; {order.symbol} is none")
+    return await _place(request, order)
 
 
-async def buy(context: OrderRequestContext[QuickOrder]) -> ApiResponse:
+async def buy(request: RequestContext[QuickOrder]) -> ApiResponse:
     """Buy by quantity or amount."""
-    return await _place_quick(context, "buy")
+    return await _place_quick(request, "buy")
 
 
-async def sell(context: OrderRequestContext[QuickOrder]) -> ApiResponse:
+async def sell(request: RequestContext[QuickOrder]) -> ApiResponse:
     """Sell by quantity or amount."""
-    return await _place_quick(context, "sell")
+    return await _place_quick(request, "sell")
 
 
-async def place_batch(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+async def place_batch(request: RequestContext[RoutingQuery]) -> ApiResponse:
     """Place many orders at once; a failure stays in its order."""
-    bodies = _read_batch(context.body)
+    bodies = _read_batch(request.body)
     if not 0 < len(bodies) <= MAX_BATCH:
         raise malformed(f"orders: 1–{MAX_BATCH} orders are expected, got {len(bodies)}")
-    routing = get_set_fields(context.query)
+    routing = get_set_fields(request.query)
     requests = [_read_item(bytes(body), routing) for body in bodies]
-    results = await context.trading.gateway.place_all(requests, context.principal, key=context.key)
+    results = await request.trading.gateway.place_all(requests, request.principal, key=request.key)
     items = [
-        _to_item(context, request, result)
-        for request, result in zip(requests, results, strict=True)
+        _to_item(request, order, result) for order, result in zip(requests, results, strict=True)
     ]
     return json_response(items, 200 if all(item.status == 200 for item in items) else 207)
 
 
-async def replace(context: OrderRequestContext[AccountQuery]) -> ApiResponse:
+async def replace(request: RequestContext[AccountQuery]) -> ApiResponse:
     """Replace an order; the response is its successor."""
-    changes = read_body(context.body, OrderChanges)
-    label, order_id = _find_order(context)
-    placed = await context.trading.gateway.replace(
-        label, order_id, changes, context.principal, key=context.key
+    changes = read_body(request.body, OrderChanges)
+    label, order_id = _find_order(request)
+    placed = await request.trading.gateway.replace(
+        label, order_id, changes, request.principal, key=request.key
     )
-    return placed_response(context, placed)
+    return placed_response(request, placed)
 
 
-async def cancel(context: OrderRequestContext[AccountQuery]) -> ApiResponse:
+async def cancel(request: RequestContext[AccountQuery]) -> ApiResponse:
     """Cancel an order."""
-    label, order_id = _find_order(context)
-    await context.trading.gateway.cancel(label, order_id, context.principal)
+    label, order_id = _find_order(request)
+    await request.trading.gateway.cancel(label, order_id, request.principal)
     headers = {"Cache-Control": "no-store", "X-Realtime-Account": label}
     return ApiResponse(status=204, headers=headers)
 
 
-async def cancel_all(context: OrderRequestContext[AccountsQuery]) -> ApiResponse:
+async def cancel_all(request: RequestContext[AccountsQuery]) -> ApiResponse:
     """Cancel every open order of some accounts, or of all."""
-    labels = select_labels(context, context.query.account_id)
-    orders = await context.trading.gateway.cancel_all(labels, context.principal)
+    labels = select_labels(request, request.query.account_id)
+    orders = await request.trading.gateway.cancel_all(labels, request.principal)
     items = [
         {"account_id": o.account_id, "id": o.order_id, "status": o.status, "body": o.body}
         for o in orders
@@ -179,13 +178,13 @@ async def cancel_all(context: OrderRequestContext[AccountsQuery]) -> ApiResponse
 
 
 def select_labels(
-    context: OrderRequestContext[AccountsQuery], labels: tuple[str, ...] | None
+    request: RequestContext[AccountsQuery], labels: tuple[str, ...] | None
 ) -> list[str]:
     """Return the accounts that are named, or all that the principal may use."""
-    visible = [label for label in context.trading.labels if context.principal.can_see(label)]
+    visible = [label for label in request.trading.labels if request.principal.can_see(label)]
     for label in labels or ():
         if label not in visible:
-            raise context.api.unknown_account(label)
+            raise request.context.unknown_account(label)
     return list(dict.fromkeys(labels)) if labels else visible
 
 
@@ -194,39 +193,37 @@ def unknown_order(order_id: str) -> Problem:
     return OrderProblem("unknown_order", f"no account is known to have {quote(order_id)}")
 
 
-def _read_placement(context: OrderRequestContext[RoutingQuery]) -> Placement:
-    return _add_routing(read_body(context.body, Placement), get_set_fields(context.query))
+def _read_placement(request: RequestContext[RoutingQuery]) -> Placement:
+    return _add_routing(read_body(request.body, Placement), get_set_fields(request.query))
 
 
-def _add_routing(request: Placement, routing: dict[str, object]) -> Placement:
+def _add_routing(order: Placement, routing: dict[str, object]) -> Placement:
     """Return an order with the routing of the query. Raises `Declined` if both contradict."""
     if not routing:
-        return request
-    body = {
-        name: value for name in routing if (value := getattr(request, name)) not in (None, False)
-    }
-    return structs.replace(request, **merge(routing, body))
+        return order
+    body = {name: value for name in routing if (value := getattr(order, name)) not in (None, False)}
+    return structs.replace(order, **merge(routing, body))
 
 
-async def _place(context: OrderRequestContext[RoutingQuery], request: Placement) -> ApiResponse:
-    placed = await context.trading.gateway.place(request, context.principal, key=context.key)
-    return placed_response(context, placed)
+async def _place(request: RequestContext[RoutingQuery], order: Placement) -> ApiResponse:
+    placed = await request.trading.gateway.place(order, request.principal, key=request.key)
+    return placed_response(request, placed)
 
 
-async def _place_quick(context: OrderRequestContext[QuickOrder], side: str) -> ApiResponse:
-    query = get_set_fields(context.query)
-    body = structs.asdict(read_body(context.body, _QuickBody)) if context.body.strip() else {}
+async def _place_quick(request: RequestContext[QuickOrder], side: str) -> ApiResponse:
+    query = get_set_fields(request.query)
+    body = structs.asdict(read_body(request.body, _QuickBody)) if request.body.strip() else {}
     fields = merge(
         {name: _read_query_number(name, value) for name, value in query.items()},
         {name: value for name, value in body.items() if value is not UNSET and value is not None},
     )
-    symbol = context.parts["symbol"].upper()
+    symbol = request.parts["symbol"].upper()
     is_coin = "/" in symbol or may_be_pair(symbol)
     fields.setdefault("time_in_force", "gtc" if is_coin else "day")
     order_type = "limit" if "limit_price" in fields else "market"
-    request = read_value({**fields, "symbol": symbol, "side": side, "type": order_type}, Placement)
-    placed = await context.trading.gateway.place(request, context.principal, key=context.key)
-    return placed_response(context, placed)
+    order = read_value({**fields, "symbol": symbol, "side": side, "type": order_type}, Placement)
+    placed = await request.trading.gateway.place(order, request.principal, key=request.key)
+    return placed_response(request, placed)
 
 
 def _read_query_number(name: str, value: object) -> object:
@@ -255,20 +252,20 @@ def _read_item(body: bytes, routing: dict[str, object]) -> Placement | Declined:
 
 
 def _to_item(
-    context: OrderRequestContext[RoutingQuery],
-    request: Placement | Declined,
+    request: RequestContext[RoutingQuery],
+    order: Placement | Declined,
     result: Placed | Declined | Unresolved,
 ) -> BatchItem:
     if isinstance(result, Placed):
-        origin = context.trading.gateway.get_origin(result.account_id, result.order)
+        origin = request.trading.gateway.get_origin(result.account_id, result.order)
         return BatchItem(
             account_id=result.account_id,
             client_order_id=result.client_order_id,
             status=200,
             body=Raw(encode_order(result.account_id, result.order, origin)),
         )
-    account_id = request.account_id if isinstance(request, Placement) else None
-    client_order_id = request.client_order_id if isinstance(request, Placement) else None
+    account_id = order.account_id if isinstance(order, Placement) else None
+    client_order_id = order.client_order_id if isinstance(order, Placement) else None
     if isinstance(result, Unresolved):
         problem = unresolved_problem(result).answer()
         account_id, client_order_id = result.account_id, result.client_order_id
@@ -282,15 +279,15 @@ def _to_item(
     )
 
 
-def _find_order(context: OrderRequestContext[AccountQuery]) -> tuple[str, str]:
+def _find_order(request: RequestContext[AccountQuery]) -> tuple[str, str]:
     """Return the account of an order, the named one or the one that has it, and the order's id."""
-    order_id, label = context.parts["order_id"].lower(), context.query.account_id
+    order_id, label = request.parts["order_id"].lower(), request.query.account_id
     if not is_order_id(order_id):
         raise unknown_order(order_id)
     if label is not None:
-        context.api.record(label)
+        request.context.record(label)
         return label, order_id
-    for record in context.api.store:
+    for record in request.context.store:
         if order_id in record.state.orders:
             return record.profile.label, order_id
     raise unknown_order(order_id)

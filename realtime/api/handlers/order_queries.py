@@ -12,17 +12,16 @@ from realtime.api.context import RequestContext
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.handlers import account
 from realtime.api.handlers.account import never_read
-from realtime.api.handlers.order_context import (
+from realtime.api.handlers.order_placement import unknown_order
+from realtime.api.handlers.order_requests import (
     AccountQuery,
     Label,
     Labels,
-    OrderRequestContext,
     RoutingQuery,
     Text,
     encode_order,
     json_response,
 )
-from realtime.api.handlers.order_placement import unknown_order
 from realtime.api.parameters import NoQuery
 from realtime.api.responses import JSON, ApiResponse
 from realtime.core.model import Order, OrderId
@@ -71,14 +70,14 @@ class ClientOrderQuery(Struct, frozen=True, kw_only=True):
     account_id: Annotated[Label | None, Meta(description="the account, if it is known")] = None
 
 
-async def get_orders(context: OrderRequestContext[OrdersQuery]) -> ApiResponse:
+async def get_orders(request: RequestContext[OrdersQuery]) -> ApiResponse:
     """Orders of some accounts, newest first, each with its account and origin."""
-    query, api, gateway = context.query, context.api, context.trading.gateway
+    query, context, gateway = request.query, request.context, request.trading.gateway
     labels = query.account_id or query.labels
-    records = [api.record(label) for label in labels or ()] or list(api.store)
+    records = [context.record(label) for label in labels or ()] or list(context.store)
     for record in records if labels else ():
         if not record.has_data:
-            raise never_read(api, record)
+            raise never_read(context, record)
     records = [r for r in records if query.tier is None or r.profile.tier == query.tier]
     decision = None
     if query.strategy is not None or query.routing_key is not None:
@@ -88,8 +87,8 @@ async def get_orders(context: OrderRequestContext[OrdersQuery]) -> ApiResponse:
             tier=query.tier,
             labels=labels,
         )
-        decision = _route(context, routing)
-        records = [api.record(decision.account_id)]
+        decision = _route(request, routing)
+        records = [context.record(decision.account_id)]
     newest, total = await _get_newest(records, query, gateway.get_origin)
     body = b",".join(
         encode_order(label, order, gateway.get_origin(label, order))
@@ -139,56 +138,56 @@ def _get_sort_key(order: Order) -> str:
     return (at[:-1] if "." in at else at[:-1] + ".").ljust(NANO_LENGTH, "0")
 
 
-async def get_order(context: OrderRequestContext[AccountQuery]) -> ApiResponse:
+async def get_order(request: RequestContext[AccountQuery]) -> ApiResponse:
     """One order by the broker's id, from memory."""
-    order_id = context.parts["order_id"].lower()
-    for record in _get_records(context, context.query.account_id):
+    order_id = request.parts["order_id"].lower()
+    for record in _get_records(request, request.query.account_id):
         order = record.state.orders.get(OrderId(order_id))
         if order is not None:
-            return _order_response(context, record.profile.label, order)
+            return _order_response(request, record.profile.label, order)
     raise unknown_order(order_id)
 
 
-async def get_by_client_order_id(context: OrderRequestContext[ClientOrderQuery]) -> ApiResponse:
+async def get_by_client_order_id(request: RequestContext[ClientOrderQuery]) -> ApiResponse:
     """One order by our own id: from memory, else looked up at the broker, within a small budget."""
-    query = context.query
-    records = _get_records(context, query.account_id)
+    query = request.query
+    records = _get_records(request, query.account_id)
     for record in records:
         for order in record.state.orders.values():
             if order.client_order_id == query.client_order_id:
-                return _order_response(context, record.profile.label, order)
+                return _order_response(request, record.profile.label, order)
     if query.account_id is not None and is_client_order_id(query.client_order_id):
-        found = await context.trading.gateway.find(
-            query.account_id, query.client_order_id, context.principal
+        found = await request.trading.gateway.find(
+            query.account_id, query.client_order_id, request.principal
         )
         if found is not None:
-            return _order_response(context, query.account_id, found)
+            return _order_response(request, query.account_id, found)
     raise unknown_order(query.client_order_id)
 
 
-async def get_account(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+async def get_account(request: RequestContext[RoutingQuery]) -> ApiResponse:
     """One account's figures, by name or by routing parameters."""
-    decision = _route(context, context.query)
-    request = RequestContext(context=context.api, query=NoQuery(), account_id=decision.account_id)
-    return _add_route(account.current_account(request), decision)
+    decision = _route(request, request.query)
+    read = RequestContext(context=request.context, query=NoQuery(), account_id=decision.account_id)
+    return _add_route(account.current_account(read), decision)
 
 
-async def get_positions(context: OrderRequestContext[RoutingQuery]) -> ApiResponse:
+async def get_positions(request: RequestContext[RoutingQuery]) -> ApiResponse:
     """One account's positions, by name or by routing parameters."""
-    decision = _route(context, context.query)
-    request = RequestContext(
-        context=context.api, query=PositionsQuery(), account_id=decision.account_id
+    decision = _route(request, request.query)
+    read = RequestContext(
+        context=request.context, query=PositionsQuery(), account_id=decision.account_id
     )
-    return _add_route(account.current_positions(request), decision)
+    return _add_route(account.current_positions(read), decision)
 
 
-async def get_budget(context: OrderRequestContext[NoQuery]) -> ApiResponse:
+async def get_budget(request: RequestContext[NoQuery]) -> ApiResponse:
     """What is left of an account's requests to the broker, and what used them."""
-    label = context.parts["account_id"]
-    record = context.api.record(label)
-    document = context.trading.get_budget(label)
+    label = request.parts["account_id"]
+    record = request.context.record(label)
+    document = request.trading.get_budget(label)
     if document is None:
-        raise never_read(context.api, record)
+        raise never_read(request.context, record)
     return json_response(document)
 
 
@@ -201,27 +200,27 @@ def _matches(order: Order, query: OrdersQuery) -> bool:
 
 
 def _get_records(
-    context: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
+    request: RequestContext[AccountQuery] | RequestContext[ClientOrderQuery],
     label: str | None,
 ) -> list[Record]:
-    return list(context.api.store) if label is None else [context.api.record(label)]
+    return list(request.context.store) if label is None else [request.context.record(label)]
 
 
 def _order_response(
-    context: OrderRequestContext[AccountQuery] | OrderRequestContext[ClientOrderQuery],
+    request: RequestContext[AccountQuery] | RequestContext[ClientOrderQuery],
     label: str,
     order: Order,
 ) -> ApiResponse:
-    body = encode_order(label, order, context.trading.gateway.get_origin(label, order))
+    body = encode_order(label, order, request.trading.gateway.get_origin(label, order))
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache", "X-Realtime-Account": label}
     return ApiResponse(body=body, headers=headers)
 
 
-def _route(context: OrderRequestContext[Struct], query: RoutingQuery) -> RoutingDecision:
+def _route(request: RequestContext[Struct], query: RoutingQuery) -> RoutingDecision:
     """Choose an account to read. No permission to trade is needed, and it need not be synced."""
-    gateway = context.trading.gateway
+    gateway = request.trading.gateway
     if query.account_id is not None:
-        label = context.api.record(query.account_id).profile.label
+        label = request.context.record(query.account_id).profile.label
         return RoutingDecision(account_id=label, strategy="exact", among=1)
     in_flight = {c.label: c.in_flight for c in gateway.get_candidates()}
     candidates = [
@@ -232,10 +231,10 @@ def _route(context: OrderRequestContext[Struct], query: RoutingQuery) -> Routing
             open_orders=record.state.open_orders,
             in_flight=in_flight.get(record.profile.label, 0),
         )
-        for record in context.api.store
+        for record in request.context.store
         if record.has_data
     ]
-    return gateway.router.choose(query, candidates, context.principal)
+    return gateway.router.choose(query, candidates, request.principal)
 
 
 def _add_route(response: ApiResponse, decision: RoutingDecision) -> ApiResponse:

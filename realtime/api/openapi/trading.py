@@ -7,8 +7,9 @@ from realtime.api.handlers.liquidation import LiquidationDocument
 from realtime.api.handlers.order_placement import BatchItem
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.openapi.operations import Method, Operation
-from realtime.api.order_routes import TRADE_ROUTES, CanceledItem, PlacedOrder, TradeRoute
+from realtime.api.order_routes import ORDER_ROUTES, CanceledItem, PlacedOrder
 from realtime.api.problems import PROBLEM_TYPES, ProblemType
+from realtime.api.route import Route
 
 ALL_KINDS: Mapping[str, ProblemType] = {**PROBLEM_TYPES, **ORDER_PROBLEMS}
 """Every problem that any route answers."""
@@ -19,7 +20,7 @@ PLACED = (PlacedOrder, list[BatchItem])
 
 def trade_operations() -> Iterator[Operation]:
     """What can be asked under `/orders`, `/positions` and their like."""
-    for route in TRADE_ROUTES:
+    for route in ORDER_ROUTES:
         yield Operation(
             method=cast(Method, route.method.lower()),
             paths=route.paths,
@@ -33,7 +34,7 @@ def trade_operations() -> Iterator[Operation]:
         )
 
 
-def _statuses(route: TradeRoute[Any]) -> tuple[int, ...]:
+def _statuses(route: Route[Any]) -> tuple[int, ...]:
     """207: not all went well; 202: it goes on."""
     if route.document is None:
         return (204,)

@@ -10,8 +10,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from realtime.api.handlers import reload as reloading
 from realtime.api.openapi.trading import ALL_KINDS
-from realtime.api.order_routes import TRADE_ROUTES, TradeRoute
-from realtime.api.routes import PREFIXES, ROUTES, Route, openapi_document
+from realtime.api.order_routes import ORDER_ROUTES
+from realtime.api.route import PREFIXES, Route
+from realtime.api.routes import ROUTES, openapi_document
 from tests.api.reader import Reader
 
 DOCUMENT: Any = msgspec.json.decode(openapi_document("1.2.3"))
@@ -28,9 +29,9 @@ def test_it_is_valid_openapi() -> None:
 
 
 def test_every_route_and_parameter_is_in_it() -> None:
-    table: list[tuple[str, Route[Any] | TradeRoute[Any]]] = [
+    table: list[tuple[str, Route[Any]]] = [
         *((route.method.lower(), route) for route in ROUTES),
-        *((route.method.lower(), route) for route in TRADE_ROUTES),
+        *((route.method.lower(), route) for route in ORDER_ROUTES),
     ]
     named = {(method, path) for method, route in table for path in route.paths}
     named.add(("post", reloading.PATH))

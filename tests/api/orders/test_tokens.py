@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from realtime.api.order_routes import TRADE_ROUTES
+from realtime.api.order_routes import ORDER_ROUTES
 from realtime.auth.keys import Key
 from realtime.auth.principal import PERMISSIONS, Permission
 from realtime.auth.tokens import TokenRules, issue_token
@@ -16,7 +16,7 @@ from tests.virtual import wall_clock
 
 KEYS = (Key(algorithm="HS256", material=b"x" * 32),)
 ORDER = {"symbol": "AAPL", "qty": "1", "side": "buy", **MARKET}
-MOVING = [route for route in TRADE_ROUTES if route.method != "GET"]
+MOVING = [route for route in ORDER_ROUTES if route.method != "GET"]
 
 
 def bearer(
@@ -53,7 +53,7 @@ def test_every_route_wants_its_permission(tmp_path: Path, missing: Permission) -
     async def scene(trader: Trader) -> None:
         before = at_brokers(trader)
         token = bearer(permissions=PERMISSIONS - {missing})
-        for route in TRADE_ROUTES:
+        for route in ORDER_ROUTES:
             if (route.method == "GET") == (missing == "account_access"):
                 for path in route.paths:
                     for prefix in ("", "/api/v1"):

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from realtime.api.context import ApiContext
+from realtime.api.context import RequestContext
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.responses import JSON, ApiResponse
-from realtime.auth.principal import Principal
 from realtime.core.model import Order
 from realtime.orders.errors import malformed
-from realtime.orders.interface import TradingInterface
 from realtime.orders.order_request import Strategy
 from realtime.orders.results import Origin, Placed
 
@@ -26,20 +24,6 @@ Labels = Annotated[tuple[Label, ...], Meta(max_length=1000)]
 NumberText = Annotated[str, Meta(min_length=1, max_length=40)]
 
 NO_STORE = {"Content-Type": JSON, "Cache-Control": "no-store"}
-
-
-class OrderRequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):
-    """One request, decoded."""
-
-    api: ApiContext
-    trading: TradingInterface
-    principal: Principal
-    parts: Mapping[str, str]
-    """Path parameters."""
-    query: Query_co
-    body: bytes
-    key: str | None = None
-    """`Idempotency-Key`."""
 
 
 class AccountQuery(Struct, frozen=True, kw_only=True):
@@ -95,9 +79,9 @@ def encode_order(account_id: str, order: Order, origin: Origin) -> bytes:
     return head[:-1] + b"," + ENCODER.encode(order)[1:]
 
 
-def placed_response(context: OrderRequestContext[Query], placed: Placed) -> ApiResponse:
+def placed_response(request: RequestContext[Query], placed: Placed) -> ApiResponse:
     """Return the order, and in headers how it was placed."""
-    origin = context.trading.gateway.get_origin(placed.account_id, placed.order)
+    origin = request.trading.gateway.get_origin(placed.account_id, placed.order)
     return ApiResponse(
         body=encode_order(placed.account_id, placed.order, origin),
         headers={**NO_STORE, **_placed_headers(placed)},
