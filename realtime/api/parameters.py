@@ -42,8 +42,8 @@ class Parameter(Struct, frozen=True):
         return self._convert(self._normalize(texts[0]), texts[0])
 
     def _normalize(self, text: str) -> str:
-        if isinstance(self.kind, inspect.BoolType) and not text:
-            return "true"
+        if isinstance(self.kind, inspect.BoolType) and not text and not _is_optional(self.type):
+            return "true"  # `?strict` is a flag; of three possible values the name alone says none
         if isinstance(self.kind, inspect.IntType):
             # msgspec's lenient conversion accepts 1e2 and 5.0 as integers.
             return text if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else ""
@@ -97,6 +97,13 @@ class Parameters(Generic[Query]):
             f"{quote(name)}: unknown parameter",
             remedy=f"{hint}known parameters: {names}",
         )
+
+
+def _is_optional(kind: object) -> bool:
+    info = inspect.type_info(kind)
+    while isinstance(info, inspect.Metadata):
+        info = info.type
+    return isinstance(info, inspect.UnionType)
 
 
 def describe_type(kind: inspect.Type) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from realtime.api.documents.accounts import AccountsQuery
 from realtime.api.documents.health import HealthQuery
+from realtime.api.documents.history import FleetHistoryQuery
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.parameters import Parameters, describe_type
 from realtime.api.problems import Problem
@@ -93,3 +94,12 @@ def test_every_parameter_type_can_be_described() -> None:
     ]
     assert all(words)
     assert not any("None" in each for each in words)
+
+
+def test_a_flag_needs_no_value_and_a_choice_of_three_does() -> None:
+    """`?nested` is true; `?paper` could be either kind of account."""
+    assert Parameters(OrdersQuery).read("nested").nested
+    with pytest.raises(Problem) as caught:
+        Parameters(FleetHistoryQuery).read("paper=")
+    assert caught.value.code == "bad_parameter"
+    assert Parameters(FleetHistoryQuery).read("paper=false").paper is False
