@@ -22,6 +22,7 @@ CUTS = ({"clean": True}, {"clean": False}, {"clean": False, "code": 1011})
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_fifty_accounts_cut_at_random_end_equal_to_the_broker() -> None:
     """Thousands of operations of every kind, a socket cut every half second."""
 

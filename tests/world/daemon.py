@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -28,6 +29,11 @@ STOP_S = 20.0
 """An orderly stop takes at most this; the daemon promises 5 s to its operator."""
 
 
+_DIRECTORY = TemporaryDirectory(prefix="realtime-world-")
+_NUMBERS = count()
+"""A folder for each daemon's audit log: it survives a restart of the daemon, not the process."""
+
+
 class Start(Struct, frozen=True):
     """One run of the daemon."""
 
@@ -43,7 +49,8 @@ class Keeper:
         self._broker = broker
         self._network = network
         self._seed = seed
-        self._directory = TemporaryDirectory(prefix="realtime-world-")
+        self._directory = Path(_DIRECTORY.name) / str(next(_NUMBERS))
+        self._directory.mkdir()
         self._rng = Random(f"kill:{seed}")
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -110,7 +117,7 @@ class Keeper:
             path=Path("accounts.toml"),
             server=ServerSettings(port=0),
             alpaca=AlpacaSettings(),
-            orders=OrdersSettings(audit_log=Path(self._directory.name) / "orders.jsonl"),
+            orders=OrdersSettings(audit_log=self._directory / "orders.jsonl"),
             accounts=tuple(self._account(label) for label in self._broker.exchange.labels),
         )
 
