@@ -10,6 +10,8 @@ from realtime.simulator.app import Simulator
 from tests.cli.conftest import edit
 from tests.cli.programs import Answer, run
 
+pytestmark = pytest.mark.slow  # every test starts a process or more
+
 NO_DAEMON = "http://127.0.0.1:1"
 
 

@@ -3,12 +3,16 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from realtime.cli import FAILED, SUCCESS, USAGE_ERROR
 from realtime.simulator.app import Simulator
 from realtime.simulator.exchange.engine import AccountSpec
 from realtime.simulator.write_config import write_config
 from tests.cli.conftest import edit, fault
 from tests.cli.programs import Answer, free_port, run
+
+pytestmark = pytest.mark.slow  # every test starts a process or more
 
 
 async def check(config: Path, *args: str, **variables: str) -> Answer:

@@ -19,6 +19,8 @@ import pytest
 from realtime.cli import FAILED, SUCCESS, USAGE_ERROR
 from tests.cli.programs import LIMIT_S, ended, line_with, run, started, stop
 
+pytestmark = pytest.mark.slow  # every test starts a process or more
+
 ANY_PORTS = ("--port", "0", "--sim-port", "0")
 SUMMARY = re.compile(r"\d+ s: [\d,]+ events?, .*query p99 \d.* ms, (\d) faults?(, 0 lost)?")
 

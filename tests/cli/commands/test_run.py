@@ -16,6 +16,8 @@ from realtime.simulator.app import Simulator
 from tests.cli.conftest import edit, fault
 from tests.cli.programs import free_port, line_with, run, started, stop
 
+pytestmark = pytest.mark.slow  # every test starts a process or more
+
 
 @asynccontextmanager
 async def daemon(config: Path, port: int = 0) -> AsyncIterator[tuple[Process, str]]:
