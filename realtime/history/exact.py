@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from uuid import UUID
 
+from realtime.core import decimals
+
 QTY_SCALE = Decimal(10) ** 9
 """Quantities and prices: the broker has at most nine decimals."""
 
@@ -43,10 +45,7 @@ def money(value: str | None) -> int | None:
 
 def plain(value: int | None, scale: Decimal) -> str | None:
     """The decimal string of a scaled integer, without trailing zeros."""
-    if value is None:
-        return None
-    text = format(Decimal(value) / scale, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return None if value is None else decimals.plain(Decimal(value) / scale)
 
 
 def pack_id(value: str | None) -> bytes | str | None:
