@@ -140,14 +140,6 @@ class Ledger:
         ).fetchone()
         return None if row is None else dict(zip(DAY_COLUMNS, row, strict=True))
 
-    def newest_fill_us(self, label: str) -> int | None:
-        """The broker's time of the newest fill of an account that is here."""
-        row = self._connection.execute(
-            "SELECT max(at_us) FROM fill JOIN account ON account.n = fill.acc WHERE label = ?",
-            (label,),
-        ).fetchone()
-        return None if row is None else row[0]
-
     def prune(self, before_us: int) -> None:
         """Forget fills, final orders and quarters of an hour from before a time."""
         self._connection.execute("DELETE FROM fill WHERE at_us < ?", (before_us,))

@@ -18,9 +18,6 @@ dropped and counted."""
 MAX_CHANGES_WITH_EXECUTIONS = 120_000
 """Executions are dropped last."""
 
-RESUME_AT = MAX_CHANGES // 2
-"""Recording resumes when this many wait."""
-
 LossKind = Literal["event", "execution"]
 
 
@@ -56,6 +53,7 @@ class HistoryQueue:
         self._max_changes = max_changes
         self._max_executions = max_changes * MAX_CHANGES_WITH_EXECUTIONS // MAX_CHANGES
         self._resume_at = max_changes // 2
+        """Recording resumes when this many wait."""
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -11,7 +11,6 @@ from realtime.history.exact import MINUTE_S, money, quantity
 from realtime.store.records import Record
 
 QUARTER_MINUTES = 15
-DAY_MINUTES = 1440
 PRICE_TO_MONEY = 10**14
 """qty × price is of 10⁻¹⁸; money is of 10⁻⁴."""
 
