@@ -8,13 +8,11 @@ from pathlib import Path
 from realtime.history.differences import EventRow, Source, state_body
 from realtime.history.directory import FILE_MODE
 from realtime.history.exact import US, pack_id, quantity
-from realtime.history.schema import DAY, SCHEMA
+from realtime.history.schema import DAY, SCHEMA, read_meta
 from realtime.store.records import Record
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 """The write-ahead log is copied into the file when it is larger."""
-
-EventValues = tuple[object, ...]
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -168,10 +166,7 @@ class DayFile:
 
     def committed_us(self) -> int | None:
         """When the last transaction was committed."""
-        row = self._connection.execute(
-            "SELECT value FROM meta WHERE key = 'committed_us'"
-        ).fetchone()
-        return None if row is None else int(row[0])
+        return read_meta(self._connection, "committed_us")
 
     def seal(self) -> None:
         """Write everything into the one file, and close it: it is never written again."""
@@ -192,11 +187,9 @@ class DayFile:
                 "INSERT INTO meta(key, value) VALUES ('schema', ?), ('day', ?)", (SCHEMA, self.day)
             )
             return
-        schema = self._connection.execute("SELECT value FROM meta WHERE key='schema'").fetchone()
-        sealed = self._connection.execute("SELECT value FROM meta WHERE key='sealed'").fetchone()
-        if schema is None or int(schema[0]) != SCHEMA:
+        if read_meta(self._connection, "schema") != SCHEMA:
             raise sqlite3.DatabaseError("another version of realtime wrote this file")
-        if sealed is not None:
+        if read_meta(self._connection, "sealed") is not None:
             raise sqlite3.DatabaseError("the file is sealed")
 
     def _newest(self) -> int:

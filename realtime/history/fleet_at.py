@@ -1,7 +1,5 @@
 """All accounts as of a moment, from the minute that had ended: a table, not whole states."""
 
-import sqlite3
-
 from msgspec import Struct
 
 from realtime.history.day_file import minute_of
@@ -30,17 +28,13 @@ def fleet_at(reader: HistoryReader, at_us: int) -> dict[str, AccountAt]:
     before."""
     found: dict[str, AccountAt] = {}
     for file in reader.days_back(at_us)[:2]:
-        try:
-            with reader.open(file.path) as connection:
-                rows = connection.execute(
-                    "SELECT label, tier, paper, max(minute), equity, last_equity, cash, power,"
-                    " open_orders, positions, stale FROM equity JOIN account ON account.n = acc"
-                    " WHERE minute <= ? GROUP BY acc",
-                    (minute_of(at_us),),
-                ).fetchall()
-        except sqlite3.DatabaseError:
-            continue
-        for row in rows:
+        for row in reader.read_day(
+            file,
+            "SELECT label, tier, paper, max(minute), equity, last_equity, cash, power,"
+            " open_orders, positions, stale FROM equity JOIN account ON account.n = acc"
+            " WHERE minute <= ? GROUP BY acc",
+            (minute_of(at_us),),
+        ):
             found.setdefault(
                 row[0],
                 AccountAt(

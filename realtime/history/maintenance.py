@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from realtime.history.directory import DIRECTORY_MODE, FILE_MODE, HistoryDirectory
 from realtime.history.exact import MONEY_SCALE, QTY_SCALE, instant, plain, unpack_id
-from realtime.history.schema import READABLE
+from realtime.history.reading import open_read_only
+from realtime.history.schema import READABLE, read_meta
 
 BACKUP_PAGES = 512
 """Pages (2 MB) copied between two commits of the writer, which waits for one step at most."""
@@ -61,7 +62,7 @@ def back_up(directory: HistoryDirectory, target: Path) -> list[Path]:
         else:
             copy.unlink(missing_ok=True)
             with (
-                closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reading,
+                open_read_only(source) as reading,
                 closing(sqlite3.connect(copy)) as writing,
             ):
                 reading.backup(writing, pages=BACKUP_PAGES)
@@ -74,7 +75,7 @@ def export(directory: HistoryDirectory, table: Table, target: Path) -> int:
     """Write a table of the ledger as CSV; returns its rows."""
     rows = 0
     with (
-        closing(sqlite3.connect(f"file:{directory.ledger}?mode=ro", uri=True)) as connection,
+        open_read_only(directory.ledger) as connection,
         target.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)
@@ -87,9 +88,8 @@ def export(directory: HistoryDirectory, table: Table, target: Path) -> int:
 def _check_file(path: Path) -> FileReport:
     size = path.stat().st_size
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            schema = connection.execute("SELECT value FROM meta WHERE key='schema'").fetchone()
-            if schema is None or int(schema[0]) not in READABLE:
+        with open_read_only(path) as connection:
+            if read_meta(connection, "schema") not in READABLE:
                 return FileReport(
                     name=path.name, is_ok=False, detail="another version wrote it", size=size
                 )
@@ -106,10 +106,8 @@ def _check_file(path: Path) -> FileReport:
 
 def _is_sealed(path: Path) -> bool:
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            return (
-                connection.execute("SELECT 1 FROM meta WHERE key='sealed'").fetchone() is not None
-            )
+        with open_read_only(path) as connection:
+            return read_meta(connection, "sealed") is not None
     except sqlite3.DatabaseError:
         return False
 

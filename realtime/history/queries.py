@@ -1,18 +1,17 @@
 """Queries over the history files: equity, trades, events, performance."""
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
 
+from realtime.history.directory import DayPath
 from realtime.history.exact import (
     DAY_US,
     MONEY_SCALE,
     QTY_SCALE,
     QUARTER_US,
     US,
-    day_name,
     day_number,
     instant,
     plain,
@@ -139,19 +138,18 @@ def trades(
     limit: int = MAX_ROWS,
 ) -> list[Trade]:
     """Executions between two times by the broker's time, newest first."""
-    if not labels or not reader.directory.ledger.exists():
+    if not labels:
         return []
     marks = ",".join("?" * len(labels))
-    with reader.open(reader.directory.ledger) as connection:
-        rows = connection.execute(
-            "SELECT label, exe, fill.ord, client_order_id, fill.at_us, symbol.name, fill.side,"
-            " fill.qty, fill.px, realized, source, removed_us FROM fill"
-            " JOIN account ON account.n = fill.acc LEFT JOIN symbol ON symbol.n = fill.sym"
-            " LEFT JOIN final ON final.acc = fill.acc AND final.ord = fill.ord"
-            f" WHERE label IN ({marks}) AND fill.at_us >= ? AND fill.at_us < ?"
-            " AND (? IS NULL OR symbol.name = ?) ORDER BY fill.at_us DESC LIMIT ?",
-            (*labels, from_us, to_us, symbol, symbol, min(limit, MAX_ROWS)),
-        ).fetchall()
+    rows = reader.read_ledger(
+        "SELECT label, exe, fill.ord, client_order_id, fill.at_us, symbol.name, fill.side,"
+        " fill.qty, fill.px, realized, source, removed_us FROM fill"
+        " JOIN account ON account.n = fill.acc LEFT JOIN symbol ON symbol.n = fill.sym"
+        " LEFT JOIN final ON final.acc = fill.acc AND final.ord = fill.ord"
+        f" WHERE label IN ({marks}) AND fill.at_us >= ? AND fill.at_us < ?"
+        " AND (? IS NULL OR symbol.name = ?) ORDER BY fill.at_us DESC LIMIT ?",
+        (*labels, from_us, to_us, symbol, symbol, min(limit, MAX_ROWS)),
+    )
     return [
         Trade(
             account_id=row[0],
@@ -179,11 +177,7 @@ def events(
     for file in reversed(reader.days(from_us, to_us)):
         if len(found) >= limit:
             break
-        try:
-            with reader.open(file.path) as connection:
-                found += _events_of(connection, label, from_us, to_us, limit - len(found))
-        except sqlite3.DatabaseError:
-            continue
+        found += _events_of_day(reader, file, label, from_us, to_us, limit - len(found))
     return found
 
 
@@ -191,20 +185,19 @@ def performance(
     reader: HistoryReader, labels: list[str], from_us: int, to_us: int, *, by_tier: bool = False
 ) -> list[Performance]:
     """Days between two times added up, by account or by tier, in the order of the labels."""
-    if not labels or not reader.directory.ledger.exists():
+    if not labels:
         return []
     marks = ",".join("?" * len(labels))
     sums: dict[str, _Sum] = {}
-    with reader.open(reader.directory.ledger) as connection:
-        for row in connection.execute(
-            "SELECT label, tier, day, open, close, drawdown, realized, trades, wins, losses,"
-            " gross_win, gross_loss, turnover, orders, rejected, stale_s, gaps FROM day"
-            f" JOIN account ON account.n = acc WHERE label IN ({marks}) AND day BETWEEN ? AND ?"
-            " ORDER BY label, day",
-            (*labels, day_number(from_us), day_number(to_us)),
-        ):
-            key = (row[1] or "none") if by_tier else row[0]
-            sums.setdefault(key, _Sum()).add(row[0], row[2:])
+    for row in reader.read_ledger(
+        "SELECT label, tier, day, open, close, drawdown, realized, trades, wins, losses,"
+        " gross_win, gross_loss, turnover, orders, rejected, stale_s, gaps FROM day"
+        f" JOIN account ON account.n = acc WHERE label IN ({marks}) AND day BETWEEN ? AND ?"
+        " ORDER BY label, day",
+        (*labels, day_number(from_us), day_number(to_us)),
+    ):
+        key = (row[1] or "none") if by_tier else row[0]
+        sums.setdefault(key, _Sum()).add(row[0], row[2:])
     order = {label: at for at, label in enumerate(labels)}
     return [sums[key].result(key) for key in sorted(sums, key=lambda key: (order.get(key, 0), key))]
 
@@ -255,17 +248,12 @@ class _Sum:
 
 def _minutes(reader: HistoryReader, label: str, from_us: int, to_us: int) -> Iterator[EquityPoint]:
     for file in reader.days(from_us, to_us):
-        try:
-            with reader.open(file.path) as connection:
-                rows = connection.execute(
-                    "SELECT minute, equity, stale FROM equity JOIN account ON account.n = acc"
-                    " WHERE label = ? AND minute BETWEEN ? AND ? AND equity IS NOT NULL"
-                    " ORDER BY minute",
-                    (label, from_us // MINUTE_US, to_us // MINUTE_US),
-                ).fetchall()
-        except sqlite3.DatabaseError:
-            continue
-        for minute, value, stale in rows:
+        for minute, value, stale in reader.read_day(
+            file,
+            "SELECT minute, equity, stale FROM equity JOIN account ON account.n = acc"
+            " WHERE label = ? AND minute BETWEEN ? AND ? AND equity IS NOT NULL ORDER BY minute",
+            (label, from_us // MINUTE_US, to_us // MINUTE_US),
+        ):
             yield EquityPoint(
                 at=minute * 60, equity=plain(value, MONEY_SCALE) or "0", is_stale=bool(stale)
             )
@@ -274,18 +262,13 @@ def _minutes(reader: HistoryReader, label: str, from_us: int, to_us: int) -> Ite
 def _rollup(
     reader: HistoryReader, label: str, from_us: int, to_us: int, step: Step
 ) -> Iterator[EquityPoint]:
-    if not reader.directory.ledger.exists():
-        return
     table, column = ("equity15", "slot") if step == "15Min" else ("day", "day")
     length = STEP_US[step]
-    with reader.open(reader.directory.ledger) as connection:
-        rows = connection.execute(
-            f"SELECT {column}, close, stale_s FROM {table} JOIN account ON account.n = acc"
-            f" WHERE label = ? AND {column} BETWEEN ? AND ? AND close IS NOT NULL"
-            f" ORDER BY {column}",
-            (label, from_us // length, to_us // length),
-        ).fetchall()
-    for at, value, stale_s in rows:
+    for at, value, stale_s in reader.read_ledger(
+        f"SELECT {column}, close, stale_s FROM {table} JOIN account ON account.n = acc"
+        f" WHERE label = ? AND {column} BETWEEN ? AND ? AND close IS NOT NULL ORDER BY {column}",
+        (label, from_us // length, to_us // length),
+    ):
         yield EquityPoint(
             at=(at + 1) * length // US,
             equity=plain(value, MONEY_SCALE) or "0",
@@ -293,16 +276,17 @@ def _rollup(
         )
 
 
-def _events_of(
-    connection: sqlite3.Connection, label: str, from_us: int, to_us: int, limit: int
+def _events_of_day(
+    reader: HistoryReader, file: DayPath, label: str, from_us: int, to_us: int, limit: int
 ) -> list[PastEvent]:
-    rows = connection.execute(
+    rows = reader.read_day(
+        file,
         "SELECT at_us, broker_us, kind, ord, exe, symbol.name, side, qty, px, status, source,"
         " version FROM event JOIN account ON account.n = acc"
         " LEFT JOIN symbol ON symbol.n = sym"
         " WHERE label = ? AND at_us >= ? AND at_us < ? ORDER BY event.n DESC LIMIT ?",
         (label, from_us, to_us, limit),
-    ).fetchall()
+    )
     return [
         PastEvent(
             at=instant(row[0]),
@@ -325,20 +309,11 @@ def _events_of(
 def _gaps(
     reader: HistoryReader, label: str, from_us: int, to_us: int
 ) -> list[tuple[int, int, str]]:
-    if not reader.directory.ledger.exists():
-        return []
-    with reader.open(reader.directory.ledger) as connection:
-        rows = connection.execute(
-            "SELECT from_us, coalesce(to_us, ?), reason FROM gap"
-            " LEFT JOIN account ON account.n = gap.acc"
-            " WHERE (acc IS NULL OR label = ?) AND from_us < ? AND coalesce(to_us, ?) > ?"
-            " ORDER BY from_us LIMIT 1000",
-            (to_us, label, to_us, to_us, from_us),
-        ).fetchall()
+    rows = reader.read_ledger(
+        "SELECT from_us, coalesce(to_us, ?), reason FROM gap"
+        " LEFT JOIN account ON account.n = gap.acc"
+        " WHERE (acc IS NULL OR label = ?) AND from_us < ? AND coalesce(to_us, ?) > ?"
+        " ORDER BY from_us LIMIT 1000",
+        (to_us, label, to_us, to_us, from_us),
+    )
     return [(begin // US, end // US, reason) for begin, end, reason in rows]
-
-
-def first_day(reader: HistoryReader) -> str | None:
-    """The oldest day of which events are kept."""
-    files = reader.directory.day_files()
-    return day_name(files[0].day) if files else None

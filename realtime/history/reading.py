@@ -1,15 +1,16 @@
-"""Opens history files for reading, one by one: a damaged day affects its own results only."""
+"""Reads history files, one by one: a damaged day affects its own results only."""
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from realtime.errors import RealtimeError
 from realtime.history.directory import DayPath, HistoryDirectory
 from realtime.history.exact import day_number
-from realtime.history.schema import READABLE
+from realtime.history.schema import READABLE, read_meta
 
 PROGRESS_STEPS = 10_000
 """Virtual-machine instructions of SQLite between two looks at the clock: about a millisecond."""
@@ -27,6 +28,11 @@ class QueryTimeout(RealtimeError):
     """The query took longer than its limit."""
 
 
+def open_read_only(path: Path) -> closing[sqlite3.Connection]:
+    """A connection that cannot write, for a `with` block. Raises `sqlite3.Error`."""
+    return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True))
+
+
 class HistoryReader:
     """Reads one directory. `deadline` is by `time.monotonic`; later the query fails."""
 
@@ -37,10 +43,9 @@ class HistoryReader:
     @contextmanager
     def open(self, path: Path) -> Iterator[sqlite3.Connection]:
         """A read-only connection. Raises `sqlite3.Error` where the file cannot be read."""
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with open_read_only(path) as connection:
             connection.set_progress_handler(self._check_deadline, PROGRESS_STEPS)
-            schema = connection.execute("SELECT value FROM meta WHERE key='schema'").fetchone()
-            if schema is None or int(schema[0]) not in READABLE:
+            if read_meta(connection, "schema") not in READABLE:
                 raise sqlite3.DatabaseError(f"{path.name}: another version of realtime wrote it")
             try:
                 yield connection
@@ -50,6 +55,21 @@ class HistoryReader:
                         "the query took too long", remedy="ask for a shorter time"
                     ) from error
                 raise
+
+    def read_day(self, file: DayPath, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Rows of a day; none where its file is damaged."""
+        try:
+            with self.open(file.path) as connection:
+                return connection.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError:
+            return []
+
+    def read_ledger(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Rows of the ledger; none where it does not exist yet. Raises `sqlite3.Error`."""
+        if not self.directory.ledger.exists():
+            return []
+        with self.open(self.directory.ledger) as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def days(self, from_us: int, to_us: int) -> list[DayPath]:
         """Day files that may hold something of a time, oldest first."""

@@ -8,8 +8,20 @@ Numbers are exact: quantities and prices are integers of 10⁻⁹, money of 10�
 1970 (UTC). Order ids and execution ids are 16 bytes where they are UUIDs, otherwise text.
 """
 
+import sqlite3
+from typing import Literal
+
 SCHEMA = 1
 READABLE = frozenset({1})
+
+
+def read_meta(
+    connection: sqlite3.Connection, key: Literal["schema", "day", "committed_us", "sealed"]
+) -> int | None:
+    """A value of the table `meta`; None if it is not set."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else int(row[0])
+
 
 DAY = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;

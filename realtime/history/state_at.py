@@ -23,6 +23,7 @@ from realtime.history.exact import MONEY_SCALE, QTY_SCALE, unpack_id
 from realtime.history.exact import plain as plain_scaled
 from realtime.history.reading import HistoryReader, NoHistory
 from realtime.history.rollups import shares_per_unit
+from realtime.history.schema import read_meta
 
 VALUED_MEMBERS = (
     "equity",
@@ -82,17 +83,13 @@ def state_at(reader: HistoryReader, label: str, at_us: int) -> StateAt:
 def earliest(reader: HistoryReader, label: str) -> int | None:
     """When the first snapshot of an account was recorded, in µs."""
     for file in reader.directory.day_files():
-        try:
-            with reader.open(file.path) as connection:
-                row = connection.execute(
-                    "SELECT min(at_us) FROM snapshot JOIN account ON account.n = acc"
-                    " WHERE label = ?",
-                    (label,),
-                ).fetchone()
-        except sqlite3.DatabaseError:
-            continue
-        if row[0] is not None:
-            return int(row[0])
+        for (first,) in reader.read_day(
+            file,
+            "SELECT min(at_us) FROM snapshot JOIN account ON account.n = acc WHERE label = ?",
+            (label,),
+        ):
+            if first is not None:
+                return int(first)
     return None
 
 
@@ -109,19 +106,6 @@ def gap_at(reader: HistoryReader, label: str, at_us: int) -> str | None:
     except sqlite3.Error:
         return "ledger unreadable"
     return None if row is None else str(row[0])
-
-
-def labels_at(reader: HistoryReader, at_us: int) -> list[str]:
-    """Accounts of which something is recorded on the day of a moment or the one before."""
-    labels: dict[str, None] = {}
-    for file in reader.days_back(at_us)[:2]:
-        try:
-            with reader.open(file.path) as connection:
-                for (label,) in connection.execute("SELECT label FROM account ORDER BY n"):
-                    labels[label] = None
-        except sqlite3.DatabaseError:
-            continue
-    return list(labels)
 
 
 def _in_file(
@@ -151,7 +135,6 @@ def _in_file(
         changed_us, version = row[5], row[6]
         _merge(fields, *row[:5])
     valued_us = _value(connection, acc, fields, at_us)
-    sealed = connection.execute("SELECT value FROM meta WHERE key='sealed'").fetchone()
     return StateAt(
         label=label,
         tier=tier,
@@ -162,7 +145,7 @@ def _in_file(
         at_us=changed_us,
         valued_at_us=valued_us,
         gap=None,
-        is_sealed=sealed is not None,
+        is_sealed=read_meta(connection, "sealed") is not None,
     )
 
 

@@ -22,8 +22,10 @@ from realtime.history.directory import HistoryDirectory, HistoryUnavailable
 from realtime.history.exact import day_number, epoch_us
 from realtime.history.ledger import Ledger
 from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory
+from realtime.history.reading import open_read_only
 from realtime.history.recorder import Files, Recorder
 from realtime.history.retention import Retention, delete_oldest, ledger_horizon_us, make_room
+from realtime.history.schema import read_meta
 
 BATCH_S = 0.25
 BATCH_CHANGES = 1_250
@@ -58,7 +60,6 @@ class HistoryStatus(Struct, frozen=True, kw_only=True):
     committed_at: float | None = None
     """Epoch seconds of the last commit."""
     bytes: int = 0
-    oldest_day: int | None = None
 
 
 class HistoryWriter:
@@ -321,16 +322,10 @@ class HistoryWriter:
 def _committed(path: Path) -> int | None:
     """The last commit of a file that is not written any more."""
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        with open_read_only(path) as connection:
+            return read_meta(connection, "committed_us")
     except sqlite3.Error:
         return None
-    try:
-        row = connection.execute("SELECT value FROM meta WHERE key='committed_us'").fetchone()
-        return None if row is None else int(row[0])
-    except sqlite3.Error:
-        return None
-    finally:
-        connection.close()
 
 
 def _is_full(error: Exception) -> bool:
