@@ -23,7 +23,7 @@ from realtime.api.route import PREFIXES, Route, all_paths
 from realtime.api.routes import ROUTES
 from realtime.api.security.authenticator import PRINCIPAL, token_problem
 from realtime.api.security.origins import check_origin
-from realtime.auth.principal import LOCAL, Principal
+from realtime.auth.principal import LOCAL, Permission, Principal
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.telemetry.log import get_logger
 
@@ -72,10 +72,12 @@ def _make_handler(
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     parameters = Parameters(route.query)
     shows_fleet = route.access in WHOLE_FLEET
+    permission, counted_as = route.permission, (route.method, route.paths[0])
 
     async def handle(http_request: web.Request) -> web.StreamResponse:
         principal = http_request.get(PRINCIPAL, LOCAL)
-        _check_permission(route, principal)
+        if permission is not None:
+            _check_permission(permission, principal)
         if route.reaches_broker:
             check_origin(http_request, origins)
         context = contexts.whole if shows_fleet else contexts.get(principal)
@@ -92,7 +94,7 @@ def _make_handler(
             body=await http_request.read() if route.body is not None else b"",
             key=_idempotency_key(http_request),
         )
-        context.route_counts[route.method, route.paths[0]] += 1
+        context.route_counts[counted_as] += 1
         render = partial(route.handler, request)
         response = render()
         if is_awaited := isawaitable(response):
@@ -124,10 +126,9 @@ def _make_handler(
     return handle
 
 
-def _check_permission(route: Route[Any], principal: Principal) -> None:
+def _check_permission(permission: Permission, principal: Principal) -> None:
     """Where the methods of a path need different permissions; elsewhere the middleware has."""
-    permission = route.permission
-    if permission is None or principal.has_permission(permission):
+    if principal.has_permission(permission):
         return
     if principal.token_id is None:
         raise token_problem("token_missing", "only reads need no token")
