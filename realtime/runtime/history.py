@@ -45,11 +45,11 @@ async def record_history(
         yield None
         return
     loop = asyncio.get_running_loop()
-    committed = asyncio.Condition()
+    committed = asyncio.Event()
 
-    async def announce() -> None:
-        async with committed:
-            committed.notify_all()
+    def announce() -> None:
+        committed.set()  # wakes those who wait now
+        committed.clear()
 
     queue = HistoryQueue()
     writer = HistoryWriter(
@@ -61,7 +61,7 @@ async def record_history(
             ledger_days=settings.ledger_days,
             max_disk_bytes=settings.max_disk_bytes,
         ),
-        on_commit=lambda: loop.call_soon_threadsafe(lambda: loop.create_task(announce())),
+        on_commit=lambda: loop.call_soon_threadsafe(announce),
     )
 
     async def wait_committed(at_us: int) -> None:
@@ -70,8 +70,9 @@ async def record_history(
             return (at is not None and at * 1e6 >= at_us) or not len(queue)
 
         try:
-            async with asyncio.timeout(COMMIT_WAIT_S), committed:
-                await committed.wait_for(is_committed)
+            async with asyncio.timeout(COMMIT_WAIT_S):
+                while not is_committed():
+                    await committed.wait()
         except TimeoutError:
             return
 
