@@ -5,6 +5,7 @@ the newest replaces all earlier ones. The others report what happened, and none 
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct, field, structs
 
@@ -104,12 +105,7 @@ def make_account_event(record: Record) -> AccountEvent:
     """The figures of a record."""
     confirmed = record.confirmed_at
     return AccountEvent(
-        account_id=record.profile.label,
-        tier=record.profile.tier,
-        as_of=format_millis(record.as_of),
-        version=record.version,
-        stale=record.link.is_stale,
-        provisional=sorted(record.state.provisional),
+        **_common_fields(record),
         confirmed_at=None if confirmed is None else format_millis(confirmed),
         account=record.state.account,
     )
@@ -127,27 +123,14 @@ def make_row_event(record: Record) -> RowEvent:
 def make_positions_event(record: Record) -> PositionsEvent:
     """The positions of a record."""
     return PositionsEvent(
-        account_id=record.profile.label,
-        tier=record.profile.tier,
-        as_of=format_millis(record.as_of),
-        version=record.version,
-        stale=record.link.is_stale,
-        provisional=sorted(record.state.provisional),
+        **_common_fields(record),
         positions=select_positions(record.state, ALL_POSITIONS) if record.has_data else None,
     )
 
 
 def make_link_event(record: Record) -> LinkEvent:
     """The link of a record."""
-    return LinkEvent(
-        account_id=record.profile.label,
-        tier=record.profile.tier,
-        as_of=format_millis(record.as_of),
-        version=record.version,
-        stale=record.link.is_stale,
-        provisional=sorted(record.state.provisional),
-        link=make_link_row(record),
-    )
+    return LinkEvent(**_common_fields(record), link=make_link_row(record))
 
 
 def make_open_orders_event(record: Record) -> OrdersEvent:
@@ -170,13 +153,16 @@ def _orders(
     record: Record, orders: list[Order] | None, removed: Iterable[OrderId], *, complete: bool
 ) -> OrdersEvent:
     return OrdersEvent(
-        account_id=record.profile.label,
-        tier=record.profile.tier,
-        as_of=format_millis(record.as_of),
-        version=record.version,
-        stale=record.link.is_stale,
-        provisional=sorted(record.state.provisional),
-        complete=complete,
-        orders=orders,
-        removed=list(removed),
+        **_common_fields(record), complete=complete, orders=orders, removed=list(removed)
     )
+
+
+def _common_fields(record: Record) -> dict[str, Any]:  # Any: the fields of `EventDocument`
+    return {
+        "account_id": record.profile.label,
+        "tier": record.profile.tier,
+        "as_of": format_millis(record.as_of),
+        "version": record.version,
+        "stale": record.link.is_stale,
+        "provisional": sorted(record.state.provisional),
+    }
