@@ -4,7 +4,6 @@ The router, the validation of parameters, the index and the OpenAPI document are
 new route is a new entry. The routes for orders are in `order_routes.py`.
 """
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -55,8 +54,8 @@ from realtime.api.handlers.past import (
 from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
 from realtime.api.openapi.administration import RELOAD
 from realtime.api.openapi.description import describe
-from realtime.api.openapi.operations import Operation
-from realtime.api.openapi.trading import ALL_KINDS, trade_operations
+from realtime.api.openapi.operations import ALL_KINDS, to_operations
+from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse
@@ -105,7 +104,7 @@ def get_home(request: RequestContext[NoQuery]) -> ApiResponse:
 @cache  # neither the table nor the version changes
 def openapi_document(version: str) -> bytes:
     """All routes (reads, orders, administration) as an OpenAPI 3.1 document."""
-    described = (*operations(), *trade_operations(), RELOAD)
+    described = (*to_operations((*ROUTES, *ORDER_ROUTES)), RELOAD)
     return ENCODER.encode(describe(described, version=version, servers=PREFIXES, kinds=ALL_KINDS))
 
 
@@ -378,20 +377,3 @@ ROUTES: tuple[Route[Any], ...] = (
         media=("text/html",),
     ),
 )
-
-
-def operations() -> Iterator[Operation]:
-    """The table as operations of the OpenAPI document."""
-    for route in ROUTES:
-        yield Operation(
-            method="get" if route.method == "GET" else "post",
-            paths=route.paths,
-            summary=route.summary,
-            query=route.query,
-            document=route.document,
-            media=route.media,
-            events=route.events,
-            problems=route.problems,
-            is_open=route.access == "open",
-            is_conditional=route.changes_with in ("account", "fleet"),
-        )

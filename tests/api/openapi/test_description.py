@@ -9,7 +9,7 @@ from msgspec import structs
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from realtime.api.handlers import reload as reloading
-from realtime.api.openapi.trading import ALL_KINDS
+from realtime.api.openapi.operations import ALL_KINDS
 from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.route import PREFIXES, Route
 from realtime.api.routes import ROUTES, openapi_document
