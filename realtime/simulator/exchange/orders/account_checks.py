@@ -97,6 +97,22 @@ def insufficient_buying_power(buying_power: Decimal, cost_basis: Decimal) -> Api
     )
 
 
+def insufficient_qty(
+    account: Account, asset: Asset, requested: Decimal, available: Decimal, related: list[str]
+) -> ApiError:
+    """Return the 403 of an order that closes more than is available."""
+    held = abs(account.get_qty(asset))
+    return forbidden(
+        f"insufficient qty available for order (requested: {format_decimal(requested)}, "
+        f"available: {format_decimal(available)})",
+        available=format_decimal(available),
+        existing_qty=format_decimal(held),
+        held_for_orders=format_decimal(held - available),
+        related_orders=related,
+        symbol=asset.symbol,
+    )
+
+
 def check_wash_trade(account: Account, order: Order, replacing: Order | None = None) -> None:
     """Raise ApiError for an order that could trade with another one of the account."""
     for other in account.open_orders.values():
@@ -160,16 +176,8 @@ def _check_available(
         return
     if asset.is_crypto:
         raise _insufficient_balance(asset.symbol.split("/")[0], requested, available)
-    held = abs(account.get_qty(asset))
-    raise forbidden(
-        f"insufficient qty available for order (requested: {format_decimal(requested)}, "
-        f"available: {format_decimal(available)})",
-        available=format_decimal(available),
-        existing_qty=format_decimal(held),
-        held_for_orders=format_decimal(held - available),
-        related_orders=[o.id for o in closing_orders(account, asset, replacing)],
-        symbol=asset.symbol,
-    )
+    related = [o.id for o in closing_orders(account, asset, replacing)]
+    raise insufficient_qty(account, asset, requested, available, related)
 
 
 def _check_sell_to_open(

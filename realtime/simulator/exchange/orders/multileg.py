@@ -21,6 +21,7 @@ from realtime.simulator.exchange.errors import (
 )
 from realtime.simulator.exchange.orders.account_checks import (
     insufficient_buying_power,
+    insufficient_qty,
     position_intent,
 )
 from realtime.simulator.exchange.orders.availability import available_qty
@@ -192,16 +193,7 @@ def _check_contracts(state: ExchangeState, account: Account, leg: Order) -> None
     requested = leg.qty or ZERO
     available = available_qty(account, leg.asset, state.prices.last[leg.asset.symbol])
     if requested > available:
-        held = abs(account.get_qty(leg.asset))
-        raise forbidden(
-            f"insufficient qty available for order (requested: {format_decimal(requested)}, "
-            f"available: {format_decimal(available)})",
-            available=format_decimal(available),
-            existing_qty=format_decimal(held),
-            held_for_orders=format_decimal(held - available),
-            related_orders=[],
-            symbol=leg.asset.symbol,
-        )
+        raise insufficient_qty(account, leg.asset, requested, available, [])
 
 
 def _is_uncovered(order: Order) -> bool:
