@@ -1,9 +1,12 @@
 """HTTP responses in the broker's format, and the HTML pages of the proxies before it."""
 
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 from aiohttp import web
+
+from realtime.simulator.rest.rate_limiter import RequestBudget
 
 _encode = msgspec.json.Encoder().encode
 # Error bodies have their keys in alphabetical order.
@@ -53,6 +56,15 @@ def error_response(status: int) -> web.Response:
             return json_error({"code": 50010000, "message": "internal server error"}, 500)
         case _:
             return html_error(status)
+
+
+def with_budget(response: web.Response, budget: RequestBudget, now_ns: int) -> web.Response:
+    """Add the headers of the rate limit to a response, and return it."""
+    resets_at = now_ns // 1_000_000_000 + ceil(budget.reset_in_s)
+    response.headers["X-RateLimit-Limit"] = str(budget.limit)
+    response.headers["X-RateLimit-Remaining"] = str(budget.remaining)
+    response.headers["X-RateLimit-Reset"] = str(resets_at)
+    return response
 
 
 def html_error(status: int) -> web.Response:

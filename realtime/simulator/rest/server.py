@@ -6,7 +6,6 @@ drop the response
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from math import ceil
 from random import Random
 from typing import TypeVar
 
@@ -135,16 +134,10 @@ class RestServer:
             return responses.json_error(error.body, error.status)
 
     def _trigger(self, kind: type[R], label: str | None, request: web.Request) -> R | None:
-        if not self._faults_on.is_active_for_any(kind):
-            return None
         return self._faults_on.trigger_request(kind, label, request.method, request.path)
 
     def _with_budget(self, response: web.Response, budget: RequestBudget) -> web.Response:
-        resets_at = self._context.clock() // 1_000_000_000 + ceil(budget.reset_in_s)
-        response.headers["X-RateLimit-Limit"] = str(budget.limit)
-        response.headers["X-RateLimit-Remaining"] = str(budget.remaining)
-        response.headers["X-RateLimit-Reset"] = str(resets_at)
-        return response
+        return responses.with_budget(response, budget, self._context.clock())
 
 
 async def _body(request: web.Request) -> object:

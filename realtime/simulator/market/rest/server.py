@@ -6,7 +6,6 @@ It has its own request budget and no connection with that of the trading API.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from math import ceil
 from typing import NamedTuple, TypeVar
 
 from aiohttp import web
@@ -105,16 +104,10 @@ class MarketDataServer:
         return responses.json_error({"message": "forbidden."}, status)
 
     def _trigger(self, kind: type[R], label: str | None, request: web.Request) -> R | None:
-        if not self._faults_on.is_active_for_any(kind):
-            return None
         return self._faults_on.trigger_request(kind, label, request.method, request.path)
 
     def _with_budget(self, response: web.Response, budget: RequestBudget) -> web.Response:
-        resets_at = self._sources.clock() // 1_000_000_000 + ceil(budget.reset_in_s)
-        response.headers["X-RateLimit-Limit"] = str(budget.limit)
-        response.headers["X-RateLimit-Remaining"] = str(budget.remaining)
-        response.headers["X-RateLimit-Reset"] = str(resets_at)
-        return response
+        return responses.with_budget(response, budget, self._sources.clock())
 
 
 def _single(handler: Handler, name: str) -> Handler:
