@@ -10,7 +10,7 @@ from realtime.simulator.market.rest.queries import (
     Range,
     Span,
     bad_request,
-    collect,
+    make_page,
     parse_bar_width,
     parse_range,
     parse_symbols,
@@ -33,8 +33,8 @@ def bars(request: DataRequest) -> Fields:
             for bar in request.sources.history.bars(asset, _FEED, timeframe, span):
                 yield bar.fields(whole=False)
 
-    pages, token = collect(wanted, series, request.sources.settings, by_day=timeframe.is_intraday)
-    return _page("bars", pages, token)
+    settings = request.sources.settings
+    return make_page("bars", wanted, series, settings, by_day=timeframe.is_intraday)
 
 
 def trades(request: DataRequest) -> Fields:
@@ -100,13 +100,7 @@ def _ticks(request: DataRequest, name: str) -> Fields:
         if asset is not None:
             yield from read(asset, _FEED, span)
 
-    pages, token = collect(wanted, series, request.sources.settings)
-    return _page(name, pages, token)
-
-
-def _page(name: str, pages: dict[str, list[Fields]], token: str | None) -> Fields:
-    shown = {symbol: [to_rest(item) for item in items] for symbol, items in pages.items()}
-    return {name: shown, "next_page_token": token}
+    return make_page(name, wanted, series, request.sources.settings)
 
 
 def _latest(request: DataRequest, name: str) -> Fields:

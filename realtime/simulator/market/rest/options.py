@@ -6,14 +6,14 @@ from math import erf, exp, log, pi, sqrt
 from realtime.simulator.exchange.errors import ApiError
 from realtime.simulator.exchange.timestamps import DAY, NEW_YORK
 from realtime.simulator.exchange.venue.assets import OPTION, Asset
-from realtime.simulator.market.elements import Fields, to_rest
+from realtime.simulator.market.elements import Fields
 from realtime.simulator.market.rest.context import DataRequest
 from realtime.simulator.market.rest.queries import (
     Range,
     Span,
     bad_request,
     check_symbol,
-    collect,
+    make_page,
     parse_bar_width,
     parse_limit,
     parse_range,
@@ -43,9 +43,8 @@ def bars(request: DataRequest) -> Fields:
             for bar in request.sources.history.bars(asset, _HISTORY_FEED, timeframe, span):
                 yield bar.fields()
 
-    pages, token = collect(wanted, series, request.sources.settings, by_day=timeframe.is_intraday)
-    shown = {symbol: [to_rest(item) for item in items] for symbol, items in pages.items()}
-    return {"bars": shown, "next_page_token": token}
+    settings = request.sources.settings
+    return make_page("bars", wanted, series, settings, by_day=timeframe.is_intraday)
 
 
 def trades(request: DataRequest) -> Fields:
@@ -57,9 +56,7 @@ def trades(request: DataRequest) -> Fields:
         if asset is not None:
             yield from request.sources.history.trades(asset, _HISTORY_FEED, span)
 
-    pages, token = collect(wanted, series, request.sources.settings)
-    shown = {symbol: [to_rest(item) for item in items] for symbol, items in pages.items()}
-    return {"trades": shown, "next_page_token": token}
+    return make_page("trades", wanted, series, request.sources.settings)
 
 
 def latest_trades(request: DataRequest) -> Fields:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from realtime.simulator.exchange.errors import ApiError
+from realtime.simulator.exchange.query_params import parse_list
 from realtime.simulator.exchange.timestamps import DAY, MINUTE, NEW_YORK, parse_rfc3339
-from realtime.simulator.market.elements import Fields
+from realtime.simulator.market.elements import Fields, to_rest
 from realtime.simulator.market.settings import MarketDataSettings
 from realtime.simulator.market.timeframes import Timeframe, day_start, local_day, parse_timeframe
 
@@ -52,7 +53,7 @@ def bad_request(message: str) -> ApiError:
 
 def parse_symbols(query: Mapping[str, str], name: str = "symbols") -> list[str]:
     """Return the requested symbols without duplicates; raises ApiError."""
-    words = [word.strip() for word in query.get(name, "").split(",") if word.strip()]
+    words = parse_list(query, name)
     if not words:
         raise bad_request(f"{name} is required")
     for word in words[:MAX_SYMBOLS]:
@@ -135,8 +136,23 @@ def parse_range(query: Mapping[str, str], symbols: list[str], now: int, *, delay
     )
 
 
-def collect(
-    request: Range, series: Series, settings: MarketDataSettings, *, by_day: bool = True
+def make_page(
+    name: str,
+    request: Range,
+    series: Series,
+    settings: MarketDataSettings,
+    *,
+    by_day: bool = True,
+    show: Callable[[Fields], Fields] = to_rest,
+) -> Fields:
+    """Return one page of a history request: items by symbol under `name`, and the next token."""
+    pages, token = _collect(request, series, settings, by_day=by_day)
+    shown = {symbol: [show(item) for item in items] for symbol, items in pages.items()}
+    return {name: shown, "next_page_token": token}
+
+
+def _collect(
+    request: Range, series: Series, settings: MarketDataSettings, *, by_day: bool
 ) -> tuple[dict[str, list[Fields]], str | None]:
     """Return one page as symbol → items, and the token of the next page."""
     cursor = _decode(request.token) if request.token else _Cursor("", 0, 0, 1)

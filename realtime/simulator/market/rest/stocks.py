@@ -16,7 +16,7 @@ from realtime.simulator.market.rest.queries import (
     Span,
     bad_request,
     check_symbol,
-    collect,
+    make_page,
     parse_bar_width,
     parse_range,
     parse_symbols,
@@ -48,7 +48,8 @@ def bars(request: DataRequest) -> Fields:
                     shown = bar if factor == 1 else bar.scaled(factor)
                 yield shown.fields()
 
-    return _page(request, wanted, series, "bars", by_day=timeframe.is_intraday)
+    settings = request.sources.settings
+    return make_page("bars", wanted, series, settings, by_day=timeframe.is_intraday)
 
 
 def trades(request: DataRequest) -> Fields:
@@ -60,7 +61,7 @@ def trades(request: DataRequest) -> Fields:
         for asset, part in _with_former(request, symbol, span):
             yield from request.sources.history.trades(asset, feed, part)
 
-    return _page(request, wanted, series, "trades")
+    return make_page("trades", wanted, series, request.sources.settings)
 
 
 def quotes(request: DataRequest) -> Fields:
@@ -72,7 +73,7 @@ def quotes(request: DataRequest) -> Fields:
         for asset, part in _with_former(request, symbol, span):
             yield from request.sources.history.quotes(asset, feed, part)
 
-    return _page(request, wanted, series, "quotes")
+    return make_page("quotes", wanted, series, request.sources.settings)
 
 
 def latest_trades(request: DataRequest) -> Fields:
@@ -164,9 +165,8 @@ def auctions(request: DataRequest) -> Fields:
             if is_trading_day(local_day(bar.start, NEW_YORK)) and asset is not None:
                 yield _auction(asset, bar)
 
-    pages, token = collect(wanted, series, request.sources.settings, by_day=False)
-    shown = {symbol: [_without_time(a) for a in items] for symbol, items in pages.items()}
-    return {"auctions": shown, "next_page_token": token}
+    settings = request.sources.settings
+    return make_page("auctions", wanted, series, settings, by_day=False, show=_without_time)
 
 
 def single(request: DataRequest, many: Fields, name: str) -> Fields:
@@ -239,20 +239,6 @@ def _with_former(request: DataRequest, symbol: str, span: Span) -> Iterator[tupl
     asset = request.sources.find(symbol, EQUITY)
     if asset is not None:
         yield asset, span
-
-
-def _page(
-    request: DataRequest,
-    wanted: Range,
-    series: object,
-    name: str,
-    *,
-    by_day: bool = True,
-) -> Fields:
-    settings = request.sources.settings
-    pages, token = collect(wanted, series, settings, by_day=by_day)  # type: ignore[arg-type]
-    shown = {symbol: [to_rest(item) for item in items] for symbol, items in pages.items()}
-    return {name: shown, "next_page_token": token}
 
 
 def _is_missing(request: DataRequest, symbol: str, at: int) -> bool:
