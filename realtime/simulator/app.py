@@ -176,14 +176,14 @@ class Simulator:
         for site in list(runner.sites):
             await site.stop()
         await self._stop_background()
-        self._stream.close_all()
-        self.market_data.stream.close_all()
+        self._stream.sessions.close_all()
+        self.market_data.stream.sessions.close_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_LIMIT_S):
-                await self._stream.wait_empty()
-                await self.market_data.stream.wait_empty()
-        self._stream.abort_all()
-        self.market_data.stream.abort_all()
+                await self._stream.sessions.wait_empty()
+                await self.market_data.stream.sessions.wait_empty()
+        self._stream.sessions.abort_all()
+        self.market_data.stream.sessions.abort_all()
         self._broadcaster.close()
         await runner.cleanup()
 
@@ -226,7 +226,7 @@ class Simulator:
             "seed": self.seed,
             "market": self._market,
             "activity": self.activity,
-            "sockets": len(self._stream),
+            "sockets": len(self._stream.sessions),
             "events": self._broadcaster.published,
             "traffic_refused": self.traffic.refused,
         }

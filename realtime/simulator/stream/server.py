@@ -1,7 +1,5 @@
 """Websocket server of the trading stream: handshakes, connection slots, faults of sockets."""
 
-import asyncio
-
 from aiohttp import web
 
 from realtime.simulator.control.request_counters import RequestCounters
@@ -25,6 +23,7 @@ from realtime.simulator.rest.responses import error_response
 from realtime.simulator.stream import codec
 from realtime.simulator.stream.broadcaster import Broadcaster
 from realtime.simulator.stream.session import UNAUTHORIZED_CLOSE_S, Session
+from realtime.simulator.websocket import OpenSessions
 
 # Streams that exist. `account_updates` did until 2020 and is left out of the ack.
 STREAMS = frozenset({"trade_updates"})
@@ -52,10 +51,7 @@ class StreamServer:
         self._credentials = credentials
         self._counters = counters
         self._text = text
-        # Every open session, oldest first (a dict for its order).
-        self._sessions: dict[Session, None] = {}
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self.sessions: OpenSessions[Session] = OpenSessions()
         faults.listeners.append(self._apply_to_open)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -75,33 +71,11 @@ class StreamServer:
             self._counters.count(label, "handshakes_refused")
             return error_response(415)
         session = Session(request, self, msgpack=mode == "on")
-        self._sessions[session] = None
-        self._empty.clear()
         try:
-            return await session.run()
+            return await self.sessions.run(session)
         finally:
-            del self._sessions[session]
-            if not self._sessions:
-                self._empty.set()
             if session.label is not None:
                 self._broadcaster.leave(session.label, session, is_clean=session.is_clean)
-
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    async def wait_empty(self) -> None:
-        """Wait until all sockets are closed."""
-        await self._empty.wait()
-
-    def close_all(self) -> None:
-        """Close every socket with 1001, going away."""
-        for session in self._sessions:
-            session.close(1001)
-
-    def abort_all(self) -> None:
-        """Abort all sockets that are still open."""
-        for session in list(self._sessions):
-            session.abort()
 
     def authenticate(self, session: Session, message: codec.Authenticate) -> None:
         """Respond to an authorization with one frame, or with none if that fault is on."""
@@ -201,7 +175,7 @@ class StreamServer:
         """Apply a new fault to the open sockets."""
         if not isinstance(fault.spec, SOCKET_FAULTS):
             return
-        for session in list(self._sessions):
+        for session in list(self.sessions):
             if fault.spec.account in (None, session.label) and not fault.is_used_up:
                 _apply_fault(session, fault)
                 if not fault.spec.is_state:

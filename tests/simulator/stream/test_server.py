@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 
 from realtime.simulator.app import Simulator
 from realtime.simulator.stream import server as stream_module
-from realtime.simulator.stream.session import MAX_WAITING
+from realtime.simulator.websocket import MAX_WAITING
 from tests.simulator.client import MARKET_BUY, RESTING_BUY, Rest, Stream, listening, opened
 
 REFUSED = {

@@ -28,6 +28,7 @@ from realtime.simulator.market.stream.session import DataSession
 from realtime.simulator.market.timeframes import local_day
 from realtime.simulator.rest.responses import html_error
 from realtime.simulator.rest.server import KEY_HEADER, SECRET_HEADER
+from realtime.simulator.websocket import OpenSessions
 
 AUTH_TIMEOUT_S = 10.0
 # Elements that wait for the 15 minutes of `delayed_sip`; older ones are dropped.
@@ -52,19 +53,14 @@ class DataStreamServer:
         self._faults_on = faults
         self._counters = counters
         self._now = now
-        self._sessions: dict[DataSession, None] = {}
+        self.sessions: OpenSessions[DataSession] = OpenSessions()
         # (label, path) → until when a lost connection still holds the slot
         self._held_until: dict[tuple[str, str], float] = {}
         self._delayed: deque[tuple[int, list[Element]]] = deque(maxlen=MAX_DELAYED)
-        self._empty = asyncio.Event()
-        self._empty.set()
         self._fake_feed = FakeFeed(sources.clock)
         faults.listeners.append(self._apply_fault)
         sources.tape.listeners.append(self._publish)
         sources.news.listeners.append(self._publish)
-
-    def __len__(self) -> int:
-        return len(self._sessions)
 
     def add_to(self, app: web.Application, rest: MarketDataServer) -> None:
         """Add the stream paths; `/v1beta1/news` is REST unless the client asks for a websocket."""
@@ -84,18 +80,13 @@ class DataStreamServer:
         header = request.headers.get("Content-Type", "")
         msgpack = header == _MSGPACK or (path.kind == "options" and header != "application/json")
         session = DataSession(request, path, self, msgpack=msgpack, deflate=self._settings.deflate)
-        self._sessions[session] = None
-        self._empty.clear()
         greeting = asyncio.get_running_loop().call_later(
             self._settings.greeting_delay_s, self._greet, session, request
         )
         try:
-            return await session.run()
+            return await self.sessions.run(session)
         finally:
             greeting.cancel()
-            del self._sessions[session]
-            if not self._sessions:
-                self._empty.set()
             if session.label is not None and not session.is_clean:
                 until = self._now() + self._settings.slot_release_s
                 self._held_until[session.label, path.path] = until
@@ -105,22 +96,8 @@ class DataStreamServer:
         now = self._sources.clock()
         while self._delayed and self._delayed[0][0] <= now:
             self._send("delayed_sip", self._delayed.popleft()[1])
-        if any(session.path.feed == "test" for session in self._sessions):
+        if any(session.path.feed == "test" for session in self.sessions):
             self._send("test", self._fake_feed.step())
-
-    def close_all(self) -> None:
-        """Close every connection with 1001, going away."""
-        for session in self._sessions:
-            session.close(1001)
-
-    def abort_all(self) -> None:
-        """Abort the connections that are still open."""
-        for session in list(self._sessions):
-            session.abort()
-
-    async def wait_empty(self) -> None:
-        """Wait until all connections are closed."""
-        await self._empty.wait()
 
     def handle_message(self, session: DataSession, message: Fields) -> None:
         """Handle a client's message."""
@@ -181,7 +158,7 @@ class DataStreamServer:
             return False
         slot = (label, session.path.path)
         held = self._now() < self._held_until.get(slot, 0.0)
-        return held or any((s.label, s.path.path) == slot for s in self._sessions if s != session)
+        return held or any((s.label, s.path.path) == slot for s in self.sessions if s != session)
 
     def _subscribe(self, session: DataSession, message: Fields) -> None:
         if session.label is None:
@@ -216,14 +193,14 @@ class DataStreamServer:
 
     def _publish(self, feed: str, elements: list[Element]) -> None:
         """Send elements of a feed to the connections that subscribed to them."""
-        if not self._sessions:
+        if not self.sessions:
             return
         if feed == "sip":
             self._delay(elements)
         self._send(feed, self._with_derived(feed, elements))
 
     def _delay(self, elements: list[Element]) -> None:
-        if any(session.path.feed == "delayed_sip" for session in self._sessions):
+        if any(session.path.feed == "delayed_sip" for session in self.sessions):
             self._delayed.append((self._sources.clock() + SIP_DELAY_NS, elements))
 
     def _with_derived(self, feed: str, elements: list[Element]) -> list[Element]:
@@ -248,7 +225,7 @@ class DataStreamServer:
         return [Element({"T": "d", "S": symbol, **bar.fields(whole=not asset.is_crypto)})]
 
     def _wants(self, channel: str, symbol: str) -> bool:
-        for session in self._sessions:
+        for session in self.sessions:
             names = session.subscriptions.names(channel)
             if symbol in names or ALL in names:
                 return True
@@ -257,7 +234,7 @@ class DataStreamServer:
     def _send(self, feed: str, elements: list[Element]) -> None:
         if self._settings.deaf:
             return
-        for session in self._sessions:
+        for session in self.sessions:
             if session.label is None or session.path.feed != feed:
                 continue
             matching = [e for e in elements if self._passes(session, e)]
@@ -281,7 +258,7 @@ class DataStreamServer:
         return True
 
     def _apply_fault(self, fault: Fault[FaultSpec]) -> None:
-        for session in list(self._sessions):
+        for session in list(self.sessions):
             if fault.spec.account not in (None, session.label):
                 continue
             match fault.spec:

@@ -5,9 +5,8 @@ the first element that it announces.
 """
 
 import asyncio
-from collections import deque
 from struct import pack
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -21,21 +20,14 @@ from realtime.simulator.market.elements import (
     encode_frame,
 )
 from realtime.simulator.market.stream.channels import Path, Subscriptions
+from realtime.simulator.websocket import CLOSE_TIMEOUT_S, Close, WebSocketSession
 
-# Frames that may wait for one client; a client that does not read gets 407 and is closed.
-MAX_WAITING = 2_000
 # Elements of one frame at most.
 MAX_FRAME_ELEMENTS = 1_000
-CLOSE_TIMEOUT_S = 2.0
-HEARTBEAT_S = 30.0
 # A subscription to 10 000 names is about 100 KB; security limit.
 MAX_MESSAGE_BYTES = 1024 * 1024
 
 log = structlog.get_logger()
-
-
-class _Close(NamedTuple):
-    code: int
 
 
 class Handler(Protocol):
@@ -48,47 +40,20 @@ class Handler(Protocol):
         """Return whether the next frame is to be cut in the middle."""
 
 
-class DataSession:
+class DataSession(WebSocketSession):
     """A connection after its handshake; `label` is None until it is authenticated."""
 
     def __init__(
         self, request: web.Request, path: Path, handler: Handler, *, msgpack: bool, deflate: bool
     ) -> None:
-        self.label: str | None = None
+        super().__init__(request, max_message_bytes=MAX_MESSAGE_BYTES, compress=deflate)
         self.path = path
-        self.is_clean = False
         self.subscriptions = Subscriptions(path)
         self.trades_seen = 0
-        self._request = request
         self._handler = handler
         self.is_msgpack = msgpack
-        self._loop = asyncio.get_running_loop()
-        self._queue: deque[bytes | _Close] = deque()
         self._buffer: list[Element] = []
-        self._wake = asyncio.Event()
         self._deadline: asyncio.TimerHandle | None = None
-        self._socket = web.WebSocketResponse(
-            timeout=CLOSE_TIMEOUT_S,
-            heartbeat=HEARTBEAT_S,
-            compress=deflate,
-            max_msg_size=MAX_MESSAGE_BYTES,
-            decode_text=False,
-        )
-
-    async def run(self) -> web.WebSocketResponse:
-        """Complete the handshake and serve the client until either side closes."""
-        try:
-            await self._socket.prepare(self._request)
-            async with asyncio.TaskGroup() as tasks:
-                writing = tasks.create_task(self._write(), name="simulator:data-write")
-                await self._read()
-                if not self.is_clean:
-                    writing.cancel()
-        except* ConnectionError:
-            pass  # the client has disconnected
-        finally:
-            self.set_deadline(None, 0)
-        return self._socket
 
     def send_control(self, message: Fields) -> None:
         """Queue a control message, alone in its frame, after the data so far."""
@@ -115,15 +80,6 @@ class DataSession:
         if text is not None:
             self._deadline = self._loop.call_later(seconds, self._expire, text)
 
-    def close(self, code: int) -> None:
-        """Close with a close frame, after the queued frames."""
-        self._put(_Close(code))
-
-    def abort(self) -> None:
-        """Abort the TCP connection."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
-
     def _expire(self, text: str) -> None:
         self.send_error(404, text, closes=True)
 
@@ -133,33 +89,19 @@ class DataSession:
             part = elements[start : start + MAX_FRAME_ELEMENTS]
             self._put(encode_frame(part, msgpack=self.is_msgpack))
 
-    def _put(self, item: bytes | _Close) -> None:
-        if len(self._queue) >= MAX_WAITING:
-            log.warning("client.too_slow", account=self.label, path=self.path.path)
-            slow = {"T": "error", "code": 407, "msg": "slow client"}
-            self._queue.clear()
-            self._queue.append(encode_control(slow, msgpack=self.is_msgpack))
-            self._queue.append(_Close(1000))
-            self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)
-        else:
-            self._queue.append(item)
-        self._wake.set()
+    def _cancel_timer(self) -> None:
+        self.set_deadline(None, 0)
 
-    async def _read(self) -> None:
-        while True:
-            message = await self._socket.receive()
-            match message.type:
-                case WSMsgType.TEXT | WSMsgType.BINARY:
-                    self._handle(message.data)
-                case WSMsgType.CLOSE:
-                    self.is_clean = True
-                    self._queue.clear()
-                    self._put(_Close(1000))
-                    return
-                case _:
-                    return
+    def _refuse_slow_client(self) -> None:
+        """Send 407, close, and abort if the client does not even read that."""
+        log.warning("client.too_slow", account=self.label, path=self.path.path)
+        slow = {"T": "error", "code": 407, "msg": "slow client"}
+        self._queue.clear()
+        self._queue.append(encode_control(slow, msgpack=self.is_msgpack))
+        self._queue.append(Close(1000))
+        self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)
 
-    def _handle(self, data: bytes | str) -> None:
+    def _handle_data(self, data: bytes) -> None:
         try:
             message = decode_message(data, msgpack=self.is_msgpack)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
@@ -169,21 +111,13 @@ class DataSession:
         else:
             self.send_error(400, "invalid syntax")
 
-    async def _write(self) -> None:
+    async def _write_frame(self, frame: bytes) -> bool:
         opcode = WSMsgType.BINARY if self.is_msgpack else WSMsgType.TEXT
-        while True:
-            while self._queue:
-                item = self._queue.popleft()
-                if isinstance(item, _Close):
-                    self.is_clean = True
-                    await self._socket.close(code=item.code)
-                    return
-                if self._handler.take_cut():
-                    self._cut(item, opcode)
-                    return
-                await self._socket.send_frame(item, opcode)
-            self._wake.clear()
-            await self._wake.wait()
+        if self._handler.take_cut():
+            self._cut(frame, opcode)
+            return False
+        await self._socket.send_frame(frame, opcode)
+        return True
 
     def _cut(self, frame: bytes, opcode: WSMsgType) -> None:
         """Send half of a frame, then close the TCP connection."""

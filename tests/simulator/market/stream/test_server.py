@@ -9,8 +9,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from realtime.simulator import websocket
 from realtime.simulator.app import Simulator
-from realtime.simulator.market.stream import session
 from tests.simulator.client import MARKET_BUY, Rest
 from tests.simulator.market.conftest import Clock, DataStream, authenticated, opened
 
@@ -360,11 +360,11 @@ async def test_client_that_does_not_read_is_closed_as_slow(
     sim: Simulator, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """407, and the others are not affected."""
-    monkeypatch.setattr(session, "MAX_WAITING", 3)
+    monkeypatch.setattr(websocket, "MAX_WAITING", 3)
     async with authenticated(sim) as stream, authenticated(sim, label="bravo") as other:
         await stream.subscribe(quotes=["KO"])
         await other.subscribe(bars=["KO"])
-        server = next(s for s in sim.market_data.stream._sessions if s.label == "alpha")
+        server = next(s for s in sim.market_data.stream.sessions if s.label == "alpha")
         for _ in range(5):
             server.send_control({"T": "success", "msg": "filler"})
         codes = [message.get("code") async for message in _until_closed(stream)]
