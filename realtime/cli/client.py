@@ -82,10 +82,6 @@ class DaemonClient:
         """Return the document at a path. Raises `LinkError`, or `DaemonError` for an HTTP error."""
         return self._decode(self._request("GET", path), document)
 
-    def get_json(self, path: str) -> bytes:
-        """Return the document at a path as it came."""
-        return self._checked(self._request("GET", path))
-
     def post(
         self, path: str, document: type[T], query: Mapping[str, str | None] | None = None
     ) -> T:

@@ -28,7 +28,6 @@ from realtime.core.model import Order, TradeUpdate
 
 FILL_EVENTS = frozenset({"fill", "partial_fill"})
 REFUSALS = frozenset({"rejected", "order_cancel_rejected", "order_replace_rejected"})
-PROBLEM_STATES = frozenset({"waiting", "refused", "deaf"})
 
 WORD_WIDTH = 8
 MIN_LABEL_WIDTH = 8
