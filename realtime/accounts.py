@@ -29,9 +29,9 @@ import aiohttp
 
 from realtime.auth.principal import Principal
 from realtime.config import Settings, load
-from realtime.config.problems import nearest
 from realtime.core.model import Account, Order, Position
 from realtime.errors import ConfigError, RealtimeError
+from realtime.nearest import nearest
 from realtime.orders.errors import Declined
 from realtime.orders.numbers import parse_number
 from realtime.orders.order_request import OrderChanges, Placement

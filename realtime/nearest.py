@@ -1,11 +1,12 @@
-"""The known word that a client probably meant."""
+"""The known word that was probably meant: in a request, a command or a file."""
 
+import math
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
 
 MIN_SIMILARITY = 0.6
-"""difflib's own threshold for "similar"."""
+"""difflib's own threshold for "similar", which is similar enough."""
 
 MAX_WORD_LENGTH = 80
 """Longer words are not compared: that takes quadratic time, and no name of ours is as long."""
@@ -20,7 +21,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def _nearest(word: str, known: tuple[str, ...]) -> str | None:
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(word.casefold())
-    best, best_ratio = None, MIN_SIMILARITY
+    best, best_ratio = None, math.nextafter(MIN_SIMILARITY, 0.0)
     for candidate in known:
         matcher.set_seq1(candidate.casefold())
         if matcher.real_quick_ratio() > best_ratio and matcher.quick_ratio() > best_ratio:

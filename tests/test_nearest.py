@@ -1,6 +1,6 @@
 import pytest
 
-from realtime.api.nearest import nearest
+from realtime.nearest import nearest
 
 LABELS = ["alpha", "bravo", "account_1", "account_12"]
 
@@ -12,6 +12,8 @@ LABELS = ["alpha", "bravo", "account_1", "account_12"]
         ("ALPHA", "alpha"),
         ("acount_12", "account_12"),
         ("account_1", "account_1"),
+        ("alp__", "alpha"),  # three letters of five: 0.6
+        ("al___", None),
         ("zulu", None),
         ("", None),
         ("a" * 81, None),

@@ -14,10 +14,10 @@ from realtime.api.documents.timestamps import format_http_date, format_millis
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.history.messages import HistoryCall
 from realtime.api.metrics import Metrics
-from realtime.api.nearest import nearest
 from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse, StaticPages
 from realtime.auth.principal import LOCAL, Principal
+from realtime.nearest import nearest
 from realtime.orders.interface import TradingInterface
 from realtime.store.records import Record, Records
 from realtime.telemetry.loop_monitor import LoopMonitor

@@ -15,7 +15,6 @@ from realtime.api.events.broadcaster import Subscription
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.handlers.order_problems import declined_problem, unresolved_problem
 from realtime.api.history.request import HistoryRequest
-from realtime.api.nearest import nearest
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem, of_status, quote
 from realtime.api.responses import ApiResponse, make_response
@@ -24,6 +23,7 @@ from realtime.api.routes import ROUTES
 from realtime.api.security.authenticator import PRINCIPAL, token_problem
 from realtime.api.security.origins import check_origin
 from realtime.auth.principal import LOCAL, Permission, Principal
+from realtime.nearest import nearest
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.telemetry.log import get_logger
 

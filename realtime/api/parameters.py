@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Struct, inspect, structs
 
-from realtime.api.nearest import nearest
 from realtime.api.problems import Problem, quote
+from realtime.nearest import nearest
 
 Query = TypeVar("Query", bound=Struct)
 

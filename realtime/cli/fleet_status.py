@@ -10,8 +10,8 @@ from realtime.api.documents.accounts import AccountsDocument
 from realtime.api.documents.health import HealthDocument
 from realtime.api.documents.status import StatusDocument, StatusRow
 from realtime.cli.client import DaemonClient
-from realtime.config.problems import nearest
 from realtime.errors import ConfigError
+from realtime.nearest import nearest
 
 CONNECTING_STATES = frozenset({"starting", "connecting", "authorizing", "syncing"})
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from realtime.config import environment
 from realtime.config import validators as values
 from realtime.config.auth_section import AUTH, SOURCES, AuthSection
-from realtime.config.problems import InvalidValue, Problem, dotted, nearest, shown
+from realtime.config.problems import InvalidValue, Problem, dotted, shown
 from realtime.config.settings import (
     LIVE_URL,
     PAPER_URL,
@@ -22,6 +22,7 @@ from realtime.config.settings import (
     OrdersSettings,
     ServerSettings,
 )
+from realtime.nearest import nearest
 
 Checks = Mapping[str, Callable[[object], object]]
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from realtime.config.problems import Problem, nearest
+from realtime.config.problems import Problem
+from realtime.nearest import nearest
 
 KEY_NAMES = ("key_id", "secret_key")
 

@@ -12,9 +12,10 @@ from realtime.config import toml_file
 from realtime.config.env_file import FILE_NAME
 from realtime.config.environment import KEY_NAMES, keys_in_environment, variable
 from realtime.config.file_permissions import check_permissions
-from realtime.config.problems import InvalidValue, Problem, dotted, nearest
+from realtime.config.problems import InvalidValue, Problem, dotted
 from realtime.config.settings import AccountSettings
 from realtime.config.validators import key
+from realtime.nearest import nearest
 from realtime.secret import Credentials, Secret
 
 ENVIRONMENT = "environment"

@@ -1,8 +1,7 @@
 """What is wrong with a configuration, all of it at once, so that one edit can fix it."""
 
-import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -39,13 +38,6 @@ class InvalidValue(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant, or None."""
-    by_lower = {name.lower(): name for name in known}
-    matches = difflib.get_close_matches(word.lower(), by_lower, n=1)
-    return by_lower[matches[0]] if matches else None
 
 
 def shown(value: object) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from realtime.config.problems import nearest
+from realtime.nearest import nearest
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.order_request import OrderChanges, Placement, read_value
 from realtime.orders.results import Placed
