@@ -11,7 +11,6 @@ from realtime.api.handlers.order_placement import select_labels
 from realtime.api.handlers.order_problems import OrderProblem
 from realtime.api.handlers.order_requests import (
     AccountsQuery,
-    Label,
     NumberText,
     get_set_fields,
     json_response,
@@ -22,7 +21,7 @@ from realtime.api.parameters import NoQuery
 from realtime.api.responses import ApiResponse
 from realtime.orders.errors import malformed
 from realtime.orders.numbers import parse_number
-from realtime.orders.order_request import read_body, read_value
+from realtime.orders.order_request import Label, read_body, read_value
 from realtime.orders.results import AccountLiquidation, HaltState
 
 

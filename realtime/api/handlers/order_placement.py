@@ -15,7 +15,6 @@ from realtime.api.handlers.order_problems import (
 from realtime.api.handlers.order_requests import (
     AccountQuery,
     AccountsQuery,
-    Label,
     Labels,
     NumberText,
     RoutingQuery,
@@ -32,6 +31,7 @@ from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.orders.numbers import parse_number
 from realtime.orders.order_request import (
     ClientOrderId,
+    Label,
     OrderChanges,
     Placement,
     PositionIntent,

@@ -15,7 +15,6 @@ from realtime.api.handlers.account import never_read
 from realtime.api.handlers.order_placement import unknown_order
 from realtime.api.handlers.order_requests import (
     AccountQuery,
-    Label,
     Labels,
     RoutingQuery,
     Text,
@@ -25,7 +24,7 @@ from realtime.api.handlers.order_requests import (
 from realtime.api.parameters import NoQuery
 from realtime.api.responses import JSON, ApiResponse
 from realtime.core.model import Order, OrderId
-from realtime.orders.order_request import Strategy, is_client_order_id
+from realtime.orders.order_request import Label, Strategy, is_client_order_id
 from realtime.orders.results import Origin
 from realtime.orders.routing import Candidate, RoutingDecision
 from realtime.store.records import Record

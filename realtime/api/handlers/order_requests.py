@@ -12,14 +12,13 @@ from realtime.api.documents.document_cache import ENCODER
 from realtime.api.responses import JSON, ApiResponse
 from realtime.core.model import Order
 from realtime.orders.errors import malformed
-from realtime.orders.order_request import Strategy
+from realtime.orders.order_request import Label, Strategy
 from realtime.orders.results import Origin, Placed
 
 Query = TypeVar("Query", bound=Struct)
 Query_co = TypeVar("Query_co", bound=Struct, covariant=True)
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
-Label = Annotated[str, Meta(min_length=1, max_length=64)]
 Labels = Annotated[tuple[Label, ...], Meta(max_length=1000)]
 NumberText = Annotated[str, Meta(min_length=1, max_length=40)]
 
