@@ -149,12 +149,10 @@ async def _quarters(rest: RestClient) -> tuple[tuple[int, int], ...]:
 
 def _newest_us(path: Path, label: str) -> int | None:
     """The broker's time of the newest fill of an account in the ledger, in µs."""
-    directory = HistoryDirectory(path)
-    if not directory.ledger.exists():
-        return None
-    with HistoryReader(directory).open(directory.ledger) as connection:
-        row = connection.execute(
-            "SELECT max(at_us) FROM fill JOIN account ON account.n = fill.acc WHERE label = ?",
-            (label,),
-        ).fetchone()
-    return None if row[0] is None else int(row[0])
+    for (newest_us,) in HistoryReader(HistoryDirectory(path)).read_ledger(
+        "SELECT max(at_us) FROM fill JOIN account ON account.n = fill.acc WHERE label = ?",
+        (label,),
+    ):
+        if newest_us is not None:
+            return int(newest_us)
+    return None
