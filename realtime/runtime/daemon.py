@@ -7,7 +7,7 @@ the broker; every stage has its limit.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -180,15 +180,9 @@ async def _recover_history(
     if history is None:
         yield
         return
-    task = asyncio.create_task(
-        history.recover(lambda: {label: account.rest for label, account in registry}),
-        name="history-recovery",
-    )
-    try:
+    recovery = history.recover(lambda: {label: account.rest for label, account in registry})
+    async with _run_beside(recovery, "history-recovery"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 @asynccontextmanager
@@ -198,12 +192,10 @@ async def _monitor_clock(environment: Environment) -> AsyncIterator[None]:
         yield
         return
     monitor = monitor_clock(environment.clock, set_display_offset)
-    task = asyncio.create_task(monitor, name="clock monitor")
     try:
-        yield
+        async with _run_beside(monitor, "clock monitor"):
+            yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
         set_display_offset(0.0)
 
 
@@ -218,7 +210,14 @@ async def _refresh_keys(
         return
     refresher = JwksRefresher(auth.jwks_url, http, reloader.replace_keys)
     app[AUTHENTICATOR].on_unknown_key = refresher.request_fetch
-    task = asyncio.create_task(refresher.run(), name="jwks")
+    async with _run_beside(refresher.run(), "jwks"):
+        yield
+
+
+@asynccontextmanager
+async def _run_beside(run: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    """Run a task while the block runs; it is cancelled at its end."""
+    task = asyncio.create_task(run, name=name)
     try:
         yield
     finally:
