@@ -16,7 +16,6 @@ from tests.virtual import wall_clock
 
 KEYS = (Key(algorithm="HS256", material=b"x" * 32),)
 ORDER = {"symbol": "AAPL", "qty": "1", "side": "buy", **MARKET}
-MOVING = [route for route in ORDER_ROUTES if route.method != "GET"]
 
 
 def bearer(

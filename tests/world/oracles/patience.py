@@ -98,10 +98,6 @@ class Patience:
         """Seconds until an event of that moment must be visible, or the answer marked."""
         return HEALTHY_S + sum(blind_s(act) for act in self._during(label, at))
 
-    def is_healthy(self, label: str, at: float) -> bool:
-        """Whether nothing delays events of that moment."""
-        return not any(self._during(label, at))
-
     def _during(self, label: str, at: float) -> Iterable[Act]:
         before_s = self._on_its_way_s[label]
         for act in self._acts[label]:

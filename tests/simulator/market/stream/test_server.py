@@ -15,7 +15,6 @@ from tests.simulator.client import MARKET_BUY, Rest
 from tests.simulator.market.conftest import Clock, DataStream, authenticated, opened
 
 Steps = Callable[..., None]
-TOO_MANY = [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + ["B", "C", "D", "E", "F"]
 
 
 def error(code: int, text: str) -> dict[str, object]:
