@@ -7,7 +7,7 @@ from pathlib import Path
 
 from realtime.history.differences import EventRow, Source, state_body
 from realtime.history.directory import FILE_MODE
-from realtime.history.exact import US, pack_id, quantity
+from realtime.history.exact import MINUTE_US, pack_id, quantity
 from realtime.history.schema import DAY, SCHEMA, read_meta
 from realtime.store.records import Record
 
@@ -205,4 +205,4 @@ class DayFile:
 
 def minute_of(at_us: int) -> int:
     """The minute that a time is in, counted from 1970."""
-    return at_us // (60 * US)
+    return at_us // MINUTE_US

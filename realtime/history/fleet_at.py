@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from realtime.history.day_file import minute_of
-from realtime.history.exact import MONEY_SCALE, plain
+from realtime.history.exact import MINUTE_US, MONEY_SCALE, plain
 from realtime.history.reading import HistoryReader
 
 
@@ -41,7 +41,7 @@ def fleet_at(reader: HistoryReader, at_us: int) -> dict[str, AccountAt]:
                     label=row[0],
                     tier=row[1],
                     paper=bool(row[2]),
-                    valued_at_us=row[3] * 60_000_000,
+                    valued_at_us=row[3] * MINUTE_US,
                     equity=plain(row[4], MONEY_SCALE),
                     last_equity=plain(row[5], MONEY_SCALE),
                     cash=plain(row[6], MONEY_SCALE),

@@ -7,7 +7,7 @@ from realtime.core.model import Order, position_symbol
 from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
 from realtime.history.day_file import CHECKPOINT_BYTES, Names, connect
-from realtime.history.exact import pack_id, quantity
+from realtime.history.exact import QUARTER_US, pack_id, quantity
 from realtime.history.schema import LEDGER, SCHEMA
 
 DAY_COLUMNS = (
@@ -144,9 +144,7 @@ class Ledger:
         """Forget fills, final orders and quarters of an hour from before a time."""
         self._connection.execute("DELETE FROM fill WHERE at_us < ?", (before_us,))
         self._connection.execute("DELETE FROM final WHERE final_us < ?", (before_us,))
-        self._connection.execute(
-            "DELETE FROM equity15 WHERE slot < ?", (before_us // (900 * 1_000_000),)
-        )
+        self._connection.execute("DELETE FROM equity15 WHERE slot < ?", (before_us // QUARTER_US,))
 
     def close(self) -> None:
         """Close the file."""

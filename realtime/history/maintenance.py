@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from realtime.history.directory import DIRECTORY_MODE, FILE_MODE, HistoryDirectory
-from realtime.history.exact import MONEY_SCALE, QTY_SCALE, instant, plain, unpack_id
+from realtime.history.exact import MONEY_SCALE, QTY_SCALE, day_name, instant, plain, unpack_id
 from realtime.history.reading import open_read_only
 from realtime.history.schema import READABLE, read_meta
 
@@ -157,7 +157,7 @@ def _days(connection: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
     ):
         yield (
             row[0],
-            instant(row[1] * 86_400_000_000)[:10],
+            day_name(row[1]),
             *(plain(value, MONEY_SCALE) for value in row[2:11]),
             *row[11:],
         )

@@ -8,6 +8,7 @@ from msgspec import Struct
 from realtime.history.directory import DayPath
 from realtime.history.exact import (
     DAY_US,
+    MINUTE_US,
     MONEY_SCALE,
     QTY_SCALE,
     QUARTER_US,
@@ -19,7 +20,6 @@ from realtime.history.exact import (
 )
 from realtime.history.reading import HistoryReader
 
-MINUTE_US = 60 * US
 Step = Literal["1Min", "15Min", "1D"]
 STEP_US: dict[Step, int] = {"1Min": MINUTE_US, "15Min": QUARTER_US, "1D": DAY_US}
 MAX_POINTS = 2_000

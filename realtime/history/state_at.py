@@ -19,7 +19,7 @@ from realtime.core.model import Account, Order, OrderId, Position, Symbol
 from realtime.core.state import MONEY, AccountState
 from realtime.history.day_file import minute_of
 from realtime.history.directory import DayPath
-from realtime.history.exact import MONEY_SCALE, QTY_SCALE, unpack_id
+from realtime.history.exact import MINUTE_US, MONEY_SCALE, QTY_SCALE, unpack_id
 from realtime.history.exact import plain as plain_scaled
 from realtime.history.reading import HistoryReader, NoHistory
 from realtime.history.rollups import shares_per_unit
@@ -205,7 +205,7 @@ def _value(connection: sqlite3.Connection, acc: int, fields: _Fields, at_us: int
         price = plain_scaled(prices.get(symbol), QTY_SCALE)
         if price is not None:
             _reprice(position, price)
-    return minute * 60_000_000
+    return minute * MINUTE_US
 
 
 def _reprice(position: dict[str, Any], price: str) -> None:

@@ -17,7 +17,7 @@ from realtime.core.state import Execution
 from realtime.core.timestamps import format_micros
 from realtime.errors import RealtimeError
 from realtime.history.directory import HistoryDirectory
-from realtime.history.exact import MONEY_SCALE, QUARTER_US
+from realtime.history.exact import MONEY_SCALE, QUARTER_US, US
 from realtime.history.queue import HistoryQueue, RecoveredHistory
 from realtime.history.reading import HistoryReader
 from realtime.store.store import Store
@@ -25,7 +25,7 @@ from realtime.telemetry.log import get_logger
 
 log = get_logger()
 
-OVERLAP_US = 600 * 1_000_000
+OVERLAP_US = 600 * US
 """Read again of what is known: activities may appear some minutes late. Duplicates are ignored."""
 
 FIRST_TIME_DAYS = 30
@@ -141,9 +141,7 @@ async def _quarters(rest: RestClient) -> tuple[tuple[int, int], ...]:
     document = json.loads(response.body, parse_float=Decimal, parse_int=Decimal)
     pairs = zip(document.get("timestamp") or (), document.get("equity") or (), strict=False)
     return tuple(
-        (int(at) * 1_000_000 // QUARTER_US, int(equity * MONEY_SCALE))
-        for at, equity in pairs
-        if equity
+        (int(at) * US // QUARTER_US, int(equity * MONEY_SCALE)) for at, equity in pairs if equity
     )
 
 

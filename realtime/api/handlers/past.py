@@ -13,6 +13,7 @@ from realtime.api.history.moments import parse_moment
 from realtime.api.history.request import HistoryRequest
 from realtime.api.problems import Problem
 from realtime.api.responses import ApiResponse, csv_response
+from realtime.history.exact import DAY_US, US, epoch_us
 from realtime.history.queries import (
     MAX_ROWS,
     STEP_US,
@@ -24,8 +25,6 @@ from realtime.history.queries import (
     step_for,
 )
 
-US = 1_000_000
-DAY_US = 86_400 * US
 MAX_SPAN_US = 4_000 * DAY_US
 
 From = Annotated[Moment | None, Meta(description="The beginning; a day before `to` by default.")]
@@ -107,7 +106,7 @@ def get_past_equity(request: RequestContext[PastEquityQuery]) -> HistoryRequest:
     """One account's equity between two times."""
     label = request.context.record(request.account_id).profile.label
     since, until = _span(request, request.query)
-    now_us = round(request.context.clock() * US)
+    now_us = epoch_us(request.context.clock())
     step = request.query.step or step_for(since, until, now_us)
     if (until - since) // STEP_US[step] > 100_000:
         raise Problem("bad_parameter", f"step={step}: too many points", remedy="leave step out")
@@ -160,7 +159,7 @@ def get_performance(request: RequestContext[PerformanceQuery]) -> HistoryRequest
 def _span(
     request: RequestContext[Struct], query: _Span, default_us: int = DAY_US
 ) -> tuple[int, int]:
-    now_us = round(request.context.clock() * US)
+    now_us = epoch_us(request.context.clock())
     until = now_us if query.until is None else parse_moment("to", query.until)
     since = until - default_us if query.since is None else parse_moment("from", query.since)
     if since >= until or until - since > MAX_SPAN_US:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from realtime.api.problems import Problem, quote
+from realtime.history.exact import US
 
-US = 1_000_000
 MAX_EPOCH_S = 4_102_444_800
 """The year 2100."""
 
