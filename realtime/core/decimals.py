@@ -1,5 +1,6 @@
 """Conversion of the broker's decimal strings to `Decimal` and back."""
 
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
@@ -29,3 +30,9 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def sum_amounts(texts: Iterable[str | None]) -> str | None:
+    """The sum of those amounts that are known, as the broker writes it; None if none is."""
+    known = [number(text) for text in texts if text is not None]
+    return plain(sum(known, ZERO)) if known else None

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.health import Condition
-from realtime.core.decimals import number, plain
+from realtime.core.decimals import sum_amounts
 from realtime.core.model import AccountLabel
 
 
@@ -66,7 +66,6 @@ def make_summary(
     """The document of all rows; the counts are those of the health document."""
     rows = list(rows)
     read = [row for row in rows if row.equity is not None]
-    total_pls = [row.total_pl for row in rows if row.total_pl is not None]
     return SummaryDocument(
         as_of=as_of,
         status=status,
@@ -80,8 +79,8 @@ def make_summary(
         cash=_add(row.cash for row in read),
         positions=sum(row.positions or 0 for row in read),
         open_orders=sum(row.open_orders or 0 for row in read),
-        total_pl=_add(total_pls) if total_pls else None,
-        total_pl_accounts=len(total_pls),
+        total_pl=sum_amounts(row.total_pl for row in rows),
+        total_pl_accounts=sum(row.total_pl is not None for row in rows),
         by_tier=_group_by_tier(rows, disabled),
     )
 
@@ -97,7 +96,6 @@ def _group_by_tier(
 
 def _sum_tier(rows: Sequence[AccountRow], disabled: Container[AccountLabel]) -> TierSummary:
     enabled = [row for row in rows if row.account_id not in disabled]
-    total_pls = [row.total_pl for row in rows if row.total_pl is not None]
     return TierSummary(
         accounts=len(enabled),
         synced=sum(1 for row in enabled if row.connected),
@@ -105,12 +103,12 @@ def _sum_tier(rows: Sequence[AccountRow], disabled: Container[AccountLabel]) -> 
         equity=_add(row.equity for row in rows),
         day_pl=_add(row.day_pl for row in rows),
         cash=_add(row.cash for row in rows),
-        total_pl=_add(total_pls) if total_pls else None,
-        total_pl_accounts=len(total_pls),
+        total_pl=sum_amounts(row.total_pl for row in rows),
+        total_pl_accounts=sum(row.total_pl is not None for row in rows),
         positions=sum(row.positions or 0 for row in rows),
         open_orders=sum(row.open_orders or 0 for row in rows),
     )
 
 
 def _add(texts: Iterable[str | None]) -> str:
-    return plain(sum((number(text) for text in texts), number(None)))
+    return sum_amounts(texts) or "0"

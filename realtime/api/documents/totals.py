@@ -1,13 +1,12 @@
 """Sums over many accounts, paper and real money apart: they are never added up."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from msgspec import Struct
 
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.timestamps import format_millis
-from realtime.core.decimals import number, plain
+from realtime.core.decimals import sum_amounts
 from realtime.store.records import Record
 
 
@@ -54,19 +53,14 @@ def _totals(paper: bool, accounts: list[tuple[Record, AccountRow]]) -> MoneyTota
         accounts=len(enabled),
         read=len(read),
         stale=sum(1 for r, row in read if row.stale and r.link.state != "disabled"),
-        equity=_sum(row.equity for row in rows),
-        last_equity=_sum(row.last_equity for row in rows if row.day_pl is not None),
-        day_pl=_sum(row.day_pl for row in rows),
-        flows_today=_sum(row.flows_today for row in rows),
+        equity=sum_amounts(row.equity for row in rows),
+        last_equity=sum_amounts(row.last_equity for row in rows if row.day_pl is not None),
+        day_pl=sum_amounts(row.day_pl for row in rows),
+        flows_today=sum_amounts(row.flows_today for row in rows),
         flows_unknown=sum(1 for row in rows if row.flows_today is None),
-        cash=_sum(row.cash for row in rows),
-        buying_power=_sum(row.buying_power for row in rows),
+        cash=sum_amounts(row.cash for row in rows),
+        buying_power=sum_amounts(row.buying_power for row in rows),
         positions=sum(row.positions or 0 for row in rows) if rows else None,
         open_orders=sum(row.open_orders or 0 for row in rows) if rows else None,
         confirmed_at=format_millis(min(confirmed)) if confirmed else None,
     )
-
-
-def _sum(texts: Iterable[str | None]) -> str | None:
-    known = [number(text) for text in texts if text is not None]
-    return plain(sum(known, Decimal())) if known else None

@@ -1,7 +1,6 @@
 """Responses about the past, rendered in the history process with the documents of the present."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,7 +19,7 @@ from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.history.messages import HistoryCall, HistoryReply
-from realtime.core.decimals import number, plain
+from realtime.core.decimals import number, plain, sum_amounts
 from realtime.core.model import AccountLabel
 from realtime.history.exact import instant
 from realtime.history.fleet_at import AccountAt, fleet_at
@@ -164,7 +163,7 @@ def _summary(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     rows, headers = _rows(reader, call)
 
     def total(name: str) -> str:
-        return plain(sum((number(getattr(row, name)) for row in rows), Decimal()))
+        return sum_amounts(getattr(row, name) for row in rows) or "0"
 
     document = PastSummary(
         as_of=max(row.as_of for row in rows),
