@@ -18,7 +18,14 @@ import msgspec
 from msgspec import Struct
 
 from realtime import __version__
-from realtime.cli import CONFIG_REFUSED, DENIED, FAILED, UNREACHABLE, CommandError
+from realtime.cli import (
+    CONFIG_REFUSED,
+    DENIED,
+    FAILED,
+    UNREACHABLE,
+    USAGE_ERROR,
+    CommandError,
+)
 from realtime.cli.daemon_address import DaemonAddress, find_daemon
 from realtime.errors import ConfigError, LinkError
 
@@ -27,6 +34,13 @@ RESPONSE_TIMEOUT_S = 5.0
 
 MAX_BODY_BYTES = 64 * 2**20
 """Security limit; the status of 10 000 accounts is 6 MB."""
+
+EXIT_CODES = {
+    "config_refused": CONFIG_REFUSED,
+    "unknown_account": USAGE_ERROR,
+    "bad_parameter": USAGE_ERROR,
+}
+"""By the code of the daemon's refusal: what is wrong is in the files or in the arguments."""
 
 CHUNK_BYTES = 2**16
 
@@ -179,7 +193,7 @@ class DaemonClient:
                 remedy=problem.remedy or "",
                 status=status,
                 code=problem.code,
-                exit_code=CONFIG_REFUSED if problem.code == "config_refused" else FAILED,
+                exit_code=EXIT_CODES.get(problem.code, FAILED),
             )
         return self._not_a_daemon(f"it responded with {status}")
 

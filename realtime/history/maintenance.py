@@ -1,22 +1,20 @@
 """Check, back up and export history files, while a daemon writes them or not."""
 
-import csv
+import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
+from realtime.errors import RealtimeError
 from realtime.history.directory import DIRECTORY_MODE, FILE_MODE, HistoryDirectory
 from realtime.history.exact import MONEY_SCALE, QTY_SCALE, day_name, instant, plain, unpack_id
 from realtime.history.reading import open_read_only
 from realtime.history.schema import READABLE, read_meta
-
-BACKUP_PAGES = 512
-"""Pages (2 MB) copied between two commits of the writer, which waits for one step at most."""
 
 Table = Literal["fills", "orders", "days"]
 TABLES: tuple[Table, ...] = ("fills", "orders", "days")
@@ -44,45 +42,78 @@ def check(directory: HistoryDirectory) -> list[FileReport]:
 
 
 def back_up(directory: HistoryDirectory, target: Path) -> list[Path]:
-    """Copy every file into a directory; returns the copies. Raises `OSError` and `sqlite3.Error`.
+    """Copy every file into a directory; returns the copies. Raises `OSError` and `RealtimeError`.
 
-    A day that is over is copied as a file. Today's file and the ledger are copied by SQLite, a step
-    at a time, so that the copy is whole although the daemon goes on writing.
+    A day that is over is copied as a file, today's file and the ledger by SQLite, so that the copy
+    is whole although the daemon goes on writing. A copy of before is replaced by a whole one only.
     """
     target.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    if directory.path.is_dir() and target.samefile(directory.path):
+        raise _the_history_itself(target)
     copies = []
     sources = [file.path for file in directory.day_files()]
     if directory.ledger.exists():
         sources.append(directory.ledger)
     for source in sources:
         copy = target / source.name
-        if _is_sealed(source):
-            if not copy.exists() or copy.stat().st_size != source.stat().st_size:
-                shutil.copyfile(source, copy)
-        else:
-            copy.unlink(missing_ok=True)
-            with (
-                open_read_only(source) as reading,
-                closing(sqlite3.connect(copy)) as writing,
-            ):
-                reading.backup(writing, pages=BACKUP_PAGES)
+        if not _is_sealed(source):
+            copy_file(source, copy)
+        elif not copy.exists() or copy.stat().st_size != source.stat().st_size:
+            shutil.copyfile(source, copy)
         copy.chmod(FILE_MODE)
         copies.append(copy)
     return copies
 
 
-def export(directory: HistoryDirectory, table: Table, target: Path) -> int:
-    """Write a table of the ledger as CSV; returns its rows."""
-    rows = 0
-    with (
-        open_read_only(directory.ledger) as connection,
-        target.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        for row in _EXPORTS[table](connection):
-            writer.writerow(row)
-            rows += 1
-    return rows - 1
+def copy_file(
+    source: Path, copy: Path, progress: Callable[[int, int, int], object] | None = None
+) -> None:
+    """Copy a file that is being written. Raises `OSError` and `RealtimeError`.
+
+    In one step: SQLite begins again whenever another connection commits between two, and the
+    daemon does so every 250 ms. It goes on committing meanwhile, into its write-ahead log.
+    """
+    partial = copy.with_name(f"{copy.name}.part")
+    partial.unlink(missing_ok=True)
+    try:
+        with (
+            _errors_of(source),
+            open_read_only(source) as reading,
+            closing(sqlite3.connect(partial)) as writing,
+        ):
+            reading.backup(writing, progress=progress)
+        for suffix in ("-wal", "-shm"):  # of the copy before: SQLite would apply them to this one
+            Path(f"{copy}{suffix}").unlink(missing_ok=True)
+        os.replace(partial, copy)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_table(directory: HistoryDirectory, table: Table) -> Iterator[tuple[object, ...]]:
+    """The rows of a table of the ledger, a header first. Raises `RealtimeError`."""
+    with _errors_of(directory.ledger), open_read_only(directory.ledger) as connection:
+        yield from _EXPORTS[table](connection)
+
+
+def check_target(directory: HistoryDirectory, target: Path) -> None:
+    """Raises `RealtimeError` for a file that the history consists of."""
+    files = [*(file.path for file in directory.day_files()), directory.ledger]
+    if target.exists() and any(file.exists() and target.samefile(file) for file in files):
+        raise _the_history_itself(target)
+
+
+def _the_history_itself(target: Path) -> RealtimeError:
+    return RealtimeError(f"{target} is the history itself", remedy="name another target")
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise RealtimeError(
+            f"{path.name}: {error}", remedy="`realtime history check` shows which file is damaged"
+        ) from error
 
 
 def _check_file(path: Path) -> FileReport:

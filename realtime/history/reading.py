@@ -29,8 +29,12 @@ class QueryTimeout(RealtimeError):
 
 
 def open_read_only(path: Path) -> closing[sqlite3.Connection]:
-    """A connection that cannot write, for a `with` block. Raises `sqlite3.Error`."""
-    return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True))
+    """A connection that cannot write, for a `with` block. Raises `sqlite3.Error`.
+
+    The path is quoted: `#`, `?` and `%` mean something in a URI, and SQLite would open, or create,
+    another file.
+    """
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
 class HistoryReader:

@@ -27,11 +27,12 @@ def format_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> 
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    writer.writerows([format_cell(row.get(name)) for name in columns] for row in rows)
     return out.getvalue().encode()
 
 
-def _cell(value: object) -> str:
+def format_cell(value: object) -> str:
+    """One value as the text of a cell."""
     match value:
         case None:
             return ""

@@ -20,7 +20,9 @@ def command(
     """Show what changed in ACCOUNT between two moments, by default until now.
 
     A moment is RFC 3339 (2026-11-30T14:30:00Z), a date (its midnight UTC) or epoch seconds.
-    Positions, orders and money are compared; the daemon must record history.
+    Positions, orders and money are compared; the daemon must record history. Exit code: 0 shown,
+    1 nothing is recorded of that time, 2 no such account or no moment, 3 no daemon responds, 5 the
+    token is missing or refused. REALTIME_TOKEN is sent if set.
     """
     # `--help` must not import what only the command needs.
     from urllib.parse import quote  # noqa: PLC0415 - as above

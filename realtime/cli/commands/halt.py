@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from realtime.cli import SUCCESS, exit_code
+from realtime.cli import FAILED, SUCCESS, exit_code
 from realtime.cli.options import daemon_options
 from realtime.errors import ConfigError, LinkError, RealtimeError
 
@@ -44,7 +44,7 @@ def command(
         is_final = isinstance(error, DaemonError) and error.status in (400, 404, 409, 422)
         if isinstance(error, LinkError) or not (is_resume or is_final):
             _write_to_journal(config, account, reason, is_resume=is_resume)
-        return exit_code(error)
+        return FAILED if is_final else exit_code(error)
     click.echo(f"{done} for {scope}: accepted by the daemon at {daemon.url}")
     return SUCCESS
 

@@ -23,15 +23,31 @@ def command() -> None:
     """
 
 
-@command.command("show")
+@command.command("show", short_help="Show profit, trades and gaps of the last days.")
 @click.argument("account", nargs=-1)
-@click.option("--days", type=click.IntRange(1, 4000), default=30, show_default=True)
-@click.option("--by", type=click.Choice(["account", "tier"]), default="account", show_default=True)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 4000),
+    default=30,
+    show_default=True,
+    help="How many days back.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["account", "tier"]),
+    default="account",
+    show_default=True,
+    help="A row for each account, or for each tier.",
+)
 @daemon_options
 def show(
     *, account: tuple[str, ...], days: int, by: str, url: str | None, config: Path | None
 ) -> None:
-    """Show profit, trades and gaps of the last days, all accounts or some."""
+    """Show profit, trades and gaps of the last days, all accounts or some.
+
+    Exit code: 0 shown, 1 no history is recorded, 2 no such account, 3 no daemon responds, 5 the
+    token is missing or refused. REALTIME_TOKEN is sent if set.
+    """
     # `--help` must not import what only the command needs.
     import time  # noqa: PLC0415 - as above
     from urllib.parse import urlencode  # noqa: PLC0415 - as above
@@ -65,10 +81,11 @@ def show(
     Console(highlight=False).print(table)
 
 
-@command.command("check")
+@command.command("check", short_help="Read every file and report its state.")
 @config_option
 def check(*, config: Path | None) -> int:
-    """Read every file and report its state. Exit code: 0 all whole, 1 one is damaged."""
+    """Read every file and report its state. Exit code: 0 all whole, 1 one is damaged, 2 the
+    accounts file is wrong."""
     from realtime.history import maintenance  # noqa: PLC0415 - as above
 
     directory = _directory(config)
@@ -81,13 +98,14 @@ def check(*, config: Path | None) -> int:
     return SUCCESS if all(report.is_ok for report in reports) else FAILED
 
 
-@command.command("backup")
+@command.command("backup", short_help="Copy every file while the daemon goes on writing.")
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False))
 @config_option
 def backup(*, target: Path, config: Path | None) -> None:
     """Copy every file into the directory TARGET, while the daemon goes on writing.
 
-    Days that are over and already there are not copied again.
+    Days that are over and already there are not copied again. Exit code: 0 copied, 1 not, 2 the
+    accounts file is wrong or TARGET is a file.
     """
     from realtime.errors import RealtimeError  # noqa: PLC0415 - as above
     from realtime.history import maintenance  # noqa: PLC0415 - as above
@@ -101,14 +119,20 @@ def backup(*, target: Path, config: Path | None) -> None:
     click.echo(f"{len(copies)} files in {target}")
 
 
-@command.command("export")
+@command.command("export", short_help="Write fills, final orders or days as CSV.")
 @click.argument("table", type=click.Choice(TABLES))
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
 @config_option
 def export(*, table: str, target: Path, config: Path | None) -> None:
-    """Write a table as CSV into the file TARGET: fills, final orders, or days."""
+    """Write a table as CSV into the file TARGET: fills, final orders, or days.
+
+    Exit code: 0 written, 1 not, 2 the accounts file is wrong or TARGET is a directory.
+    """
+    import csv  # noqa: PLC0415 - as above
+    from itertools import chain  # noqa: PLC0415 - as above
     from typing import cast  # noqa: PLC0415 - as above
 
+    from realtime.api.documents.csv_format import format_cell  # noqa: PLC0415 - as above
     from realtime.errors import RealtimeError  # noqa: PLC0415 - as above
     from realtime.history import maintenance  # noqa: PLC0415 - as above
 
@@ -117,11 +141,20 @@ def export(*, table: str, target: Path, config: Path | None) -> None:
         raise RealtimeError(
             f"no history in {directory.path}", remedy="the daemon writes it once it has run"
         )
+    maintenance.check_target(directory, target)
+    rows = maintenance.read_table(directory, cast("maintenance.Table", table))
+    # The target is opened only when the ledger can be read.
+    header, first, count = next(rows), next(rows, None), 0
     try:
-        rows = maintenance.export(directory, cast("maintenance.Table", table), target)
+        with target.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            for row in chain([] if first is None else [first], rows):
+                writer.writerow([format_cell(value) for value in row])
+                count += 1
     except OSError as error:
         raise RealtimeError(f"{target}: {error.strerror or error}") from error
-    click.echo(f"{rows} rows in {target}")
+    click.echo(f"{count} rows in {target}")
 
 
 def _directory(config: Path | None) -> "HistoryDirectory":

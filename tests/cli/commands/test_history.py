@@ -2,15 +2,21 @@
 
 import csv
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from realtime.cli import FAILED, SUCCESS, group
+from realtime.cli import FAILED, SUCCESS, USAGE_ERROR, group
 from realtime.history.directory import HistoryDirectory
+from realtime.history.maintenance import copy_file
 from realtime.history.queue import HistoryQueue
 from realtime.history.writer import HistoryWriter
+from realtime.simulator.app import Simulator
 from tests.api.documents.made import NOW, fleet
+from tests.cli import programs
+from tests.cli.commands.test_status import daemon
 
 KEYLESS = "[accounts.alpha]\n[history]\npath = 'past'\n"
 
@@ -61,6 +67,118 @@ def test_a_backup_can_be_read_and_is_private(tmp_path: Path) -> None:
         connection.close()
 
 
+@pytest.mark.parametrize("alias", ["past", "past/../past", "link"])
+def test_a_backup_into_the_history_itself_is_refused_and_loses_nothing(
+    tmp_path: Path, alias: str
+) -> None:
+    directory = record(tmp_path)
+    (tmp_path / "link").symlink_to(directory.path)
+    before = {path.name: path.read_bytes() for path in directory.path.glob("*.sqlite*")}
+    code, message = run(tmp_path, "history", "backup", str(tmp_path / alias))
+    assert (code, "the history itself" in message) == (FAILED, True)
+    assert {path.name: path.read_bytes() for path in directory.path.glob("*.sqlite*")} == before
+
+
+def test_a_backup_that_fails_leaves_the_copy_before_it(tmp_path: Path) -> None:
+    directory = record(tmp_path)
+    target = tmp_path / "copy"
+    assert run(tmp_path, "history", "backup", str(target))[0] == SUCCESS
+    before = (target / "ledger.sqlite").read_bytes()
+    directory.ledger.write_bytes(b"no database" * 400)
+    code, message = run(tmp_path, "history", "backup", str(target))
+    assert (code, "ledger.sqlite: file is not a database" in message) == (FAILED, True)
+    assert (target / "ledger.sqlite").read_bytes() == before
+    assert sorted(path.suffix for path in target.iterdir()) == [".sqlite", ".sqlite"]
+
+
+def test_a_backup_replaces_what_sqlite_kept_beside_the_copy(tmp_path: Path) -> None:
+    """A write-ahead log of another file would be applied to the new copy."""
+    record(tmp_path)
+    target = tmp_path / "copy"
+    target.mkdir()
+    (target / "ledger.sqlite-wal").write_bytes(b"of another file")
+    assert run(tmp_path, "history", "backup", str(target))[0] == SUCCESS
+    assert not (target / "ledger.sqlite-wal").exists()
+
+
+def test_a_backup_ends_although_the_daemon_writes_all_the_time(tmp_path: Path) -> None:
+    """SQLite begins a copy in several steps again whenever another connection commits."""
+    directory = record(tmp_path)
+    with closing(sqlite3.connect(directory.ledger)) as connection:
+        connection.execute("CREATE TABLE filler(x)")
+        connection.executemany("INSERT INTO filler VALUES (?)", [(bytes(4000),)] * 2000)
+        connection.commit()
+        steps = 0
+
+        def commit(*_: int) -> None:
+            nonlocal steps
+            steps += 1
+            assert steps < 20, "the copy began again with each commit"
+            connection.execute("INSERT INTO filler VALUES (1)")
+            connection.commit()
+
+        copy_file(directory.ledger, tmp_path / "copy.sqlite", progress=commit)
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?mode=rwc", "a%41", "a b"])
+def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """SQLite opens a file read-only by a URI, in which these characters mean something."""
+    folder = tmp_path / name
+    folder.mkdir()
+    record(folder)
+    assert run(folder, "history", "check")[0] == SUCCESS
+    assert run(folder, "history", "export", "orders", str(folder / "orders.csv"))[0] == SUCCESS
+    assert run(folder, "history", "backup", str(folder / "copy"))[0] == SUCCESS
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_export_does_not_overwrite_the_history(tmp_path: Path) -> None:
+    directory = record(tmp_path)
+    before = directory.ledger.read_bytes()
+    code, message = run(tmp_path, "history", "export", "days", str(directory.ledger))
+    assert (code, "the history itself" in message) == (FAILED, True)
+    assert directory.ledger.read_bytes() == before
+
+
+def test_a_ledger_that_cannot_be_read_is_named_and_the_file_stays(tmp_path: Path) -> None:
+    directory = record(tmp_path)
+    directory.ledger.write_bytes(b"no database" * 400)
+    target = tmp_path / "fills.csv"
+    target.write_text("of yesterday")
+    code, message = run(tmp_path, "history", "export", "fills", str(target))
+    assert (code, "ledger.sqlite: file is not a database" in message) == (FAILED, True)
+    assert "remedy: `realtime history check`" in message
+    assert target.read_text() == "of yesterday"
+
+
+def test_truth_values_are_exported_as_the_daemon_sends_them(tmp_path: Path) -> None:
+    directory = record(tmp_path)
+    with closing(sqlite3.connect(directory.ledger)) as connection:
+        for number, removed_us in ((1, None), (2, 1)):
+            connection.execute(
+                "INSERT INTO fill(acc, exe, at_us, source, removed_us) VALUES (1, ?, ?, 'rest', ?)",
+                (number.to_bytes(16), number, removed_us),
+            )
+        connection.commit()
+    target = tmp_path / "fills.csv"
+    assert run(tmp_path, "history", "export", "fills", str(target))[0] == SUCCESS
+    rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert [row["busted"] for row in rows] == ["false", "true"]
+
+
+def test_a_text_that_a_spreadsheet_would_compute_is_exported_as_text(tmp_path: Path) -> None:
+    directory = record(tmp_path)
+    with closing(sqlite3.connect(directory.ledger)) as connection:
+        connection.execute("UPDATE final SET client_order_id = '=1+1'")
+        connection.commit()
+    target = tmp_path / "orders.csv"
+    assert run(tmp_path, "history", "export", "orders", str(target))[0] == SUCCESS
+    rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert {row["client_order_id"] for row in rows} == {"'=1+1"}
+
+
 def test_orders_are_exported_with_their_strings(tmp_path: Path) -> None:
     record(tmp_path)
     target = tmp_path / "orders.csv"
@@ -68,6 +186,18 @@ def test_orders_are_exported_with_their_strings(tmp_path: Path) -> None:
     rows = list(csv.DictReader(target.read_text().splitlines()))
     assert (code, out) == (SUCCESS, f"{len(rows)} rows in {target}\n")
     assert {row["status"] for row in rows} == {"filled", "canceled"}
+
+
+@pytest.mark.parametrize(
+    "args", [("diff", "nope", "2026-11-30"), ("diff", "alpha", "noon"), ("history", "show", "nope")]
+)
+async def test_a_wrong_argument_is_exit_code_2_as_everywhere(
+    sim: Simulator, args: tuple[str, ...]
+) -> None:
+    async with daemon(sim) as url:
+        answer = await programs.run(*args, REALTIME_URL=url)
+    assert (answer.code, answer.out) == (USAGE_ERROR, "")
+    assert "remedy: " in answer.err
 
 
 def test_without_files_it_says_so(tmp_path: Path) -> None:
