@@ -46,7 +46,7 @@ def command(
     account takes no other order. The same command continues, and so does the daemon when it starts;
     `--release` ends it.
 
-    Exit code: 0 flat, 1 not yet, or not all.
+    Exit code: 0 flat, 1 not yet, or not all, 2 no such account.
     """
     if (account is None) == (not is_all):
         raise click.UsageError("pass --account LABEL or --all")

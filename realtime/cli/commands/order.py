@@ -35,7 +35,7 @@ def command(
 ) -> int:
     """Place one order with the keys of accounts.toml; asks first if it is real money.
 
-    Exit code: 0 the broker has it, 1 refused or status unknown.
+    Exit code: 0 the broker has it, 1 refused or status unknown, 2 no such account.
     """
     from realtime.cli.trading import (  # noqa: PLC0415 - `--help` must not import it
         confirm,
