@@ -52,7 +52,7 @@ def run(sections: Sequence[Section], *, quick: bool, writes: bool) -> list[str]:
     for section in sections:
         try:
             lines = section.measure(quick)
-        except Exception:  # noqa: BLE001 - an hour later nobody is there to start the rest anew
+        except Exception:  # noqa: BLE001 - the rest of a run of hours is worth having
             traceback.print_exc()
             failed.append(section.name)
             continue

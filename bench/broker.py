@@ -24,7 +24,7 @@ FRAMES_PER_WRITE = 32
 
 
 class Player:
-    """All listening sockets, and what each account is told next."""
+    """All listening sockets, and what each account is sent next."""
 
     def __init__(self, positions: int, orders: int) -> None:
         self.sent = 0
@@ -128,7 +128,7 @@ class Player:
 
 
 async def serve(port: int, positions: int, orders: int) -> None:
-    """Serve until told to end."""
+    """Serve until the command to end."""
     player = Player(positions, orders)
     app = web.Application()
     app.router.add_get("/stream", player.stream)

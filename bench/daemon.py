@@ -1,6 +1,6 @@
 """The daemon as `realtime run` runs it, with one subscriber that takes the time.
 
-Prints a line of JSON for each word that it reads: `reset` begins counting anew, `wait N` answers
+Prints a line of JSON for each word that it reads: `reset` begins counting again, `wait N` answers
 once N events were applied since, `stats` at once.
 """
 
@@ -33,7 +33,7 @@ class Counting:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.latencies_ns: list[int] = []
         self.first = self.last = 0
         self.cpu = time.process_time()

@@ -57,7 +57,7 @@ class Listener(asyncio.Protocol):
 
 
 class Subscribers:
-    """All readers, and what they were told."""
+    """All clients, and what they received."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -67,7 +67,7 @@ class Subscribers:
         self.reset()
 
     def reset(self) -> None:
-        """Count anew."""
+        """Count again."""
         self.bytes = self.updates = self.resyncs = 0
         self.late_ns: list[int] = []
 

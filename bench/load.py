@@ -149,9 +149,9 @@ def _pinned(core: int) -> list[str]:
     return ["taskset", "-c", str(core)] if shutil.which("taskset") else []
 
 
-def _microseconds(told: str, share: str) -> float:
-    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s)", told)
-    assert found is not None, told
+def _microseconds(output: str, share: str) -> float:
+    found = re.search(rf"{share}\s+([\d.]+)(us|ms|s)", output)
+    assert found is not None, output
     return float(found[1]) * {"us": 1, "ms": 1e3, "s": 1e6}[found[2]]
 
 

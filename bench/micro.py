@@ -24,8 +24,10 @@ SCENES = 300
 
 
 def _updates() -> list[TradeUpdate]:
-    told = [decode_frame(each[4:]) for each in itertools.islice(frames.UpdateSequence(0), SCENES)]
-    return [each for each in told if isinstance(each, TradeUpdate)]
+    messages = [
+        decode_frame(each[4:]) for each in itertools.islice(frames.UpdateSequence(0), SCENES)
+    ]
+    return [each for each in messages if isinstance(each, TradeUpdate)]
 
 
 def bench_decode(loops: int) -> float:
@@ -76,7 +78,7 @@ def bench_dashboard(loops: int, orders: int) -> float:
 
 
 def bench_encode(loops: int, orders: int) -> float:
-    """For comparison: encoding that many orders anew."""
+    """For comparison: encoding that many orders again."""
     listed = list(filled_store(1, 0, orders).records[ALPHA].state.orders.values())
     began = time.perf_counter()
     for _ in range(loops):

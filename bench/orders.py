@@ -54,18 +54,18 @@ class Took(Struct):
 
 def measure(accounts: int) -> list[Took]:
     """All of it, against one broker."""
-    told = [_took(f"batch, {_accounts(size)}", "batch", size) for size in (1, 6, accounts)]
-    told.append(_took("one after another, the same gateway", "alone", accounts))
-    told.append(_took("alpaca-py, one after another", "pool", accounts, threads=1))
+    results = [_took(f"batch, {_accounts(size)}", "batch", size) for size in (1, 6, accounts)]
+    results.append(_took("one after another, the same gateway", "alone", accounts))
+    results.append(_took("alpaca-py, one after another", "pool", accounts, threads=1))
     for threads in THREADS:
         how = f"alpaca-py, a client each, {threads} threads"
-        told.append(_took(how, "pool", accounts, threads=threads))
-    return told
+        results.append(_took(how, "pool", accounts, threads=threads))
+    return results
 
 
-def lines(told: list[Took]) -> list[str]:
+def lines(results: list[Took]) -> list[str]:
     """A table of it; the last column beside one order on one account."""
-    alone = told[0].seconds
+    alone = results[0].seconds
     return [
         f"* the broker answers an order after {RESPONSE_TIME_S * 1000:.0f} ms;"
         " the second round is measured, so all connections are open",
@@ -75,7 +75,7 @@ def lines(told: list[Took]) -> list[str]:
         *(
             f"| {each.how} | {each.orders:,} | {each.seconds * 1000:,.0f} ms"
             f" | {each.orders / each.seconds:,.0f} | {each.seconds / alone:,.1f} |"
-            for each in told
+            for each in results
         ),
     ]
 
@@ -86,8 +86,8 @@ def _accounts(number: int) -> str:
 
 def _took(how: str, word: str, accounts: int, *, threads: int = 1) -> Took:
     with _broker() as port:
-        told = ("--port", str(port), "--accounts", str(accounts), "--threads", str(threads))
-        with module("orders", word, *told) as child:
+        options = ("--port", str(port), "--accounts", str(accounts), "--threads", str(threads))
+        with module("orders", word, *options) as child:
             said = json.loads(child.read_line())
         return Took(how, accounts, said["seconds"])
 

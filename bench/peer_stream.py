@@ -25,7 +25,7 @@ class Counting:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.events = self.first = self.last = 0
         self.cpu = time.process_time()
 

@@ -23,7 +23,7 @@ class Push(Struct):
     seconds: float
     applied: Any
     """How late the events were applied, and what the daemon used: `bench.daemon`."""
-    told: Any
+    delivery: Any
     """What the subscribers received: `bench.listening`; None without subscribers."""
 
 
@@ -53,8 +53,8 @@ def _played(
             sent = post(url, asked)["sent"]
             applied = child.request(f"wait {sent}")
             time.sleep(SETTLE_S)
-            told = subscribers.request("stats") if count else None
-        yield Push(count, sent / s, s, applied, told)
+            delivery = subscribers.request("stats") if count else None
+        yield Push(count, sent / s, s, applied, delivery)
 
 
 def table(seen: Sequence[Push]) -> list[str]:
@@ -65,17 +65,17 @@ def table(seen: Sequence[Push]) -> list[str]:
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for each in seen:
-        applied, told = each.applied, each.told
-        heard = "– | – | – | – | –"
-        if told is not None:
-            heard = (
-                f"{told['updates'] / each.seconds:,.0f} updates,"
-                f" {told['bytes'] / each.seconds / 1e6:.0f} MB | {told['p50_ms']:.0f} ms |"
-                f" {told['p99_ms']:.0f} ms | {told['resyncs']:.0f} | {told['lost']:.0f}"
+        applied, delivery = each.applied, each.delivery
+        cells = "– | – | – | – | –"
+        if delivery is not None:
+            cells = (
+                f"{delivery['updates'] / each.seconds:,.0f} updates,"
+                f" {delivery['bytes'] / each.seconds / 1e6:.0f} MB | {delivery['p50_ms']:.0f} ms |"
+                f" {delivery['p99_ms']:.0f} ms | {delivery['resyncs']:.0f} | {delivery['lost']:.0f}"
             )
         lines.append(
             f"| {each.readers:,} | {each.rate:,.0f} | {applied['p50_ms']:.2f} ms |"
-            f" {applied['p99_ms']:.2f} ms | {applied['cpu_s'] / each.seconds:.0%} | {heard} |"
+            f" {applied['p99_ms']:.2f} ms | {applied['cpu_s'] / each.seconds:.0%} | {cells} |"
         )
     return lines
 

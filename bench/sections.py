@@ -16,7 +16,7 @@ from bench.starting import memory, start
 
 
 class Section(Struct, frozen=True):
-    """One table. `measure` is told whether the run is a quick one."""
+    """One table. `measure` receives whether the run is a quick one."""
 
     name: str
     measure: Callable[[bool], list[str]]

@@ -64,9 +64,9 @@ def pours(seen: Mapping[int, Sequence[tuple[Pour, Pour | None]]]) -> list[str]:
             cpu = median(peer.cpu_us for peer in peers)
             per_s = median(peer.per_s for peer in peers)
             theirs = [f"{per_s:,.0f}", f"{cpu:.0f} µs", f"{cpu / ours_cpu:.2f} ×"]
-        told = [f"{sockets}", f"{ours_s:,.0f}", f"{ours_cpu:.0f} µs", *theirs]
-        told.append(f"{median(ours.broker_busy for ours, _ in rounds):.0%}")
-        lines.append(f"| {' | '.join(told)} |")
+        cells = [f"{sockets}", f"{ours_s:,.0f}", f"{ours_cpu:.0f} µs", *theirs]
+        cells.append(f"{median(ours.broker_busy for ours, _ in rounds):.0%}")
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
