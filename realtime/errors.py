@@ -77,7 +77,7 @@ class NotSent(LinkError):
 
 
 class Deaf(LinkError):
-    """REST knows what the stream should have told: only a new socket hears again."""
+    """REST knows events that the stream did not deliver: only a new socket delivers again."""
 
 
 class Refused(RealtimeError):

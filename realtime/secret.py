@@ -17,7 +17,7 @@ class Secret:
     """A string that prints as `***`; only `reveal()` gives it away, so a search finds every use.
 
     Making one also makes its value known to `is_secret`: the log conceals it from then on, even
-    where it arrives as a plain string in somebody else's error message.
+    where it arrives as a plain string in another library's error message.
     """
 
     __slots__ = ("_value",)

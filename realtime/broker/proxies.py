@@ -1,7 +1,7 @@
 """The proxy to the broker, by the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
 
 Both ways to the broker use it, REST and the stream; on loopback none is used. SOCKS is rejected,
-because ignoring it would send keys past the proxy that somebody has set.
+because ignoring it would send keys past the proxy that is configured.
 """
 
 import ipaddress

@@ -60,7 +60,7 @@ def get_net_flows(
     """The net flows of an account since its initial balance.
 
     The initial balance is the first flows that add up to it; else the first flow, if it is of the
-    account's first day. Without one of these, no flow can be told from the initial balance.
+    account's first day. Without one of these, the initial balance is not known among the flows.
     """
 
     def make(

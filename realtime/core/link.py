@@ -24,7 +24,7 @@ class Link(Struct, frozen=True, kw_only=True):
     since: float = 0.0
     """When `state` was entered."""
     reconnect_attempts: int = 0
-    """Attempts since the link was last live; 0 while it is."""
+    """Attempts since the link was last synced; 0 while it is."""
     last_error_at: float | None = None
     last_error_message: str | None = None
     remedy: str | None = None

@@ -18,7 +18,7 @@ EXIT_INTERRUPTED = 130  # as shells report Ctrl-C
 
 REPEATED_SIGNAL_S = 0.2
 """One Ctrl-C may arrive twice: from the terminal and from a wrapper (timeout, a container's init).
-Nobody presses two keys within this time."""
+Two keys are not pressed within this time."""
 
 MAX_YOUNG_OBJECTS = 50_000
 """New objects between two garbage collections, instead of 700. Each collection stops the event loop

@@ -131,7 +131,7 @@ def set_account_tier(label: str, tier: str | None) -> None:
 
 
 def reopen_log_file() -> None:
-    """If the log goes to a file: open it anew, should its name stand for another one by now."""
+    """If the log goes to a file: open it again if its name stands for another file by now."""
     if _LogState.file is not None:
         _LogState.file.reopen_if_moved()
 

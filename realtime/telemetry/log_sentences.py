@@ -64,7 +64,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "link.recovered": ("back after {took_s} s", "back"),
     "link.refused": ("refused: {reason}; {remedy}", "refused: {reason}", "refused: {remedy}"),
     "link.retry_scheduled": (f"{{reason}}, {RETRY}", RETRY),
-    "journal.line_damaged": ("{reason}: new orders are halted until somebody resumes",),
+    "journal.line_damaged": ("{reason}: new orders are halted until `realtime halt --resume`",),
     "journal.unreadable": ("the audit log cannot be read: {reason}; no new orders are sent",),
     "journal.write_failed": ("the audit log cannot be written: {reason}; no new orders are sent",),
     "liquidation.failed": ("internal error while closing the account; retrying",),

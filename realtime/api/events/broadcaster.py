@@ -38,7 +38,7 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 MAX_SUBSCRIBERS = 1000
-"""Open event connections; a further one is asked to come back."""
+"""Open event connections; a further one is refused with `Retry-After`."""
 
 RETRY_MS = 2000
 """How long a browser waits before it reconnects."""

@@ -1,7 +1,7 @@
 """Renders the responses of accounts that clients poll right after a change, ahead of the next poll.
 
 A dashboard that had changed took three times as long as one that had not: rendering it touches data
-that has left the processor's caches. Outside the request, nobody waits for that.
+that has left the processor's caches. Outside the request, no client waits for that.
 """
 
 import asyncio

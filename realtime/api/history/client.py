@@ -23,7 +23,7 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 MAX_WAITING = 64
-"""Queries under way or waiting; a further one is told to come back."""
+"""Queries under way or waiting; a further one is refused with `Retry-After`."""
 
 REPLY_S = 30.0
 """Limit for a reply: two queries run at a time, each up to 10 s."""

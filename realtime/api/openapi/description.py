@@ -31,7 +31,7 @@ WITH_A_BODY = ("body_too_slow", "body_too_large")
 BEHIND_TOKENS = ("token_missing", "token_invalid", "token_expired", "permission_missing")
 
 INTRODUCTION = (
-    "The live state of many Alpaca accounts, answered from memory. Account, position and order are"
+    "The current state of many Alpaca accounts, served from memory. Account, position and order are"
     " Alpaca's own objects, money and quantities are decimal strings, freshness stands in headers."
 )
 
@@ -155,28 +155,28 @@ def _in_path(path: str) -> Iterator[Json]:
 def _in_query(operation: Operation) -> Iterator[Json]:
     fields, required = _fields(operation.query)
     for name, schema in fields.items():
-        told = _sayable(schema)
+        shown = _without_null(schema)
         parameter: Json = {
             "name": name,
             "in": "query",
-            # What the body may say as well need not stand in the query.
+            # What the body may contain as well is not required in the query.
             "required": name in required and operation.body is not operation.query,
             "description": schema.get("description", ""),
-            "schema": told,
+            "schema": shown,
         }
-        if told.get("type") == "array":
-            # Who names the parameter names something: `symbol=` is no list of no symbols.
-            told.pop("default", None)
-            told["minItems"] = 1
+        if shown.get("type") == "array":
+            # A parameter that is sent has a value: `symbol=` is no list of no symbols.
+            shown.pop("default", None)
+            shown["minItems"] = 1
             parameter |= {"style": "form", "explode": False}
         yield parameter
 
 
-def _sayable(schema: Json) -> Json:
-    """A parameter's schema: what may be left out cannot be said to be null."""
-    told = {key: value for key, value in schema.items() if key != "description"}
-    kinds = [kind for kind in told.get("anyOf", ()) if kind != {"type": "null"}]
-    return dict(kinds[0]) if len(kinds) == 1 else told
+def _without_null(schema: Json) -> Json:
+    """A parameter's schema: what may be left out cannot be sent as null."""
+    shown = {key: value for key, value in schema.items() if key != "description"}
+    kinds = [kind for kind in shown.get("anyOf", ()) if kind != {"type": "null"}]
+    return dict(kinds[0]) if len(kinds) == 1 else shown
 
 
 def _in_headers(operation: Operation) -> Iterator[Json]:
@@ -221,8 +221,8 @@ def _bad(operation: Operation, schemas: _Schemas, kinds: Mapping[str, ProblemTyp
     content = {PROBLEM_TYPE: {"schema": schemas.of(ProblemDocument)}}
     return {
         str(status): {
-            "description": "; ".join(f"`{code}`: {kinds[code].title}" for code in told),
+            "description": "; ".join(f"`{code}`: {kinds[code].title}" for code in of_status),
             "content": content,
         }
-        for status, told in sorted(by_status.items())
+        for status, of_status in sorted(by_status.items())
     }

@@ -249,8 +249,8 @@ class DataStreamServer:
         if any(symbol in settings.silent_symbols for symbol in element.symbols):
             return False
         if settings.ignored_above is not None:
-            heard = session.subscriptions.all_names()[: settings.ignored_above]
-            if ALL not in heard and not any(symbol in heard for symbol in element.symbols):
+            served = session.subscriptions.all_names()[: settings.ignored_above]
+            if ALL not in served and not any(symbol in served for symbol in element.symbols):
                 return False
         if element.type == "t" and settings.drop_every is not None:
             session.trades_seen += 1

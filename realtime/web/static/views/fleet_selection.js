@@ -3,7 +3,7 @@
 import { FLEET_COLUMNS } from "./fleet_columns.js";
 import { HEALTHY } from "../format/link_status.js";
 
-/** Whether an account needs somebody: its link is not synced, or its figures may be behind. */
+/** Whether an account needs attention: its link is not synced, or its figures may be behind. */
 export function isProblem({ row, link }) {
   const state = link?.state ?? "starting";
   return !HEALTHY.has(state) || (state === "synced" && Boolean(row?.stale));
