@@ -171,11 +171,16 @@ class HistoryWriter:
         now = self._clock()
         self._retry_at = now + RETRY_S
         is_news = self._error is None
-        self._error = f"{type(error).__name__}: {error}"
+        remedy = {}
+        if isinstance(error, HistoryUnavailable):
+            self._error = error.message
+            remedy = {"remedy": error.remedy}
+        else:
+            self._error = f"{type(error).__name__}: {error}"
         broken = None if self._file is None else self._file.path
         self._close()
         if is_news:
-            self._report("failed", reason=self._error, waiting=len(self._queue))
+            self._report("failed", reason=self._error, **remedy, waiting=len(self._queue))
         if _is_full(error):
             gone = delete_oldest(self._directory, day_number(epoch_us(now)))
             if gone is not None:

@@ -54,7 +54,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "history.recovered": ("history: {fills} fills and {orders} orders read from the broker",),
     "history.recovery_failed": ("history could not be read from the broker: {reason}",),
     "history.stop_incomplete": ("{waiting} changes were not written to history",),
-    "history.write_failed": ("history cannot be written: {reason}; tried again",),
+    "history.write_failed": (
+        "history cannot be written, tried again: {reason}; {remedy}",
+        "history cannot be written, tried again: {reason}",
+    ),
     "history.write_recovered": ("history is written again",),
     "library.logged": ("{logger}: {message}",),
     "link.connected": ("connected ({took_s} s)", "connected"),

@@ -257,3 +257,17 @@ def test_two_daemons_do_not_write_one_directory(tmp_path: Path) -> None:
     first.writer.kill()
     second.writer.write_guarded()
     assert second.writer.status.is_recording
+
+
+def test_a_directory_that_another_daemon_writes_is_reported_with_its_remedy(
+    tmp_path: Path,
+) -> None:
+    directory = HistoryDirectory(tmp_path)
+    directory.lock()
+    writer = HistoryWriter(HistoryDirectory(tmp_path), HistoryQueue(), clock=lambda: NOW)
+    writer.write_guarded()
+    (report,) = writer.reports
+    assert report.event == "failed"
+    assert report.facts["reason"] == f"history: another daemon writes {tmp_path}"
+    assert report.facts["remedy"] == "stop it, or set [history] path to another directory"
+    directory.unlock()
