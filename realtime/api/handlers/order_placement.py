@@ -217,8 +217,9 @@ async def _place_quick(request: RequestContext[QuickOrder], side: str) -> ApiRes
         {name: _read_query_number(name, value) for name, value in query.items()},
         {name: value for name, value in body.items() if value is not UNSET and value is not None},
     )
-    symbol = request.parts["symbol"].upper()
-    is_coin = "/" in symbol or may_be_pair(symbol)
+    # Capitals only once it is known to be a symbol: those of `ſ` and `ß` are `S` and `SS`.
+    symbol = request.parts["symbol"]
+    is_coin = "/" in symbol or may_be_pair(symbol.upper())
     fields.setdefault("time_in_force", "gtc" if is_coin else "day")
     order_type = "limit" if "limit_price" in fields else "market"
     order = read_value({**fields, "symbol": symbol, "side": side, "type": order_type}, Placement)

@@ -183,7 +183,13 @@ def test_a_text_that_is_no_order_id_never_becomes_a_path(
     play(scene, tmp_path)
 
 
-@pytest.mark.parametrize("symbol", ["..", "%2E%2E", "AMD%0A", "AMD%20", "A%2F%2FB", "*", "%00"])
+@pytest.mark.parametrize(
+    "symbol",
+    [
+        *("..", "%2E%2E", "AMD%0A", "AMD%20", "A%2F%2FB", "*", "%00"),
+        *("%C5%BFPY", "%EF%AC%80", "%C3%9F", "W%C4%B1Z"),  # their capitals are ASCII: SPY, FF, SS
+    ],
+)
 def test_a_text_that_is_no_symbol_closes_nothing(tmp_path: Path, symbol: str) -> None:
     async def scene(trader: Trader) -> None:
         trader.fleet.buy("alpha", "AMD", "5")
@@ -194,6 +200,7 @@ def test_a_text_that_is_no_symbol_closes_nothing(tmp_path: Path, symbol: str) ->
         for side in ("buy", "sell"):
             quick = await trader.ask("POST", f"/stocks/{symbol}/{side}?qty=1&account_id=alpha")
             assert quick.status in (404, 405, 422)
+            assert quick.json["code"] in ("unknown_route", "invalid_order"), quick.json
         assert trader.fleet.requests("alpha") - before <= 2
 
     play(scene, tmp_path)
