@@ -78,12 +78,13 @@ def _make_handler(
         principal = http_request.get(PRINCIPAL, LOCAL)
         if permission is not None:
             _check_permission(permission, principal)
-        if route.reaches_broker:
+        query = parameters.read(http_request.rel_url.raw_query_string)
+        if route.reaches_broker(query):
             check_origin(http_request, origins)
         context = contexts.whole if shows_fleet else contexts.get(principal)
         request = RequestContext(
             context=context,
-            query=parameters.read(http_request.rel_url.raw_query_string),
+            query=query,
             account_id=http_request.match_info.get("account_id", ""),
             if_none_match=_if_none_match(http_request),
             last_event_id=http_request.headers.get("Last-Event-ID"),

@@ -146,7 +146,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
         summary="One order by its client order id; looked up at the broker if necessary",
         query=queries.ClientOrderQuery,
         handler=queries.get_by_client_order_id,
-        reaches_broker=True,
+        reaches_broker=lambda _: True,
         document=PlacedOrder,
         problems=("unknown_account", "unknown_order", "budget_spent", "broker_unreachable"),
     ),

@@ -51,7 +51,7 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     """Codes of errors beside `bad_parameter`."""
     body: type[Struct] | None = None
     """The type of the JSON body; None if there is none."""
-    reaches_broker: bool = False
+    reaches_broker: Callable[[Query], bool] = lambda _: False
     """Whether a read may cost a request to the broker: then no page of another origin may send it,
     or any page open in a browser could use up what orders need."""
 

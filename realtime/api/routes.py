@@ -35,6 +35,7 @@ from realtime.api.handlers.broker import (
     get_broker_orders,
     get_broker_positions,
     invalidate_cache,
+    reads_broker_first,
     refresh_account,
 )
 from realtime.api.handlers.events import EVENTS, EventsQuery, subscribe
@@ -224,6 +225,7 @@ ROUTES: tuple[Route[Any], ...] = (
         summary="The figures of the one account that there is, or of `account_id`",
         query=BrokerQuery,
         handler=get_broker_account,
+        reaches_broker=reads_broker_first,
         document=Account,
         problems=("unknown_account", *NO_DATA, *REFRESHING),
     ),
@@ -232,6 +234,7 @@ ROUTES: tuple[Route[Any], ...] = (
         summary="The positions of the one account that there is, or of `account_id`",
         query=BrokerPositionsQuery,
         handler=get_broker_positions,
+        reaches_broker=reads_broker_first,
         document=list[Position],
         media=("text/csv",),
         problems=("unknown_account", *NO_DATA, *REFRESHING),
@@ -241,6 +244,7 @@ ROUTES: tuple[Route[Any], ...] = (
         summary="The orders of the one account that there is, or of `account_id`",
         query=BrokerOrdersQuery,
         handler=get_broker_orders,
+        reaches_broker=reads_broker_first,
         document=list[Order],
         media=("text/csv",),
         problems=("unknown_account", *NO_DATA, *REFRESHING),

@@ -52,6 +52,9 @@ class BrokerOrdersQuery(OrdersQuery, frozen=True, kw_only=True):
     use_cache: UseCache = True
 
 
+AnyBrokerQuery = BrokerQuery | BrokerPositionsQuery | BrokerOrdersQuery
+
+
 class RefreshQuery(Struct, frozen=True, kw_only=True):
     """Which account is read again."""
 
@@ -103,12 +106,15 @@ async def refresh_account(request: RequestContext[NoQuery]) -> ApiResponse:
     return await _refresh(request.context, request.account_id)
 
 
-async def _prepare(
-    context: ApiContext, query: BrokerQuery | BrokerPositionsQuery | BrokerOrdersQuery
-) -> str:
+def reads_broker_first(query: AnyBrokerQuery) -> bool:
+    """Whether a read makes requests to the broker."""
+    return not query.use_cache
+
+
+async def _prepare(context: ApiContext, query: AnyBrokerQuery) -> str:
     """The label of the account, after it was read if the client requests that."""
     label = _get_label(context, query.account_id)
-    if not query.use_cache:
+    if reads_broker_first(query):
         await _read_again(context, label)
     return label
 

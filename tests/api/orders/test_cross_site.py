@@ -6,7 +6,12 @@ import pytest
 
 from tests.api.orders.client import Trader, play
 
-READS = ("/orders/by_client_order_id?client_order_id=none&account_id=alpha",)
+READS = (
+    "/orders/by_client_order_id?client_order_id=none&account_id=alpha",
+    "/broker/account?account_id=alpha&use_cache=false",
+    "/broker/positions?account_id=alpha&use_cache=false",
+    "/broker/orders?account_id=alpha&use_cache=false",
+)
 
 
 @pytest.mark.parametrize(
@@ -31,5 +36,15 @@ def test_reads_of_another_site_are_refused(
                 reply = await trader.ask("GET", prefix + path, **headers)
                 code = reply.json["code"] if reply.status >= 400 else ""
                 assert (code == "cross_origin") == is_refused, (path, reply)
+
+    play(scene, tmp_path, accounts=1)
+
+
+def test_reads_from_memory_are_not_refused_to_another_site(tmp_path: Path) -> None:
+    async def scene(trader: Trader) -> None:
+        for name in ("account", "positions", "orders"):
+            for use_cache in ("", "&use_cache=true"):
+                path = f"/broker/{name}?account_id=alpha{use_cache}"
+                assert (await trader.ask("GET", path, Sec_Fetch_Site="cross-site")).status == 200
 
     play(scene, tmp_path, accounts=1)
