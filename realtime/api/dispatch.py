@@ -22,7 +22,7 @@ from realtime.api.route import PREFIXES, Route, all_paths
 from realtime.api.routes import ROUTES
 from realtime.api.security.authenticator import PRINCIPAL, token_problem
 from realtime.api.security.origins import check_origin
-from realtime.auth.principal import LOCAL, Permission, Principal
+from realtime.auth.principal import Permission, Principal
 from realtime.nearest import nearest
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.telemetry.log import get_logger
@@ -75,7 +75,16 @@ def _make_handler(
     permission, counted_as = route.permission, (route.method, route.paths[0])
 
     async def handle(http_request: web.Request) -> web.StreamResponse:
-        principal = http_request.get(PRINCIPAL, LOCAL)
+        try:
+            return await respond(http_request)
+        # Here, so that the security middleware records what is a problem of the caller's token.
+        except Declined as error:
+            raise declined_problem(error) from error
+        except Unresolved as error:
+            raise unresolved_problem(error) from error
+
+    async def respond(http_request: web.Request) -> web.StreamResponse:
+        principal = http_request[PRINCIPAL]
         if permission is not None:
             _check_permission(permission, principal)
         query = parameters.read(http_request.rel_url.raw_query_string)
@@ -93,7 +102,7 @@ def _make_handler(
             principal=principal,
             parts=http_request.match_info,
             body=await http_request.read() if route.body is not None else b"",
-            key=_idempotency_key(http_request),
+            key=None if permission is None else _idempotency_key(http_request),
         )
         context.route_counts[counted_as] += 1
         render = partial(route.handler, request)
@@ -155,10 +164,6 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         return await handler(request)
     except Problem as problem:
         return make_response(problem.answer(request.path))
-    except Declined as error:
-        return make_response(declined_problem(error).answer(request.path))
-    except Unresolved as error:
-        return make_response(unresolved_problem(error).answer(request.path))
     except web.HTTPException as error:
         if error.status < 400:
             raise

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from structlog.testing import capture_logs
 
 from realtime.api.order_routes import ORDER_ROUTES
 from realtime.auth.keys import Key
@@ -187,3 +188,34 @@ def test_keys_of_two_callers_are_two(tmp_path: Path) -> None:
         assert len(set(ids)) == 4
 
     play(scene, tmp_path, change=wants_tokens())
+
+
+def test_refusals_that_concern_the_token_are_security_events(tmp_path: Path) -> None:
+    """Also those that no middleware knows of, because routing or the last moment refuses."""
+
+    async def scene(trader: Trader) -> None:
+        mine, words = bearer("alpha"), {"strategy": "random", "tier": "none"}
+        with capture_logs() as lines:
+            for method, path, body in (
+                ("POST", "/orders", {**ORDER, **words}),
+                ("POST", "/orders", {**ORDER, "qty": "1e29"}),
+                ("GET", "/account?strategy=random&tier=none", None),
+            ):
+                await trader.ask(method, path, body, Authorization=mine)
+        rejected = [line for line in lines if line["event"] == "auth.rejected"]
+        assert [(line["reason"], line["principal"]) for line in rejected] == [("no_account", "ann")]
+
+    play(scene, tmp_path, change=wants_tokens())
+
+
+def test_only_orders_have_an_idempotency_key(tmp_path: Path) -> None:
+    async def scene(trader: Trader) -> None:
+        url = f"http://127.0.0.1:{trader.fleet.daemon.port}"
+        keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+        http = trader.fleet.http
+        async with http.get(f"{url}/realtime/summary", headers=keys) as read:
+            assert read.status == 200
+        async with http.post(f"{url}/stocks/AAPL/buy?qty=1", headers=keys) as order:
+            assert (order.status, (await order.json())["code"]) == (422, "invalid_order")
+
+    play(scene, tmp_path)
