@@ -20,7 +20,7 @@ from realtime.api.problems import Problem, of_status, quote
 from realtime.api.responses import ApiResponse, make_response
 from realtime.api.route import PREFIXES, Route, all_paths
 from realtime.api.routes import ROUTES
-from realtime.api.security.authenticator import PRINCIPAL, token_problem
+from realtime.api.security.authenticator import AUTHENTICATOR, PRINCIPAL, token_problem
 from realtime.api.security.origins import check_origin
 from realtime.auth.principal import Permission, Principal
 from realtime.nearest import nearest
@@ -109,6 +109,8 @@ def _make_handler(
         response = render()
         if is_awaited := isawaitable(response):
             response = await response
+            if route.method == "GET":
+                _check_again(http_request, route, principal)
         if isinstance(response, Subscription):
             subscription = structs.replace(
                 response, expires_at=principal.expires_at, token_id=principal.token_id
@@ -118,6 +120,7 @@ def _make_handler(
             if context.history is None:
                 raise Problem("history_off", "history is not recorded here")
             past = await context.history.fetch(response.call)
+            _check_again(http_request, route, principal)
             return make_response(past if response.finish is None else response.finish(past))
         if route.changes_with is not None and not is_awaited:
             http_request[PARSED_REQUEST] = ParsedRequest(
@@ -143,6 +146,16 @@ def _check_permission(permission: Permission, principal: Principal) -> None:
     if principal.token_id is None:
         raise token_problem("token_missing", "only reads need no token")
     raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
+
+
+def _check_again(request: web.Request, route: Route[Any], admitted: Principal) -> None:
+    """After a read has waited: the token may have been revoked, or see other accounts by now."""
+    principal = request.app[AUTHENTICATOR].check_again(request, route.access)
+    _check_permission(route, principal)
+    if principal.accounts != admitted.accounts:
+        raise token_problem(
+            "token_invalid", "the rules for tokens changed while the request waited"
+        )
 
 
 def _idempotency_key(request: web.Request) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from realtime.api.handlers.reload import revoke
+from realtime.api.history.messages import HistoryCall
+from realtime.api.responses import ApiResponse
 from realtime.api.security import middleware
 from realtime.auth.keys import parse_secrets
 from realtime.auth.tokens import TokenRules
@@ -106,6 +108,43 @@ async def test_body_that_arrives_after_the_change_is_not_used(world: World, chan
     sink.write(b"}")
     assert (await read_answer(source)).code == code
     sink.close()
+
+
+class Waiting:
+    """History files, and a broker, that respond after something has changed."""
+
+    def __init__(self) -> None:
+        self.change: Callable[[], object] = lambda: None
+
+    async def fetch(self, call: HistoryCall) -> ApiResponse:
+        self.change()
+        return ApiResponse(body=b"[]", headers={"Content-Type": "application/json"})
+
+    async def refresh(self, label: str) -> None:
+        self.change()
+
+
+@pytest.mark.parametrize("change", ["none", "revoked", "other audience", "expired"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/realtime/account/alpha?as_of={NOW - 1}",
+        f"/realtime/summary?as_of={NOW - 1}",
+        "/history/trades",
+        "/history/events/alpha?format=csv",
+        "/broker/account?account_id=alpha&use_cache=false",
+    ],
+)
+async def test_read_that_waited_is_answered_by_the_rules_of_now(
+    store: Store, clock: Clock, change: str, path: str
+) -> None:
+    waiting = Waiting()
+    async with guarded(store, clock, history=waiting, refresh=waiting.refresh) as server:
+        code = None
+        if change != "none":
+            waiting.change, code = World(server, store, clock).changes[change]
+        answer = (await server.exchange(get(path, token(account_id="alpha"))))[0]
+        assert (answer.status, answer.code) == ((200, None) if code is None else (401, code))
 
 
 @pytest.mark.parametrize("change", ["revoked", "other audience"])
