@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
@@ -45,6 +46,8 @@ class HistoryClient:
         self._wait_committed = wait_committed
         self._numbers = count()
         self._waiting: dict[int, asyncio.Future[HistoryReply]] = {}
+        """Calls without a reply, also of clients that have left: the process works on them."""
+        self._preparing = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -69,21 +72,22 @@ class HistoryClient:
 
     async def fetch(self, call: HistoryCall) -> ApiResponse:
         """The response to a call. Raises `Problem`."""
-        if len(self._waiting) >= MAX_WAITING:
+        if self._preparing + len(self._waiting) >= MAX_WAITING:
             raise Problem(
                 "history_busy",
                 f"{MAX_WAITING} queries are under way",
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
-        if self._wait_committed is not None and (newest := max(call.at_us, call.to_us)):
-            await self._wait_committed(newest)
-        number = next(self._numbers)
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        envelope = Envelope(
+            number=next(self._numbers), call=call, expires_at=time.monotonic() + REPLY_S
+        )
+        future: asyncio.Future[HistoryReply] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(REPLY_S):
-                process = await self._started()
+                process = await self._prepare(call)
                 assert process.stdin is not None
-                process.stdin.write(frame(Envelope(number=number, call=call)))
+                self._waiting[envelope.number] = future
+                process.stdin.write(frame(envelope))
                 await process.stdin.drain()
                 reply = await future
         except TimeoutError:
@@ -91,12 +95,23 @@ class HistoryClient:
         except (OSError, ConnectionError) as error:
             raise Problem("history_failed", "the history process has ended") from error
         finally:
-            self._waiting.pop(number, None)
+            future.cancel()  # it goes on counting until the process has replied
+        if reply.problem == "history_failed":
+            # The reason may name files of this machine: it is for the log.
+            log.error("history.query_failed", kind=call.kind, reason=reply.detail)
+            raise Problem("history_failed", "unexpected")
         if reply.problem is not None:
-            if reply.problem == "history_failed":
-                log.error("history.query_failed", kind=call.kind, reason=reply.detail)
             raise Problem(reply.problem, reply.detail)
         return ApiResponse(body=reply.body, headers=reply.headers)
+
+    async def _prepare(self, call: HistoryCall) -> asyncio.subprocess.Process:
+        self._preparing += 1
+        try:
+            if self._wait_committed is not None and (newest := max(call.at_us, call.to_us)):
+                await self._wait_committed(newest)
+            return await self._started()
+        finally:
+            self._preparing -= 1
 
     async def _started(self) -> asyncio.subprocess.Process:
         async with self._starting:
@@ -121,11 +136,12 @@ class HistoryClient:
                 head = await process.stdout.readexactly(LENGTH_BYTES)
                 body = await process.stdout.readexactly(int.from_bytes(head, "big"))
                 returned = _decoder.decode(body)
-                future = self._waiting.get(returned.number)
+                future = self._waiting.pop(returned.number, None)
                 if future is not None and not future.done():
                     future.set_result(returned.reply)
         except asyncio.IncompleteReadError:
             await process.wait()
-        for future in self._waiting.values():
+        while self._waiting:
+            _, future = self._waiting.popitem()
             if not future.done():
                 future.set_exception(ConnectionError("the history process has ended"))

@@ -56,6 +56,8 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
     number: int
     call: HistoryCall
+    expires_at: float
+    """By `time.monotonic`, which both processes share: a later reply has no use."""
 
 
 class Returned(Struct, frozen=True, kw_only=True):

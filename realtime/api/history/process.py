@@ -60,14 +60,22 @@ def _read(source: BinaryIO) -> bytes | None:
     return body if len(body) == length else None
 
 
+def answer(directory: HistoryDirectory, envelope: Envelope) -> HistoryReply:
+    """The reply to a call; whatever fails is a problem in it."""
+    now = time.monotonic()
+    if now > envelope.expires_at:
+        return HistoryReply(problem="history_timeout", detail="it waited too long for others")
+    try:
+        deadline = min(now + QUERY_S, envelope.expires_at)
+        return render(HistoryReader(directory, deadline=deadline), envelope.call)
+    except Exception as error:  # noqa: BLE001 -- the edge: the daemon logs what is returned
+        return HistoryReply(problem="history_failed", detail=f"{type(error).__name__}: {error}")
+
+
 def _answer(
     directory: HistoryDirectory, envelope: Envelope, sink: BinaryIO, lock: threading.Lock
 ) -> None:
-    reader = HistoryReader(directory, deadline=time.monotonic() + QUERY_S)
-    try:
-        reply = render(reader, envelope.call)
-    except Exception as error:  # noqa: BLE001 -- the edge: the daemon logs what is returned
-        reply = HistoryReply(problem="history_failed", detail=f"{type(error).__name__}: {error}")
+    reply = answer(directory, envelope)
     data = frame(Returned(number=envelope.number, reply=reply))
     with lock:
         sink.write(data)

@@ -4,14 +4,21 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from structlog.testing import capture_logs
 
-from realtime.api.history.client import HistoryClient
+from realtime.api.history.client import MAX_WAITING, HistoryClient
+from realtime.api.history.messages import Envelope, HistoryCall
+from realtime.api.history.process import answer
+from realtime.api.problems import Problem
+from realtime.api.responses import ApiResponse
 from realtime.core.model import AccountLabel
 from realtime.core.state import Execution
 from realtime.history.directory import HistoryDirectory
@@ -161,3 +168,93 @@ async def test_a_damaged_day_is_not_the_end(recorded: Path, tmp_path: Path) -> N
     async with past(tmp_path) as (reader, _):
         assert (await reader.get(f"/realtime/orders/alpha?as_of={AFTER}")).status == 200
         (await reader.get(f"/realtime/orders/alpha?as_of={NOW - 3600}")).problem(404, "no_history")
+
+
+async def test_what_failed_is_logged_and_not_shown(recorded: Path, tmp_path: Path) -> None:
+    """The text of an error names files of this machine."""
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "ledger.sqlite").write_bytes(b"no database" * 1000)
+    async with past(tmp_path) as (reader, _):
+        with capture_logs() as lines:
+            problem = (await reader.get("/history/trades")).problem(500, "history_failed")
+    assert "database" not in problem["detail"]
+    failed = [line for line in lines if line["event"] == "history.query_failed"]
+    assert all("DatabaseError" in line["reason"] for line in failed)
+    assert failed
+
+
+def trades() -> HistoryCall:
+    return HistoryCall(kind="trades", labels=["alpha"], to_us=epoch_us(NOW), limit=1)
+
+
+async def code_of(call: Coroutine[None, None, ApiResponse]) -> str:
+    try:
+        await call
+    except Problem as problem:
+        return problem.code
+    return ""
+
+
+async def process_is_idle(client: HistoryClient) -> None:
+    """The process replies to every call in the end."""
+    for _ in range(10_000):
+        if not client._waiting:
+            return
+        await asyncio.sleep(0.002)
+
+
+async def test_queries_that_wait_for_a_commit_count_as_waiting(recorded: Path) -> None:
+    commits = asyncio.Event()
+
+    async def wait_committed(_: int) -> None:
+        await commits.wait()
+
+    async with HistoryClient(recorded, wait_committed=wait_committed) as client:
+        calls = [
+            asyncio.create_task(code_of(client.fetch(trades()))) for _ in range(MAX_WAITING + 3)
+        ]
+        await asyncio.sleep(0)
+        commits.set()
+        codes = await asyncio.wait_for(asyncio.gather(*calls), 20)
+    assert Counter(codes) == {"": MAX_WAITING, "history_busy": 3}
+
+
+async def test_queries_of_clients_that_left_count_until_they_are_done(recorded: Path) -> None:
+    """Else a client that comes and goes fills the process with work for others to wait for."""
+    async with HistoryClient(recorded) as client:
+        await client.fetch(trades())
+        process = client._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        left = [asyncio.create_task(client.fetch(trades())) for _ in range(MAX_WAITING)]
+        await asyncio.wait(left, timeout=0.05)
+        for call in left:
+            call.cancel()
+        await asyncio.wait(left)
+        assert await code_of(client.fetch(trades())) == "history_busy"
+        os.kill(process.pid, signal.SIGCONT)
+        await asyncio.wait_for(process_is_idle(client), 20)
+        assert await code_of(client.fetch(trades())) == ""
+
+
+async def test_queries_end_with_the_process(recorded: Path) -> None:
+    async with HistoryClient(recorded) as client:
+        await client.fetch(trades())
+        process = client._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        left = asyncio.create_task(client.fetch(trades()))
+        await asyncio.wait([left], timeout=0.05)
+        left.cancel()
+        asked = asyncio.create_task(code_of(client.fetch(trades())))
+        await asyncio.wait([asked], timeout=0.05)
+        os.kill(process.pid, signal.SIGKILL)
+        assert await asyncio.wait_for(asked, 5) == "history_failed"
+        assert not client._waiting
+
+
+async def test_a_query_whose_time_is_over_is_not_begun(recorded: Path) -> None:
+    directory, now = HistoryDirectory(recorded), time.monotonic()
+    late = answer(directory, Envelope(number=1, call=trades(), expires_at=now - 1))
+    assert late.problem == "history_timeout"
+    assert answer(directory, Envelope(number=2, call=trades(), expires_at=now + 60)).body
