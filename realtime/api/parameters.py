@@ -35,7 +35,8 @@ class Parameter(Struct, frozen=True):
     def parse(self, texts: list[str]) -> object:
         """Return the value; `texts` are what follows each occurrence of the name."""
         if isinstance(self.kind, inspect.VarTupleType):
-            parts = [part.strip() for text in texts for part in text.split(",")]
+            # Blanks only: with a line ending a text is not the label or symbol that it looks like.
+            parts = [part.strip(" ") for text in texts for part in text.split(",")]
             return self._convert([part for part in parts if part] or [""], ",".join(texts))
         if len(texts) > 1:
             raise self._wrong(f"{self.name}: repeated", "send it once")

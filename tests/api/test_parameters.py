@@ -15,6 +15,7 @@ GOOD = [
     (OrdersQuery, "", OrdersQuery()),
     (OrdersQuery, "limit=1", OrdersQuery(limit=1)),
     (OrdersQuery, "symbol=a,%20b,&symbol=C%2FD", OrdersQuery(symbol=("a", "b", "C/D"))),
+    (OrdersQuery, "symbol=a%0A,b%E3%80%80", OrdersQuery(symbol=("a\n", "b\u3000"))),
     (OrdersQuery, "nested", OrdersQuery(nested=True)),
     (OrdersQuery, "nested=TRUE", OrdersQuery(nested=True)),
     (OrdersQuery, "nested=0", OrdersQuery(nested=False)),
