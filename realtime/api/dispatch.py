@@ -22,7 +22,7 @@ from realtime.api.route import PREFIXES, Route, all_paths
 from realtime.api.routes import ROUTES
 from realtime.api.security.authenticator import AUTHENTICATOR, PRINCIPAL, token_problem
 from realtime.api.security.origins import check_origin
-from realtime.auth.principal import Permission, Principal
+from realtime.auth.principal import LOCAL, Permission, Principal
 from realtime.nearest import nearest
 from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.telemetry.log import get_logger
@@ -132,6 +132,7 @@ def _make_handler(
                 account_id=request.account_id if route.changes_with == "account" else None,
                 expires_at=principal.expires_at,
                 token_id=principal.token_id,
+                limits_address=principal.token_id is None and principal is not LOCAL,
                 generation=principal.generation,
             )
         return make_response(response)

@@ -19,6 +19,7 @@ aiohttp does not wait for a request.
 This depends on what `AIOHTTP_INTERNALS` lists, which is checked at startup.
 """
 
+import asyncio
 from typing import Any
 
 from aiohttp import HttpVersion11, web
@@ -26,6 +27,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from realtime.api.fastpath.connection import Connection
 from realtime.api.fastpath.response_cache import MAX_HEAD_BYTES, PARSED_REQUEST, ResponseCache
+from realtime.api.security.client_limits import address_group
 
 AIOHTTP_INTERNALS: dict[type, tuple[str, ...]] = {
     web.RequestHandler: (
@@ -68,14 +70,22 @@ def find_missing_internals(server: web.Server) -> list[str]:
 class FastConnection(Connection):
     """One client connection; all connections share the response cache."""
 
-    __slots__ = ("_head", "_is_parser_empty", "_response_cache")
+    __slots__ = ("_address", "_head", "_is_parser_empty", "_response_cache")
 
     def __init__(self, cache: ResponseCache, manager: web.Server, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._response_cache = cache
         self._is_parser_empty = True
+        self._address: str | None = None
+        """What the client's address is limited by; None: it is not."""
         self._head: bytes | None = None
         """The head that aiohttp is serving now, if it is one that may be cached."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember by what the client's address is limited."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._address = address_group(peer[0]) if isinstance(peer, tuple) else None
 
     def data_received(self, data: bytes) -> None:
         """Answer a cached head; give aiohttp everything else."""
@@ -84,7 +94,7 @@ class FastConnection(Connection):
             self._feed(data)
             return
         started_at = self._requests.timer()
-        reply = self._response_cache.get_reply(data)
+        reply = self._response_cache.get_reply(data, self._address)
         # 2. a cached head with a valid permission: the reply from the cache
         if reply is not None:
             self._write_reply(reply)

@@ -6,7 +6,7 @@ it answers is never kept longer than it is true:
 
 - The handler runs again whenever the version that its response depends on has changed.
 - The complete reply, whose `Date` changes anyway, lives at most until the end of its second.
-- The permission is checked each time: its expiry against the clock, the token's rate, and its
+- The permission is checked each time: its expiry against the clock, the client's rate, and its
   *generation*, a number that rises whenever the rules for tokens change. A request that was
   admitted under older rules is neither answered from here nor stored, however slow its client is.
 
@@ -58,6 +58,9 @@ class ParsedRequest(Struct, frozen=True, kw_only=True):
     """When the permission ends, epoch seconds; None: never."""
     token_id: str | None = None
     """The token that permitted it."""
+    limits_address: bool = False
+    """Whether it counts for the address of its client, because reads are open and it has no
+    token."""
     generation: int = 0
     """The rules under which it was admitted."""
 
@@ -75,6 +78,7 @@ class CachedRequest:
         "expires_at",
         "extra_lines",
         "generation",
+        "limits_address",
         "mark",
         "renders_left",
         "reply",
@@ -92,6 +96,7 @@ class CachedRequest:
         """Renderings ahead of the next request."""
         self.expires_at = parsed.expires_at
         self.token_id = parsed.token_id
+        self.limits_address = parsed.limits_address
         self.generation = parsed.generation
         self.extra_lines = extra_lines
         """Header lines that are not the handler's, such as those of CORS."""
@@ -116,7 +121,8 @@ class ResponseCache:
         """Requests answered from here."""
         self._clock = clock
         self._allows = allows
-        """Whether a token may send one more request now. If not, the library's path refuses it."""
+        """Whether a token, or an address, may send one more request now. If not, the library's path
+        refuses it."""
         self._generation = generation
         """Number of the rules in force; rises with every change of keys or rules."""
         self._max_requests = max_requests
@@ -130,8 +136,11 @@ class ResponseCache:
     def __len__(self) -> int:
         return len(self._requests)
 
-    def get_reply(self, head: bytes) -> bytes | None:
-        """Return the reply as the HTTP library would write it now; None if the library must."""
+    def get_reply(self, head: bytes, address: str | None = None) -> bytes | None:
+        """Return the reply as the HTTP library would write it now; None if the library must.
+
+        `address`: what the client's address is limited by (`address_group`); None: it is not.
+        """
         cached = self._requests.get(head)
         # 1. never seen, or removed
         if cached is None:
@@ -144,8 +153,9 @@ class ResponseCache:
         if cached.expires_at is not None and self._clock() >= cached.expires_at:
             self._remove(head)
             return None
-        # 4. the token has used up its rate
-        if cached.token_id is not None and not self._allows(cached.token_id):
+        # 4. the token, or the address where reads need none, has used up its rate
+        key = address if cached.limits_address else cached.token_id
+        if key is not None and not self._allows(key):
             return None
         # 5. a new second: replies of the last one carry an old `Date`
         date = rfc822_formatted_time()

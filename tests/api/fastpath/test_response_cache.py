@@ -68,6 +68,26 @@ def test_a_reply_does_not_outlive_its_second(monkeypatch: pytest.MonkeyPatch) ->
     assert b"04:00:02" in (cache.get_reply(HEAD) or b"")
 
 
+def test_a_read_without_a_token_counts_for_its_address() -> None:
+    source, asked = Source(), list[str]()
+
+    def allows(key: str) -> bool:
+        asked.append(key)
+        return key != "192.0.2.2"
+
+    cache = ResponseCache(Clock(), allows=allows)
+    head = encode_response(source.answer, DATE)
+    assert cache.store_request(HEAD, parsed(source, limits_address=True), head, DATE)
+    assert cache.get_reply(HEAD, "192.0.2.1")
+    assert cache.get_reply(HEAD, "192.0.2.2") is None
+    assert cache.get_reply(HEAD, None), "this machine is not limited"
+    assert cache.store_request(HEAD, parsed(source, token_id="ann"), head, DATE)
+    assert cache.get_reply(HEAD, "192.0.2.2"), "its token is limited"
+    assert cache.store_request(HEAD, parsed(source), head, DATE)
+    assert cache.get_reply(HEAD, "192.0.2.2"), "nothing is limited without tokens"
+    assert asked == ["192.0.2.1", "192.0.2.2", "ann"]
+
+
 def test_without_a_mark_every_request_asks_the_route() -> None:
     source = Source()
     cache = ResponseCache(Clock())

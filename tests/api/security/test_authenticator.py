@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from realtime.api.events.broadcaster import Broadcaster
-from realtime.api.fastpath.runner import RESPONSE_CACHE
+from realtime.api.fastpath.fast_connection import FastConnection
+from realtime.api.fastpath.runner import CONNECTION_LIMITER, RESPONSE_CACHE
 from realtime.auth.keys import parse_secrets
 from realtime.auth.tokens import TokenRules
 from realtime.core.model import AccountLabel
@@ -261,6 +262,28 @@ async def test_open_reads_need_no_token_and_nothing_else_is_open(
         hits = server.app[RESPONSE_CACHE].hits
         await server.exchange(get(DASHBOARD), 3)
         assert server.app[RESPONSE_CACHE].hits == hits + 2
+
+
+async def test_an_address_has_its_rate_of_open_reads_from_the_cache_too(
+    store: Store, clock: Clock
+) -> None:
+    async with guarded(store, clock, open_reads=True, requests_per_s=3) as server:
+        cache = server.app[RESPONSE_CACHE]
+        source, sink = await asyncio.open_connection("127.0.0.1", server.port)
+
+        async def read(times: int) -> None:
+            for _ in range(times):
+                sink.write(get(DASHBOARD))
+                assert (await read_answer(source)).status == 200
+
+        await read(10)
+        assert cache.hits == 9, "this machine is not limited"
+        for connection in server.app[CONNECTION_LIMITER].connections():
+            assert isinstance(connection, FastConnection)
+            connection._address = "192.0.2.1"
+        await read(10)
+        assert cache.hits == 9 + 3
+        sink.close()
 
 
 async def test_one_token_has_a_share_of_the_event_streams(store: Store, clock: Clock) -> None:
