@@ -13,7 +13,7 @@ from realtime.auth.principal import Principal
 from realtime.core.decimals import number, plain
 from realtime.orders.errors import Declined
 from realtime.orders.order_request import OrderRequest
-from realtime.orders.symbols import get_symbol_kind, is_among
+from realtime.orders.symbols import DOLLARS, get_quote_currency, get_symbol_kind, is_among
 
 MINUTE_S = 60.0
 CONTRACT_SIZE = Decimal(100)
@@ -214,24 +214,41 @@ class RiskChecks:
 
     def _get_notional(self, request: OrderRequest) -> Decimal | None:
         """Return the most that an order may come to; None if that cannot be known."""
-        if request.notional is not None:
-            return request.notional
         is_multileg = request.order_class == "mleg"
+        symbol = request.symbol or ""
+        kind = "mleg" if is_multileg else get_symbol_kind(symbol, self.asset_class_of(symbol))
+        dollars = self._get_dollars(symbol) if kind in ("crypto", "unclear") else Decimal(1)
+        if dollars is None:
+            return None
+        if request.notional is not None:
+            return request.notional * dollars
         price = self._get_net_price(request) if is_multileg else self._get_worst_price(request)
         if price is None or request.qty is None:
             return None
-        symbol = request.symbol or ""
-        kind = "mleg" if is_multileg else get_symbol_kind(symbol, self.asset_class_of(symbol))
-        return price * request.qty * (CONTRACT_SIZE if kind in ("option", "mleg") else 1)
+        size = CONTRACT_SIZE if kind in ("option", "mleg") else 1
+        return price * request.qty * size * dollars
+
+    def _get_dollars(self, symbol: str) -> Decimal | None:
+        """Return what one unit of the currency of a coin's price is worth; None if not known."""
+        currency = get_quote_currency(symbol)
+        if currency is None or currency in DOLLARS:
+            return Decimal(1)
+        return self._get_price(f"{currency}/USD")
 
     def _get_worst_price(self, request: OrderRequest) -> Decimal | None:
-        """Return the limit of a purchase; any other order may fill at the market's price."""
-        if request.side == "buy" and request.limit_price is not None:
+        """Return the limit of a purchase; any other order may fill at the market's price.
+
+        Of an order where one cancels the other, either may be what fills.
+        """
+        named = [request.limit_price, request.stop_price]
+        if request.order_class == "oco":
+            profit, loss = request.take_profit, request.stop_loss
+            named += [] if profit is None else [profit.limit_price]
+            named += [] if loss is None else [loss.stop_price, loss.limit_price]
+        elif request.side == "buy" and request.limit_price is not None:
             return request.limit_price if request.limit_price > 0 else None
         price = None if request.symbol is None else self._get_price(request.symbol)
-        if price is None:
-            return None
-        return max(price, request.limit_price or price, request.stop_price or price)
+        return None if price is None else max(price, *(other or price for other in named))
 
     def _get_net_price(self, request: OrderRequest) -> Decimal | None:
         """Return the net price to be paid; for a credit, which has no bound, the sum of the legs'

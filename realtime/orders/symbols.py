@@ -23,6 +23,8 @@ ORDER_ID_PATTERN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OPTION = re.compile(r"[A-Z0-9.]{1,6}[0-9]{6}[CP][0-9]{8}")
 QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC", "ETH")
 """What coins are paid in; `USDT` before `USD`, because the first match counts."""
+DOLLARS = ("USD", "USDC", "USDT")
+"""Of these, dollars and what is worth one."""
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _PAIR_WITHOUT_SLASH = re.compile(rf"([A-Z0-9]{{2,10}})({'|'.join(QUOTE_CURRENCIES)})")
 MIN_PAIR_LENGTH = 6
@@ -70,6 +72,11 @@ def add_slash(symbol: str) -> str:
             if symbol.endswith(quote) and symbol != quote:
                 return f"{symbol.removesuffix(quote)}/{quote}"
     return symbol
+
+
+def get_quote_currency(symbol: str) -> str | None:
+    """Return what a coin's pair is paid in, in either spelling; None if it is no pair."""
+    return add_slash(symbol).partition("/")[2] or None
 
 
 def get_underlying(symbol: str) -> str:

@@ -17,6 +17,14 @@ OCC, OTHER = "NVDA261120C00200000", "NVDA261120C00210000"
 PRICES = {"AAPL": "100", "BTC/USD": "50000", OCC: "5", OTHER: "4"}
 LIMIT = {"type": "limit", "limit_price": "100"}
 STOP = {"type": "stop"}
+OCO = {
+    **LIMIT,
+    "order_class": "oco",
+    "side": "buy",
+    "limit_price": "1",
+    "take_profit": {"limit_price": "1"},
+    "stop_loss": {"stop_price": "200"},
+}
 MLEG = {
     "symbol": None,
     "side": None,
@@ -69,6 +77,16 @@ def refused(
         ({"symbol": "aapl", "qty": "10"}, 1000),
         ({"symbol": "BTC/USD", "qty": "0.02"}, 1000),
         ({"symbol": "btc/usd", "qty": "0.02"}, 1000),
+        # The limit is in bitcoins, and so is the amount: 0.05 × 0.4 × 50000.
+        ({"symbol": "ETH/BTC", **LIMIT, "limit_price": "0.05", "qty": "0.4"}, 1000),
+        ({"symbol": "ethbtc", **LIMIT, "limit_price": "0.05", "qty": "0.4"}, 1000),
+        ({"symbol": "ETH/BTC", "qty": None, "notional": "0.02"}, 1000),
+        ({"symbol": "ETH/USDC", **LIMIT, "limit_price": "2500", "qty": "0.4"}, 1000),
+        # One cancels other: either may be what is filled.
+        ({**OCO, "qty": "5"}, 1000),
+        ({**OCO, "qty": "5", "stop_loss": {"stop_price": "150", "limit_price": "200"}}, 1000),
+        ({**OCO, "qty": "5", "side": "sell", "take_profit": {"limit_price": "200"}}, 1000),
+        ({**OCO, "qty": "4", "limit_price": None, "take_profit": {"limit_price": "250"}}, 1000),
         ({"symbol": OCC, "qty": "2", **LIMIT, "limit_price": "5"}, 1000),
         ({"symbol": OCC.lower(), "qty": "2"}, 1000),
         ({**MLEG, **LIMIT, "limit_price": "2.5", "qty": "4"}, 1000),
@@ -89,6 +107,9 @@ def test_what_an_order_is_worth(more: dict[str, object], worth: int) -> None:
         {"symbol": "ZZZ"},
         {"symbol": "ZZZ", "side": "sell", **LIMIT, "limit_price": "0.01"},
         {"symbol": "ZZZ", **STOP, "stop_price": "0.01"},
+        {"symbol": "LTC/ETH", **LIMIT, "limit_price": "0.01"},
+        {"symbol": "LTC/ETH", "qty": None, "notional": "0.01"},
+        {"symbol": "LTC/ZZZ", **LIMIT, "limit_price": "0.01"},
         {**MLEG, "legs": [{"symbol": OCC, "side": "buy"}, {"symbol": "X", "side": "sell"}]},
     ],
 )
