@@ -152,7 +152,8 @@ def _check_permission(permission: Permission, principal: Principal) -> None:
 def _check_again(request: web.Request, route: Route[Any], admitted: Principal) -> None:
     """After a read has waited: the token may have been revoked, or see other accounts by now."""
     principal = request.app[AUTHENTICATOR].check_again(request, route.access)
-    _check_permission(route, principal)
+    if route.permission is not None:
+        _check_permission(route.permission, principal)
     if principal.accounts != admitted.accounts:
         raise token_problem(
             "token_invalid", "the rules for tokens changed while the request waited"
