@@ -10,8 +10,11 @@ from msgspec import Struct
 from realtime.config import environment
 from realtime.config import validators as values
 from realtime.config.auth_section import AUTH, SOURCES, AuthSection
+from realtime.config.market_section import MARKET, MarketSection
 from realtime.config.problems import InvalidValue, Problem, dotted, shown
 from realtime.config.settings import (
+    ALPACA_DOMAIN,
+    DATA_URL,
     LIVE_URL,
     PAPER_URL,
     AccountSettings,
@@ -27,7 +30,6 @@ from realtime.nearest import nearest
 Checks = Mapping[str, Callable[[object], object]]
 
 MAX_ACCOUNTS = 10_000
-ALPACA_DOMAIN = "alpaca.markets"
 
 SERVER: Checks = {
     "host": values.text,
@@ -82,13 +84,15 @@ ACCOUNT: Checks = {
     "allow_host": values.allowed_hosts,
     "orders": values.table,
 }
-SECTIONS = ("server", "auth", "limits", "orders", "log", "history", "alpaca", "accounts")
+SECTIONS = (
+    "server", "auth", "limits", "orders", "log", "history", "market", "alpaca", "accounts",
+)  # fmt: skip
 
 
 class AccountsFile(Struct, frozen=True, kw_only=True):
     """The content of the file; the accounts have no keys yet.
 
-    `secrets_file` and `auth` are None where the file has none.
+    `secrets_file`, `auth` and `market` are None where the file has none.
     """
 
     server: ServerSettings
@@ -97,6 +101,7 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     orders: OrdersSettings
     log: LogSettings
     history: HistorySettings | None
+    market: MarketSection | None
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
     startup_concurrency: int
@@ -148,6 +153,7 @@ def read_accounts_file(
         orders=_orders(tables, reader, file),
         log=_log(tables, reader, file),
         history=_history(tables, reader, file),
+        market=_market(tables, reader, file, alpaca.get("allow_host", ())),
         accounts=_accounts(tables.get("accounts", {}), reader, alpaca.get("allow_host", ())),
         secrets_file=None if secrets_file is None else Path(secrets_file),
         startup_concurrency=alpaca.get("startup_concurrency", 20),
@@ -182,6 +188,28 @@ def _history(
     if "max_disk" in section:
         section["max_disk_bytes"] = section.pop("max_disk")
     return HistorySettings(path=path, **section)
+
+
+def _market(
+    tables: Mapping[str, object],
+    reader: AccountsFileReader,
+    file: Path,
+    allowed_hosts: tuple[str, ...],
+) -> MarketSection | None:
+    if "market" not in tables:
+        return None
+    section = MarketSection(**reader.read_table(tables["market"], MARKET, "market"))
+    for name in ("data_url", "stream_url"):
+        host = urlsplit(getattr(section, name) or DATA_URL).hostname or ""
+        if not _may_get_keys(host, (*allowed_hosts, *section.allow_host)):
+            reader.add_problem(
+                f"market: {name} is neither Alpaca's nor this machine's: the keys would be sent "
+                f"to {host}",
+                f'correct it; or, if they shall be, set `allow_host = "{host}"` beside it',
+            )
+    for problem in section.check_tls():
+        reader.add_problem(problem.message, problem.remedy)
+    return section
 
 
 def _orders(tables: Mapping[str, object], reader: AccountsFileReader, file: Path) -> OrdersSettings:

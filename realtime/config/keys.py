@@ -126,7 +126,7 @@ def with_keys(
         if not account.enabled:
             keyed.append(account)
             continue
-        pair, source = _resolve(account, secrets, environ, problems, in_env_file)
+        pair, source = _resolve(account.label, secrets, environ, problems, in_env_file)
         if not pair:
             missing.append(account)
         elif all(pair.get(name) for name in KEY_NAMES):
@@ -139,32 +139,54 @@ def with_keys(
     return tuple(keyed), problems
 
 
+def find_key(
+    label: str,
+    secrets: SecretsFile,
+    environ: Mapping[str, str],
+    *,
+    in_env_file: Callable[[str], bool] = lambda name: False,
+) -> tuple[Credentials | None, list[Problem]]:
+    """Return the keys of a label that is no account's: those for market data."""
+    problems: list[Problem] = []
+    pair, source = _resolve(label, secrets, environ, problems, in_env_file)
+    if not pair and secrets.usable:
+        problems.append(
+            Problem(
+                f'market: account "{label}": no key',
+                f"{_key_remedy(label, secrets.path)}; or name one of the accounts",
+            )
+        )
+    if not all(pair.get(name) for name in KEY_NAMES):
+        return None, problems
+    return Credentials(Secret(pair["key_id"]), Secret(pair["secret_key"]), source), problems
+
+
 def _resolve(
-    account: AccountSettings,
+    label: str,
     secrets: SecretsFile,
     environ: Mapping[str, str],
     problems: list[Problem],
     in_env_file: Callable[[str], bool],
 ) -> tuple[Pair, str]:
     """Return the pair and its source. A value that was reported as wrong is left empty."""
-    variables = keys_in_environment(account.label, environ)
-    from_file = secrets.pairs.get(account.label, {})
+    variables = keys_in_environment(label, environ)
+    from_file = secrets.pairs.get(label, {})
     pair = from_file | variables
     if variables and len(variables) < len(pair) == len(from_file):
         pair = variables  # half a pair over a whole one: the halves may belong to two keys
     if len(pair) == 1:
-        problems.append(_half(account.label, next(iter(pair)), bool(variables), secrets.path))
+        problems.append(_half(label, next(iter(pair)), bool(variables), secrets.path))
         return dict.fromkeys(pair, ""), ENVIRONMENT
     for name, value in variables.items():
         try:
             key(value)
         except InvalidValue as error:
-            fact = f"{variable(account.label, name)} {error.message}"
+            fact = f"{variable(label, name)} {error.message}"
             problems.append(Problem(fact, error.remedy))
             pair[name] = ""
     if not variables:
         return pair, secrets.path.name
-    is_env_file = all(in_env_file(variable(account.label, name)) for name in variables)
+    is_env_file = all(in_env_file(variable(label, name)) for name in variables)
     return pair, ENV_FILE if is_env_file else ENVIRONMENT
 
 
@@ -223,8 +245,12 @@ def _without_keys(
     return [
         Problem(
             f'account "{account.label}": no key',
-            f"set `{variable(account.label, 'key_id')}` and "
-            f"`{variable(account.label, 'secret_key')}`, or `[{account.label}]` in {path}",
+            _key_remedy(account.label, path),
         )
         for account in missing
     ]
+
+
+def _key_remedy(label: str, path: Path) -> str:
+    names = f"`{variable(label, 'key_id')}` and `{variable(label, 'secret_key')}`"
+    return f"set {names}, or `[{label}]` in {path}"

@@ -11,7 +11,8 @@ from realtime.config.accounts_file import AccountsFile, AccountsFileReader, read
 from realtime.config.auth_section import read_auth
 from realtime.config.env_file import EnvFile, read_env_file
 from realtime.config.environment import find_quoted_variables, find_unused_variables
-from realtime.config.keys import find_secrets_file, read_secrets, with_keys
+from realtime.config.keys import find_key, find_secrets_file, read_secrets, with_keys
+from realtime.config.market_section import read_market
 from realtime.config.problems import InvalidConfig, InvalidValue, Problem, shown
 from realtime.config.settings import (
     AlpacaSettings,
@@ -59,7 +60,11 @@ def load(
         auth, auth_problems = read_auth(content.auth, path, environ)
     secrets_path = find_secrets_file(content.secrets_file, path, environ)
     labels = [account.label for account in content.accounts]
-    secrets = read_secrets(secrets_path, labels, environ)
+    market_label = None if content.market is None else content.market.key_label(environ)
+    key_labels = labels
+    if market_label is not None and market_label not in labels:
+        key_labels = [*labels, market_label]
+    secrets = read_secrets(secrets_path, key_labels, environ)
     accounts, key_problems = with_keys(
         content.accounts,
         secrets,
@@ -67,8 +72,23 @@ def load(
         in_env_file=lambda name: read.env_file.provides(name, environ_before),
     )
     problems += [*auth_problems, *secrets.problems, *key_problems]
+    market = None
+    if content.market is not None:
+        market, market_problems = read_market(
+            content.market,
+            accounts,
+            environ,
+            beside=path,
+            find_key=lambda label: find_key(
+                label,
+                secrets,
+                environ,
+                in_env_file=lambda name: read.env_file.provides(name, environ_before),
+            ),
+        )
+        problems += market_problems
     used_key_ids = {a.credentials.key_id.reveal() for a in accounts if a.credentials}
-    warnings = find_unused_variables(labels, used_key_ids, environ)
+    warnings = find_unused_variables(key_labels, used_key_ids, environ)
     if problems:
         raise InvalidConfig(problems + warnings)
     orders = content.orders
@@ -80,6 +100,7 @@ def load(
         orders=orders if audit_log is None else structs.replace(orders, audit_log=audit_log),
         log=content.log,
         history=content.history,
+        market=market,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path
         ),

@@ -12,10 +12,13 @@ from msgspec import Struct
 
 from realtime.auth.keys import Key
 from realtime.auth.tokens import TokenRules
-from realtime.secret import Credentials
+from realtime.secret import Credentials, Secret
 
+ALPACA_DOMAIN = "alpaca.markets"
 LIVE_URL = "https://api.alpaca.markets"
 PAPER_URL = "https://paper-api.alpaca.markets"
+DATA_URL = "https://data.alpaca.markets"
+DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
 
 
 class OrderLimits(Struct, frozen=True, kw_only=True):
@@ -124,9 +127,46 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
     max_disk_bytes: int = 20_000_000_000
 
 
+Feed = Literal["auto", "sip", "iex", "delayed_sip"]
+OptionFeed = Literal["auto", "opra", "indicative"]
+Plan = Literal["auto", "basic", "plus"]
+
+
+class MarketTls(Struct, frozen=True, kw_only=True):
+    """A second listener with TLS, for clients that connect to `wss://` only."""
+
+    port: int
+    certificate_file: Path
+    key_file: Path
+
+
+class MarketSettings(Struct, frozen=True, kw_only=True):
+    """Market data: one key, for any number of clients. Addresses do not end with a slash.
+
+    `account` is the label of the key, `is_default_account` whether it was chosen by us. `auto`
+    feeds are probed: `sip` or `opra` if the key may use it, else `iex` or `indicative`.
+    `reserve`: stream symbols that only the daemon itself may use, of the 30 of a basic plan.
+    """
+
+    account: str
+    credentials: Credentials
+    data_url: str = DATA_URL
+    stream_url: str = DATA_STREAM_URL
+    feed: Feed = "auto"
+    option_feed: OptionFeed = "auto"
+    plan: Plan = "auto"
+    reserve: int = 0
+    cache_url: Secret | None = None
+    max_clients: int = 1000
+    max_subscriptions: int = 10_000
+    """Of one client: symbols over all channels."""
+    tls: MarketTls | None = None
+    is_default_account: bool = False
+
+
 class Settings(Struct, frozen=True, kw_only=True):
-    """All settings. `path` is the accounts file; `history` is None where it is off; `warnings` and
-    `notices` are for the log."""
+    """All settings. `path` is the accounts file; `history` and `market` are None where they are
+    off; `warnings` and `notices` are for the log."""
 
     path: Path
     accounts: tuple[AccountSettings, ...]
@@ -137,6 +177,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     orders: OrdersSettings = OrdersSettings()
     log: LogSettings = LogSettings()
     history: HistorySettings | None = None
+    market: MarketSettings | None = None
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 

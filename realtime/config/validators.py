@@ -30,6 +30,13 @@ def text(value: object) -> str:
     return value
 
 
+def label(value: object) -> str:
+    """Check the label of an account, or of a key."""
+    if not isinstance(value, str) or not LABEL.fullmatch(value):
+        raise InvalidValue(f"expected a label such as alpha, got {shown(value)}")
+    return value
+
+
 def one_of(*words: str) -> Callable[[object], str]:
     """Return the check of a word of a list."""
 
@@ -120,6 +127,30 @@ def trading_url(value: object) -> str:
     if parts.path.rstrip("/").endswith("/v2"):
         raise InvalidValue("ends in /v2", "leave /v2 out: it is added where it belongs")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def stream_url(value: object) -> str:
+    """Return the address of a websocket without a slash at its end, by the same rules."""
+    if not isinstance(value, str) or not value.startswith(("ws://", "wss://")):
+        raise InvalidValue(f'expected an address such as "wss://host:port", got {shown(value)}')
+    return "ws" + trading_url("http" + value.removeprefix("ws")).removeprefix("http")
+
+
+def redis_url(value: object) -> str:
+    """Return the address of a Redis server. The message never contains its password."""
+    expected = 'expected an address such as "redis://127.0.0.1:6379/0"'
+    if not isinstance(value, str) or not _VISIBLE_ASCII.fullmatch(value):
+        raise InvalidValue(expected)
+    try:
+        parts = urlsplit(value)
+        is_valid = parts.scheme in ("redis", "rediss", "unix") and parts.port != 0
+    except ValueError:
+        raise InvalidValue(expected) from None
+    if not is_valid or not (
+        parts.path if parts.scheme == "unix" else _is_host(parts.hostname or "")
+    ):
+        raise InvalidValue(expected)
+    return value
 
 
 def jwks_url(value: object) -> str:
