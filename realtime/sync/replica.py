@@ -47,11 +47,11 @@ class KeyRejections:
     def __init__(self) -> None:
         self._counts: Counter[Literal["stream", "rest"]] = Counter()
 
-    def count(self, source: Literal["stream", "rest"], error: KeyRejected) -> LinkError:
-        """Count a rejection; return the first as an error that is retried. Raises `Refused`."""
+    def count(self, source: Literal["stream", "rest"], error: KeyRejected) -> LinkError | Refused:
+        """Count a rejection; return the first as an error that is retried, the next as final."""
         self._counts[source] += 1
         if self._counts.total() >= MIN_REJECTIONS:
-            raise Refused(error.message, remedy=error.remedy) from error
+            return Refused(error.message, remedy=error.remedy)
         return LinkError(f"{error.message}; trying once more", remedy=error.remedy)
 
     def reset(self, source: Literal["stream", "rest"]) -> None:

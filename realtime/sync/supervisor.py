@@ -11,6 +11,7 @@ import math
 import random
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from msgspec import Struct
@@ -120,12 +121,13 @@ class AccountSupervisor:
         self._next_poll_at = now + self._intervals().first_poll_s
         try:
             while True:
-                error = await self._run_isolated()
-                if isinstance(error, Deaf):
-                    self._reporter.report_deaf(error)
-                    await asyncio.sleep(DEAF_WAIT_S)
-                else:
-                    await self._wait_after(error)
+                async with AsyncExitStack() as resources:
+                    error = await self._run_isolated(resources)
+                    # Before the stream is closed: that takes seconds, in which events are lost.
+                    next_attempt_at = self._report_failure(error)
+                if next_attempt_at is None:
+                    break
+                await self._wait_until(next_attempt_at)
         except Refused as error:
             self._reporter.report_refused(error)
         finally:
@@ -140,14 +142,12 @@ class AccountSupervisor:
         if not self._replica.record.link.is_synced:
             self._reporter.report_poll()
 
-    async def _run_isolated(self) -> RealtimeError:
-        """Run one session; return the error that ended it. Raises `Refused`."""
+    async def _run_isolated(self, resources: AsyncExitStack) -> RealtimeError:
+        """Run one session; return the error that ended it. `resources` closes the stream."""
         try:
-            await self._run_session()
+            await self._run_session(resources)
         except KeyRejected as error:
             return self._replica.rejections.count("stream", error)
-        except Refused:
-            raise
         except RealtimeError as error:
             return error
         except Exception as error:
@@ -155,11 +155,19 @@ class AccountSupervisor:
             return LinkError(f"internal error: {type(error).__name__}")
         raise AssertionError("a session does not end without an error")
 
-    async def _wait_after(self, error: RealtimeError) -> None:
-        """Wait for the next attempt, as long as the failure of the last one requires."""
+    def _report_failure(self, error: RealtimeError) -> float | None:
+        """Report that there is no stream, and why; return when to try again, as loop time. `None`:
+        not at all, the credentials were refused."""
+        now = asyncio.get_running_loop().time()
+        if isinstance(error, Refused):
+            self._reporter.report_refused(error)
+            return None
+        if isinstance(error, Deaf):
+            self._reporter.report_deaf(error)
+            return now + DEAF_WAIT_S
         rng = self._rng.random
         if isinstance(error, ConnectionLimitReached):
-            is_own_slot = asyncio.get_running_loop().time() < self._own_slot_until
+            is_own_slot = now < self._own_slot_until
             if is_own_slot:
                 error = ConnectionLimitReached(
                     f"{OWN_SLOT_FACT} ({error.message})",
@@ -172,9 +180,14 @@ class AccountSupervisor:
         else:
             self._backoff, wait_s = self._backoff.after_failure(rng)
         self._reporter.report_waiting(error, wait_s)
+        return now + wait_s
+
+    async def _wait_until(self, at: float) -> None:
+        """Wait for the next attempt; read by REST meanwhile."""
         if not self._replica.record.has_data:
             self._next_poll_at = -math.inf  # REST may work although the stream does not
-        await self._while_polling(asyncio.sleep(wait_s))
+        now = asyncio.get_running_loop().time()
+        await self._while_polling(asyncio.sleep(max(0.0, at - now)))
 
     async def _while_polling(self, step: Coroutine[None, None, T]) -> T:
         """Run a step without a stream, and read by REST meanwhile, at a low rate: so the state is
@@ -203,8 +216,9 @@ class AccountSupervisor:
             else:
                 self._reporter.report_poll()
 
-    async def _run_session(self) -> None:
+    async def _run_session(self, resources: AsyncExitStack) -> None:
         stream = await self._while_polling(self._open_stream())
+        resources.push_async_callback(stream.close)
         self._replica.rejections.reset("stream")
         session = SyncSession(
             stream,
@@ -232,7 +246,6 @@ class AccountSupervisor:
             now = asyncio.get_running_loop().time()
             self._own_slot_until = now + OWN_SLOT_WINDOW_S
             self._next_poll_at = now + POLL_INTERVAL_S
-            await stream.close()
 
     async def _open_stream(self) -> TradingStream:
         """Connect, authorize and listen, within the limits of the fleet."""

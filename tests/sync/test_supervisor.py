@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from realtime.broker.trading_stream import CLOSE_TIMEOUT_S, TradingStream
 from realtime.sync.link_reporter import NOT_CONNECTED
 from tests.equality import unequal
 from tests.fleet import Fleet
@@ -309,6 +310,39 @@ def test_dead_connection_is_detected_by_pings() -> None:
             assert await unequal(fleet, label) == []
 
     play(act)
+
+
+@pytest.mark.parametrize(
+    ("faults", "state"),
+    [
+        pytest.param([{"kind": "error_frame", "close": False}], "waiting", id="error frame"),
+        pytest.param([{"kind": "deaf", "count": 1}], "deaf", id="deaf"),
+        pytest.param([{"kind": "key_revoked", "cut": False}], "refused", id="key revoked"),
+    ],
+)
+def test_state_is_stale_before_the_lost_stream_is_closed(
+    faults: list[dict[str, object]], state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing takes seconds where the network is slow; events of that time are lost."""
+    is_closing = asyncio.Event()
+    close = TradingStream.close
+
+    async def close_slowly(stream: TradingStream) -> None:
+        is_closing.set()
+        await asyncio.sleep(CLOSE_TIMEOUT_S)
+        await close(stream)
+
+    async def act(fleet: Fleet) -> None:
+        for fault in faults:
+            await fleet.fault(account="alpha", **fault)
+        fleet.buy("alpha", type="limit", limit_price="1")
+        await fleet.until(is_closing.is_set, within_s=300)
+        link = fleet.links["alpha"]
+        assert (link.state, link.is_stale) == (state, True)
+        assert link.next_attempt_at is None or link.next_attempt_at > link.since + CLOSE_TIMEOUT_S
+
+    monkeypatch.setattr(TradingStream, "close", close_slowly)
+    play(act, accounts=1)
 
 
 def test_new_connection_waits_for_the_slot_of_the_lost_one() -> None:
