@@ -109,6 +109,7 @@ def build_application(
         rejections=rejections.counts,
         broadcast=broadcast,
         runtime=runtime_metrics,
+        history=None if history is None else history.status,
         clock=clock,
         version=version,
     )

@@ -17,6 +17,7 @@ from realtime.api.metrics import Metrics
 from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse, StaticPages
 from realtime.auth.principal import LOCAL, Principal
+from realtime.history.status import HistoryStatus
 from realtime.nearest import nearest
 from realtime.orders.interface import TradingInterface
 from realtime.store.records import Record, Records
@@ -33,6 +34,9 @@ Query_co = TypeVar("Query_co", bound=Struct, covariant=True)
 
 class PastReader(Protocol):
     """Reads the history files."""
+
+    status: Callable[[], HistoryStatus]
+    """How recording goes."""
 
     async def fetch(self, call: HistoryCall) -> ApiResponse:
         """The response to a call. Raises `Problem`."""

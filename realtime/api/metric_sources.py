@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
+from realtime.history.status import HistoryStatus
 from realtime.store.store import Store
 from realtime.telemetry.loop_monitor import LoopMonitor
 from realtime.telemetry.request_stats import RequestStats
@@ -45,6 +46,8 @@ class MetricSources(Struct, frozen=True, kw_only=True):
     """Code of the problem → requests that were rejected."""
     broadcast: Broadcaster
     runtime: RuntimeMetrics
+    history: Callable[[], HistoryStatus] | None
+    """None: history is not recorded, and has no metrics."""
     clock: Callable[[], float]
     """Epoch seconds."""
     version: str

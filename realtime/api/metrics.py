@@ -18,6 +18,8 @@ from prometheus_client.core import (
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.status import count_states
 from realtime.api.metric_sources import MetricSources
+from realtime.history.queue import LOSS_KINDS
+from realtime.history.status import HistoryStatus
 from realtime.store.records import Record
 from realtime.telemetry.metrics import MetricsEncoder, counter_family, histogram_family
 
@@ -91,6 +93,8 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     yield from _rest(sources)
     yield from _orders(sources)
     yield from _daemon(sources)
+    if sources.history is not None:
+        yield from history_families(sources.history())
 
 
 def _accounts(sources: MetricSources) -> Iterator[Metric]:
@@ -235,6 +239,34 @@ def _daemon(sources: MetricSources) -> Iterator[Metric]:
         "Log lines that the disk or the pipe did not accept",
         sources.runtime.log_lines_lost(),
     )
+
+
+def history_families(status: HistoryStatus) -> Iterator[Metric]:
+    """Metrics of the history that is recorded."""
+    yield GaugeMetricFamily(
+        "realtime_history_recording",
+        "0 while the history files cannot be written",
+        int(status.failure is None),
+    )
+    yield GaugeMetricFamily(
+        "realtime_history_waiting", "Changes that are not written yet", status.waiting
+    )
+    yield CounterMetricFamily(
+        "realtime_history_rows", "Rows written to the history files", status.rows
+    )
+    yield counter_family(
+        "realtime_history_rows_lost",
+        "Changes that were not recorded because the queue was full",
+        "kind",
+        {kind: status.lost.get(kind, 0) for kind in LOSS_KINDS},
+    )
+    yield counter_family(
+        "realtime_history_gaps",
+        "Gaps in the history, by reason",
+        "reason",
+        {"stopped": 0, "overflow": 0, "clock": 0, **status.gaps},
+    )
+    yield GaugeMetricFamily("realtime_history_bytes", "Size of all history files", status.bytes)
 
 
 def account_families(

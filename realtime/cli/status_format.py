@@ -85,6 +85,10 @@ def headline(fleet: FleetStatus) -> str:
     real = sum(not row.paper for row in status.accounts.values())
     if real:
         parts.append(f"REAL MONEY {format_count(real)}")
+    history = fleet.health.history
+    if history is not None and history.status in ("failing", "dropping"):
+        reason = "" if history.reason is None else f" ({history.reason})"
+        parts.append(f"history {history.status}{reason}")
     return " · ".join([*parts, *_rates(status)])
 
 

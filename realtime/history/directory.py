@@ -38,6 +38,10 @@ class HistoryUnavailable(RealtimeError):
     """History cannot be recorded here; everything else works."""
 
 
+class AnotherWriter(HistoryUnavailable):
+    """Another process writes the directory."""
+
+
 class DayPath(Struct, frozen=True, order=True):
     """One day file. A day has a second part where the first one could not be opened."""
 
@@ -87,7 +91,7 @@ class HistoryDirectory:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(descriptor)
-            raise HistoryUnavailable(
+            raise AnotherWriter(
                 f"history: another daemon writes {self.path}",
                 remedy="stop it, or set [history] path to another directory",
             ) from error

@@ -26,6 +26,7 @@ MAX_POINTS = 2_000
 """A chart shows no more, and a response stays below 100 KB."""
 
 MAX_ROWS = 5_000
+MAX_GAPS = 1_000
 
 
 class EquityPoint(Struct, frozen=True, kw_only=True):
@@ -45,6 +46,16 @@ class EquityCurve(Struct, frozen=True, kw_only=True):
     points: list[EquityPoint]
     gaps: list[tuple[int, int, str]]
     """From, to (epoch seconds) and reason."""
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """A time of which something is missing."""
+
+    label: str | None
+    """None: of every account."""
+    from_us: int
+    to_us: int
+    reason: str
 
 
 class Trade(Struct, frozen=True, kw_only=True):
@@ -124,7 +135,10 @@ def equity(reader: HistoryReader, label: str, from_us: int, to_us: int, step: St
         account_id=label,
         step=step,
         points=points[-MAX_POINTS:],
-        gaps=_gaps(reader, label, from_us, to_us),
+        gaps=[
+            (gap.from_us // US, gap.to_us // US, gap.reason)
+            for gap in gaps(reader, [label], from_us, to_us)
+        ],
     )
 
 
@@ -181,6 +195,23 @@ def events(
     return found
 
 
+def gaps(
+    reader: HistoryReader, labels: list[str], from_us: int, to_us: int, limit: int = MAX_GAPS
+) -> list[Gap]:
+    """What is missing between two times, of some accounts or of all, oldest first."""
+    if not labels:
+        return []
+    marks = ",".join("?" * len(labels))
+    rows = reader.read_ledger(
+        "SELECT label, from_us, coalesce(to_us, ?), reason FROM gap"
+        " LEFT JOIN account ON account.n = gap.acc"
+        f" WHERE (acc IS NULL OR label IN ({marks})) AND from_us < ? AND coalesce(to_us, ?) > ?"
+        " ORDER BY from_us, gap.n LIMIT ?",
+        (to_us, *labels, to_us, to_us, from_us, limit),
+    )
+    return [Gap(label=row[0], from_us=row[1], to_us=row[2], reason=row[3]) for row in rows]
+
+
 def performance(
     reader: HistoryReader, labels: list[str], from_us: int, to_us: int, *, by_tier: bool = False
 ) -> list[Performance]:
@@ -191,29 +222,46 @@ def performance(
     sums: dict[str, _Sum] = {}
     for row in reader.read_ledger(
         "SELECT label, tier, day, open, close, drawdown, realized, trades, wins, losses,"
-        " gross_win, gross_loss, turnover, orders, rejected, stale_s, gaps FROM day"
+        " gross_win, gross_loss, turnover, orders, rejected, stale_s FROM day"
         f" JOIN account ON account.n = acc WHERE label IN ({marks}) AND day BETWEEN ? AND ?"
         " ORDER BY label, day",
         (*labels, day_number(from_us), day_number(to_us)),
     ):
         key = (row[1] or "none") if by_tier else row[0]
         sums.setdefault(key, _Sum()).add(row[0], row[2:])
+    missing = _count_gaps(reader, day_number(from_us) * DAY_US, (day_number(to_us) + 1) * DAY_US)
+    for total in sums.values():
+        total.gaps = missing.get(None, 0) + sum(missing.get(label, 0) for label in total.labels)
     order = {label: at for at, label in enumerate(labels)}
     return [sums[key].result(key) for key in sorted(sums, key=lambda key: (order.get(key, 0), key))]
+
+
+def _count_gaps(reader: HistoryReader, from_us: int, to_us: int) -> dict[str | None, int]:
+    """label → gaps between two times; None: those of every account."""
+    return dict(
+        reader.read_ledger(
+            "SELECT label, count(*) FROM gap LEFT JOIN account ON account.n = gap.acc"
+            " WHERE from_us < ? AND coalesce(to_us, ?) > ? GROUP BY label",
+            (to_us, to_us, from_us),
+        )
+    )
 
 
 class _Sum:
     """Days of one key."""
 
     def __init__(self) -> None:
+        self.labels: set[str] = set()
+        self.gaps = 0
         self._days: set[int] = set()
         self._begin: dict[str, int] = {}
         self._end: dict[str, int] = {}
         self._drawdown = 0
-        self._sums = [0] * 11
+        self._sums = [0] * 10
 
     def add(self, label: str, values: tuple[int | None, ...]) -> None:
         day, begin, end, drawdown, *rest = values
+        self.labels.add(label)
         self._days.add(day or 0)
         if begin is not None:
             self._begin.setdefault(label, begin)
@@ -223,9 +271,7 @@ class _Sum:
         self._sums = [total + (value or 0) for total, value in zip(self._sums, rest, strict=True)]
 
     def result(self, key: str) -> Performance:
-        realized, trades, wins, losses, won, lost, turnover, orders, rejected, stale, gaps = (
-            self._sums
-        )
+        realized, trades, wins, losses, won, lost, turnover, orders, rejected, stale = self._sums
         return Performance(
             key=key,
             days=len(self._days),
@@ -242,7 +288,7 @@ class _Sum:
             orders=orders,
             rejected=rejected,
             stale_s=stale,
-            gaps=gaps,
+            gaps=self.gaps,
         )
 
 
@@ -304,16 +350,3 @@ def _events_of_day(
         )
         for row in rows
     ]
-
-
-def _gaps(
-    reader: HistoryReader, label: str, from_us: int, to_us: int
-) -> list[tuple[int, int, str]]:
-    rows = reader.read_ledger(
-        "SELECT from_us, coalesce(to_us, ?), reason FROM gap"
-        " LEFT JOIN account ON account.n = gap.acc"
-        " WHERE (acc IS NULL OR label = ?) AND from_us < ? AND coalesce(to_us, ?) > ?"
-        " ORDER BY from_us LIMIT 1000",
-        (to_us, label, to_us, to_us, from_us),
-    )
-    return [(begin // US, end // US, reason) for begin, end, reason in rows]

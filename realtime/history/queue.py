@@ -1,7 +1,7 @@
 """From the event loop to the writer's thread: bounded, and nothing ever waits for it."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -9,6 +9,7 @@ from msgspec import Struct
 from realtime.core.model import Order
 from realtime.core.state import Execution
 from realtime.history.differences import Source
+from realtime.history.exact import epoch_us
 from realtime.store.records import Change, Record
 
 MAX_CHANGES = 100_000
@@ -19,6 +20,7 @@ MAX_CHANGES_WITH_EXECUTIONS = 120_000
 """Executions are dropped last."""
 
 LossKind = Literal["event", "execution"]
+LOSS_KINDS: tuple[LossKind, ...] = ("event", "execution")
 
 
 class Recorded(Struct, frozen=True, gc=False):
@@ -46,9 +48,13 @@ class HistoryQueue:
     """Subscribe `add` to the store. Appending and popping are atomic, so no lock is needed."""
 
     def __init__(self, *, max_changes: int = MAX_CHANGES) -> None:
-        self.lost: Counter[LossKind] = Counter()
-        """Changes that were dropped since the start, by whether executions came with them."""
         self.is_dropping = False
+        self.lost_since_us: int | None = None
+        """The time of the first change that was lost since `end_loss`."""
+        self._refused: Counter[LossKind] = Counter()
+        """Counted by the event loop: there was no room."""
+        self._dropped: Counter[LossKind] = Counter()
+        """Counted by the writer's thread. One counter for both would miss some."""
         self._waiting: deque[Entry] = deque()
         self._max_changes = max_changes
         self._max_executions = max_changes * MAX_CHANGES_WITH_EXECUTIONS // MAX_CHANGES
@@ -58,11 +64,10 @@ class HistoryQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def subscribe(
-        self, subscribe: Callable[[Callable[[Change], None]], Callable[[], None]]
-    ) -> Callable[[], None]:
-        """Have changes added from now on; returns what ends it."""
-        return subscribe(self.add)
+    @property
+    def lost(self) -> Counter[LossKind]:
+        """Changes that were dropped since the start, by whether executions came with them."""
+        return self._refused + self._dropped
 
     def add(self, change: Change) -> None:
         """Add a change, unless it changed nothing that is recorded. Drops and counts when full."""
@@ -79,8 +84,17 @@ class HistoryQueue:
         """Add what the broker knows; there is one for each account and start."""
         self._waiting.append(recovered)
 
-    def pop(self) -> Entry | None:
-        """The oldest change, or None."""
+    def first_us(self) -> int | None:
+        """The time of the oldest change; None: there is none, or it has no time."""
+        try:
+            return entry_us(self._waiting[0])
+        except IndexError:
+            return None
+
+    def pop(self, before_us: int | None = None) -> Entry | None:
+        """The oldest change, or None; with a limit only if it is from before it."""
+        if before_us is not None and (self.first_us() or 0) >= before_us:
+            return None
         try:
             return self._waiting.popleft()
         except IndexError:
@@ -93,9 +107,10 @@ class HistoryQueue:
     def drop(self, count: int) -> None:
         """Drop and count the oldest changes."""
         for _ in range(count):
-            if self.pop() is None:
+            if (entry := self.pop()) is None:
                 return
-            self.lost["event"] += 1
+            self._lose(entry_us(entry))
+            self._dropped["event"] += 1
 
     def _has_room(self, change: Change, waiting: int) -> bool:
         if waiting >= self._max_changes:
@@ -105,12 +120,23 @@ class HistoryQueue:
         has_executions = bool(change.recovered) or any(u.execution_id for u in change.updates)
         if has_executions and waiting < self._max_executions:
             return True
-        self.lost["execution" if has_executions else "event"] += 1
+        self._lose(None if change.after is None else epoch_us(change.after.as_of))
+        self._refused["execution" if has_executions else "event"] += 1
         return False
 
-    def resume(self) -> bool:
-        """Whether dropping has just ended, because half of the room is free again."""
-        if self.is_dropping and len(self._waiting) < self._resume_at:
-            self.is_dropping = False
-            return True
-        return False
+    def _lose(self, at_us: int | None) -> None:
+        if self.lost_since_us is None:
+            self.lost_since_us = at_us
+
+    def end_loss(self) -> bool:
+        """Whether no more is lost, because half of the room is free again."""
+        if self.is_dropping and len(self._waiting) >= self._resume_at:
+            return False
+        self.is_dropping, self.lost_since_us = False, None
+        return True
+
+
+def entry_us(entry: Entry) -> int | None:
+    """When a change became visible, in µs; None: it is not the change of a record."""
+    record = entry.record if isinstance(entry, Recorded) else None
+    return None if record is None else epoch_us(record.as_of)

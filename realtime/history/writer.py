@@ -11,21 +11,28 @@ one change, not for a batch.
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
-
-from msgspec import Struct
+from typing import Literal
 
 from realtime.history.day_file import DayFile
 from realtime.history.directory import HistoryDirectory, HistoryUnavailable
-from realtime.history.exact import day_number, epoch_us
+from realtime.history.exact import DAY_US, MINUTE_US, day_number, epoch_us
 from realtime.history.ledger import Ledger
 from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory
 from realtime.history.reading import open_read_only
 from realtime.history.recorder import Files, Recorder
 from realtime.history.retention import Retention, delete_oldest, ledger_horizon_us, make_room
 from realtime.history.schema import read_meta
+from realtime.history.status import (
+    FailureReason,
+    HistoryReport,
+    HistoryStatus,
+    failure_reason,
+    is_damaged,
+    is_full,
+)
 
 BATCH_S = 0.25
 BATCH_CHANGES = 1_250
@@ -40,30 +47,9 @@ STOP_S = 3.0
 MAX_REPORTS = 1_000
 
 
-class HistoryReport(Struct, frozen=True, kw_only=True):
-    """Something that the log says of history."""
-
-    event: str
-    facts: dict[str, object]
-
-
-class HistoryStatus(Struct, frozen=True, kw_only=True):
-    """How recording goes, for `/health`, metrics and headers."""
-
-    is_recording: bool = False
-    last_error: str | None = None
-    rows: int = 0
-    """Written since the start."""
-    lost: int = 0
-    """Changes dropped since the start."""
-    waiting: int = 0
-    committed_at: float | None = None
-    """Epoch seconds of the last commit."""
-    bytes: int = 0
-
-
 class HistoryWriter:
-    """One writer of one directory. `clock` gives epoch seconds by the wall clock."""
+    """One writer of one directory. `clock` gives epoch seconds like the clock of the records; it is
+    called in the writer's thread."""
 
     def __init__(
         self,
@@ -88,9 +74,11 @@ class HistoryWriter:
         self._file: DayFile | None = None
         self._ledger: Ledger | None = None
         self._error: str | None = None
+        self._failure: FailureReason | None = None
+        self._failing_since: float | None = None
         self._committed_at: float | None = None
         self._lost_before = 0
-        self._dropping_since_us: int | None = None
+        self._gaps: Counter[str] = Counter()
         self._is_first_file = True
         self._bytes = 0
         self._retry_at = 0.0
@@ -98,12 +86,18 @@ class HistoryWriter:
     @property
     def status(self) -> HistoryStatus:
         """How it goes. May be called from any thread."""
+        lost_us = self._queue.lost_since_us
+        since = [self._failing_since, None if lost_us is None else lost_us / 1e6]
         return HistoryStatus(
-            is_recording=self._file is not None and self._error is None,
+            is_open=self._file is not None and self._failure is None,
+            failure=self._failure,
             last_error=self._error,
             rows=self._recorder.rows,
-            lost=self._queue.lost.total(),
+            lost=self._queue.lost,
+            gaps=dict(self._gaps),
             waiting=len(self._queue),
+            is_dropping=self._queue.is_dropping,
+            missing_since=min((at for at in since if at is not None), default=None),
             committed_at=self._committed_at,
             bytes=self._bytes,
         )
@@ -131,7 +125,7 @@ class HistoryWriter:
         """Write what waits now, in transactions of a batch each. For the thread, and for tests."""
         while True:
             batch = self._write_batch()
-            if batch < BATCH_CHANGES:
+            if batch < BATCH_CHANGES and self._end_us(epoch_us(self._clock())) is None:
                 return
 
     # -- the thread --------------------------------------------------------------------------------
@@ -171,6 +165,8 @@ class HistoryWriter:
         now = self._clock()
         self._retry_at = now + RETRY_S
         is_news = self._error is None
+        self._failure = failure_reason(error)
+        self._failing_since = now if self._failing_since is None else self._failing_since
         remedy = {}
         if isinstance(error, HistoryUnavailable):
             self._error = error.message
@@ -181,32 +177,34 @@ class HistoryWriter:
         self._close()
         if is_news:
             self._report("failed", reason=self._error, **remedy, waiting=len(self._queue))
-        if _is_full(error):
+        if is_full(error):
             gone = delete_oldest(self._directory, day_number(epoch_us(now)))
             if gone is not None:
                 self._report("deleted", file=gone.path.name, reason="disk full")
-        elif _is_damaged(error) and broken is not None:
+        elif is_damaged(error) and broken is not None:
             self._set_aside(broken)
 
     def _write_batch(self) -> int:
         now_us = epoch_us(self._clock())
         files = self._open(now_us)
+        end_us = self._end_us(now_us)
         batch: list[Entry] = []
         self._recorder.begin()
         try:
             files.day.begin()
             files.ledger.begin()
-            self._note_overflow(files.ledger, now_us)
-            while len(batch) < BATCH_CHANGES and (entry := self._queue.pop()) is not None:
+            self._note_loss(files.ledger, now_us)
+            while len(batch) < BATCH_CHANGES and (entry := self._queue.pop(end_us)) is not None:
                 batch.append(entry)
                 if isinstance(entry, RecoveredHistory):
                     self._recorder.recover(files, entry)
                 else:
                     self._recorder.record(files, entry)
                 time.sleep(0)
-            self._recorder.snapshot_idle(files)
-            if self._recorder.end_minutes(files, now_us):
-                self._bytes = self._directory.size()
+            if end_us is None:
+                self._recorder.snapshot_idle(files)
+                if self._recorder.end_minutes(files, now_us):
+                    self._bytes = self._directory.size()
             files.ledger.commit()
             files.day.commit(now_us)
         except BaseException:
@@ -216,7 +214,7 @@ class HistoryWriter:
         self._committed_at = now_us / 1e6
         self._on_commit()
         if self._error is not None:
-            self._error = None
+            self._error = self._failure = self._failing_since = None
             self._report("recovered", waiting=len(self._queue))
         return len(batch)
 
@@ -228,7 +226,7 @@ class HistoryWriter:
             self._directory.prepare()
             self._directory.lock()
             self._ledger = self._open_ledger()
-        today = day_number(now_us)
+        today = self._day_to_write(now_us)
         if self._file is not None and self._file.day < today:
             self._roll_over()
         if self._file is None:
@@ -238,13 +236,26 @@ class HistoryWriter:
             if self._is_first_file:
                 self._is_first_file = False
                 self._note_stop(self._file, self._ledger, now_us)
+                self._seal_earlier(today)
         return Files(self._file, self._ledger)
+
+    def _day_to_write(self, now_us: int) -> int:
+        """The day of the oldest change that waits, so that it is in the file of its day."""
+        first_us = self._queue.first_us()
+        at_us = now_us if first_us is None else min(first_us, now_us + MINUTE_US)
+        return day_number(at_us) if self._file is None else max(self._file.day, day_number(at_us))
+
+    def _end_us(self, now_us: int) -> int | None:
+        """The end of the open file's day; None: it has not come yet."""
+        if self._file is None or self._file.day >= day_number(now_us):
+            return None
+        return (self._file.day + 1) * DAY_US
 
     def _open_ledger(self) -> Ledger:
         try:
             return Ledger(self._directory.ledger)
         except sqlite3.DatabaseError as error:
-            if not _is_damaged(error):
+            if not is_damaged(error):
                 raise
             self._set_aside(self._directory.ledger)
             return Ledger(self._directory.ledger)
@@ -258,7 +269,7 @@ class HistoryWriter:
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError) or part > 99:
                     raise
-                if _is_damaged(error):
+                if is_damaged(error):
                     self._set_aside(path)
                 part += 1
 
@@ -268,6 +279,17 @@ class HistoryWriter:
         self._report("sealed", file=self._file.path.name)
         self._file = None
         self._recorder.end_day()
+
+    def _seal_earlier(self, today: int) -> None:
+        """Seal the files of days that ended while no daemon ran."""
+        for file in self._directory.day_files():
+            if file.day >= today or _meta(file.path, "sealed") is not None:
+                continue
+            try:
+                DayFile(file.path, file.day).seal()
+            except sqlite3.Error:
+                continue  # damaged, or of another version: it stays as it is
+            self._report("sealed", file=file.path.name)
 
     def _set_aside(self, path: Path) -> None:
         aside = path.with_name(path.name + ".bad")
@@ -302,44 +324,37 @@ class HistoryWriter:
         committed_us = file.committed_us()
         if committed_us is None:
             earlier = [found for found in self._directory.day_files() if found.day < file.day]
-            committed_us = _committed(earlier[-1].path) if earlier else None
-        if committed_us is not None and committed_us < now_us:
-            ledger.begin()
-            ledger.add_gap(None, committed_us, now_us, "stopped", None)
-            ledger.commit()
-            seconds = round((now_us - committed_us) / 1e6, 1)
-            self._report("gap", reason="stopped", seconds=seconds)
+            committed_us = _meta(earlier[-1].path, "committed_us") if earlier else None
+        if committed_us is None or committed_us == now_us:
+            return
+        # A clock that was set back: this time is recorded twice, and what is recorded now counts.
+        reason = "stopped" if committed_us < now_us else "clock"
+        ledger.begin()
+        from_us, to_us = sorted((committed_us, now_us))
+        ledger.add_gap(None, from_us, to_us, reason, None)
+        ledger.commit()
+        self._gaps[reason] += 1
+        self._report("gap", reason=reason, seconds=round((now_us - committed_us) / 1e6, 1))
 
-    def _note_overflow(self, ledger: Ledger, now_us: int) -> None:
-        if self._queue.is_dropping and self._dropping_since_us is None:
-            self._dropping_since_us = now_us
-        if self._queue.resume() and self._dropping_since_us is not None:
-            lost = self._queue.lost.total()
-            rows = lost - self._lost_before
-            ledger.add_gap(None, self._dropping_since_us, now_us, "overflow", rows)
-            self._report("gap", reason="overflow", rows=rows)
-            self._lost_before, self._dropping_since_us = lost, None
+    def _note_loss(self, ledger: Ledger, now_us: int) -> None:
+        """What was lost is a gap, once no more is lost."""
+        since_us = self._queue.lost_since_us
+        rows = self._queue.lost.total() - self._lost_before
+        if not rows or not self._queue.end_loss():
+            return
+        ledger.add_gap(None, now_us if since_us is None else since_us, now_us, "overflow", rows)
+        self._gaps["overflow"] += 1
+        self._report("gap", reason="overflow", rows=rows)
+        self._lost_before += rows
 
     def _report(self, event: str, **facts: object) -> None:
         self.reports.append(HistoryReport(event=event, facts=facts))
 
 
-def _committed(path: Path) -> int | None:
-    """The last commit of a file that is not written any more."""
+def _meta(path: Path, key: Literal["committed_us", "sealed"]) -> int | None:
+    """A value of a file that is not written any more."""
     try:
         with open_read_only(path) as connection:
-            return read_meta(connection, "committed_us")
+            return read_meta(connection, key)
     except sqlite3.Error:
         return None
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
-
-
-def _is_damaged(error: Exception) -> bool:
-    """Whether the file itself is broken: another name for it, and a new one."""
-    text = str(error)
-    return isinstance(error, sqlite3.DatabaseError) and (
-        "malformed" in text or "not a database" in text
-    )

@@ -14,8 +14,10 @@ from realtime.config.settings import HistorySettings
 from realtime.history.directory import HistoryDirectory
 from realtime.history.queue import HistoryQueue
 from realtime.history.retention import Retention
-from realtime.history.writer import HistoryReport, HistoryStatus, HistoryWriter
+from realtime.history.status import HistoryReport
+from realtime.history.writer import HistoryWriter
 from realtime.runtime.history_recovery import recover_all
+from realtime.runtime.steady_clock import SteadyClock
 from realtime.store.records import Change
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
@@ -31,16 +33,19 @@ class History(Struct, frozen=True, kw_only=True):
     """Recording that is under way."""
 
     client: HistoryClient
-    status: Callable[[], HistoryStatus]
     recover: Callable[[Callable[[], dict[str, RestClient]]], Coroutine[None, None, None]]
     """Fetches from the broker what was missed; takes label → the account's client."""
 
 
 @asynccontextmanager
 async def record_history(
-    settings: HistorySettings | None, store: Store, *, wall_clock: Callable[[], float] = time.time
+    settings: HistorySettings | None,
+    store: Store,
+    *,
+    make_clock: Callable[[], Callable[[], float]] = lambda: SteadyClock(time.time, time.monotonic),
 ) -> AsyncIterator[History | None]:
-    """Record the store's changes while the block runs; None: history is off."""
+    """Record the store's changes while the block runs; None: history is off. `make_clock` makes the
+    clock of the writer's thread, which must run like that of the store's records."""
     if settings is None:
         yield None
         return
@@ -52,10 +57,11 @@ async def record_history(
         committed.clear()
 
     queue = HistoryQueue()
+    clock = make_clock()
     writer = HistoryWriter(
         HistoryDirectory(settings.path),
         queue,
-        clock=wall_clock,
+        clock=clock,
         retention=Retention(
             event_days=settings.event_days,
             ledger_days=settings.ledger_days,
@@ -82,16 +88,17 @@ async def record_history(
     writer.start()
     reports = asyncio.create_task(_log_reports(writer), name="history")
     try:
-        async with HistoryClient(settings.path, wait_committed=wait_committed) as client:
+        async with HistoryClient(
+            settings.path, status=lambda: writer.status, wait_committed=wait_committed
+        ) as client:
             yield History(
                 client=client,
-                status=lambda: writer.status,
                 recover=partial(
                     recover_all,
                     store=store,
                     queue=queue,
                     path=settings.path,
-                    clock=wall_clock,
+                    clock=time.time,
                 ),
             )
     finally:

@@ -11,8 +11,10 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from realtime.api.fastpath.runner import REQUEST_STATS
+from realtime.api.history.client import HistoryClient
 from realtime.api.metric_sources import RuntimeMetrics
 from realtime.core.model import AccountLabel
+from realtime.history.status import HistoryStatus
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW
 from tests.api.guarded import ALL, Raw, get, guarded, token
@@ -47,8 +49,22 @@ def samples(families: Iterable[Metric]) -> set[str]:
     return {sample.name for family in families for sample in family.samples}
 
 
+HISTORY = HistoryStatus(
+    failure="disk_full",
+    rows=70,
+    lost={"event": 5},
+    gaps={"stopped": 1},
+    waiting=12,
+    is_dropping=True,
+    bytes=4096,
+)
+
+
 async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
-    async with guarded(store, clock, runtime_metrics=RUNTIME, account_metrics=True) as server:
+    history = HistoryClient(Path("unused"), status=lambda: HISTORY)
+    async with guarded(
+        store, clock, runtime_metrics=RUNTIME, account_metrics=True, history=history
+    ) as server:
         answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **ALL))))[0]
     return read(answer.body.decode())
 
@@ -84,6 +100,9 @@ async def test_the_fleet_in_figures(store: Store, clock: Clock) -> None:
     assert values(families["realtime_config_last_reload_successful"]) == {(): 0}
     assert values(families["realtime_log_lines_lost"]) == {(): 9}
     assert values(families["realtime_build_info"]) == {("1.2.3",): 1}
+    assert values(families["realtime_history_recording"]) == {(): 0}
+    assert values(families["realtime_history_rows_lost"]) == {("event",): 5, ("execution",): 0}
+    assert values(families["realtime_history_gaps"])["stopped",] == 1
 
 
 async def test_histograms_are_cumulative_and_agree_with_their_counts(
@@ -128,6 +147,7 @@ async def test_lines_for_each_account_are_those_that_the_token_may_know_of(
 
 async def test_without_being_asked_for_no_account_is_named(reader: Reader) -> None:
     body = (await reader.get("/metrics")).body
+    assert b"realtime_history" not in body, "it is off here"
     assert not any(label.encode() in body for label in ("alpha", "bravo", "charlie", "delta"))
 
 

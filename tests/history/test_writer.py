@@ -86,7 +86,7 @@ def test_a_damaged_file_is_set_aside_and_recording_goes_on(tmp_path: Path) -> No
         path.write_bytes(b"no database" * 1000)
         remove_side_file(path)
         await trade(recording, 3.0, rng)
-        assert recording.writer.status.is_recording
+        assert recording.writer.status.condition == "recording"
         assert (path.name + ".bad") in {p.name for p in recording.directory.path.iterdir()}
         assert [r.event for r in recording.writer.reports if "aside" in r.event]
 
@@ -103,7 +103,7 @@ def test_a_file_of_a_later_version_stays_untouched(tmp_path: Path) -> None:
             connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
         connection.close()
         await trade(recording, 3.0, rng)
-        assert recording.writer.status.is_recording
+        assert recording.writer.status.condition == "recording"
         assert [file.part for file in recording.directory.day_files()] == [1, 2]
 
     play(tmp_path, act)
@@ -172,7 +172,7 @@ def test_a_clock_that_goes_back_over_midnight_loses_nothing(tmp_path: Path) -> N
     small.clock.now -= 86_400
     small.touch("alpha", 901)
     small.writer.write()
-    assert len(small.directory.day_files()) == 1
+    assert len(small.directory.day_files()) == 2
     small.clock.now += 86_400
     past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
     assert order(901).id in past.state.orders
@@ -192,7 +192,7 @@ def test_a_full_queue_drops_counts_and_says_so(tmp_path: Path) -> None:
     small.touch("alpha", 150)
     small.writer.write()
     assert small.rows("SELECT reason, rows FROM gap") == [("overflow", 30)]
-    assert small.writer.status.lost == 30
+    assert small.writer.status.lost == {"event": 30}
     past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
     record = small.store.get("alpha")
     assert record is not None
@@ -204,12 +204,13 @@ def test_a_directory_that_cannot_be_written_is_reported_and_tried_again(tmp_path
     path.write_text("a file is in the way")
     small = Small(path)
     small.writer.write_guarded()
-    assert not small.writer.status.is_recording
-    assert small.writer.status.last_error is not None
+    failing = small.writer.status
+    assert (failing.condition, failing.failure) == ("failing", "not_writable")
+    assert failing.missing_since == NOW
     assert [report.event for report in small.writer.reports] == ["failed"]
     path.unlink()
     small.writer.write_guarded()
-    assert small.writer.status.is_recording
+    assert small.writer.status.condition == "recording"
     assert [report.event for report in small.writer.reports][-1] == "recovered"
     assert small.rows("SELECT label FROM account ORDER BY label") == [("alpha",), ("bravo",)]
 
@@ -244,7 +245,7 @@ def test_a_mistake_of_ours_does_not_end_the_recording(
     small.writer.write_guarded()
     past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
     assert {order(902).id, order(903).id} <= past.state.orders.keys()
-    assert small.writer.status.lost == 1
+    assert small.writer.status.lost == {"event": 1}
 
 
 def test_two_daemons_do_not_write_one_directory(tmp_path: Path) -> None:
@@ -252,11 +253,11 @@ def test_two_daemons_do_not_write_one_directory(tmp_path: Path) -> None:
     first, second = Small(tmp_path), Small(tmp_path)
     first.writer.write_guarded()
     second.writer.write_guarded()
-    assert first.writer.status.is_recording
+    assert first.writer.status.condition == "recording"
     assert "another daemon writes" in str(second.writer.status.last_error)
     first.writer.kill()
     second.writer.write_guarded()
-    assert second.writer.status.is_recording
+    assert second.writer.status.condition == "recording"
 
 
 def test_a_directory_that_another_daemon_writes_is_reported_with_its_remedy(
@@ -271,3 +272,79 @@ def test_a_directory_that_another_daemon_writes_is_reported_with_its_remedy(
     assert report.facts["reason"] == f"history: another daemon writes {tmp_path}"
     assert report.facts["remedy"] == "stop it, or set [history] path to another directory"
     directory.unlock()
+
+
+def test_what_waits_at_midnight_is_in_the_file_of_its_day(tmp_path: Path) -> None:
+    """The state just before midnight is final once the day is sealed."""
+    small = Small(tmp_path, max_changes=10_000)
+    small.writer.write()
+    midnight = (int(NOW) // 86_400 + 1) * 86_400
+    small.clock.now = midnight - 0.1
+    for number in range(2_000, 4_000):  # more than one transaction takes
+        small.touch("alpha", number)
+    small.clock.now = midnight + 0.1
+    small.touch("alpha", 4_000)
+    small.writer.write()
+    first, second = small.directory.day_files()
+    assert small.rows("SELECT max(at_us) FROM event", first.path) == [(epoch_us(midnight - 0.1),)]
+    reader = HistoryReader(small.directory)
+    before = state_at(reader, "alpha", epoch_us(midnight - 0.05))
+    after = state_at(reader, "alpha", epoch_us(midnight + 0.1))
+    assert before.is_sealed
+    assert order(3_999).id in before.state.orders
+    assert order(4_000).id not in before.state.orders
+    assert order(4_000).id in after.state.orders
+    assert small.rows("SELECT min(at_us) FROM snapshot", second.path) == [(midnight * 10**6,)]
+
+
+def test_a_day_that_ended_while_no_daemon_ran_is_sealed_by_the_next(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    small.writer.write()
+    small.writer.kill()
+    later = Small(tmp_path)
+    later.clock.now = NOW + 3 * 86_400
+    later.touch("alpha", 905)
+    later.writer.write()
+    first, _ = later.directory.day_files()
+    assert later.rows("SELECT value FROM meta WHERE key = 'sealed'", first.path) == [(1,)]
+    assert later.writer.status.gaps == {"stopped": 1}
+
+
+def test_a_clock_that_was_set_back_between_two_runs_is_a_gap(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    small.clock.now += 500
+    small.writer.write()
+    small.writer.kill()
+    later = Small(tmp_path)
+    later.writer.write()
+    assert later.rows("SELECT reason, from_us, to_us FROM gap") == [
+        ("clock", epoch_us(NOW), epoch_us(NOW + 500))
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_counted_as_lost_is_what_is_missing(tmp_path: Path, seed: int) -> None:
+    """Each change adds one order, so the orders at the moment of each change show which were lost:
+    at those moments the state is older, and a gap says so."""
+    rng = random.Random(seed)
+    small = Small(tmp_path, max_changes=rng.randint(4, 40))
+    small.writer.write()
+    moments: list[tuple[int, int]] = []
+    for number in range(1_000, 1_000 + rng.randint(50, 200)):
+        small.clock.now += 0.01
+        small.touch("alpha", number)
+        moments.append((epoch_us(small.clock.now), number))
+        if rng.random() < 0.03:
+            small.writer.write()
+    small.writer.write()
+    small.clock.now += 1
+    small.writer.write()
+    reader = HistoryReader(small.directory)
+    missing = 0
+    for at_us, number in moments:
+        past = state_at(reader, "alpha", at_us)
+        if order(number).id not in past.state.orders:
+            missing += 1
+            assert past.gap == "overflow"
+    ((rows,),) = small.rows("SELECT coalesce(sum(rows), 0) FROM gap")
+    assert missing == sum(small.writer.status.lost.values()) == rows

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from realtime.api.documents.timestamps import format_millis
+from realtime.history.status import Condition as HistoryCondition
+from realtime.history.status import FailureReason, HistoryStatus
 from realtime.store.records import Record
 
 Condition = Literal["ok", "degraded", "starting"]
@@ -41,6 +43,23 @@ class FleetCounts(Struct, frozen=True, kw_only=True):
         return not self.unread and (self.with_data > 0 or not self.enabled)
 
 
+class HistoryHealth(Struct, frozen=True, kw_only=True):
+    """How history is recorded. It does not change the fleet's status: the state is right without
+    it."""
+
+    status: HistoryCondition
+    reason: FailureReason | None
+    """Why nothing is written while the status is `failing`; details are in the log."""
+    waiting: int
+    """Changes that are not written yet."""
+    lost: int
+    """Changes that were dropped since the start; each time is a gap."""
+    gaps: int
+    """Gaps that were recorded since the start, the one of the restart included."""
+    committed_at: str | None
+    bytes: int
+
+
 class HealthDocument(Struct, frozen=True, kw_only=True):
     """The fleet's health as of one moment."""
 
@@ -52,6 +71,8 @@ class HealthDocument(Struct, frozen=True, kw_only=True):
     stale_accounts: int
     disabled_accounts: int
     as_of: str
+    history: HistoryHealth | None = None
+    """null: history is not recorded."""
 
 
 def is_tried(record: Record) -> bool:
@@ -99,7 +120,13 @@ def get_condition(counts: FleetCounts, *, is_started: bool) -> Condition:
 
 
 def make_health(
-    counts: FleetCounts, *, is_started: bool, version: str, started_at: float, now: float
+    counts: FleetCounts,
+    *,
+    is_started: bool,
+    version: str,
+    started_at: float,
+    now: float,
+    history: HistoryStatus | None = None,
 ) -> HealthDocument:
     """The document as of `now`; times are epoch seconds."""
     return HealthDocument(
@@ -110,5 +137,19 @@ def make_health(
         connected_accounts=counts.connected,
         stale_accounts=counts.stale,
         disabled_accounts=counts.disabled,
+        history=None if history is None else _history_health(history),
         as_of=format_millis(now),
+    )
+
+
+def _history_health(status: HistoryStatus) -> HistoryHealth:
+    at = status.committed_at
+    return HistoryHealth(
+        status=status.condition,
+        reason=status.failure,
+        waiting=status.waiting,
+        lost=sum(status.lost.values()),
+        gaps=sum(status.gaps.values()),
+        committed_at=None if at is None else format_millis(at),
+        bytes=status.bytes,
     )

@@ -32,6 +32,7 @@ def get_health(request: RequestContext[HealthQuery]) -> ApiResponse:
         version=context.version,
         started_at=context.started_at,
         now=context.clock(),
+        history=None if context.history is None else context.history.status(),
     )
     if request.query.strict and document.status != "ok":
         raise Problem(

@@ -11,6 +11,7 @@ import msgspec
 
 from realtime.api.history.messages import (
     LENGTH_BYTES,
+    PARTIAL,
     Envelope,
     HistoryCall,
     HistoryReply,
@@ -19,6 +20,7 @@ from realtime.api.history.messages import (
 )
 from realtime.api.problems import Problem
 from realtime.api.responses import ApiResponse
+from realtime.history.status import HistoryStatus
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -37,11 +39,16 @@ _decoder = msgspec.msgpack.Decoder(Returned)
 
 class HistoryClient:
     """Use as `async with`. `wait_committed` waits until the writer has committed up to a time (µs),
-    so that a client finds what it has just seen."""
+    so that a client finds what it has just seen. `status` gives how recording goes."""
 
     def __init__(
-        self, directory: Path, *, wait_committed: Callable[[int], Awaitable[None]] | None = None
+        self,
+        directory: Path,
+        *,
+        status: Callable[[], HistoryStatus] = HistoryStatus,
+        wait_committed: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
+        self.status = status
         self._directory = directory
         self._wait_committed = wait_committed
         self._numbers = count()
@@ -102,7 +109,8 @@ class HistoryClient:
             raise Problem("history_failed", "unexpected")
         if reply.problem is not None:
             raise Problem(reply.problem, reply.detail)
-        return ApiResponse(body=reply.body, headers=reply.headers)
+        headers = {**reply.headers, **_missing(call, self.status())}
+        return ApiResponse(body=reply.body, headers=headers)
 
     async def _prepare(self, call: HistoryCall) -> asyncio.subprocess.Process:
         self._preparing += 1
@@ -145,3 +153,11 @@ class HistoryClient:
             _, future = self._waiting.popitem()
             if not future.done():
                 future.set_exception(ConnectionError("the history process has ended"))
+
+
+def _missing(call: HistoryCall, status: HistoryStatus) -> dict[str, str]:
+    """Headers of a response about a time of which the files still lack something."""
+    since = status.missing_since
+    if since is None or max(call.at_us, call.to_us) < since * 1e6:
+        return {}
+    return {PARTIAL: f"partial; reason={status.condition}", "Cache-Control": "no-cache"}

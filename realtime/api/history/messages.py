@@ -11,6 +11,9 @@ LENGTH_BYTES = 4
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """A longer message is a mistake of ours."""
 
+PARTIAL = "X-Realtime-History"
+"""Header of responses about a time of which something is missing: `partial`, with the reason."""
+
 Kind = Literal[
     "dashboard",
     "account",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from realtime.api.documents.accounts import (
     AccountRow,
@@ -18,12 +18,12 @@ from realtime.api.documents.documents import Documents
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.timestamps import format_millis
-from realtime.api.history.messages import HistoryCall, HistoryReply
+from realtime.api.history.messages import PARTIAL, HistoryCall, HistoryReply
 from realtime.core.decimals import number, plain, sum_amounts
 from realtime.core.model import AccountLabel
 from realtime.history.exact import instant
 from realtime.history.fleet_at import AccountAt, fleet_at
-from realtime.history.queries import equity, events, performance, trades
+from realtime.history.queries import equity, events, gaps, performance, trades
 from realtime.history.reading import HistoryReader, NoHistory, QueryTimeout
 from realtime.history.state_at import StateAt, state_at
 from realtime.store.records import Profile, Record
@@ -96,8 +96,13 @@ def _headers(past: StateAt) -> dict[str, str]:
     if past.valued_at_us is not None:
         headers["X-Realtime-Valued-At"] = instant(past.valued_at_us)
     if past.gap is not None:
-        headers["X-Realtime-History"] = f"partial; reason={past.gap.replace(' ', '-')}"
+        headers[PARTIAL] = partial(past.gap)
     return headers
+
+
+def partial(reason: str) -> str:
+    """The value of the header `PARTIAL`."""
+    return f"partial; reason={reason.replace(' ', '-')}"
 
 
 def _query(call: HistoryCall, kind: type[Query]) -> Query:
@@ -139,6 +144,9 @@ def _rows(reader: HistoryReader, call: HistoryCall) -> tuple[list[AccountRow], d
         "X-Realtime-As-Of": instant(valued_us),
         "X-Realtime-Valued-At": instant(valued_us),
     }
+    missing = gaps(reader, call.labels, call.at_us, call.at_us + 1, limit=1)
+    if missing:
+        headers[PARTIAL] = partial(missing[0].reason)
     return rows, headers
 
 
@@ -179,22 +187,24 @@ def _summary(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     return HistoryReply(body=ENCODER.encode(document), headers=headers)
 
 
-def _list(value: object) -> HistoryReply:
+def _list(reader: HistoryReader, call: HistoryCall, value: object) -> HistoryReply:
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
+    missing = gaps(reader, call.labels, call.from_us, call.to_us, limit=1)
+    if missing:
+        headers[PARTIAL] = partial(missing[0].reason)
     return HistoryReply(body=ENCODER.encode(value), headers=headers)
 
 
 def _equity(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.step is not None
     curve = equity(reader, call.labels[0], call.from_us, call.to_us, call.step)
-    reply = _list(curve)
-    if curve.gaps:
-        return structs.replace(reply, headers={**reply.headers, "X-Realtime-History": "partial"})
-    return reply
+    return _list(reader, call, curve)
 
 
 def _trades(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     return _list(
+        reader,
+        call,
         trades(
             reader,
             call.labels,
@@ -202,16 +212,20 @@ def _trades(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
             call.to_us,
             symbol=call.symbol,
             limit=call.limit,
-        )
+        ),
     )
 
 
 def _events(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
-    return _list(events(reader, call.labels[0], call.from_us, call.to_us, call.limit))
+    return _list(reader, call, events(reader, call.labels[0], call.from_us, call.to_us, call.limit))
 
 
 def _performance(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
-    return _list(performance(reader, call.labels, call.from_us, call.to_us, by_tier=call.by_tier))
+    return _list(
+        reader,
+        call,
+        performance(reader, call.labels, call.from_us, call.to_us, by_tier=call.by_tier),
+    )
 
 
 RENDERERS: dict[str, Callable[[HistoryReader, HistoryCall], HistoryReply]] = {

@@ -62,6 +62,7 @@ def test_health_document() -> None:
         "stale_accounts": 2,
         "disabled_accounts": 1,
         "as_of": "2026-10-03T04:00:00.250Z",
+        "history": None,
     }
 
 

@@ -22,6 +22,7 @@ async def test_health_of_a_degraded_fleet(reader: Reader) -> None:
             "stale_accounts": 2,
             "disabled_accounts": 1,
             "as_of": "2026-10-03T04:00:00.250Z",
+            "history": None,
         },
     )
 

@@ -23,7 +23,9 @@ from realtime.core.model import AccountLabel
 from realtime.core.state import Execution
 from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import epoch_us, instant
+from realtime.history.ledger import Ledger
 from realtime.history.queue import HistoryQueue
+from realtime.history.status import HistoryStatus
 from realtime.history.writer import HistoryWriter
 from tests.api.documents.made import NOW, fleet, order
 from tests.api.reader import Clock, Reader, reading
@@ -69,10 +71,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def past(path: Path) -> AsyncIterator[tuple[Reader, HistoryClient]]:
+async def past(
+    path: Path,
+    status: HistoryStatus = HistoryStatus(is_open=True),  # noqa: B008 - frozen
+) -> AsyncIterator[tuple[Reader, HistoryClient]]:
     clock = Clock()
     clock.now = NOW + 600
-    async with HistoryClient(path) as client, reading(fleet(), clock, history=client) as reader:
+    async with (
+        HistoryClient(path, status=lambda: status) as client,
+        reading(fleet(), clock, history=client) as reader,
+    ):
         yield reader, client
 
 
@@ -258,3 +266,66 @@ async def test_a_query_whose_time_is_over_is_not_begun(recorded: Path) -> None:
     late = answer(directory, Envelope(number=1, call=trades(), expires_at=now - 1))
     assert late.problem == "history_timeout"
     assert answer(directory, Envelope(number=2, call=trades(), expires_at=now + 60)).body
+
+
+async def test_health_reports_how_history_is_recorded(recorded: Path) -> None:
+    async with past(recorded, HistoryStatus(is_open=True, committed_at=NOW, bytes=7)) as (
+        reader,
+        _,
+    ):
+        assert (await reader.get("/health")).json["history"] == {
+            "status": "recording",
+            "reason": None,
+            "waiting": 0,
+            "lost": 0,
+            "gaps": 0,
+            "committed_at": "2026-10-03T04:00:00.250Z",
+            "bytes": 7,
+        }
+    failing = HistoryStatus(failure="disk_full", last_error="/srv/secret: full", lost={"event": 2})
+    async with past(recorded, failing) as (reader, _):
+        reply = await reader.get("/health")
+        assert (reply.json["history"]["status"], reply.json["history"]["reason"]) == (
+            "failing",
+            "disk_full",
+        )
+        assert b"secret" not in reply.body
+
+
+async def test_a_time_that_is_not_written_yet_is_marked(recorded: Path) -> None:
+    """Also a day that is over: it must not be kept as if it could not change."""
+    failing = HistoryStatus(failure="disk_full", missing_since=NOW + 60)
+    async with past(recorded, failing) as (reader, _):
+        for path in ("/realtime/orders/alpha?as_of=", f"/history/trades?from={NOW}&to="):
+            early = await reader.get(f"{path}{NOW + 59}")
+            late = await reader.get(f"{path}{NOW + 61}")
+            assert "X-Realtime-History" not in early.headers
+            assert late.headers["X-Realtime-History"] == "partial; reason=failing"
+            assert late.headers["Cache-Control"] == "no-cache"
+
+
+async def test_every_kind_of_response_that_crosses_a_gap_is_marked(
+    recorded: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.begin()
+    ledger.add_gap(None, epoch_us(NOW + 70), epoch_us(NOW + 90), "overflow", 3)
+    ledger.commit()
+    ledger.close()
+    async with past(tmp_path) as (reader, _):
+        for path in (
+            f"/realtime/accounts?as_of={NOW + 80}",
+            f"/realtime/summary?as_of={NOW + 80}",
+            f"/realtime/orders/alpha?as_of={NOW + 80}",
+            f"/history/equity/alpha?from={NOW}&to={NOW + 80}",
+            f"/history/trades?from={NOW}&to={NOW + 80}",
+            f"/history/events/alpha?from={NOW}&to={NOW + 80}",
+            f"/history/performance?from={NOW}&to={NOW + 80}",
+        ):
+            reply = await reader.get(path)
+            assert reply.headers["X-Realtime-History"] == "partial; reason=overflow", path
+        for row in (await reader.get(f"/history/performance?from={NOW}")).json:
+            assert row["gaps"] == 1
+        clear = await reader.get(f"/history/trades?from={NOW}&to={NOW + 70}")
+        assert "X-Realtime-History" not in clear.headers
