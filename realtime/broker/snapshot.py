@@ -104,12 +104,17 @@ def _since(watermark: str | None) -> int | None:
 
 
 async def _fetch_orders_since(rest: RestClient, since: int | None) -> tuple[Order, ...]:
-    """Read orders from the newest back to `since`; without it one page, and all open orders."""
+    """Read orders from the newest back to `since`; without it the newest, the newest closed ones,
+    and all open ones."""
     max_pages = 1 if since is None else MAX_PAGES
     orders = await _fetch_list(rest, status="all", nested=True, since=since, max_pages=max_pages)
     if len(orders) < PAGE_SIZE:
         return tuple(orders)
     orders += await _fetch_list(rest, status="open", nested=True)
+    if since is None:
+        # Many open orders leave no room for closed ones in a list of both. After the open ones: an
+        # order that closes between the two lists is in both and not in none.
+        orders += await _fetch_list(rest, status="closed", nested=True, max_pages=1)
     orders += await _fetch_hidden_legs(rest, orders)
     return tuple(orders)
 
@@ -117,7 +122,7 @@ async def _fetch_orders_since(rest: RestClient, since: int | None) -> tuple[Orde
 async def _fetch_list(
     rest: RestClient,
     *,
-    status: Literal["open", "all"],
+    status: Literal["open", "closed", "all"],
     nested: bool,
     since: int | None = None,
     max_pages: int = MAX_PAGES,

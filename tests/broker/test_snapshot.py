@@ -9,7 +9,7 @@ from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.broker.rest_client import RestClient
 from realtime.broker.snapshot import PAGE_SIZE, fetch_snapshot
 from realtime.core.reconcile import reconcile
-from realtime.core.state import EMPTY, AccountState
+from realtime.core.state import CLOSED_ORDERS_KEPT, EMPTY, AccountState
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.simulator.credentials import key_id_for, secret_for
@@ -91,6 +91,24 @@ def test_open_orders_of_one_microsecond_are_read_completely(count: int) -> None:
         state, requests = await scene.read()
         assert state.orders.keys() == set(ids)
         assert requests <= 16
+
+    play(act)
+
+
+@pytest.mark.parametrize(("closed", "open_orders"), [(3, PAGE_SIZE + 1), (PAGE_SIZE, PAGE_SIZE)])
+def test_first_read_has_the_newest_closed_orders_behind_any_number_of_open_ones(
+    closed: int, open_orders: int
+) -> None:
+    async def act(scene: Scene) -> None:
+        old, *ids = scene.submit(1 + closed)
+        for order_id in (old, *ids):
+            scene.simulator.exchange.cancel(LABEL, order_id)
+            scene.clock.now += 1_000_000
+        ids += scene.submit(open_orders)
+        state, requests = await scene.read()
+        assert state.orders.keys() - {old} == set(ids)
+        assert sum(order.is_closed for order in state.orders.values()) <= CLOSED_ORDERS_KEPT
+        assert requests <= 12
 
     play(act)
 
