@@ -206,7 +206,7 @@ class HttpClient:
             timeout=aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_TIMEOUT_S),
         ) as response:
             request_id = self._read_headers(response.headers, sent_at)
-            content = self._sanitizer.clean(await _read_body(response.content))
+            content = self._sanitizer.clean(await read_body(response.content))
             name = f"{method} {self._sanitizer.clean_text(path)}"
             responses.check(response.status, response.headers, content, name, request_id)
             return HttpResponse(response.status, content, request_id)
@@ -227,10 +227,11 @@ class HttpClient:
         return request_id
 
 
-async def _read_body(content: aiohttp.StreamReader) -> bytes:
+async def read_body(content: aiohttp.StreamReader, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return a whole body. Raises `LinkError` if it is longer than `max_bytes`."""
     body = bytearray()
     async for chunk in content.iter_chunked(CHUNK_BYTES):
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise LinkError(f"the broker's response is longer than {MAX_BODY_BYTES >> 20} MiB")
+        if len(body) > max_bytes:
+            raise LinkError(f"the broker's response is longer than {max_bytes >> 20} MiB")
     return bytes(body)

@@ -53,6 +53,11 @@ class Sanitizer:
         """Return JSON or other text without control characters and without our secrets."""
         if not (raw.isascii() and b"\\" not in raw and b"\x7f" not in raw):
             raw = _RAW_CONTROL.sub(b" ", _ESCAPE.sub(_without_control, raw))
+        return self.remove_secrets(raw)
+
+    def remove_secrets(self, raw: bytes) -> bytes:
+        """Return bytes without our secrets, also where they are escaped; any others as they are."""
+        if b"\\" in raw:
             unescaped = _ESCAPE.sub(_unescape, raw)
             if any(secret in unescaped for secret in self._secrets):
                 raw = unescaped

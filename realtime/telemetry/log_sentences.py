@@ -75,6 +75,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "liquidation.released": ("liquidation ended by {principal}", "liquidation ended"),
     "liquidation.resumed": ("liquidation resumed after a restart",),
     "liquidation.started": ("liquidation: canceling all orders, closing all positions",),
+    "market.cache_lost": ("Redis does not respond ({reason}): market data is not cached",),
+    "market.cache_recovered": ("Redis responds again: market data is cached",),
     "order.cancel_accepted": ("cancel of order {order_id} accepted",),
     "order.found": ("order {client_order_id} found at the broker: {status}",),
     "order.placed": (
