@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from realtime.errors import LinkError, NotSent
-from realtime.market.cache import MemoryCache
-from realtime.market.rest_reader import CacheRules, DataAnswer, is_complete, make_scope
+from realtime.market.rest.cache import MemoryCache
+from realtime.market.rest.reader import CacheRules, DataAnswer, is_complete, make_scope
 from realtime.secret import Credentials, Secret
-from tests.market.redis_server import running_redis
-from tests.market.rest_scene import KEYS, data_query, rest_scene
+from tests.market.rest.redis_server import running_redis
+from tests.market.rest.scene import KEYS, data_query, rest_scene
 
 QUOTE = "/v2/stocks/AAPL/quotes/latest"
 BARS = "/v2/stocks/bars"
@@ -210,7 +210,7 @@ async def test_the_budget_never_falls_below_the_floor() -> None:
 
 async def test_daemons_share_a_cache_in_redis() -> None:
     with running_redis() as server:
-        from realtime.market.redis_cache import RedisCache  # noqa: PLC0415 - needs the extra
+        from realtime.market.rest.redis_cache import RedisCache  # noqa: PLC0415 - needs the extra
 
         async with rest_scene(cache=RedisCache(server.url)) as scene:
             first = await scene.reader.get(data_query(BARS, "history", **CLOSED))

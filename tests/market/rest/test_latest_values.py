@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from realtime.market.latest_values import (
+from realtime.market.rest.latest_values import (
     Field,
     LatestQuery,
     LatestValue,
@@ -12,9 +12,9 @@ from realtime.market.latest_values import (
     make_single_body,
     split_values,
 )
-from realtime.market.rest_reader import ANY_FRESH, CacheRules, DataAnswer
+from realtime.market.rest.reader import ANY_FRESH, CacheRules, DataAnswer
 from realtime.market.symbols import AssetClass
-from tests.market.rest_scene import RestScene, rest_scene
+from tests.market.rest.scene import RestScene, rest_scene
 
 QUOTES = LatestQuery("stocks", "quote", "iex")
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from realtime.market.cache import Entry
-from tests.market.redis_server import RedisServer, running_redis
+from realtime.market.rest.cache import Entry
+from tests.market.rest.redis_server import RedisServer, running_redis
 
 pytest.importorskip("redis", reason="redis-py is not installed (extra `redis`)")
 
-from realtime.market.redis_cache import KEEP_S, NAMESPACE, RETRY_S, TIMEOUT_S, RedisCache
+from realtime.market.rest.redis_cache import KEEP_S, NAMESPACE, RETRY_S, TIMEOUT_S, RedisCache
 
 
 class Time:

@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from realtime.broker.data_client import DataClient
 from realtime.broker.http_client import open_session
-from realtime.market.cache import Cache, MemoryCache
-from realtime.market.freshness import Kind
-from realtime.market.latest_values import LatestReader
-from realtime.market.request_budget import RequestBudget
-from realtime.market.rest_reader import DataQuery, RestReader, make_scope
+from realtime.market.rest.cache import Cache, MemoryCache
+from realtime.market.rest.freshness import Kind
+from realtime.market.rest.latest_values import LatestReader
+from realtime.market.rest.reader import DataQuery, RestReader, make_scope
+from realtime.market.rest.request_budget import RequestBudget
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from realtime.simulator.faults.catalogue import parse_fault

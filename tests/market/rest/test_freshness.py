@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from realtime.market.freshness import (
+from realtime.market.rest.freshness import (
     CLOSED_RANGE_S,
     LIFETIME_S,
     OPEN_RANGE_S,

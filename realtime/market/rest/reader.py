@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from realtime.broker.data_client import DataClient, DataResponse
 from realtime.errors import LinkError, NotSent
-from realtime.market.cache import Cache, Entry
-from realtime.market.freshness import Kind, get_lifetime_s
-from realtime.market.request_budget import RequestBudget
-from realtime.market.single_flight import SingleFlight
+from realtime.market.rest.cache import Cache, Entry
+from realtime.market.rest.freshness import Kind, get_lifetime_s
+from realtime.market.rest.request_budget import RequestBudget
+from realtime.market.rest.single_flight import SingleFlight
 from realtime.secret import Credentials
 
 MAX_IN_FLIGHT = 16

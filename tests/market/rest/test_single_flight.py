@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from realtime.errors import LinkError
-from realtime.market.single_flight import SingleFlight
+from realtime.market.rest.single_flight import SingleFlight
 
 
 async def test_equal_requests_share_one_piece_of_work() -> None:

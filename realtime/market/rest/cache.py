@@ -1,6 +1,6 @@
 """Responses of the market-data API, kept in memory up to a number of bytes.
 
-Keys are a client's request in one spelling (`rest_reader.py`), so entries can be removed by prefix.
+Keys are a client's request in one spelling (`reader.py`), so entries can be removed by prefix.
 An entry outlives its lifetime: a client may accept an older value if there is no newer one.
 """
 

@@ -13,7 +13,7 @@ import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
-from realtime.market.cache import Entry
+from realtime.market.rest.cache import Entry
 from realtime.secret import Secret
 from realtime.telemetry.log import get_logger
 

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from realtime.errors import LinkError
-from realtime.market.cache import Entry
-from realtime.market.rest_reader import (
+from realtime.market.rest.cache import Entry
+from realtime.market.rest.reader import (
     CacheRules,
     DataAnswer,
     DataQuery,
@@ -24,7 +24,7 @@ from realtime.market.rest_reader import (
     is_usable,
     may_be_stale,
 )
-from realtime.market.single_flight import wait_for
+from realtime.market.rest.single_flight import wait_for
 from realtime.market.symbols import ROOTS, AssetClass
 
 Field = Literal["quote", "trade", "snapshot"]

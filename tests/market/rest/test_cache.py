@@ -1,6 +1,6 @@
 """Entries in memory."""
 
-from realtime.market.cache import ENTRY_BYTES, Entry, MemoryCache
+from realtime.market.rest.cache import ENTRY_BYTES, Entry, MemoryCache
 
 
 def entry(body: bytes = b"{}") -> Entry:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from realtime.market.request_budget import MAX_WAIT_S, BudgetUsedUp, RequestBudget
+from realtime.market.rest.request_budget import MAX_WAIT_S, BudgetUsedUp, RequestBudget
 from tests import virtual
 
 
