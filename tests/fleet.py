@@ -50,6 +50,12 @@ class Fleet(Struct, frozen=True):
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
+    async def refresh(self, label: str) -> None:
+        """Have the daemon read an account now."""
+        path = f"/realtime/accounts/{label}/refresh"
+        async with self.http.post(f"http://127.0.0.1:{self.daemon.port}{path}") as answer:
+            assert answer.status == 200, await answer.text()
+
     async def fault(self, **fault: object) -> None:
         """Switch a fault on."""
         async with self.http.post(f"{self.simulator.url}/_sim/faults", json=fault) as answer:

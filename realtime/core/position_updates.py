@@ -51,7 +51,12 @@ def move_positions(
         if (newest and key <= newest.key) or was_in_last_read(state, execution):
             continue
         # 2. The position does not follow from ours: executions are missing, or it is old.
-        if not (undoes or qty is None or _follows(old, execution, qty)):
+        follows = qty is None or (
+            _follows_reversal(old, execution, qty, _undone(before, update))
+            if undoes
+            else _follows(old, execution, qty)
+        )
+        if not follows:
             detail = f"{symbol} was {old.qty if old else 0}, is {qty} as of {execution.at}"
             anomalies.append(Anomaly("position_gap", execution.order_id, detail))
             if microseconds(execution.at) < positions_read_at + CLOCK_ERROR_S * 1_000_000:
@@ -119,6 +124,25 @@ def _follows(old: Position | None, execution: Execution, after: str) -> bool:
         fee = qty - step
         return fee == 0 or ("/" in execution.symbol and 0 < fee <= qty * MAX_CRYPTO_FEE)
     return step == -qty or (not execution.side and step == qty)
+
+
+def _undone(before: AccountState, update: TradeUpdate) -> Execution | None:
+    """The execution that a reversal undoes, as it was known before; None if it was not."""
+    if update.previous_execution_id is None:
+        return None
+    return before.executions.get(update.order.id, {}).get(update.previous_execution_id)
+
+
+def _follows_reversal(
+    old: Position | None, execution: Execution, after: str, undone: Execution | None
+) -> bool:
+    """Whether the position after a reversal is ours less what it undoes; or ours as it is, if a
+    read has shown the reversal already."""
+    step = number(after) - (number(old.qty) if old else ZERO)
+    if step == 0 or undone is None:
+        return step == 0
+    change = number(execution.qty) - number(undone.qty)
+    return step == (change if execution.side == "buy" else -change)
 
 
 def _is_overtaken(

@@ -8,15 +8,16 @@ stream cannot show. The session ends with the error that ended the stream or one
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from realtime.broker.rate_limiter import DEFAULT_PAUSE_S
 from realtime.broker.trading_stream import TradingStream
-from realtime.core.model import Order, TradeUpdate
+from realtime.core.executions import unexplained_qty
+from realtime.core.model import Order, OrderId, TradeUpdate
 from realtime.core.order_groups import unknown_successors
 from realtime.core.outcomes import GAPS, Applied, Reconciled
 from realtime.core.protocol import Ignored, Unreadable
-from realtime.core.state import MONEY, ORDERS
+from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState
 from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
 from realtime.store.store import Store
 from realtime.sync.anomalies import AnomalyResolver
@@ -63,9 +64,11 @@ class SyncSession:
         self._clock = clock
         self._buffer: list[TradeUpdate] | None = []
         """Events that arrived before the snapshot; None once they are replayed."""
-        self._anomalies = AnomalyResolver(replica, on_read=self._handle_read)
+        self._lacking: dict[OrderId, float] = {}
+        """order's id → since when it shows more filled than executions are known (our clock)"""
+        self._anomalies = AnomalyResolver(replica, on_read=self.handle_read)
         self._watchdog = Watchdog(replica, self._anomalies)
-        self._reconciler = Reconciler(replica, rng, intervals, on_read=self._handle_read)
+        self._reconciler = Reconciler(replica, rng, intervals, on_read=self.handle_read)
         self._balances = BalanceRefresher(
             replica,
             refresh_limiter,
@@ -169,16 +172,37 @@ class SyncSession:
         if applied.executions or any(anomaly.kind in GAPS for anomaly in applied.anomalies):
             self._balances.request()
         if applied.anomalies:
+            self._note_lacking(a.order_id for a in applied.anomalies if a.kind in GAPS)
             self._anomalies.add(applied.anomalies)
 
-    def _handle_read(self, reconciled: Reconciled) -> None:
-        """Refresh balances that a read of orders could not confirm; watch orders that name a
-        successor which was not found."""
+    def handle_read(self, reconciled: Reconciled) -> None:
+        """Refresh balances that a read of orders could not confirm; watch orders that the read has
+        changed, as if an event had, and those that name a successor which was not found."""
         orders = reconciled.state.orders
-        self._watchdog.watch(orders[i] for i in unknown_successors(reconciled.state))
+        changed = {OrderId(discrepancy.key) for discrepancy in reconciled.discrepancies}
+        changed |= unknown_successors(reconciled.state).keys()
+        self._watchdog.watch(orders[i] for i in sorted(changed) if i in orders)
+        self._note_lacking(changed)
+        if self._find_lacking(reconciled.state):
+            self._reconciler.request()
         if MONEY & reconciled.state.provisional:
             self._balances.request()
         self._request_confirmation()
+
+    def _note_lacking(self, order_ids: Iterable[OrderId]) -> None:
+        now = self._replica.now
+        for order_id in order_ids:
+            self._lacking.setdefault(order_id, now)
+
+    def _find_lacking(self, state: AccountState) -> bool:
+        """Return whether executions are missing that another read may list: activities lag, and an
+        order that is known as filled needs no read for its own sake. Older ones are not expected:
+        of an order from before the first read they may never be listed."""
+        since = self._replica.now - 2 * LAG_S
+        self._lacking = {
+            i: at for i, at in self._lacking.items() if at > since and unexplained_qty(state, i) > 0
+        }
+        return bool(self._lacking)
 
     def _handle_balances_read(self, reconciled: Reconciled) -> None:
         """Reconcile when balances changed without an event: orders may have been missed too."""

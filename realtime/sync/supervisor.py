@@ -138,7 +138,9 @@ class AccountSupervisor:
 
         Without a stream the state stays marked stale, as after any read during an outage.
         """
-        await self._replica.read_everything("request")
+        reconciled = await self._replica.read_everything("request")
+        if self._session is not None:
+            self._session.handle_read(reconciled)
         if not self._replica.record.link.is_synced:
             self._reporter.report_poll()
 

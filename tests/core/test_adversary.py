@@ -391,6 +391,26 @@ def test_a_position_from_before_a_reading_that_knew_more_is_not_taken(
     assert applied.state.provisional == MONEY | ORDERS
 
 
+@pytest.mark.parametrize("corrected", [None, Decimal(4)])
+def test_a_position_of_a_reversal_from_before_a_split_is_not_taken(
+    corrected: Decimal | None,
+) -> None:
+    books = Books()
+    books.undo(filled(books), corrected)
+    *before, late = books.frames
+    state = follow(before)
+    split = structs.replace(state.positions[Symbol("AAA")], qty="20")
+    read_at = microseconds(late.timestamp) + 2_000_000
+    for ours, expected in ((split, "20"), (state.positions[Symbol("AAA")], corrected)):
+        applied = apply(
+            structs.replace(state, positions={ours.symbol: ours}), late, NOW + 12, read_at
+        )
+        position = applied.state.positions.get(ours.symbol)
+        assert Decimal(position.qty if position else 0) == Decimal(expected or 0)
+        gaps = [anomaly for anomaly in applied.anomalies if anomaly.kind == "position_gap"]
+        assert len(gaps) == (ours is split)
+
+
 def test_a_part_that_the_next_part_has_overtaken_does_not_move_a_position() -> None:
     """The order itself tells that it has executed more."""
     books = Books()
