@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from msgspec import Struct
+
 from realtime.core.model import Order, position_symbol
 from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
@@ -10,11 +12,31 @@ from realtime.history.day_file import CHECKPOINT_BYTES, Names, connect
 from realtime.history.exact import QUARTER_US, pack_id, quantity
 from realtime.history.schema import LEDGER, SCHEMA
 
+CLOSE_TOLERANCE_US = 30 * 60 * 1_000_000
+"""A day whose last own minute is this much before its close counts as not recorded."""
+
 DAY_COLUMNS = (
     "open", "high", "low", "close", "peak", "drawdown", "realized", "trades", "wins", "losses",
     "gross_win", "gross_loss", "turnover", "exposure_avg", "orders", "rejected", "stale_s",
     "minutes", "gaps",
 )  # fmt: skip
+
+
+class Activity(Struct, frozen=True, kw_only=True, gc=False):
+    """An activity of the broker's that is no execution. Money of 10⁻⁴, quantities of 10⁻⁹."""
+
+    id: str
+    type: str
+    at_us: int
+    day: int
+    """The trading day that it counts in, days since 1970."""
+    is_timed: bool
+    """Whether `at_us` is when it happened, and not only on its date."""
+    amount: int | None = None
+    symbol: str | None = None
+    qty: int | None = None
+    price: int | None = None
+    status: str | None = None
 
 
 class Ledger:
@@ -139,6 +161,91 @@ class Ledger:
             f"SELECT {','.join(DAY_COLUMNS)} FROM day WHERE acc = ? AND day = ?", (account, day)
         ).fetchone()
         return None if row is None else dict(zip(DAY_COLUMNS, row, strict=True))
+
+    def close_day(self, account: int, day: int) -> tuple[int, int, int] | None:
+        """Averages of exposure, gross and net, and how many minutes are in them, as written of a
+        trading day before."""
+        row = self._connection.execute(
+            "SELECT coalesce(gross, 0), coalesce(net, 0), coalesce(minutes, 0) FROM close"
+            " WHERE acc = ? AND day = ?",
+            (account, day),
+        ).fetchone()
+        return None if row is None else (row[0], row[1], row[2])
+
+    def put_close(self, values: tuple[object, ...]) -> None:
+        """Write the equity of one account and trading day."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO close VALUES (?,?,?,?,?,?,?,'own')", values
+        )
+
+    def add_close(self, account: int, day: int, at_us: int, equity: int) -> None:
+        """Add a trading day by the broker's portfolio history, where the close was not recorded."""
+        self._connection.execute(
+            "INSERT INTO close VALUES (?,?,?,?,NULL,NULL,NULL,'broker') ON CONFLICT DO UPDATE"
+            " SET equity = excluded.equity, at_us = excluded.at_us, source = 'broker'"
+            " WHERE close.source = 'broker' OR close.at_us < ?",
+            (account, day, at_us, equity, at_us - CLOSE_TOLERANCE_US),
+        )
+
+    def put_day_price(self, symbol: int, day: int, price: int) -> None:
+        """Write the last price of a symbol on a trading day."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO day_price VALUES (?,?,?)", (symbol, day, price)
+        )
+
+    def add_activity(self, account: int, activity: Activity) -> None:
+        """Add an activity, or replace it by its later status."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO activity VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                account,
+                activity.id,
+                activity.type,
+                activity.at_us,
+                activity.day,
+                int(activity.is_timed),
+                activity.amount,
+                self.names.symbol(activity.symbol),
+                activity.qty,
+                activity.price,
+                activity.status,
+            ),
+        )
+
+    def add_origin(self, account: int, order: Order, parent: str | None) -> None:
+        """Add what an order comes from; a parent that becomes known later is added."""
+        self._connection.execute(
+            "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE"
+            " SET parent = coalesce(origin.parent, excluded.parent),"
+            " replaces = coalesce(origin.replaces, excluded.replaces)",
+            (
+                account,
+                pack_id(order.id),
+                order.client_order_id,
+                pack_id(parent),
+                pack_id(order.replaces),
+            ),
+        )
+
+    def identity(self, account: int) -> str | None:
+        """The broker's account that a label had last."""
+        row = self._connection.execute(
+            "SELECT account_id FROM identity WHERE acc = ? ORDER BY from_us DESC LIMIT 1",
+            (account,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def add_identity(self, account: int, at_us: int, account_id: str, number: str) -> None:
+        """Say that a label is another account of the broker's from now on."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO identity VALUES (?,?,?,?)", (account, at_us, account_id, number)
+        )
+
+    def put_report(self, account: int, day: int, body: str) -> None:
+        """Write the quality of one account's connection on a UTC day."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO report VALUES (?,?,?)", (account, day, body)
+        )
 
     def prune(self, before_us: int) -> None:
         """Forget fills, final orders and quarters of an hour from before a time."""

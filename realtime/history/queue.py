@@ -1,7 +1,7 @@
 """From the event loop to the writer's thread: bounded, and nothing ever waits for it."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from realtime.core.model import Order
 from realtime.core.state import Execution
 from realtime.history.differences import Source
 from realtime.history.exact import epoch_us
+from realtime.history.ledger import Activity
 from realtime.store.records import Change, Record
 
 MAX_CHANGES = 100_000
@@ -37,11 +38,24 @@ class RecoveredHistory(Struct, frozen=True, kw_only=True, gc=False):
     label: str
     executions: tuple[Execution, ...] = ()
     orders: tuple[Order, ...] = ()
+    parents: Mapping[str, str] = {}
+    """leg's order id → its parent's"""
     quarters: tuple[tuple[int, int], ...] = ()
     """Quarter of an hour, counted from 1970 → equity of 10⁻⁴."""
+    closes: tuple[tuple[int, int, int], ...] = ()
+    """Trading day, counted from 1970; its close in µs; equity of 10⁻⁴."""
+    activities: tuple[Activity, ...] = ()
 
 
-Entry = Recorded | RecoveredHistory
+class ReportRow(Struct, frozen=True, kw_only=True, gc=False):
+    """The quality of one account's connection on a UTC day, as JSON."""
+
+    label: str
+    day: int
+    body: str
+
+
+Entry = Recorded | RecoveredHistory | ReportRow
 
 
 class HistoryQueue:
@@ -80,8 +94,13 @@ class HistoryQueue:
         source: Source = "stream" if change.updates else "rest"
         self._waiting.append(Recorded(change.label, after, source))
 
+    def add_report(self, report: ReportRow) -> None:
+        """Add a row of the report card; not while changes are dropped."""
+        if len(self._waiting) < self._resume_at:
+            self._waiting.append(report)
+
     def add_recovered(self, recovered: RecoveredHistory) -> None:
-        """Add what the broker knows; there is one for each account and start."""
+        """Add what the broker knows; there is one for each account and read."""
         self._waiting.append(recovered)
 
     def first_us(self) -> int | None:

@@ -6,13 +6,15 @@ from msgspec import Struct
 
 from realtime.core.model import position_symbol
 from realtime.core.timestamps import microseconds
+from realtime.core.trading_days import to_number, trading_day_at
 from realtime.history.day_file import DayFile, minute_of
 from realtime.history.differences import EventRow, Source, closed_order, differences
-from realtime.history.exact import DAY_US, day_number, epoch_us, quantity
+from realtime.history.exact import DAY_US, MINUTE_S, day_number, epoch_us, quantity
 from realtime.history.ledger import Ledger
-from realtime.history.queue import Recorded, RecoveredHistory
+from realtime.history.queue import Recorded, RecoveredHistory, ReportRow
 from realtime.history.rollups import (
     QUARTER_MINUTES,
+    CloseDay,
     Day,
     Quarter,
     minute_of_record,
@@ -40,7 +42,9 @@ class Files(Struct, frozen=True):
 class RecordedAccount:
     """What is known of one account while it is recorded."""
 
-    __slots__ = ("at_us", "day", "events", "quarter", "record", "snapshot_us")
+    __slots__ = (
+        "at_us", "close", "day", "events", "identity", "quarter", "record", "snapshot_us",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.record: Record | None = None
@@ -51,6 +55,9 @@ class RecordedAccount:
         """When today's file got a snapshot of it."""
         self.quarter: Quarter | None = None
         self.day: Day | None = None
+        self.close: CloseDay | None = None
+        self.identity: str | None = None
+        """The broker's account that the ledger has of the label."""
 
 
 class Recorder:
@@ -73,7 +80,7 @@ class Recorder:
         for label, (record, at_us) in self._before.items():
             account = self._accounts.setdefault(label, RecordedAccount())
             account.record, account.at_us = record, at_us
-            account.quarter = account.day = None
+            account.quarter = account.day = account.close = account.identity = None
         self.begin_file()
 
     def begin_file(self) -> None:
@@ -98,8 +105,20 @@ class Recorder:
         for order in entry.orders:
             if order.is_closed:
                 files.ledger.add_final(number, order)
+            files.ledger.add_origin(number, order, entry.parents.get(order.id))
         for slot, equity in entry.quarters:
             files.ledger.add_quarter(number, slot, equity)
+        for day, close_us, equity in entry.closes:
+            files.ledger.add_close(number, day, close_us, equity)
+        for activity in entry.activities:
+            files.ledger.add_activity(number, activity)
+
+    def report(self, files: Files, entry: ReportRow) -> None:
+        """Put a day of the report card into the ledger."""
+        account = self._accounts.get(entry.label)
+        if account is not None and account.record is not None:
+            number = files.ledger.names.account(account.record)
+            files.ledger.put_report(number, entry.day, entry.body)
 
     def record(self, files: Files, entry: Recorded) -> None:
         """Record how an account differs from what was recorded of it last."""
@@ -114,6 +133,7 @@ class Recorder:
         if account.snapshot_us is None and before is not None and before.has_data:
             # The first change of the day: what was true until then, so that the day stands alone.
             self._snapshot(files, account, files.day.day * DAY_US, before)
+        self._note_identity(files.ledger, account, after)
         rows = differences(before, after)
         is_first = after.has_data and (before is None or not before.has_data)
         for row in rows:
@@ -170,7 +190,21 @@ class Recorder:
             time.sleep(0)
         for name, (_, price) in prices.items():
             files.day.add_price(files.day.names.symbol(name), minute, price)
+            number = files.ledger.names.symbol(name)
+            if number is not None and minute % QUARTER_MINUTES == 0:
+                day = to_number(trading_day_at(minute * MINUTE_S))
+                files.ledger.put_day_price(number, day, price)
         return True
+
+    def _note_identity(self, ledger: Ledger, account: RecordedAccount, after: Record) -> None:
+        """A label that has become another account of the broker's begins a new series."""
+        known = after.state.account
+        if known is None or known.id == account.identity:
+            return
+        number = ledger.names.account(after)
+        if ledger.identity(number) != known.id:
+            ledger.add_identity(number, account.at_us, known.id, known.account_number)
+        account.identity = known.id
 
     def _snapshot(self, files: Files, account: RecordedAccount, at_us: int, record: Record) -> None:
         files.day.add_snapshot(files.day.names.account(record), at_us, record)
@@ -202,6 +236,8 @@ class Recorder:
     ) -> None:
         """Keep executions and orders that are final in the ledger."""
         number = ledger.names.account(after)
+        if row.order is not None and (before is None or row.order.id not in before.state.orders):
+            ledger.add_origin(number, row.order, row.parent)
         order = closed_order(row)
         if order is not None:
             ledger.add_final(number, order)
@@ -259,6 +295,13 @@ class Recorder:
         day = self._day(files.ledger, number, account, now_us)
         day.add_minute(seen)
         files.ledger.put_day(number, day.day, day.values())
+        if seen.is_stale:
+            return
+        trading_day = to_number(trading_day_at(minute * MINUTE_S))
+        if account.close is None or account.close.day != trading_day:
+            account.close = CloseDay(trading_day, files.ledger.close_day(number, trading_day))
+        account.close.add_minute(seen)
+        files.ledger.put_close(account.close.values(number))
 
 
 def _broker_us(row: EventRow) -> int | None:

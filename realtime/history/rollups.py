@@ -7,7 +7,7 @@ symbol, from flat to flat, at average cost; it is a win if it realized more than
 from msgspec import Struct
 
 from realtime.core.model import Symbol
-from realtime.history.exact import MINUTE_S, money, quantity
+from realtime.history.exact import MINUTE_S, MINUTE_US, money, quantity
 from realtime.store.records import Record
 
 QUARTER_MINUTES = 15
@@ -89,6 +89,30 @@ class Quarter:
         """The row of `equity15`."""
         ohlc = (self.open, self.high, self.low, self.close)
         return (account, self.slot, *ohlc, self.exposure, self.stale_s, "own")
+
+
+class CloseDay:
+    """A trading day of one account, until 16:00 New York; resumes after a restart."""
+
+    __slots__ = ("_equity", "_gross", "_minute", "_minutes", "_net", "day")
+
+    def __init__(self, day: int, known: tuple[int, int, int] | None) -> None:
+        self.day = day
+        gross, net, self._minutes = known or (0, 0, 0)
+        self._gross, self._net = gross * self._minutes, net * self._minutes
+        self._equity = self._minute = 0
+
+    def add_minute(self, minute: Minute) -> None:
+        """Take the end of a minute in which the account was current."""
+        self._equity, self._minute = minute.equity, minute.minute
+        self._gross += minute.exposure
+        self._net += (minute.long or 0) + (minute.short or 0)
+        self._minutes += 1
+
+    def values(self, account: int) -> tuple[object, ...]:
+        """The row of `close`."""
+        averages = (self._gross // self._minutes, self._net // self._minutes, self._minutes)
+        return (account, self.day, self._minute * MINUTE_US, self._equity, *averages)
 
 
 class Day:

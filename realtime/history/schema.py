@@ -106,4 +106,36 @@ CREATE TABLE IF NOT EXISTS day(
     stale_s INTEGER, minutes INTEGER, gaps INTEGER,
     PRIMARY KEY(acc, day)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS close(       -- equity by trading day; kept forever
+    acc INTEGER NOT NULL, day INTEGER NOT NULL,   -- dates in New York, days since 1970
+    at_us INTEGER NOT NULL,      -- of the newest minute until 16:00 New York
+    equity INTEGER NOT NULL,
+    gross INTEGER, net INTEGER,  -- average of |long| + |short| and of long + short, by the minute
+    minutes INTEGER,
+    source TEXT NOT NULL,        -- own, broker (its portfolio history)
+    PRIMARY KEY(acc, day)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS day_price(
+    sym INTEGER NOT NULL, day INTEGER NOT NULL, px INTEGER NOT NULL, PRIMARY KEY(sym, day)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS activity(    -- what is no execution: deposits, dividends, fees, expiries
+    acc INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, at_us INTEGER NOT NULL,
+    day INTEGER NOT NULL,        -- the trading day that it counts in
+    is_timed INTEGER NOT NULL,   -- 0: only its date is known
+    amount INTEGER, sym INTEGER, qty INTEGER, px INTEGER, status TEXT,
+    PRIMARY KEY(acc, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS origin(      -- what an order comes from
+    acc INTEGER NOT NULL, ord NOT NULL, client_order_id TEXT, parent, replaces,
+    PRIMARY KEY(acc, ord)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity(    -- the broker's account behind a label, since when
+    acc INTEGER NOT NULL, from_us INTEGER NOT NULL, account_id TEXT NOT NULL, number TEXT,
+    PRIMARY KEY(acc, from_us)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS report(      -- quality of the connection by UTC day
+    acc INTEGER NOT NULL, day INTEGER NOT NULL,
+    body TEXT NOT NULL,          -- JSON: `runtime.report`
+    PRIMARY KEY(acc, day)
+) WITHOUT ROWID;
 """

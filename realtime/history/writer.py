@@ -20,7 +20,7 @@ from realtime.history.day_file import DayFile
 from realtime.history.directory import HistoryDirectory, HistoryUnavailable
 from realtime.history.exact import DAY_US, MINUTE_US, day_number, epoch_us
 from realtime.history.ledger import Ledger
-from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory
+from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory, ReportRow
 from realtime.history.reading import open_read_only
 from realtime.history.recorder import Files, Recorder
 from realtime.history.retention import Retention, delete_oldest, ledger_horizon_us, make_room
@@ -198,6 +198,8 @@ class HistoryWriter:
                 batch.append(entry)
                 if isinstance(entry, RecoveredHistory):
                     self._recorder.recover(files, entry)
+                elif isinstance(entry, ReportRow):
+                    self._recorder.report(files, entry)
                 else:
                     self._recorder.record(files, entry)
                 time.sleep(0)

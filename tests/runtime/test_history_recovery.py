@@ -1,6 +1,7 @@
 """What happened while the daemon did not run comes from the broker, once."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
@@ -42,13 +43,15 @@ def play(path: Path) -> None:
                     RateLimiter(FleetLimiter()),
                     clock=virtual.wall_clock,
                 )
-                await recover_all(
-                    lambda: {"alpha": rest},
-                    store=running.daemon.store,
-                    queue=recording.queue,
-                    path=path,
-                    clock=virtual.wall_clock,
-                )
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(30):
+                        await recover_all(
+                            lambda: {"alpha": rest},
+                            store=running.daemon.store,
+                            queue=recording.queue,
+                            path=path,
+                            clock=virtual.wall_clock,
+                        )
                 recording.writer.write()
                 after = fills(recording)
                 recording.close()

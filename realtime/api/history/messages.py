@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from realtime.analytics.comparison import CompareRequest
 from realtime.history.queries import Step
 
 LENGTH_BYTES = 4
@@ -25,6 +26,11 @@ Kind = Literal[
     "trades",
     "events",
     "performance",
+    "compare",
+    "compare_series",
+    "compare_returns",
+    "books",
+    "report",
 ]
 
 
@@ -41,6 +47,7 @@ class HistoryCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     symbol: str | None = None
     limit: int = 0
     by_tier: bool = False
+    compare: CompareRequest | None = None
     query: dict[str, object] = {}
     """Parameters of the state route, of the kinds that have an `as_of`."""
 

@@ -18,6 +18,11 @@ from realtime.api.documents.documents import Documents
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.timestamps import format_millis
+from realtime.api.history.compare_renderers import (
+    render_compare,
+    render_returns,
+    render_series,
+)
 from realtime.api.history.messages import PARTIAL, HistoryCall, HistoryReply
 from realtime.core.decimals import number, plain, sum_amounts
 from realtime.core.model import AccountLabel
@@ -249,4 +254,7 @@ RENDERERS: dict[str, Callable[[HistoryReader, HistoryCall], HistoryReply]] = {
     "trades": _trades,
     "events": _events,
     "performance": _performance,
+    "compare": render_compare,
+    "compare_series": render_series,
+    "compare_returns": render_returns,
 }

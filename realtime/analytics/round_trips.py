@@ -1,0 +1,170 @@
+"""Round trips: from flat to flat in one symbol, at average cost as the broker computes entries.
+
+Sums are exact: cost is an integer of 10⁻¹⁸, and what is left over by a division is in the last
+part that is closed, so realized and unrealized profit add up to the change of equity.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+OPTION_SHARES = 100
+PRICE_TO_MONEY = 10**14
+"""qty × price is of 10⁻¹⁸; money is of 10⁻⁴."""
+
+
+class Fill(Struct, frozen=True, kw_only=True, gc=False):
+    """One execution. `qty` is signed, of 10⁻⁹; `price` of 10⁻⁹."""
+
+    at_us: int
+    day: int
+    """The trading day that it counts in."""
+    symbol: str
+    qty: int
+    price: int
+    order_id: bytes | str | None = None
+    realized: int | None = None
+    """What the recorder has of it, money of 10⁻⁴; None: not known."""
+
+    @property
+    def shares(self) -> int:
+        """How many shares one unit is about."""
+        return shares_of(self.symbol)
+
+    @property
+    def value(self) -> int:
+        """What it was worth, money of 10⁻⁴."""
+        return abs(self.qty) * self.price * self.shares // PRICE_TO_MONEY
+
+
+class RoundTrip(Struct, frozen=True, kw_only=True, gc=False):
+    """A position from flat to flat."""
+
+    symbol: str
+    opened_us: int
+    closed_us: int
+    day: int
+    realized: int | None
+    """Money of 10⁻⁴; None where the entry is not known."""
+    largest: int
+    """The largest quantity, of 10⁻⁹, not signed."""
+    cost: int
+    """What was paid or received to open it, money of 10⁻⁴."""
+    is_short: bool = False
+
+
+class Holding(Struct, kw_only=True, gc=False):
+    """One symbol while fills are applied. Not shared."""
+
+    symbol: str
+    qty: int = 0
+    cost: int = 0
+    """Signed as the quantity, of 10⁻¹⁸, by the share."""
+    is_known: bool = True
+    """Whether the cost is known."""
+    realized: int = 0
+    """Of 10⁻¹⁸, of the trip that is under way."""
+    is_realized_known: bool = True
+    opened_us: int = 0
+    largest: int = 0
+    opening_cost: int = 0
+
+    def apply(self, fill: Fill, qty: int | None = None) -> tuple[int | None, list[RoundTrip]]:
+        """Apply a fill, or a part of it; returns what it realized (money of 10⁻⁴, None where not
+        known) and the trip that it ended."""
+        left = fill.qty if qty is None else qty
+        trips: list[RoundTrip] = []
+        gain: int | None = 0
+        if self.qty and (self.qty > 0) != (left > 0):
+            closed = min(abs(left), abs(self.qty)) * (1 if self.qty > 0 else -1)
+            gain = self._close(fill, closed, is_whole=left == fill.qty)
+            left += closed
+            if not self.qty:
+                trips.append(self._trip(fill))
+        if left:
+            self._open(fill, left)
+        return gain, trips
+
+    def _close(self, fill: Fill, closed: int, *, is_whole: bool) -> int | None:
+        part = self.cost if closed == self.qty else self.cost * closed // self.qty
+        self.cost -= part
+        self.qty -= closed
+        if self.is_known:
+            gain = (closed * fill.price - part) * fill.shares
+            self.realized += gain
+            return _money(gain)
+        if fill.realized is not None and is_whole:
+            self.realized += fill.realized * PRICE_TO_MONEY
+            return fill.realized
+        self.is_realized_known = False
+        return None
+
+    def _open(self, fill: Fill, qty: int) -> None:
+        if not self.qty:
+            self.opened_us, self.largest, self.realized, self.opening_cost = fill.at_us, 0, 0, 0
+            self.cost, self.is_known, self.is_realized_known = 0, True, True
+        self.qty += qty
+        self.cost += qty * fill.price
+        self.opening_cost += abs(qty) * fill.price * fill.shares
+        self.largest = max(self.largest, abs(self.qty))
+
+    def _trip(self, fill: Fill) -> RoundTrip:
+        return RoundTrip(
+            symbol=self.symbol,
+            opened_us=self.opened_us,
+            closed_us=fill.at_us,
+            day=fill.day,
+            realized=_money(self.realized) if self.is_realized_known else None,
+            largest=self.largest,
+            cost=self.opening_cost // PRICE_TO_MONEY,
+            is_short=fill.qty > 0,
+        )
+
+
+class Trading(Struct, frozen=True, kw_only=True):
+    """What fills made. Realized profit by trading day, None where not known on that day."""
+
+    trips: Sequence[RoundTrip]
+    realized: dict[int, int | None]
+    open_trips: int
+
+
+def round_trips(fills: Iterable[Fill], opening: dict[str, int] | None = None) -> Trading:
+    """The round trips of fills in their order. `opening`: symbol → quantity held before them, at
+    a cost that is not known."""
+    holdings = {
+        symbol: Holding(symbol=symbol, qty=qty, is_known=False, largest=abs(qty))
+        for symbol, qty in (opening or {}).items()
+        if qty
+    }
+    trips: list[RoundTrip] = []
+    realized: dict[int, int | None] = {}
+    for fill in fills:
+        holding = holdings.get(fill.symbol)
+        if holding is None:
+            holding = holdings[fill.symbol] = Holding(symbol=fill.symbol)
+        gain, ended = holding.apply(fill)
+        trips += ended
+        add_known(realized, fill.day, gain)
+    count = sum(1 for holding in holdings.values() if holding.qty)
+    return Trading(trips=trips, realized=realized, open_trips=count)
+
+
+def add_known(sums: dict[int, int | None], key: int, amount: int | None) -> None:
+    """Add an amount; a sum with an unknown part is unknown."""
+    known = sums.get(key, 0)
+    sums[key] = None if known is None or amount is None else known + amount
+
+
+def shares_of(symbol: str) -> int:
+    """How many shares one unit of a symbol is about: options have names such as
+    `AAPL261218C00190000`."""
+    if len(symbol) > 15 and symbol[-9] in "CP" and symbol[-8:].isdigit():
+        return OPTION_SHARES if symbol[-15:-9].isdigit() else 1
+    return 1
+
+
+def _money(value: int) -> int:
+    """Money of 10⁻⁴ from 10⁻¹⁸, rounded half away from zero."""
+    half = PRICE_TO_MONEY // 2
+    return (value + half) // PRICE_TO_MONEY if value >= 0 else -((-value + half) // PRICE_TO_MONEY)

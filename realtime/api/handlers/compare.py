@@ -1,0 +1,148 @@
+"""Handlers of comparisons: figures, curves, daily returns."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field, structs
+
+from realtime.analytics.comparison import BenchmarkPrices, CompareRequest
+from realtime.analytics.rows import AccountProfile, By
+from realtime.api.context import RequestContext
+from realtime.api.documents.csv_format import Format
+from realtime.api.documents.filters import Moment, ShortWord
+from realtime.api.history.messages import HistoryCall, Kind
+from realtime.api.history.moments import parse_moment
+from realtime.api.history.request import HistoryRequest
+from realtime.core.trading_days import previous_trading_day, trading_day_at
+from realtime.history.exact import US, epoch_us
+from realtime.store.records import Record
+
+MAX_DAYS = 4_000
+
+Names = Annotated[
+    tuple[ShortWord, ...], Meta(max_length=1000, description="Only these accounts, by label.")
+]
+Keys = tuple[Annotated[str, Meta(min_length=1, max_length=130)], ...]
+
+
+class CompareQuery(Struct, frozen=True, kw_only=True):
+    """Parameters of a comparison."""
+
+    by: Annotated[
+        By,
+        Meta(
+            description="What a row is: one of the broker's accounts, a label through all its"
+            " accounts, a tier, a strategy (book), or the whole fleet."
+        ),
+    ] = "account"
+    since: Annotated[
+        Moment | None,
+        Meta(description="The first trading day, in New York; 31 days before `to` by default."),
+    ] = field(default=None, name="from")
+    until: Annotated[
+        Moment | None,
+        Meta(description="The last trading day; the last one that is over by default."),
+    ] = field(default=None, name="to")
+    benchmark: Annotated[
+        str,
+        Meta(
+            max_length=16,
+            description="The symbol of a control row, held over the window; `none`: no such row.",
+        ),
+    ] = "SPY"
+    account_id: Names = ()
+    rows: Annotated[
+        Keys, Meta(max_length=1000, description="Only the curves of these rows, by key.")
+    ] = ()
+    pairs_of: Annotated[
+        Keys,
+        Meta(max_length=6, description="Of more than 40 rows: only pairs with one of these."),
+    ] = ()
+    format: Format = "json"
+
+
+class SeriesQuery(CompareQuery, frozen=True, kw_only=True):
+    """Parameters of the curves."""
+
+
+async def get_comparison(request: RequestContext[CompareQuery]) -> HistoryRequest:
+    """The table: figures with intervals, pairs, control rows."""
+    return await _request(request, "compare", request.query.format)
+
+
+async def get_comparison_csv(request: RequestContext[CompareQuery]) -> HistoryRequest:
+    """The same table as CSV."""
+    return await _request(request, "compare", "csv")
+
+
+async def get_comparison_series(request: RequestContext[CompareQuery]) -> HistoryRequest:
+    """The curves: one list of days for all rows."""
+    return await _request(request, "compare_series", "json")
+
+
+async def get_returns(request: RequestContext[CompareQuery]) -> HistoryRequest:
+    """Daily returns as CSV: a date, and a column for each row."""
+    return await _request(request, "compare_returns", "csv")
+
+
+async def _request(
+    request: RequestContext[CompareQuery], kind: Kind, format_: Literal["json", "csv"]
+) -> HistoryRequest:
+    query, context = request.query, request.context
+    labels = query.account_id or tuple(record.profile.label for record in context.store)
+    records = [context.record(label) for label in labels]
+    compare = CompareRequest(
+        by=query.by,
+        accounts=[make_profile(record) for record in records],
+        since=_day("from", query.since),
+        until=_day("to", query.until),
+        books=dict(context.books),
+        pairs_of=list(query.pairs_of),
+        rows=list(query.rows),
+        has_removed=context.labels is None and not query.account_id,
+        format=format_,
+        now_us=epoch_us(context.clock()),
+    )
+    if query.benchmark.lower() not in ("", "none"):
+        prices = await _benchmark(request, query.benchmark.upper())
+        compare = structs.replace(compare, benchmark=prices)
+    return HistoryRequest(call=HistoryCall(kind=kind, labels=list(labels), compare=compare))
+
+
+async def _benchmark(request: RequestContext[CompareQuery], symbol: str) -> BenchmarkPrices:
+    read = request.context.read_benchmark
+    if read is None:
+        return BenchmarkPrices(symbol=symbol, reason="no market data is configured")
+    is_paper = all(record.profile.paper for record in request.context.store)
+    prices = await read(symbol)
+    # Paper accounts get no dividends, so a benchmark with dividends would be ahead by them.
+    return prices if is_paper or prices.reason else structs.replace(prices, return_kind="price")
+
+
+def make_profile(record: Record) -> AccountProfile:
+    """What the comparison needs to know of an account as it is now."""
+    profile, flows = record.profile, record.net_flows
+    positions = None
+    if record.has_data:
+        positions = {str(s): position.qty for s, position in record.state.positions.items()}
+    return AccountProfile(
+        label=profile.label,
+        name=profile.name,
+        tier=profile.tier,
+        paper=profile.paper,
+        initial_balance=profile.initial_balance,
+        later_flows=None if flows is None else flows.net,
+        positions=positions,
+    )
+
+
+def _day(name: str, text: str | None) -> str | None:
+    """The trading day of a parameter: a date is meant in New York."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        at = parse_moment(name, text) / US
+    day = trading_day_at(at)
+    return (previous_trading_day(day) if name == "to" and at < 0 else day).isoformat()

@@ -1,0 +1,92 @@
+"""Responses of comparisons, rendered in the history process."""
+
+from collections.abc import Iterator, Mapping
+
+from realtime.analytics.comparison import (
+    CompareDocument,
+    CompareRow,
+    compare,
+    make_document,
+    make_returns,
+    make_series_document,
+)
+from realtime.analytics.estimates import Estimate
+from realtime.analytics.figures import Contracts, Figures, Money
+from realtime.api.documents.csv_format import format_csv
+from realtime.api.documents.document_cache import ENCODER
+from realtime.api.history.messages import HistoryCall, HistoryReply
+from realtime.api.responses import csv_headers
+from realtime.history.reading import HistoryReader
+
+HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-cache"}
+
+
+def render_compare(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
+    """The table of a comparison."""
+    assert call.compare is not None
+    document = make_document(compare(reader, call.compare))
+    if call.compare.format == "csv":
+        rows = list(_flat_rows(document))
+        return csv_reply(rows, "compare")
+    return HistoryReply(body=ENCODER.encode(document), headers=HEADERS)
+
+
+def render_series(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
+    """The curves of a comparison."""
+    assert call.compare is not None
+    document = make_series_document(compare(reader, call.compare))
+    return HistoryReply(body=ENCODER.encode(document), headers=HEADERS)
+
+
+def render_returns(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
+    """Daily returns as a table: a column for each row of the comparison."""
+    assert call.compare is not None
+    rows = make_returns(compare(reader, call.compare))
+    return csv_reply(rows, "returns")
+
+
+def csv_reply(rows: list[dict[str, object]], name: str) -> HistoryReply:
+    """Rows as CSV; the columns are those of the first."""
+    columns = list(rows[0]) if rows else []
+    headers = {**csv_headers(name), "Cache-Control": "no-cache"}
+    return HistoryReply(body=format_csv(rows, columns), headers=headers)
+
+
+def _flat_rows(document: CompareDocument) -> Iterator[dict[str, object]]:
+    for row in document.rows:
+        flat: dict[str, object] = {
+            name: getattr(row, name)
+            for name in CompareRow.__struct_fields__
+            if name not in ("figures", "flags", "accounts")
+        }
+        flat["accounts"] = " ".join(row.accounts)
+        flat["flags"] = "; ".join(flag.detail for flag in row.flags)
+        yield flat | dict(_flat_figures(row.figures))
+
+
+def _flat_figures(figures: Figures) -> Iterator[tuple[str, object]]:
+    for name in Figures.__struct_fields__:
+        value = getattr(figures, name)
+        match value:
+            case Estimate():
+                yield name, value.value
+                yield f"{name}_low", value.low
+                yield f"{name}_high", value.high
+                yield f"{name}_n", value.n
+            case Money():
+                yield name, value.amount
+            case Contracts():
+                for part in Contracts.__struct_fields__:
+                    yield f"{name}_{part}", getattr(value, part)
+            case int() | float() | str() | None:
+                yield name, value
+            case _:
+                yield from _flat_struct(name, value)
+
+
+def _flat_struct(name: str, value: object) -> Iterator[tuple[str, object]]:
+    fields: Mapping[str, object] = {
+        part: getattr(value, part) for part in getattr(value, "__struct_fields__", ())
+    }
+    for part, content in fields.items():
+        yield f"{name}_{part}", content
