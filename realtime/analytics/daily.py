@@ -7,7 +7,7 @@ day that it was there (Modified Dietz), and from the start of the day if only it
 
 from collections.abc import Collection, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from realtime.core.trading_days import to_date
 
@@ -64,6 +64,8 @@ class Drawdown(Struct, frozen=True, kw_only=True):
     """From the peak to the recovery, or to the end."""
     source: str = "daily closes"
     n: int
+    since: str | None = field(default=None, name="from")
+    until: str | None = field(default=None, name="to")
     reason: str | None = None
 
 
@@ -137,6 +139,9 @@ def _day_return(start: int, end: int, flows: Sequence[Flow], *, is_gap: bool) ->
 
 def drawdown(series: DailySeries, base_day: int) -> Drawdown:
     """The deepest fall of the index from its high so far."""
+    if not series.days:
+        return Drawdown(depth_pct=None, n=0, reason="no day")
+    since, until = to_date(series.days[0]).isoformat(), to_date(series.days[-1]).isoformat()
     high, high_day = 1.0, base_day
     depth, peak, trough = 0.0, base_day, base_day
     recovered: int | None = None
@@ -153,7 +158,7 @@ def drawdown(series: DailySeries, base_day: int) -> Drawdown:
         elif (fall := value / high - 1) < depth:
             depth, peak, trough, recovered, is_open = fall, high_day, day, None, True
     if not depth:
-        return Drawdown(depth_pct=0.0, n=count)
+        return Drawdown(depth_pct=0.0, n=count, since=since, until=until)
     end = recovered if recovered is not None else series.days[-1]
     return Drawdown(
         depth_pct=float(f"{depth * 100:.12g}"),
@@ -162,6 +167,8 @@ def drawdown(series: DailySeries, base_day: int) -> Drawdown:
         recovered=None if recovered is None else to_date(recovered).isoformat(),
         trading_days=sum(peak < day <= end for day in series.days),
         n=count,
+        since=since,
+        until=until,
     )
 
 

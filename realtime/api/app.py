@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from secrets import token_urlsafe
 
 from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
-from realtime.api.context import ApiContext, PastReader, Refresh
+from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
@@ -55,6 +55,8 @@ def build_application(
     runtime_metrics: RuntimeMetrics = RuntimeMetrics(),  # noqa: B008 - frozen
     account_metrics: bool = False,
     history: PastReader | None = None,
+    books: Mapping[str, str] | None = None,
+    read_benchmark: BenchmarkReader | None = None,
     pages: StaticPages | None = None,
 ) -> web.Application:
     """Build an application that answers from the store. `clock`, `started_at`: epoch seconds.
@@ -126,6 +128,8 @@ def build_application(
         route_counts=route_counts,
         metrics=Metrics(sources, each_account=account_metrics),
         history=history,
+        books=books,
+        read_benchmark=read_benchmark,
         trading=trading,
         pages=pages,
     )

@@ -6,6 +6,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
+from realtime.analytics.comparison import BenchmarkPrices
 from realtime.analytics.recorder import Recorder
 from realtime.api.documents.document_cache import RowCache
 from realtime.api.documents.documents import Documents
@@ -28,6 +29,9 @@ ChangesWith = Literal["account", "fleet", "clock"]
 
 Refresh = Callable[[str], Awaitable[None]]
 """Reads an account again now; raises `RealtimeError`."""
+
+BenchmarkReader = Callable[[str, bool], Awaitable[BenchmarkPrices]]
+"""Reads daily closes of a symbol, with dividends or without; never raises."""
 
 Query_co = TypeVar("Query_co", bound=Struct, covariant=True)
 
@@ -73,6 +77,8 @@ class ApiContext:
         history: PastReader | None = None,
         trading: TradingInterface | None = None,
         refresh: Refresh | None = None,
+        books: Mapping[str, str] | None = None,
+        read_benchmark: BenchmarkReader | None = None,
         route_counts: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self.store = store
@@ -94,6 +100,10 @@ class ApiContext:
         self.history = history
         """None: nothing is recorded."""
         self.refresh = refresh
+        self.books = books or {}
+        """Book → prefix of `client_order_id`, in the order of the configuration."""
+        self.read_benchmark = read_benchmark
+        """None: there is no market data."""
         self.route_counts = Counter() if route_counts is None else route_counts
         """(method, route) → requests, of all contexts"""
         self._is_started = False

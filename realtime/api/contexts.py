@@ -52,5 +52,7 @@ class ContextRegistry:
             history=whole.history,
             trading=whole.trading,
             refresh=whole.refresh,
+            books=whole.books,
+            read_benchmark=whole.read_benchmark,
             route_counts=whole.route_counts,
         )

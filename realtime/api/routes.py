@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from realtime.analytics.comparison import CompareDocument, SeriesDocument
 from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
 from realtime.api.documents.dashboard import DashboardDocument, DashboardQuery
@@ -37,6 +38,14 @@ from realtime.api.handlers.broker import (
     invalidate_cache,
     reads_broker_first,
     refresh_account,
+)
+from realtime.api.handlers.compare import (
+    CompareQuery,
+    get_comparison,
+    get_comparison_csv,
+    get_comparison_series,
+    get_returns,
+    reads_benchmark,
 )
 from realtime.api.handlers.events import EVENTS, EventsQuery, subscribe
 from realtime.api.handlers.fleet import get_accounts, get_status, get_summary
@@ -301,6 +310,45 @@ ROUTES: tuple[Route[Any], ...] = (
         document=list[Performance],
         media=("text/csv",),
         problems=("unknown_account", *PAST),
+    ),
+    Route(
+        paths=("/compare",),
+        summary="Accounts, tiers or strategies side by side: figures with intervals, and pairs",
+        query=CompareQuery,
+        handler=get_comparison,
+        document=CompareDocument,
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
+        reaches_broker=reads_benchmark,
+    ),
+    Route(
+        paths=("/compare.csv",),
+        summary="The same table for spreadsheets",
+        query=CompareQuery,
+        handler=get_comparison_csv,
+        document=None,
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
+        reaches_broker=reads_benchmark,
+    ),
+    Route(
+        paths=("/compare/series",),
+        summary="Curves of a comparison: return, profit and drawdown by trading day",
+        query=CompareQuery,
+        handler=get_comparison_series,
+        document=SeriesDocument,
+        problems=("unknown_account", *PAST),
+        reaches_broker=reads_benchmark,
+    ),
+    Route(
+        paths=("/compare/returns.csv",),
+        summary="Daily returns, a column for each row, as quantstats and pandas read them",
+        query=CompareQuery,
+        handler=get_returns,
+        document=None,
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
+        reaches_broker=reads_benchmark,
     ),
     Route(
         paths=("/realtime/events",),

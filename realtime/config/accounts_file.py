@@ -10,6 +10,7 @@ from msgspec import Struct
 from realtime.config import environment
 from realtime.config import validators as values
 from realtime.config.auth_section import AUTH, SOURCES, AuthSection
+from realtime.config.groups_sections import read_books, read_tiers
 from realtime.config.market_section import MARKET, MarketSection
 from realtime.config.problems import InvalidValue, Problem, dotted, shown
 from realtime.config.settings import (
@@ -24,6 +25,7 @@ from realtime.config.settings import (
     OrderLimits,
     OrdersSettings,
     ServerSettings,
+    TierBounds,
 )
 from realtime.nearest import nearest
 
@@ -85,7 +87,8 @@ ACCOUNT: Checks = {
     "orders": values.table,
 }
 SECTIONS = (
-    "server", "auth", "limits", "orders", "log", "history", "market", "alpaca", "accounts",
+    "server", "auth", "limits", "orders", "log", "history", "market", "books", "tiers",
+    "alpaca", "accounts",
 )  # fmt: skip
 
 
@@ -102,6 +105,8 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     log: LogSettings
     history: HistorySettings | None
     market: MarketSection | None
+    books: Mapping[str, str]
+    tiers: Mapping[str, TierBounds]
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
     startup_concurrency: int
@@ -153,6 +158,8 @@ def read_accounts_file(
         orders=_orders(tables, reader, file),
         log=_log(tables, reader, file),
         history=_history(tables, reader, file),
+        books=read_books(tables.get("books", {}), reader),
+        tiers=read_tiers(tables.get("tiers", {}), reader),
         market=_market(tables, reader, file, alpaca.get("allow_host", ())),
         accounts=_accounts(tables.get("accounts", {}), reader, alpaca.get("allow_host", ())),
         secrets_file=None if secrets_file is None else Path(secrets_file),

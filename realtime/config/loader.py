@@ -101,6 +101,8 @@ def load(
         log=content.log,
         history=content.history,
         market=market,
+        books=content.books,
+        tiers=content.tiers,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path
         ),

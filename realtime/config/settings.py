@@ -164,6 +164,18 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     is_default_account: bool = False
 
 
+class TierBounds(Struct, frozen=True, kw_only=True):
+    """Bounds of a tier that are watched and not enforced; None is no bound.
+
+    `risk_pct` is a decimal string: the value of an order or a position in per cent of the initial
+    balance. `watched`: kinds of assets that are looked at.
+    """
+
+    risk_pct: str | None = None
+    max_contracts: int | None = None
+    watched: tuple[str, ...] = ("stocks", "options", "crypto")
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. `path` is the accounts file; `history` and `market` are None where they are
     off; `warnings` and `notices` are for the log."""
@@ -178,6 +190,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     history: HistorySettings | None = None
     market: MarketSettings | None = None
+    books: Mapping[str, str] = {}
+    """Book → prefix of `client_order_id`."""
+    tiers: Mapping[str, TierBounds] = {}
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 

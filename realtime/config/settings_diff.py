@@ -108,7 +108,9 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
             for name in before.__struct_fields__
             if getattr(before, name) != getattr(after, name)
         ]
-    changed += [name for name in ("history", "market") if getattr(old, name) != getattr(new, name)]
+    for name in ("history", "market", "books", "tiers"):
+        if getattr(old, name) != getattr(new, name):
+            changed.append(name)
     if old.alpaca.startup_concurrency != new.alpaca.startup_concurrency:
         changed.append("alpaca.startup_concurrency")
     if old.auth is None or new.auth is None:

@@ -110,6 +110,16 @@ def money(value: object) -> str:
     return value
 
 
+def percentage(value: object) -> str:
+    """Return a share in per cent as a decimal string; a number is taken as well."""
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+        raise InvalidValue(f'expected per cent such as "12.5", got {shown(value)}')
+    if not 0 < Decimal(text) <= 10_000:
+        raise InvalidValue(f"expected more than 0 and at most 10000 per cent, got {shown(value)}")
+    return text
+
+
 def account_number(value: object) -> str:
     if not isinstance(value, str) or not _ACCOUNT_NUMBER.fullmatch(value):
         raise InvalidValue(f"expected the broker's account number in quotes, got {shown(value)}")

@@ -32,6 +32,7 @@ from realtime.config.validators import is_loopback
 from realtime.orders.trading_service import TradingService, open_trading_service
 from realtime.runtime.account_registry import AccountRegistry, add_to_store
 from realtime.runtime.account_tasks import account_tasks
+from realtime.runtime.benchmark import BenchmarkReader
 from realtime.runtime.clock_monitor import monitor_clock
 from realtime.runtime.environment import Environment
 from realtime.runtime.history import History, record_history
@@ -128,6 +129,8 @@ async def run_daemon(
                 runtime_metrics=_metric_sources(reloader, resources, registry, trading_service),
                 account_metrics=settings.server.account_metrics,
                 history=None if history is None else history.client,
+                books=settings.books,
+                read_benchmark=BenchmarkReader(settings, http, clock=clock).read,
                 pages=PAGES,
             )
             if token_keys is not None:

@@ -46,7 +46,7 @@ class CompareQuery(Struct, frozen=True, kw_only=True):
     benchmark: Annotated[
         str,
         Meta(
-            max_length=16,
+            pattern="^[A-Za-z0-9.]{0,16}$",
             description="The symbol of a control row, held over the window; `none`: no such row.",
         ),
     ] = "SPY"
@@ -63,6 +63,11 @@ class CompareQuery(Struct, frozen=True, kw_only=True):
 
 class SeriesQuery(CompareQuery, frozen=True, kw_only=True):
     """Parameters of the curves."""
+
+
+def reads_benchmark(query: CompareQuery) -> bool:
+    """Whether a comparison may cost a request for market data."""
+    return query.benchmark.lower() not in ("", "none")
 
 
 async def get_comparison(request: RequestContext[CompareQuery]) -> HistoryRequest:
@@ -103,7 +108,7 @@ async def _request(
         format=format_,
         now_us=epoch_us(context.clock()),
     )
-    if query.benchmark.lower() not in ("", "none"):
+    if reads_benchmark(query):
         prices = await _benchmark(request, query.benchmark.upper())
         compare = structs.replace(compare, benchmark=prices)
     return HistoryRequest(call=HistoryCall(kind=kind, labels=list(labels), compare=compare))
@@ -113,10 +118,9 @@ async def _benchmark(request: RequestContext[CompareQuery], symbol: str) -> Benc
     read = request.context.read_benchmark
     if read is None:
         return BenchmarkPrices(symbol=symbol, reason="no market data is configured")
-    is_paper = all(record.profile.paper for record in request.context.store)
-    prices = await read(symbol)
-    # Paper accounts get no dividends, so a benchmark with dividends would be ahead by them.
-    return prices if is_paper or prices.reason else structs.replace(prices, return_kind="price")
+    # Paper accounts get no dividends: against them a benchmark with dividends would be unfair.
+    with_dividends = all(not record.profile.paper for record in request.context.store)
+    return await read(symbol, with_dividends)
 
 
 def make_profile(record: Record) -> AccountProfile:

@@ -1,0 +1,190 @@
+"""Comparisons over ledgers: windows, ranking, flows, resets, pairs, control rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from realtime.analytics.comparison import (
+    BenchmarkPrices,
+    CompareDocument,
+    CompareRequest,
+    CompareRow,
+    compare,
+    make_document,
+    make_returns,
+    make_series_document,
+)
+from realtime.analytics.rows import AccountProfile
+from tests.analytics.ledgers import LedgerScene, after, days, walk
+
+DAYS = days(21)
+CALM = [0.001, -0.002, 0.003, 0.0, 0.004] * 4
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[LedgerScene]:
+    scene = LedgerScene(tmp_path / "history")
+    yield scene
+    scene.close()
+
+
+def request(*labels: str, **more: object) -> CompareRequest:
+    accounts = [
+        AccountProfile(label=label, initial_balance="100000", later_flows="0", positions={})
+        for label in labels
+    ]
+    settings: dict[str, object] = {
+        "accounts": accounts,
+        "since": DAYS[1].isoformat(),
+        "now_us": after(DAYS[-1]),
+        **more,
+    }
+    return CompareRequest(**settings)  # type: ignore[arg-type]
+
+
+def document(ledger: LedgerScene, *labels: str, **more: object) -> CompareDocument:
+    return make_document(compare(ledger.reader(), request(*labels, **more)))
+
+
+def row(found: CompareDocument, key: str) -> CompareRow:
+    return next(row for row in found.rows if row.key == key)
+
+
+def test_the_return_is_the_product_of_days_and_the_profit_is_money(ledger: LedgerScene) -> None:
+    equity = walk(100_000, CALM)
+    ledger.closes("alpha", equity)
+    alpha = row(document(ledger, "alpha"), "alpha")
+    end = equity[DAYS[-1]]
+    figures = alpha.figures
+    assert figures.return_pct.value == pytest.approx((end / 100_000 - 1) * 100, rel=1e-9)
+    assert (figures.return_pct.n, figures.return_pct.since) == (20, DAYS[1].isoformat())
+    assert figures.pl.amount is not None
+    assert float(figures.pl.amount) == pytest.approx(end - 100_000, abs=1e-3)
+    assert alpha.ranked
+    assert figures.sharpe_annual.value is None
+    assert figures.sharpe_annual.reason == "from 60 days, 40 to go"
+    assert figures.profit_factor.reason == "no closed trade in the window"
+
+
+def test_a_deposit_of_everything_changes_no_figure_of_returns(ledger: LedgerScene) -> None:
+    equity = walk(100_000, CALM)
+    ledger.closes("alpha", equity)
+    doubled = {day: amount * (2 if day >= DAYS[10] else 1) for day, amount in equity.items()}
+    ledger.closes("bravo", doubled)
+    ledger.activity("bravo", DAYS[10], "CSD", equity[DAYS[9]])
+    found = document(ledger, "alpha", "bravo")
+    alpha, bravo = row(found, "alpha").figures, row(found, "bravo").figures
+    assert bravo.return_pct.value == pytest.approx(alpha.return_pct.value, rel=1e-7)
+    assert bravo.max_drawdown.depth_pct == pytest.approx(alpha.max_drawdown.depth_pct, rel=1e-7)
+    assert bravo.sharpe_daily.value == pytest.approx(alpha.sharpe_daily.value, rel=1e-6)
+    assert bravo.net_flows.amount == f"{equity[DAYS[9]]:.4f}".rstrip("0").rstrip(".")
+
+
+def test_a_dividend_is_a_result_and_no_flow(ledger: LedgerScene) -> None:
+    ledger.closes("alpha", walk(100_000, CALM))
+    ledger.activity("alpha", DAYS[3], "DIV", 55.5)
+    ledger.activity("alpha", DAYS[4], "FEE", -1.25)
+    figures = row(document(ledger, "alpha"), "alpha").figures
+    assert (figures.dividends.amount, figures.fees.amount) == ("55.5", "-1.25")
+    assert figures.net_flows.amount == "0"
+
+
+def test_rows_that_do_not_cover_the_window_are_listed_with_the_reason(ledger: LedgerScene) -> None:
+    equity = walk(100_000, CALM)
+    ledger.closes("whole", equity)
+    ledger.closes("late", {day: amount for day, amount in equity.items() if day >= DAYS[5]})
+    ledger.closes("ended", {day: amount for day, amount in equity.items() if day <= DAYS[8]})
+    ledger.closes("holes", {d: a for d, a in equity.items() if d not in (DAYS[4], DAYS[7])})
+    ledger.closes("idle", dict.fromkeys(equity, 100_000.0), exposure=0.0)
+    ledger.closes("odd", equity)
+    ledger.activity("odd", DAYS[6], "XYZ", 5)
+    found = document(ledger, "whole", "late", "ended", "holes", "idle", "odd", "never")
+    assert [row.key for row in found.rows if row.ranked] == ["whole"]
+    assert row(found, "late").reason == f"starts {DAYS[6].isoformat()}"
+    assert row(found, "late").own_from == DAYS[6].isoformat()
+    assert row(found, "ended").reason == f"ends {DAYS[8].isoformat()}"
+    assert row(found, "holes").reason == "2 days not recorded"
+    assert row(found, "holes").figures.sharpe_daily.reason == "2 of 20 days not recorded"
+    assert row(found, "holes").figures.return_pct.low is None
+    assert row(found, "idle").reason == "no trade in the window"
+    assert row(found, "odd").reason == "activities of unknown effect: XYZ"
+    assert row(found, "never").reason == "nothing recorded"
+    assert found.windows[0].since == DAYS[6].isoformat()
+    assert "late" in found.windows[0].adds
+
+
+def test_a_label_that_became_another_account_is_two_rows(ledger: LedgerScene) -> None:
+    before, new = walk(40_000, CALM[:10]), walk(100_000, CALM[:9], DAYS[11])
+    ledger.closes("alpha", {**before, **new})
+    ledger.identity("alpha", DAYS[0], "first")
+    ledger.identity("alpha", DAYS[11], "second")
+    found = document(ledger, "alpha")
+    assert {r.key for r in found.rows if r.kind == "account"} == {
+        "alpha",
+        "alpha@PA0EXAMPLE-first",
+    }
+    chained = row(document(ledger, "alpha", by="label"), "alpha")
+    assert chained.reason == f"another account since {DAYS[11].isoformat()}"
+    assert chained.figures.return_pct.value is None
+
+
+def test_a_group_is_its_money_and_not_the_mean_of_percentages(ledger: LedgerScene) -> None:
+    ledger.closes("small", walk(1_000, [0.10] + [0.0] * 19))
+    ledger.closes("large", walk(99_000, [0.0] * 20))
+    all_rows = row(document(ledger, "small", "large", by="fleet"), "all")
+    assert all_rows.figures.return_pct.value == pytest.approx(0.1, rel=1e-9)
+    assert all_rows.accounts == ["small", "large"]
+
+
+def test_copies_cannot_be_told_apart_and_a_clear_difference_can(ledger: LedgerScene) -> None:
+    rng = Random(3)
+    noise = [rng.gauss(0, 0.002) for _ in range(20)]
+    ledger.closes("copy", walk(100_000, noise))
+    ledger.closes("master", walk(100_000, noise))
+    ledger.closes("good", walk(100_000, [n + 0.01 for n in noise[::-1]]))
+    found = document(ledger, "copy", "master", "good")
+    pairs = {frozenset((pair.a, pair.b)): pair for pair in found.pairs}
+    same, apart = pairs[frozenset(("copy", "master"))], pairs[frozenset(("good", "copy"))]
+    assert (same.distinguishable, same.ahead, same.days_needed) == (False, None, None)
+    assert (apart.distinguishable, apart.ahead, apart.days_needed) == (True, "good", 0)
+    assert found.pairs_compared == len(found.pairs) == 6  # three, and each with cash
+
+
+def test_the_benchmark_says_what_it_is_or_why_it_is_missing(ledger: LedgerScene) -> None:
+    ledger.closes("alpha", walk(100_000, CALM))
+    missing = BenchmarkPrices(symbol="SPY", reason="no market data is configured")
+    found = document(ledger, "alpha", benchmark=missing)
+    assert row(found, "SPY").reason == "no market data is configured"
+    closes = {day.isoformat(): 500.0 + number for number, day in enumerate(DAYS)}
+    prices = BenchmarkPrices(
+        symbol="SPY", feed="iex", adjustment="split", source="a test", closes=closes
+    )
+    found = document(ledger, "alpha", benchmark=prices)
+    assert row(found, "SPY").figures.return_pct.value == pytest.approx(4.0, rel=1e-9)
+    assert found.benchmark is not None
+    assert (found.benchmark.feed, found.benchmark.return_kind) == ("iex", "price")
+    assert "SPY without dividends" in found.notes
+
+
+def test_curves_share_their_days_and_a_gap_is_null(ledger: LedgerScene) -> None:
+    equity = walk(100_000, CALM)
+    ledger.closes("alpha", equity)
+    ledger.closes("holes", {d: a for d, a in equity.items() if d != DAYS[4]})
+    found = make_series_document(compare(ledger.reader(), request("alpha", "holes")))
+    assert found.days == [day.isoformat() for day in DAYS]
+    alpha, holes = (next(r for r in found.rows if r.key == key) for key in ("alpha", "holes"))
+    assert (alpha.return_pct[0], alpha.pl and alpha.pl[0]) == (0.0, "0")
+    assert holes.return_pct[4] is None
+    assert holes.return_pct[5] == pytest.approx(alpha.return_pct[5])
+    returns = make_returns(compare(ledger.reader(), request("alpha", rows=["alpha"])))
+    assert list(returns[0]) == ["date", "alpha"]
+    assert float(str(returns[0]["alpha"])) == pytest.approx(CALM[0], abs=1e-9)
+
+
+def test_without_a_beginning_the_window_starts_where_history_does(ledger: LedgerScene) -> None:
+    ledger.closes("alpha", {d: a for d, a in walk(100_000, CALM).items() if d >= DAYS[15]})
+    found = document(ledger, "alpha", since=None)
+    assert (found.base, found.trading_days) == (DAYS[15].isoformat(), 5)
+    assert row(found, "alpha").ranked
