@@ -12,6 +12,7 @@ from realtime.api.security import middleware
 from realtime.auth.keys import parse_secrets
 from realtime.auth.tokens import TokenRules
 from realtime.core.model import AccountLabel
+from realtime.history.status import HistoryStatus
 from realtime.store.store import Store
 from tests.api.documents.made import NOW
 from tests.api.guarded import Guarded, Raw, get, guarded, read_answer, token
@@ -115,6 +116,9 @@ class Waiting:
 
     def __init__(self) -> None:
         self.change: Callable[[], object] = lambda: None
+
+    def status(self) -> HistoryStatus:
+        return HistoryStatus()
 
     async def fetch(self, call: HistoryCall) -> ApiResponse:
         self.change()
