@@ -6,6 +6,7 @@ RealtimeError
 │   ├── RateLimited     HTTP 429: too many requests
 │   │   └── ConnectionLimitReached  the broker counts another connection of the account
 │   ├── NotSent         the request did not leave this process
+│   ├── FeedRefused     the plan of the data key does not include the feed
 │   └── Deaf            the socket is open but does not deliver events
 ├── Refused             credentials or permissions; retrying will not help
 │   └── KeyRejected     the broker rejected the key, in its own words
@@ -61,6 +62,10 @@ class RateLimited(LinkError):
 
 class ConnectionLimitReached(RateLimited):
     """The broker counts another connection of the account: our last one, or another program's."""
+
+
+class FeedRefused(LinkError):
+    """The plan of the data key does not include the feed. Another feed may work; plans change."""
 
 
 class NotSent(LinkError):

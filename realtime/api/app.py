@@ -29,6 +29,8 @@ from realtime.api.security.middleware import MAX_BODY_BYTES, make_security_middl
 from realtime.api.security.origins import AllowedNames
 from realtime.api.security.rejections import RejectionLog
 from realtime.api.security.sessions import Sessions, session_access
+from realtime.api.stream_server import STREAM_SERVER, MarketStreamServer
+from realtime.market.stream.market_streams import MarketStreams
 from realtime.orders.interface import TradingInterface
 from realtime.store.store import Store
 from realtime.telemetry.loop_monitor import LOOP_MONITOR, LoopMonitor
@@ -58,15 +60,17 @@ def build_application(
     books: Mapping[str, str] | None = None,
     read_benchmark: BenchmarkReader | None = None,
     pages: StaticPages | None = None,
+    market_streams: MarketStreams | None = None,
 ) -> web.Application:
     """Build an application that answers from the store. `clock`, `started_at`: epoch seconds.
     `wall_clock` is for tokens and cookies; None: `clock`."""
     wall_clock = wall_clock or clock
     authenticator = Authenticator(access, wall_clock, clock)
     rejections = RejectionLog()
+    names = AllowedNames(hosts=hosts, origins=frozenset(cors_origins))
     security_middleware = make_security_middleware(
         authenticator,
-        AllowedNames(hosts=hosts, origins=frozenset(cors_origins)),
+        names,
         {
             **access_table(ROUTES if trading is None else (*ROUTES, *ORDER_ROUTES)),
             **session_access(PREFIXES),
@@ -75,9 +79,14 @@ def build_application(
         },
         rejections=rejections,
     )
-    app = web.Application(
-        middlewares=[problem_middleware, security_middleware], client_max_size=MAX_BODY_BYTES
-    )
+    middlewares = [problem_middleware, security_middleware]
+    stream_server = None
+    if market_streams is not None:
+        stream_server = MarketStreamServer(
+            market_streams, authenticator, names, prefixes=PREFIXES, wall_clock=wall_clock
+        )
+        middlewares.insert(1, stream_server.make_middleware(rejections))
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[AUTHENTICATOR] = authenticator
     requests = app[REQUEST_STATS] = RequestStats()
     loop_monitor = app[LOOP_MONITOR] = LoopMonitor(store.lag, requests)
@@ -100,7 +109,11 @@ def build_application(
 
     async def end_event_streams(_: web.Application) -> None:
         broadcast.close()
+        if stream_server is not None:
+            stream_server.close()
 
+    if stream_server is not None:
+        app[STREAM_SERVER] = stream_server
     app.on_shutdown.append(end_event_streams)
     sources = MetricSources(
         store=store,

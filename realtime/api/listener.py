@@ -3,12 +3,14 @@
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from realtime.api.fastpath.runner import Runner
+from realtime.config.settings import MarketTls
 from realtime.errors import ConfigError
 from realtime.telemetry.log import get_logger
 
@@ -32,11 +34,15 @@ five seconds of the daemon."""
 
 
 @asynccontextmanager
-async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def serve(
+    app: web.Application, host: str, port: int, *, tls: MarketTls | None = None
+) -> AsyncIterator[int]:
     """Listen while the context lasts; yields the port, which the system chooses if `port` is 0.
 
-    Raises ConfigError if the address cannot be used.
+    `tls`: listen there, too, for the same application. Raises ConfigError if an address or a
+    certificate cannot be used.
     """
+    context = None if tls is None else _load_certificate(tls)
     runner = Runner(
         app,
         access_log=None,
@@ -49,9 +55,25 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
         site = web.TCPSite(runner, host, port, backlog=BACKLOG)
         await _start(site, host, port)
         log.info("server.started", host=host, port=site.port)
+        if tls is not None:
+            secure = web.TCPSite(runner, host, tls.port, backlog=BACKLOG, ssl_context=context)
+            await _start(secure, host, tls.port)
+            log.info("server.started", host=host, port=tls.port, tls=True)
         yield site.port
     finally:
         await _stop(runner)
+
+
+def _load_certificate(tls: MarketTls) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(tls.certificate_file, tls.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"market: the TLS certificate cannot be used: {error.strerror or error}",
+            remedy="check `tls_certificate_file` and `tls_key_file` in [market]",
+        ) from error
+    return context
 
 
 async def _start(site: web.TCPSite, host: str, port: int) -> None:

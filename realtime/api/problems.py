@@ -51,6 +51,9 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         404, "Unknown account label", "GET /realtime/accounts lists the labels"
     ),
     "unknown_route": ProblemType(404, "Unknown route", "GET / lists the routes"),
+    "upgrade_required": ProblemType(
+        426, "Websocket required", "connect with a websocket client; docs/market.md shows how"
+    ),
     "method_not_allowed": ProblemType(
         405, "Method not allowed on this route", "use a method of the Allow header"
     ),

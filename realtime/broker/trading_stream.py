@@ -70,7 +70,7 @@ LIMIT_STATUSES = frozenset({406, 429})
 SOCKET_TAKEN = "another program may hold this key's only connection; stop it"
 
 
-class _Connect(websocket_connect):
+class NoRedirectConnect(websocket_connect):
     """Connects without following redirects: the secret goes to the configured host only."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
@@ -97,7 +97,7 @@ class TradingStream:
         if ssl_context is not None and url.startswith("wss:"):
             tls["ssl"] = ssl_context
         try:
-            socket = await _Connect(
+            socket = await NoRedirectConnect(
                 url,
                 proxy=find_proxy(url),
                 compression=None,
@@ -114,9 +114,9 @@ class TradingStream:
         except TimeoutError as error:
             raise LinkError(f"no websocket within {OPEN_TIMEOUT_S:.0f} s") from error
         except ssl.SSLCertVerificationError as error:
-            raise LinkError(f"cannot connect: {_describe(error)}", remedy=UNKNOWN_CA) from error
+            raise LinkError(f"cannot connect: {describe(error)}", remedy=UNKNOWN_CA) from error
         except (OSError, WebSocketException, UnicodeError, EOFError) as error:
-            raise LinkError(f"cannot connect: {_describe(error)}") from error
+            raise LinkError(f"cannot connect: {describe(error)}") from error
         return cls(socket)
 
     async def authorize(self, credentials: Credentials) -> None:
@@ -140,7 +140,7 @@ class TradingStream:
         try:
             frame = await self._socket.recv(decode=False)
         except ConnectionClosed as closed:
-            raise _connection_lost(closed) from closed
+            raise connection_lost(closed) from closed
         message = self._decode(frame)
         if type(message) is not TradeUpdate:
             self._advance(message)
@@ -172,7 +172,7 @@ class TradingStream:
         except TimeoutError as error:
             raise LinkError(f"no answer to {about} within {limit_s:.0f} s") from error
         except ConnectionClosed as closed:
-            raise _connection_lost(closed) from closed
+            raise connection_lost(closed) from closed
 
     async def _receive_control(self) -> None:
         message = self._decode(await self._socket.recv(decode=False))
@@ -221,7 +221,8 @@ def _handshake_error(error: InvalidStatus) -> LinkError:
     )
 
 
-def _connection_lost(closed: ConnectionClosed) -> LinkError:
+def connection_lost(closed: ConnectionClosed) -> LinkError:
+    """Return the error of a closed socket, with its close code."""
     if closed.rcvd is not None:
         code, reason = closed.rcvd.code, strip_controls(closed.rcvd.reason)
     elif closed.sent is not None:
@@ -231,5 +232,6 @@ def _connection_lost(closed: ConnectionClosed) -> LinkError:
     return LinkError(f"connection closed ({code}{': ' + reason if reason else ''})", code=code)
 
 
-def _describe(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
+    """Return the text of an error, or its type if it has none."""
     return str(error) or type(error).__name__

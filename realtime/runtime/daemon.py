@@ -37,6 +37,7 @@ from realtime.runtime.clock_monitor import monitor_clock
 from realtime.runtime.environment import Environment
 from realtime.runtime.history import History, record_history
 from realtime.runtime.jwks import JwksRefresher
+from realtime.runtime.market import run_market
 from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
 from realtime.runtime.running_account import AccountFactory, BrokerResources, RunningAccount
@@ -78,12 +79,15 @@ async def run_daemon(
     async with open_session(environment.make_connector()) as http:
         resources = BrokerResources(http, settings.alpaca.startup_concurrency)
         factory = AccountFactory(store, resources, clock=clock, rng=environment.rng)
+        # Its own: without `[market]` the random numbers of the others are the same.
+        market_rng = random.Random(f"{store.boot}:market")
         access = _access_rules(settings)
         verifier = access.verifier
         accounts = _create_accounts(settings, store, factory, clock())
         _log_start(settings, len(store))
         async with (
             record_history(settings.history, store) as history,
+            run_market(settings.market, resources, clock=clock, rng=market_rng) as market,
             account_tasks() as tasks,
             open_trading_service(
                 {label: account.trading_account for label, account in accounts.items()},
@@ -132,10 +136,12 @@ async def run_daemon(
                 books=settings.books,
                 read_benchmark=BenchmarkReader(settings, http, clock=clock).read,
                 pages=PAGES,
+                market_streams=None if market is None else market.streams,
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))
-            async with serve(app, settings.server.host, settings.server.port) as port:
+            tls = None if settings.market is None else settings.market.tls
+            async with serve(app, settings.server.host, settings.server.port, tls=tls) as port:
                 # Not before the port is ours: a second daemon, started by mistake, must not take
                 # the accounts' only connections from the first.
                 registry.start_all()

@@ -44,9 +44,10 @@ class BrokerResources:
         self.refresh_limiter = RefreshLimiter()
         self._tls: ssl.SSLContext | None = None
 
-    def tls_for(self, trading_url: str) -> ssl.SSLContext | None:
-        """Return the TLS context of all streams, created on first use: that takes 40 ms."""
-        if not trading_url.startswith("https:"):
+    def tls_for(self, url: str) -> ssl.SSLContext | None:
+        """Return the TLS context of all streams, created on first use: that takes 40 ms. None if
+        the address (of REST or of a stream) is not encrypted."""
+        if not url.startswith(("https:", "wss:")):
             return None
         self._tls = self._tls or ssl.create_default_context()
         return self._tls

@@ -251,7 +251,7 @@ class AccountSupervisor:
 
     async def _open_stream(self) -> TradingStream:
         """Connect, authorize and listen, within the limits of the fleet."""
-        async with self._connect_limiter.slot():
+        async with self._connect_limiter.slot(self._target.credentials.key_id):
             try:
                 stream = await self._connect()
             except RateLimited:

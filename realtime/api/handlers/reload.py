@@ -10,6 +10,7 @@ from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse, make_response
 from realtime.api.security.authenticator import Access
+from realtime.api.stream_server import STREAM_SERVER
 from realtime.config.settings_diff import SettingsDiff
 from realtime.errors import ConfigError
 
@@ -51,3 +52,5 @@ def revoke(app: web.Application) -> None:
     """Believe nothing that was believed before: each token is looked at again."""
     app[RESPONSE_CACHE].clear()
     app[BROADCAST].revoke()
+    if (stream_server := app.get(STREAM_SERVER)) is not None:
+        stream_server.revoke()

@@ -37,10 +37,10 @@ def make_security_middleware(
         try:
             return await check(request, handler)
         except Problem as problem:
-            rejection_log.record(problem, _source_of(request))
+            rejection_log.record(problem, source_of(request))
             raise
         except web.HTTPForbidden as error:  # the CORS library
-            rejection_log.record(of_status(error.status, ""), _source_of(request))
+            rejection_log.record(of_status(error.status, ""), source_of(request))
             raise
 
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -60,7 +60,8 @@ def make_security_middleware(
     return cast(Middleware, security_middleware)
 
 
-def _source_of(request: web.Request) -> RequestSource:
+def source_of(request: web.Request) -> RequestSource:
+    """Return what the log shows of a rejected request."""
     principal = request.get(PRINCIPAL)
     return RequestSource(
         client=request.remote,

@@ -1,0 +1,332 @@
+"""One stream of the broker and all clients of it.
+
+The hub joins the clients' subscriptions, knows what the broker has of them, and passes on what
+arrives. It owns no connection: `upstream.py` sends what `next_change` returns, and reports what it
+receives. Everything here runs on one event loop and never waits, except a client's own request.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
+
+from msgspec import Struct
+
+from realtime.broker.market_codec import Control, Element
+from realtime.market.stream.channels import (
+    ALL,
+    CHANNEL_OF_TYPE,
+    TYPES,
+    Pairs,
+    StreamPath,
+    rejected,
+)
+from realtime.market.stream.client import StreamClient
+from realtime.market.stream.formats import encode_message
+from realtime.market.stream.last_values import LastValue, LastValues
+from realtime.market.stream.missed import MissedLog
+from realtime.market.stream.relay import Relay
+from realtime.market.stream.sequence_ring import SequenceRing
+from realtime.market.stream.subscription_plan import Change, Request, SubscriptionPlan
+from realtime.market.stream.union import SubscriptionUnion
+from realtime.telemetry.log import get_logger
+
+log = get_logger()
+
+MERGE_S = 0.005
+"""Frames that arrive within this time after one was sent are merged: sends cost, not elements.
+Below 200 frames a second each frame is passed on immediately."""
+
+VERDICT_TIMEOUT_S = 2.0
+"""How long a client waits for the broker's word on new symbols; then they count as accepted. The Go
+SDK waits for its ack for three seconds."""
+
+SNAPSHOT_CHANNELS = {"trades": "t", "quotes": "q", "bars": "b", "dailyBars": "d", "statuses": "s"}
+
+HubState = Literal["idle", "connecting", "connected", "waiting", "occupied", "refused"]
+"""`idle`: no client, no connection. `waiting`: lost, the next attempt follows. `occupied`: another
+program holds the broker's only connection of this stream. `refused`: the key may not use it."""
+
+
+class HubStatus(Struct, frozen=True, kw_only=True):
+    """The connection of a hub. Times are epoch seconds."""
+
+    state: HubState = "idle"
+    since: float
+    error: str | None = None
+    remedy: str | None = None
+    next_attempt_at: float | None = None
+
+
+class StreamHub:
+    """Clients, subscriptions and data of one stream. `clock` gives epoch seconds."""
+
+    def __init__(
+        self,
+        stream: StreamPath,
+        *,
+        clock: Callable[[], float],
+        max_subscriptions: int,
+    ) -> None:
+        self.stream = stream
+        self.clock = clock
+        self.union = SubscriptionUnion()
+        self.plan = SubscriptionPlan()
+        self.relay = Relay()
+        self.ring = SequenceRing(clock())
+        self.last_values = LastValues()
+        self.missed = MissedLog()
+        self.status = HubStatus(since=clock())
+        self.changed = asyncio.Event()
+        """Set when there may be something to send to the broker."""
+        self.acked_at: dict[tuple[str, str], tuple[float, int]] = {}
+        """Subscription → when the broker confirmed it, and the number of the newest element."""
+        self.elements: Counter[str] = Counter()
+        """Kind → elements received since the start."""
+        self.counts: Counter[str] = Counter()
+        """reconnects, differences, conflated, slow_clients, resumed, gaps"""
+        self.last_element_at: float | None = None
+        self._max_subscriptions = max_subscriptions
+        self._verdicts: dict[Request, asyncio.Future[None]] = {}
+        self._settled = asyncio.Event()
+        self._merge_timer: asyncio.TimerHandle | None = None
+        self._flushed_at = 0.0
+
+    # -- clients ---------------------------------------------------------------------------------
+
+    @property
+    def clients(self) -> int:
+        """The number of clients with a place here."""
+        return len(self.relay.clients)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a connection to the broker is needed."""
+        return bool(self.relay.clients) or bool(self.union.wanted)
+
+    def join(self, client: StreamClient) -> None:
+        """Add a client without subscriptions."""
+        self.relay.set_subscriptions(client, frozenset())
+        self.changed.set()
+
+    def leave(self, client: StreamClient) -> None:
+        """Remove a client; its subscriptions linger."""
+        self.relay.remove(client)
+        self.union.remove(client.pairs, self.clock())
+        client.pairs = frozenset()
+        self.counts["conflated"] += client.queue.conflated
+        client.queue.conflated = 0
+        self.changed.set()
+
+    async def wait_settled(self, timeout_s: float) -> None:
+        """Wait until an attempt to connect has ended, one way or another, or for `timeout_s`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
+
+    async def subscribe(self, client: StreamClient, added: Pairs) -> None:
+        """Add subscriptions, once the broker has confirmed them. Raises `Rejected`, and then the
+        client's subscriptions are as before.
+
+        Without a connection they are accepted, and subscribed when there is one.
+        """
+        new = added - client.pairs
+        if len(client.pairs) + len(new) > self._max_subscriptions:
+            raise rejected(405)
+        self.union.add(new)
+        try:
+            await self._request(new)
+        except BaseException:
+            self.union.remove(new, self.clock(), lingers=False)
+            self.changed.set()
+            raise
+        self.flush()
+        if client not in self.relay.clients:  # it left meanwhile
+            self.union.remove(new, self.clock())
+            return
+        client.since.update(dict.fromkeys(new, self.ring.seq))
+        self.relay.set_subscriptions(client, client.pairs | new)
+
+    def unsubscribe(self, client: StreamClient, removed: Pairs) -> None:
+        """Remove subscriptions; the broker's linger."""
+        gone = removed & client.pairs
+        self.flush()
+        for pair in gone:
+            client.since.pop(pair, None)
+        self.union.remove(gone, self.clock())
+        self.relay.set_subscriptions(client, client.pairs - gone)
+        self.changed.set()
+
+    async def _request(self, new: Pairs) -> None:
+        request = self.plan.request(new) if self.status.state == "connected" else None
+        if request is None:
+            self.changed.set()
+            return
+        verdict = self._verdicts[request] = asyncio.get_running_loop().create_future()
+        self.changed.set()
+        try:
+            async with asyncio.timeout(VERDICT_TIMEOUT_S):
+                await verdict
+        except TimeoutError:
+            return
+        finally:
+            self._verdicts.pop(request, None)
+        if request.code is not None:
+            raise rejected(request.code)
+
+    def snapshot(self, client: StreamClient, pairs: Pairs) -> list[Element]:
+        """Return the newest known element of each subscription."""
+        found = []
+        for channel, name in sorted(pairs):
+            kind = SNAPSHOT_CHANNELS.get(channel)
+            names = self.last_values.symbols() if name == ALL else [name]
+            if kind is not None and (channel, name) in self.plan.acked:
+                values = [self.last_values.get(kind, symbol) for symbol in names]
+                found += [value.element for value in values if value is not None]
+        return found
+
+    def resume(self, client: StreamClient, seq: int) -> list[Element] | None:
+        """Return what a client missed since an element and before it subscribed; None if that is
+        not known completely: then there is a gap."""
+        seqs = [self.acked_at.get(pair, (0.0, self.ring.seq + 1))[1] for pair in client.pairs]
+        is_complete = all(acked_seq <= seq for acked_seq in seqs)
+        missed = self.ring.get_after(seq, self.ring.seq) if is_complete else None
+        self.counts["gaps" if missed is None else "resumed"] += 1
+        if missed is None:
+            return None
+        return [element for element in missed if self._was_missed(client, element)]
+
+    def _was_missed(self, client: StreamClient, element: Element) -> bool:
+        """Whether an element matches subscriptions, all of which began after it."""
+        channel = CHANNEL_OF_TYPE.get(element.kind, "")
+        began = [
+            client.since[channel, symbol]
+            for symbol in (*element.symbols, ALL)
+            if (channel, symbol) in client.pairs
+        ]
+        return bool(began) and element.seq <= min(began)
+
+    def get_last(self, kind: str, symbol: str) -> LastValue | None:
+        """Return the newest element of a kind (`t`, `q`, `b` …) while the broker sends it."""
+        if self.status.state != "connected":
+            return None
+        for channel, channel_kind in TYPES.items():
+            if channel_kind == kind and not self.plan.acked.isdisjoint(
+                ((channel, symbol), (channel, ALL))
+            ):
+                return self.last_values.get(kind, symbol)
+        return None
+
+    # -- data ------------------------------------------------------------------------------------
+
+    def publish(self, elements: list[Element]) -> None:
+        """Pass elements on to the clients, at once or merged with those of the next 5 ms."""
+        if not elements:
+            return
+        now = self.clock()
+        self.last_element_at = now
+        self.elements.update([element.kind for element in elements])
+        self.ring.add(elements, now)
+        self.last_values.update(elements, now)
+        self.relay.route(elements)
+        loop = asyncio.get_running_loop()
+        due_at = self._flushed_at + MERGE_S
+        if loop.time() >= due_at:
+            self.flush()
+        elif self._merge_timer is None and self.relay.has_pending:
+            self._merge_timer = loop.call_at(due_at, self.flush)
+
+    def send_to_resumable(self, elements: list[Element]) -> None:
+        """Send late elements to the clients that asked for gaps: others may take the last message
+        for the newest price."""
+        self.flush()
+        for element in elements:
+            element.seq = self.ring.seq
+        for client in list(self.relay.clients):
+            if client.is_resumable:
+                client.send([e for e in elements if _matches(client.pairs, e)])
+
+    def flush(self) -> None:
+        """Send what was merged."""
+        if self._merge_timer is not None:
+            self._merge_timer.cancel()
+            self._merge_timer = None
+        if self.relay.has_pending:
+            self._flushed_at = asyncio.get_running_loop().time()
+            self.relay.flush()
+
+    # -- the broker's side -----------------------------------------------------------------------
+
+    def next_change(self) -> Change | None:
+        """Return the message in flight, after finding the next one."""
+        now = self.clock()
+        self.union.expire(now)
+        change = self.plan.next_change(self.union.wanted, now)
+        self._resolve_requests()
+        return change
+
+    def next_wake_at(self) -> float | None:
+        """Return when `next_change` must be called although nothing happened (epoch seconds)."""
+        times = [t for t in (self.union.next_expiry(), self.plan.next_retry()) if t is not None]
+        return min(times, default=None)
+
+    def handle_control(self, message: Control) -> None:
+        """Apply an ack or an error of the broker."""
+        now = self.clock()
+        if message.kind == "subscription":
+            acked = self.plan.handle_ack(message.channels, self.stream.channels, now)
+            self.counts["differences"] += acked.differences
+            for pair in acked.added:
+                self.acked_at[pair] = (now, self.ring.seq)
+            for pair in acked.removed:
+                self.acked_at.pop(pair, None)
+            if acked.differences:
+                log.warning("market.ack_differs", path=self.stream.path, names=acked.differences)
+        elif message.kind == "error" and message.code is not None:
+            has_room = message.code == 405 and bool(self.union.end_lingering())
+            failed = self.plan.handle_error(message.code, now, has_room=has_room)
+            log.info(
+                "market.subscription_refused",
+                path=self.stream.path,
+                code=message.code,
+                by_client=failed is not None,
+            )
+        self._resolve_requests()
+        self.changed.set()
+
+    def set_status(self, status: HubStatus) -> None:
+        """Apply a change of the connection; clients that asked for it are notified."""
+        was_live, is_live = self.status.state == "connected", status.state == "connected"
+        self.status = status
+        if status.state in ("connected", "waiting", "occupied", "refused"):
+            self._settled.set()
+        else:
+            self._settled.clear()
+        if was_live and not is_live:
+            self.plan.disconnect()
+            self.acked_at.clear()
+            self._resolve_requests()
+        if was_live != is_live:
+            self.flush()
+            self._notify({"live": is_live})
+        if status.state == "refused":
+            for client in list(self.relay.clients):
+                client.port.refuse(409)
+
+    def _notify(self, facts: dict[str, object]) -> None:
+        for client in list(self.relay.clients):
+            if client.is_resumable:
+                kind = {"type": "link"} if client.codec == "flat" else {"T": "link"}
+                feed = {"path": self.stream.path}
+                client.port.write(encode_message({**kind, **facts, **feed}, client.codec))
+
+    def _resolve_requests(self) -> None:
+        for request, verdict in list(self._verdicts.items()):
+            if request.is_done and not verdict.done():
+                verdict.set_result(None)
+
+
+def _matches(pairs: Pairs, element: Element) -> bool:
+    channel = CHANNEL_OF_TYPE.get(element.kind, "")
+    return any((channel, symbol) in pairs for symbol in (*element.symbols, ALL))

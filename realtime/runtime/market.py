@@ -1,0 +1,129 @@
+"""Market data put together: reads by REST through the cache, and the streams, with one key.
+
+Without `[market]` nothing of it is imported, started or connected.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aiohttp
+from msgspec import Struct
+
+from realtime.broker.data_client import DataClient
+from realtime.config.settings import MarketSettings
+from realtime.errors import ConfigError
+from realtime.market.rest.cache import Cache, MemoryCache
+from realtime.market.rest.reader import RestReader, make_scope
+from realtime.market.rest.request_budget import RequestBudget
+from realtime.market.stream.market_streams import (
+    MarketStreams,
+    StreamSettings,
+    run_market_streams,
+)
+from realtime.market.stream.upstream import UpstreamTarget
+from realtime.runtime.running_account import BrokerResources
+from realtime.secret import Secret
+from realtime.telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    from realtime.market.rest.redis_cache import RedisCache
+
+log = get_logger()
+
+
+class Market(Struct, frozen=True, kw_only=True):
+    """Market data of a running daemon."""
+
+    reader: RestReader
+    streams: MarketStreams
+
+
+@asynccontextmanager
+async def run_market(
+    settings: MarketSettings | None,
+    resources: BrokerResources,
+    *,
+    clock: Callable[[], float],
+    rng: random.Random,
+) -> AsyncIterator[Market | None]:
+    """Run market data while the block runs; None without `[market]`. `clock`: epoch seconds."""
+    if settings is None:
+        yield None
+        return
+    log.info(
+        "market.started",
+        account=settings.account,
+        is_default_account=settings.is_default_account,
+        feed=settings.feed,
+    )
+    async with _open_cache(settings) as cache, asyncio.TaskGroup() as tasks:
+        reader = _make_reader(settings, resources.http, cache, tasks, clock)
+        target = UpstreamTarget(
+            stream_url=settings.stream_url,
+            ssl_context=resources.tls_for(settings.stream_url),
+            credentials=settings.credentials,
+            connect_limiter=resources.connect_limiter,
+        )
+        async with run_market_streams(
+            _stream_settings(settings), target, reader, clock=clock, rng=rng
+        ) as streams:
+            yield Market(reader=reader, streams=streams)
+
+
+def _stream_settings(settings: MarketSettings) -> StreamSettings:
+    def configured(word: str) -> str | None:
+        return None if word == "auto" else word
+
+    return StreamSettings(
+        account=settings.account,
+        is_default_account=settings.is_default_account,
+        feed=configured(settings.feed),
+        option_feed=configured(settings.option_feed),
+        plan=configured(settings.plan),
+        reserve=settings.reserve,
+        max_clients=settings.max_clients,
+        max_subscriptions=settings.max_subscriptions,
+    )
+
+
+def _make_reader(
+    settings: MarketSettings,
+    http: aiohttp.ClientSession,
+    cache: Cache,
+    tasks: asyncio.TaskGroup,
+    clock: Callable[[], float],
+) -> RestReader:
+    return RestReader(
+        DataClient(http, settings.data_url, settings.credentials),
+        cache,
+        RequestBudget(asyncio.get_running_loop().time),
+        scope=make_scope(settings.credentials, settings.data_url),
+        tasks=tasks,
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def _open_cache(settings: MarketSettings) -> AsyncIterator[Cache]:
+    if settings.cache_url is None:
+        yield MemoryCache()
+        return
+    cache = _make_redis_cache(settings.cache_url)
+    try:
+        yield cache
+    finally:
+        await cache.close()
+
+
+def _make_redis_cache(url: Secret) -> "RedisCache":
+    try:  # the extra `redis`: only a configuration that names it needs it
+        from realtime.market.rest.redis_cache import RedisCache  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "market: cache_url needs the package redis",
+            remedy="install `alpaca-realtime[redis]`, or remove cache_url",
+        ) from error
+    return RedisCache(url)
