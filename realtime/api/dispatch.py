@@ -9,11 +9,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from msgspec import structs
 
-from realtime.api.context import ApiContext, RequestContext
+from realtime.api.context import ApiContext, PastReader, RequestContext
 from realtime.api.contexts import ContextRegistry
 from realtime.api.events.broadcaster import Subscription
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.handlers.order_problems import declined_problem, unresolved_problem
+from realtime.api.history.messages import PARTIAL
 from realtime.api.history.request import HistoryRequest
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem, of_status, quote
@@ -119,9 +120,9 @@ def _make_handler(
         if isinstance(response, HistoryRequest):
             if context.history is None:
                 raise Problem("history_off", "history is not recorded here")
-            past = await context.history.fetch(response.call)
+            past = await _fetch_past(context.history, response)
             _check_again(http_request, route, principal)
-            return make_response(past if response.finish is None else response.finish(past))
+            return make_response(past)
         if route.changes_with is not None and not is_awaited:
             http_request[PARSED_REQUEST] = ParsedRequest(
                 given=response,
@@ -138,6 +139,18 @@ def _make_handler(
         return make_response(response)
 
     return handle
+
+
+async def _fetch_past(history: PastReader, request: HistoryRequest) -> ApiResponse:
+    try:
+        past = await history.fetch(request.call)
+    except Problem as problem:
+        if request.fallback is None:
+            raise
+        rest = request.fallback()
+        headers = {**rest.headers, PARTIAL: f"partial; reason={problem.code}"}
+        return structs.replace(rest, headers=headers)
+    return past if request.finish is None else request.finish(past)
 
 
 def _check_permission(permission: Permission, principal: Principal) -> None:

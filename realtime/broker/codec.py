@@ -21,7 +21,6 @@ from realtime.broker.extra_fields import (
     StrictOrder,
     StrictPosition,
     StrictTradeUpdate,
-    extend,
     to_plain,
 )
 from realtime.broker.interning import intern_fields
@@ -37,6 +36,7 @@ from realtime.broker.order_normalizer import normalize_order
 from realtime.broker.responses import NEW_KEY
 from realtime.broker.sanitizer import check_object_count, check_texts
 from realtime.core.cash_flows import CashFlow
+from realtime.core.extended import extend
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
 from realtime.core.protocol import (
     STREAM,

@@ -31,34 +31,43 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class Names:
-    """Labels and symbols as the small integers that rows carry."""
+    """Accounts and symbols as the small integers that rows carry."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._accounts: dict[str, int] = dict(
-            connection.execute("SELECT label, n FROM account").fetchall()
-        )
+        self._accounts: dict[tuple[str, str | None], int] = {}
+        """Label and the broker's number of the account → n"""
+        self._newest: dict[str, int] = {}
+        for label, number, n in connection.execute(
+            "SELECT label, number, n FROM account ORDER BY n"
+        ):
+            self._accounts[label, number] = self._newest[label] = n
         self._symbols: dict[str, int] = dict(
             connection.execute("SELECT name, n FROM symbol").fetchall()
         )
 
     def account(self, record: Record) -> int:
-        """The number of an account, which is entered if it is new."""
-        label = record.profile.label
-        known = self._accounts.get(label)
+        """The number of an account, which is entered if it is new. While the broker's account is
+        not known, it is the one that the label was last."""
+        label, account = record.profile.label, record.state.account
+        number = None if account is None else account.account_number
+        known = self._accounts.get((label, number))
         if known is not None:
             return known
-        account = record.state.account
+        if number is None and label in self._newest:
+            return self._newest[label]
+        unknown = self._accounts.pop((label, None), None)
+        if unknown is not None:
+            self._connection.execute("UPDATE account SET number = ? WHERE n = ?", (number, unknown))
+            self._accounts[label, number] = unknown
+            return unknown
         self._connection.execute(
             "INSERT INTO account(label, number, tier, paper) VALUES (?, ?, ?, ?)",
-            (
-                label,
-                None if account is None else account.account_number,
-                record.profile.tier,
-                int(record.profile.paper),
-            ),
+            (label, number, record.profile.tier, int(record.profile.paper)),
         )
-        return self._entered(self._accounts, label)
+        n = self._last_id()
+        self._accounts[label, number] = self._newest[label] = n
+        return n
 
     def symbol(self, name: str | None) -> int | None:
         """The number of a symbol, which is entered if it is new."""
@@ -68,12 +77,11 @@ class Names:
         if known is not None:
             return known
         self._connection.execute("INSERT INTO symbol(name) VALUES (?)", (name,))
-        return self._entered(self._symbols, name)
+        self._symbols[name] = n = self._last_id()
+        return n
 
-    def _entered(self, numbers: dict[str, int], name: str) -> int:
-        row = self._connection.execute("SELECT last_insert_rowid()").fetchone()
-        numbers[name] = number = int(row[0])
-        return number
+    def _last_id(self) -> int:
+        return int(self._connection.execute("SELECT last_insert_rowid()").fetchone()[0])
 
 
 class DayFile:

@@ -15,6 +15,8 @@ from realtime.core.persistent_map import differing_keys
 from realtime.core.state import AccountState, Execution
 from realtime.store.records import Record
 
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
 Source = Literal["stream", "rest"]
 Kind = Literal[
     "order",
@@ -25,6 +27,7 @@ Kind = Literal[
     "position_removed",
     "account",
     "link",
+    "removed",
 ]
 
 ACCOUNT_FACTS = (
@@ -86,15 +89,15 @@ def differences(before: Record | None, after: Record) -> list[EventRow]:
 
 def changed_members(before: Struct | None, after: Struct) -> bytes:
     """JSON of the members of `after` that are not as in `before`; all of them where a member has
-    disappeared, for JSON has no word for that."""
-    members = msgspec.to_builtins(after)
+    disappeared, for JSON has no word for that. Fields that only the broker knows are among them."""
+    encoded = msgspec.json.encode(after)
     if before is None:
-        return msgspec.json.encode(members)
-    known: dict[str, Any] = msgspec.to_builtins(before)
+        return encoded
+    members, known = _members.decode(encoded), _members.decode(msgspec.json.encode(before))
     if known.keys() - members.keys():
-        return msgspec.json.encode(members)
+        return encoded
     return msgspec.json.encode(
-        {k: v for k, v in members.items() if k not in known or known[k] != v}
+        {name: raw for name, raw in members.items() if name not in known or known[name] != raw}
     )
 
 

@@ -1,6 +1,6 @@
 """Queries over the history files: equity, trades, events, performance."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from realtime.history.exact import (
     plain,
     unpack_id,
 )
-from realtime.history.reading import HistoryReader
+from realtime.history.reading import HistoryReader, days, read_day
 
 Step = Literal["1Min", "15Min", "1D"]
 STEP_US: dict[Step, int] = {"1Min": MINUTE_US, "15Min": QUARTER_US, "1D": DAY_US}
@@ -27,6 +27,10 @@ MAX_POINTS = 2_000
 
 MAX_ROWS = 5_000
 MAX_GAPS = 1_000
+
+
+ACCOUNT = "label = ? AND (? IS NULL OR number IS NULL OR number = ?)"
+"""One account of the broker's under a label: the parameters are label, number, number."""
 
 
 class EquityPoint(Struct, frozen=True, kw_only=True):
@@ -62,6 +66,8 @@ class Trade(Struct, frozen=True, kw_only=True):
     """One execution."""
 
     account_id: str
+    account_number: str | None
+    """The broker's: a label may have been another account's."""
     execution_id: str | None
     order_id: str | None
     client_order_id: str | None
@@ -124,12 +130,20 @@ def step_for(from_us: int, to_us: int, now_us: int) -> Step:
     return "15Min" if span <= MAX_POINTS * QUARTER_US and age <= 400 * DAY_US else "1D"
 
 
-def equity(reader: HistoryReader, label: str, from_us: int, to_us: int, step: Step) -> EquityCurve:
-    """Equity of an account between two times."""
+def equity(
+    reader: HistoryReader,
+    label: str,
+    from_us: int,
+    to_us: int,
+    step: Step,
+    number: str | None = None,
+) -> EquityCurve:
+    """Equity of an account between two times. `number` is the broker's: what the label was before
+    is another curve; None: whatever it was."""
     points = list(
-        _minutes(reader, label, from_us, to_us)
+        _minutes(reader, label, number, from_us, to_us)
         if step == "1Min"
-        else _rollup(reader, label, from_us, to_us, step)
+        else _rollup(reader, label, number, from_us, to_us, step)
     )
     return EquityCurve(
         account_id=label,
@@ -156,28 +170,30 @@ def trades(
         return []
     marks = ",".join("?" * len(labels))
     rows = reader.read_ledger(
-        "SELECT label, exe, fill.ord, client_order_id, fill.at_us, symbol.name, fill.side,"
+        "SELECT label, number, exe, fill.ord, client_order_id, fill.at_us, symbol.name, fill.side,"
         " fill.qty, fill.px, realized, source, removed_us FROM fill"
         " JOIN account ON account.n = fill.acc LEFT JOIN symbol ON symbol.n = fill.sym"
         " LEFT JOIN final ON final.acc = fill.acc AND final.ord = fill.ord"
         f" WHERE label IN ({marks}) AND fill.at_us >= ? AND fill.at_us < ?"
-        " AND (? IS NULL OR symbol.name = ?) ORDER BY fill.at_us DESC LIMIT ?",
+        " AND (? IS NULL OR symbol.name = ?) ORDER BY fill.at_us DESC, exe DESC"
+        " LIMIT ?",
         (*labels, from_us, to_us, symbol, symbol, min(limit, MAX_ROWS)),
     )
     return [
         Trade(
             account_id=row[0],
-            execution_id=unpack_id(row[1]),
-            order_id=unpack_id(row[2]),
-            client_order_id=row[3],
-            at=None if row[4] is None else instant(row[4]),
-            symbol=row[5],
-            side=row[6],
-            qty=plain(row[7], QTY_SCALE),
-            price=plain(row[8], QTY_SCALE),
-            realized_pl=plain(row[9], MONEY_SCALE),
-            source=row[10],
-            busted=row[11] is not None,
+            account_number=row[1],
+            execution_id=unpack_id(row[2]),
+            order_id=unpack_id(row[3]),
+            client_order_id=row[4],
+            at=None if row[5] is None else instant(row[5]),
+            symbol=row[6],
+            side=row[7],
+            qty=plain(row[8], QTY_SCALE),
+            price=plain(row[9], QTY_SCALE),
+            realized_pl=plain(row[10], MONEY_SCALE),
+            source=row[11],
+            busted=row[12] is not None,
         )
         for row in rows
     ]
@@ -188,7 +204,7 @@ def events(
 ) -> list[PastEvent]:
     """What happened in an account between two times, newest first."""
     found: list[PastEvent] = []
-    for file in reversed(reader.days(from_us, to_us)):
+    for file in reversed(days(reader, from_us, to_us)):
         if len(found) >= limit:
             break
         found += _events_of_day(reader, file, label, from_us, to_us, limit - len(found))
@@ -213,22 +229,32 @@ def gaps(
 
 
 def performance(
-    reader: HistoryReader, labels: list[str], from_us: int, to_us: int, *, by_tier: bool = False
+    reader: HistoryReader,
+    labels: list[str],
+    from_us: int,
+    to_us: int,
+    *,
+    by_tier: bool = False,
+    numbers: Mapping[str, str | None] = {},
 ) -> list[Performance]:
-    """Days between two times added up, by account or by tier, in the order of the labels."""
+    """Days between two times added up, by account or by tier, in the order of the labels.
+    `numbers`: label → the broker's number; days of another account under a label do not count."""
     if not labels:
         return []
     marks = ",".join("?" * len(labels))
     sums: dict[str, _Sum] = {}
     for row in reader.read_ledger(
-        "SELECT label, tier, day, open, close, drawdown, realized, trades, wins, losses,"
+        "SELECT label, number, tier, day, open, close, drawdown, realized, trades, wins, losses,"
         " gross_win, gross_loss, turnover, orders, rejected, stale_s FROM day"
         f" JOIN account ON account.n = acc WHERE label IN ({marks}) AND day BETWEEN ? AND ?"
         " ORDER BY label, day",
         (*labels, day_number(from_us), day_number(to_us)),
     ):
-        key = (row[1] or "none") if by_tier else row[0]
-        sums.setdefault(key, _Sum()).add(row[0], row[2:])
+        label, number, tier, *values = row
+        if None not in (number, current := numbers.get(label)) and number != current:
+            continue
+        key = (tier or "none") if by_tier else label
+        sums.setdefault(key, _Sum()).add(label, values)
     missing = _count_gaps(reader, day_number(from_us) * DAY_US, (day_number(to_us) + 1) * DAY_US)
     for total in sums.values():
         total.gaps = missing.get(None, 0) + sum(missing.get(label, 0) for label in total.labels)
@@ -259,7 +285,7 @@ class _Sum:
         self._drawdown = 0
         self._sums = [0] * 10
 
-    def add(self, label: str, values: tuple[int | None, ...]) -> None:
+    def add(self, label: str, values: Sequence[int | None]) -> None:
         day, begin, end, drawdown, *rest = values
         self.labels.add(label)
         self._days.add(day or 0)
@@ -292,13 +318,16 @@ class _Sum:
         )
 
 
-def _minutes(reader: HistoryReader, label: str, from_us: int, to_us: int) -> Iterator[EquityPoint]:
-    for file in reader.days(from_us, to_us):
-        for minute, value, stale in reader.read_day(
+def _minutes(
+    reader: HistoryReader, label: str, number: str | None, from_us: int, to_us: int
+) -> Iterator[EquityPoint]:
+    for file in days(reader, from_us, to_us):
+        for minute, value, stale in read_day(
+            reader,
             file,
             "SELECT minute, equity, stale FROM equity JOIN account ON account.n = acc"
-            " WHERE label = ? AND minute BETWEEN ? AND ? AND equity IS NOT NULL ORDER BY minute",
-            (label, from_us // MINUTE_US, to_us // MINUTE_US),
+            f" WHERE {ACCOUNT} AND minute BETWEEN ? AND ? AND equity IS NOT NULL ORDER BY minute",
+            (label, number, number, from_us // MINUTE_US, to_us // MINUTE_US),
         ):
             yield EquityPoint(
                 at=minute * 60, equity=plain(value, MONEY_SCALE) or "0", is_stale=bool(stale)
@@ -306,14 +335,14 @@ def _minutes(reader: HistoryReader, label: str, from_us: int, to_us: int) -> Ite
 
 
 def _rollup(
-    reader: HistoryReader, label: str, from_us: int, to_us: int, step: Step
+    reader: HistoryReader, label: str, number: str | None, from_us: int, to_us: int, step: Step
 ) -> Iterator[EquityPoint]:
     table, column = ("equity15", "slot") if step == "15Min" else ("day", "day")
     length = STEP_US[step]
     for at, value, stale_s in reader.read_ledger(
         f"SELECT {column}, close, stale_s FROM {table} JOIN account ON account.n = acc"
-        f" WHERE label = ? AND {column} BETWEEN ? AND ? AND close IS NOT NULL ORDER BY {column}",
-        (label, from_us // length, to_us // length),
+        f" WHERE {ACCOUNT} AND {column} BETWEEN ? AND ? AND close IS NOT NULL ORDER BY {column}",
+        (label, number, number, from_us // length, to_us // length),
     ):
         yield EquityPoint(
             at=(at + 1) * length // US,
@@ -325,7 +354,8 @@ def _rollup(
 def _events_of_day(
     reader: HistoryReader, file: DayPath, label: str, from_us: int, to_us: int, limit: int
 ) -> list[PastEvent]:
-    rows = reader.read_day(
+    rows = read_day(
+        reader,
         file,
         "SELECT at_us, broker_us, kind, ord, exe, symbol.name, side, qty, px, status, source,"
         " version FROM event JOIN account ON account.n = acc"

@@ -3,9 +3,9 @@
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from realtime.errors import RealtimeError
 from realtime.history.directory import DayPath, HistoryDirectory
@@ -37,7 +37,53 @@ def open_read_only(path: Path) -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
-class HistoryReader:
+class Rows(Protocol):
+    """Runs a query in one day's tables."""
+
+    def __call__(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """All rows."""
+
+
+class HistoryReader(Protocol):
+    """Reads history where it is: the same SQL for files and for a database."""
+
+    def open_day(self, file: DayPath) -> AbstractContextManager[Rows]:
+        """The tables of one day file. Raises `DayUnreadable`."""
+
+    def read_ledger(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Rows of the ledger; none where it does not exist yet."""
+
+    def day_files(self) -> list[DayPath]:
+        """All day files, oldest first."""
+
+
+class DayUnreadable(RealtimeError):
+    """A day file is damaged, or of another version."""
+
+
+def read_day(
+    reader: HistoryReader, file: DayPath, sql: str, parameters: Sequence[object] = ()
+) -> list[Any]:
+    """Rows of a day; none where its file is damaged."""
+    try:
+        with reader.open_day(file) as rows:
+            return rows(sql, parameters)
+    except DayUnreadable:
+        return []
+
+
+def days(reader: HistoryReader, from_us: int, to_us: int) -> list[DayPath]:
+    """Day files that may hold something of a time, oldest first."""
+    first, last = day_number(from_us), day_number(to_us)
+    return [file for file in reader.day_files() if first <= file.day <= last]
+
+
+def days_back(reader: HistoryReader, at_us: int) -> list[DayPath]:
+    """Day files of a time and before it, newest first."""
+    return [file for file in reversed(reader.day_files()) if file.day <= day_number(at_us)]
+
+
+class FileReader:
     """Reads one directory. `deadline` is by `time.monotonic`; later the query fails."""
 
     def __init__(self, directory: HistoryDirectory, *, deadline: float | None = None) -> None:
@@ -60,13 +106,14 @@ class HistoryReader:
                     ) from error
                 raise
 
-    def read_day(self, file: DayPath, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
-        """Rows of a day; none where its file is damaged."""
+    @contextmanager
+    def open_day(self, file: DayPath) -> Iterator[Rows]:
+        """The tables of one day file. Raises `DayUnreadable`."""
         try:
             with self.open(file.path) as connection:
-                return connection.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError:
-            return []
+                yield lambda sql, parameters=(): connection.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise DayUnreadable(f"{file.path.name}: {error}") from error
 
     def read_ledger(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Rows of the ledger; none where it does not exist yet. Raises `sqlite3.Error`."""
@@ -75,14 +122,9 @@ class HistoryReader:
         with self.open(self.directory.ledger) as connection:
             return connection.execute(sql, parameters).fetchall()
 
-    def days(self, from_us: int, to_us: int) -> list[DayPath]:
-        """Day files that may hold something of a time, oldest first."""
-        first, last = day_number(from_us), day_number(to_us)
-        return [file for file in self.directory.day_files() if first <= file.day <= last]
-
-    def days_back(self, at_us: int) -> list[DayPath]:
-        """Day files of a time and before it, newest first."""
-        return [f for f in reversed(self.directory.day_files()) if f.day <= day_number(at_us)]
+    def day_files(self) -> list[DayPath]:
+        """All day files, oldest first."""
+        return self.directory.day_files()
 
     def _check_deadline(self) -> int:
         return self._deadline is not None and time.monotonic() > self._deadline

@@ -120,13 +120,19 @@ class Recorder:
             number = files.ledger.names.account(account.record)
             files.ledger.put_report(number, entry.day, entry.body)
 
-    def record(self, files: Files, entry: Recorded) -> None:
+    def record(self, files: Files, entry: Recorded, now_us: int) -> None:
         """Record how an account differs from what was recorded of it last."""
         account = self._accounts.setdefault(entry.label, RecordedAccount())
         self._before.setdefault(entry.label, (account.record, account.at_us))
         before, after = account.record, entry.record
         if after is None:
             del self._accounts[entry.label]
+            if before is not None and before.has_data:
+                at_us = max(account.at_us, now_us)
+                number = files.day.names.account(before)
+                row = EventRow(kind="removed")
+                files.day.add_event(number, at_us, before.version, entry.source, row, None)
+                self.rows += 1
             return
         at_us = account.at_us = max(account.at_us, epoch_us(after.as_of))
         number = files.day.names.account(after)

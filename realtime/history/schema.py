@@ -11,8 +11,9 @@ Numbers are exact: quantities and prices are integers of 10⁻⁹, money of 10�
 import sqlite3
 from typing import Literal
 
-SCHEMA = 1
-READABLE = frozenset({1})
+SCHEMA = 2
+READABLE = frozenset({1, 2})
+"""1: a label was one account forever."""
 
 
 def read_meta(
@@ -25,8 +26,9 @@ def read_meta(
 
 DAY = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE account(
-    n INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, number TEXT, tier TEXT, paper INTEGER
+CREATE TABLE account(            -- a label may become that of another account of the broker's
+    n INTEGER PRIMARY KEY, label TEXT NOT NULL, number TEXT, tier TEXT, paper INTEGER,
+    UNIQUE(label, number)
 );
 CREATE TABLE symbol(n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE event(
@@ -35,7 +37,7 @@ CREATE TABLE event(
     at_us INTEGER NOT NULL,      -- when it became visible here; never falls within an account
     broker_us INTEGER,           -- the broker's time of it
     kind TEXT NOT NULL,          -- order, order_removed, execution, execution_removed, position,
-                                 -- position_removed, account, link
+                                 -- position_removed, account, link, removed
     ord, exe, parent,            -- ids
     sym INTEGER, side TEXT, qty INTEGER, px INTEGER, status TEXT,
     source TEXT NOT NULL,        -- stream, rest
@@ -68,7 +70,8 @@ CREATE TABLE price(
 LEDGER = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS account(
-    n INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, number TEXT, tier TEXT, paper INTEGER
+    n INTEGER PRIMARY KEY, label TEXT NOT NULL, number TEXT, tier TEXT, paper INTEGER,
+    UNIQUE(label, number)
 );
 CREATE TABLE IF NOT EXISTS symbol(n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS fill(
@@ -103,7 +106,8 @@ CREATE TABLE IF NOT EXISTS day(
     open INTEGER, high INTEGER, low INTEGER, close INTEGER, peak INTEGER, drawdown INTEGER,
     realized INTEGER, trades INTEGER, wins INTEGER, losses INTEGER, gross_win INTEGER,
     gross_loss INTEGER, turnover INTEGER, exposure_avg INTEGER, orders INTEGER, rejected INTEGER,
-    stale_s INTEGER, minutes INTEGER, gaps INTEGER,
+    stale_s INTEGER, minutes INTEGER,
+    gaps INTEGER,                -- times in which its connection was down
     PRIMARY KEY(acc, day)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS close(       -- equity by trading day; kept forever
@@ -139,3 +143,15 @@ CREATE TABLE IF NOT EXISTS report(      -- quality of the connection by UTC day
     PRIMARY KEY(acc, day)
 ) WITHOUT ROWID;
 """
+
+LEDGER_1_TO_2 = """
+ALTER TABLE account RENAME TO account_1;
+CREATE TABLE account(
+    n INTEGER PRIMARY KEY, label TEXT NOT NULL, number TEXT, tier TEXT, paper INTEGER,
+    UNIQUE(label, number)
+);
+INSERT INTO account SELECT n, label, number, tier, paper FROM account_1;
+DROP TABLE account_1;
+UPDATE meta SET value = 2 WHERE key = 'schema';
+"""
+"""The ledger is small and goes on; day files are never changed."""

@@ -201,7 +201,7 @@ class HistoryWriter:
                 elif isinstance(entry, ReportRow):
                     self._recorder.report(files, entry)
                 else:
-                    self._recorder.record(files, entry)
+                    self._recorder.record(files, entry, now_us)
                 time.sleep(0)
             if end_us is None:
                 self._recorder.snapshot_idle(files)

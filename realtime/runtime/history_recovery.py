@@ -26,7 +26,7 @@ from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import MONEY_SCALE, QUARTER_US, US, money, quantity
 from realtime.history.ledger import Activity
 from realtime.history.queue import HistoryQueue, RecoveredHistory
-from realtime.history.reading import HistoryReader
+from realtime.history.reading import FileReader
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
@@ -262,7 +262,7 @@ async def _quarters(rest: RestClient) -> tuple[tuple[int, int], ...]:
 
 def _newest_us(path: Path, label: str) -> int | None:
     """The broker's time of the newest fill of an account in the ledger, in µs."""
-    for (newest_us,) in HistoryReader(HistoryDirectory(path)).read_ledger(
+    for (newest_us,) in FileReader(HistoryDirectory(path)).read_ledger(
         "SELECT max(at_us) FROM fill JOIN account ON account.n = fill.acc WHERE label = ?",
         (label,),
     ):

@@ -10,7 +10,6 @@ import pytest
 from msgspec import structs
 
 from bench.frames import order_json
-from realtime.broker import extra_fields
 from realtime.broker.codec import (
     decode_account,
     decode_frame,
@@ -18,8 +17,10 @@ from realtime.broker.codec import (
     decode_orders,
     decode_positions,
 )
-from realtime.broker.extra_fields import MAX_FIELDS, MAX_SHAPES, MAX_VALUE_BYTES, StrictOrder
+from realtime.broker.extra_fields import StrictOrder
+from realtime.core import extended
 from realtime.core.apply import apply
+from realtime.core.extended import MAX_FIELDS, MAX_SHAPES, MAX_VALUE_BYTES
 from realtime.core.model import Account, Order, Position, TradeUpdate
 from realtime.core.state import EMPTY
 from realtime.core.timestamps import NEVER
@@ -122,10 +123,10 @@ def test_odd_names_are_dropped(name: bytes) -> None:
 
 
 def test_shapes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extra_fields, "_extended", {})
+    monkeypatch.setattr(extended, "_extended", {})
     for n in range(2 * MAX_SHAPES):
         decode_order(with_extra(order(), b'"f%d":1' % n))
-    assert len(extra_fields._extended) == MAX_SHAPES
+    assert len(extended._extended) == MAX_SHAPES
 
 
 def test_raw_values_do_not_keep_the_response_in_memory() -> None:

@@ -1,18 +1,23 @@
-"""A fleet in virtual time whose changes are recorded, and every record that was visible."""
+"""A fleet in virtual time whose changes are recorded, and a small store that is moved by hand."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from msgspec import structs
+
+from realtime.core.model import AccountLabel
 from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import epoch_us
 from realtime.history.queue import HistoryQueue
-from realtime.history.reading import HistoryReader
+from realtime.history.reading import FileReader
 from realtime.history.writer import HistoryWriter
 from realtime.simulator.app import Simulator
 from realtime.store.records import Change, Record
+from realtime.store.store import Store
 from tests import virtual
+from tests.api.documents.made import BOOKS, LIVE, NOW, order, put
 from tests.fleet import Fleet, fleet
 
 
@@ -31,8 +36,8 @@ class Recording:
         self._take_over()
 
     @property
-    def reader(self) -> HistoryReader:
-        return HistoryReader(self.directory)
+    def reader(self) -> FileReader:
+        return FileReader(self.directory)
 
     def restart(self) -> None:
         """The process is killed: what was not committed is lost; another begins at once."""
@@ -91,3 +96,40 @@ async def trade(recording: Recording, seconds: float, rng: random.Random) -> Non
     while loop.time() < until:
         await asyncio.sleep(rng.uniform(0.01, 1.0))
         recording.writer.write()
+
+
+class Clock:
+    """A wall clock that a test moves."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Small:
+    """A writer on a store of five accounts, moved by hand."""
+
+    def __init__(self, path: Path, *, max_changes: int = 100) -> None:
+        self.store = Store(boot="b00t")
+        self.clock = Clock(NOW)
+        self.queue = HistoryQueue(max_changes=max_changes)
+        self.directory = HistoryDirectory(path)
+        self.writer = HistoryWriter(self.directory, self.queue, clock=self.clock)
+        self.store.subscribe(self.queue.add)
+        for label in ("alpha", "bravo"):
+            put(self.store, label, LIVE, BOOKS)
+
+    def touch(self, label: str, number: int) -> None:
+        """A new order in an account, now."""
+        record = self.store.get(label)
+        assert record is not None
+        new = order(number)
+        state = structs.replace(record.state, orders={**record.state.orders, new.id: new})
+        self.store.update(AccountLabel(label), now=self.clock.now, state=state)
+
+    def rows(self, sql: str, path: Path | None = None) -> list[tuple[object, ...]]:
+        reader = FileReader(self.directory)
+        with reader.open(path or self.directory.ledger) as connection:
+            return connection.execute(sql).fetchall()

@@ -3,11 +3,20 @@
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import structs
 
-from realtime.history.reading import NoHistory
+from realtime.core.extended import extend
+from realtime.core.link import Link
+from realtime.core.model import AccountLabel
+from realtime.history.exact import US, epoch_us
+from realtime.history.fleet_at import fleet_at
+from realtime.history.queries import equity
+from realtime.history.reading import FileReader, NoHistory
 from realtime.history.state_at import earliest, state_at
-from tests.history.scene import Recording, play, trade
+from tests.api.documents.made import BOOKS, order, put
+from tests.history.scene import Recording, Small, play, trade
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -51,3 +60,76 @@ def test_before_the_first_record_there_is_nothing(tmp_path: Path) -> None:
             state_at(recording.reader, "nobody", first + 1)
 
     play(tmp_path, act)
+
+
+def test_fields_that_only_the_broker_knows_are_part_of_the_past(tmp_path: Path) -> None:
+    """Byte for byte, in the first body of an order, in a change, and in a snapshot."""
+    small = Small(tmp_path)
+    moments = []
+    for number, extra in enumerate((b'{"tax_lot": {"n": 1.50}}', b'{"tax_lot": [2.50], "x": 1e2}')):
+        small.clock.now += 1
+        raw = msgspec.json.encode(order(950))[:-1] + b"," + extra[1:]
+        status = "new" if number == 0 else "accepted"
+        known = structs.replace(order(950), status=status)
+        record = small.store.get("alpha")
+        assert record is not None
+        state = structs.replace(
+            record.state, orders={**record.state.orders, known.id: extend(known, raw)}
+        )
+        small.store.update(AccountLabel("alpha"), now=small.clock.now, state=state)
+        small.writer.write()
+        moments.append(epoch_us(small.clock.now))
+    small.clock.now += 86_400
+    small.touch("alpha", 951)
+    small.writer.write()
+    moments.append(epoch_us(small.clock.now))
+    bodies = [
+        msgspec.json.encode(
+            state_at(FileReader(small.directory), "alpha", at_us).state.orders[order(950).id]
+        )
+        for at_us in moments
+    ]
+    assert b'"tax_lot":{"n": 1.50}' in bodies[0]
+    assert b'"tax_lot":[2.50],"x":1e2' in bodies[1]
+    assert bodies[2] == bodies[1]
+    assert small.writer.status.lost == {}
+
+
+def test_an_account_that_was_removed_is_not_shown_after_it(tmp_path: Path) -> None:
+    """Until the label is the one of an account that was read, which may be another."""
+    small = Small(tmp_path)
+    small.writer.write()
+    small.clock.now += 60
+    small.writer.write()
+    before = epoch_us(small.clock.now)
+    small.clock.now += 10
+    small.store.remove(AccountLabel("alpha"))
+    small.writer.write()
+    removed = epoch_us(small.clock.now)
+    small.clock.now += 10
+    assert BOOKS.account is not None
+    other = structs.replace(BOOKS.account, account_number="PA0EXAMPLE99", equity="5")
+    put(small.store, "alpha", Link(state="starting", since=small.clock.now))
+    small.writer.write()
+    added = epoch_us(small.clock.now)
+    small.clock.now += 70
+    small.store.update(
+        AccountLabel("alpha"), now=small.clock.now, state=structs.replace(BOOKS, account=other)
+    )
+    for _ in range(2):
+        small.clock.now += 60
+        small.writer.write()
+    reader = FileReader(small.directory)
+    assert state_at(reader, "alpha", before).state.orders == BOOKS.orders
+    for at_us in (removed, added):
+        with pytest.raises(NoHistory):
+            state_at(reader, "alpha", at_us)
+    now_us = epoch_us(small.clock.now)
+    past = state_at(reader, "alpha", now_us)
+    assert past.state.account is not None
+    assert past.state.account.account_number == "PA0EXAMPLE99"
+    assert BOOKS.account.account_number is not None
+    for number, count in ((BOOKS.account.account_number, 1), ("PA0EXAMPLE99", 2), (None, 3)):
+        curve = equity(reader, "alpha", before - 60 * US, now_us, "1Min", number)
+        assert len(curve.points) == count
+    assert fleet_at(reader, now_us)["alpha"].equity == "5"

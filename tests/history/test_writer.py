@@ -5,18 +5,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
-from realtime.core.model import AccountLabel
 from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import epoch_us, unpack_id
 from realtime.history.queue import HistoryQueue
-from realtime.history.reading import HistoryReader
+from realtime.history.reading import FileReader
 from realtime.history.state_at import state_at
 from realtime.history.writer import HistoryWriter
-from realtime.store.store import Store
-from tests.api.documents.made import BOOKS, LIVE, NOW, order, put
-from tests.history.scene import Recording, play, trade
+from tests.api.documents.made import NOW, order
+from tests.history.scene import Recording, Small, play, trade
 
 
 def ledger_fills(recording: Recording, label: str) -> list[str | None]:
@@ -109,43 +106,6 @@ def test_a_file_of_a_later_version_stays_untouched(tmp_path: Path) -> None:
     play(tmp_path, act)
 
 
-class Clock:
-    """A wall clock that a test moves."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Small:
-    """A writer on a store of five accounts, moved by hand."""
-
-    def __init__(self, path: Path, *, max_changes: int = 100) -> None:
-        self.store = Store(boot="b00t")
-        self.clock = Clock(NOW)
-        self.queue = HistoryQueue(max_changes=max_changes)
-        self.directory = HistoryDirectory(path)
-        self.writer = HistoryWriter(self.directory, self.queue, clock=self.clock)
-        self.store.subscribe(self.queue.add)
-        for label in ("alpha", "bravo"):
-            put(self.store, label, LIVE, BOOKS)
-
-    def touch(self, label: str, number: int) -> None:
-        """A new order in an account, now."""
-        record = self.store.get(label)
-        assert record is not None
-        new = order(number)
-        state = structs.replace(record.state, orders={**record.state.orders, new.id: new})
-        self.store.update(AccountLabel(label), now=self.clock.now, state=state)
-
-    def rows(self, sql: str, path: Path | None = None) -> list[tuple[object, ...]]:
-        reader = HistoryReader(self.directory)
-        with reader.open(path or self.directory.ledger) as connection:
-            return connection.execute(sql).fetchall()
-
-
 def test_a_day_that_ends_is_sealed_and_the_next_stands_alone(tmp_path: Path) -> None:
     """Also for an account in which nothing has happened since midnight."""
     small = Small(tmp_path)
@@ -159,10 +119,10 @@ def test_a_day_that_ends_is_sealed_and_the_next_stands_alone(tmp_path: Path) -> 
     labels = "SELECT DISTINCT label FROM snapshot JOIN account ON account.n = acc ORDER BY label"
     assert small.rows(labels, second.path) == [("alpha",), ("bravo",)]
     midnight_us = second.day * 86_400_000_000
-    before = state_at(HistoryReader(small.directory), "alpha", midnight_us + 1)
-    after = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    before = state_at(FileReader(small.directory), "alpha", midnight_us + 1)
+    after = state_at(FileReader(small.directory), "alpha", epoch_us(small.clock.now))
     assert len(after.state.orders) == len(before.state.orders) + 1
-    assert state_at(HistoryReader(small.directory), "alpha", midnight_us - 1).is_sealed
+    assert state_at(FileReader(small.directory), "alpha", midnight_us - 1).is_sealed
 
 
 def test_a_clock_that_goes_back_over_midnight_loses_nothing(tmp_path: Path) -> None:
@@ -174,7 +134,7 @@ def test_a_clock_that_goes_back_over_midnight_loses_nothing(tmp_path: Path) -> N
     small.writer.write()
     assert len(small.directory.day_files()) == 2
     small.clock.now += 86_400
-    past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    past = state_at(FileReader(small.directory), "alpha", epoch_us(small.clock.now))
     assert order(901).id in past.state.orders
 
 
@@ -193,7 +153,7 @@ def test_a_full_queue_drops_counts_and_says_so(tmp_path: Path) -> None:
     small.writer.write()
     assert small.rows("SELECT reason, rows FROM gap") == [("overflow", 30)]
     assert small.writer.status.lost == {"event": 30}
-    past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    past = state_at(FileReader(small.directory), "alpha", epoch_us(small.clock.now))
     record = small.store.get("alpha")
     assert record is not None
     assert past.state.orders == record.state.orders
@@ -243,7 +203,7 @@ def test_a_mistake_of_ours_does_not_end_the_recording(
     assert small.writer.status.last_error == "KeyError: 'no such thing'"
     small.touch("alpha", 903)
     small.writer.write_guarded()
-    past = state_at(HistoryReader(small.directory), "alpha", epoch_us(small.clock.now))
+    past = state_at(FileReader(small.directory), "alpha", epoch_us(small.clock.now))
     assert {order(902).id, order(903).id} <= past.state.orders.keys()
     assert small.writer.status.lost == {"event": 1}
 
@@ -287,7 +247,7 @@ def test_what_waits_at_midnight_is_in_the_file_of_its_day(tmp_path: Path) -> Non
     small.writer.write()
     first, second = small.directory.day_files()
     assert small.rows("SELECT max(at_us) FROM event", first.path) == [(epoch_us(midnight - 0.1),)]
-    reader = HistoryReader(small.directory)
+    reader = FileReader(small.directory)
     before = state_at(reader, "alpha", epoch_us(midnight - 0.05))
     after = state_at(reader, "alpha", epoch_us(midnight + 0.1))
     assert before.is_sealed
@@ -339,7 +299,7 @@ def test_what_is_counted_as_lost_is_what_is_missing(tmp_path: Path, seed: int) -
     small.writer.write()
     small.clock.now += 1
     small.writer.write()
-    reader = HistoryReader(small.directory)
+    reader = FileReader(small.directory)
     missing = 0
     for at_us, number in moments:
         past = state_at(reader, "alpha", at_us)

@@ -1,47 +1,66 @@
-"""Handlers of the equity curves: of one account, and of all together."""
+"""Handlers of the equity curves over the last day: of one account, and of all together.
+
+A curve is in memory from the daemon's start on; what is older comes from the history files.
+"""
 
 from collections.abc import Sequence
+from functools import partial
 
-from realtime.analytics.curve import Point, thin_out
-from realtime.analytics.recorder import INTERVAL_S
+from realtime.analytics.curve import TIERS, Point
 from realtime.api.context import RequestContext
-from realtime.api.documents.csv_format import format_csv
-from realtime.api.documents.document_cache import ENCODER
-from realtime.api.documents.history import (
-    COLUMNS,
-    FleetHistoryQuery,
-    HistoryQuery,
-    history_rows,
-    make_history,
-)
-from realtime.api.responses import JSON, ApiResponse, csv_headers
+from realtime.api.documents.history import FleetHistoryQuery, HistoryQuery
+from realtime.api.handlers.past import account_number
+from realtime.api.history.curves import curve_response
+from realtime.api.history.messages import HistoryCall
+from realtime.api.history.request import HistoryRequest
+from realtime.api.responses import ApiResponse
+from realtime.history.exact import DAY_US, US, epoch_us
+from realtime.store.records import Record
+
+LAST_WINDOW_S = TIERS[-1][0]
 
 
-def get_history(request: RequestContext[HistoryQuery]) -> ApiResponse:
-    """One account's equity; the lists are empty until the first point is recorded."""
-    label = request.context.record(request.account_id).profile.label
+def get_history(request: RequestContext[HistoryQuery]) -> ApiResponse | HistoryRequest:
+    """One account's equity; the lists are empty where nothing was recorded."""
+    record = request.context.record(request.account_id)
+    label = record.profile.label
     points = request.context.recorder.get_account(label)
-    return curve_response(points, request.query, f"history-{label}")
+    return _curve(request, [record], points, f"history-{label}")
 
 
-def get_fleet_history(request: RequestContext[FleetHistoryQuery]) -> ApiResponse:
+def get_fleet_history(
+    request: RequestContext[FleetHistoryQuery],
+) -> ApiResponse | HistoryRequest:
     """The equity of all accounts that the client may see, or of those of one kind of money."""
     context, paper = request.context, request.query.paper
-    if paper is not None:
-        labels = [r.profile.label for r in context.store if r.profile.paper == paper]
-        return curve_response(context.recorder.get_sum(labels), request.query, "history")
-    if context.labels is None:
-        return curve_response(context.recorder.get_fleet(), request.query, "history")
-    points = context.recorder.get_sum(context.store.records)
-    return curve_response(points, request.query, "history")
+    records = [r for r in context.store if paper is None or r.profile.paper == paper]
+    if paper is None and context.labels is None:
+        points = context.recorder.get_fleet()
+    else:
+        points = context.recorder.get_sum([record.profile.label for record in records])
+    return _curve(request, records, points, "history")
 
 
-def curve_response(points: Sequence[Point], query: HistoryQuery, name: str) -> ApiResponse:
-    """Points in the format requested; `name` is that of the CSV file."""
-    document = make_history(thin_out(list(points), query.points), f"{INTERVAL_S}Sec")
-    if query.format == "csv":
-        headers = {**csv_headers(name), "Cache-Control": "no-cache"}
-        return ApiResponse(body=format_csv(history_rows(document), COLUMNS), headers=headers)
-    return ApiResponse(
-        body=ENCODER.encode(document), headers={"Content-Type": JSON, "Cache-Control": "no-cache"}
+def _curve(
+    request: RequestContext[HistoryQuery],
+    records: Sequence[Record],
+    points: Sequence[Point],
+    name: str,
+) -> ApiResponse | HistoryRequest:
+    """The points in memory, and before them those of the files."""
+    now_us = epoch_us(request.context.clock())
+    until_us = points[0][0] * US if points else now_us
+    in_memory = partial(curve_response, points, request.query, name)
+    if request.context.history is None or until_us - now_us < LAST_WINDOW_S * US - DAY_US:
+        return in_memory()
+    call = HistoryCall(
+        kind="curve",
+        labels=[record.profile.label for record in records],
+        numbers=[account_number(record) for record in records],
+        from_us=now_us - DAY_US,
+        to_us=until_us,
+        query={"points": request.query.points, "format": request.query.format},
+        points=list(points),
+        name=name,
     )
+    return HistoryRequest(call=call, fallback=in_memory)

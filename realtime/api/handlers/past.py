@@ -24,6 +24,7 @@ from realtime.history.queries import (
     Trade,
     step_for,
 )
+from realtime.store.records import Record
 
 MAX_SPAN_US = 4_000 * DAY_US
 
@@ -104,13 +105,21 @@ def past_state(
 
 def get_past_equity(request: RequestContext[PastEquityQuery]) -> HistoryRequest:
     """One account's equity between two times."""
-    label = request.context.record(request.account_id).profile.label
+    record = request.context.record(request.account_id)
+    label = record.profile.label
     since, until = _span(request, request.query)
     now_us = epoch_us(request.context.clock())
     step = request.query.step or step_for(since, until, now_us)
     if (until - since) // STEP_US[step] > 100_000:
         raise Problem("bad_parameter", f"step={step}: too many points", remedy="leave step out")
-    call = HistoryCall(kind="equity", labels=[label], from_us=since, to_us=until, step=step)
+    call = HistoryCall(
+        kind="equity",
+        labels=[label],
+        numbers=[account_number(record)],
+        from_us=since,
+        to_us=until,
+        step=step,
+    )
     finish = _csv(request.query.format, EquityPoint, f"equity-{label}", "points")
     return HistoryRequest(call=call, finish=finish)
 
@@ -146,14 +155,22 @@ def get_performance(request: RequestContext[PerformanceQuery]) -> HistoryRequest
     """Days between two times added up."""
     query = request.query
     since, until = _span(request, query, default_us=30 * DAY_US)
+    context = request.context
+    records = [context.record(label) for label in query.account_id] or list(context.store)
     call = HistoryCall(
         kind="performance",
-        labels=_labels(request, query.account_id),
+        labels=[record.profile.label for record in records],
+        numbers=[account_number(record) for record in records],
         from_us=since,
         to_us=until,
         by_tier=query.by == "tier",
     )
     return HistoryRequest(call=call, finish=_csv(query.format, Performance, "performance"))
+
+
+def account_number(record: Record) -> str | None:
+    """The broker's number of the account that a label is now."""
+    return None if record.state.account is None else record.state.account.account_number
 
 
 def _span(

@@ -22,6 +22,7 @@ Kind = Literal[
     "orders",
     "accounts",
     "summary",
+    "curve",
     "equity",
     "trades",
     "events",
@@ -40,6 +41,8 @@ class HistoryCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Kind
     labels: list[str]
     """Accounts that it is about, which the client may see; in the order of the configuration."""
+    numbers: list[str | None] = []
+    """The broker's numbers of these accounts now, for curves: a label may have been another's."""
     at_us: int = 0
     from_us: int = 0
     to_us: int = 0
@@ -49,7 +52,11 @@ class HistoryCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by_tier: bool = False
     compare: CompareRequest | None = None
     query: dict[str, object] = {}
-    """Parameters of the state route, of the kinds that have an `as_of`."""
+    """Parameters of the route, of the kinds that have an `as_of` and of `curve`."""
+    points: list[tuple[int, int]] = []
+    """The part of a curve that is in the daemon's memory: epoch seconds, millionths."""
+    name: str = ""
+    """Of a CSV file."""
 
 
 class HistoryReply(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from realtime.api.history.messages import (
 )
 from realtime.api.history.renderers import render
 from realtime.history.directory import HistoryDirectory
-from realtime.history.reading import HistoryReader
+from realtime.history.reading import FileReader
 
 CONCURRENT = 2
 """A third query waits: these must not take the cores from the daemon."""
@@ -67,7 +67,7 @@ def answer(directory: HistoryDirectory, envelope: Envelope) -> HistoryReply:
         return HistoryReply(problem="history_timeout", detail="it waited too long for others")
     try:
         deadline = min(now + QUERY_S, envelope.expires_at)
-        return render(HistoryReader(directory, deadline=deadline), envelope.call)
+        return render(FileReader(directory, deadline=deadline), envelope.call)
     except Exception as error:  # noqa: BLE001 -- the edge: the daemon logs what is returned
         return HistoryReply(problem="history_failed", detail=f"{type(error).__name__}: {error}")
 

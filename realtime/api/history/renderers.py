@@ -15,6 +15,7 @@ from realtime.api.documents.accounts import (
 from realtime.api.documents.dashboard import DashboardQuery
 from realtime.api.documents.document_cache import ENCODER, RenderedDocument
 from realtime.api.documents.documents import Documents
+from realtime.api.documents.history import HistoryQuery
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.timestamps import format_millis
@@ -23,6 +24,7 @@ from realtime.api.history.compare_renderers import (
     render_returns,
     render_series,
 )
+from realtime.api.history.curves import curve_response, recorded_curve
 from realtime.api.history.messages import PARTIAL, HistoryCall, HistoryReply
 from realtime.core.decimals import number, plain, sum_amounts
 from realtime.core.model import AccountLabel
@@ -202,8 +204,16 @@ def _list(reader: HistoryReader, call: HistoryCall, value: object) -> HistoryRep
 
 def _equity(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.step is not None
-    curve = equity(reader, call.labels[0], call.from_us, call.to_us, call.step)
+    number = call.numbers[0] if call.numbers else None
+    curve = equity(reader, call.labels[0], call.from_us, call.to_us, call.step, number)
     return _list(reader, call, curve)
+
+
+def _curve(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
+    accounts = list(zip(call.labels, call.numbers, strict=True))
+    older = recorded_curve(reader, accounts, call.from_us, call.to_us)
+    response = curve_response([*older, *call.points], _query(call, HistoryQuery), call.name)
+    return HistoryReply(body=response.body, headers=dict(response.headers))
 
 
 def _trades(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
@@ -250,6 +260,7 @@ RENDERERS: dict[str, Callable[[HistoryReader, HistoryCall], HistoryReply]] = {
     ),
     "accounts": _accounts,
     "summary": _summary,
+    "curve": _curve,
     "equity": _equity,
     "trades": _trades,
     "events": _events,

@@ -13,3 +13,5 @@ class HistoryRequest(Struct, frozen=True, kw_only=True):
 
     call: HistoryCall
     finish: Callable[[ApiResponse], ApiResponse] | None = None
+    fallback: Callable[[], ApiResponse] | None = None
+    """Makes the response where the files cannot be read; without it, that is an error."""

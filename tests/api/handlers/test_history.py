@@ -6,7 +6,7 @@ from msgspec import structs
 
 from realtime.analytics.recorder import Recorder
 from realtime.api.documents.history import COLUMNS, HistoryDocument, HistoryQuery
-from realtime.api.handlers.history import curve_response
+from realtime.api.history.curves import curve_response
 from realtime.core.model import AccountLabel
 from realtime.store.records import Profile
 from tests.api.documents.made import LIVE, LOST, NOW, fleet, state_of

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import structs
 from structlog.testing import capture_logs
@@ -129,7 +130,7 @@ async def test_equity_trades_events_and_performance(recorded: Path) -> None:
         rows = (await reader.get("/history/performance?by=tier")).json
         assert [row["key"] for row in rows] == ["basic", "premium"]
         sheet = await reader.get(f"/history/trades?from={NOW}&format=csv")
-        assert sheet.body.splitlines()[0].startswith(b"account_id,execution_id")
+        assert sheet.body.splitlines()[0].startswith(b"account_id,account_number")
 
 
 @pytest.mark.parametrize(
@@ -329,3 +330,38 @@ async def test_every_kind_of_response_that_crosses_a_gap_is_marked(
             assert row["gaps"] == 1
         clear = await reader.get(f"/history/trades?from={NOW}&to={NOW + 70}")
         assert "X-Realtime-History" not in clear.headers
+
+
+async def test_the_curve_of_the_last_day_goes_on_across_a_restart(recorded: Path) -> None:
+    """What is in memory follows what is in the files; stale minutes are in neither."""
+    async with past(recorded) as (reader, client):
+        minute = int(NOW) // 60 * 60
+        for path in ("/realtime/history/alpha", "/realtime/history/_all"):
+            curve = (await reader.get(path)).json
+            assert curve["timestamp"][:2] == [minute, minute + 60], path
+        assert (await reader.get("/realtime/history/bravo")).json["timestamp"] == []
+        sheet = await reader.get("/realtime/history/alpha?format=csv")
+        assert sheet.headers["Content-Disposition"].endswith('"history-alpha.csv"')
+        call = HistoryCall(
+            kind="curve",
+            labels=["alpha"],
+            numbers=["PA0EXAMPLE01"],
+            from_us=0,
+            to_us=epoch_us(NOW + 600),
+            query={"points": 240, "format": "json"},
+            points=[(int(NOW) + 600, 100_281_500_000)],
+        )
+        both = msgspec.json.decode((await client.fetch(call)).body)
+        assert both["timestamp"] == [minute, minute + 60, int(NOW) + 600]
+        assert both["profit_loss"] == [0.0, 0.0, 0.1]
+
+
+async def test_without_readable_files_the_curve_is_what_is_in_memory(tmp_path: Path) -> None:
+    client = HistoryClient(tmp_path)
+    clock = Clock()
+    client._preparing = 10**6  # as if too many queries were under way
+    async with client, reading(fleet(), clock, history=client) as reader:
+        reply = await reader.get("/realtime/history/alpha")
+        assert reply.status == 200, reply.body
+        assert reply.json["timestamp"] == []
+        assert reply.headers["X-Realtime-History"] == "partial; reason=history_busy"
