@@ -31,17 +31,19 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class Names:
-    """Accounts and symbols as the small integers that rows carry."""
+    """Accounts and symbols as the small integers that rows carry. `by_number`: a label that becomes
+    another account of the broker's is another account."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, by_number: bool = True) -> None:
         self._connection = connection
+        self._by_number = by_number
         self._accounts: dict[tuple[str, str | None], int] = {}
         """Label and the broker's number of the account → n"""
         self._newest: dict[str, int] = {}
         for label, number, n in connection.execute(
             "SELECT label, number, n FROM account ORDER BY n"
         ):
-            self._accounts[label, number] = self._newest[label] = n
+            self._accounts[label, number if by_number else None] = self._newest[label] = n
         self._symbols: dict[str, int] = dict(
             connection.execute("SELECT name, n FROM symbol").fetchall()
         )
@@ -51,7 +53,8 @@ class Names:
         not known, it is the one that the label was last."""
         label, account = record.profile.label, record.state.account
         number = None if account is None else account.account_number
-        known = self._accounts.get((label, number))
+        key = (label, number if self._by_number else None)
+        known = self._accounts.get(key)
         if known is not None:
             return known
         if number is None and label in self._newest:
@@ -59,14 +62,14 @@ class Names:
         unknown = self._accounts.pop((label, None), None)
         if unknown is not None:
             self._connection.execute("UPDATE account SET number = ? WHERE n = ?", (number, unknown))
-            self._accounts[label, number] = unknown
+            self._accounts[key] = unknown
             return unknown
         self._connection.execute(
             "INSERT INTO account(label, number, tier, paper) VALUES (?, ?, ?, ?)",
             (label, number, record.profile.tier, int(record.profile.paper)),
         )
         n = self._last_id()
-        self._accounts[label, number] = self._newest[label] = n
+        self._accounts[key] = self._newest[label] = n
         return n
 
     def symbol(self, name: str | None) -> int | None:

@@ -10,7 +10,7 @@ from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
 from realtime.history.day_file import CHECKPOINT_BYTES, Names, connect
 from realtime.history.exact import QUARTER_US, pack_id, quantity
-from realtime.history.schema import LEDGER, LEDGER_1_TO_2, SCHEMA, read_meta
+from realtime.history.schema import LEDGER, SCHEMA
 
 CLOSE_TOLERANCE_US = 30 * 60 * 1_000_000
 """A day whose last own minute is this much before its close counts as not recorded."""
@@ -50,9 +50,7 @@ class Ledger:
             self._connection.execute(
                 "INSERT OR IGNORE INTO meta(key, value) VALUES ('schema', ?)", (SCHEMA,)
             )
-            if read_meta(self._connection, "schema") == 1:
-                self._connection.executescript("BEGIN;" + LEDGER_1_TO_2 + "COMMIT;")
-            self.names = Names(self._connection)
+            self.names = Names(self._connection, by_number=False)
         except sqlite3.Error:
             self._connection.close()
             raise
@@ -75,7 +73,7 @@ class Ledger:
         """Undo what was added since `begin`."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self.names = Names(self._connection)
+        self.names = Names(self._connection, by_number=False)
 
     def add_fill(
         self, account: int, execution: Execution, *, realized: int | None, source: str

@@ -1,6 +1,6 @@
 """Queries over the history files: equity, trades, events, performance."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -27,10 +27,6 @@ MAX_POINTS = 2_000
 
 MAX_ROWS = 5_000
 MAX_GAPS = 1_000
-
-
-ACCOUNT = "label = ? AND (? IS NULL OR number IS NULL OR number = ?)"
-"""One account of the broker's under a label: the parameters are label, number, number."""
 
 
 class EquityPoint(Struct, frozen=True, kw_only=True):
@@ -130,20 +126,26 @@ def step_for(from_us: int, to_us: int, now_us: int) -> Step:
     return "15Min" if span <= MAX_POINTS * QUARTER_US and age <= 400 * DAY_US else "1D"
 
 
-def equity(
-    reader: HistoryReader,
-    label: str,
-    from_us: int,
-    to_us: int,
-    step: Step,
-    number: str | None = None,
-) -> EquityCurve:
-    """Equity of an account between two times. `number` is the broker's: what the label was before
-    is another curve; None: whatever it was."""
+def identity_starts(reader: HistoryReader, labels: Sequence[str]) -> dict[str, int]:
+    """label → since when it is the broker's account that it is now, in µs, if it was another one
+    before."""
+    marks = ",".join("?" * len(labels))
+    return dict(
+        reader.read_ledger(
+            "SELECT label, max(from_us) FROM identity JOIN account ON account.n = acc"
+            f" WHERE label IN ({marks}) GROUP BY label HAVING count(*) > 1",
+            labels,
+        )
+    )
+
+
+def equity(reader: HistoryReader, label: str, from_us: int, to_us: int, step: Step) -> EquityCurve:
+    """Equity of an account between two times: of the broker's account that the label is now."""
+    begin_us = max(from_us, identity_starts(reader, [label]).get(label, 0))
     points = list(
-        _minutes(reader, label, number, from_us, to_us)
+        _minutes(reader, label, begin_us, to_us)
         if step == "1Min"
-        else _rollup(reader, label, number, from_us, to_us, step)
+        else _rollup(reader, label, begin_us, to_us, step)
     )
     return EquityCurve(
         account_id=label,
@@ -170,7 +172,9 @@ def trades(
         return []
     marks = ",".join("?" * len(labels))
     rows = reader.read_ledger(
-        "SELECT label, number, exe, fill.ord, client_order_id, fill.at_us, symbol.name, fill.side,"
+        "SELECT label, coalesce((SELECT identity.number FROM identity WHERE identity.acc = fill.acc"
+        " AND identity.from_us <= fill.at_us ORDER BY identity.from_us DESC LIMIT 1),"
+        " account.number), exe, fill.ord, client_order_id, fill.at_us, symbol.name, fill.side,"
         " fill.qty, fill.px, realized, source, removed_us FROM fill"
         " JOIN account ON account.n = fill.acc LEFT JOIN symbol ON symbol.n = fill.sym"
         " LEFT JOIN final ON final.acc = fill.acc AND final.ord = fill.ord"
@@ -235,23 +239,23 @@ def performance(
     to_us: int,
     *,
     by_tier: bool = False,
-    numbers: Mapping[str, str | None] = {},
 ) -> list[Performance]:
-    """Days between two times added up, by account or by tier, in the order of the labels.
-    `numbers`: label → the broker's number; days of another account under a label do not count."""
+    """Days between two times added up, by account or by tier, in the order of the labels. Days of
+    another account that a label was do not count."""
     if not labels:
         return []
     marks = ",".join("?" * len(labels))
+    starts = identity_starts(reader, labels)
     sums: dict[str, _Sum] = {}
     for row in reader.read_ledger(
-        "SELECT label, number, tier, day, open, close, drawdown, realized, trades, wins, losses,"
+        "SELECT label, tier, day, open, close, drawdown, realized, trades, wins, losses,"
         " gross_win, gross_loss, turnover, orders, rejected, stale_s FROM day"
         f" JOIN account ON account.n = acc WHERE label IN ({marks}) AND day BETWEEN ? AND ?"
         " ORDER BY label, day",
         (*labels, day_number(from_us), day_number(to_us)),
     ):
-        label, number, tier, *values = row
-        if None not in (number, current := numbers.get(label)) and number != current:
+        label, tier, *values = row
+        if values[0] < starts.get(label, 0) // DAY_US:
             continue
         key = (tier or "none") if by_tier else label
         sums.setdefault(key, _Sum()).add(label, values)
@@ -318,16 +322,14 @@ class _Sum:
         )
 
 
-def _minutes(
-    reader: HistoryReader, label: str, number: str | None, from_us: int, to_us: int
-) -> Iterator[EquityPoint]:
+def _minutes(reader: HistoryReader, label: str, from_us: int, to_us: int) -> Iterator[EquityPoint]:
     for file in days(reader, from_us, to_us):
         for minute, value, stale in read_day(
             reader,
             file,
             "SELECT minute, equity, stale FROM equity JOIN account ON account.n = acc"
-            f" WHERE {ACCOUNT} AND minute BETWEEN ? AND ? AND equity IS NOT NULL ORDER BY minute",
-            (label, number, number, from_us // MINUTE_US, to_us // MINUTE_US),
+            " WHERE label = ? AND minute BETWEEN ? AND ? AND equity IS NOT NULL ORDER BY minute",
+            (label, from_us // MINUTE_US, to_us // MINUTE_US),
         ):
             yield EquityPoint(
                 at=minute * 60, equity=plain(value, MONEY_SCALE) or "0", is_stale=bool(stale)
@@ -335,14 +337,14 @@ def _minutes(
 
 
 def _rollup(
-    reader: HistoryReader, label: str, number: str | None, from_us: int, to_us: int, step: Step
+    reader: HistoryReader, label: str, from_us: int, to_us: int, step: Step
 ) -> Iterator[EquityPoint]:
     table, column = ("equity15", "slot") if step == "15Min" else ("day", "day")
     length = STEP_US[step]
     for at, value, stale_s in reader.read_ledger(
         f"SELECT {column}, close, stale_s FROM {table} JOIN account ON account.n = acc"
-        f" WHERE {ACCOUNT} AND {column} BETWEEN ? AND ? AND close IS NOT NULL ORDER BY {column}",
-        (label, number, number, from_us // length, to_us // length),
+        f" WHERE label = ? AND {column} BETWEEN ? AND ? AND close IS NOT NULL ORDER BY {column}",
+        (label, from_us // length, to_us // length),
     ):
         yield EquityPoint(
             at=(at + 1) * length // US,

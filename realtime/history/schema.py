@@ -69,9 +69,8 @@ CREATE TABLE price(
 
 LEDGER = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS account(
-    n INTEGER PRIMARY KEY, label TEXT NOT NULL, number TEXT, tier TEXT, paper INTEGER,
-    UNIQUE(label, number)
+CREATE TABLE IF NOT EXISTS account(     -- `identity` has the accounts that a label was
+    n INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE, number TEXT, tier TEXT, paper INTEGER
 );
 CREATE TABLE IF NOT EXISTS symbol(n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS fill(
@@ -143,15 +142,3 @@ CREATE TABLE IF NOT EXISTS report(      -- quality of the connection by UTC day
     PRIMARY KEY(acc, day)
 ) WITHOUT ROWID;
 """
-
-LEDGER_1_TO_2 = """
-ALTER TABLE account RENAME TO account_1;
-CREATE TABLE account(
-    n INTEGER PRIMARY KEY, label TEXT NOT NULL, number TEXT, tier TEXT, paper INTEGER,
-    UNIQUE(label, number)
-);
-INSERT INTO account SELECT n, label, number, tier, paper FROM account_1;
-DROP TABLE account_1;
-UPDATE meta SET value = 2 WHERE key = 'schema';
-"""
-"""The ledger is small and goes on; day files are never changed."""

@@ -11,7 +11,7 @@ from realtime.core.trading_days import close_at, next_trading_day, to_number, tr
 from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import US, instant
 from realtime.history.ledger import Activity, Ledger
-from realtime.history.reading import HistoryReader
+from realtime.history.reading import FileReader
 from realtime.store.records import Profile, Record
 
 FIRST = date(2026, 6, 1)
@@ -122,11 +122,11 @@ class LedgerScene:
         for day, price in prices.items():
             self._ledger.put_day_price(number, to_number(day), round(price * 10**9))
 
-    def reader(self) -> HistoryReader:
+    def reader(self) -> FileReader:
         """Commit, and read."""
         self._ledger.commit()
         self._ledger.begin()
-        return HistoryReader(self.directory)
+        return FileReader(self.directory)
 
     def close(self) -> None:
         """Close the file."""

@@ -9,7 +9,6 @@ from functools import partial
 from realtime.analytics.curve import TIERS, Point
 from realtime.api.context import RequestContext
 from realtime.api.documents.history import FleetHistoryQuery, HistoryQuery
-from realtime.api.handlers.past import account_number
 from realtime.api.history.curves import curve_response
 from realtime.api.history.messages import HistoryCall
 from realtime.api.history.request import HistoryRequest
@@ -56,7 +55,6 @@ def _curve(
     call = HistoryCall(
         kind="curve",
         labels=[record.profile.label for record in records],
-        numbers=[account_number(record) for record in records],
         from_us=now_us - DAY_US,
         to_us=until_us,
         query={"points": request.query.points, "format": request.query.format},

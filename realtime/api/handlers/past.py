@@ -24,7 +24,6 @@ from realtime.history.queries import (
     Trade,
     step_for,
 )
-from realtime.store.records import Record
 
 MAX_SPAN_US = 4_000 * DAY_US
 
@@ -105,8 +104,7 @@ def past_state(
 
 def get_past_equity(request: RequestContext[PastEquityQuery]) -> HistoryRequest:
     """One account's equity between two times."""
-    record = request.context.record(request.account_id)
-    label = record.profile.label
+    label = request.context.record(request.account_id).profile.label
     since, until = _span(request, request.query)
     now_us = epoch_us(request.context.clock())
     step = request.query.step or step_for(since, until, now_us)
@@ -115,7 +113,6 @@ def get_past_equity(request: RequestContext[PastEquityQuery]) -> HistoryRequest:
     call = HistoryCall(
         kind="equity",
         labels=[label],
-        numbers=[account_number(record)],
         from_us=since,
         to_us=until,
         step=step,
@@ -155,22 +152,14 @@ def get_performance(request: RequestContext[PerformanceQuery]) -> HistoryRequest
     """Days between two times added up."""
     query = request.query
     since, until = _span(request, query, default_us=30 * DAY_US)
-    context = request.context
-    records = [context.record(label) for label in query.account_id] or list(context.store)
     call = HistoryCall(
         kind="performance",
-        labels=[record.profile.label for record in records],
-        numbers=[account_number(record) for record in records],
+        labels=_labels(request, query.account_id),
         from_us=since,
         to_us=until,
         by_tier=query.by == "tier",
     )
     return HistoryRequest(call=call, finish=_csv(query.format, Performance, "performance"))
-
-
-def account_number(record: Record) -> str | None:
-    """The broker's number of the account that a label is now."""
-    return None if record.state.account is None else record.state.account.account_number
 
 
 def _span(

@@ -9,6 +9,7 @@ from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.history import COLUMNS, HistoryQuery, history_rows, make_history
 from realtime.api.responses import JSON, ApiResponse, csv_headers
 from realtime.history.exact import MINUTE_S, MINUTE_US, QUARTER_US, US
+from realtime.history.queries import identity_starts
 from realtime.history.reading import HistoryReader, days, read_day
 
 MAX_MINUTE_ACCOUNTS = 25
@@ -30,29 +31,23 @@ def curve_response(points: Sequence[Point], query: HistoryQuery, name: str) -> A
 
 
 def recorded_curve(
-    reader: HistoryReader,
-    accounts: Sequence[tuple[str, str | None]],
-    from_us: int,
-    to_us: int,
+    reader: HistoryReader, labels: Sequence[str], from_us: int, to_us: int
 ) -> list[Point]:
-    """The sum of accounts, by label and the broker's number, between two times. Each point is a
-    window's start and the last value in it; nothing was observed while an account was stale."""
-    if not accounts:
+    """The sum of accounts between two times. Each point is a window's start and the last value in
+    it; nothing was observed while an account was stale, or another one of the broker's."""
+    if not labels:
         return []
-    read = _minutes if len(accounts) <= MAX_MINUTE_ACCOUNTS else _quarters
-    curves: dict[tuple[str, str | None], list[Point]] = {account: [] for account in accounts}
-    numbers = dict(accounts)
-    for label, number, at, equity in read(reader, [label for label, _ in accounts], from_us, to_us):
-        current = numbers[label]
-        if number == current or None in (number, current):
-            curves[label, current].append((at, equity * MILLIONTHS))
-    if len(accounts) == 1:
-        return curves[accounts[0]]
-    return sum_curves(list(curves.values()))
+    starts = identity_starts(reader, labels)
+    read = _minutes if len(labels) <= MAX_MINUTE_ACCOUNTS else _quarters
+    curves: dict[str, list[Point]] = {label: [] for label in labels}
+    for label, at, equity in read(reader, labels, from_us, to_us):
+        if at * US >= starts.get(label, 0):
+            curves[label].append((at, equity * MILLIONTHS))
+    return curves[labels[0]] if len(labels) == 1 else sum_curves(list(curves.values()))
 
 
-Value = tuple[str, str | None, int, int]
-"""Label, the broker's number, epoch seconds, equity of 10⁻⁴."""
+Value = tuple[str, int, int]
+"""Label, epoch seconds, equity of 10⁻⁴."""
 
 
 def _minutes(
@@ -60,25 +55,25 @@ def _minutes(
 ) -> Iterator[Value]:
     marks = ",".join("?" * len(labels))
     for file in days(reader, from_us, to_us):
-        for label, number, minute, equity in read_day(
+        for label, minute, equity in read_day(
             reader,
             file,
-            "SELECT label, number, minute, equity FROM equity JOIN account ON account.n = acc"
+            "SELECT label, minute, equity FROM equity JOIN account ON account.n = acc"
             f" WHERE label IN ({marks}) AND minute > ? AND minute <= ? AND stale = 0"
             " AND equity IS NOT NULL ORDER BY minute",
             (*labels, from_us // MINUTE_US, to_us // MINUTE_US),
         ):
-            yield label, number, (minute - 1) * MINUTE_S, equity
+            yield label, (minute - 1) * MINUTE_S, equity
 
 
 def _quarters(
     reader: HistoryReader, labels: Sequence[str], from_us: int, to_us: int
 ) -> Iterator[Value]:
     marks = ",".join("?" * len(labels))
-    for label, number, slot, equity in reader.read_ledger(
-        "SELECT label, number, slot, close FROM equity15 JOIN account ON account.n = acc"
+    for label, slot, equity in reader.read_ledger(
+        "SELECT label, slot, close FROM equity15 JOIN account ON account.n = acc"
         f" WHERE label IN ({marks}) AND slot >= ? AND slot < ? AND close IS NOT NULL"
         " ORDER BY slot",
         (*labels, from_us // QUARTER_US, to_us // QUARTER_US),
     ):
-        yield label, number, slot * QUARTER_US // US, equity
+        yield label, slot * QUARTER_US // US, equity

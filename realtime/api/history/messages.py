@@ -41,8 +41,6 @@ class HistoryCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Kind
     labels: list[str]
     """Accounts that it is about, which the client may see; in the order of the configuration."""
-    numbers: list[str | None] = []
-    """The broker's numbers of these accounts now, for curves: a label may have been another's."""
     at_us: int = 0
     from_us: int = 0
     to_us: int = 0

@@ -204,14 +204,12 @@ def _list(reader: HistoryReader, call: HistoryCall, value: object) -> HistoryRep
 
 def _equity(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.step is not None
-    number = call.numbers[0] if call.numbers else None
-    curve = equity(reader, call.labels[0], call.from_us, call.to_us, call.step, number)
+    curve = equity(reader, call.labels[0], call.from_us, call.to_us, call.step)
     return _list(reader, call, curve)
 
 
 def _curve(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
-    accounts = list(zip(call.labels, call.numbers, strict=True))
-    older = recorded_curve(reader, accounts, call.from_us, call.to_us)
+    older = recorded_curve(reader, call.labels, call.from_us, call.to_us)
     response = curve_response([*older, *call.points], _query(call, HistoryQuery), call.name)
     return HistoryReply(body=response.body, headers=dict(response.headers))
 

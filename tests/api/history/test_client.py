@@ -345,7 +345,6 @@ async def test_the_curve_of_the_last_day_goes_on_across_a_restart(recorded: Path
         call = HistoryCall(
             kind="curve",
             labels=["alpha"],
-            numbers=["PA0EXAMPLE01"],
             from_us=0,
             to_us=epoch_us(NOW + 600),
             query={"points": 240, "format": "json"},
