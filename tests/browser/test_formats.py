@@ -149,7 +149,7 @@ async def test_columns_leave_before_a_number_is_cut(page: Page) -> None:
 
 
 async def test_addresses_hold_the_whole_state(page: Page) -> None:
-    hash_ = "#/?q=al&state=problem&sort=equity&order=asc&problems=0&columns=cash%2Cflows"
+    hash_ = "#/?q=al&state=problem&sort=equity&order=asc&problems=0&columns=cash,flows"
     same = await run(page, "address.js", f"m.formatFleetAddress(m.parseAddress('{hash_}').query)")
     assert same == hash_
     assert await run(page, "address.js", "m.formatFleetAddress(m.parseAddress('').query)") == "#/"

@@ -58,8 +58,30 @@ async def test_numbers_are_whole_and_apart(open_page: Open, count: int, width: i
         await check(url, open_page, width)
 
 
-async def check(url: str, open_page: Open, width: int) -> None:
-    page = await open_page(url, width=width, height=900)
+@pytest.mark.parametrize("width", [1440, 780, 320])
+async def test_numbers_are_whole_and_apart_in_the_dark(open_page: Open, width: int) -> None:
+    async for url in served(strained(25)):
+        await check(url, open_page, width, scheme="dark")
+
+
+@pytest.mark.parametrize("width", [1440, 780, 320])
+async def test_numbers_are_whole_and_apart_in_forced_colours(open_page: Open, width: int) -> None:
+    """Borders that colours of their own do not have must not push anything aside."""
+    async for url in served(strained(25)):
+        await check(url, open_page, width, has_forced_colours=True)
+
+
+async def check(
+    url: str,
+    open_page: Open,
+    width: int,
+    *,
+    scheme: str = "light",
+    has_forced_colours: bool = False,
+) -> None:
+    page = await open_page(url, width=width, height=900, scheme=scheme)
+    if has_forced_colours:
+        await page.emulate_media(forced_colors="active")
     await there(page)
     await expect(page.locator(ROWS).first).to_be_visible()
     assert await page.evaluate(FAULTS) == []
@@ -67,5 +89,6 @@ async def check(url: str, open_page: Open, width: int) -> None:
     assert await page.evaluate(FAULTS) == []
     label = await page.locator(f"{ROWS} th a").first.get_attribute("href")
     await page.goto(f"{url}/{label}")
-    await expect(page.locator(".stat.large .value")).to_contain_text("98,765,392,200.55")
+    equity = page.locator(".account-view .stat.large .value")
+    await expect(equity).to_contain_text("98,765,392,200.55")
     assert await page.evaluate(FAULTS) == []

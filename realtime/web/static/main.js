@@ -1,14 +1,16 @@
 // The page: one stream of all accounts, one view at a time, drawn when something has changed.
 
-import { parseAddress } from "./address.js";
+import { parseAddress, withoutMoment } from "./address.js";
 import { DemoCard } from "./components/demo_card.js";
 import { CurlLine } from "./components/curl_line.js";
 import { copyFullValues, setAttribute } from "./components/dom.js";
 import { Header } from "./components/header.js";
 import { NoticeList } from "./components/notice_list.js";
 import { connectionNotices, linkNotices, orderNotices } from "./components/notice_text.js";
+import { listenForKeys } from "./components/shortcuts.js";
 import { showAgesOnHover } from "./components/stat.js";
 import { initThemeSwitch } from "./components/theme_switch.js";
+import { TimeTravel } from "./components/time_travel.js";
 import { setPageConnected } from "./format/link_status.js";
 import { now } from "./format/time_format.js";
 import { Connection } from "./state/connection.js";
@@ -17,23 +19,25 @@ import { FleetState } from "./state/fleet_state.js";
 import { LatencyProbe } from "./state/latency_probe.js";
 import { OrderSwitches } from "./state/order_switches.js";
 import { VisibleRows } from "./state/visible_rows.js";
-import { AccountView } from "./views/account_view.js";
 import { FleetView } from "./views/fleet_view.js";
 import { SignIn, fetchDenial, signOut } from "./views/sign_in.js";
 
 const DRAW_INTERVAL_MS = 100;
 const TICK_MS = 1000;
+const ROUTE_RETRY_MS = 2000;
 const $ = (id) => document.getElementById(id);
 
 const fleet = new FleetState();
 const connection = new Connection();
-const header = new Header({ money: $("money"), crumbs: $("crumbs"), indicators: $("indicators") });
+const header = new Header({ nav: $("nav"), money: $("money"), crumbs: $("crumbs"), indicators: $("indicators") });
 const notices = new NoticeList($("notices"), $("announcements"));
 const curl = new CurlLine($("foot"));
 const visibleRows = new VisibleRows(fleet, { onChange: () => stream.renew() });
 const demo = "demo" in document.documentElement.dataset ? new DemoCard($("demo"), scheduleDraw) : null;
 const orderSwitches = new OrderSwitches(scheduleDraw);
+const travel = new TimeTravel({ parent: $("past"), button: $("time"), fleet, onChange: scheduleDraw });
 let view = null;
+let routes = 0;
 let fleetPlace = { address: "#/", label: null, scroll: 0 }; // to come back to
 let signIn = null;
 let isScheduled = false;
@@ -83,25 +87,54 @@ async function checkAccess() {
   signIn.focus();
 }
 
-function route() {
+async function route() {
   if (signIn) return;
   const address = parseAddress(location.hash);
-  if (address.view === "fleet" && view instanceof FleetView) return view.setQuery(address.query);
-  if (address.view === "account" && view instanceof AccountView && view.label === address.label) return;
+  routes += 1;
+  if (isShown(address)) {
+    view.setAddress(address);
+    travel.show(view);
+    return draw();
+  }
+  const number = routes;
+  const next = await openView(address).catch(() => null); // null: its files are not to be had now
+  if (number !== routes || signIn) return next?.end();
+  if (!next) return void setTimeout(route, ROUTE_RETRY_MS);
   const before = view;
   if (before instanceof FleetView) fleetPlace = { address: before.address, ...before.place };
   before?.end();
-  view = address.view === "account"
-    ? new AccountView(fleet, address.label, { onStreamChange: () => updateConnection() })
-    : new FleetView(fleet, address.query, { go: (hash) => { location.hash = hash; }, onVisibleRows: (labels) => visibleRows.set(labels) });
+  view = next;
   $("main").replaceChildren(view.element);
   header.showCrumbs(view.crumbs);
   scrollTo({ top: 0, behavior: "instant" });
-  if (address.view === "account") visibleRows.set([address.label]);
+  if (address.view !== "fleet") visibleRows.set(address.label ? [address.label] : []);
+  travel.show(view);
   updateConnection();
   draw();
-  if (view instanceof FleetView && before && view.address === fleetPlace.address) view.restore(fleetPlace);
+  if (view instanceof FleetView && before && withoutMoment(view.address) === withoutMoment(fleetPlace.address)) view.restore(fleetPlace);
   else if (before) view.focus();
+}
+
+function isShown({ view: name, label }) {
+  return view !== null && view.name === name && view.label === label;
+}
+
+/** Views that are not the first to be seen are loaded when they are opened. */
+async function openView(address) {
+  const hooks = { onChange: scheduleDraw, onStreamChange: () => updateConnection(), onAddress: replaceAddress };
+  switch (address.view) {
+    case "account": {
+      const { AccountView } = await import("./views/account_view.js");
+      return new AccountView(fleet, address, hooks);
+    }
+    case "fleet": return new FleetView(fleet, address, { ...hooks, go: (hash) => { location.hash = hash; }, onVisibleRows: (labels) => visibleRows.set(labels) });
+  }
+}
+
+/** Another state of the same view: its address, without a step to go back to. */
+function replaceAddress() {
+  history.replaceState(null, "", view.address);
+  scheduleDraw();
 }
 
 function scheduleDraw() {
@@ -116,19 +149,24 @@ function draw() {
   drawnAt = performance.now();
   if (!view) return;
   view.render();
+  travel.render();
   const isLost = connection.state === "disconnected";
   const enabled = fleet.totals().reduce((all, kind) => all + kind.enabled, 0);
   notices.show([...(demo?.notices ?? []), ...connectionNotices(connection), ...(isLost ? [] : [...linkNotices(view.linkEntries, enabled), ...orderNotices(orderSwitches)])]);
   curl.show(view.curl);
   document.title = isLost ? "No connection · realtime" : view.title;
+  header.showNav(view.name === "account" ? "fleet" : view.name, null);
   header.showMoney(view.moneyKinds);
   header.showConnection(connection, { rate: fleet.rate(), latency: probe.median() });
 }
 
-/** One step back: from an account to the table as it was left. */
+/** One step back: from the past to now, else from a view to the table as it was left. */
 function goBack() {
-  if (view instanceof AccountView) location.hash = fleetPlace.address;
+  if (travel.isPast) travel.end();
+  else if (view && !(view instanceof FleetView)) location.hash = withoutMoment(fleetPlace.address);
 }
+
+const go = (hash) => () => { location.hash = hash; };
 
 async function showHelp() {
   $("keys").showModal();
@@ -151,14 +189,9 @@ $("sign-out").addEventListener("click", async () => {
 showAgesOnHover(document.body, () => (connection.state === "connected" ? "" : ", and no longer followed"));
 copyFullValues();
 
-addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest?.("input, textarea, select, dialog");
-  if (event.altKey || event.ctrlKey || event.metaKey || isTyping) return;
-  const actions = { "/": () => view?.search?.(), "?": showHelp, t: switchTheme, a: toggleAges, Escape: goBack };
-  const action = actions[event.key];
-  if (!action) return;
-  event.preventDefault();
-  action();
+listenForKeys({
+  "/": () => view?.search?.(), "?": showHelp, t: switchTheme, a: toggleAges, h: () => travel.toggle(), Escape: goBack,
+  "g f": () => { location.hash = withoutMoment(fleetPlace.address); }, "g c": go("#/compare"), "g a": go("#/alerts"), "g b": go("#/broker"),
 });
 addEventListener("hashchange", route);
 addEventListener("online", scheduleDraw);

@@ -70,7 +70,7 @@ const flashes = { second: 0, count: 0, before: 0 };
 
 /** Light a changed cell once. On a page where more than 12 change in a second, none lights. */
 export function flash(node) {
-  if (REDUCED_MOTION.matches || document.hidden) return;
+  if (REDUCED_MOTION.matches || document.hidden || "past" in document.documentElement.dataset) return; // nothing moves in the past
   const second = Math.floor(performance.now() / 1000);
   if (second !== flashes.second) {
     Object.assign(flashes, { before: second === flashes.second + 1 ? flashes.count : 0, second, count: 0 });

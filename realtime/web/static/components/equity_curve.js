@@ -1,30 +1,34 @@
 // A curve of equity: what the daemon recorded, then what this page receives. Gaps stay gaps.
 
 import uPlot from "../../vendor/uplot-1.6.32/uPlot.esm.js";
-import { axisRange, breakAtGaps, moneyLabels, percentLabels } from "./curve_data.js";
-import { createElement, setText } from "./dom.js";
+import { axisRange, breakAtGaps, cutAtSpans, hatch, moneyLabels, percentLabels, timeLabel } from "./curve_data.js";
+import { createElement, setAttribute, setText } from "./dom.js";
 import { formatDecimal, fromNumber } from "../format/decimal.js";
 import { formatTime } from "../format/time_format.js";
+import { HistoryError } from "../state/history_reader.js";
 
 const MAX_POINTS = 3000;
 const REQUEST_TIMEOUT_MS = 8000;
 const NARROW_PX = 480;
+const BEGINS_NOW = "The curve begins with the next change.";
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800];
 
 export class EquityCurve {
-  constructor({ history, label }) {
-    this.history = history;
+  /** `load()` gives `{ points: [[seconds, number], …], gaps: [[from, to], …] }`, or null. */
+  constructor({ load, label }) {
     this.times = [];
     this.values = []; // null breaks the line
     this.outages = []; // [from, to] in seconds; `to` null while it lasts
-    this.isLoaded = false;
+    this.gaps = []; // the same, of what was not recorded
+    this.moment = null; // seconds: a line there
+    this.loads = 0;
     this.stage = createElement("div", { class: "curve-stage", role: "img", "aria-label": label });
-    this.empty = createElement("p", { class: "curve-empty", text: "The curve begins with the next change." });
+    this.empty = createElement("p", { class: "curve-empty", text: BEGINS_NOW });
     this.reading = createElement("p", { class: "curve-reading", "aria-hidden": "true" });
     this.element = createElement("div", { class: "curve" }, this.stage, this.empty, this.reading);
     this.sizes = new ResizeObserver(() => this.#fit());
     this.sizes.observe(this.stage);
-    this.#load();
+    this.setSource(load);
   }
 
   end() {
@@ -67,21 +71,46 @@ export class EquityCurve {
     this.#draw();
   }
 
-  async #load() {
+  /** Show other points: what is drawn stays until they are there. */
+  async setSource(load) {
+    this.loads += 1;
+    const number = this.loads;
+    this.isLoaded = false;
+    setAttribute(this.element, "data-loading", "yes");
+    let history = null;
+    let reason = BEGINS_NOW;
     try {
-      const response = await fetch(this.history, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-      if (response.ok) this.#setHistory(await response.json());
-    } catch {
-      // No history: the curve begins with what this page receives.
+      history = await load();
+    } catch (error) {
+      if (error instanceof HistoryError) reason = `${error.message} ${error.remedy}`;
     }
+    if (number !== this.loads || this.isEnded) return;
+    setText(this.empty, reason);
+    this.#setHistory(history ?? { points: [], gaps: [] });
     this.isLoaded = true;
-    if (!this.isEnded) this.#draw();
+    setAttribute(this.element, "data-loading", null);
+    this.plot?.destroy();
+    this.plot = null;
+    this.#draw();
   }
 
-  #setHistory({ timestamp = [], equity = [] }) {
-    const points = timestamp.map((at, index) => [at, equity[index]]).filter(([, value]) => typeof value === "number");
-    const rising = points.filter(([at], index) => index === 0 || at > points[index - 1][0]);
-    const { times, values } = breakAtGaps(rising.map(([at]) => at), rising.map(([, value]) => value));
+  /** Draw a line at a moment in seconds; null removes it. */
+  setMoment(moment) {
+    if (moment === this.moment) return;
+    this.moment = moment;
+    this.plot?.redraw(false);
+  }
+
+  get firstTime() {
+    return this.times[0] ?? null;
+  }
+
+  #setHistory({ points, gaps }) {
+    const known = points.filter(([, value]) => typeof value === "number");
+    const rising = known.filter(([at], index) => index === 0 || at > known[index - 1][0]);
+    const broken = breakAtGaps(rising.map(([at]) => at), rising.map(([, value]) => value));
+    this.gaps = gaps;
+    const { times, values } = cutAtSpans(broken.times, broken.values, gaps);
     this.times = times;
     this.values = values;
     this.hasHistory = times.length > 0;
@@ -122,7 +151,7 @@ export class EquityCurve {
       cursor: { y: false, points: { size: 7, width: 2 }, drag: { x: false, y: false } },
       scales: { y: { range: (_, low, high) => axisRange(low, high, this.#start) } },
       axes: [
-        { ...axis, grid: { show: false }, size: 26, gap: 6, space: 120, incrs: STEPS_S, values: timeLabels },
+        { ...axis, grid: { show: false }, size: 26, gap: 6, space: 120, incrs: STEPS_S, values: (plot, times, _axis, _space, step) => times.map((at) => (plot.valToPos(at, "x") < 14 ? "" : timeLabel(at, step))) },
         {
           ...axis, side: 1, size: sized, gap: 8, space: 44,
           grid: { stroke: colour("--line-soft"), width: 1 },
@@ -136,7 +165,8 @@ export class EquityCurve {
       series: [{}, { stroke: colour("--accent"), width: 1.75, points: { show: false }, spanGaps: false }],
       hooks: {
         setCursor: [(plot) => this.#showReading(plot.cursor.idx)],
-        drawClear: [(plot) => this.#drawGround(plot, colour("--gap"), colour("--muted"))],
+        drawClear: [(plot) => this.#drawGround(plot, { gap: colour("--gap"), line: colour("--muted"), hatch: colour("--hatch") })],
+        draw: [(plot) => this.#drawMoment(plot, colour("--accent"))],
       },
     };
   }
@@ -148,19 +178,15 @@ export class EquityCurve {
     setText(this.reading, isOver ? `${text}  ·  ${formatTime(this.times[index] * 1000)}` : "");
   }
 
-  /** The outages of the link, and a line at the start of the curve. */
-  #drawGround(plot, gapColour, lineColour) {
+  /** The outages of the link, what was not recorded, and a line at the start of the curve. */
+  #drawGround(plot, colours) {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.fillStyle = gapColour;
-    for (const [from, to] of this.outages) {
-      const left = Math.max(bbox.left, plot.valToPos(from, "x", true));
-      const right = Math.min(bbox.left + bbox.width, to ? plot.valToPos(to, "x", true) : Infinity);
-      if (right > left) ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
-    }
+    this.#fillSpans(plot, this.outages, colours.gap);
+    if (this.gaps.length) this.#fillSpans(plot, this.gaps, hatch(ctx, colours.hatch));
     const y = Math.round(plot.valToPos(this.#start, "y", true)) + 0.5;
     if (y > bbox.top && y < bbox.top + bbox.height) {
-      ctx.strokeStyle = lineColour;
+      ctx.strokeStyle = colours.line;
       ctx.globalAlpha = 0.55;
       ctx.setLineDash([2, 4]);
       ctx.beginPath();
@@ -170,9 +196,36 @@ export class EquityCurve {
     }
     ctx.restore();
   }
+
+  #fillSpans({ ctx, bbox, valToPos }, spans, style) {
+    ctx.fillStyle = style;
+    for (const [from, to] of spans) {
+      const left = Math.max(bbox.left, valToPos(from, "x", true));
+      const right = Math.min(bbox.left + bbox.width, to ? valToPos(to, "x", true) : Infinity);
+      if (right > left) ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
+    }
+  }
+
+  #drawMoment({ ctx, bbox, valToPos }, colour) {
+    if (this.moment === null) return;
+    const x = Math.round(valToPos(this.moment, "x", true)) + 0.5;
+    if (x < bbox.left || x > bbox.left + bbox.width + 1) return;
+    ctx.save();
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.setLineDash([4, 3]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.restore();
+  }
 }
 
-/** Times of day; none that the edge would cut. */
-function timeLabels(plot, times) {
-  return times.map((at) => (plot.valToPos(at, "x") < 12 ? "" : formatTime(at * 1000).slice(-8)));
+/** What the daemon recorded of today, for `load`. */
+export async function fetchRecorded(path) {
+  const response = await fetch(path, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+  if (!response.ok) return null;
+  const { timestamp = [], equity = [] } = await response.json();
+  return { points: timestamp.map((at, index) => [at, equity[index]]), gaps: [] };
 }

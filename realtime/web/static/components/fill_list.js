@@ -1,5 +1,6 @@
 // Fills, newest first.
 
+import { formatAccountAddress } from "../address.js";
 import { createElement, setChildren, setText } from "./dom.js";
 import { formatFitting } from "../format/decimal.js";
 import { fillValue, formatPrice, formatQuantity, formatSymbol, shortenLabel } from "../format/instrument_format.js";
@@ -44,7 +45,7 @@ export class FillList {
         fill.event === "partial_fill" ? createElement("i", { text: "partial" }) : null,
       ),
       this.withAccount
-        ? createElement("a", { href: `#/account/${fill.account_id}`, title: fill.account_id, text: shortenLabel(fill.account_id, MAX_LABEL_CHARS) })
+        ? createElement("a", { href: formatAccountAddress(fill.account_id, { asOf: fill.asOf ?? null }), title: fill.account_id, text: shortenLabel(fill.account_id, MAX_LABEL_CHARS) })
         : createElement("span", { class: "worth", text: fillValue(fill) === null ? "" : formatFitting(fillValue(fill), MAX_VALUE_CHARS) }),
     );
   }

@@ -8,8 +8,9 @@ const NAMES = { connected: "Connected", disconnected: "No connection", connectin
 const TONES = { connected: "good", disconnected: "bad" };
 
 export class Header {
-  constructor({ money, crumbs, indicators }) {
+  constructor({ nav, money, crumbs, indicators }) {
     this.crumbs = crumbs;
+    this.links = new Map([...nav.querySelectorAll("a")].map((link) => [link.dataset.view, link]));
     this.badges = new Map([[false, createMoneyBadge()], [true, createMoneyBadge()]]);
     money.append(...[...this.badges.values()].map(({ element }) => element));
     this.link = createIndicator("link", createElement("i", { class: "lamp", "aria-hidden": "true" }));
@@ -17,6 +18,14 @@ export class Header {
     this.latency = createIndicator("latency");
     this.latency.element.title = "Time of a request to the daemon, median over five minutes";
     indicators.append(this.link.element, this.rate.element, this.latency.element);
+  }
+
+  /** Show which view is open, and how many alerts are. */
+  showNav(view, alerts) {
+    for (const [name, link] of this.links) setAttribute(link, "aria-current", name === view ? "page" : null);
+    const count = this.links.get("alerts").lastElementChild;
+    setText(count, alerts ? alerts.toLocaleString("en") : "");
+    setAttribute(count, "aria-label", alerts ? `${alerts} open` : null);
   }
 
   /** Show where the reader is. */

@@ -16,6 +16,7 @@ export class VirtualTable {
     this.items = [];
     this.rows = new Map();
     this.active = 0;
+    this.asOf = null; // the moment that the items are of; null is now
     this.layout = { keys: columns.map(({ key }) => key), isCompact: false, labelChars: 24 };
     this.heads = columns.map((column) => this.#createHead(column, sortBy));
     this.cols = columns.map(({ key }) => createElement("col", { "data-key": key }));
@@ -91,7 +92,7 @@ export class VirtualTable {
     const spare = [...this.rows].filter(([label]) => !labels.has(label)).map(([, row]) => row);
     for (const [index, item] of items.entries()) {
       const row = this.rows.get(item.label) ?? spare.pop() ?? new Row(this.columns, { isGrid: true });
-      row.show(item, item.label, this.layout);
+      row.show(item, item.label, { ...this.layout, asOf: this.asOf });
       this.#place(row, first + index);
       rows.set(item.label, row);
     }

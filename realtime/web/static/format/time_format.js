@@ -51,3 +51,40 @@ export function formatAgo(instant) {
 export function formatCount(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+const FULL = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const NEW_YORK = new Intl.DateTimeFormat("en-GB", { timeZone: "America/New_York", weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const SHORT = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+/** A moment in full, here: `Wed, 25 Nov 2026, 21:42:10`. */
+export function formatFull(at) {
+  return FULL.format(at);
+}
+
+/** The same moment in New York, where sessions are; empty where that is here. */
+export function formatNewYork(at) {
+  const text = NEW_YORK.format(at);
+  const isHere = Intl.DateTimeFormat().resolvedOptions().timeZone === "America/New_York";
+  return isHere ? "" : `${text} in New York`;
+}
+
+/** A moment for a title or a list: `25 Nov, 15:42`. */
+export function formatShort(at) {
+  return SHORT.format(at);
+}
+
+/** A day: `25 Nov`. */
+export function formatDay(at) {
+  return DAY.format(at);
+}
+
+/** A duration by its two largest units: `4 d 17 h`. */
+export function formatLongDuration(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const first = parts.findIndex(([size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  const [size, unit] = parts[first];
+  const rest = parts[first + 1] && Math.floor((seconds % size) / parts[first + 1][0]);
+  return rest ? `${Math.floor(seconds / size)} ${unit} ${rest} ${parts[first + 1][1]}` : `${Math.floor(seconds / size)} ${unit}`;
+}

@@ -1,5 +1,6 @@
 // What this page knows of one account: money, positions, orders, fills.
 
+import { formatMoment } from "../address.js";
 import { parseDecimal } from "../format/decimal.js";
 
 const MAX_ORDERS = 300;
@@ -9,8 +10,12 @@ const REQUEST_TIMEOUT_MS = 8000;
 const FINAL = new Set(["filled", "canceled", "expired", "rejected", "replaced"]);
 
 export class AccountState {
-  constructor(label) {
+  /** `asOf`: a moment in milliseconds whose state this is to be; null is the present. */
+  constructor(label, asOf = null) {
     this.label = label;
+    this.asOf = asOf;
+    this.valuedAt = null; // of the past: the moment that money and prices are of
+    this.historyNote = null; // of the past: why the record may be incomplete
     this.problem = null; // the problem document, if there is nothing to show
     this.version = null; // the newest { as_of, version, stale, provisional }
     this.link = null;
@@ -43,10 +48,12 @@ export class AccountState {
   }
 
   /** Fetch what no snapshot has: orders that are final. */
-  async fetchDashboard() {
+  async fetchDashboard(signal = null) {
     this.changedOrders.clear();
-    const response = await fetch(`realtime/dashboard/${encodeURIComponent(this.label)}?closed_orders=100`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    const response = await this.#request("dashboard", { closed_orders: 100 }, signal);
     const document = await response.json();
+    this.valuedAt = response.headers.get("X-Realtime-Valued-At");
+    this.historyNote = response.headers.get("X-Realtime-History");
     if (!response.ok) {
       this.problem = document;
       return;
@@ -60,10 +67,9 @@ export class AccountState {
   }
 
   /** Fetch which orders are legs of which: no event and no list of single orders has that. */
-  async fetchLegs() {
+  async fetchLegs(signal = null) {
     this.isLegUnknown = false;
-    const query = new URLSearchParams({ nested: "true", limit: MAX_ORDERS });
-    const response = await fetch(`realtime/orders/${encodeURIComponent(this.label)}?${query}`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    const response = await this.#request("orders", { nested: "true", limit: MAX_ORDERS }, signal);
     if (!response.ok) return;
     for (const parent of await response.json()) this.#setLegs(parent);
   }
@@ -100,6 +106,12 @@ export class AccountState {
 
   money(name) {
     return parseDecimal(this.account?.[name]);
+  }
+
+  #request(route, params, signal) {
+    const query = new URLSearchParams(this.asOf === null ? params : { ...params, as_of: formatMoment(this.asOf) });
+    const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    return fetch(`realtime/${route}/${encodeURIComponent(this.label)}?${query}`, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
   }
 
   #asOneFill(order) {

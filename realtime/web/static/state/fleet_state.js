@@ -16,6 +16,7 @@ export class FleetState {
   constructor() {
     this.entries = new Map(); // label → { label, row, link, money: column → BigInt, confirmedAt }
     this.fills = []; // newest first
+    this.fillCount = 0; // received since the page was opened
     this.linkEvents = new Map(); // label → what its link did since the page was opened, newest first
     this.isComplete = false;
     this.serverTotals = null; // of event `fleet`, which comes where not all rows do
@@ -49,6 +50,16 @@ export class FleetState {
       const entry = this.entries.get(row.account_id);
       if (entry && !(entry.row && entry.row.as_of > row.as_of)) this.#setRow(row);
     }
+  }
+
+  /** Take the rows of a past moment. What a link did then is only known as synced or not. */
+  setPast(rows) {
+    for (const row of rows) {
+      const entry = this.#entry(row.account_id);
+      this.#setRow(row);
+      entry.link = { state: "synced", stale: row.stale, stale_reason: "not synced at that time" };
+    }
+    this.isComplete = true;
   }
 
   /** Events per second, over the last few. */
@@ -130,6 +141,7 @@ export class FleetState {
   #addFill(update) {
     if (update.event !== "fill" && update.event !== "partial_fill") return;
     if (this.fills.some((fill) => fill.execution_id && fill.execution_id === update.execution_id)) return;
+    this.fillCount += 1;
     this.fills.unshift(update);
     this.fills.length = Math.min(this.fills.length, MAX_FILLS);
   }

@@ -2,6 +2,7 @@
 
 import { createElement, setAttribute, setText } from "../components/dom.js";
 import { Table } from "../components/table.js";
+import { formatTime } from "../format/time_format.js";
 import { isFinal } from "../state/account_state.js";
 import { ORDER_COLUMNS, POSITION_COLUMNS } from "./account_columns.js";
 
@@ -50,13 +51,14 @@ export class AccountTables {
   }
 
   #showPositions() {
-    const { positions, version } = this.account;
+    const { positions, version, valuedAt } = this.account;
     this.positions.show(positions ?? [], ({ symbol }) => symbol);
     setAttribute(this.positions.element.parentElement, "hidden", !positions?.length);
     setAttribute(this.noPositions, "hidden", Boolean(positions?.length));
     setText(this.noPositions, positions ? "No positions." : this.reason);
-    const isProvisional = version?.provisional.includes("positions") && positions?.length;
-    setText(this.positionCount, positions?.length ? `${positions.length}${isProvisional ? " · prices not confirmed since the last fill" : ""}` : "");
+    const isProvisional = version?.provisional.includes("positions");
+    const note = valuedAt ? ` · quantities exact, prices and values of ${formatTime(valuedAt)}` : isProvisional ? " · prices not confirmed since the last fill" : "";
+    setText(this.positionCount, positions?.length ? `${positions.length}${note}` : "");
   }
 
   #showOrders() {
@@ -72,7 +74,8 @@ export class AccountTables {
     const left = open.length + closed.length - shown.length;
     setAttribute(this.more, "hidden", left <= 0 || this.isExpanded);
     setText(this.more, `Show ${left} more closed orders`);
-    setText(this.orderCount, tree?.length ? `${open.filter(({ order }) => !isFinal(order)).length} open` : "");
+    const exact = this.account.asOf === null ? "" : " · exact to the event";
+    setText(this.orderCount, tree?.length ? `${open.filter(({ order }) => !isFinal(order)).length} open${exact}` : "");
     setAttribute(this.all, "aria-pressed", String(!this.onlyOpen));
     setAttribute(this.open, "aria-pressed", String(this.onlyOpen));
   }

@@ -1,17 +1,21 @@
 // One account: money with its curve, link, fills, positions, orders.
 
+import { RANGES, formatAccountAddress, formatMoment } from "../address.js";
 import { createElement, setAttribute, setText } from "../components/dom.js";
-import { EquityCurve } from "../components/equity_curve.js";
+import { EquityCurve, fetchRecorded } from "../components/equity_curve.js";
 import { FillList } from "../components/fill_list.js";
 import { createMoneyBadge } from "../components/money_badge.js";
 import { Stat } from "../components/stat.js";
 import { formatDecimal, formatPercent, parseDecimal, percent, toNumber, toneOf } from "../format/decimal.js";
 import { currentLinkStatus, isConnected } from "../format/link_status.js";
-import { formatAgo, formatTime, now } from "../format/time_format.js";
+import { flowsText } from "../format/money_text.js";
+import { formatAgo, formatShort, formatTime, now } from "../format/time_format.js";
 import { AccountState } from "../state/account_state.js";
 import { EventStream } from "../state/event_stream.js";
+import { fetchCurve } from "../state/history_reader.js";
+import { PastReader } from "../state/past_reader.js";
+import { readAccount } from "../state/past_states.js";
 import { AccountTables } from "./account_tables.js";
-import { flowsText } from "./fleet_totals.js";
 import { LinkHistory } from "./link_history.js";
 
 const LEGS_DELAY_MS = 1000;
@@ -26,21 +30,56 @@ const STATS = [
 const TOTAL_PL_REASON = "the daemon has not sent it yet";
 
 export class AccountView {
-  constructor(fleet, label, { onStreamChange }) {
+  name = "account";
+
+  /** `onAddress()` is called when the reader chooses another range of the curve. */
+  constructor(fleet, { label, range, asOf }, { onStreamChange, onAddress, onChange }) {
     this.fleet = fleet;
     this.label = label;
+    this.range = range; // as chosen
+    this.curveRange = range; // of what is drawn
     this.onStreamChange = onStreamChange;
+    this.onAddress = onAddress;
+    this.past = new PastReader({ read: (at, signal) => readAccount(label, at, signal), onChange });
     this.account = new AccountState(label);
     this.account.fills = fleet.fills.filter(({ account_id: owner }) => owner === label);
-    this.curve = new EquityCurve({ history: `realtime/history/${encodeURIComponent(label)}`, label: `Equity of ${label} over time` });
+    this.curve = new EquityCurve({ load: () => this.#loadCurve(), label: `Equity of ${label} over time` });
     this.element = this.#build();
+    this.setMoment(asOf);
     const params = () => ({ types: "order,account,positions,link", account_id: label });
     this.stream = new EventStream({ params, onEvent: (name, data) => this.#handleEvent(name, data), onStateChange: onStreamChange });
     this.#fetch();
   }
 
   get title() {
-    return `${this.label} · realtime`;
+    return `${this.asOf === null ? "" : `${formatShort(this.asOf)} · `}${this.label} · realtime`;
+  }
+
+  get address() {
+    return formatAccountAddress(this.label, this);
+  }
+
+  /** The moment that is shown, in milliseconds; null is now. */
+  get asOf() {
+    return this.past.asOf;
+  }
+
+  /** What is known of the past that is shown, for the bar above it. */
+  get pastState() {
+    const { value, error, isReading } = this.past;
+    return { label: this.label, isFleet: false, valuedAt: value?.valuedAt, note: value?.historyNote, error, isReading };
+  }
+
+  /** Another moment, or another range of the curve. */
+  setMoment(asOf) {
+    this.past.set(asOf);
+    this.curve.setMoment(asOf === null ? null : asOf / 1000);
+    this.#fitCurve();
+  }
+
+  setAddress({ range, asOf }) {
+    this.setMoment(asOf);
+    if (range !== this.range) this.#setRange(range);
   }
 
   get crumbs() {
@@ -58,14 +97,15 @@ export class AccountView {
 
   get linkEntries() {
     const { link } = this.account;
-    return link ? [{ label: this.label, link }] : [];
+    return link && this.asOf === null ? [{ label: this.label, link }] : [];
   }
 
   get curl() {
-    return `realtime/dashboard/${this.label}`;
+    return `realtime/dashboard/${this.label}${this.asOf === null ? "" : `?as_of=${formatMoment(this.asOf)}`}`;
   }
 
   end() {
+    this.past.set(null);
     this.stream?.end();
     this.curve.end();
     clearTimeout(this.legsTimer);
@@ -79,18 +119,48 @@ export class AccountView {
     this.heading.focus({ preventScroll: true });
   }
 
+  /** The account as it is shown: now, or as it was. */
+  get #shown() {
+    return this.asOf === null ? this.account : (this.past.value ?? this.unread);
+  }
+
   render() {
-    const { account } = this;
-    const hasProblem = account.problem !== null;
+    const account = this.#shown;
+    const hasProblem = this.account.problem !== null;
     setAttribute(this.body, "hidden", hasProblem);
     setAttribute(this.missing, "hidden", !hasProblem);
     if (hasProblem) return this.#showProblem();
     this.#showHead();
     this.#showMoney();
     this.tables.show(account, this.#unknownReason());
-    this.history.show(account.link, this.fleet.linkEvents.get(this.label) ?? []);
+    this.history.show(account.link, this.asOf === null ? this.fleet.linkEvents.get(this.label) ?? [] : []);
     this.curve.outages = this.#outages();
     this.fills.show(account.allFills(), account.orders ? "No fills." : this.#unknownReason());
+    setAttribute(this.body, "aria-busy", this.past.isReading ? "true" : null);
+    for (const [range, chip] of this.ranges) setAttribute(chip, "aria-pressed", String(range === this.curveRange));
+  }
+
+  async #loadCurve() {
+    if (this.curveRange === "day") return fetchRecorded(`realtime/history/${encodeURIComponent(this.label)}`);
+    const { points, gaps, outages } = await fetchCurve(this.label, this.curveRange, now() / 1000);
+    this.recordedOutages = outages;
+    return { points: points.map(({ at, equity, is_stale: isStale }) => [at, isStale ? null : Number(equity)]), gaps };
+  }
+
+  #setRange(range) {
+    this.range = range;
+    this.#fitCurve();
+    this.onAddress();
+  }
+
+  /** The curve reaches back to the moment that is shown, if need be beyond the chosen range. */
+  #fitCurve() {
+    const first = this.curve.firstTime;
+    const isOutside = this.asOf !== null && first !== null && this.asOf / 1000 < first;
+    const range = isOutside || (this.curveRange === "all" && this.asOf !== null) ? "all" : this.range;
+    if (range === this.curveRange) return;
+    this.curveRange = range;
+    this.curve.setSource(() => this.#loadCurve());
   }
 
   #handleEvent(name, data) {
@@ -147,10 +217,14 @@ export class AccountView {
     this.fills = new FillList({ label: "Fills", withAccount: false });
     this.history = new LinkHistory();
     this.missing = createElement("section", { class: "card missing", hidden: true });
+    this.unread = new AccountState(this.label);
+    this.ranges = new Map(Object.entries(RANGES).map(([range, text]) =>
+      [range, createElement("button", { type: "button", class: "chip", text, on: { click: () => { if (range !== this.range) this.#setRange(range); } } })]));
     this.body = createElement(
       "div", { class: "account-body" },
       createElement("section", { class: "card chart", "aria-label": "Money" },
-        createElement("div", { class: "headlines" }, createElement("dl", { class: "headline" }, this.equity.element)),
+        createElement("div", { class: "headlines" }, createElement("dl", { class: "headline" }, this.equity.element),
+          createElement("div", { class: "chips ranges", role: "group", "aria-label": "Range of the curve" }, ...this.ranges.values())),
         createElement("div", { class: "curve-box" }, this.curve.element),
         createElement("dl", { class: "stats" }, this.totalPl.element, ...this.stats.map(({ element }) => element))),
       createElement("div", { class: "aside" },
@@ -176,7 +250,7 @@ export class AccountView {
 
   #showHead() {
     const { row } = this.fleet.entries.get(this.label) ?? {};
-    const { account, link } = this.account;
+    const { account, link, version } = this.#shown;
     const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, account?.account_number];
     this.badge.show(this.#isPaper === false ? false : undefined);
     setText(this.about, parts.filter(Boolean).join(" · "));
@@ -184,10 +258,11 @@ export class AccountView {
     setAttribute(this.state, "data-tone", tone);
     setText(this.state.children[1], word);
     setText(this.state.children[2], detail || (link && isConnected() ? `since ${formatTime(link.since)}` : ""));
-    setAttribute(this.element, "data-stale", this.account.version?.stale ? "yes" : null);
+    setAttribute(this.element, "data-stale", version?.stale ? "yes" : null);
   }
 
   #showMoney() {
+    if (this.asOf !== null) return this.#showPastMoney();
     const { account } = this;
     const at = account.confirmedAt ?? account.version?.as_of;
     const reason = this.#unknownReason();
@@ -209,15 +284,31 @@ export class AccountView {
     for (const [index, [, name]] of STATS.entries()) this.stats[index].showMoney(account.money(name), { at, reason });
   }
 
+  /** Of the past only what was recorded: the rest is unknown, not as it is now. */
+  #showPastMoney() {
+    const account = this.#shown;
+    const reason = this.#unknownReason();
+    const [equity, last] = [account.money("equity"), account.money("last_equity")];
+    const dayPl = equity === null || last === null ? null : equity - last;
+    const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, last)), "that day"].filter(Boolean).join("  ");
+    const notes = equity === null ? [reason] : [account.valuedAt ? `to the minute: ${formatTime(account.valuedAt)}` : "exact", dayPl === null ? null : flowsText(null, 1, 1, true)];
+    this.equity.showMoney(equity, { currency: "$", reason, beside: gain, besideTone: toneOf(dayPl), note: notes.filter(Boolean).join(" · ") });
+    this.totalPl.showMoney(null, { sign: true, reason: "not recorded" });
+    for (const [index, [, name]] of STATS.entries()) this.stats[index].showMoney(account.money(name), { reason: account.account ? "not recorded" : reason });
+  }
+
   /** Times without events; the link's present one lasts until further notice. */
   #outages() {
     const { gaps, link } = this.account;
+    if (this.curveRange !== "day") return this.recordedOutages ?? [];
     const spans = gaps.filter(({ from }) => from).map(({ from, to }) => [Date.parse(from) / 1000, to ? Date.parse(to) / 1000 : null]);
     const isOpen = link?.stale && link.stale_since && !spans.some(([, to]) => to === null);
     return isOpen ? [...spans, [Date.parse(link.stale_since) / 1000, null]] : spans;
   }
 
   #unknownReason() {
+    const { error, isReading } = this.past;
+    if (this.asOf !== null) return error ? "Not recorded." : isReading ? "Reading …" : "Not known at that time.";
     const { link } = this.account;
     if (!link) return isConnected() ? "Reading …" : "Not known: no connection to the daemon.";
     if (link.state === "disabled") return "Disabled in accounts.toml (enabled = false): this account is not read.";

@@ -1,5 +1,6 @@
 // The columns of the table of all accounts.
 
+import { formatAccountAddress } from "../address.js";
 import { createElement, setAttribute, setShortText, setText } from "../components/dom.js";
 import { createMoneyBadge } from "../components/money_badge.js";
 import { formatCompact, formatDecimal, percent, toneOf } from "../format/decimal.js";
@@ -73,7 +74,7 @@ function longestMoney(entries, key) {
   return Math.max(MIN_CHARS, formatFull(low).length, formatFull(high).length);
 }
 
-function fillName(cell, { label, row }, { labelChars = 24 }) {
+function fillName(cell, { label, row }, { labelChars = 24, asOf = null }) {
   if (!cell.firstChild) {
     cell.badge = createMoneyBadge();
     cell.append(cell.badge.element, createElement("a", {}), createElement("span", { class: "sub" }));
@@ -81,7 +82,7 @@ function fillName(cell, { label, row }, { labelChars = 24 }) {
   const [, link, sub] = cell.children;
   const isReal = row?.paper === false;
   cell.badge.show(isReal ? false : undefined);
-  setAttribute(link, "href", `#/account/${label}`);
+  setAttribute(link, "href", formatAccountAddress(label, { asOf }));
   const chars = isReal ? Math.max(6, labelChars - 11) : labelChars;
   const changed = setShortText(link, shortenLabel(label, chars), label);
   const about = [row?.name && normalize(row.name) !== normalize(label) ? row.name : null, row?.tier].filter(Boolean).join(" · ");

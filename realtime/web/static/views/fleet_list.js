@@ -33,6 +33,12 @@ export class FleetList {
     this.field.select();
   }
 
+  /** Another moment: other rows at once. */
+  setMoment(asOf) {
+    this.table.asOf = asOf;
+    this.sortedAt = -Infinity;
+  }
+
   setQuery(query) {
     this.query = query;
     this.field.value = query.search;
@@ -42,7 +48,7 @@ export class FleetList {
   show(fleet) {
     const states = fleet.countStates();
     const entries = [...fleet.entries.values()];
-    this.#showChips(states, entries);
+    this.#showChips(states, entries, fleet.isComplete || entries.length > 0);
     this.#showRows(fleet, entries);
     this.orders.value = `${this.query.sort.column} ${this.query.sort.descending ? "desc" : "asc"}`;
     setAttribute(this.problemsFirst, "aria-pressed", String(this.query.isProblemsFirst));
@@ -90,7 +96,7 @@ export class FleetList {
     return menu;
   }
 
-  #showChips(states, entries) {
+  #showChips(states, entries, isKnown) {
     const problems = entries.filter(isProblem).length;
     const offered = [["", "All", entries.length], ["synced", "Synced", states.synced ?? 0]];
     if (problems || this.query.state === "problem") offered.push(["problem", "Not synced", problems]);
@@ -98,7 +104,7 @@ export class FleetList {
       const isChosen = this.query.state === state;
       if (state !== "synced" && (isChosen || (states[state] && ALWAYS_OFFERED.has(state)))) offered.push([state, name, states[state] ?? 0]);
     }
-    setChildren(this.chips, offered.map(([state, name, count]) => this.#updateChip(state, name, count)));
+    setChildren(this.chips, offered.map(([state, name, count]) => this.#updateChip(state, name, isKnown ? count.toLocaleString("en") : "–")));
   }
 
   #updateChip(state, name, count) {
@@ -107,7 +113,7 @@ export class FleetList {
       chip = createElement("button", { type: "button", class: "chip", on: { click: () => this.#change({ state }) } }, createElement("span", { text: name }), createElement("b"));
       this.buttons.set(state, chip);
     }
-    setText(chip.lastChild, count.toLocaleString("en"));
+    setText(chip.lastChild, count);
     setAttribute(chip, "aria-pressed", String(this.query.state === state));
     return chip;
   }
@@ -135,7 +141,7 @@ export class FleetList {
   }
 
   #emptyText(fleet, count) {
-    if (!fleet.isComplete) return "Reading the accounts …";
+    if (!fleet.isComplete) return this.table.asOf === null ? "Reading the accounts …" : "";
     return count ? "No account matches. Esc clears the search." : "There are no accounts: add some to accounts.toml.";
   }
 

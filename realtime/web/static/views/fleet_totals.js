@@ -1,10 +1,11 @@
 // The totals of all accounts: one for paper, one for real money, and the curve of one of them.
 
 import { createElement, setAttribute, setChildren, setText } from "../components/dom.js";
-import { EquityCurve } from "../components/equity_curve.js";
+import { EquityCurve, fetchRecorded } from "../components/equity_curve.js";
 import { Stat } from "../components/stat.js";
 import { formatDecimal, formatPercent, percent, toNumber, toneOf } from "../format/decimal.js";
 import { isConnected } from "../format/link_status.js";
+import { flowsText } from "../format/money_text.js";
 import { formatAgo, formatCount, now } from "../format/time_format.js";
 
 const KINDS = [[false, "Real money"], [true, "Paper"]];
@@ -32,16 +33,17 @@ export class FleetTotals {
   }
 
   /** Show the totals of each kind of money, as `FleetState.totals` gives them. */
-  show(totals, { isComplete }) {
-    const reason = isComplete ? "no account was read yet" : "nothing was received from the daemon yet";
+  show(totals, { isComplete, asOf = null }) {
+    const reason = asOf !== null ? "not recorded at that time" : isComplete ? "no account was read yet" : "nothing was received from the daemon yet";
     this.reason = reason;
+    this.isPast = asOf !== null;
     const shown = totals.map((total) => this.#showHeadline(total, totals.length));
     setChildren(this.headline, shown.length ? shown : [this.#showUnknown()]);
     const kind = totals.find(({ isPaper }) => isPaper === this.isPaper) ?? totals[0] ?? null;
     this.isPaper = kind?.isPaper ?? null;
     setAttribute(this.tabList, "hidden", totals.length < 2);
     for (const [isPaper, tab] of this.tabs) setAttribute(tab, "aria-pressed", String(isPaper === this.isPaper));
-    this.#showCurve(kind, totals.length > 1, isComplete);
+    this.#showCurve(kind, totals.length > 1, isComplete, asOf);
     this.#showStats(kind);
   }
 
@@ -57,9 +59,10 @@ export class FleetTotals {
   #showHeadline({ isPaper, equity, dayPl, base, flows, flowsUnknown, enabled, read, stale, confirmedAt }, kinds) {
     const stat = this.headlines.get(isPaper);
     setText(stat.name, `${isPaper ? "Paper" : "Real money"} · ${formatCount(enabled, "account")}`);
-    const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, base)), "today"].filter(Boolean).join("  ");
+    const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, base)), this.isPast ? "that day" : "today"].filter(Boolean).join("  ");
     const notes = [
-      dayPl === null ? null : flowsText(flows, flowsUnknown, read),
+      this.isPast ? "to the minute" : null,
+      dayPl === null ? null : flowsText(flows, flowsUnknown, read, this.isPast),
       read < enabled ? `${read} of ${enabled} read` : null,
       stale ? `${formatCount(stale, "account")} may be behind` : null,
       confirmedAt ? `oldest part confirmed ${formatAgo(confirmedAt)}` : null,
@@ -72,16 +75,17 @@ export class FleetTotals {
     return createWrapped(stat);
   }
 
-  #showCurve(kind, isMixed, isComplete) {
+  #showCurve(kind, isMixed, isComplete, asOf) {
     const history = `realtime/history/_all${isMixed && kind ? `?paper=${kind.isPaper}` : ""}`;
     if (!kind && !this.curve) return;
+    this.curve?.setMoment(asOf === null ? null : asOf / 1000);
     if (kind && this.history !== history) {
       this.curve?.end();
       this.history = history;
-      this.curve = new EquityCurve({ history, label: `Equity over time, ${kind.isPaper ? "paper" : "real money"}` });
+      this.curve = new EquityCurve({ load: () => fetchRecorded(history), label: `Equity over time, ${kind.isPaper ? "paper" : "real money"}` });
       this.curveBox.replaceChildren(this.curve.element);
     }
-    if (!kind) return;
+    if (!kind || asOf !== null) return;
     if (kind.read !== this.known) this.curve.restart();
     this.known = kind.read;
     const isKnown = kind.equity !== null && isComplete && isConnected();
@@ -92,7 +96,7 @@ export class FleetTotals {
     const [cash, power, positions, orders, accounts] = this.stats;
     const { reason } = this;
     const at = kind?.confirmedAt ?? null;
-    const age = kind?.read ? "not confirmed yet" : "";
+    const age = kind?.read && !this.isPast ? "not confirmed yet" : "";
     cash.showMoney(kind?.cash ?? null, { at, age, reason });
     power.showMoney(kind?.buyingPower ?? null, { at, age, reason });
     positions.showCount(kind?.positions ?? null, { at, age, reason });
@@ -103,14 +107,6 @@ export class FleetTotals {
       tone: isKnown && kind.synced < kind.enabled ? "warn" : null,
     });
   }
-}
-
-/** What of today's change is money paid in or out, and of how many accounts that is unknown. */
-export function flowsText(flows, unknown, accounts) {
-  const known = flows ? `flows ${formatDecimal(flows, 2, { sign: true })}` : null;
-  if (!unknown) return known;
-  const of = unknown === accounts ? "flows unknown" : `flows of ${formatCount(unknown, "account")} unknown`;
-  return [known, `${of}: a deposit of today counts as gain`].filter(Boolean).join(" · ");
 }
 
 function createWrapped(stat) {

@@ -1,9 +1,12 @@
 // All accounts: totals with a curve, fills, the table.
 
-import { formatFleetAddress } from "../address.js";
-import { createElement } from "../components/dom.js";
+import { formatAccountAddress, formatFleetAddress, formatMoment } from "../address.js";
+import { createElement, setAttribute } from "../components/dom.js";
 import { FillList } from "../components/fill_list.js";
 import { HEALTHY, STATES, isConnected } from "../format/link_status.js";
+import { formatShort } from "../format/time_format.js";
+import { FleetState } from "../state/fleet_state.js";
+import { PastReader } from "../state/past_reader.js";
 import { FleetList } from "./fleet_list.js";
 import { FleetTotals } from "./fleet_totals.js";
 
@@ -11,18 +14,24 @@ import { FleetTotals } from "./fleet_totals.js";
 const SORTABLE = new Set(["account_id", "equity", "day_pl", "cash", "buying_power", "positions", "open_orders", "as_of"]);
 
 export class FleetView {
+  name = "fleet";
+
   /** `go(address)` opens another view, `onVisibleRows(labels)` is called when others are drawn. */
-  constructor(fleet, query, { go, onVisibleRows }) {
+  constructor(fleet, { query, asOf }, { go, onVisibleRows, onAddress, onChange }) {
     this.fleet = fleet;
     this.query = query;
+    this.onAddress = onAddress;
+    this.past = new PastReader({ read: readPast, onChange: () => { this.list.setMoment(this.asOf); onChange(); } });
+    this.unread = new FleetState();
     this.fills = new FillList({ label: "Fills" });
     this.totals = new FleetTotals();
     this.totals.onChange = () => this.render();
     this.list = new FleetList({
       query, onVisibleRows,
       onQuery: (changed) => this.#setQuery(changed),
-      open: ({ label }) => go(`#/account/${label}`),
+      open: ({ label }) => go(formatAccountAddress(label, { asOf: this.asOf })),
     });
+    this.setMoment(asOf);
     this.heading = createElement("h1", { class: "unseen", text: "All accounts", tabindex: "-1" });
     this.element = createElement(
       "div", { class: "fleet-view" }, this.heading, this.totals.element,
@@ -32,7 +41,30 @@ export class FleetView {
     );
   }
 
+  /** The moment that is shown, in milliseconds; null is now. */
+  get asOf() {
+    return this.past.asOf;
+  }
+
+  /** What is known of the past that is shown, for the bar above it. */
+  get pastState() {
+    const { value, error, isReading } = this.past;
+    const label = (value ?? this.fleet).entries.keys().next().value ?? null;
+    return { label, isFleet: true, valuedAt: value?.valuedAt, note: value?.historyNote, error, isReading };
+  }
+
+  setMoment(asOf) {
+    this.past.set(asOf);
+    this.list.setMoment(asOf);
+  }
+
+  /** All accounts as they are shown: now, or as they were. */
+  get #shown() {
+    return this.asOf === null ? this.fleet : (this.past.value ?? this.unread);
+  }
+
   get title() {
+    if (this.asOf !== null) return `${formatShort(this.asOf)} · all accounts · realtime`;
     const { synced = 0, disabled = 0 } = this.fleet.countStates();
     if (!this.fleet.isComplete) return "realtime";
     return `${synced}/${this.fleet.entries.size - disabled} synced · realtime`;
@@ -43,7 +75,7 @@ export class FleetView {
   }
 
   get address() {
-    return formatFleetAddress(this.query);
+    return formatFleetAddress(this.query, this.asOf);
   }
 
   /** Accounts of each kind of money: `[[isPaper, count], …]`. */
@@ -52,7 +84,7 @@ export class FleetView {
   }
 
   get linkEntries() {
-    return [...this.fleet.entries.values()];
+    return this.asOf === null ? [...this.fleet.entries.values()] : [];
   }
 
   /** The path of `/realtime/accounts` with the rows that are listed. */
@@ -65,10 +97,12 @@ export class FleetView {
       query.set("sort", sort.column);
       if (sort.descending) query.set("order", "desc");
     }
+    if (this.asOf !== null) query.set("as_of", formatMoment(this.asOf));
     return `realtime/accounts${query.size ? `?${decodeURIComponent(query)}` : ""}`;
   }
 
   end() {
+    this.past.set(null);
     this.totals.end();
     this.list.end();
   }
@@ -97,20 +131,22 @@ export class FleetView {
   }
 
   /** Another address of this view. */
-  setQuery(query) {
+  setAddress({ query, asOf }) {
     this.query = query;
     this.list.setQuery(query);
-    this.render();
+    this.setMoment(asOf);
   }
 
   render() {
-    const { fleet } = this;
-    this.totals.show(fleet.totals(), { isComplete: fleet.isComplete });
+    const fleet = this.#shown;
+    this.totals.show(fleet.totals(), { isComplete: fleet.isComplete, asOf: this.asOf });
     this.fills.show(fleet.fills, this.#noFills());
     this.list.show(fleet);
+    setAttribute(this.element, "aria-busy", this.past.isReading ? "true" : null);
   }
 
   #noFills() {
+    if (this.asOf !== null) return this.past.error ? "Not recorded." : this.past.isReading ? "Reading …" : "No fills in the 24 h before.";
     if (!this.fleet.isComplete) return "Not known: nothing was received from the daemon yet.";
     if (!isConnected()) return "Not known: no connection to the daemon.";
     return this.fleet.isLarge ? "No fills since this page was opened. The newest appear here, ten a second at most." : "No fills since this page was opened. They appear here as they happen.";
@@ -118,7 +154,12 @@ export class FleetView {
 
   #setQuery(query) {
     this.query = query;
-    history.replaceState(null, "", this.address);
+    this.onAddress();
     this.render();
   }
+}
+
+async function readPast(asOf, signal) {
+  const { readFleet } = await import("../state/past_states.js");
+  return readFleet(asOf, signal);
 }
