@@ -35,8 +35,9 @@ in_one_loop = pytest_asyncio.fixture(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser(chromium: str) -> AsyncIterator["Browser"]:
-    from playwright.async_api import async_playwright  # noqa: PLC0415 - see the top
+    from playwright.async_api import async_playwright, expect  # noqa: PLC0415 - see the top
 
+    expect.set_options(timeout=LIMIT_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
