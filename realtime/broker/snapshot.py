@@ -90,7 +90,13 @@ async def fetch_orders_by_id(
     """Read orders by id, and those that replaced them, to the end of the chain."""
     orders, vanished = await _fetch_by_id(rest, ids)
     orders = await _add_successors(rest, orders, state)
-    return Snapshot(requested_at=now, orders=orders, not_found=vanished, covers_anomalies=True)
+    return Snapshot(
+        requested_at=now,
+        broker_time=_broker_time(rest, now),
+        orders=orders,
+        not_found=vanished,
+        covers_anomalies=True,
+    )
 
 
 def _broker_time(rest: RestClient, now: float) -> int | None:

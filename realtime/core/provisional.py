@@ -1,15 +1,18 @@
 """Which parts of a state are provisional: not confirmed by the broker yet.
 
-A fill makes positions and account provisional, an anomaly the orders, an outage the orders, too. A
-part is cleared by a read that agrees and began after the last such event. Orders are provisional as
-long as one of them names a successor that is not known.
+A fill makes positions and account provisional, also one that only REST has shown while they may lag
+it; an anomaly makes the orders provisional, and so does an outage. A part is cleared by a read that
+agrees and began after the last such event. Orders are provisional as long as one of them names a
+successor that is not known.
 """
 
 from msgspec import structs
 
+from realtime.core.decimals import number
 from realtime.core.order_groups import unknown_successors
 from realtime.core.outcomes import Snapshot
-from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState
+from realtime.core.state import CLOCK_ERROR_S, LAG_S, MONEY, ORDERS, AccountState
+from realtime.core.timestamps import NEVER, microseconds
 
 
 def mark_provisional(state: AccountState, parts: frozenset[str], now: float) -> AccountState:
@@ -67,3 +70,33 @@ def confirm(state: AccountState, snapshot: Snapshot, *, is_behind: bool) -> Acco
     if resumed_at != progress.resumed_at:
         progress = structs.replace(progress, resumed_at=resumed_at)
     return structs.replace(state, provisional=provisional, progress=progress)
+
+
+def note_lag(state: AccountState, snapshot: Snapshot, *, has_filled: bool) -> AccountState:
+    """The state with the time until which positions and account may lack what no event brought.
+    `has_filled`: the snapshot shows more filled than was known."""
+    until = state.progress.may_lag_until
+    if has_filled and _has_filled_lately(snapshot):
+        until = snapshot.requested_at + LAG_S
+    elif until is not None and snapshot.requested_at >= until:
+        until = None
+    if until == state.progress.may_lag_until:
+        return state
+    return structs.replace(state, progress=structs.replace(state.progress, may_lag_until=until))
+
+
+def _has_filled_lately(snapshot: Snapshot) -> bool:
+    """Whether something was executed so shortly before that positions and money may lag it."""
+    if snapshot.broker_time is None:
+        return False
+    times = [microseconds(f.transaction_time) for f in snapshot.fills]
+    times += [microseconds(o.updated_at) for o in snapshot.orders or () if number(o.filled_qty)]
+    return max(times, default=NEVER) > lagging_since(snapshot)
+
+
+def lagging_since(snapshot: Snapshot) -> int:
+    """Since when what happened may be missing from the positions read, in µs by the broker's
+    clock."""
+    if snapshot.broker_time is None:
+        return NEVER
+    return snapshot.broker_time - round((LAG_S + CLOCK_ERROR_S) * 1_000_000)

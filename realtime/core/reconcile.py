@@ -25,9 +25,9 @@ from realtime.core.position_evidence import (
     may_agree_by_chance,
 )
 from realtime.core.position_keys import has_shared_symbols, positions_by_key
-from realtime.core.provisional import confirm
+from realtime.core.provisional import confirm, lagging_since, note_lag
 from realtime.core.reversals import remove_reversed
-from realtime.core.state import CLOCK_ERROR_S, LAG_S, MONEY, ORDERS, AccountState, Execution
+from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState, Execution
 from realtime.core.timestamps import NEVER, microseconds, nanoseconds
 from realtime.core.version_conflicts import find_conflicts, is_rest_believed, may_be_evicted
 
@@ -47,10 +47,17 @@ def reconcile(state: AccountState, snapshot: Snapshot) -> Reconciled:
     if snapshot.account is not None and snapshot.account != next_state.account:
         next_state = structs.replace(next_state, account=snapshot.account)
     # 4. What is confirmed now, and what must wait until REST cannot lag any more.
-    filled_unseen = any(d.kind in ("order_missing", "order_differs") for d in order_discrepancies)
-    unseen = _has_filled_lately(snapshot) if first else bool(recovered) or filled_unseen
+    changed = [d.key for d in order_discrepancies if d.kind in ("order_missing", "order_differs")]
+    has_filled = first or _has_filled(state, next_state, changed)
+    next_state = note_lag(next_state, snapshot, has_filled=has_filled)
     is_unproven = may_agree_by_chance(next_state.evidence, snapshot.requested_at)
-    is_behind = bool(unsettled) or unseen or is_unproven or has_shared_symbols(next_state.positions)
+    is_behind = (
+        bool(unsettled)
+        or (not first and bool(recovered or changed))
+        or is_unproven
+        or next_state.progress.may_lag_until is not None
+        or has_shared_symbols(next_state.positions)
+    )
     next_state = _advance_watermark(next_state, snapshot)
     next_state = evict(confirm(next_state, snapshot, is_behind=is_behind))
     if first:
@@ -212,7 +219,7 @@ def _take_fills(
     counted = {execution_id for known in executions.values() for execution_id in known}
     # Positions may lag an execution that arrived only now, but not one from before the first read.
     received_at = snapshot.requested_at if state.account is not None else float("-inf")
-    lagging_since = _lagging_since(snapshot) * 1000
+    lagging = lagging_since(snapshot) * 1000
     recovered: list[Execution] = []
     for fill in sorted(snapshot.fills, key=lambda fill: nanoseconds(fill.transaction_time)):
         if fill.order_id is None or fill.order_id not in state.orders:
@@ -224,7 +231,7 @@ def _take_fills(
         executions[fill.order_id] = put(known, execution.execution_id, execution)
         counted.add(execution.execution_id)
         recovered.append(execution)
-        may_lag = nanoseconds(execution.at) > lagging_since
+        may_lag = nanoseconds(execution.at) > lagging
         add_recovered(evidence, execution, received_at, state.positions if may_lag else None)
     if not recovered:
         return state, ()
@@ -283,21 +290,13 @@ def _position_discrepancy(
 # -- what is confirmed -----------------------------------------------------------------------------
 
 
-def _has_filled_lately(snapshot: Snapshot) -> bool:
-    """Whether something was executed so shortly before that positions and money may lag it."""
-    if snapshot.broker_time is None:
-        return False
-    times = [microseconds(f.transaction_time) for f in snapshot.fills]
-    times += [microseconds(o.updated_at) for o in snapshot.orders or () if number(o.filled_qty)]
-    return max(times, default=NEVER) > _lagging_since(snapshot)
-
-
-def _lagging_since(snapshot: Snapshot) -> int:
-    """Since when what happened may be missing from the positions read, in µs by the broker's
-    clock."""
-    if snapshot.broker_time is None:
-        return NEVER
-    return snapshot.broker_time - round((LAG_S + CLOCK_ERROR_S) * 1_000_000)
+def _has_filled(before: AccountState, after: AccountState, changed: Iterable[str]) -> bool:
+    """Whether more of an order is filled after a read than before."""
+    for order_id in map(OrderId, changed):
+        ours, theirs = before.orders.get(order_id), after.orders.get(order_id)
+        if theirs and number(theirs.filled_qty) != number(ours.filled_qty if ours else None):
+            return True
+    return False
 
 
 def _advance_watermark(state: AccountState, snapshot: Snapshot) -> AccountState:

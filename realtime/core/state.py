@@ -90,6 +90,9 @@ class ReadProgress(Struct, frozen=True, kw_only=True, gc=False):
     resumed_at: float | None = None
     """When the stream was resumed after an outage, until a full read began `LAG_S` later: the lists
     read first may lack what no event will deliver."""
+    may_lag_until: float | None = None
+    """Positions and account of a read that began earlier may lack an execution that no event
+    brought: it was read by REST when it was young, and they lag it."""
     not_found_since: Mapping[OrderId, float] = {}
     """order id → when the broker, asked by id, first did not know it: it is dropped if the broker
     still does not `LAG_S` later"""

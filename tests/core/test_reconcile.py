@@ -103,7 +103,23 @@ def test_a_first_reading_right_after_a_fill_may_lag_it(seconds_later: float, lag
         orders=(FILLED,),
         is_full=True,
     )
-    assert (reconcile(EMPTY, reading).state.provisional >= MONEY) is lags
+    state = reconcile(EMPTY, reading).state
+    assert (state.provisional >= MONEY) is lags
+    # Another read lags, too: agreeing with the first proves nothing before the lag is over.
+    for after_s, expected in ((1, lags), (LAG_S - 1, lags), (LAG_S, False)):
+        again = Snapshot(requested_at=NOW + after_s, account=ACCOUNT, positions=())
+        state = reconcile(state, again).state
+        assert (state.provisional >= MONEY) is expected
+
+
+def test_an_order_that_is_filled_according_to_a_read_is_not_in_positions_that_lag() -> None:
+    working = structs.replace(FILLED, status="new", filled_qty="0", updated_at=T0)
+    by_id = Snapshot(requested_at=NOW, broker_time=microseconds(T1), orders=(FILLED,))
+    state = reconcile(having(working), by_id).state
+    for after_s, expected in ((1, True), (LAG_S, False)):
+        balances = Snapshot(requested_at=NOW + after_s, account=ACCOUNT, positions=())
+        state = reconcile(state, balances).state
+        assert (state.provisional >= MONEY) is expected
 
 
 def test_an_unread_part_is_left_alone() -> None:
