@@ -96,6 +96,7 @@ class Gateway:
             close_tracker=self._close_tracker,
             risk_checks=risk_checks,
             clock=clock,
+            wall_clock=self._wall_clock,
         )
         self.executor = OrderExecutor(
             order_clients,

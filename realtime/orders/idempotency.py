@@ -117,8 +117,9 @@ class IdempotencyIndex:
         if record.key is not None and self._by_key.get(record.key) is record:
             del self._by_key[record.key]
 
-    def apply(self, entry: JournalEntry) -> None:
-        """Apply what the journal says of an order, of earlier or by another process."""
+    def apply(self, entry: JournalEntry, *, at: float) -> None:
+        """Apply what the journal says of an order, of earlier or by another process. `at` is its
+        time by the clock that never steps."""
         if entry.account is None or entry.client_order_id is None:
             return
         record = self.get_by_id(entry.account, entry.client_order_id)
@@ -130,12 +131,12 @@ class IdempotencyIndex:
                         client_order_id=entry.client_order_id,
                         fingerprint=entry.fingerprint or "",
                         key=entry.key,
-                        sent_at=entry.time,
+                        sent_at=at,
                     )
                 )
             case "order.placed" | "order.found" if record is not None:
                 record.state = "placed"
-                record.answered_at = record.answered_at or entry.time
+                record.answered_at = record.answered_at or at
                 record.order_id = OrderId(entry.order_id) if entry.order_id else None
             case "order.refused" if record is not None and record.state != "placed":
                 record.state = "refused"

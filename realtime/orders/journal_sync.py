@@ -30,7 +30,11 @@ once."""
 
 
 class JournalSync:
-    """Applies journal entries to everything that remembers. `clock` gives epoch seconds."""
+    """Applies journal entries to everything that remembers.
+
+    `clock` gives epoch seconds and never steps; entries have times of the machine's clock,
+    `wall_clock`, which may have been set since this process started.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class JournalSync:
         close_tracker: CloseTracker,
         risk_checks: RiskChecks,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float],
     ) -> None:
         self._journal = journal
         self._index = index
@@ -48,6 +53,7 @@ class JournalSync:
         self._close_tracker = close_tracker
         self._risk_checks = risk_checks
         self._clock = clock
+        self._wall_clock = wall_clock
         self._has_failed = False
         self.liquidating: set[str] = set()
         """Accounts that are being closed: nothing new may come in between."""
@@ -88,9 +94,10 @@ class JournalSync:
     def _apply(self, entry: JournalEntry) -> None:
         kind = entry.event.partition(".")[0]
         if kind == "order":
-            self._index.apply(entry)
+            age_s = self._wall_clock() - entry.time
+            self._index.apply(entry, at=self._clock() - age_s)
             if entry.event == "order.intended":
-                self._count(entry)
+                self._count(entry, age_s)
         elif kind == "closing" and entry.account is not None:
             if entry.event == "closing.begun":
                 self.liquidating.add(entry.account)
@@ -101,13 +108,12 @@ class JournalSync:
             if entry.event == DAMAGED:  # it may have been an order
                 self._index.is_complete = False
 
-    def _count(self, entry: JournalEntry) -> None:
+    def _count(self, entry: JournalEntry, age_s: float) -> None:
         """Count an order for the caps per minute, and for what is left of its position."""
         if entry.account is None or entry.client_order_id is None:
             return
-        at = entry.time
-        age_s = self._clock() - at
         if age_s < MINUTE_S and entry.closes is None:
+            at = self._clock() - age_s
             self._risk_checks.count(entry.account, entry.principal or "", at=at)
         record = self._index.get_by_id(entry.account, entry.client_order_id)
         max_age_s = LAG_S if entry.closes is None else MAX_CLOSE_AGE_S

@@ -101,7 +101,8 @@ def test_the_oldest_is_removed_first_and_said() -> None:
 def test_what_the_journal_says_of_an_order(events: list[str], state: str | None) -> None:
     index = make_index()
     for event in events:
-        index.apply(JournalEntry(event=event, account="a", client_order_id="o", key="k"))
+        entry = JournalEntry(event=event, account="a", client_order_id="o", key="k")
+        index.apply(entry, at=1.0)
     record = index.get_by_id("a", "o")
     assert (None if record is None else record.state) == state
     assert index.get_by_key("k") is record

@@ -112,19 +112,25 @@ def test_caps_per_minute_survive_a_restart(tmp_path: Path, pause_s: int) -> None
     assert run(main) == [None, None, "guard_rate", last]
 
 
-def test_orders_of_two_processes_count_for_one_cap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wall_offset_s", [0, 7200, -7200])
+def test_orders_of_two_processes_count_for_one_cap(tmp_path: Path, wall_offset_s: float) -> None:
+    """Also after the machine's clock was set: entries have its time, caps another one."""
     path = tmp_path / "orders.jsonl"
     rules = RiskRules(limits=Limits(max_orders_per_minute=2))
 
     async def main() -> list[str | None]:
         async with (
             broker(accounts=1) as simulator,
-            trading(simulator, rules=rules, journal=path) as daemon,
-            trading(simulator, rules=rules, journal=path, seed=2) as command,
+            trading(simulator, rules=rules, journal=path, wall_offset_s=wall_offset_s) as daemon,
+            trading(
+                simulator, rules=rules, journal=path, seed=2, wall_offset_s=wall_offset_s
+            ) as command,
         ):
-            return [await refusal(setup, **RESTING) for setup in (daemon, command, daemon)]
+            codes = [await refusal(setup, **RESTING) for setup in (daemon, command, daemon)]
+            await asyncio.sleep(61)
+            return [*codes, await refusal(daemon, **RESTING)]
 
-    assert run(main) == [None, None, "guard_rate"]
+    assert run(main) == [None, None, "guard_rate", None]
 
 
 def test_an_order_of_another_process_is_ours(tmp_path: Path) -> None:

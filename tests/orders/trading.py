@@ -115,8 +115,10 @@ async def trading(
     url: str | None = None,
     restrictions: Mapping[str, str] | None = None,
     get_generation: Callable[[], int] = lambda: 0,
+    wall_offset_s: float = 0.0,
 ) -> AsyncIterator[TradingSetup]:
-    """A gateway for all of the simulator's accounts; `live` names those with real money."""
+    """A gateway for all of the simulator's accounts; `live` names those with real money.
+    `wall_offset_s`: by how much the machine's clock was set after the start."""
     labels = list(simulator.exchange.labels)
     fleet = FleetLimiter()
     async with open_session(VirtualConnector(limit=0)) as http:
@@ -146,13 +148,14 @@ async def trading(
         async with Gateway(
             order_clients,
             risk_checks=risk_checks,
-            journal=Journal(journal, wall_clock),
+            journal=Journal(journal, lambda: wall_clock() + wall_offset_s),
             get_candidates=lambda only: [
                 Candidate(label=label, restriction=(restrictions or {}).get(label))
                 for label in labels
                 if only in (None, label)
             ],
             clock=wall_clock,
+            wall_clock=lambda: wall_clock() + wall_offset_s,
             rng=random.Random(seed),
             get_generation=get_generation,
         ) as gateway:
