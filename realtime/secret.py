@@ -29,6 +29,11 @@ class Secret:
     def reveal(self) -> str:
         return self._value
 
+    def matches(self, text: str) -> bool:
+        """Whether this is the text, compared in constant time. The text is not remembered."""
+        mine, theirs = (s.encode("utf-8", "surrogatepass") for s in (self._value, text))
+        return hmac.compare_digest(mine, theirs)
+
     def __repr__(self) -> str:
         return "***"
 
@@ -40,8 +45,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        mine, theirs = (s.encode("utf-8", "surrogatepass") for s in (self._value, other._value))
-        return hmac.compare_digest(mine, theirs)
+        return self.matches(other._value)
 
     def __hash__(self) -> int:
         return hash(self._value)

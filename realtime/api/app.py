@@ -8,6 +8,16 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
+from realtime.api.alpaca.account_selection import AccountSelector
+from realtime.api.alpaca.app import (
+    CANONICAL_PATH,
+    AlpacaApi,
+    add_alpaca_api,
+    alpaca_error_middleware,
+    make_context,
+)
+from realtime.api.alpaca.background import Background
+from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
@@ -61,6 +71,7 @@ def build_application(
     read_benchmark: BenchmarkReader | None = None,
     pages: StaticPages | None = None,
     market_streams: MarketStreams | None = None,
+    alpaca: AlpacaOptions | None = None,
 ) -> web.Application:
     """Build an application that answers from the store. `clock`, `started_at`: epoch seconds.
     `wall_clock` is for tokens and cookies; None: `clock`."""
@@ -76,16 +87,17 @@ def build_application(
             **session_access(PREFIXES),
             **reload_access(PREFIXES),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
+            CANONICAL_PATH: "open",  # it selects the account by its own credentials
         },
         rejections=rejections,
     )
-    middlewares = [problem_middleware, security_middleware]
+    middlewares = [alpaca_error_middleware, problem_middleware, security_middleware]
     stream_server = None
     if market_streams is not None:
         stream_server = MarketStreamServer(
             market_streams, authenticator, names, prefixes=PREFIXES, wall_clock=wall_clock
         )
-        middlewares.insert(1, stream_server.make_middleware(rejections))
+        middlewares.insert(2, stream_server.make_middleware(rejections))
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[AUTHENTICATOR] = authenticator
     requests = app[REQUEST_STATS] = RequestStats()
@@ -153,6 +165,13 @@ def build_application(
     if trading is not None:
         add_routes(app, context, ORDER_ROUTES, origins=origins)
     allow_origins(app, cors_origins)
+    if alpaca is not None and trading is not None:
+        # After `allow_origins`: no page may use these routes.
+        background = Background(refresh)
+        _run_while_serving(app, "alpaca", background.serve)
+        context_of_alpaca = make_context(store, trading, background, alpaca, clock)
+        selector = AccountSelector(store, trading.forwarder, authenticator, rejections)
+        add_alpaca_api(app, AlpacaApi(context_of_alpaca, selector, route_counts))
     if reload is not None:
         add_reload(app, reload, PREFIXES)
     if access.verifier is not None:

@@ -192,7 +192,14 @@ def _subscribers(sources: MetricSources) -> Iterator[Metric]:
 
 def _rest(sources: MetricSources) -> Iterator[Metric]:
     runtime = sources.runtime
-    requests = {"order": 0, "urgent": 0, "read": 0, "lookup": 0, **runtime.rest_requests()}
+    requests = {
+        "order": 0,
+        "urgent": 0,
+        "read": 0,
+        "lookup": 0,
+        "forward": 0,
+        **runtime.rest_requests(),
+    }
     yield counter_family("realtime_rest_requests", "Requests to the broker", "lane", requests)
     yield CounterMetricFamily(
         "realtime_rest_refused", "Responses 429 of the broker", runtime.rest_rate_limited()

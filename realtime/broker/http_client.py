@@ -6,7 +6,8 @@ broker's own rejection; after any other `LinkError` the result is unknown.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 import aiohttp
@@ -20,7 +21,7 @@ from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.rate_limiter import Lane, RateLimiter
 from realtime.broker.sanitizer import Sanitizer
 from realtime.errors import LinkError, NotSent, RateLimited
-from realtime.secret import Credentials
+from realtime.secret import Credentials, Secret
 
 REQUEST_TIMEOUT_S = 15.0
 """Limit of one request once it may leave; the broker answers in 0.1 s, a full page in under 2 s."""
@@ -31,6 +32,9 @@ CONNECT_TIMEOUT_S = 5.0
 MAX_BODY_BYTES = 8 * 2**20
 """Security limit, uncompressed; 500 orders with legs are 2 MB, 5000 positions are 4 MB. Decoding
 that much takes 40 ms, in which no other account is served."""
+
+MAX_FORWARDED_BYTES = 64 * 2**20
+"""The same of a response that is passed on and not decoded: the list of all assets has 16 MB."""
 
 MAX_REQUEST_ID_LENGTH = 64
 
@@ -73,6 +77,14 @@ def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None
         return url, None
     authorization = aiohttp.encode_basic_auth(url.user, url.password or "")
     return url.with_user(None), {"Proxy-Authorization": authorization}
+
+
+class ForwardedResponse(Struct, frozen=True):
+    """A response of the broker as it came, an error included: the body is not encoded any more."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
 
 
 class HttpResponse(Struct, frozen=True):
@@ -141,6 +153,11 @@ class HttpClient:
         return self._clock_offset.seconds
 
     @property
+    def key_id(self) -> Secret:
+        """The id of the key; it names the account to Alpaca's own clients."""
+        return self._credentials.key_id
+
+    @property
     def base_url(self) -> str:
         """The broker's address, without a slash at the end."""
         return self._base_url
@@ -160,25 +177,81 @@ class HttpClient:
 
         `before_send` wants a session from `open_session`.
         """
+        name = f"{method} {path}"
+        async with self._sending(name, lane, before_send, timeout_s):
+            return await self._send(method, path, params, body, timeout_s)
+
+    async def forward(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        lane: Lane,
+        *,
+        timeout_s: float,
+        before_send: BeforeSend | None = None,
+    ) -> ForwardedResponse:
+        """Pass a request on as it is, with this account's key; return whatever the broker responds.
+
+        `target` is the raw path with its query, and begins with a slash. A redirect is returned and
+        not followed: it would take the key to another host. Raises `LinkError`.
+        """
+        name = f"{method} {self._sanitizer.clean_text(target.partition('?')[0])}"
+        async with self._sending(name, lane, before_send, timeout_s):
+            sent_at = self._clock()
+            async with self._session.request(
+                method,
+                URL(self._base_url + target, encoded=True),
+                data=body or None,
+                headers={**headers, **authorization_headers(self._credentials)},
+                skip_auto_headers=("Content-Type", "User-Agent", "Accept"),
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+                timeout=aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_TIMEOUT_S),
+            ) as response:
+                self._read_headers(response.headers, sent_at)
+                if response.status == 429:
+                    pause_s = responses.retry_after_s(response.headers)
+                    self.limiter.handle_rate_limited(pause_s, lane)
+                content = await read_body(response.content, MAX_FORWARDED_BYTES)
+                return ForwardedResponse(
+                    response.status,
+                    tuple(response.headers.items()),
+                    self._sanitizer.remove_secrets(content),
+                )
+
+    def has_credentials(self, key_id: str, secret_key: str) -> bool:
+        """Whether this is the account's pair. Both are compared, in constant time."""
+        is_key = self._credentials.key_id.matches(key_id)
+        is_secret = self._credentials.secret_key.matches(secret_key)
+        return is_key and is_secret
+
+    @asynccontextmanager
+    async def _sending(
+        self, name: str, lane: Lane, before_send: BeforeSend | None, timeout_s: float
+    ) -> AsyncIterator[None]:
+        """Hold a slot of the rate limit; translate aiohttp's errors into ours."""
         async with self.limiter.slot(lane):
             token = _before_send.set(before_send)
             try:
-                return await self._send(method, path, params, body, timeout_s)
+                yield
             except RateLimited as error:
                 self.limiter.handle_rate_limited(error.retry_after_s, lane)
                 raise
             except aiohttp.ClientConnectorCertificateError as error:
-                fact = f"{method} {path} was not sent: {self._sanitizer.clean_text(str(error))}"
+                fact = f"{name} was not sent: {self._sanitizer.clean_text(str(error))}"
                 raise NotSent(fact, remedy=UNKNOWN_CA) from error
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
-                raise NotSent(f"{method} {path} was not sent: {reason}") from error
+                raise NotSent(f"{name} was not sent: {reason}") from error
             except TimeoutError as error:
-                fact = f"no response to {method} {path} within {timeout_s:.0f} s"
+                fact = f"no response to {name} within {timeout_s:.0f} s"
                 raise LinkError(fact) from error
             except (aiohttp.ClientError, OSError) as error:
                 reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
-                raise LinkError(f"{method} {path} failed: {reason}") from error
+                raise LinkError(f"{name} failed: {reason}") from error
             finally:
                 _before_send.reset(token)
 

@@ -35,6 +35,8 @@ class OrderResponse(Struct, frozen=True):
 
     order: Order
     request_id: str | None
+    body: bytes = b""
+    """The order as the broker wrote it."""
 
 
 class _MultiStatusItem(Struct):
@@ -158,7 +160,8 @@ def _order_path(order_id: str) -> str:
 
 def _decode_order(response: HttpResponse) -> OrderResponse:
     try:
-        return OrderResponse(codec.decode_order(response.body), response.request_id)
+        order = codec.decode_order(response.body)
+        return OrderResponse(order, response.request_id, response.body)
     except ProtocolViolation as error:
         # The broker accepted, but the order cannot be decoded: the caller must look it up.
         raise LinkError("the broker's order cannot be decoded") from error

@@ -10,7 +10,10 @@ different rights to them:
   broker reports that the budget is used up (another program may use the same key). It waits as long
   as it must;
 - `lookup`: has a small token bucket of its own within the limits of `read`, and waits for at most a
-  second. So a client that only reads can use up neither the reserve nor the share of `read`.
+  second. So a client that only reads can use up neither the reserve nor the share of `read`;
+- `forward`: a request of one of Alpaca's own clients that is passed on. It has a larger bucket, for
+  such a program believes that all 200 requests are its own, and leaves more of the budget unused:
+  it yields to everything that trades or keeps the state in sync.
 
 The fleet limiter bounds the requests in flight over all accounts, with separate slots for orders
 and reads, so that a thousand snapshots never delay an order.
@@ -27,10 +30,10 @@ from msgspec import Struct
 from realtime.core.rate_limits import SlidingWindow, TokenBucket
 from realtime.errors import NotSent
 
-Lane = Literal["order", "urgent", "read", "lookup"]
+Lane = Literal["order", "urgent", "read", "lookup", "forward"]
 """`order`: places or replaces an order. `urgent`: cancels, closes, or looks up an order in doubt;
 it must have room even after many orders and reads. `read`: keeps the state in sync. `lookup`: a
-client's read that is passed on to the broker."""
+client's question about one order. `forward`: a request that is passed on to the broker as it is."""
 
 MINUTE_S = 61.0
 """A minute by our clock, plus the difference between two requests' times of arrival."""
@@ -53,13 +56,24 @@ LOOKUP_BURST, LOOKUP_INTERVAL_S = 5, 4.0
 
 MAX_LOOKUPS_IN_FLIGHT = 4
 
+FORWARD_BURST, FORWARD_INTERVAL_S = 20, 1.0
+"""Requests that are passed on: 20 at once, then 60 a minute, 30 % of the budget. The shares of
+`read` and of this lane together leave the reserve unused."""
+
+FORWARD_RESERVE = 60
+"""What such a request leaves unused in a minute: `RESERVE`, and room for 40 orders."""
+
+MAX_FORWARDS_IN_FLIGHT = 8
+
 YIELD_INTERVAL_S = 0.32
 """How often a read that yields checks whether orders are still waiting."""
 
 MAX_YIELD_S = 10.0
 """A read yields to orders for at most this long, because reads keep the state correct."""
 
-MAX_BUDGET_WAIT_S: dict[Lane, float] = {"order": 1.0, "urgent": 5.0, "lookup": 1.0}
+MAX_BUDGET_WAIT_S: dict[Lane, float] = {
+    "order": 1.0, "urgent": 5.0, "lookup": 1.0, "forward": 1.0
+}  # fmt: skip
 """Maximum wait for budget. After that: `NotSent` with `retry_after_s`."""
 
 SLOT_TIMEOUT_S = 5.0
@@ -78,6 +92,10 @@ MIN_SLEEP_S = 0.001
 """A shorter wait is not worth a sleep, and may be below the clock's resolution."""
 
 
+READ_LANES: frozenset[Lane] = frozenset({"read", "lookup", "forward"})
+"""Lanes that only read, or yield to those that trade."""
+
+
 class FleetLimiter:
     """Bounds requests in flight over all accounts, with separate slots for orders and reads."""
 
@@ -90,7 +108,7 @@ class FleetLimiter:
 
     def slots(self, lane: Lane) -> asyncio.Semaphore:
         """Return the slots of a lane; the two lanes that trade share theirs."""
-        return self._reads if lane in ("read", "lookup") else self._orders
+        return self._reads if lane in READ_LANES else self._orders
 
 
 class RateBudget(Struct, frozen=True, kw_only=True):
@@ -128,13 +146,17 @@ class RateLimiter:
         self._fleet = fleet
         self._window = SlidingWindow(MINUTE_S)
         self._read_bucket = TokenBucket(READ_BURST, READ_INTERVAL_S)
-        self._lookup_bucket = TokenBucket(LOOKUP_BURST, LOOKUP_INTERVAL_S)
+        self._buckets: dict[Lane, TokenBucket] = {
+            "lookup": TokenBucket(LOOKUP_BURST, LOOKUP_INTERVAL_S),
+            "forward": TokenBucket(FORWARD_BURST, FORWARD_INTERVAL_S),
+        }
         self._next_read = asyncio.Lock()
         # Two sets of slots: the lookup of an order in doubt does not queue behind orders that hang.
         self._slots: dict[Lane, asyncio.Semaphore] = {
             "order": asyncio.Semaphore(orders_at_once),
             "urgent": asyncio.Semaphore(orders_at_once),
             "lookup": asyncio.Semaphore(MAX_LOOKUPS_IN_FLIGHT),
+            "forward": asyncio.Semaphore(MAX_FORWARDS_IN_FLIGHT),
         }
         self._waiting_orders = 0
         self._reads_paused_until = 0.0
@@ -148,7 +170,7 @@ class RateLimiter:
         A read waits for budget, then for the fleet. The other lanes raise `NotSent` instead of
         waiting for long.
         """
-        if lane == "lookup":
+        if lane in self._buckets:
             async with self._bounded_slot(lane):
                 yield
             return
@@ -189,7 +211,7 @@ class RateLimiter:
                     await held.enter_async_context(self._slots[lane])
                     await held.enter_async_context(self._fleet.slots(lane))
             except TimeoutError:
-                kind = "lookups" if lane == "lookup" else "orders"
+                kind = "reads" if lane in READ_LANES else "orders"
                 fact = f"too many {kind} in flight for {SLOT_TIMEOUT_S:.0f} s"
                 raise NotSent(fact, retry_after_s=SLOT_TIMEOUT_S) from None
             await self._wait_for_bounded_budget(lane)
@@ -250,7 +272,7 @@ class RateLimiter:
             limit=limit,
             remaining=max(0, remaining),
             orders=used["order"] + used["urgent"],
-            reads=used["read"] + used["lookup"],
+            reads=used["read"] + used["lookup"] + used["forward"],
             others=others,
             resets_in_s=resets_in_s,
             reads_paused_s=round(self.reads_paused_s, 1),
@@ -258,7 +280,8 @@ class RateLimiter:
 
     async def _wait_for_bounded_budget(self, lane: Lane) -> None:
         give_up_at = _now() + MAX_BUDGET_WAIT_S[lane]
-        limit = MAX_PER_MINUTE if lane == "urgent" else MAX_PER_MINUTE - RESERVE
+        limit = MAX_PER_MINUTE - {"urgent": 0, "forward": FORWARD_RESERVE}.get(lane, RESERVE)
+        bucket = self._buckets.get(lane)
         while True:
             now = _now()
             # 1. This minute's requests are used up: wait until the oldest leaves the window.
@@ -267,10 +290,9 @@ class RateLimiter:
             #    Cancels do not: they are few, and the broker may accept them.
             if lane == "order":
                 wait_s = max(wait_s, self._orders_paused_until - now)
-            # 3. Lookups have a small share, and pause together with reads.
-            elif lane == "lookup":
-                share_s = self._lookup_bucket.wait_s(now)
-                wait_s = max(wait_s, share_s, self._reads_paused_until - now)
+            # 3. Lookups and forwarded requests have a share each, and pause together with reads.
+            elif bucket is not None:
+                wait_s = max(wait_s, bucket.wait_s(now), self._reads_paused_until - now)
             # 4. There is budget.
             if wait_s < MIN_SLEEP_S:
                 break
@@ -280,8 +302,8 @@ class RateLimiter:
                 fact = f"the account's request budget is used up for the next {wait_s:.0f} s"
                 raise NotSent(fact, retry_after_s=wait_s)
             await asyncio.sleep(wait_s)
-        if lane == "lookup":
-            self._lookup_bucket.take(now)
+        if bucket is not None:
+            bucket.take(now)
         self._count(now, lane)
 
     async def _wait_for_read_budget(self) -> None:

@@ -19,6 +19,7 @@ from realtime.config.settings import (
     LIVE_URL,
     PAPER_URL,
     AccountSettings,
+    AlpacaApiSettings,
     HistorySettings,
     LimitsSettings,
     LogSettings,
@@ -86,9 +87,14 @@ ACCOUNT: Checks = {
     "allow_host": values.allowed_hosts,
     "orders": values.table,
 }
+ALPACA_API: Checks = {
+    "enabled": values.flag,
+    "compat": values.some_of("pdt"),
+    "behind_tls": values.flag,
+}
 SECTIONS = (
     "server", "auth", "limits", "orders", "log", "history", "market", "books", "tiers",
-    "alpaca", "accounts",
+    "alpaca", "alpaca_api", "accounts",
 )  # fmt: skip
 
 
@@ -107,6 +113,7 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     market: MarketSection | None
     books: Mapping[str, str]
     tiers: Mapping[str, TierBounds]
+    alpaca_api: AlpacaApiSettings
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
     startup_concurrency: int
@@ -160,6 +167,9 @@ def read_accounts_file(
         history=_history(tables, reader, file),
         books=read_books(tables.get("books", {}), reader),
         tiers=read_tiers(tables.get("tiers", {}), reader),
+        alpaca_api=AlpacaApiSettings(
+            **reader.read_table(tables.get("alpaca_api", {}), ALPACA_API, "alpaca_api")
+        ),
         market=_market(tables, reader, file, alpaca.get("allow_host", ())),
         accounts=_accounts(tables.get("accounts", {}), reader, alpaca.get("allow_host", ())),
         secrets_file=None if secrets_file is None else Path(secrets_file),

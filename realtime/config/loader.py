@@ -15,6 +15,7 @@ from realtime.config.keys import find_key, find_secrets_file, read_secrets, with
 from realtime.config.market_section import read_market
 from realtime.config.problems import InvalidConfig, InvalidValue, Problem, shown
 from realtime.config.settings import (
+    AlpacaApiSettings,
     AlpacaSettings,
     AuthSettings,
     HistorySettings,
@@ -72,6 +73,7 @@ def load(
         in_env_file=lambda name: read.env_file.provides(name, environ_before),
     )
     problems += [*auth_problems, *secrets.problems, *key_problems]
+    problems += _check_alpaca_api(content.alpaca_api, server.host)
     market = None
     if content.market is not None:
         market, market_problems = read_market(
@@ -103,6 +105,7 @@ def load(
         market=market,
         books=content.books,
         tiers=content.tiers,
+        alpaca_api=content.alpaca_api,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path
         ),
@@ -222,6 +225,20 @@ def _check_unauthenticated(host: str) -> list[Problem]:
         Problem(
             f"refusing to listen on {name} without authentication",
             "set `[auth] secret_file`, or bind 127.0.0.1 behind a proxy",
+        )
+    ]
+
+
+def _check_alpaca_api(section: AlpacaApiSettings, host: str) -> list[Problem]:
+    """Alpaca's clients send the account's keys in headers: never over a network without TLS."""
+    if values.is_loopback(host) or not section.enabled or section.behind_tls:
+        return []
+    name = host if host.isprintable() else shown(host)
+    return [
+        Problem(
+            f"alpaca_api: keys would be sent to {name} without TLS",
+            "set `behind_tls = true` if a proxy in front of this daemon ends TLS, or remove"
+            " `enabled`, or bind 127.0.0.1",
         )
     ]
 

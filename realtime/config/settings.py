@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from realtime.auth.keys import Key
 from realtime.auth.tokens import TokenRules
+from realtime.config.validators import is_loopback
 from realtime.secret import Credentials, Secret
 
 ALPACA_DOMAIN = "alpaca.markets"
@@ -118,6 +119,22 @@ class AlpacaSettings(Struct, frozen=True, kw_only=True):
     secrets_file: Path = Path("secrets.toml")
 
 
+class AlpacaApiSettings(Struct, frozen=True, kw_only=True):
+    """Whether Alpaca's own API is served here, for Alpaca's own clients.
+
+    `enabled` None: on loopback only. `compat`: fields that Alpaca removed and old clients require.
+    `behind_tls`: a proxy in front of this daemon ends TLS.
+    """
+
+    enabled: bool | None = None
+    compat: tuple[str, ...] = ()
+    behind_tls: bool = False
+
+    def is_enabled_on(self, host: str) -> bool:
+        """Whether it is served at an address."""
+        return is_loopback(host) if self.enabled is None else self.enabled
+
+
 class HistorySettings(Struct, frozen=True, kw_only=True):
     """Where history is recorded, for how long, and how much room it may take."""
 
@@ -193,6 +210,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     books: Mapping[str, str] = {}
     """Book → prefix of `client_order_id`."""
     tiers: Mapping[str, TierBounds] = {}
+    alpaca_api: AlpacaApiSettings = AlpacaApiSettings()
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 

@@ -101,7 +101,7 @@ def _same_keys(old: AccountSettings, new: AccountSettings) -> bool:
 
 def _needs_restart(old: Settings, new: Settings) -> list[str]:
     changed = []
-    for section in ("server", "limits", "orders", "log"):
+    for section in ("server", "limits", "orders", "log", "alpaca_api"):
         before, after = getattr(old, section), getattr(new, section)
         changed += [
             f"{section}.{name}"

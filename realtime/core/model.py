@@ -107,9 +107,9 @@ class Account(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=False):
     """An account. The fields at the end came and went over the years: absent stays absent."""
 
     id: str
-    account_number: str
     admin_configurations: dict[str, object] | UnsetType | None = UNSET
     user_configurations: dict[str, object] | UnsetType | None = UNSET
+    account_number: str
     status: str | None = None
     crypto_status: str | UnsetType | None = UNSET
     options_approved_level: int | UnsetType | None = UNSET

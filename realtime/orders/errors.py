@@ -25,6 +25,7 @@ class Declined(Exception):
         guard: str | None = None,
         reached_broker: bool = False,
         account_id: str | None = None,
+        broker_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -38,6 +39,8 @@ class Declined(Exception):
         """Whether the broker refused."""
         self.account_id = account_id
         """The account of the order; None if it was refused before one was chosen."""
+        self.broker_status = broker_status
+        """The HTTP status of the broker's refusal; None if it was not the broker's."""
 
 
 class Unresolved(Exception):

@@ -298,6 +298,7 @@ class OrderExecutor:
             request_id=response.request_id,
             took_s=round(self._clock() - started_at, 4),
             route=submission.route,
+            body=response.body,
         )
         facts = {
             **_get_names(record),

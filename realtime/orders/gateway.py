@@ -308,6 +308,20 @@ class Gateway:
         self.get_order_client(label, principal)
         return await self._lookup.find(label, client_order_id)
 
+    def check_token(self, principal: Principal) -> None:
+        """Raise `Declined` if the caller's token has expired, or may have been revoked."""
+        if principal.expires_at is not None and principal.expires_at <= self._wall_clock():
+            raise Declined(
+                "token_expired", "the token expired before the order was sent", guard="token"
+            )
+        if principal.token_id is not None and principal.generation != self._get_generation():
+            raise Declined(
+                "token_invalid",
+                "the rules for tokens changed before the order was sent",
+                remedy="send it again",
+                guard="token",
+            )
+
     async def _place(self, request: Placement, principal: Principal, key: str | None) -> Placed:
         request = normalize_symbols(request)
         asset_class = self.risk_checks.asset_class_of(request.symbol or "")
@@ -427,7 +441,7 @@ class Gateway:
         generation = self._cancels.generations[label]
 
         def check() -> None:
-            self._check_token(principal)
+            self.check_token(principal)
             self.risk_checks.check_may_trade(label, principal)
             self.kill_switch.check(label)
             if label in self.liquidating:
@@ -450,22 +464,8 @@ class Gateway:
         return check
 
     def _check_close(self, label: str, principal: Principal) -> None:
-        self._check_token(principal)
+        self.check_token(principal)
         self.risk_checks.check_may_trade(label, principal)
-
-    def _check_token(self, principal: Principal) -> None:
-        """Raise `Declined` if the caller's token has expired, or may have been revoked."""
-        if principal.expires_at is not None and principal.expires_at <= self._wall_clock():
-            raise Declined(
-                "token_expired", "the token expired before the order was sent", guard="token"
-            )
-        if principal.token_id is not None and principal.generation != self._get_generation():
-            raise Declined(
-                "token_invalid",
-                "the rules for tokens changed before the order was sent",
-                remedy="send it again",
-                guard="token",
-            )
 
     def _reserve(self, label: str, principal: Principal) -> RateReservation:
         return self.risk_checks.reserve(label, principal, now=self._clock())

@@ -9,6 +9,7 @@ from msgspec import Struct
 from realtime.auth.principal import Principal
 from realtime.core.model import Order
 from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.forwarding import ForwardedRequest, ForwardedResponse
 from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.results import AccountLiquidation, CanceledOrder, HaltState, Origin, Placed
 from realtime.orders.routing import Candidate, RoutingDecision, RoutingRequest
@@ -91,11 +92,36 @@ class GatewayInterface(Protocol):
         qty: Decimal | None,
         percentage: Decimal | None,
         key: str | None,
+        client_order_id: str | None = None,
     ) -> Placed: ...
 
     async def find(
         self, label: str, client_order_id: str, principal: Principal
     ) -> Order | None: ...
+
+
+class ForwarderInterface(Protocol):
+    """Passes requests of Alpaca's own clients on to the broker."""
+
+    @property
+    def keys_version(self) -> int:
+        """Another number whenever a pair of keys may have become valid or invalid."""
+        ...
+
+    def find_by_keys(self, key_id: str, secret_key: str) -> str | None: ...
+
+    def get_address(self, label: str) -> str: ...
+
+    async def read(self, label: str, request: ForwardedRequest) -> ForwardedResponse: ...
+
+    async def change(
+        self,
+        label: str,
+        request: ForwardedRequest,
+        principal: Principal,
+        *,
+        is_halted: bool = True,
+    ) -> ForwardedResponse: ...
 
 
 class BudgetDocument(Struct, frozen=True, kw_only=True):
@@ -122,6 +148,9 @@ class TradingInterface(Protocol):
 
     @property
     def liquidations(self) -> LiquidationInterface: ...
+
+    @property
+    def forwarder(self) -> ForwarderInterface: ...
 
     @property
     def labels(self) -> Sequence[str]:

@@ -243,6 +243,7 @@ def _from_broker(error: BrokerError) -> Declined:
         str(document.get("message") or error.message),
         alpaca=document,
         reached_broker=True,
+        broker_status=error.status,
     )
 
 

@@ -25,6 +25,8 @@ class Placed(Struct, frozen=True, kw_only=True):
     route: RoutingDecision | None = None
     request_id: str | None = None
     took_s: float = 0.0
+    body: bytes = b""
+    """The order as the broker wrote it; empty if it comes from the state."""
 
 
 class CanceledOrder(Struct, frozen=True, kw_only=True):

@@ -31,6 +31,12 @@ class TradingAccounts:
         self.accounts: dict[str, TradingAccount] = {}
         self.order_clients: dict[str, OrderClient] = {}
         self.rules: dict[str, AccountRiskRules] = {}
+        self.keys_version = 0
+        """Rises whenever an account gets other keys, or is no longer traded."""
+        self._labels: dict[str, dict[str, None]] = {}
+        """key id → labels: brokers on several hosts may have given out the same id"""
+        self._key_ids: dict[str, str] = {}
+        """label → its key id"""
         self._make_client = make_client
         for label, account in accounts.items():
             self.add(label, account)
@@ -50,6 +56,14 @@ class TradingAccounts:
             self.order_clients[label] = self._make_client(label, account)
         self.accounts[label] = account
         self.rules[label] = account.rules
+        self._index_key(label, account.http_client.key_id.reveal())
+
+    def find_by_keys(self, key_id: str, secret_key: str) -> str | None:
+        """Return the label of the account that has this pair of keys; None if there is none."""
+        for label in self._labels.get(key_id, ()):
+            if self.accounts[label].http_client.has_credentials(key_id, secret_key):
+                return label
+        return None
 
     def remove(self, label: str) -> None:
         """Trade an account no longer; its client still handles what is in flight."""
@@ -57,3 +71,15 @@ class TradingAccounts:
             rules = self.rules[label]
             limits = structs.replace(rules.limits, enabled=False)
             self.rules[label] = structs.replace(rules, limits=limits)
+            self._index_key(label, None)
+
+    def _index_key(self, label: str, key_id: str | None) -> None:
+        before = self._key_ids.pop(label, None)
+        if before is not None:
+            del self._labels[before][label]
+            if not self._labels[before]:
+                del self._labels[before]
+        if key_id is not None:
+            self._key_ids[label] = key_id
+            self._labels.setdefault(key_id, {})[label] = None
+        self.keys_version += 1

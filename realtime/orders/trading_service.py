@@ -14,6 +14,7 @@ from msgspec import structs
 
 from realtime.broker.order_api import OrderApi
 from realtime.core.model import AccountLabel, Order, Position, position_symbol
+from realtime.orders.forwarding import Forwarder
 from realtime.orders.gateway import Gateway
 from realtime.orders.interface import BudgetDocument
 from realtime.orders.journal import Journal
@@ -29,7 +30,7 @@ from realtime.store.store import Store
 
 
 class TradingService:
-    """Gateway, kill switch, liquidations, budgets."""
+    """Gateway, kill switch, liquidations, forwarder, budgets."""
 
     def __init__(
         self, gateway: Gateway, liquidations: LiquidationService, trading_accounts: TradingAccounts
@@ -37,6 +38,13 @@ class TradingService:
         self.gateway = gateway
         self.liquidations = liquidations
         self.trading_accounts = trading_accounts
+        self.forwarder = Forwarder(
+            trading_accounts,
+            gateway.risk_checks,
+            gateway.journal,
+            check_halt=gateway.kill_switch.check,
+            check_token=gateway.check_token,
+        )
 
     @property
     def kill_switch(self) -> KillSwitch:

@@ -16,6 +16,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
+from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.documents.timestamps import set_display_offset
@@ -137,6 +138,7 @@ async def run_daemon(
                 read_benchmark=BenchmarkReader(settings, http, clock=clock).read,
                 pages=PAGES,
                 market_streams=None if market is None else market.streams,
+                alpaca=_alpaca_options(settings),
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))
@@ -257,6 +259,14 @@ def _metric_sources(
         reloads=lambda: reloader.last_reload,
         log_lines_lost=get_lost_lines,
     )
+
+
+def _alpaca_options(settings: Settings) -> AlpacaOptions | None:
+    """Return how Alpaca's API is served; None if it is not."""
+    section = settings.alpaca_api
+    if not section.is_enabled_on(settings.server.host):
+        return None
+    return AlpacaOptions(pdt_fields="pdt" in section.compat)
 
 
 def _host_names(settings: Settings) -> frozenset[str] | None:

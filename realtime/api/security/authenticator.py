@@ -78,8 +78,7 @@ class Authenticator:
             self._acquire_by_address(request)
             return structs.replace(OPEN_READER, generation=verifier.generation)
         principal = self._authorize(request, access, verifier)
-        if principal.token_id is not None:
-            self._acquire(principal.token_id, "with this token")
+        self.count_request(principal)
         return principal
 
     def _is_open_read(self, request: BaseRequest, access: Access) -> bool:
@@ -109,6 +108,11 @@ class Authenticator:
         if verifier is None or principal.token_id is None:
             return principal
         return self._authorize(request, access, verifier)
+
+    def count_request(self, principal: Principal) -> None:
+        """Count a request of a token. Raises the problem `too_many_requests`."""
+        if principal.token_id is not None:
+            self._acquire(principal.token_id, "with this token")
 
     def verify_token(self, token: str) -> Principal:
         """Return the principal of a token. Raises a problem with status 401 or 503."""

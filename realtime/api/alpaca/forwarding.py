@@ -1,0 +1,115 @@
+"""Passing a request on to the broker, and its response back to the client.
+
+Method, path, query and body are those of the client, byte for byte. Of the headers only those are
+passed on that say something about the content: never a key, a cookie, where a request came from, or
+what a server may read as another method or path.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from aiohttp.web_request import BaseRequest
+
+from realtime.api.alpaca.errors import (
+    INTERNAL,
+    NEVER_SENT,
+    declined_response,
+    error_response,
+    unresolved_response,
+)
+from realtime.api.alpaca.freshness import account_headers
+from realtime.api.alpaca.requests import AlpacaRequest
+from realtime.api.responses import ApiResponse
+from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.forwarding import ForwardedRequest, ForwardedResponse
+
+FORWARDED_HEADERS = (
+    "Accept", "Accept-Language", "Content-Type", "If-Modified-Since", "If-None-Match",
+    "Last-Event-ID", "User-Agent",
+)  # fmt: skip
+"""Headers of a request that the broker receives."""
+
+DROPPED_HEADERS = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+    "transfer-encoding", "upgrade", "proxy-connection",  # hop by hop (RFC 9110 section 7.6.1)
+    "content-length", "content-encoding", "date", "server",  # of the message as it came here
+    "set-cookie", "alt-svc", "strict-transport-security", "retry-after",
+    "access-control-allow-origin", "access-control-allow-credentials",
+    "access-control-allow-headers", "access-control-allow-methods",
+    "access-control-expose-headers", "cross-origin-resource-policy", "content-security-policy",
+    "referrer-policy", "x-content-type-options",  # ours are on every response
+})  # fmt: skip
+"""Headers of a response that the client does not receive."""
+
+BEFORE_ACCEPTANCE = frozenset({429})
+
+
+def read_headers(request: BaseRequest) -> dict[str, str]:
+    """Return the headers of a request that are passed on."""
+    found = {name: request.headers.get(name) for name in FORWARDED_HEADERS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+async def forward_read(request: AlpacaRequest) -> ApiResponse:
+    """Return the broker's response to a read. Nothing that fails here can have changed anything."""
+    try:
+        response = await request.context.trading.forwarder.read(request.label, _build(request))
+    except Declined as error:
+        return declined_response(error)
+    if response.status in (502, 504):
+        return error_response(NEVER_SENT, f"the broker's gateway answered {response.status}")
+    return _to_response(request, response)
+
+
+async def forward_change(request: AlpacaRequest, *, is_halted: bool = True) -> ApiResponse:
+    """Return the broker's response to a request that may change something."""
+    forwarder, principal = request.context.trading.forwarder, request.caller.principal
+    try:
+        response = await forwarder.change(
+            request.label, _build(request), principal, is_halted=is_halted
+        )
+    except Declined as error:
+        return declined_response(error)
+    except Unresolved as error:
+        return unresolved_response(error)
+    if response.status >= 500 or response.status == 408:
+        return error_response(
+            500, f"status unknown: the broker answered {response.status}", INTERNAL
+        )
+    return _to_response(request, response)
+
+
+def _build(request: AlpacaRequest) -> ForwardedRequest:
+    return ForwardedRequest(
+        method=request.method,
+        target=request.target.raw,
+        headers=request.headers,
+        body=request.body,
+    )
+
+
+def _to_response(request: AlpacaRequest, response: ForwardedResponse) -> ApiResponse:
+    return ApiResponse(
+        status=response.status,
+        body=response.body,
+        headers={
+            **_filter(response.headers),
+            "X-Realtime-Source": "upstream",
+            **account_headers(request.context, request.label),
+        },
+    )
+
+
+def _filter(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return the headers that are passed back; those in `Connection` are hop by hop, too."""
+    pairs = list(headers)
+    named = {
+        name.strip().lower()
+        for header, value in pairs
+        if header.lower() == "connection"
+        for name in value.split(",")
+    }
+    return {
+        name: value
+        for name, value in pairs
+        if name.lower() not in DROPPED_HEADERS and name.lower() not in named
+    }
