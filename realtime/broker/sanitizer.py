@@ -61,10 +61,6 @@ class Sanitizer:
             unescaped = _ESCAPE.sub(_unescape, raw)
             if any(secret in unescaped for secret in self._secrets):
                 raw = unescaped
-        return self.remove_secrets(raw)
-
-    def remove_secrets(self, raw: bytes) -> bytes:
-        """Return the bytes as they are, but without our secrets."""
         for secret in self._secrets:
             if secret in raw:
                 raw = raw.replace(secret, REDACTED)

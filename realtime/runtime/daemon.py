@@ -266,7 +266,7 @@ def _alpaca_options(settings: Settings) -> AlpacaOptions | None:
     section = settings.alpaca_api
     if not section.is_enabled_on(settings.server.host):
         return None
-    return AlpacaOptions(pdt_fields="pdt" in section.compat)
+    return AlpacaOptions(pdt_fields="pdt" in section.compat, books=settings.books)
 
 
 def _host_names(settings: Settings) -> frozenset[str] | None:

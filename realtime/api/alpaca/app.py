@@ -62,6 +62,9 @@ MARKET_DATA = ("stocks", "options", "crypto", "crypto-perps", "news", "forex", "
                "logos", "screener", "corporate-actions", "indices")  # fmt: skip
 """Second segments of the paths of market data; `/v2/options/contracts` is not one of them."""
 
+DEFAULT_PREFIX = "rt-"
+"""Of a client order id that is made here for a user without a book."""
+
 MarketData = Callable[[web.Request, Caller, Target], Awaitable[web.StreamResponse]]
 
 
@@ -73,12 +76,16 @@ def make_context(
     clock: Callable[[], float],
 ) -> AlpacaContext:
     """Return what all requests share."""
+
+    def make_id(user_id: str) -> str:
+        return f"{options.books.get(user_id, DEFAULT_PREFIX)}{token_hex(16)}"
+
     return AlpacaContext(
         store=store,
         trading=trading,
         options=options,
         recent_writes=RecentWrites(clock),
-        open_requests=OpenRequests(background, lambda: f"rt-{token_hex(16)}", clock),
+        open_requests=OpenRequests(background, make_id, clock),
         background=background,
         clock=clock,
         unknown_cancels={},

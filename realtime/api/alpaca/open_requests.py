@@ -63,10 +63,10 @@ Send = Callable[[OpenRequest], Coroutine[Any, Any, Placed]]
 
 
 class OpenRequests:
-    """All open changes. `make_id` returns a new id of a user`s order; `clock` epoch seconds."""
+    """All open changes. `make_id` makes an id for an order of a user; `clock` gives seconds."""
 
     def __init__(
-        self, background: Background, make_id: Callable[[], str], clock: Callable[[], float]
+        self, background: Background, make_id: Callable[[str], str], clock: Callable[[], float]
     ) -> None:
         self._background = background
         self._make_id = make_id
@@ -83,17 +83,18 @@ class OpenRequests:
         send: Send,
         look_up: Send,
         *,
+        user_id: str,
         client_order_id: str | None,
         is_connected: Callable[[], bool],
     ) -> Answer:
         """Send a change, or join the open one of this fingerprint. Raises `Declined`, `Unresolved`.
 
-        `client_order_id`: the client's own; None: it gets one here.
+        `client_order_id`: the client's own; None: it gets one here, of the book of `user_id`.
         """
         request = self._get(fingerprint)
         is_repeat = request is not None
         if request is None:
-            request = self._add(fingerprint, label, client_order_id)
+            request = self._add(fingerprint, label, client_order_id or self._make_id(user_id))
         is_running = request.task is not None and not request.task.done()
         if request.task is None or (not is_running and request.state in ("limited", "unknown")):
             attempt = look_up if request.state == "unknown" else send
@@ -135,15 +136,14 @@ class OpenRequests:
             return None
         return request
 
-    def _add(self, fingerprint: bytes, label: str, client_order_id: str | None) -> OpenRequest:
+    def _add(self, fingerprint: bytes, label: str, client_order_id: str) -> OpenRequest:
         if len(self._open) >= MAX_OPEN:
             now = self._clock()
             self._open = {f: open_ for f, open_ in self._open.items() if open_.until > now}
         if len(self._open) >= MAX_OPEN:
             raise Declined("broker_unreachable", "too many changes without an answer")
-        own_id = self._make_id()
         request = OpenRequest(
-            label=label, client_order_id=client_order_id or own_id, key=f"alpaca-{own_id}"
+            label=label, client_order_id=client_order_id, key=f"alpaca-{self._make_id('')}"
         )
         self._open[fingerprint] = request
         return request

@@ -131,6 +131,7 @@ async def run_order(
         request.label,
         send,
         partial(_look_up, request),
+        user_id=request.caller.principal.user_id,
         client_order_id=client_order_id,
         is_connected=request.is_connected,
     )

@@ -19,6 +19,8 @@ class AlpacaOptions(Struct, frozen=True, kw_only=True):
 
     pdt_fields: bool = False
     """Whether every account has the fields that Alpaca removed in July 2026."""
+    books: Mapping[str, str] = {}
+    """Book → prefix of `client_order_id`: a token whose `user_id` is a book trades in it."""
 
 
 class AlpacaContext(Struct, frozen=True, kw_only=True):
