@@ -12,11 +12,9 @@ from realtime.api.alpaca.account_selection import AccountSelector
 from realtime.api.alpaca.app import (
     CANONICAL_PATH,
     AlpacaApi,
-    add_alpaca_api,
     alpaca_error_middleware,
-    make_context,
+    make_alpaca_context,
 )
-from realtime.api.alpaca.background import Background
 from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
@@ -167,11 +165,12 @@ def build_application(
     allow_origins(app, cors_origins)
     if alpaca is not None and trading is not None:
         # After `allow_origins`: no page may use these routes.
-        background = Background(refresh)
-        _run_while_serving(app, "alpaca", background.serve)
-        context_of_alpaca = make_context(store, trading, background, alpaca, clock)
-        selector = AccountSelector(store, trading.forwarder, authenticator, rejections)
-        add_alpaca_api(app, AlpacaApi(context_of_alpaca, selector, route_counts))
+        alpaca_api = AlpacaApi(
+            make_alpaca_context(store, trading, alpaca, clock=clock, refresh=refresh),
+            AccountSelector(store, trading.forwarder, authenticator, rejections),
+            route_counts,
+        )
+        _run_while_serving(app, "alpaca", alpaca_api.add_to(app))
     if reload is not None:
         add_reload(app, reload, PREFIXES)
     if access.verifier is not None:

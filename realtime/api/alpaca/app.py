@@ -26,6 +26,7 @@ from realtime.api.alpaca.recent_writes import RecentWrites
 from realtime.api.alpaca.requests import AlpacaContext, AlpacaOptions, AlpacaRequest
 from realtime.api.alpaca.routes import ROUTES, AlpacaRoute, RouteTable
 from realtime.api.alpaca.target import Target, parse_target
+from realtime.api.context import Refresh
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.problems import CONTENT_TYPE as PROBLEM_TYPE
 from realtime.api.problems import Problem
@@ -68,18 +69,20 @@ DEFAULT_PREFIX = "rt-"
 MarketData = Callable[[web.Request, Caller, Target], Awaitable[web.StreamResponse]]
 
 
-def make_context(
+def make_alpaca_context(
     store: Store,
     trading: TradingInterface,
-    background: Background,
     options: AlpacaOptions,
+    *,
     clock: Callable[[], float],
+    refresh: Refresh | None,
 ) -> AlpacaContext:
     """Return what all requests share."""
 
     def make_id(user_id: str) -> str:
         return f"{options.books.get(user_id, DEFAULT_PREFIX)}{token_hex(16)}"
 
+    background = Background(refresh)
     return AlpacaContext(
         store=store,
         trading=trading,
@@ -109,6 +112,12 @@ class AlpacaApi:
         self._routes = RouteTable(routes)
         self._route_counts = route_counts
         self._market_data = market_data
+
+    def add_to(self, app: web.Application) -> Callable[[], Awaitable[None]]:
+        """Add the routes to an application, after `allow_origins`: no page may use them. Return
+        what must run while it serves."""
+        app.router.add_route("*", PATH, self.handle)
+        return self.context.background.serve
 
     async def handle(self, http_request: web.Request) -> web.StreamResponse:
         """Answer a request; every error is in Alpaca's form."""
@@ -251,11 +260,6 @@ def _is_unhalted(segments: tuple[str, ...]) -> bool:
 def _is_trading_path(target: Target) -> bool:
     parts = [part for segment in target.segments for part in segment.lower().split("/")]
     return any(part.startswith(TRADING_WORDS) for part in parts)
-
-
-def add_alpaca_api(app: web.Application, api: AlpacaApi) -> None:
-    """Add the routes to an application, after `allow_origins`: no page may use them."""
-    app.router.add_route("*", PATH, api.handle)
 
 
 @web.middleware
