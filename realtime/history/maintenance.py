@@ -6,18 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal
 
 from msgspec import Struct
 
 from realtime.errors import RealtimeError
 from realtime.history.directory import DIRECTORY_MODE, FILE_MODE, HistoryDirectory
-from realtime.history.exact import MONEY_SCALE, QTY_SCALE, day_name, instant, plain, unpack_id
 from realtime.history.reading import open_read_only
 from realtime.history.schema import READABLE, read_meta
-
-Table = Literal["fills", "orders", "days"]
-TABLES: tuple[Table, ...] = ("fills", "orders", "days")
 
 
 class FileReport(Struct, frozen=True, kw_only=True):
@@ -77,7 +72,7 @@ def copy_file(
     partial.unlink(missing_ok=True)
     try:
         with (
-            _errors_of(source),
+            errors_of(source),
             open_read_only(source) as reading,
             closing(sqlite3.connect(partial)) as writing,
         ):
@@ -87,12 +82,6 @@ def copy_file(
         os.replace(partial, copy)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def read_table(directory: HistoryDirectory, table: Table) -> Iterator[tuple[object, ...]]:
-    """The rows of a table of the ledger, a header first. Raises `RealtimeError`."""
-    with _errors_of(directory.ledger), open_read_only(directory.ledger) as connection:
-        yield from _EXPORTS[table](connection)
 
 
 def check_target(directory: HistoryDirectory, target: Path) -> None:
@@ -107,7 +96,8 @@ def _the_history_itself(target: Path) -> RealtimeError:
 
 
 @contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
+def errors_of(path: Path) -> Iterator[None]:
+    """Errors of SQLite in this file become `RealtimeError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -141,57 +131,3 @@ def _is_sealed(path: Path) -> bool:
             return read_meta(connection, "sealed") is not None
     except sqlite3.DatabaseError:
         return False
-
-
-def _fills(connection: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
-    yield (
-        *("account_id", "execution_id", "order_id", "at", "symbol", "side", "qty", "price"),
-        *("realized_pl", "source", "busted"),
-    )
-    for row in connection.execute(
-        "SELECT label, exe, ord, at_us, name, side, qty, px, realized, source, removed_us FROM fill"
-        " JOIN account ON account.n = acc LEFT JOIN symbol ON symbol.n = sym ORDER BY at_us"
-    ):
-        yield (
-            *(row[0], unpack_id(row[1]), unpack_id(row[2])),
-            None if row[3] is None else instant(row[3]),
-            *(row[4], row[5], plain(row[6], QTY_SCALE), plain(row[7], QTY_SCALE)),
-            *(plain(row[8], MONEY_SCALE), row[9], row[10] is not None),
-        )
-
-
-def _orders(connection: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
-    yield (
-        *("account_id", "order_id", "client_order_id", "symbol", "side", "type", "time_in_force"),
-        *("qty", "filled_qty", "filled_avg_price", "status", "submitted_at", "final_at"),
-    )
-    for row in connection.execute(
-        "SELECT label, ord, client_order_id, name, side, type, tif, qty, filled, avg_px, status,"
-        " submitted_us, final_us FROM final JOIN account ON account.n = acc"
-        " LEFT JOIN symbol ON symbol.n = sym ORDER BY final_us"
-    ):
-        yield (
-            *(row[0], unpack_id(row[1]), *row[2:7]),
-            *(plain(value, QTY_SCALE) for value in row[7:10]),
-            row[10],
-            *(None if value is None else instant(value) for value in row[11:13]),
-        )
-
-
-def _days(connection: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
-    money = ("open", "high", "low", "close", "drawdown", "realized", "gross_win", "gross_loss")
-    counts = ("trades", "wins", "losses", "orders", "rejected", "stale_s", "gaps")
-    yield ("account_id", "day", *money, "turnover", *counts)
-    for row in connection.execute(
-        f"SELECT label, day, {', '.join(money)}, turnover, {', '.join(counts)} FROM day"
-        " JOIN account ON account.n = acc ORDER BY day, label"
-    ):
-        yield (
-            row[0],
-            day_name(row[1]),
-            *(plain(value, MONEY_SCALE) for value in row[2:11]),
-            *row[11:],
-        )
-
-
-_EXPORTS = {"fills": _fills, "orders": _orders, "days": _days}

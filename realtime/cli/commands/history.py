@@ -9,9 +9,12 @@ from realtime.cli import FAILED, SUCCESS
 from realtime.cli.options import config_option, daemon_options
 
 if TYPE_CHECKING:
-    from realtime.history.directory import HistoryDirectory
+    from collections.abc import Iterator
 
-TABLES = ("fills", "orders", "days")
+    from realtime.history.directory import HistoryDirectory
+    from realtime.history.export import Table
+
+TABLES = ("fills", "orders", "days", "events", "minutes")
 
 
 @click.group()
@@ -119,42 +122,63 @@ def backup(*, target: Path, config: Path | None) -> None:
     click.echo(f"{len(copies)} files in {target}")
 
 
-@command.command("export", short_help="Write fills, final orders or days as CSV.")
+@command.command("export", short_help="Write a table as CSV or Parquet.")
 @click.argument("table", type=click.Choice(TABLES))
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--day", metavar="YYYY-MM-DD", help="One UTC day of `events` or `minutes`.")
 @config_option
-def export(*, table: str, target: Path, config: Path | None) -> None:
-    """Write a table as CSV into the file TARGET: fills, final orders, or days.
+def export(*, table: str, target: Path, day: str | None, config: Path | None) -> None:
+    """Write a table into the file TARGET: as Parquet if its name ends with .parquet (extra
+    `archive`), otherwise as CSV.
 
-    Exit code: 0 written, 1 not, 2 the accounts file is wrong or TARGET is a directory.
+    Kept for long: fills, orders (final ones), days. By day, as long as day files are kept: events,
+    minutes (equity). Exit code: 0 written, 1 not, 2 the accounts file is wrong or TARGET is a
+    directory.
     """
-    import csv  # noqa: PLC0415 - as above
-    from itertools import chain  # noqa: PLC0415 - as above
     from typing import cast  # noqa: PLC0415 - as above
 
-    from realtime.api.documents.csv_format import format_cell  # noqa: PLC0415 - as above
     from realtime.errors import RealtimeError  # noqa: PLC0415 - as above
     from realtime.history import maintenance  # noqa: PLC0415 - as above
+    from realtime.history.exact import day_of_name  # noqa: PLC0415 - as above
+    from realtime.history.export import read_table, write_parquet  # noqa: PLC0415 - as above
+    from realtime.history.reading import FileReader  # noqa: PLC0415 - as above
 
-    directory = _directory(config)
+    number = None if day is None else day_of_name(day)
+    if day is not None and number is None:
+        raise click.BadParameter("use YYYY-MM-DD", param_hint="--day")
+    directory, name = _directory(config), cast("Table", table)
     if not directory.ledger.exists():
         raise RealtimeError(
             f"no history in {directory.path}", remedy="the daemon writes it once it has run"
         )
     maintenance.check_target(directory, target)
-    rows = maintenance.read_table(directory, cast("maintenance.Table", table))
-    # The target is opened only when the ledger can be read.
-    header, first, count = next(rows), next(rows, None), 0
-    try:
-        with target.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(header)
-            for row in chain([] if first is None else [first], rows):
-                writer.writerow([format_cell(value) for value in row])
-                count += 1
-    except OSError as error:
-        raise RealtimeError(f"{target}: {error.strerror or error}") from error
+    with maintenance.errors_of(directory.ledger):
+        rows = read_table(FileReader(directory), name, number)
+        try:
+            is_parquet = target.suffix == ".parquet"
+            count = write_parquet(name, rows, target) if is_parquet else _csv(name, rows, target)
+        except OSError as error:
+            raise RealtimeError(f"{target}: {error.strerror or error}") from error
     click.echo(f"{count} rows in {target}")
+
+
+def _csv(table: "Table", rows: "Iterator[object]", target: Path) -> int:
+    import csv  # noqa: PLC0415 - as above
+    from itertools import chain  # noqa: PLC0415 - as above
+
+    from realtime.api.documents.csv_format import format_cell  # noqa: PLC0415 - as above
+    from realtime.history.export import csv_rows  # noqa: PLC0415 - as above
+
+    # The target is opened only when the files can be read.
+    first, count = next(rows, None), 0
+    lines = csv_rows(table, chain([] if first is None else [first], rows))
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(next(lines))
+        for line in lines:
+            writer.writerow([format_cell(value) for value in line])
+            count += 1
+    return count
 
 
 def _directory(config: Path | None) -> "HistoryDirectory":

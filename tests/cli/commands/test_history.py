@@ -3,6 +3,8 @@
 import csv
 import sqlite3
 from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 
 from realtime.cli import FAILED, SUCCESS, USAGE_ERROR, group
 from realtime.history.directory import HistoryDirectory
+from realtime.history.export import EXPORTS, TABLES
 from realtime.history.maintenance import copy_file
 from realtime.history.queue import HistoryQueue
 from realtime.history.writer import HistoryWriter
@@ -207,3 +210,36 @@ def test_without_files_it_says_so(tmp_path: Path) -> None:
     assert (code, "no history in" in message) == (FAILED, True)
     (tmp_path / "accounts.toml").write_text("[accounts.alpha]\n[history]\nenabled = false\n")
     assert "history is off" in run(tmp_path, "history", "check")[1]
+
+
+def test_parquet_has_the_rows_of_csv_with_exact_types(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow comes with the extra archive")
+    record(tmp_path)
+    for table in TABLES:
+        sheet, archive = tmp_path / f"{table}.csv", tmp_path / f"{table}.parquet"
+        assert run(tmp_path, "history", "export", table, str(sheet))[0] == SUCCESS
+        code, out = run(tmp_path, "history", "export", table, str(archive))
+        assert code == SUCCESS, out
+        with sheet.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        read = parquet.read_table(archive)
+        assert read.num_rows == len(rows)
+        assert read.column_names == [column.name for column in EXPORTS[table].columns]
+        for row, exact in zip(rows, read.to_pylist(), strict=True):
+            for column in EXPORTS[table].columns:
+                if column.kind in ("qty", "money") and row[column.name]:
+                    assert Decimal(row[column.name]) == exact[column.name]
+                elif column.kind in ("time", "minute") and row[column.name]:
+                    assert datetime.fromisoformat(row[column.name]) == exact[column.name]
+    schema = parquet.read_schema(tmp_path / "events.parquet")
+    assert str(schema.field("at").type) == "timestamp[us, tz=UTC]"
+    assert str(schema.field("price").type) == "decimal128(28, 9)"
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_export_of_a_day_that_is_not_kept_is_empty(tmp_path: Path) -> None:
+    record(tmp_path)
+    target = tmp_path / "events.csv"
+    code, out = run(tmp_path, "history", "export", "events", str(target), "--day", "2020-01-01")
+    assert (code, out) == (SUCCESS, f"0 rows in {target}\n")
+    assert run(tmp_path, "history", "export", "events", str(target), "--day", "x")[0] == FAILED
