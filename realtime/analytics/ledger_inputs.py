@@ -25,6 +25,7 @@ from realtime.history.ledger import CLOSE_TOLERANCE_US
 from realtime.history.reading import HistoryReader
 
 DAY_24H_US = DAY_US
+MAX_LOOKUPS = 100
 
 
 class Close(Struct, frozen=True, gc=False):
@@ -63,6 +64,8 @@ class AccountHistory(Struct, kw_only=True):
     gaps: list[tuple[int, int, str]]
     rejected: int
     disconnects: int
+    symbol_activities: dict[str, list[str]]
+    """Symbol → types of its activities that are no execution, of all time."""
 
     def first_close(self) -> int | None:
         """The first trading day with a known close."""
@@ -90,6 +93,7 @@ def read_accounts(
             gaps=[],
             rejected=0,
             disconnects=0,
+            symbol_activities={},
         )
         for number, label in numbers.items()
     }
@@ -141,6 +145,13 @@ def read_origins(reader: HistoryReader, label: str) -> dict[OrderKey, Origin]:
     return origins
 
 
+def _of(histories: Mapping[int, AccountHistory]) -> str:
+    """A condition on `acc`: few accounts are looked up, many are read with one scan."""
+    if len(histories) > MAX_LOOKUPS:
+        return ""
+    return f" AND acc IN ({','.join(str(number) for number in histories)})"
+
+
 def _read_closes(
     reader: HistoryReader,
     histories: Mapping[int, AccountHistory],
@@ -151,7 +162,8 @@ def _read_closes(
     today = to_number(day_at(now_us / US))
     due = {day: close_at(to_date(day)) * US - CLOSE_TOLERANCE_US for day in range(base, today + 1)}
     for number, day, at_us, equity, gross, net, source in reader.read_ledger(
-        "SELECT acc, day, at_us, equity, gross, net, source FROM close WHERE day BETWEEN ? AND ?",
+        "SELECT acc, day, at_us, equity, gross, net, source FROM close WHERE day BETWEEN ? AND ?"
+        + _of(histories),
         (base, max(last, today)),
     ):
         history = histories.get(number)
@@ -176,7 +188,7 @@ def _read_activities(
 ) -> None:
     for number, type_, at_us, day, is_timed, amount, status in reader.read_ledger(
         "SELECT acc, type, at_us, day, is_timed, amount, status FROM activity"
-        " WHERE day > ? AND day <= ? ORDER BY acc, at_us",
+        f" WHERE day > ? AND day <= ?{_of(histories)} ORDER BY acc, at_us",
         (base, last),
     ):
         history = histories.get(number)
@@ -212,20 +224,21 @@ def _read_fills(reader: HistoryReader, histories: Mapping[int, AccountHistory], 
         for number, at_us, symbol, side, qty, price, order, realized in reader.read_ledger(
             "SELECT acc, at_us, name, side, qty, px, ord, realized FROM fill"
             " JOIN symbol ON symbol.n = sym"
-            " WHERE removed_us IS NULL AND at_us <= ? AND qty IS NOT NULL AND px IS NOT NULL",
+            " WHERE removed_us IS NULL AND at_us <= ? AND qty IS NOT NULL AND px IS NOT NULL"
+            + _of(histories),
             (until_us,),
         )
         if number in histories
     ]
-    rows += [
-        (at_us, number, symbol, qty or 0, price or 0, None, None, type_)
-        for number, at_us, symbol, qty, price, type_, status in reader.read_ledger(
-            "SELECT acc, at_us, name, qty, px, type, status FROM activity"
-            " JOIN symbol ON symbol.n = sym WHERE at_us <= ?",
-            (until_us,),
-        )
-        if number in histories and status not in VOID_STATUSES and type_ in (EXPIRY | OPTION_TRADES)
-    ]
+    for number, at_us, symbol, qty, price, type_, status in reader.read_ledger(
+        "SELECT acc, at_us, name, qty, px, type, status FROM activity"
+        f" JOIN symbol ON symbol.n = sym WHERE at_us <= ?{_of(histories)}",
+        (until_us,),
+    ):
+        if number in histories and status not in VOID_STATUSES:
+            histories[number].symbol_activities.setdefault(symbol, []).append(type_)
+            if type_ in (EXPIRY | OPTION_TRADES):
+                rows.append((at_us, number, symbol, qty or 0, price or 0, None, None, type_))
     rows.sort(key=lambda row: row[0])
     held: dict[tuple[int, str], int] = {}
     for at_us, number, symbol, qty, price, order, realized, type_ in rows:
@@ -261,7 +274,8 @@ def _read_orders(
     begin_us = close_at(previous_trading_day(to_date(first))) * US
     until_us = close_at(to_date(last)) * US
     for number, final_us, status in reader.read_ledger(
-        "SELECT acc, final_us, status FROM final WHERE final_us > ? AND final_us <= ?",
+        "SELECT acc, final_us, status FROM final WHERE final_us > ? AND final_us <= ?"
+        + _of(histories),
         (min(begin_us, now_us - DAY_24H_US), max(until_us, now_us)),
     ):
         history = histories.get(number)

@@ -9,7 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from realtime.analytics.book_report import BooksDocument
 from realtime.analytics.comparison import CompareDocument, SeriesDocument
+from realtime.analytics.report_card import ReportDocument
 from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
 from realtime.api.documents.dashboard import DashboardDocument, DashboardQuery
@@ -41,6 +43,7 @@ from realtime.api.handlers.broker import (
 )
 from realtime.api.handlers.compare import (
     CompareQuery,
+    get_books,
     get_comparison,
     get_comparison_csv,
     get_comparison_series,
@@ -56,10 +59,12 @@ from realtime.api.handlers.past import (
     PastEventsQuery,
     PastTradesQuery,
     PerformanceQuery,
+    ReportQuery,
     get_past_equity,
     get_past_events,
     get_past_trades,
     get_performance,
+    get_report,
 )
 from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
 from realtime.api.openapi.administration import RELOAD
@@ -349,6 +354,24 @@ ROUTES: tuple[Route[Any], ...] = (
         media=("text/csv",),
         problems=("unknown_account", *PAST),
         reaches_broker=reads_benchmark,
+    ),
+    Route(
+        paths=("/books/{account_id}",),
+        summary="One account by strategy: positions, profit and orders of its books",
+        query=NoQuery,
+        handler=get_books,
+        document=BooksDocument,
+        problems=("unknown_account", *PAST),
+    ),
+    Route(
+        paths=("/report",),
+        summary="The broker's report card: outages, missed events, 429s, latencies, by account and"
+        " day",
+        query=ReportQuery,
+        handler=get_report,
+        document=ReportDocument,
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
     ),
     Route(
         paths=("/realtime/events",),

@@ -22,6 +22,7 @@ from realtime.broker.rate_limiter import Lane, RateLimiter
 from realtime.broker.sanitizer import Sanitizer
 from realtime.errors import LinkError, NotSent, RateLimited
 from realtime.secret import Credentials, Secret
+from realtime.telemetry.histogram import Histogram
 
 REQUEST_TIMEOUT_S = 15.0
 """Limit of one request once it may leave; the broker answers in 0.1 s, a full page in under 2 s."""
@@ -37,6 +38,10 @@ MAX_FORWARDED_BYTES = 64 * 2**20
 """The same of a response that is passed on and not decoded: the list of all assets has 16 MB."""
 
 MAX_REQUEST_ID_LENGTH = 64
+
+LATENCY_BOUNDS_S = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+)  # fmt: skip
 
 CHUNK_BYTES = 2**16
 
@@ -137,6 +142,8 @@ class HttpClient:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.limiter = limiter
+        self.latency = Histogram(LATENCY_BOUNDS_S)
+        """Seconds from a request to its whole response, of those that were answered."""
         self.last_request_id: str | None = None
         """The broker's id of the last request that was answered."""
         self._session = session
@@ -280,6 +287,7 @@ class HttpClient:
         ) as response:
             request_id = self._read_headers(response.headers, sent_at)
             content = self._sanitizer.clean(await read_body(response.content))
+            self.latency.observe(max(0.0, self._clock() - sent_at))
             name = f"{method} {self._sanitizer.clean_text(path)}"
             responses.check(response.status, response.headers, content, name, request_id)
             return HttpResponse(response.status, content, request_id)

@@ -162,6 +162,8 @@ class RateLimiter:
         self._reads_paused_until = 0.0
         self._orders_paused_until = 0.0
         self._reported: _ReportedBudget | None = None
+        self.rate_limited: Counter[Lane] = Counter()
+        """429s by the lane of the request."""
 
     @asynccontextmanager
     async def slot(self, lane: Lane) -> AsyncIterator[None]:
@@ -231,6 +233,7 @@ class RateLimiter:
     def handle_rate_limited(self, retry_after_s: float | None, lane: Lane = "read") -> None:
         """Record a 429: reads pause, and new orders too if one of them received it."""
         self._fleet.rate_limited += 1
+        self.rate_limited[lane] += 1
         until = _pause_end(retry_after_s)
         self._reads_paused_until = max(self._reads_paused_until, until)
         if lane == "order":

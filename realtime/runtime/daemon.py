@@ -26,6 +26,7 @@ from realtime.api.metric_sources import RuntimeMetrics
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules
 from realtime.auth.verifier import Verifier
 from realtime.broker.http_client import open_session
+from realtime.broker.rest_client import RestClient
 from realtime.broker.warm_connections import keep_warm
 from realtime.config.settings import Settings
 from realtime.config.settings_diff import SettingsDiff
@@ -191,8 +192,14 @@ async def _recover_history(
     if history is None:
         yield
         return
-    recovery = history.recover(lambda: {label: account.rest for label, account in registry})
-    async with _run_beside(recovery, "history-recovery"):
+
+    def clients() -> dict[str, RestClient]:
+        return {label: account.rest for label, account in registry}
+
+    async with (
+        _run_beside(history.report(clients), "report-card"),
+        _run_beside(history.recover(clients), "history-recovery"),
+    ):
         yield
 
 

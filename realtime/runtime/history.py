@@ -1,10 +1,12 @@
 """Records history while the daemon runs: the writer's thread, its reports, its queries."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -17,6 +19,7 @@ from realtime.history.retention import Retention
 from realtime.history.status import HistoryReport
 from realtime.history.writer import HistoryWriter
 from realtime.runtime.history_recovery import recover_all
+from realtime.runtime.report_card import ReportCard, read_known
 from realtime.runtime.steady_clock import SteadyClock
 from realtime.store.records import Change
 from realtime.store.store import Store
@@ -35,6 +38,8 @@ class History(Struct, frozen=True, kw_only=True):
     client: HistoryClient
     recover: Callable[[Callable[[], dict[str, RestClient]]], Coroutine[None, None, None]]
     """Fetches from the broker what was missed; takes label → the account's client."""
+    report: Callable[[Callable[[], dict[str, RestClient]]], Coroutine[None, None, None]]
+    """Counts the quality of the connections; takes the same."""
 
 
 @asynccontextmanager
@@ -100,6 +105,7 @@ async def record_history(
                     path=settings.path,
                     clock=time.time,
                 ),
+                report=partial(_write_reports, store, queue, settings.path),
             )
     finally:
         end()
@@ -108,6 +114,18 @@ async def record_history(
             log.warning("history.stop_incomplete", waiting=writer.status.waiting)
         for report in list(writer.reports):
             _log(report)
+
+
+async def _write_reports(
+    store: Store, queue: HistoryQueue, path: Path, clients: Callable[[], dict[str, RestClient]]
+) -> None:
+    """Keep the report card until cancelled."""
+    try:
+        known = await asyncio.to_thread(read_known, path, time.time())
+    except sqlite3.Error:
+        known = {}  # a ledger that cannot be read is set aside by the writer
+    card = ReportCard(store, queue, clients=lambda: clients().items(), clock=time.time, known=known)
+    await card.run()
 
 
 async def _log_reports(writer: HistoryWriter) -> None:

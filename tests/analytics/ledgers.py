@@ -115,6 +115,14 @@ class LedgerScene:
         """Enter what an order comes from."""
         self._ledger.add_origin(self.account(label), order, parent)
 
+    def put_report(self, label: str, day: int, body: str) -> None:
+        """Enter a day of the report card."""
+        self._ledger.put_report(self.account(label), day, body)
+
+    def gap(self, label: str, from_us: int, to_us: int) -> None:
+        """Enter a time in which an account was out of sync."""
+        self._ledger.add_gap(self.account(label), from_us, to_us, "link down", None)
+
     def price(self, symbol: str, prices: Mapping[date, float]) -> None:
         """Enter a symbol's last prices."""
         number = self._ledger.names.symbol(symbol)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field, structs
 
+from realtime.analytics.book_report import BooksRequest, BrokerPosition, OpenOrder
 from realtime.analytics.comparison import BenchmarkPrices, CompareRequest
 from realtime.analytics.rows import AccountProfile, By
 from realtime.api.context import RequestContext
@@ -13,6 +14,7 @@ from realtime.api.documents.filters import Moment, ShortWord
 from realtime.api.history.messages import HistoryCall, Kind
 from realtime.api.history.moments import parse_moment
 from realtime.api.history.request import HistoryRequest
+from realtime.api.parameters import NoQuery
 from realtime.core.trading_days import previous_trading_day, trading_day_at
 from realtime.history.exact import US, epoch_us
 from realtime.store.records import Record
@@ -121,6 +123,42 @@ async def _benchmark(request: RequestContext[CompareQuery], symbol: str) -> Benc
     # Paper accounts get no dividends: against them a benchmark with dividends would be unfair.
     with_dividends = all(not record.profile.paper for record in request.context.store)
     return await read(symbol, with_dividends)
+
+
+def get_books(request: RequestContext[NoQuery]) -> HistoryRequest:
+    """The books of an account as it is now."""
+    record = request.context.record(request.account_id)
+    now_us, state = epoch_us(request.context.clock()), record.state
+    books = BooksRequest(
+        label=record.profile.label,
+        books=dict(request.context.books),
+        positions={
+            str(symbol): BrokerPosition(
+                qty=position.qty,
+                price=position.current_price,
+                lastday_price=position.lastday_price,
+            )
+            for symbol, position in state.positions.items()
+        }
+        if record.has_data
+        else None,
+        open_orders=[
+            OpenOrder(
+                id=order.id,
+                client_order_id=order.client_order_id,
+                parent=state.parents.get(order.id),
+                replaces=order.replaces,
+            )
+            for order in state.orders.values()
+            if not order.is_closed
+        ],
+        equity=None if state.account is None else state.account.equity,
+        is_provisional=record.link.is_stale or bool(state.provisional),
+        now_us=now_us,
+    )
+    # `at_us`: the executions of the last moment are waited for.
+    call = HistoryCall(kind="books", labels=[record.profile.label], at_us=now_us, books=books)
+    return HistoryRequest(call=call)
 
 
 def make_profile(record: Record) -> AccountProfile:

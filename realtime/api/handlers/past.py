@@ -74,6 +74,13 @@ class PerformanceQuery(_Span, frozen=True, kw_only=True):
     format: Format = "json"
 
 
+class ReportQuery(_Span, frozen=True, kw_only=True):
+    """Parameters of the report card: whole UTC days."""
+
+    account_id: Labels = ()
+    format: Format = "json"
+
+
 class AsOfQuery(Struct, frozen=True, kw_only=True):
     """Parameters of a state that takes no others."""
 
@@ -160,6 +167,21 @@ def get_performance(request: RequestContext[PerformanceQuery]) -> HistoryRequest
         by_tier=query.by == "tier",
     )
     return HistoryRequest(call=call, finish=_csv(query.format, Performance, "performance"))
+
+
+def get_report(request: RequestContext[ReportQuery]) -> HistoryRequest:
+    """The quality of the connection to the broker."""
+    query = request.query
+    since, until = _span(request, query, default_us=30 * DAY_US)
+    call = HistoryCall(
+        kind="report",
+        labels=_labels(request, query.account_id),
+        from_us=since,
+        to_us=until,
+        at_us=epoch_us(request.context.clock()),
+        format=query.format,
+    )
+    return HistoryRequest(call=call)
 
 
 def _span(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from realtime.analytics.book_report import make_book_report
 from realtime.analytics.comparison import (
     CompareDocument,
     CompareRow,
@@ -12,6 +13,7 @@ from realtime.analytics.comparison import (
 )
 from realtime.analytics.estimates import Estimate
 from realtime.analytics.figures import Contracts, Figures, Money
+from realtime.analytics.report_card import AccountReport, Latency, make_report
 from realtime.api.documents.csv_format import format_csv
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.history.messages import HistoryCall, HistoryReply
@@ -43,6 +45,33 @@ def render_returns(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.compare is not None
     rows = make_returns(compare(reader, call.compare))
     return csv_reply(rows, "returns")
+
+
+def render_books(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
+    """The books of one account."""
+    assert call.books is not None
+    document = make_book_report(reader, call.books)
+    return HistoryReply(body=ENCODER.encode(document), headers=HEADERS)
+
+
+def render_report(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
+    """The broker's report card."""
+    document = make_report(reader, call.labels, call.from_us, call.to_us, call.at_us)
+    if call.format == "csv":
+        rows = [dict(_flat_report(row)) for row in document.by_day]
+        return csv_reply(rows, "report")
+    return HistoryReply(body=ENCODER.encode(document), headers=HEADERS)
+
+
+def _flat_report(row: AccountReport) -> Iterator[tuple[str, object]]:
+    for name in AccountReport.__struct_fields__:
+        value = getattr(row, name)
+        if isinstance(value, Latency):
+            yield from _flat_struct(name, value)
+        elif isinstance(value, dict):
+            yield name, "; ".join(f"{key}: {count}" for key, count in value.items())
+        else:
+            yield name, value
 
 
 def csv_reply(rows: list[dict[str, object]], name: str) -> HistoryReply:

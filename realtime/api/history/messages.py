@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from realtime.analytics.book_report import BooksRequest
 from realtime.analytics.comparison import CompareRequest
 from realtime.history.queries import Step
 
@@ -49,6 +50,8 @@ class HistoryCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit: int = 0
     by_tier: bool = False
     compare: CompareRequest | None = None
+    books: BooksRequest | None = None
+    format: Literal["json", "csv"] = "json"
     query: dict[str, object] = {}
     """Parameters of the route, of the kinds that have an `as_of` and of `curve`."""
     points: list[tuple[int, int]] = []

@@ -20,7 +20,9 @@ from realtime.api.documents.orders import OrdersQuery
 from realtime.api.documents.positions import PositionsQuery
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.history.compare_renderers import (
+    render_books,
     render_compare,
+    render_report,
     render_returns,
     render_series,
 )
@@ -266,4 +268,6 @@ RENDERERS: dict[str, Callable[[HistoryReader, HistoryCall], HistoryReply]] = {
     "compare": render_compare,
     "compare_series": render_series,
     "compare_returns": render_returns,
+    "books": render_books,
+    "report": render_report,
 }
