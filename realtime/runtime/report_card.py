@@ -18,7 +18,7 @@ from realtime.core.timestamps import nanoseconds
 from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import DAY_US, US, day_number
 from realtime.history.queue import HistoryQueue, ReportRow
-from realtime.history.reading import HistoryReader
+from realtime.history.reading import FileReader
 from realtime.store.records import Change
 from realtime.store.store import Store
 from realtime.telemetry.histogram import Histogram
@@ -157,7 +157,7 @@ class ReportCard:
 
 def read_known(path: Path, now: float) -> dict[str, ReportDay]:
     """What was written of today before a restart. Reads a file."""
-    rows = HistoryReader(HistoryDirectory(path)).read_ledger(
+    rows = FileReader(HistoryDirectory(path)).read_ledger(
         "SELECT label, body FROM report JOIN account ON account.n = acc WHERE day = ?",
         (day_number(round(now * US)),),
     )

@@ -8,7 +8,9 @@ from realtime.analytics.round_trips import Fill, round_trips
 NAMES = {"momentum": "mom-", "mom_fast": "mom-fast-", "pairs": "prs-"}
 
 
-def fill(qty: int, price: int, order: str | None = None, at: int = 0, symbol: str = "A") -> Fill:
+def fill(
+    qty: int, price: int, order: OrderKey | None = None, at: int = 0, symbol: str = "A"
+) -> Fill:
     return Fill(
         at_us=at, day=20_000 + at // 10, symbol=symbol, qty=qty * 10**9, price=price * 10**9,
         order_id=order,
