@@ -8,7 +8,7 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
-from realtime.api.alpaca.account_selection import AccountSelector
+from realtime.api.alpaca.account_selection import AccountSelector, make_key_principal
 from realtime.api.alpaca.app import (
     CANONICAL_PATH,
     AlpacaApi,
@@ -24,13 +24,19 @@ from realtime.api.fastpath.prerenderer import Prerenderer
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
 from realtime.api.handlers.reload import BROADCAST, Reload, add_reload, reload_access
+from realtime.api.market_routes import MARKET_ROUTES
 from realtime.api.metric_sources import MetricSources, RuntimeMetrics
 from realtime.api.metrics import Metrics
 from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.responses import StaticPages, add_token_vary
 from realtime.api.route import PREFIXES, access_table
 from realtime.api.routes import ROUTES
-from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules, Authenticator
+from realtime.api.security.authenticator import (
+    AUTHENTICATOR,
+    AccessRules,
+    Authenticator,
+    FindKeyPair,
+)
 from realtime.api.security.client_limits import ConnectionCounter, ConnectionLimiter
 from realtime.api.security.cors import allow_origins
 from realtime.api.security.middleware import MAX_BODY_BYTES, make_security_middleware
@@ -38,6 +44,8 @@ from realtime.api.security.origins import AllowedNames
 from realtime.api.security.rejections import RejectionLog
 from realtime.api.security.sessions import Sessions, session_access
 from realtime.api.stream_server import STREAM_SERVER, MarketStreamServer
+from realtime.auth.principal import Principal
+from realtime.market.rest.market_rest import MarketRest
 from realtime.market.stream.market_streams import MarketStreams
 from realtime.orders.interface import TradingInterface
 from realtime.store.store import Store
@@ -67,6 +75,7 @@ def build_application(
     history: PastReader | None = None,
     books: Mapping[str, str] | None = None,
     read_benchmark: BenchmarkReader | None = None,
+    market_rest: MarketRest | None = None,
     pages: StaticPages | None = None,
     market_streams: MarketStreams | None = None,
     alpaca: AlpacaOptions | None = None,
@@ -74,14 +83,19 @@ def build_application(
     """Build an application that answers from the store. `clock`, `started_at`: epoch seconds.
     `wall_clock` is for tokens and cookies; None: `clock`."""
     wall_clock = wall_clock or clock
-    authenticator = Authenticator(access, wall_clock, clock)
+    authenticator = Authenticator(access, wall_clock, clock, _key_pairs(trading))
+    routes = (
+        *ROUTES,
+        *(() if trading is None else ORDER_ROUTES),
+        *(() if market_rest is None else MARKET_ROUTES),
+    )
     rejections = RejectionLog()
     names = AllowedNames(hosts=hosts, origins=frozenset(cors_origins))
     security_middleware = make_security_middleware(
         authenticator,
         names,
         {
-            **access_table(ROUTES if trading is None else (*ROUTES, *ORDER_ROUTES)),
+            **access_table(routes),
             **session_access(PREFIXES),
             **reload_access(PREFIXES),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
@@ -148,6 +162,7 @@ def build_application(
         recorder=recorder,
         loop_monitor=loop_monitor,
         refresh=refresh,
+        market_rest=market_rest,
         route_counts=route_counts,
         metrics=Metrics(sources, each_account=account_metrics),
         history=history,
@@ -157,11 +172,9 @@ def build_application(
         pages=pages,
     )
     origins = frozenset(cors_origins)
-    add_routes(app, context, ROUTES, origins=origins)
+    add_routes(app, context, routes, origins=origins)
     if pages is not None:
         pages.add_files(app, PREFIXES)
-    if trading is not None:
-        add_routes(app, context, ORDER_ROUTES, origins=origins)
     allow_origins(app, cors_origins)
     if alpaca is not None and trading is not None:
         # After `allow_origins`: no page may use these routes.
@@ -178,6 +191,18 @@ def build_application(
         Sessions(authenticator, wall_clock, make_code).add(app, PREFIXES)
         app.on_response_prepare.append(add_token_vary)
     return app
+
+
+def _key_pairs(trading: TradingInterface | None) -> FindKeyPair:
+    """Return which account's own keys a pair is."""
+    if trading is None:
+        return lambda key_id, secret_key: None
+
+    def find(key_id: str, secret_key: str) -> Principal | None:
+        label = trading.forwarder.find_by_keys(key_id, secret_key)
+        return None if label is None else make_key_principal(label)
+
+    return find
 
 
 def _run_while_serving(app: web.Application, name: str, run: Callable[[], Awaitable[None]]) -> None:

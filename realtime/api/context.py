@@ -19,6 +19,7 @@ from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse, StaticPages
 from realtime.auth.principal import LOCAL, Principal
 from realtime.history.status import HistoryStatus
+from realtime.market.rest.market_rest import MarketRest
 from realtime.nearest import nearest
 from realtime.orders.interface import TradingInterface
 from realtime.store.records import Record, Records
@@ -79,6 +80,7 @@ class ApiContext:
         refresh: Refresh | None = None,
         books: Mapping[str, str] | None = None,
         read_benchmark: BenchmarkReader | None = None,
+        market_rest: MarketRest | None = None,
         route_counts: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self.store = store
@@ -104,6 +106,8 @@ class ApiContext:
         """Book → prefix of `client_order_id`, in the order of the configuration."""
         self.read_benchmark = read_benchmark
         """None: there is no market data."""
+        self.market_rest = market_rest
+        """None: there is no `[market]`."""
         self.route_counts = Counter() if route_counts is None else route_counts
         """(method, route) → requests, of all contexts"""
         self._is_started = False
@@ -196,6 +200,9 @@ class RequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):
     body: bytes = b""
     key: str | None = None
     """`Idempotency-Key`."""
+    raw_query: str = ""
+    """The query string as it came."""
+    cache_control: str | None = None
 
     @property
     def trading(self) -> TradingInterface:
@@ -203,3 +210,10 @@ class RequestContext(Struct, Generic[Query_co], frozen=True, kw_only=True):
         trading = self.context.trading
         assert trading is not None, "routes for orders are added together with trading"
         return trading
+
+    @property
+    def market(self) -> MarketRest:
+        """Market data; only routes of an application that has it ask for it."""
+        market_rest = self.context.market_rest
+        assert market_rest is not None, "routes for market data are added together with it"
+        return market_rest

@@ -54,5 +54,6 @@ class ContextRegistry:
             refresh=whole.refresh,
             books=whole.books,
             read_benchmark=whole.read_benchmark,
+            market_rest=whole.market_rest,
             route_counts=whole.route_counts,
         )

@@ -88,7 +88,8 @@ def _make_handler(
         principal = http_request[PRINCIPAL]
         if permission is not None:
             _check_permission(permission, principal)
-        query = parameters.read(http_request.rel_url.raw_query_string)
+        raw_query = http_request.rel_url.raw_query_string
+        query = parameters.read("" if route.passes_query else raw_query)
         if route.reaches_broker(query):
             check_origin(http_request, origins)
         context = contexts.whole if shows_fleet else contexts.get(principal)
@@ -104,6 +105,8 @@ def _make_handler(
             parts=http_request.match_info,
             body=await http_request.read() if route.body is not None else b"",
             key=None if permission is None else _idempotency_key(http_request),
+            raw_query=raw_query,
+            cache_control=http_request.headers.get("Cache-Control"),
         )
         context.route_counts[counted_as] += 1
         render = partial(route.handler, request)

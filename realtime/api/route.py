@@ -54,6 +54,8 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     reaches_broker: Callable[[Query], bool] = lambda _: False
     """Whether a read may cost a request to the broker: then no page of another origin may send it,
     or any page open in a browser could use up what orders need."""
+    passes_query: bool = False
+    """Whether the parameters go to the broker as they came; `query` only describes them."""
 
     @property
     def permission(self) -> Permission | None:

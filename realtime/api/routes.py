@@ -67,6 +67,7 @@ from realtime.api.handlers.past import (
     get_report,
 )
 from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
+from realtime.api.market_routes import MARKET_ROUTES
 from realtime.api.openapi.administration import RELOAD
 from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import ALL_KINDS, to_operations
@@ -96,9 +97,10 @@ class Index(Struct, frozen=True):
 
 def get_index(request: RequestContext[NoQuery]) -> ApiResponse:
     """The list of routes."""
+    market_routes = () if request.context.market_rest is None else MARKET_ROUTES
     entries = [
         IndexEntry(path, route.summary)
-        for route in ROUTES
+        for route in (*ROUTES, *market_routes)
         for path in route.paths
         if route.method == "GET"
     ]
@@ -117,16 +119,20 @@ def get_home(request: RequestContext[NoQuery]) -> ApiResponse:
 
 
 @cache  # neither the table nor the version changes
-def openapi_document(version: str) -> bytes:
-    """All routes (reads, orders, administration) as an OpenAPI 3.1 document."""
-    described = (*to_operations((*ROUTES, *ORDER_ROUTES)), RELOAD)
+def openapi_document(version: str, *, has_market: bool = False) -> bytes:
+    """All routes (reads, orders, administration) as an OpenAPI 3.1 document. `has_market`: also
+    those of market data."""
+    routes = (*ROUTES, *ORDER_ROUTES, *(MARKET_ROUTES if has_market else ()))
+    described = (*to_operations(routes), RELOAD)
     return ENCODER.encode(describe(described, version=version, servers=PREFIXES, kinds=ALL_KINDS))
 
 
 def get_openapi(request: RequestContext[NoQuery]) -> ApiResponse:
     """The table as an OpenAPI 3.1 document."""
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
-    return ApiResponse(body=openapi_document(request.context.version), headers=headers)
+    context = request.context
+    body = openapi_document(context.version, has_market=context.market_rest is not None)
+    return ApiResponse(body=body, headers=headers)
 
 
 def get_docs(request: RequestContext[NoQuery]) -> ApiResponse:

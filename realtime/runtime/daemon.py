@@ -137,6 +137,7 @@ async def run_daemon(
                 history=None if history is None else history.client,
                 books=settings.books,
                 read_benchmark=BenchmarkReader(settings, http, clock=clock).read,
+                market_rest=None if market is None else market.rest,
                 pages=PAGES,
                 market_streams=None if market is None else market.streams,
                 alpaca=_alpaca_options(settings),

@@ -16,6 +16,7 @@ from realtime.broker.data_client import DataClient
 from realtime.config.settings import MarketSettings
 from realtime.errors import ConfigError
 from realtime.market.rest.cache import Cache, MemoryCache
+from realtime.market.rest.market_rest import MarketRest
 from realtime.market.rest.reader import RestReader, make_scope
 from realtime.market.rest.request_budget import RequestBudget
 from realtime.market.stream.market_streams import (
@@ -24,6 +25,7 @@ from realtime.market.stream.market_streams import (
     run_market_streams,
 )
 from realtime.market.stream.upstream import UpstreamTarget
+from realtime.market.symbols import AssetClass
 from realtime.runtime.running_account import BrokerResources
 from realtime.secret import Secret
 from realtime.telemetry.log import get_logger
@@ -37,7 +39,7 @@ log = get_logger()
 class Market(Struct, frozen=True, kw_only=True):
     """Market data of a running daemon."""
 
-    reader: RestReader
+    rest: MarketRest
     streams: MarketStreams
 
 
@@ -59,8 +61,7 @@ async def run_market(
         is_default_account=settings.is_default_account,
         feed=settings.feed,
     )
-    async with _open_cache(settings) as cache, asyncio.TaskGroup() as tasks:
-        reader = _make_reader(settings, resources.http, cache, tasks, clock)
+    async with open_reader(settings, resources.http, clock) as reader:
         target = UpstreamTarget(
             stream_url=settings.stream_url,
             ssl_context=resources.tls_for(settings.stream_url),
@@ -70,7 +71,58 @@ async def run_market(
         async with run_market_streams(
             _stream_settings(settings), target, reader, clock=clock, rng=rng
         ) as streams:
-            yield Market(reader=reader, streams=streams)
+
+            def get_probed_feed(asset_class: AssetClass) -> str | None:
+                entitlement = streams.entitlement
+                return entitlement.feed if asset_class == "stocks" else entitlement.option_feed
+
+            yield Market(
+                rest=make_market_rest(settings, reader, get_probed_feed=get_probed_feed),
+                streams=streams,
+            )
+
+
+@asynccontextmanager
+async def open_reader(
+    settings: MarketSettings, http: aiohttp.ClientSession, clock: Callable[[], float]
+) -> AsyncIterator[RestReader]:
+    """Read by REST while the block runs. `clock` gives epoch seconds."""
+    try:
+        async with _open_cache(settings, clock) as cache, asyncio.TaskGroup() as tasks:
+            reader = RestReader(
+                DataClient(http, settings.data_url, settings.credentials),
+                cache,
+                RequestBudget(asyncio.get_running_loop().time),
+                scope=make_scope(settings.credentials, settings.data_url),
+                tasks=tasks,
+                clock=clock,
+            )
+            try:
+                yield reader
+            finally:
+                reader.flights.cancel_all()
+    except BaseExceptionGroup as errors:
+        # Requests hand their failures to their waiters, so this is the block's own error.
+        error: BaseException = errors
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+def make_market_rest(
+    settings: MarketSettings,
+    reader: RestReader,
+    *,
+    get_probed_feed: Callable[[AssetClass], str | None] = lambda _: None,
+) -> MarketRest:
+    """Return reads with the feeds of the settings."""
+    return MarketRest(
+        reader,
+        account=settings.account,
+        feed=settings.feed,
+        option_feed=settings.option_feed,
+        get_probed_feed=get_probed_feed,
+    )
 
 
 def _stream_settings(settings: MarketSettings) -> StreamSettings:
@@ -89,36 +141,19 @@ def _stream_settings(settings: MarketSettings) -> StreamSettings:
     )
 
 
-def _make_reader(
-    settings: MarketSettings,
-    http: aiohttp.ClientSession,
-    cache: Cache,
-    tasks: asyncio.TaskGroup,
-    clock: Callable[[], float],
-) -> RestReader:
-    return RestReader(
-        DataClient(http, settings.data_url, settings.credentials),
-        cache,
-        RequestBudget(asyncio.get_running_loop().time),
-        scope=make_scope(settings.credentials, settings.data_url),
-        tasks=tasks,
-        clock=clock,
-    )
-
-
 @asynccontextmanager
-async def _open_cache(settings: MarketSettings) -> AsyncIterator[Cache]:
+async def _open_cache(settings: MarketSettings, clock: Callable[[], float]) -> AsyncIterator[Cache]:
     if settings.cache_url is None:
         yield MemoryCache()
         return
-    cache = _make_redis_cache(settings.cache_url)
+    cache = _make_redis_cache(settings.cache_url, clock)
     try:
         yield cache
     finally:
         await cache.close()
 
 
-def _make_redis_cache(url: Secret) -> "RedisCache":
+def _make_redis_cache(url: Secret, clock: Callable[[], float]) -> "RedisCache":
     try:  # the extra `redis`: only a configuration that names it needs it
         from realtime.market.rest.redis_cache import RedisCache  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -126,4 +161,4 @@ def _make_redis_cache(url: Secret) -> "RedisCache":
             "market: cache_url needs the package redis",
             remedy="install `alpaca-realtime[redis]`, or remove cache_url",
         ) from error
-    return RedisCache(url)
+    return RedisCache(url, clock=clock)

@@ -118,7 +118,7 @@ class AccountSelector:
             raise AlpacaError(unauthorized())
         label = self._forwarder.find_by_keys(credentials.key_id, credentials.secret_key)
         if label is not None and self._store.get(label) is not None:
-            return Caller(label=label, principal=_make_key_principal(label))
+            return Caller(label=label, principal=make_key_principal(label))
         if self._store.get(credentials.key_id) is None:
             raise AlpacaError(unauthorized())
         principal = self._verify(credentials.secret_key)
@@ -186,7 +186,7 @@ def _read_authorization(headers: Mapping[str, str], account: str) -> ClientCrede
     return ClientCredentials()
 
 
-def _make_key_principal(label: str) -> Principal:
+def make_key_principal(label: str) -> Principal:
     """Return the caller that holds an account's own pair: it may use this account only."""
     return Principal(
         user_id=f"key:{label}", accounts=frozenset({label}), permissions=KEY_PERMISSIONS

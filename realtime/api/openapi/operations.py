@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 from msgspec import Struct
 
 from realtime.api.handlers.liquidation import LiquidationDocument
+from realtime.api.handlers.market_problems import MARKET_PROBLEMS
 from realtime.api.handlers.order_placement import BatchItem
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.order_routes import CanceledItem, PlacedOrder
@@ -14,7 +15,11 @@ from realtime.api.route import Route
 
 Method = Literal["get", "post", "patch", "delete"]
 
-ALL_KINDS: Mapping[str, ProblemType] = {**PROBLEM_TYPES, **ORDER_PROBLEMS}
+ALL_KINDS: Mapping[str, ProblemType] = {
+    **PROBLEM_TYPES,
+    **MARKET_PROBLEMS,
+    **ORDER_PROBLEMS,
+}
 """Every problem that any route answers."""
 
 PLACED = (PlacedOrder, list[BatchItem])

@@ -2,7 +2,8 @@
 
 A token arrives in the header `Authorization: Bearer …` or, from our own page, in a cookie that no
 script can read. Never in a URL: proxies, logs and browser histories store URLs. If both are sent,
-only the header counts: a cookie never replaces an invalid header.
+only the header counts: a cookie never replaces an invalid header. The broker's own clients send a
+pair of keys: for market data it may be that of an account, or its secret may be our token.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,12 @@ Access = Literal["open", "any", "docs", "ops"] | Permission
 `open_ops`; a permission. Only routes that show no account may be "docs" or "ops"."""
 
 COOKIE = "realtime_token"
+
+KEY_HEADER, SECRET_HEADER = "APCA-API-KEY-ID", "APCA-API-SECRET-KEY"
+"""What the broker's own clients send."""
+
+FindKeyPair = Callable[[str, str], Principal | None]
+"""Returns the holder of an account's own key id and secret; None for any other pair."""
 
 KEYS_RETRY_AFTER_S = 2
 """Retry-After while the issuer's keys have not been fetched yet."""
@@ -54,8 +61,10 @@ class Authenticator:
         rules: AccessRules,
         clock: Callable[[], float],
         rate_clock: Callable[[], float] | None = None,
+        find_key_pair: FindKeyPair = lambda key_id, secret_key: None,
     ) -> None:
         self.rules = rules
+        self._find_key_pair = find_key_pair
         self.rate_limiter = TokenRateLimiter(rules.requests_per_s, rate_clock or clock)
         self.on_unknown_key: Callable[[], None] = lambda: None
         """Called when a token names a key that the issuer may have added since the last fetch."""
@@ -83,7 +92,8 @@ class Authenticator:
 
     def _is_open_read(self, request: BaseRequest, access: Access) -> bool:
         """Whether a request needs no token: a read without one, where reads are open."""
-        is_read = request.method in ("GET", "HEAD") and access in ("account_access", "any", "docs")
+        open_access = ("account_access", "any", "docs", "market_data")
+        is_read = request.method in ("GET", "HEAD") and access in open_access
         has_token = "Authorization" in request.headers or COOKIE in request.cookies
         return self.rules.open_reads and is_read and not has_token
 
@@ -120,20 +130,31 @@ class Authenticator:
         return self._verify(token, self.rules.verifier)
 
     def _authorize(self, request: BaseRequest, access: Access, verifier: Verifier) -> Principal:
-        principal = self._authenticate(request, verifier)
+        principal = self._authenticate(request, access, verifier)
         request[PRINCIPAL] = principal  # for the log, also if it lacks the permission
         permission = _required_permission(access)
         if permission is not None and not principal.has_permission(permission):
             raise Problem("permission_missing", f"the token lacks the permission `{permission}`")
         return principal
 
-    def _authenticate(self, request: BaseRequest, verifier: Verifier) -> Principal:
+    def _authenticate(self, request: BaseRequest, access: Access, verifier: Verifier) -> Principal:
+        is_market_data = access == "market_data"
         try:
-            return self._verify(get_token(request), verifier)
+            if is_market_data and (principal := self._find_key_principal(request)):
+                return principal
+            return self._verify(get_token(request, accepts_secret=is_market_data), verifier)
         except Problem:
             # Guessing tokens costs us signatures: an address has a share of that, too.
             self._acquire_by_address(request)
             raise
+
+    def _find_key_principal(self, request: BaseRequest) -> Principal | None:
+        """Return the holder of an account's own keys: it could read the same from the broker."""
+        names = (KEY_HEADER, SECRET_HEADER, "Authorization")
+        key_ids, secrets, others = (request.headers.getall(name, []) for name in names)
+        if others or len(key_ids) != 1 or len(secrets) != 1:
+            return None
+        return self._find_key_pair(key_ids[0], secrets[0])
 
     def _verify(self, token: str, verifier: Verifier) -> Principal:
         if not verifier.has_keys:
@@ -163,8 +184,11 @@ def _required_permission(access: Access) -> Permission | None:
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 
 
-def get_token(request: BaseRequest) -> str:
-    """Return the token of a request. Raises the problems `token_missing`, `token_invalid`."""
+def get_token(request: BaseRequest, *, accepts_secret: bool = False) -> str:
+    """Return the token of a request. Raises the problems `token_missing`, `token_invalid`.
+
+    `accepts_secret`: also as the secret of the pair that the broker's own clients send.
+    """
     headers = request.headers.getall("Authorization", [])
     # 1. two headers: which of them a proxy has checked is unknown
     if len(headers) > 1:
@@ -175,11 +199,14 @@ def get_token(request: BaseRequest) -> str:
         if scheme.lower() != "bearer" or not token.strip():
             raise token_problem("token_invalid", "the header Authorization has no Bearer token")
         return token.strip()
-    # 3. the cookie: our own page
+    # 3. a client of the broker's API
+    if accepts_secret and (secret := request.headers.get(SECRET_HEADER)):
+        return secret
+    # 4. the cookie: our own page
     cookie = request.cookies.get(COOKIE)
     if cookie:
         return cookie
-    # 4. neither
+    # 5. none
     raise token_problem("token_missing", "the request has no token")
 
 

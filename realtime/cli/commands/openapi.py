@@ -14,4 +14,4 @@ def command() -> None:
     # `--help` must not import the HTTP library.
     from realtime.api.routes import openapi_document  # noqa: PLC0415 - as above
 
-    click.echo(openapi_document(__version__))
+    click.echo(openapi_document(__version__, has_market=True))

@@ -33,6 +33,10 @@ class Entry(Struct, frozen=True, array_like=True):
 class Cache(Protocol):
     """A place for entries. It never raises: without it every request goes to the broker."""
 
+    @property
+    def is_available(self) -> bool:
+        """Whether it keeps entries now."""
+
     async def read(self, keys: Sequence[str]) -> list[Entry | None]:
         """Return the entry of each key, or None."""
 
@@ -54,6 +58,7 @@ class MemoryCache:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self.size_bytes = 0
         self.evictions = 0
+        self.is_available = True
 
     def __len__(self) -> int:
         return len(self._entries)

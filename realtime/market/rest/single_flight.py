@@ -17,6 +17,7 @@ class SingleFlight(Generic[T]):
     def __init__(self, tasks: asyncio.TaskGroup) -> None:
         self._tasks = tasks
         self._flights: dict[str, asyncio.Future[T]] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self.joined = 0
         """Requests that waited for a flight which was under way."""
 
@@ -37,8 +38,15 @@ class SingleFlight(Generic[T]):
         flight: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         for key in keys:
             self._flights[key] = flight
-        self._tasks.create_task(self._fly(keys, flight, work), name="market data request")
+        task = self._tasks.create_task(self._fly(keys, flight, work), name="market data request")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         return flight
+
+    def cancel_all(self) -> None:
+        """Cancel all work; its waiters are cancelled too."""
+        for task in self._running:
+            task.cancel()
 
     async def run(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
         """Return the result of the flight for a key; start it if there is none."""

@@ -21,7 +21,7 @@ PAST = {"start": "2026-10-01", "end": "2026-10-05", "limit": "50"}
 DAYS = {**PAST, "timeframe": "1Day"}
 
 
-def _requests(option: str) -> list[tuple[str, list[str], dict[str, str]]]:
+def requests_of_every_route(option: str) -> list[tuple[str, list[str], dict[str, str]]]:
     """Return (route, path parameters, query) of at least one request per route."""
     options = {"symbols": option}
     latest = ("bars", "trades", "quotes")
@@ -78,7 +78,7 @@ async def test_every_response_is_as_described() -> None:
     async with sim, Rest(sim) as rest:
         await _prepare(sim, rest)
         contracts = (await rest.get("/v2/options/contracts"))["option_contracts"]
-        requests = _requests(contracts[0]["symbol"])
+        requests = requests_of_every_route(contracts[0]["symbol"])
         complaints = []
         for route, parts, query in requests:
             status, body = await rest.request(

@@ -1,0 +1,311 @@
+"""Handlers of market data: the latest values of symbols, bars, the broker's own paths, the cache.
+
+Bodies are the broker's bytes. Freshness is in headers: `Age` and `X-Realtime-As-Of` count from when
+the request was sent, `X-Realtime-Source` is `rest`, `cache` or `stream`.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl, quote, unquote
+
+import msgspec
+from msgspec import Struct
+
+from realtime.api.context import RequestContext
+from realtime.api.documents.document_cache import ENCODER
+from realtime.api.documents.market import (
+    BarsQuery,
+    BatchBody,
+    BatchDocument,
+    InvalidateDocument,
+    InvalidateQuery,
+    MarketStatus,
+    SymbolProblem,
+)
+from realtime.api.documents.timestamps import format_millis
+from realtime.api.handlers.market_problems import MarketProblem, link_problem, refusal_problem
+from realtime.api.parameters import NoQuery
+from realtime.api.problems import quote as shorten
+from realtime.api.responses import JSON, ApiResponse
+from realtime.errors import LinkError
+from realtime.market.rest.freshness import Kind
+from realtime.market.rest.latest_values import (
+    Failure,
+    Field,
+    LatestQuery,
+    LatestValue,
+    UnknownSymbol,
+    make_single_body,
+)
+from realtime.market.rest.reader import CacheRules, DataAnswer, DataQuery
+from realtime.market.symbols import FORMS, ROOTS, AssetClass, normalize_symbol
+
+MarketHandler = Callable[[RequestContext[Struct]], Awaitable[ApiResponse]]
+
+MAX_STALE_S = 86_400.0
+"""`max-stale` without a number, and the largest one."""
+
+MAX_PARAMETERS = 100
+MAX_QUERY_LENGTH = 8_000
+"""The broker's servers accept lines of 8 KB."""
+
+NO_STORE = "no-store"
+_OPTIONAL = ("start", "end", "sort", "page_token", "asof", "feed", "currency")
+
+_DIRECTIVE = re.compile(r"(?:^|,)(no-cache|max-age|max-stale)(?:=(\d{1,9}))?(?=,|$)")
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+
+
+def latest_handler(asset_class: AssetClass, field: Field) -> MarketHandler:
+    """Return the handler of the latest value of one symbol."""
+
+    async def get_latest(request: RequestContext[Struct]) -> ApiResponse:
+        symbol = _read_symbol(asset_class, request.parts)
+        feed = getattr(request.query, "feed", None)
+        currency = getattr(request.query, "currency", None)
+        query = LatestQuery(
+            asset_class,
+            field,
+            feed or await request.market.get_default_feed(asset_class),
+            currency,
+        )
+        rules = read_cache_rules(request.cache_control)
+        (result,) = (await request.market.latest.read(query, [symbol], rules)).values()
+        if not isinstance(result, LatestValue):
+            raise _failure_problem(result, symbol, field)
+        body = make_single_body(field, symbol, result.raw)
+        return ApiResponse(
+            body=body,
+            headers={
+                "Content-Type": JSON,
+                **_freshness(request, result),
+                **({"X-Realtime-Feed": query.feed} if query.feed else {}),
+            },
+        )
+
+    return get_latest
+
+
+def batch_handler(asset_class: AssetClass) -> MarketHandler:
+    """Return the handler of the latest quotes of many symbols."""
+
+    async def get_quotes(request: RequestContext[Struct]) -> ApiResponse:
+        body = _read_batch(request.body)
+        symbols = {text: normalize_symbol(asset_class, text) for text in body.symbols}
+        feed = body.feed or await request.market.get_default_feed(asset_class)
+        query = LatestQuery(asset_class, "quote", feed, body.currency)
+        names = [name for name in symbols.values() if name is not None]
+        rules = read_cache_rules(request.cache_control)
+        results = await request.market.latest.read(query, names, rules) if names else {}
+        values = {name: v for name, v in results.items() if isinstance(v, LatestValue)}
+        problems = {
+            text: _bad_symbol(asset_class, text) for text, name in symbols.items() if name is None
+        }
+        for name, result in results.items():
+            if not isinstance(result, LatestValue):
+                problems[name] = _failure_problem(result, name, "quote")
+        _raise_common_problem(values, problems)
+        oldest = min(values.values(), key=lambda value: value.as_of, default=None)
+        document = BatchDocument(
+            quotes={name: msgspec.Raw(value.raw) for name, value in values.items()},
+            errors={
+                text: SymbolProblem(code=problem.code, detail=problem.detail)
+                for text, problem in problems.items()
+            },
+            feed=feed,
+            as_of=None if oldest is None else format_millis(oldest.as_of),
+            stale=tuple(name for name, value in values.items() if value.is_stale),
+        )
+        freshness = {"Cache-Control": NO_STORE} if oldest is None else _freshness(request, oldest)
+        headers = {"Content-Type": JSON, **freshness}
+        return ApiResponse(body=ENCODER.encode(document), headers=headers)
+
+    return get_quotes
+
+
+def bars_handler(asset_class: AssetClass) -> MarketHandler:
+    """Return the handler of the bars of one symbol."""
+
+    async def get_bars(request: RequestContext[Struct]) -> ApiResponse:
+        symbol, query = _read_symbol(asset_class, request.parts), request.query
+        assert isinstance(query, BarsQuery), "the table has the query of this handler"
+        params = [("timeframe", query.timeframe), ("limit", str(query.limit))]
+        params += [
+            (name, value)
+            for name in (*_OPTIONAL, "adjustment")
+            if (value := getattr(query, name, None)) is not None
+        ]
+        path = f"{ROOTS[asset_class]}/{quote(symbol, safe='')}/bars"
+        if asset_class != "stocks":  # the broker has no route for one symbol
+            path, params = f"{ROOTS[asset_class]}/bars", [("symbols", symbol), *params]
+        answer = await _read(request, DataQuery(path, tuple(params), "history"))
+        if answer.status != 200:
+            raise refusal_problem(answer)
+        body = answer.body if asset_class == "stocks" else _single_page(symbol, answer.body)
+        return ApiResponse(body=body, headers={"Content-Type": JSON, **_freshness(request, answer)})
+
+    return get_bars
+
+
+def path_handler(path: str, kind: Kind) -> MarketHandler:
+    """Return the handler of a path of the broker: parameters and bodies pass unchanged."""
+
+    async def get_path(request: RequestContext[Struct]) -> ApiResponse:
+        parts = {name: _read_part(name, text) for name, text in request.parts.items()}
+        query = DataQuery(path.format_map(parts), _read_params(request.raw_query), kind)
+        answer = await _read(request, query)
+        if answer.status == 401 or not 200 <= answer.status < 500:
+            # The client's own token was right; and what is not the broker's is not passed on.
+            raise refusal_problem(answer)
+        headers = {"Content-Type": answer.content_type or JSON, **_freshness(request, answer)}
+        if answer.status == 429:
+            headers["Retry-After"] = refusal_problem(answer).headers["Retry-After"]
+        feed = dict(query.params).get("feed")
+        if feed is not None and feed.isalpha() and feed.isascii():
+            headers["X-Realtime-Feed"] = feed
+        return ApiResponse(status=answer.status, body=answer.body, headers=headers)
+
+    return get_path
+
+
+async def invalidate(request: RequestContext[InvalidateQuery]) -> ApiResponse:
+    """Remove cached responses by the beginning of their path."""
+    prefix = request.query.prefix
+    removed = await request.market.reader.invalidate(prefix)
+    document = InvalidateDocument(prefix=prefix, removed=removed)
+    return ApiResponse(
+        body=ENCODER.encode(document), headers={"Content-Type": JSON, "Cache-Control": NO_STORE}
+    )
+
+
+def get_market_status(request: RequestContext[NoQuery]) -> ApiResponse:
+    """The state of market data."""
+    market = request.market
+    document = MarketStatus(account=market.account, rest=market.get_status())
+    return ApiResponse(
+        body=ENCODER.encode(document), headers={"Content-Type": JSON, "Cache-Control": NO_STORE}
+    )
+
+
+def read_cache_rules(cache_control: str | None) -> CacheRules:
+    """Read the request header `Cache-Control` (RFC 9111 section 5.2.1)."""
+    if cache_control is None:
+        return CacheRules()
+    text = cache_control.replace(" ", "").lower()
+    directives = {match[1]: match[2] for match in _DIRECTIVE.finditer(text)}
+    max_age, max_stale = directives.get("max-age"), None
+    if "max-stale" in directives:
+        max_stale = min(float(directives["max-stale"] or MAX_STALE_S), MAX_STALE_S)
+    return CacheRules(
+        no_cache="no-cache" in directives,
+        max_age_s=None if max_age is None else float(max_age),
+        max_stale_s=max_stale,
+    )
+
+
+async def _read(request: RequestContext[Struct], query: DataQuery) -> DataAnswer:
+    try:
+        return await request.market.reader.get(query, read_cache_rules(request.cache_control))
+    except LinkError as error:
+        raise link_problem(error) from None
+
+
+def _freshness(
+    request: RequestContext[Struct], value: DataAnswer | LatestValue
+) -> Mapping[str, str]:
+    headers = {
+        "Cache-Control": NO_STORE,
+        "Age": str(max(0, int(request.context.clock() - value.as_of))),
+        "X-Realtime-As-Of": format_millis(value.as_of),
+        "X-Realtime-Source": value.source,
+    }
+    if value.is_stale:
+        headers["X-Realtime-Stale"] = "true"
+    if isinstance(value, DataAnswer) and value.request_id is not None:
+        headers["X-Broker-Request-Id"] = value.request_id
+    return headers
+
+
+def _read_symbol(asset_class: AssetClass, parts: Mapping[str, str]) -> str:
+    """Return the symbol of a path. A coin's pair may be two segments."""
+    text = unquote("/".join(parts.values()))
+    symbol = normalize_symbol(asset_class, text)
+    if symbol is None:
+        raise _bad_symbol(asset_class, text)
+    return symbol
+
+
+def _bad_symbol(asset_class: AssetClass, text: str) -> MarketProblem:
+    return MarketProblem(
+        "bad_symbol",
+        f"'{shorten(text)}' is not a symbol of {asset_class}",
+        remedy=f"expected {FORMS[asset_class]}",
+    )
+
+
+def _read_part(name: str, text: str) -> str:
+    """Return a segment of a path, escaped."""
+    part = unquote(text)
+    if not _PART.fullmatch(part):
+        raise MarketProblem("bad_symbol", f"{name}: '{shorten(part)}' is not valid in this path")
+    return quote(part, safe="")
+
+
+def _read_params(raw_query: str) -> tuple[tuple[str, str], ...]:
+    if len(raw_query) > MAX_QUERY_LENGTH:
+        raise MarketProblem(
+            "bad_parameter",
+            f"more than {MAX_QUERY_LENGTH} characters",
+            remedy="request fewer symbols at once",
+        )
+    try:
+        pairs = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise MarketProblem("bad_parameter", f"more than {MAX_PARAMETERS} parameters") from None
+    return tuple(pairs)
+
+
+def _read_batch(body: bytes) -> BatchBody:
+    try:
+        return msgspec.json.decode(body, type=BatchBody)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MarketProblem(
+            "bad_parameter", shorten(str(error)), remedy='send {"symbols": ["AAPL", "MSFT"]}'
+        ) from None
+
+
+def _failure_problem(failure: Failure, symbol: str, field: Field) -> MarketProblem:
+    match failure:
+        case UnknownSymbol():
+            return MarketProblem("unknown_symbol", f"the broker has no {field} of {symbol}")
+        case DataAnswer():
+            return refusal_problem(failure)
+        case _:
+            return link_problem(failure)
+
+
+def _raise_common_problem(
+    values: Mapping[str, LatestValue], problems: Mapping[str, MarketProblem]
+) -> None:
+    """Raise the problem of a batch if there is no value, and all symbols have the same problem with
+    the broker: then it is the batch's, and a status that clients act upon."""
+    codes = {problem.code for problem in problems.values()}
+    if not values and len(codes) == 1 and not codes & {"bad_symbol", "unknown_symbol"}:
+        raise next(iter(problems.values()))
+
+
+def _single_page(symbol: str, body: bytes) -> bytes:
+    """Return a page of one symbol as the broker's route for stocks has it; its bars keep their
+    bytes."""
+    try:
+        page = msgspec.json.decode(body, type=_Page)
+    except msgspec.DecodeError:
+        raise MarketProblem("market_unreachable", "the broker's page has another form") from None
+    items = bytes(page.bars.get(symbol, msgspec.Raw(b"[]")))
+    head = b'{"symbol":' + msgspec.json.encode(symbol) + b',"bars":' + items
+    return head + b',"next_page_token":' + msgspec.json.encode(page.next_page_token) + b"}"
+
+
+class _Page(Struct):
+    bars: dict[str, msgspec.Raw] = {}
+    next_page_token: str | None = None
