@@ -1,11 +1,12 @@
 """How much a close may sell: reads the position, and reserves the quantity before it is sent.
 
 The quantity comes from the broker's list of the moment, less what earlier closes will still sell
-(`close_tracker.py`). Any order that is marked as closing (`position_intent`) goes this way.
+(`close_tracker.py`). Any order that is marked as closing (`position_intent`), or has a leg that is,
+goes this way.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from realtime.orders.derived_orders import build_closing_order
 from realtime.orders.errors import Declined, malformed
 from realtime.orders.idempotency import OrderRecord
 from realtime.orders.order_client import OrderClient, to_read_refusal
+from realtime.orders.order_parts import OrderPart, split_order
 from realtime.orders.order_request import OrderRequest
 from realtime.orders.symbols import is_order_id, is_symbol
 
@@ -39,6 +41,15 @@ class OpenPosition(Struct, frozen=True):
     """When the list was requested, epoch seconds."""
 
 
+class Reservation(Struct, frozen=True):
+    """A part of an order that closes a position, before it is counted."""
+
+    held: OpenPosition
+    part: OrderPart
+    left: Decimal
+    """How much is left to close, this part included."""
+
+
 class CloseReservations:
     """Decides how much a close may sell, and counts it. `clock` gives epoch seconds."""
 
@@ -57,22 +68,38 @@ class CloseReservations:
 
         Raises `Declined` if there is none, or it cannot be read.
         """
-        if not is_symbol(symbol) and not is_order_id(symbol.lower()):
-            raise _no_position(symbol, reached_broker=False)
-        await self._update_closes(order_client, position_symbol(symbol.upper()))
+        (held,) = await self.read_positions(order_client, (symbol,))
+        return held
+
+    async def read_positions(
+        self, order_client: OrderClient, symbols: Sequence[str]
+    ) -> list[OpenPosition]:
+        """Read several positions of one list; see `read_position`."""
+        for symbol in symbols:
+            if not is_symbol(symbol) and not is_order_id(symbol.lower()):
+                raise _no_position(symbol, reached_broker=False)
+        for symbol in symbols:
+            await self._update_closes(order_client, position_symbol(symbol.upper()))
         read_at = self._clock()
         try:
             positions = await order_client.api.fetch_positions()
         except RealtimeError as error:
             raise to_read_refusal(error) from error
+        held = [self._find(order_client, positions, symbol) for symbol in symbols]
+        for position, symbol in zip(held, symbols, strict=True):
+            if position.symbol != position_symbol(symbol.upper()):
+                await self._update_closes(order_client, position.symbol)
+        return [OpenPosition(position, read_at) for position in held]
+
+    def _find(
+        self, order_client: OrderClient, positions: Sequence[Position], symbol: str
+    ) -> Position:
         name = position_symbol(symbol.upper())
         for position in positions:
             if number(position.qty) and (
                 position.symbol == name or position.asset_id == symbol.lower()
             ):
-                if position.symbol != name:
-                    await self._update_closes(order_client, position.symbol)
-                return OpenPosition(position, read_at)
+                return position
         self._tracker.check_absent(order_client.label, name)
         raise _no_position(symbol, reached_broker=True)
 
@@ -85,8 +112,8 @@ class CloseReservations:
         qty: Decimal | None,
         percentage: Decimal | None,
         allows_less: bool,
-    ) -> tuple[OrderRequest, Decimal]:
-        """Return the order that closes a position, or part of it, and how much is left to close.
+    ) -> tuple[OrderRequest, Reservation]:
+        """Return the order that closes a position, or part of it, and what it reserves.
 
         Raises `Declined`. Nothing may be awaited between this and `reserve`.
         """
@@ -102,41 +129,35 @@ class CloseReservations:
         assert request.qty is not None, "a closing order has a quantity"
         if request.qty > left:
             raise self._too_much(position, request.qty, left)
-        return request, left
+        (part,) = split_order(request)
+        return request, Reservation(held, part, left)
 
     def check_close(
-        self,
-        order_client: OrderClient,
-        record: OrderRecord,
-        held: OpenPosition,
-        request: OrderRequest,
-    ) -> Decimal:
-        """Return how much is left to close, if an order that is marked as closing may leave.
+        self, order_client: OrderClient, record: OrderRecord, held: OpenPosition, part: OrderPart
+    ) -> Reservation:
+        """Return what a part that is marked as closing reserves, if it may leave.
 
         Raises `Declined`. Nothing may be awaited between this and `reserve`.
         """
         position = held.position
         side = "sell" if number(position.qty) > 0 else "buy"
-        if request.side != side:
+        if part.side != side:
             raise malformed(
                 f"a close of {position.qty} {position.symbol} is a {side}", field="side"
             )
-        if request.qty is None:
+        if part.qty is None:
             raise malformed("an order that closes a position needs a quantity", field="qty")
         size = abs(number(position.qty))
-        if request.qty > size:
+        if part.qty > size:
             raise malformed(f"at most {plain(size)} can be closed", field="qty")
         left = self._get_left(order_client, record, held, wants_all=False)
-        if request.qty > left:
-            raise self._too_much(position, request.qty, left)
-        return left
+        if part.qty > left:
+            raise self._too_much(position, part.qty, left)
+        return Reservation(held, part, left)
 
-    def reserve(
-        self, record: OrderRecord, held: OpenPosition, request: OrderRequest, left: Decimal
-    ) -> None:
+    def reserve(self, record: OrderRecord, reservation: Reservation) -> None:
         """Count a close before it is sent."""
-        assert request.qty is not None, "a closing order has a quantity"
-        self._tracker.reserve(record, held.position, request.qty, left=left)
+        self._tracker.reserve(record, reservation.part, left=reservation.left)
 
     def check(self, record: OrderRecord, symbol: str) -> None:
         """Raise `Declined` if a close no longer fits: the last moment before it leaves."""

@@ -27,6 +27,7 @@ from realtime.core.model import Order, Position
 from realtime.core.state import LAG_S
 from realtime.orders.errors import Declined
 from realtime.orders.idempotency import OrderRecord
+from realtime.orders.order_parts import ONE, OrderPart
 from realtime.orders.order_request import Side
 
 LOST_AFTER_S = 120.0
@@ -50,6 +51,8 @@ class Reduction(Struct, eq=False, kw_only=True):
     is_close: bool
     """Whether it was placed to close: then it counts as long as it is open. Any other order counts
     while it is in flight, and `LAG_S` longer; what rests at the broker is held by the broker."""
+    ratio: Decimal = ONE
+    """How much of the position is traded for one of the order, of which it is a leg."""
     filled: Decimal = Decimal(0)
     settled: Decimal = Decimal(0)
     """How much of `filled` the baseline contains."""
@@ -75,7 +78,7 @@ class Reduction(Struct, eq=False, kw_only=True):
 
     def update(self, order: Order, now: float) -> None:
         """Record the order as the broker reports it."""
-        filled = number(order.filled_qty)
+        filled = number(order.filled_qty) * self.ratio
         if filled > self.filled or (order.is_closed and not self.has_ended):
             self.changed_at = now
         self.filled = max(self.filled, filled)
@@ -104,19 +107,18 @@ class CloseTracker:
         self._groups: dict[tuple[str, str], _Group] = {}
         """account and position symbol → group"""
 
-    def add(
-        self, record: OrderRecord, symbol: str, side: Side, qty: Decimal | None, *, is_close: bool
-    ) -> None:
-        """Count an order, before it leaves or when the journal shows it."""
-        group = self._groups.setdefault((record.account, symbol), _Group())
+    def add(self, record: OrderRecord, part: OrderPart, *, is_close: bool) -> None:
+        """Count a part of an order, before it leaves or when the journal shows it."""
+        group = self._groups.setdefault((record.account, part.symbol), _Group())
         if record.client_order_id not in group.reductions:
             if len(group.reductions) % CLEANUP_INTERVAL == CLEANUP_INTERVAL - 1:
                 self._remove_settled(group)
             group.reductions[record.client_order_id] = Reduction(
                 record=record,
-                side=side,
-                qty=qty,
+                side=part.side,
+                qty=part.qty,
                 is_close=is_close,
+                ratio=part.ratio,
                 changed_at=record.sent_at or self._clock(),
             )
 
@@ -202,15 +204,13 @@ class CloseTracker:
         if group and any(r.is_close and not r.has_ended for r in self._existing(group)):
             raise _unsettled(f"{symbol} is being closed")
 
-    def reserve(
-        self, record: OrderRecord, position: Position, qty: Decimal, *, left: Decimal
-    ) -> None:
-        """Count a close of `qty`, of which `get_left` has just returned what is left."""
-        _, side = _get_size(position.qty)
-        self.add(record, position.symbol, side, qty, is_close=True)
-        group = self._groups[record.account, position.symbol]
+    def reserve(self, record: OrderRecord, part: OrderPart, *, left: Decimal) -> None:
+        """Count a close, of whose position `get_left` has just returned what is left."""
+        self.add(record, part, is_close=True)
+        group, side = self._groups[record.account, part.symbol], part.side
         reduction = group.reductions[record.client_order_id]
-        reduction.qty = max(reduction.qty or qty, qty)
+        if part.qty is not None:
+            reduction.qty = max(reduction.qty or part.qty, part.qty)
         if group.baseline is None or group.side != side:
             others = (r for r in self._existing(group) if r.side == side and r.record is not record)
             group.baseline = left + sum((r.pending for r in others), Decimal())

@@ -23,7 +23,7 @@ from realtime.core.model import Order, position_symbol
 from realtime.errors import RealtimeError
 from realtime.orders import validation
 from realtime.orders.cancellation import CancelExecutor
-from realtime.orders.close_reservations import CloseReservations, OpenPosition
+from realtime.orders.close_reservations import CloseReservations, Reservation
 from realtime.orders.close_tracker import CloseTracker
 from realtime.orders.derived_orders import build_replacement
 from realtime.orders.errors import Declined, Unresolved, malformed
@@ -39,6 +39,7 @@ from realtime.orders.journal_sync import JournalSync
 from realtime.orders.kill_switch import KillSwitch
 from realtime.orders.order_client import OrderClient, to_read_refusal
 from realtime.orders.order_lookup import OrderLookup
+from realtime.orders.order_parts import split_order
 from realtime.orders.order_request import (
     OrderChanges,
     OrderRequest,
@@ -291,13 +292,13 @@ class Gateway:
             record = self.index.identify(label, client_order_id, key, fingerprint)
             if record.task is not None or record.state == "placed":
                 return await self.executor.get_result(record)
-            request, left = self._closes.build_close(
+            request, reservation = self._closes.build_close(
                 order_client, record, held, qty=qty, percentage=percentage, allows_less=allows_less
             )
         except Declined as error:
             raise qualify_refusal(record, error) from error
         check = partial(self._check_close, label, principal)
-        return await self._submit_close(record, principal, held, request, left, check)
+        return await self._submit_close(record, principal, (reservation,), request, check)
 
     async def find(self, label: str, client_order_id: str, principal: Principal) -> Order | None:
         """Return the order of this id, from the state or from the broker; None if there is none.
@@ -357,7 +358,7 @@ class Gateway:
     ) -> Placed:
         order_client = self.get_order_client(label, principal)
         record = self.index.identify(label, request.client_order_id, key, fingerprint)
-        if request.closes_position and request.order_class != "mleg":
+        if any(part.is_close for part in split_order(request)):
             return await self._place_close(record, principal, request, route)
         body = build_body(structs.replace(request, client_order_id=record.client_order_id))
         self._count_reduction(record, request)
@@ -380,46 +381,56 @@ class Gateway:
         request: Placement,
         route: RoutingDecision,
     ) -> Placed:
-        """Place an order that its caller marked as closing: it never turns the position."""
+        """Place an order that its caller marked as closing, or a leg of it: it never turns the
+        position."""
         label = record.account
         if placed := await self.executor.find_earlier(record):
             return placed
         order_client = self.get_order_client(label, principal)
         check_new = self._make_check(label, request, principal)
+        parts = [part for part in split_order(request) if part.is_close]
         try:
             check_new()
-            held = await self._closes.read_position(order_client, request.symbol or "")
+            positions = await self._closes.read_positions(
+                order_client, [part.symbol for part in parts]
+            )
             record = self.index.identify(
                 label, record.client_order_id, record.key, record.fingerprint
             )
             if record.task is not None or record.state == "placed":
                 return await self.executor.get_result(record)
-            left = self._closes.check_close(order_client, record, held, request)
+            reservations = [
+                self._closes.check_close(order_client, record, held, part)
+                for held, part in zip(positions, parts, strict=True)
+            ]
         except Declined as error:
             raise qualify_refusal(record, error) from error
         return await self._submit_close(
-            record, principal, held, request, left, check_new, route=route
+            record, principal, reservations, request, check_new, route=route
         )
 
     async def _submit_close(
         self,
         record: OrderRecord,
         principal: Principal,
-        held: OpenPosition,
+        reservations: Sequence[Reservation],
         request: OrderRequest,
-        left: Decimal,
         check: Callable[[], None],
         route: RoutingDecision | None = None,
     ) -> Placed:
         """Reserve and send a close; `route` None: one of our own, which the caps do not count."""
-        label, symbol = record.account, held.position.symbol
+        label = record.account
         order_client = self.order_clients[label]
-        self._closes.reserve(record, held, request, left)
+        symbols = [reservation.held.position.symbol for reservation in reservations]
+        for reservation in reservations:
+            self._closes.reserve(record, reservation)
+        self._count_reduction(record, request)
         body = build_body(structs.replace(request, client_order_id=record.client_order_id))
 
         def check_close() -> None:
             check()
-            self._closes.check(record, symbol)
+            for symbol in symbols:
+                self._closes.check(record, symbol)
 
         return await self.executor.submit(
             Submission(
@@ -429,7 +440,11 @@ class Gateway:
                 check=check_close,
                 reserve=None if route is None else partial(self._reserve, label, principal),
                 call=lambda before_send: order_client.api.submit(body, before_send),
-                facts={"closes": symbol, "body": body, **_get_size_facts(request)},
+                facts={
+                    "closes": None if request.legs else symbols[0],
+                    "body": body,
+                    **_get_size_facts(request),
+                },
                 reduces_risk=route is None,
             )
         )
@@ -472,17 +487,18 @@ class Gateway:
 
     def _count_reduction(self, record: OrderRecord, request: OrderRequest) -> None:
         """Count an order that may reduce a position, for closes that come while it is in flight."""
-        if request.symbol is not None and request.side is not None and record.task is None:
-            symbol = position_symbol(request.symbol)
-            if record.state != "placed":
-                self._close_tracker.add(record, symbol, request.side, request.qty, is_close=False)
+        if record.task is None and record.state != "placed":
+            for part in split_order(request):
+                self._close_tracker.add(record, part, is_close=False)
 
     def _check_replaced_close(self, label: str, order: Order, request: OrderRequest) -> None:
         """Raise `Declined` if a closing order would become larger: its position may be smaller."""
-        is_close = (order.position_intent or "").endswith("_to_close") or (
-            self._close_tracker.is_closing(
-                label, position_symbol(order.symbol or ""), order.client_order_id
+        is_close = any(
+            (part.position_intent or "").endswith("_to_close")
+            or self._close_tracker.is_closing(
+                label, position_symbol(part.symbol or ""), order.client_order_id
             )
+            for part in (order, *(order.legs or ()))
         )
         if is_close and request.qty is not None and request.qty > Decimal(order.qty or 0):
             raise malformed(
@@ -502,11 +518,23 @@ class Gateway:
 
 def _get_size_facts(request: OrderRequest) -> dict[str, object]:
     """Return what the journal needs to count an order after a restart, or in another process."""
-    return {
+    facts: dict[str, object] = {
         "symbol": request.symbol,
         "side": request.side,
         "qty": None if request.qty is None else plain(request.qty),
     }
+    if request.legs:
+        facts["legs"] = [
+            {
+                "symbol": part.symbol,
+                "side": part.side,
+                "qty": None if part.qty is None else plain(part.qty),
+                "ratio": plain(part.ratio),
+                "is_close": part.is_close,
+            }
+            for part in split_order(request)
+        ]
+    return facts
 
 
 def _check_order_id(order_id: str) -> None:

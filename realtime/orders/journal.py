@@ -48,6 +48,16 @@ UNFINISHED = "journal.line_unfinished"
 """The line before this one was not finished: its writer died, and carried nothing out."""
 
 
+class JournalLeg(Struct, frozen=True, kw_only=True):
+    """A leg of a multi-leg order."""
+
+    symbol: str
+    side: str
+    qty: str
+    ratio: str
+    is_close: bool
+
+
 class JournalEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is read back of a line; more is written for people."""
 
@@ -65,6 +75,7 @@ class JournalEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     symbol: str | None = None
     side: str | None = None
     qty: str | None = None
+    legs: tuple[JournalLeg, ...] = ()
     scope: str | None = None
     """Of a halt: an account, or null for all."""
     principal: str | None = None

@@ -6,16 +6,17 @@ and closes count here from the next order on (`OrderExecutor` syncs before each)
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from realtime.core.decimals import number
-from realtime.core.model import position_symbol
+from realtime.core.model import Symbol, position_symbol
 from realtime.core.state import LAG_S
 from realtime.orders.close_tracker import CloseTracker
 from realtime.orders.errors import Declined
 from realtime.orders.idempotency import IdempotencyIndex
 from realtime.orders.journal import DAMAGED, Journal, JournalEntry
 from realtime.orders.kill_switch import KillSwitch
+from realtime.orders.order_parts import OrderPart
 from realtime.orders.risk import MINUTE_S, RiskChecks
 from realtime.telemetry.log import get_logger
 
@@ -116,13 +117,27 @@ class JournalSync:
             at = self._clock() - age_s
             self._risk_checks.count(entry.account, entry.principal or "", at=at)
         record = self._index.get_by_id(entry.account, entry.client_order_id)
-        max_age_s = LAG_S if entry.closes is None else MAX_CLOSE_AGE_S
-        if record is None or age_s > max_age_s or entry.side not in ("buy", "sell"):
+        if record is None:
             return
-        self._close_tracker.add(
-            record,
-            position_symbol(entry.closes or entry.symbol or ""),
-            "sell" if entry.side == "sell" else "buy",
-            number(entry.qty) if entry.qty else None,
+        for part in _split_entry(entry):
+            if age_s <= (MAX_CLOSE_AGE_S if part.is_close else LAG_S):
+                self._close_tracker.add(record, part, is_close=part.is_close)
+
+
+def _split_entry(entry: JournalEntry) -> Iterator[OrderPart]:
+    """Yield the parts of an order that the journal shows."""
+    for leg in entry.legs:
+        yield OrderPart(
+            symbol=Symbol(leg.symbol),
+            side="sell" if leg.side == "sell" else "buy",
+            qty=number(leg.qty),
+            is_close=leg.is_close,
+            ratio=number(leg.ratio),
+        )
+    if entry.side in ("buy", "sell"):
+        yield OrderPart(
+            symbol=position_symbol(entry.closes or entry.symbol or ""),
+            side="sell" if entry.side == "sell" else "buy",
+            qty=number(entry.qty) if entry.qty else None,
             is_close=entry.closes is not None,
         )

@@ -4,13 +4,14 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.order_request import OrderChanges
+from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.results import Placed
 from tests.orders.trading import TradingSetup, broker, order, trading
 from tests.virtual import run
@@ -141,6 +142,103 @@ def test_a_sale_in_flight_counts_for_a_close() -> None:
             await sale
             await asyncio.sleep(20)
             return result, held(setup)
+
+    assert run(main) == ("position_unsettled", Decimal(0))
+
+
+LOW, HIGH = "NVDA261120C00200000", "NVDA261120C00210000"
+
+
+def spread(qty: int, intent: str = "sell_to_close", ratio: int = 1) -> Placement:
+    """A multi-leg order that sells a leg and buys another."""
+    legs = [
+        {"symbol": LOW, "position_intent": intent, "ratio_qty": str(ratio)},
+        {"symbol": HIGH, "position_intent": "buy_to_open", "ratio_qty": "1"},
+    ]
+    return order(symbol=None, side=None, order_class="mleg", qty=str(qty), legs=legs)
+
+
+async def hold_options(setup: TradingSetup, qty: int) -> None:
+    setup.simulator.exchange.set_price(LOW, "6.30")
+    setup.simulator.exchange.set_price(HIGH, "3.10")
+    await setup.place(order(symbol=LOW, qty=str(qty)))
+    await asyncio.sleep(20)
+
+
+def held_of(setup: TradingSetup, symbol: str) -> Decimal:
+    rows = setup.simulator.exchange.positions("alpha")
+    return sum((Decimal(str(row["qty"])) for row in rows if row["symbol"] == symbol), Decimal())
+
+
+@pytest.mark.parametrize("intent", ["sell_to_close", "sell_to_open"])
+def test_a_leg_in_flight_counts_for_a_close(intent: str) -> None:
+    """Whether it is marked as closing or not: the close after it sells only the rest."""
+
+    async def main() -> tuple[str, Decimal]:
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
+            await hold_options(setup, 4)
+            simulator.add_fault({"kind": "latency", "seconds": 0.4, "method": "POST"})
+            sale = asyncio.create_task(setup.place(spread(4, intent)))
+            await asyncio.sleep(0.05)
+            code = "placed"
+            try:
+                await setup.close_position("alpha", LOW)
+            except Declined as error:
+                code = error.code
+            with suppress(Declined):
+                await sale
+            await asyncio.sleep(20)
+            return code, held_of(setup, LOW)
+
+    code, left = run(main)
+    assert code == "position_unsettled"
+    assert left >= 0
+
+
+def test_legs_that_close_sell_no_more_than_is_held() -> None:
+    async def main() -> tuple[list[str], Decimal]:
+        async with broker(accounts=1) as simulator, trading(simulator) as setup:
+            await hold_options(setup, 4)
+            simulator.add_fault({"kind": "latency", "seconds": 0.4, "method": "POST"})
+
+            async def place(request: Placement) -> str:
+                try:
+                    await setup.place(request)
+                except Declined as error:
+                    return error.code
+                return "placed"
+
+            codes = [
+                await place(spread(5)),
+                await place(spread(3, ratio=2)),
+                *await asyncio.gather(*(place(spread(1, ratio=2)) for _ in range(3))),
+            ]
+            await asyncio.sleep(20)
+            return codes, held_of(setup, LOW)
+
+    codes, left = run(main)
+    assert codes == ["invalid_order", "invalid_order", "placed", "placed", "position_unsettled"]
+    assert left == 0
+
+
+def test_legs_before_a_restart_count_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "orders.jsonl"
+
+    async def main() -> tuple[str, Decimal]:
+        async with broker(accounts=1) as simulator:
+            async with trading(simulator, journal=path) as setup:
+                await hold_options(setup, 4)
+                simulator.add_fault({"kind": "lagging_positions", "seconds": 9})
+                await asyncio.sleep(1)
+                await setup.place(spread(2, ratio=2))
+            async with trading(simulator, seed=2, journal=path) as setup:
+                code = "placed"
+                try:
+                    await setup.close_position("alpha", LOW)
+                except Declined as error:
+                    code = error.code
+                await asyncio.sleep(20)
+                return code, held_of(setup, LOW)
 
     assert run(main) == ("position_unsettled", Decimal(0))
 

@@ -5,17 +5,25 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from realtime.core.model import Order, OrderId, Position, Symbol
 from realtime.core.state import LAG_S
 from realtime.orders.close_tracker import LOST_AFTER_S, CloseTracker
 from realtime.orders.errors import Declined
 from realtime.orders.idempotency import OrderRecord
+from realtime.orders.order_parts import OrderPart
+from realtime.orders.order_request import Side
 
 HELD = 100
 ACTIONS = 120
 SEEDS = 1500
+
+
+def make_part(position: Position, qty: Decimal) -> OrderPart:
+    """A close of a quantity of a position."""
+    side: Side = "sell" if Decimal(position.qty) > 0 else "buy"
+    return OrderPart(symbol=position.symbol, side=side, qty=qty, is_close=True)
 
 
 class Close(Struct):
@@ -95,7 +103,7 @@ class Model:
             return
         size = min(qty or left, left)
         assert 0 < size <= listed
-        self.tracker.reserve(record, position, size, left=left)
+        self.tracker.reserve(record, make_part(position, size), left=left)
         self.closes.append(Close(record, int(size)))
         self.counts["closes"] += 1
 
@@ -160,6 +168,25 @@ def test_no_sequence_of_closes_crosses_zero(sign: int) -> None:
     assert sold_out > SEEDS / 10
 
 
+def test_a_leg_counts_by_its_ratio() -> None:
+    """Two contracts of the leg for one of the order: the order's filled quantity is half."""
+    tracker = CloseTracker(lambda: 5.0)
+    position = Position(symbol=Symbol("AMD"), qty="10")
+    leg, close = (
+        OrderRecord(account="a", client_order_id=name, fingerprint="", state="placed")
+        for name in ("leg", "close")
+    )
+    leg.sent_at = leg.answered_at = 5.0
+    part = structs.replace(make_part(position, Decimal(6)), ratio=Decimal(2))
+    tracker.reserve(leg, part, left=Decimal(10))
+    (reduction,) = tracker.get_unsettled("a", "AMD")
+    canceled = Order(id=OrderId("1"), qty="3", filled_qty="2", status="canceled")
+    reduction.update(canceled, 5.0)
+    listed = structs.replace(position, qty="6")
+    left = tracker.get_left(close, listed, read_at=5.0, stream_qty=None, wants_all=False)
+    assert left == 6
+
+
 def test_a_second_click_finds_nothing_left() -> None:
     """Twice at once: the second is refused, with the time to retry."""
     tracker = CloseTracker(lambda: 5.0)
@@ -169,7 +196,7 @@ def test_a_second_click_finds_nothing_left() -> None:
         for name in ("1", "2")
     )
     left = tracker.get_left(first, position, read_at=5.0, stream_qty="100", wants_all=True)
-    tracker.reserve(first, position, left, left=left)
+    tracker.reserve(first, make_part(position, left), left=left)
     with pytest.raises(Declined, match="being closed already") as error:
         tracker.get_left(second, position, read_at=5.0, stream_qty="100", wants_all=True)
     assert (error.value.code, error.value.retry_after_s) == ("position_unsettled", LAG_S)
@@ -182,7 +209,7 @@ def test_partial_closes_count_together() -> None:
     for name, qty in (("1", 40), ("2", 40), ("3", 20)):
         record = OrderRecord(account="a", client_order_id=name, fingerprint="", state="pending")
         left = tracker.get_left(record, position, read_at=5.0, stream_qty=None, wants_all=False)
-        tracker.reserve(record, position, Decimal(qty), left=left)
+        tracker.reserve(record, make_part(position, Decimal(qty)), left=left)
         lefts.append(left)
     assert lefts == [100, 60, 20]
 
@@ -204,8 +231,8 @@ def test_a_close_by_another_process_counts_at_the_last_moment() -> None:
         for name in ("ours", "theirs")
     )
     left = tracker.get_left(ours, position, read_at=5.0, stream_qty=None, wants_all=True)
-    tracker.reserve(ours, position, left, left=left)
+    tracker.reserve(ours, make_part(position, left), left=left)
     tracker.check(ours, "AMD")
-    tracker.add(theirs, "AMD", "sell", Decimal(100), is_close=True)
+    tracker.add(theirs, make_part(position, Decimal(100)), is_close=True)
     with pytest.raises(Declined, match="another process"):
         tracker.check(ours, "AMD")
