@@ -21,6 +21,8 @@ from websockets.exceptions import (
     InvalidStatus,
     WebSocketException,
 )
+from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import Event
 
 from realtime.broker.codec import decode_frame, encode_authorization, encode_listen
 from realtime.broker.proxies import UNKNOWN_CA, find_proxy
@@ -67,6 +69,10 @@ CONNECTION_LIMIT_TEXT = "connection limit"
 LIMIT_STATUSES = frozenset({406, 429})
 """Handshake statuses that mean the same."""
 
+CLOSE_FRAME_RECEIVED = b"close frame"
+"""Takes the place of the close frame among the data frames. It is no JSON, so no event is like it;
+a broker that sends it ends the session, too."""
+
 SOCKET_TAKEN = "another program may hold this key's only connection; stop it"
 
 
@@ -75,6 +81,19 @@ class NoRedirectConnect(websocket_connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+class _Connection(ClientConnection):
+    """Ends `recv` with the broker's close frame.
+
+    The base class ends it with the TCP connection, up to `CLOSE_TIMEOUT_S` later, although nothing
+    follows a close frame (RFC 6455, 5.5.1): events of that time would be missing without a mark.
+    """
+
+    def process_event(self, event: Event) -> None:
+        super().process_event(event)
+        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+            self.recv_messages.put(Frame(Opcode.BINARY, CLOSE_FRAME_RECEIVED))
 
 
 class TradingStream:
@@ -107,6 +126,7 @@ class TradingStream:
                 close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_FRAME_BYTES,
                 max_queue=MAX_QUEUED_FRAMES,
+                create_connection=_Connection,
                 **tls,
             )
         except InvalidStatus as error:
@@ -184,6 +204,9 @@ class TradingStream:
             self._early.append(message)
 
     def _decode(self, frame: bytes) -> Message:
+        """Decode a frame. Raises `LinkError` for the close frame."""
+        if frame == CLOSE_FRAME_RECEIVED:
+            raise _closed(self._socket.protocol.close_rcvd)
         if self._sanitizer is not None:
             frame = self._sanitizer.clean(frame)
         message = decode_frame(frame)
@@ -222,13 +245,13 @@ def _handshake_error(error: InvalidStatus) -> LinkError:
 
 
 def connection_lost(closed: ConnectionClosed) -> LinkError:
-    """Return the error of a closed socket, with its close code."""
-    if closed.rcvd is not None:
-        code, reason = closed.rcvd.code, strip_controls(closed.rcvd.reason)
-    elif closed.sent is not None:
-        code, reason = closed.sent.code, closed.sent.reason
-    else:
-        code, reason = 1006, ""
+    """The error of a connection that has ended."""
+    return _closed(closed.rcvd or closed.sent)
+
+
+def _closed(close: Close | None) -> LinkError:
+    code = 1006 if close is None else close.code
+    reason = "" if close is None else strip_controls(close.reason)
     return LinkError(f"connection closed ({code}{': ' + reason if reason else ''})", code=code)
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
+from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request, Response
 
 from realtime.broker import trading_stream as stream_module
@@ -290,6 +291,35 @@ async def test_cut() -> None:
     assert isinstance(error, LinkError)
     assert error.code == 1006
     assert str(error) == "connection closed (1006)"
+
+
+def test_close_frame_ends_the_stream_before_the_connection_ends() -> None:
+    """Frames before it are received; nothing that follows it would be an event."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await shake_hands(reader, writer)
+        await reader.read(1000)
+        writer.write(Frame(Opcode.BINARY, AUTHORIZED).serialize(mask=False))
+        await reader.read(1000)
+        close = Frame(Opcode.CLOSE, Close(1012, "restart").serialize())
+        for part in (Frame(Opcode.BINARY, LISTENING), Frame(Opcode.BINARY, FILL), close):
+            writer.write(part.serialize(mask=False))
+        await reader.read()
+
+    async def main() -> tuple[str, float]:
+        async with raw_broker(speak, port=PORT) as address:
+            stream = await TradingStream.connect(f"ws://{address}/stream", ssl_context=None)
+            await enter(stream)
+            assert isinstance(await stream.receive(), TradeUpdate)
+            with pytest.raises(LinkError) as caught:
+                await stream.receive()
+            ended_at = asyncio.get_running_loop().time()
+            await stream.close()
+            return str(caught.value), ended_at
+
+    error, ended_at = run(main)
+    assert error == "connection closed (1012: restart)"
+    assert ended_at < 0.1
 
 
 async def test_close_code_and_reason_are_reported() -> None:

@@ -15,8 +15,8 @@ FIRST_S, MAX_S, MIN_SHARE = 5.0, 300.0, 0.8
 SLACK_S = 0.05
 """A dial and the pause before it are not at one instant."""
 
-CLOSE_S = 2.1
-"""A close frame counts when the connection ends; a slow path delays that so long at the most."""
+CLOSE_S = 0.1
+"""A socket that the broker has closed is noticed with its last frame, before it is closed here."""
 
 REFUSING = frozenset({"key_revoked", "unauthorized"})
 
