@@ -1,7 +1,9 @@
 """Bodies of orders: read strictly, and sent as they were written."""
 
+from contextlib import suppress
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from realtime.orders.errors import Declined
@@ -18,9 +20,10 @@ from tests.orders.trading import order
 
 
 @given(st.binary(max_size=200))
+@example(b"}")
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for form in (Placement, OrderChanges):
-        with pytest.raises(Declined):
+        with suppress(Declined):  # anything else that is raised fails
             read_body(b"{" + body, form)
 
 
