@@ -143,7 +143,7 @@ def referenced_by(path: str, *, is_first: bool = False) -> list[str]:
             for name in names
         ]
     scripts = re.findall(r'from "([^"]+)"', text)
-    later = [] if is_first else re.findall(r'(?:import\(|sheet: )"([^"]+)"', text)
+    later = [] if is_first else re.findall(r'(?:import|loadSheet)\("([^"]+)"', text)
     return [posixpath.normpath(f"{folder}/{name}") for name in [*scripts, *later]]
 
 

@@ -121,11 +121,15 @@ function isShown({ view: name, label }) {
 
 /** Views that are not the first to be seen are loaded when they are opened. */
 async function openView(address) {
-  const hooks = { onChange: scheduleDraw, onStreamChange: () => updateConnection(), onAddress: replaceAddress };
+  const hooks = { fleet, onChange: scheduleDraw, onStreamChange: () => updateConnection(), onAddress: replaceAddress };
   switch (address.view) {
     case "account": {
       const { AccountView } = await import("./views/account_view.js");
       return new AccountView(fleet, address, hooks);
+    }
+    case "compare": {
+      const { CompareView } = await import("./views/compare_view.js");
+      return CompareView.open(address, hooks);
     }
     case "fleet": return new FleetView(fleet, address, { ...hooks, go: (hash) => { location.hash = hash; }, onVisibleRows: (labels) => visibleRows.set(labels) });
   }
