@@ -23,6 +23,7 @@ from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.prerenderer import Prerenderer
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
+from realtime.api.handlers.notify import NotifyInterface, add_notify, notify_access
 from realtime.api.handlers.reload import BROADCAST, Reload, add_reload, reload_access
 from realtime.api.market_routes import MARKET_ROUTES
 from realtime.api.metric_sources import MetricSources, RuntimeMetrics
@@ -70,6 +71,7 @@ def build_application(
     trading: TradingInterface | None = None,
     reload: Reload | None = None,
     refresh: Refresh | None = None,
+    notify: NotifyInterface | None = None,
     runtime_metrics: RuntimeMetrics = RuntimeMetrics(),  # noqa: B008 - frozen
     account_metrics: bool = False,
     history: PastReader | None = None,
@@ -98,6 +100,7 @@ def build_application(
             **access_table(routes),
             **session_access(PREFIXES),
             **reload_access(PREFIXES),
+            **({} if notify is None else notify_access(PREFIXES)),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
             CANONICAL_PATH: "open",  # it selects the account by its own credentials
         },
@@ -184,8 +187,7 @@ def build_application(
             route_counts,
         )
         _run_while_serving(app, "alpaca", alpaca_api.add_to(app))
-    if reload is not None:
-        add_reload(app, reload, PREFIXES)
+    _add_administration(app, reload, notify)
     if access.verifier is not None:
         # After `allow_origins`: no page of another origin can begin a session here.
         Sessions(authenticator, wall_clock, make_code).add(app, PREFIXES)
@@ -203,6 +205,15 @@ def _key_pairs(trading: TradingInterface | None) -> FindKeyPair:
         return None if label is None else make_key_principal(label)
 
     return find
+
+
+def _add_administration(
+    app: web.Application, reload: Reload | None, notify: NotifyInterface | None
+) -> None:
+    if reload is not None:
+        add_reload(app, reload, PREFIXES)
+    if notify is not None:
+        add_notify(app, notify, PREFIXES)
 
 
 def _run_while_serving(app: web.Application, name: str, run: Callable[[], Awaitable[None]]) -> None:

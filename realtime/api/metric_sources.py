@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
 from realtime.history.status import HistoryStatus
@@ -31,6 +32,8 @@ class RuntimeMetrics(Struct, frozen=True, kw_only=True):
     """Whether the last reload succeeded, and when; None: there was none."""
     log_lines_lost: Callable[[], int] = lambda: 0
     """Lines that the log's disk or pipe did not accept."""
+    notify: Callable[[], NotifyDocument | None] = lambda: None
+    """How webhooks and notifications go; None: none are configured."""
 
 
 class MetricSources(Struct, frozen=True, kw_only=True):

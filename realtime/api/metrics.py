@@ -16,6 +16,7 @@ from prometheus_client.core import (
 )
 
 from realtime.api.documents.health import FleetCounts, count_fleet
+from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.status import count_states
 from realtime.api.metric_sources import MetricSources
 from realtime.history.queue import LOSS_KINDS
@@ -95,6 +96,9 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     yield from _daemon(sources)
     if sources.history is not None:
         yield from history_families(sources.history())
+    notify = sources.runtime.notify()
+    if notify is not None:
+        yield from _notify(notify)
 
 
 def _accounts(sources: MetricSources) -> Iterator[Metric]:
@@ -274,6 +278,53 @@ def history_families(status: HistoryStatus) -> Iterator[Metric]:
         {"stopped": 0, "overflow": 0, "clock": 0, **status.gaps},
     )
     yield GaugeMetricFamily("realtime_history_bytes", "Size of all history files", status.bytes)
+
+
+def _notify(status: NotifyDocument) -> Iterator[Metric]:
+    """Only where a section configures them."""
+    waiting, parked, is_parked = (
+        GaugeMetricFamily(f"realtime_webhook_{name}", help_text, labels=["webhook"])
+        for name, help_text in (
+            ("waiting", "Messages that are stored and not confirmed"),
+            ("messages_parked", "Messages that the receiver rejected too often"),
+            ("parked", "1 while nothing is sent until a person asks for it"),
+        )
+    )
+    delivered, failed, lost = (
+        CounterMetricFamily(f"realtime_webhook_{name}", help_text, labels=["webhook"])
+        for name, help_text in (
+            ("delivered", "Messages that the receiver has confirmed"),
+            ("attempts_failed", "Attempts that were not confirmed"),
+            ("lost", "Events that found no room in the outbox"),
+        )
+    )
+    for row in status.webhooks:
+        name = [row.name]
+        waiting.add_metric(name, row.waiting)
+        parked.add_metric(name, row.parked)
+        is_parked.add_metric(name, int(row.state == "parked"))
+        delivered.add_metric(name, row.delivered)
+        failed.add_metric(name, row.failed_attempts)
+        lost.add_metric(name, row.lost)
+    yield from (waiting, parked, is_parked, delivered, failed, lost)
+    yield GaugeMetricFamily(
+        "realtime_webhook_store_failed",
+        "1 while events cannot be stored in the outbox",
+        int(status.outbox_error is not None),
+    )
+    sent, unsent, given_up = (
+        CounterMetricFamily(f"realtime_notify_{name}", help_text, labels=["target"])
+        for name, help_text in (
+            ("sent", "Messages that a target of notifications has accepted"),
+            ("attempts_failed", "Attempts to notify that failed"),
+            ("lost", "Notifications that were given up"),
+        )
+    )
+    for target in status.notify:
+        sent.add_metric([target.name], target.sent)
+        unsent.add_metric([target.name], target.failed)
+        given_up.add_metric([target.name], target.lost)
+    yield from (sent, unsent, given_up)
 
 
 def account_families(

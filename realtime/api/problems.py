@@ -57,6 +57,10 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "method_not_allowed": ProblemType(
         405, "Method not allowed on this route", "use a method of the Allow header"
     ),
+    "notify_off": ProblemType(
+        404, "No webhooks and no notifications", "add [[webhooks]] or [[notify]]: docs/notify.md"
+    ),
+    "unknown_webhook": ProblemType(404, "Unknown webhook", "GET /admin/notify lists them"),
     "config_refused": ProblemType(
         409, "Invalid configuration; nothing has changed", "correct the files, then reload again"
     ),

@@ -68,7 +68,7 @@ from realtime.api.handlers.past import (
 )
 from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
 from realtime.api.market_routes import MARKET_ROUTES
-from realtime.api.openapi.administration import RELOAD
+from realtime.api.openapi.administration import ADMINISTRATION
 from realtime.api.openapi.description import describe
 from realtime.api.openapi.operations import ALL_KINDS, to_operations
 from realtime.api.order_routes import ORDER_ROUTES
@@ -123,7 +123,7 @@ def openapi_document(version: str, *, has_market: bool = False) -> bytes:
     """All routes (reads, orders, administration) as an OpenAPI 3.1 document. `has_market`: also
     those of market data."""
     routes = (*ROUTES, *ORDER_ROUTES, *(MARKET_ROUTES if has_market else ()))
-    described = (*to_operations(routes), RELOAD)
+    described = (*to_operations(routes), *ADMINISTRATION)
     return ENCODER.encode(describe(described, version=version, servers=PREFIXES, kinds=ALL_KINDS))
 
 

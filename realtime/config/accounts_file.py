@@ -12,6 +12,7 @@ from realtime.config import validators as values
 from realtime.config.auth_section import AUTH, SOURCES, AuthSection
 from realtime.config.groups_sections import read_books, read_tiers
 from realtime.config.market_section import MARKET, MarketSection
+from realtime.config.notify_sections import MAX_TARGETS, NOTIFY, WEBHOOK, NotifySections
 from realtime.config.problems import InvalidValue, Problem, dotted, shown
 from realtime.config.settings import (
     ALPACA_DOMAIN,
@@ -93,8 +94,8 @@ ALPACA_API: Checks = {
     "behind_tls": values.flag,
 }
 SECTIONS = (
-    "server", "auth", "limits", "orders", "log", "history", "market", "books", "tiers",
-    "alpaca", "alpaca_api", "accounts",
+    "server", "auth", "limits", "orders", "log", "history", "market", "webhooks", "notify",
+    "books", "tiers", "alpaca", "alpaca_api", "accounts",
 )  # fmt: skip
 
 
@@ -114,6 +115,7 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     books: Mapping[str, str]
     tiers: Mapping[str, TierBounds]
     alpaca_api: AlpacaApiSettings
+    targets: NotifySections
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
     startup_concurrency: int
@@ -171,6 +173,10 @@ def read_accounts_file(
             **reader.read_table(tables.get("alpaca_api", {}), ALPACA_API, "alpaca_api")
         ),
         market=_market(tables, reader, file, alpaca.get("allow_host", ())),
+        targets=NotifySections(
+            webhooks=_tables_of("webhooks", tables, WEBHOOK, reader),
+            notify=_tables_of("notify", tables, NOTIFY, reader),
+        ),
         accounts=_accounts(tables.get("accounts", {}), reader, alpaca.get("allow_host", ())),
         secrets_file=None if secrets_file is None else Path(secrets_file),
         startup_concurrency=alpaca.get("startup_concurrency", 20),
@@ -227,6 +233,22 @@ def _market(
     for problem in section.check_tls():
         reader.add_problem(problem.message, problem.remedy)
     return section
+
+
+def _tables_of(
+    section: str, tables: Mapping[str, object], checks: Checks, reader: AccountsFileReader
+) -> tuple[dict[str, Any], ...]:
+    """Return the valid values of each table of a list of tables."""
+    rows = tables.get(section, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        reader.add_problem(f"{section}: expected tables", f"write [[{section}]], in two brackets")
+        return ()
+    if len(rows) > MAX_TARGETS:
+        reader.add_problem(f"{section}: expected at most {MAX_TARGETS}, got {len(rows)}")
+        return ()
+    return tuple(
+        reader.read_table(row, checks, f"{section}[{number}]") for number, row in enumerate(rows, 1)
+    )
 
 
 def _orders(tables: Mapping[str, object], reader: AccountsFileReader, file: Path) -> OrdersSettings:

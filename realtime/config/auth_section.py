@@ -84,7 +84,7 @@ def read_auth(
 def _keys(
     source: str, name: str, beside: Path, environ: Mapping[str, str], problems: list[Problem]
 ) -> tuple[Key, ...]:
-    path, is_from_systemd = _find(name, beside, environ)
+    path, is_from_systemd = find_secret_file(name, beside, environ)
     if source == "secret_file" and not is_from_systemd and (problem := check_permissions(path)):
         problems.append(problem)
         return ()
@@ -100,7 +100,8 @@ def _keys(
     return ()
 
 
-def _find(name: str, beside: Path, environ: Mapping[str, str]) -> tuple[Path, bool]:
+def find_secret_file(name: str, beside: Path, environ: Mapping[str, str]) -> tuple[Path, bool]:
+    """Return the path of a file of secrets, and whether systemd provides it as a credential."""
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and (path := Path(credentials) / Path(name).name).exists():
         return path, True

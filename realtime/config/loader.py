@@ -13,15 +13,18 @@ from realtime.config.env_file import EnvFile, read_env_file
 from realtime.config.environment import find_quoted_variables, find_unused_variables
 from realtime.config.keys import find_key, find_secrets_file, read_secrets, with_keys
 from realtime.config.market_section import read_market
+from realtime.config.notify_sections import TargetReader
 from realtime.config.problems import InvalidConfig, InvalidValue, Problem, shown
 from realtime.config.settings import (
     AlpacaApiSettings,
     AlpacaSettings,
     AuthSettings,
     HistorySettings,
+    NotifySettings,
     OrdersSettings,
     ServerSettings,
     Settings,
+    WebhookSettings,
 )
 
 DEFAULT_PATH = Path("accounts.toml")
@@ -89,6 +92,12 @@ def load(
             ),
         )
         problems += market_problems
+    targets = TargetReader(path, environ, content.accounts, content.tiers)
+    webhooks = targets.read_webhooks(
+        content.targets.webhooks, has_history=content.history is not None
+    )
+    notify = targets.read_notify(content.targets.notify)
+    problems += targets.problems
     used_key_ids = {a.credentials.key_id.reveal() for a in accounts if a.credentials}
     warnings = find_unused_variables(key_labels, used_key_ids, environ)
     if problems:
@@ -106,6 +115,8 @@ def load(
         books=content.books,
         tiers=content.tiers,
         alpaca_api=content.alpaca_api,
+        webhooks=webhooks,
+        notify=notify,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path
         ),
@@ -146,6 +157,20 @@ def load_history(path: Path | None, *, environ: Mapping[str, str]) -> HistorySet
     read = _read(path, environ)
     _raise_for_section(read, "history", [])
     return read.content.history
+
+
+def load_targets(
+    path: Path | None, *, environ: Mapping[str, str]
+) -> tuple[tuple[WebhookSettings, ...], tuple[NotifySettings, ...]]:
+    """Read `[[webhooks]]` and `[[notify]]`; needs no keys. Raises `ConfigError`."""
+    read = _read(path, environ)
+    reader = TargetReader(read.path, read.environ, read.content.accounts, read.content.tiers)
+    sections = read.content.targets
+    webhooks = reader.read_webhooks(sections.webhooks, has_history=read.content.history is not None)
+    notify = reader.read_notify(sections.notify)
+    _raise_for_section(read, "webhooks", [])
+    _raise_for_section(read, "notify", reader.problems)
+    return webhooks, notify
 
 
 def load_labels(path: Path | None, *, environ: Mapping[str, str]) -> list[str]:

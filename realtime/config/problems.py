@@ -1,11 +1,14 @@
 """What is wrong with a configuration, all of it at once, so that one edit can fix it."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from realtime.errors import ConfigError
+
+_INDEX = re.compile(r"\[\d+\]$")
 
 MAX_SHOWN = 40  # characters of a wrong value; enough to find it
 
@@ -64,5 +67,7 @@ def dotted(*keys: str) -> str:
 
 
 def _is_bare(key: str) -> bool:
+    """Whether it needs no quotes; `webhooks[2]` names the second of several tables."""
+    key = _INDEX.sub("", key)
     letters = key.replace("_", "").replace("-", "")
     return letters.isascii() and letters.isalnum() and len(key) <= 2 * MAX_SHOWN

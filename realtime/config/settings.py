@@ -193,6 +193,46 @@ class TierBounds(Struct, frozen=True, kw_only=True):
     watched: tuple[str, ...] = ("stocks", "options", "crypto")
 
 
+class WebhookSettings(Struct, frozen=True, kw_only=True):
+    """One receiver of events. `secrets` has one, or two while they are exchanged; both sign.
+
+    `labels` are its accounts, by `accounts` and `tiers`; None: all. `allow_host` is its own host if
+    that may be on this machine or a private network.
+    """
+
+    name: str
+    url: Secret
+    host: str
+    secrets: tuple[Secret, ...]
+    types: tuple[str, ...] = ("order",)
+    accounts: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    allow_host: str | None = None
+    max_attempts: int = 20
+    timeout_s: int = 15
+
+
+class NotifySettings(Struct, frozen=True, kw_only=True):
+    """One target of notifications for people. `url` is apprise's.
+
+    `min_notional` is a decimal string; fills below it are left out. `quiet` is a start and an end
+    in minutes of the day in `zone`.
+    """
+
+    name: str
+    url: Secret
+    scheme: str
+    types: tuple[str, ...]
+    accounts: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    severity: Literal["info", "warning", "error"] = "info"
+    min_notional: str | None = None
+    out_of_sync_s: int = 60
+    interval_s: int = 10
+    quiet: tuple[int, int] | None = None
+    zone: str = "America/New_York"
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. `path` is the accounts file; `history` and `market` are None where they are
     off; `warnings` and `notices` are for the log."""
@@ -211,6 +251,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Book → prefix of `client_order_id`."""
     tiers: Mapping[str, TierBounds] = {}
     alpaca_api: AlpacaApiSettings = AlpacaApiSettings()
+    webhooks: tuple[WebhookSettings, ...] = ()
+    notify: tuple[NotifySettings, ...] = ()
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 

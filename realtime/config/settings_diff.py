@@ -29,6 +29,8 @@ class SettingsDiff(Struct, frozen=True, kw_only=True):
     rotated: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
     described: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    """Names of `[[webhooks]]` and `[[notify]]` that were added, removed or changed."""
     unchanged: int = 0
     needs_restart: tuple[str, ...] = ()
     """Settings that have changed and take effect only after a restart."""
@@ -62,6 +64,7 @@ def compare(old: Settings, new: Settings) -> SettingsDiff:
     return SettingsDiff(
         **{kind: tuple(labels) for kind, labels in changes.items()},
         unchanged=len(after) + len(changes["removed"]) - changed,
+        notify=tuple(_changed_targets(old, new)),
         needs_restart=tuple(_needs_restart(old, new)),
     )
 
@@ -97,6 +100,17 @@ def _same_keys(old: AccountSettings, new: AccountSettings) -> bool:
         return old.credentials is new.credentials
     pairs = [(keys.key_id, keys.secret_key) for keys in (old.credentials, new.credentials)]
     return pairs[0] == pairs[1]
+
+
+def _changed_targets(old: Settings, new: Settings) -> list[str]:
+    before, after = (
+        {
+            **{target.name: target for target in settings.webhooks},
+            **{target.name: target for target in settings.notify},
+        }
+        for settings in (old, new)
+    )
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
 def _needs_restart(old: Settings, new: Settings) -> list[str]:

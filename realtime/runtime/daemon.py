@@ -40,6 +40,7 @@ from realtime.runtime.environment import Environment
 from realtime.runtime.history import History, record_history
 from realtime.runtime.jwks import JwksRefresher
 from realtime.runtime.market import run_market
+from realtime.runtime.notify import NotifyHost, run_notify
 from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
 from realtime.runtime.running_account import AccountFactory, BrokerResources, RunningAccount
@@ -90,6 +91,7 @@ async def run_daemon(
         async with (
             record_history(settings.history, store) as history,
             run_market(settings.market, resources, clock=clock, rng=market_rng) as market,
+            run_notify(settings, store, environment) as notify,
             account_tasks() as tasks,
             open_trading_service(
                 {label: account.trading_account for label, account in accounts.items()},
@@ -117,6 +119,7 @@ async def run_daemon(
                 registry=registry,
                 token_keys=token_keys,
                 clock=wall_clock,
+                apply_targets=notify.apply,
             )
             app = build_application(
                 store,
@@ -132,7 +135,10 @@ async def run_daemon(
                 trading=trading_service,
                 reload=reloader.reload,
                 refresh=registry.read_now,
-                runtime_metrics=_metric_sources(reloader, resources, registry, trading_service),
+                notify=notify,
+                runtime_metrics=_metric_sources(
+                    reloader, resources, registry, trading_service, notify
+                ),
                 account_metrics=settings.server.account_metrics,
                 history=None if history is None else history.client,
                 books=settings.books,
@@ -249,6 +255,7 @@ def _metric_sources(
     resources: BrokerResources,
     registry: AccountRegistry,
     trading_service: TradingService,
+    notify: NotifyHost,
 ) -> RuntimeMetrics:
     """Return the figures of `/metrics` that the HTTP side does not know."""
     fleet_limiter = resources.fleet_limiter
@@ -266,6 +273,7 @@ def _metric_sources(
         halted=lambda: trading_service.kill_switch.state.halted,
         reloads=lambda: reloader.last_reload,
         log_lines_lost=get_lost_lines,
+        notify=notify.get_status,
     )
 
 

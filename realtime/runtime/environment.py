@@ -23,6 +23,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Epoch seconds as the machine has them, for tokens and the journal; None: `clock`."""
     rng: Random
     make_connector: Callable[[], aiohttp.BaseConnector]
+    make_webhook_connector: Callable[[bool], aiohttp.BaseConnector] | None = None
+    """Takes whether only public addresses are allowed; None: this machine's connections."""
 
 
 def real_environment(rng: Random | None = None) -> Environment:

@@ -51,6 +51,7 @@ class Reloader:
         registry: AccountRegistry,
         token_keys: TokenKeys | None,
         clock: Callable[[], float],
+        apply_targets: Callable[[Settings], Awaitable[None]] | None = None,
     ) -> None:
         self.settings = settings
         self.last_reload: tuple[bool, float] | None = None
@@ -59,6 +60,8 @@ class Reloader:
         self._registry = registry
         self._token_keys = token_keys
         self._clock = clock
+        self._apply_targets = apply_targets
+        """Applies `[[webhooks]]` and `[[notify]]`."""
         self._lock = asyncio.Lock()
 
     async def reload(self) -> SettingsDiff:
@@ -79,6 +82,8 @@ class Reloader:
             # Tokens first: what was revoked must not be used while accounts reconnect.
             self._apply_token_rules(settings)
             await self._registry.apply(settings, diff)
+            if self._apply_targets is not None and diff.notify:
+                await self._apply_targets(settings)
             self.last_reload = (True, self._clock())
         changed = {name: value for name in diff.__struct_fields__ if (value := getattr(diff, name))}
         log.info("config.reloaded", **changed)

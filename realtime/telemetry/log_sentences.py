@@ -119,6 +119,21 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "an event client did not keep up and was disconnected; {subscribers} remain",
         "an event client did not keep up and was disconnected",
     ),
+    "notify.failed": ("internal error in webhooks or notifications",),
+    "webhook.attempt_failed": ("webhook {webhook}: {reason}; tried again",),
+    "webhook.failed": (
+        "webhook {webhook}: internal error; tried again",
+        "webhooks: internal error",
+    ),
+    "webhook.file_set_aside": ("the outbox of webhooks is damaged; kept as {as_file}",),
+    "webhook.message_parked": (
+        "webhook {webhook}: message {message_id} parked after {attempts} attempts: {reason}",
+    ),
+    "webhook.parked": ("webhook {webhook} parked, {waiting} messages wait: {reason}",),
+    "webhook.removed": ("webhook {webhook} removed; {discarded} messages were not sent",),
+    "webhook.stop_incomplete": ("{waiting} changes were not stored for webhooks",),
+    "webhook.store_failed": ("events for webhooks cannot be stored: {reason}; tried again",),
+    "webhook.store_recovered": ("events for webhooks are stored again",),
     "trading.halted": (
         "trading halted: {reason} ({principal})",
         "trading halted ({principal})",

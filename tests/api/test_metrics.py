@@ -10,6 +10,7 @@ from prometheus_client import parser as text_parser
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
+from realtime.api.documents.notify import NotifyDocument, TargetRow, WebhookRow
 from realtime.api.fastpath.runner import REQUEST_STATS
 from realtime.api.history.client import HistoryClient
 from realtime.api.metric_sources import RuntimeMetrics
@@ -24,6 +25,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.9,*/*;q=0.1"
 SPOKEN = re.compile(r"\b(?:realtime|process)_[a-z_]+\b")
 ADMIN = ["admin"]
+WEBHOOK = WebhookRow(
+    name="desk", host="https://hooks.example", state="parked", types=["order"], waiting=3,
+    parked=2, delivered=11, failed_attempts=5, lost=7, failures_in_a_row=4,
+    last_delivered_at=None, next_attempt_at=None, last_error="status 500", last_error_at=None,
+)  # fmt: skip
+TARGET = TargetRow(
+    name="slack", service="slack", state="ok", types=["fill"], waiting=0, sent=8, failed=1,
+    lost=6, last_sent_at=None, last_error=None, last_error_at=None,
+)  # fmt: skip
 RUNTIME = RuntimeMetrics(
     rest_requests=lambda: {"read": 7, "order": 2},
     rest_rate_limited=lambda: 3,
@@ -32,6 +42,7 @@ RUNTIME = RuntimeMetrics(
     halted=lambda: True,
     reloads=lambda: (False, NOW),
     log_lines_lost=lambda: 9,
+    notify=lambda: NotifyDocument(as_of="", outbox_error=None, webhooks=[WEBHOOK], notify=[TARGET]),
 )
 
 
@@ -99,6 +110,10 @@ async def test_the_fleet_in_figures(store: Store, clock: Clock) -> None:
     assert values(families["realtime_orders_halted"]) == {(): 1}
     assert values(families["realtime_config_last_reload_successful"]) == {(): 0}
     assert values(families["realtime_log_lines_lost"]) == {(): 9}
+    assert values(families["realtime_webhook_waiting"]) == {("desk",): 3}
+    assert values(families["realtime_webhook_parked"]) == {("desk",): 1}
+    assert values(families["realtime_webhook_lost"]) == {("desk",): 7}
+    assert values(families["realtime_notify_sent"]) == {("slack",): 8}
     assert values(families["realtime_build_info"]) == {("1.2.3",): 1}
     assert values(families["realtime_history_recording"]) == {(): 0}
     assert values(families["realtime_history_rows_lost"]) == {("event",): 5, ("execution",): 0}

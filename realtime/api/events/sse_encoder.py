@@ -19,7 +19,7 @@ from realtime.api.documents.events import (
 )
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.events.event_buffer import BufferedEvent, EventBuffer
-from realtime.api.events.event_types import CorrectedEvent, GapFoundEvent, Kind
+from realtime.api.events.event_types import CorrectedEvent, EventSource, GapFoundEvent, Kind
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.records import OrderInDoubt, Record
 from realtime.store.store import Store
@@ -111,25 +111,30 @@ class SseEncoder:
 
 
 def _encode(event: BufferedEvent, tier: str | None) -> bytes:
-    match event.source:
+    name, data = encode_source(event.source, event.label, tier)
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
+
+
+def encode_source(
+    source: EventSource | bytes, label: AccountLabel, tier: str | None
+) -> tuple[str, bytes]:
+    """The name and the data of an event that is no state, the same for every way to send it."""
+    match source:
         case bytes() as frame:
-            return b"event: order\ndata: %b\n\n" % _with_account(
-                _get_data(frame), event.label, tier
-            )
-        case TradeUpdate() as update:
-            return b"event: order\ndata: %b\n\n" % _with_account(
-                _encode_update(update), event.label, tier
-            )
+            return "order", _with_account(_get_data(frame), label, tier)
+        case TradeUpdate(frame=frame) as update:
+            data = _get_data(frame) if frame else _encode_update(update)
+            return "order", _with_account(data, label, tier)
         case CorrectedEvent(record=record, changed=changed, removed=removed):
-            return encode_event("orders", make_changed_orders_event(record, changed, removed))
+            document: Struct = make_changed_orders_event(record, changed, removed)
+            return "orders", ENCODER.encode(document)
         case OrderInDoubt(client_order_id=client_order_id, order_id=order_id):
-            return encode_event(
-                "unknown", OrderStatusUnknownEvent(event.label, client_order_id, order_id, tier)
-            )
+            document = OrderStatusUnknownEvent(label, client_order_id, order_id, tier)
+            return "unknown", ENCODER.encode(document)
         case GapFoundEvent() as gap:
-            return encode_event("gap", _make_gap(event.label, tier, gap))
+            return "gap", ENCODER.encode(_make_gap(label, tier, gap))
         case _:
-            return encode_event("gone", AccountRemovedEvent(event.label))
+            return "gone", ENCODER.encode(AccountRemovedEvent(label))
 
 
 def _get_data(frame: bytes) -> bytes:

@@ -6,7 +6,7 @@ import click
 
 from realtime.cli.options import daemon_options
 
-CHANGES = ("added", "removed", "exchanged", "rotated", "restarted", "described")
+CHANGES = ("added", "removed", "exchanged", "rotated", "restarted", "described", "notify")
 
 
 @click.command()

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from msgspec import structs
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from realtime.api.handlers import notify
 from realtime.api.handlers import reload as reloading
 from realtime.api.openapi.operations import ALL_KINDS
 from realtime.api.order_routes import ORDER_ROUTES
@@ -35,6 +36,7 @@ def test_every_route_and_parameter_is_in_it() -> None:
     ]
     named = {(method, path) for method, route in table for path in route.paths}
     named.add(("post", reloading.PATH))
+    named |= {("get", notify.STATUS_PATH), ("post", notify.RESEND_PATH)}
     assert named == {(each, path) for path, told in DOCUMENT["paths"].items() for each in told}
     assert [server["url"] for server in DOCUMENT["servers"]] == [p or "/" for p in PREFIXES]
     for method, route in table:

@@ -1,0 +1,281 @@
+"""Messages that were not delivered yet, in one SQLite file among those of history.
+
+A message is committed here before it is sent, and deleted after its receiver has confirmed it: a
+process that is killed in between sends it again, under the same id. Used by one thread at a time.
+"""
+
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from realtime.history.day_file import CHECKPOINT_BYTES, connect
+from realtime.history.directory import FILE_MODE, HistoryDirectory, HistoryUnavailable
+
+NAME, LOCK_NAME = "outbox.sqlite", "outbox.lock"
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message(
+    n INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: it is part of the id
+    webhook TEXT NOT NULL, account TEXT NOT NULL, kind TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, parked INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS webhook(name TEXT PRIMARY KEY, parked TEXT, lost INTEGER DEFAULT 0)
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS loss(
+    webhook TEXT, account TEXT, since REAL, until REAL, lost INTEGER,
+    PRIMARY KEY(webhook, account)) WITHOUT ROWID;
+"""
+
+
+class StoredMessage(Struct, eq=False, gc=False):
+    """What is kept in memory of a message: all but its body."""
+
+    n: int
+    webhook: str
+    account: str
+    kind: str
+    size: int
+    attempts: int = 0
+    is_parked: bool = False
+
+
+class Loss(Struct, frozen=True):
+    """Events of an account that found no room, until a `gap` reports them."""
+
+    since: float
+    until: float
+    lost: int
+
+
+class NewMessage(Struct, frozen=True, gc=False):
+    """A message to insert; with `replaces`, a newer state in place of one that was never sent."""
+
+    webhook: str
+    account: str
+    kind: str
+    body: bytes
+    replaces: int | None = None
+
+
+class Writes(Struct, kw_only=True):
+    """One transaction."""
+
+    messages: list[NewMessage] = []
+    delivered: list[int] = []
+    failed: list[tuple[int, int, bool]] = []
+    """Number, attempts, whether it is parked."""
+    parked_webhooks: dict[str, str | None] = {}
+    """Webhook → why it is parked; None: it is not any more."""
+    unparked: list[str] = []
+    """Webhooks whose messages are to be sent again from the first attempt on."""
+    losses: list[tuple[str, str, Loss | None]] = []
+    """Webhook, account, events without room; None: a message reports them."""
+    stored_at: float | None = None
+    """The newest event that was handled, epoch seconds."""
+
+
+class OutboxContent(Struct, frozen=True, kw_only=True):
+    """Everything that the file holds, except bodies."""
+
+    stored_at: float | None
+    messages: list[StoredMessage]
+    parked: dict[str, str]
+    losses: list[tuple[str, str, Loss]]
+    known: frozenset[str]
+    """Webhooks that were configured before."""
+
+
+class Outbox:
+    """The file. Raises `sqlite3.Error`, `OSError` or `HistoryUnavailable`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = HistoryDirectory(directory)
+        self.path = directory / NAME
+        self.set_aside: Path | None = None
+        """The new name of a damaged file, if there was one."""
+        self._lock: int | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._id = ""
+
+    def open(self) -> None:
+        """Open the file, or create it. A damaged one is set aside."""
+        self._directory.prepare()
+        self._take_lock()
+        try:
+            self._connect()
+        except sqlite3.DatabaseError as error:
+            if "malformed" not in str(error) and "not a database" not in str(error):
+                raise
+            self._set_aside()
+            self._connect()
+
+    def read(self, webhooks: Iterable[str]) -> OutboxContent:
+        """Read what is stored, and delete what belongs to webhooks that do not exist any more."""
+        db = self._db
+        names = list(webhooks)
+        marks = ",".join("?" * len(names))
+        known = frozenset(name for (name,) in db.execute("SELECT name FROM webhook"))
+        db.execute("BEGIN IMMEDIATE")
+        for table, column in (("message", "webhook"), ("loss", "webhook"), ("webhook", "name")):
+            db.execute(f"DELETE FROM {table} WHERE {column} NOT IN ({marks})", names)
+        db.executemany("INSERT OR IGNORE INTO webhook(name) VALUES (?)", [(n,) for n in names])
+        db.execute("COMMIT")
+        rows = db.execute(
+            "SELECT n, webhook, account, kind, length(body), attempts, parked"
+            " FROM message ORDER BY n"
+        )
+        stored_at = db.execute("SELECT value FROM meta WHERE key = 'stored_at'").fetchone()
+        return OutboxContent(
+            stored_at=None if stored_at is None else float(stored_at[0]),
+            messages=[
+                StoredMessage(n, webhook, account, kind, size, attempts, bool(parked))
+                for n, webhook, account, kind, size, attempts, parked in rows
+            ],
+            parked={
+                name: reason
+                for name, reason in db.execute("SELECT name, parked FROM webhook")
+                if reason is not None
+            },
+            losses=[
+                (webhook, account, Loss(since, until, lost))
+                for webhook, account, since, until, lost in db.execute("SELECT * FROM loss")
+            ],
+            known=known,
+        )
+
+    def write(self, writes: Writes) -> list[int]:
+        """Commit everything, or nothing; returns the number of each message."""
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            numbers = [self._put(message) for message in writes.messages]
+            db.executemany("DELETE FROM message WHERE n = ?", [(n,) for n in writes.delivered])
+            db.executemany(
+                "UPDATE message SET attempts = ?2, parked = ?3 WHERE n = ?1", writes.failed
+            )
+            db.executemany(
+                "UPDATE webhook SET parked = ?2 WHERE name = ?1",
+                list(writes.parked_webhooks.items()),
+            )
+            db.executemany(
+                "UPDATE message SET attempts = 0, parked = 0 WHERE webhook = ?",
+                [(name,) for name in writes.unparked],
+            )
+            for webhook, account, loss in writes.losses:
+                self._put_loss(webhook, account, loss)
+            if writes.stored_at is not None:
+                db.execute(
+                    "INSERT OR REPLACE INTO meta VALUES ('stored_at', ?)", (writes.stored_at,)
+                )
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        if _size(f"{self.path}-wal") > CHECKPOINT_BYTES:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return numbers
+
+    def load(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        """Number → body."""
+        marks = ",".join("?" * len(numbers))
+        query = f"SELECT n, body FROM message WHERE n IN ({marks})"
+        return {n: bytes(body) for n, body in self._db.execute(query, list(numbers))}
+
+    def message_id(self, n: int) -> str:
+        """The id of a message: the same at every attempt, and in no other file."""
+        return f"msg_{self._id}{n}"
+
+    def close(self) -> None:
+        """Close the file, and let another process use it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(_size(f"{self.path}{suffix}") for suffix in ("", "-wal", "-shm"))
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.OperationalError("the outbox is not open")
+        return self._connection
+
+    def _put(self, message: NewMessage) -> int:
+        if message.replaces is not None:
+            self._db.execute(
+                "UPDATE message SET body = ? WHERE n = ?", (message.body, message.replaces)
+            )
+            return message.replaces
+        cursor = self._db.execute(
+            "INSERT INTO message(webhook, account, kind, body) VALUES (?, ?, ?, ?)",
+            (message.webhook, message.account, message.kind, message.body),
+        )
+        assert cursor.lastrowid is not None, "a row was inserted"
+        return cursor.lastrowid
+
+    def _put_loss(self, webhook: str, account: str, loss: Loss | None) -> None:
+        if loss is None:
+            self._db.execute(
+                "DELETE FROM loss WHERE webhook = ? AND account = ?", (webhook, account)
+            )
+            return
+        self._db.execute(
+            "INSERT OR REPLACE INTO loss VALUES (?, ?, ?, ?, ?)",
+            (webhook, account, loss.since, loss.until, loss.lost),
+        )
+
+    def _connect(self) -> None:
+        self._connection = connect(self.path)
+        try:
+            self._connection.executescript(SCHEMA)
+            self._connection.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('id', ?)", (secrets.token_hex(6) + "x",)
+            )
+            row = self._connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+            self._connection.execute("SELECT count(*) FROM message").fetchone()
+        except sqlite3.Error:
+            self._connection.close()
+            self._connection = None
+            raise
+        self._id = str(row[0])
+
+    def _set_aside(self) -> None:
+        aside = self.path.with_name(self.path.name + ".bad")
+        for suffix in ("", "-wal", "-shm"):
+            side = Path(f"{self.path}{suffix}")
+            if side.exists():
+                side.rename(f"{aside}{suffix}")
+        self.set_aside = aside
+
+    def _take_lock(self) -> None:
+        if self._lock is not None:
+            return
+        path = self._directory.path / LOCK_NAME
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise HistoryUnavailable(
+                f"webhooks: another daemon sends from {self._directory.path}",
+                remedy="stop it, or set [history] path to another directory",
+            ) from error
+        self._lock = descriptor
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0

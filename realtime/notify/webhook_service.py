@@ -1,0 +1,442 @@
+"""Stores events for all webhooks, and sends them.
+
+The store's writer only appends its change to a queue. One task encodes the changes and commits the
+messages to the outbox, both in a thread; a task for each webhook sends what is committed. Every
+queue is bounded: what finds no room is counted, and reported to the receiver as a `gap`.
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import structs
+
+from realtime.api.documents.notify import WebhookRow
+from realtime.api.events.event_types import Kind
+from realtime.config.settings import WebhookSettings
+from realtime.core.model import AccountLabel
+from realtime.errors import RealtimeError
+from realtime.notify.address_guard import MakeConnector
+from realtime.notify.delivery_queue import Failure
+from realtime.notify.encoding import encode_changes
+from realtime.notify.messages import is_news
+from realtime.notify.outbox import Loss, Outbox, OutboxContent, StoredMessage, Writes
+from realtime.notify.webhook import MAX_MESSAGES, Webhook, restore
+from realtime.notify.webhook_client import WebhookClient
+from realtime.notify.webhook_plan import WebhookPlan
+from realtime.store.records import Change
+from realtime.store.store import Store
+from realtime.telemetry.log import get_logger
+
+log = get_logger()
+T = TypeVar("T")
+
+MAX_CHANGES = 20_000
+"""Changes that wait to be stored: 4 s of the largest load. Then they are counted only."""
+
+BATCH_S = 0.02
+"""How long events are collected for one commit; a message leaves at most this much later."""
+
+BATCH_CHANGES = 1_000
+RETRY_S = 5.0
+"""After a failure to write."""
+
+MAX_IN_FLIGHT = 8
+"""Messages under way to one receiver, each of another account."""
+
+SEND_INTERVAL_S = 0.004
+"""Between two messages to one receiver: 250 a second, so that the event loop serves others."""
+
+STOP_S = 3.0
+"""Limit for storing what waits when the daemon stops."""
+
+
+class WebhookService:
+    """All webhooks. `clock` gives epoch seconds; `rng` draws from [0, 1)."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Path,
+        *,
+        make_connector: MakeConnector,
+        clock: Callable[[], float],
+        rng: Callable[[], float],
+        max_messages: int = MAX_MESSAGES,
+        executor: Executor | None = None,
+    ) -> None:
+        self.error: str | None = None
+        """Why nothing can be stored; None while it can."""
+        self._store = store
+        self._make_connector = make_connector
+        self._clock = clock
+        self._rng = rng
+        self._max_messages = max_messages
+        self._outbox = Outbox(directory)
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        self._lock = asyncio.Lock()
+        """Held while messages are chosen, stored or removed."""
+        self._webhooks: dict[str, Webhook] = {}
+        self._changes: deque[Change] = deque()
+        self._has_work = asyncio.Event()
+        self._results = Writes()
+        self._stopped_at = 0.0
+        """The newest event that the run before has stored."""
+        self._to_report: dict[AccountLabel, frozenset[str]] = {}
+        """Account → webhooks that missed what happened while the daemon did not run."""
+        self._is_open = False
+        self._group: asyncio.TaskGroup | None = None
+
+    # -- what others use ---------------------------------------------------------------------------
+
+    def add(self, change: Change) -> None:
+        """Add a change of the store: the subscriber. Returns at once, whatever happens."""
+        if not is_news(change):
+            return
+        if len(self._changes) >= MAX_CHANGES:
+            self._count_lost(change)
+            return
+        self._changes.append(change)
+        self._has_work.set()
+
+    def make_rows(self) -> list[WebhookRow]:
+        """How each webhook goes."""
+        now = asyncio.get_running_loop().time()
+        return [webhook.make_row(now) for webhook in self._webhooks.values()]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the webhooks."""
+        return list(self._webhooks)
+
+    async def resend(self, names: Iterable[str]) -> int:
+        """Send parked messages again, and everything else at once; returns how many were parked."""
+        count = 0
+        async with self._lock:
+            for name in names:
+                webhook = self._webhooks[name]
+                count += webhook.queue.unpark()
+                self._results.unparked.append(name)
+                self._results.parked_webhooks[name] = None
+                webhook.wake.set()
+        self._has_work.set()
+        return count
+
+    async def apply(self, settings: Iterable[WebhookSettings]) -> None:
+        """Use these settings from now on: new webhooks begin with what happens next, those that
+        are gone end with what they have stored, all others keep it."""
+        wanted = {webhook.name: webhook for webhook in settings}
+        async with self._lock:
+            for name in [name for name in self._webhooks if name not in wanted]:
+                await self._remove(name)
+            for name, changed in wanted.items():
+                webhook = self._webhooks.get(name)
+                if webhook is None:
+                    self._start(self._create(changed))
+                elif webhook.settings != changed:
+                    await webhook.replace(changed, self._make_client(changed))
+                    webhook.wake.set()
+            if self._is_open:
+                with suppress(sqlite3.Error, OSError):
+                    await self._in_thread(lambda: self._outbox.read(wanted))
+        self._has_work.set()
+
+    # -- life --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Store and send until cancelled; then call `stop`."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for webhook in self._webhooks.values():
+                    self._start(webhook)
+                await self._store_changes()
+        finally:
+            self._group = None
+
+    async def stop(self) -> None:
+        """Store what waits, within a limit, and close everything."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                while self._is_open and (self._changes or self._has_results()):
+                    if not await self._store_batch():
+                        break
+        left = len(self._changes)
+        if left:
+            log.warning("webhook.stop_incomplete", waiting=left)
+        for webhook in self._webhooks.values():
+            await webhook.client.close()
+        self._executor.submit(self._outbox.close)
+        self._executor.shutdown(wait=False)
+
+    def _create(self, settings: WebhookSettings) -> Webhook:
+        webhook = self._webhooks[settings.name] = Webhook(
+            settings,
+            self._make_client(settings),
+            rng=self._rng,
+            clock=self._clock,
+            max_messages=self._max_messages,
+        )
+        return webhook
+
+    def _start(self, webhook: Webhook) -> None:
+        if self._group is not None:
+            webhook.task = self._group.create_task(
+                self._keep_delivering(webhook), name=f"webhook:{webhook.name}"
+            )
+
+    async def _remove(self, name: str) -> None:
+        webhook = self._webhooks.pop(name)
+        if webhook.task is not None:
+            webhook.task.cancel()
+        await webhook.client.close()
+        if webhook.queue.total:
+            log.warning("webhook.removed", webhook=name, discarded=webhook.queue.total)
+
+    def _make_client(self, settings: WebhookSettings) -> WebhookClient:
+        return WebhookClient(settings, self._make_connector, self._clock)
+
+    # -- storing -----------------------------------------------------------------------------------
+
+    async def _store_changes(self) -> None:
+        while True:
+            batch = asyncio.ensure_future(self._store_batch())
+            try:
+                is_stored = await asyncio.shield(batch)
+            except asyncio.CancelledError:
+                # Stored twice, the same events would have two ids.
+                await asyncio.wait([batch], timeout=STOP_S)
+                raise
+            if not is_stored:
+                await asyncio.sleep(RETRY_S)
+            elif not self._changes:
+                self._has_work.clear()
+                if not self._has_results():
+                    await self._has_work.wait()
+                await asyncio.sleep(BATCH_S)
+
+    async def _store_batch(self) -> bool:
+        """Store the oldest changes and all results; False: it failed and must be tried again."""
+        async with self._lock:
+            changes = [self._changes[n] for n in range(min(BATCH_CHANGES, len(self._changes)))]
+            results, self._results = self._results, Writes()
+            try:
+                await self._open()
+                plans = await self._plan(changes)
+                writes = _make_writes(plans, results, changes)
+                numbers = await self._in_thread(lambda: self._outbox.write(writes))
+            except (sqlite3.Error, OSError, RealtimeError) as error:
+                self._results = _merge(results, self._results)
+                self._report_error(error)
+                return False
+            except Exception:  # a mistake of ours in one event must not end all
+                self._results = _merge(results, self._results)
+                log.exception("webhook.failed", webhook=None)
+                self._discard(changes)
+                return False
+            for _ in changes:
+                self._changes.popleft()
+            self._apply_plans(plans, numbers)
+            if self.error is not None:
+                self.error = None
+                log.info("webhook.store_recovered")
+            return True
+
+    async def _open(self) -> None:
+        """Open the file the first time, and continue where the run before ended."""
+        if self._is_open:
+            return
+        names = list(self._webhooks)
+        content = await self._in_thread(lambda: self._read_outbox(names))
+        self._is_open = True
+        if self._outbox.set_aside is not None:
+            log.error("webhook.file_set_aside", as_file=self._outbox.set_aside.name)
+        for name, webhook in self._webhooks.items():
+            mine = [message for message in content.messages if message.webhook == name]
+            restore(webhook, mine, content.parked.get(name))
+            webhook.wake.set()
+        for name, account, loss in content.losses:
+            if name in self._webhooks:
+                self._webhooks[name].add_loss(AccountLabel(account), loss)
+                self._webhooks[name].is_full = True
+        missed = content.known & self._webhooks.keys()
+        if content.stored_at is not None and missed:
+            self._stopped_at = content.stored_at
+            self._to_report = {record.profile.label: missed for record in self._store}
+
+    def _read_outbox(self, names: list[str]) -> OutboxContent:
+        self._outbox.open()
+        return self._outbox.read(names)
+
+    async def _plan(self, changes: list[Change]) -> list[WebhookPlan]:
+        """What is to be stored for each webhook; nothing has changed yet."""
+        webhooks = list(self._webhooks.values())
+        is_full = {w.name: w.is_full and not w.can_resume() for w in webhooks}
+        kinds = frozenset[Kind]().union(*(w.kinds for w in webhooks))
+        to_encode = frozenset[Kind]().union(*(w.kinds for w in webhooks if not is_full[w.name]))
+        first_reads = dict.fromkeys(self._to_report, self._stopped_at)
+        encoded = await self._in_thread(
+            lambda: encode_changes(changes, kinds, to_encode, first_reads=first_reads)
+        )
+        plans = []
+        for webhook in webhooks:
+            missed = frozenset(
+                label for label, names in self._to_report.items() if webhook.name in names
+            )
+            plan = WebhookPlan(webhook, is_full=is_full[webhook.name])
+            plan.report_losses(self._store)
+            plan.add_changes(encoded, missed)
+            plans.append(plan)
+        return plans
+
+    def _apply_plans(self, plans: list[WebhookPlan], numbers: list[int]) -> None:
+        remaining = iter(numbers)
+        for plan in plans:
+            plan.apply(remaining)
+            for label in plan.reported_stops:
+                self._to_report.pop(label, None)
+            if plan.messages:
+                plan.webhook.wake.set()
+
+    def _discard(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._changes.popleft()
+            self._count_lost(change)
+
+    def _count_lost(self, change: Change) -> None:
+        record = change.after or change.before
+        now = self._clock()
+        for webhook in self._webhooks.values():
+            if record is not None and webhook.selects(record):
+                webhook.add_loss(change.label, Loss(now, now, 1))
+                webhook.is_full = True  # until a gap reports it
+
+    def _has_results(self) -> bool:
+        results = self._results
+        return bool(results.delivered or results.failed or results.unparked)
+
+    def _report_error(self, error: Exception) -> None:
+        if self.error is None:
+            self.error = f"{type(error).__name__}: {error}"
+            log.error("webhook.store_failed", reason=self.error, waiting=len(self._changes))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    async def _keep_delivering(self, webhook: Webhook) -> None:
+        """Send one webhook's messages until cancelled; whatever fails concerns this one only."""
+        while True:
+            try:
+                await self._deliver(webhook)
+            except Exception:  # a mistake of ours
+                log.exception("webhook.failed", webhook=webhook.name)
+                await asyncio.sleep(RETRY_S)
+
+    async def _deliver(self, webhook: Webhook) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as attempts:
+            while True:
+                webhook.wake.clear()
+                async with self._lock:
+                    room = MAX_IN_FLIGHT - webhook.queue.in_flight
+                    taken = webhook.queue.take(loop.time(), room) if self._is_open else []
+                    bodies = await self._load(webhook, taken)
+                for message in taken:
+                    if message.n in bodies:
+                        attempts.create_task(self._attempt(webhook, message, bodies[message.n]))
+                        await asyncio.sleep(SEND_INTERVAL_S)
+                if not taken:
+                    await self._wait(webhook, webhook.queue.next_time())
+
+    async def _load(self, webhook: Webhook, taken: list[StoredMessage]) -> dict[int, bytes]:
+        if not taken:
+            return {}
+        try:
+            numbers = [message.n for message in taken]
+            bodies = await self._in_thread(lambda: self._outbox.load(numbers))
+        except sqlite3.Error as error:
+            self._report_error(error)
+            bodies = {}
+        for message in taken:
+            if message.n not in bodies:
+                webhook.queue.put_back(message)
+                webhook.queue.paused_until = asyncio.get_running_loop().time() + RETRY_S
+        return bodies
+
+    async def _wait(self, webhook: Webhook, until: float | None) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await webhook.wake.wait()
+
+    async def _attempt(self, webhook: Webhook, message: StoredMessage, body: bytes) -> None:
+        try:
+            failure = await webhook.client.send(self._outbox.message_id(message.n), body)
+        except BaseException:
+            webhook.queue.put_back(message)
+            raise
+        if failure is None:
+            webhook.queue.succeed(message)
+            webhook.count_delivered()
+            self._results.delivered.append(message.n)
+        else:
+            self._note_failure(webhook, message, failure)
+        self._has_work.set()
+        webhook.wake.set()
+
+    def _note_failure(self, webhook: Webhook, message: StoredMessage, failure: Failure) -> None:
+        queue, was_parked = webhook.queue, webhook.queue.parked_reason is not None
+        now = asyncio.get_running_loop().time()
+        is_parked = queue.fail(message, failure, now)
+        attempts = queue.max_attempts if is_parked else queue.attempts_of(message)
+        self._results.failed.append((message.n, attempts, is_parked))
+        if webhook.count_failed(failure):
+            log.warning("webhook.attempt_failed", webhook=webhook.name, reason=failure.reason)
+        if is_parked:
+            log.error(
+                "webhook.message_parked",
+                webhook=webhook.name,
+                account=message.account,
+                message_id=self._outbox.message_id(message.n),
+                reason=failure.reason,
+                attempts=attempts,
+            )
+        if queue.parked_reason is not None and not was_parked:
+            self._results.parked_webhooks[webhook.name] = queue.parked_reason
+            log.error(
+                "webhook.parked",
+                webhook=webhook.name,
+                reason=queue.parked_reason,
+                waiting=queue.waiting,
+            )
+
+
+def _make_writes(plans: list[WebhookPlan], results: Writes, changes: list[Change]) -> Writes:
+    records = [change.after or change.before for change in changes]
+    times = [record.as_of for record in records if record is not None]
+    return structs.replace(
+        results,
+        messages=[message for plan in plans for message in plan.messages],
+        losses=[
+            (plan.webhook.name, label, loss)
+            for plan in plans
+            for label, loss in plan.losses_to_write()
+        ],
+        stored_at=max(times, default=None),
+    )
+
+
+def _merge(first: Writes, second: Writes) -> Writes:
+    """The results of both; messages and losses are planned again."""
+    return Writes(
+        delivered=first.delivered + second.delivered,
+        failed=first.failed + second.failed,
+        parked_webhooks=first.parked_webhooks | second.parked_webhooks,
+        unparked=first.unparked + second.unparked,
+    )
