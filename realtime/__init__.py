@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from realtime.accounts import Accounts as Accounts
     from realtime.accounts import NotOpen as NotOpen
     from realtime.errors import RealtimeError as RealtimeError
+    from realtime.market_data import MarketData as MarketData
     from realtime.orders.errors import Declined as Declined
     from realtime.orders.errors import Unresolved as Unresolved
     from realtime.orders.results import Placed as Placed
@@ -20,6 +21,7 @@ else:
     _MODULES = {
         "Accounts": "realtime.accounts",
         "Declined": "realtime.orders.errors",
+        "MarketData": "realtime.market_data",
         "NotOpen": "realtime.accounts",
         "Placed": "realtime.orders.results",
         "RealtimeError": "realtime.errors",

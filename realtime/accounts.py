@@ -31,6 +31,12 @@ from realtime.auth.principal import Principal
 from realtime.config import Settings, load
 from realtime.core.model import Account, Order, Position
 from realtime.errors import ConfigError, RealtimeError
+from realtime.market_data import (
+    MarketConnection,
+    MarketReads,
+    find_market_settings,
+    make_environment,
+)
 from realtime.nearest import nearest
 from realtime.orders.errors import Declined
 from realtime.orders.numbers import parse_number
@@ -38,7 +44,7 @@ from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.results import AccountLiquidation, Placed
 from realtime.orders.trading_service import TradingService
 from realtime.runtime.account_reader import READ_TIMEOUT_S, AccountReader
-from realtime.runtime.environment import Environment
+from realtime.runtime.market import Market
 from realtime.runtime.open_accounts import ContextTask, OpenAccounts, open_accounts
 from realtime.runtime.order_fields import OrderResults, read_fields, try_read_order
 
@@ -58,8 +64,9 @@ class NotOpen(RealtimeError):
         super().__init__("Accounts is not open", remedy=remedy)
 
 
-class Accounts:
+class Accounts(MarketReads):
     """All enabled accounts of a configuration. Use as `async with`, or with `open` and `close`.
+    It reads and streams market data too; that is connected with its first use.
 
     `keeps_warm`: whether connections for orders are opened before an order needs them.
     """
@@ -77,11 +84,10 @@ class Accounts:
         self.settings = settings
         self._principal = principal
         self._keeps_warm = keeps_warm
-        self._environment = Environment(
-            clock=clock,
-            rng=rng or random.Random(os.urandom(32)),
-            make_connector=make_connector or (lambda: aiohttp.TCPConnector(limit=0)),
+        self._environment = make_environment(
+            clock, rng, make_connector or (lambda: aiohttp.TCPConnector(limit=0))
         )
+        self._market = MarketConnection(lambda: find_market_settings(settings), self._environment)
         self._context: ContextTask[OpenAccounts] | None = None
         self._accounts: OpenAccounts | None = None
 
@@ -103,6 +109,7 @@ class Accounts:
         """Close all connections; orders on their way are waited for. May be called again."""
         context, self._context, self._accounts = self._context, None, None
         if context is not None:
+            await self._market.close()
             await context.close()
 
     async def __aenter__(self) -> Self:
@@ -125,6 +132,10 @@ class Accounts:
         if self._accounts is None:
             raise NotOpen
         return self._accounts
+
+    async def _get_market(self) -> Market:
+        _ = self._open
+        return await self._market.get()
 
     @property
     def trading_service(self) -> TradingService:

@@ -13,6 +13,7 @@ import aiohttp
 from msgspec import Struct
 
 from realtime.broker.data_client import DataClient
+from realtime.broker.http_client import open_session
 from realtime.config.settings import MarketSettings
 from realtime.errors import ConfigError
 from realtime.market.rest.cache import Cache, MemoryCache
@@ -26,6 +27,7 @@ from realtime.market.stream.market_streams import (
 )
 from realtime.market.stream.upstream import UpstreamTarget
 from realtime.market.symbols import AssetClass
+from realtime.runtime.environment import Environment
 from realtime.runtime.running_account import BrokerResources
 from realtime.secret import Secret
 from realtime.telemetry.log import get_logger
@@ -80,6 +82,19 @@ async def run_market(
                 rest=make_market_rest(settings, reader, get_probed_feed=get_probed_feed),
                 streams=streams,
             )
+
+
+@asynccontextmanager
+async def open_market(settings: MarketSettings, environment: Environment) -> AsyncIterator[Market]:
+    """Run market data alone, with connections of its own, while the block runs."""
+    async with (
+        open_session(environment.make_connector()) as http,
+        run_market(
+            settings, BrokerResources(http, 1), clock=environment.clock, rng=environment.rng
+        ) as market,
+    ):
+        assert market is not None, "there are settings"
+        yield market
 
 
 @asynccontextmanager

@@ -56,7 +56,10 @@ class BarsQuery(Struct, frozen=True, kw_only=True):
     timeframe: Annotated[
         Text, Meta(description="`1Min` to `59Min`, `1Hour` …, `1Day`, `1Week`, `1Month` …")
     ] = "1Day"
-    start: Moment = None
+    start: Annotated[
+        Text | None,
+        Meta(description="A date (New York) or RFC 3339. Without it: the newest bars."),
+    ] = None
     end: Moment = None
     limit: Annotated[
         int, Meta(ge=1, le=10_000, description="Bars of a page; the token has the next page.")

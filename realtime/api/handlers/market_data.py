@@ -28,6 +28,7 @@ from realtime.api.parameters import NoQuery
 from realtime.api.problems import quote as shorten
 from realtime.api.responses import JSON, ApiResponse
 from realtime.errors import LinkError
+from realtime.market.rest.bars import find_start
 from realtime.market.rest.freshness import Kind
 from realtime.market.rest.latest_values import (
     Failure,
@@ -124,24 +125,31 @@ def batch_handler(asset_class: AssetClass) -> MarketHandler:
 
 
 def bars_handler(asset_class: AssetClass) -> MarketHandler:
-    """Return the handler of the bars of one symbol."""
+    """Return the handler of the bars of one symbol: a page from `start` on, or the newest ones."""
 
     async def get_bars(request: RequestContext[Struct]) -> ApiResponse:
         symbol, query = _read_symbol(asset_class, request.parts), request.query
         assert isinstance(query, BarsQuery), "the table has the query of this handler"
-        params = [("timeframe", query.timeframe), ("limit", str(query.limit))]
-        params += [
-            (name, value)
+        params = {"timeframe": query.timeframe, "limit": str(query.limit)}
+        params |= {
+            name: value
             for name in (*_OPTIONAL, "adjustment")
             if (value := getattr(query, name, None)) is not None
-        ]
+        }
+        is_newest = not params.keys() & {"start", "sort", "page_token"}
+        if is_newest:
+            now = request.context.clock()
+            params["start"] = find_start(asset_class, query.timeframe, query.limit, now)
+            params["sort"] = "desc"
         path = f"{ROOTS[asset_class]}/{quote(symbol, safe='')}/bars"
         if asset_class != "stocks":  # the broker has no route for one symbol
-            path, params = f"{ROOTS[asset_class]}/bars", [("symbols", symbol), *params]
-        answer = await _read(request, DataQuery(path, tuple(params), "history"))
+            path, params = f"{ROOTS[asset_class]}/bars", {"symbols": symbol, **params}
+        answer = await _read(request, DataQuery(path, tuple(params.items()), "history"))
         if answer.status != 200:
             raise refusal_problem(answer)
-        body = answer.body if asset_class == "stocks" else _single_page(symbol, answer.body)
+        body = answer.body
+        if is_newest or asset_class != "stocks":
+            body = _single_page(symbol, body, is_newest=is_newest)
         return ApiResponse(body=body, headers={"Content-Type": JSON, **_freshness(request, answer)})
 
     return get_bars
@@ -294,18 +302,25 @@ def _raise_common_problem(
         raise next(iter(problems.values()))
 
 
-def _single_page(symbol: str, body: bytes) -> bytes:
+def _single_page(symbol: str, body: bytes, *, is_newest: bool) -> bytes:
     """Return a page of one symbol as the broker's route for stocks has it; its bars keep their
-    bytes."""
+    bytes. The newest bars arrive in reverse order, and have no following page."""
     try:
         page = msgspec.json.decode(body, type=_Page)
     except msgspec.DecodeError:
         raise MarketProblem("market_unreachable", "the broker's page has another form") from None
-    items = bytes(page.bars.get(symbol, msgspec.Raw(b"[]")))
-    head = b'{"symbol":' + msgspec.json.encode(symbol) + b',"bars":' + items
-    return head + b',"next_page_token":' + msgspec.json.encode(page.next_page_token) + b"}"
+    bars = page.bars.get(symbol, []) if isinstance(page.bars, dict) else page.bars
+    if is_newest:
+        bars.reverse()
+    return msgspec.json.encode(
+        {
+            "symbol": symbol,
+            "bars": bars,
+            "next_page_token": None if is_newest else page.next_page_token,
+        }
+    )
 
 
 class _Page(Struct):
-    bars: dict[str, msgspec.Raw] = {}
+    bars: list[msgspec.Raw] | dict[str, list[msgspec.Raw]] = []
     next_page_token: str | None = None

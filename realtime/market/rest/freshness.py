@@ -61,7 +61,7 @@ def is_closed(params: Mapping[str, str], now: float) -> bool:
     if not params.get("start"):
         return False  # the broker's default moves with the time
     end = parse_end(params.get("end", ""))
-    width_s = _bar_width_s(params.get("timeframe"))
+    width_s = bar_width_s(params.get("timeframe"))
     return end is not None and width_s is not None and end + width_s + SETTLED_S <= now
 
 
@@ -83,7 +83,7 @@ def seconds_to_day_change(now: float) -> float:
     return datetime.combine(day, DAY_CHANGE, NEW_YORK).timestamp() - now
 
 
-def _bar_width_s(timeframe: str | None) -> float | None:
+def bar_width_s(timeframe: str | None) -> float | None:
     """Return by how much a bar may reach beyond the end; None for a timeframe of another form."""
     if not timeframe:
         return 0.0  # trades, quotes, auctions

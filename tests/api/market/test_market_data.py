@@ -67,7 +67,17 @@ async def test_bars_have_the_form_of_the_brokers_route_for_stocks(asset_class: s
         token_ = reply.json["next_page_token"]
         following = await server.get(f"/{asset_class}/{symbol}/bars?{query}&page_token={token_}")
         assert following.json["bars"][0]["t"] > reply.json["bars"][-1]["t"]
-        assert (await server.get(f"/{asset_class}/{symbol}/bars")).status == 200  # all defaults
+
+
+@pytest.mark.parametrize("asset_class", ASSETS)
+async def test_bars_without_a_start_are_the_newest_in_the_order_of_time(asset_class: str) -> None:
+    async with market_server() as server:
+        symbol = symbol_of(server, asset_class)
+        reply = await server.get(f"/{asset_class}/{symbol}/bars?limit=5")
+        times = [bar["t"] for bar in reply.json["bars"]]
+        assert (len(times), times) == (5, sorted(set(times)))
+        assert times[-1].startswith("2026-10-06")
+        assert reply.json["next_page_token"] is None
 
 
 @pytest.mark.parametrize("asset_class", ASSETS)
