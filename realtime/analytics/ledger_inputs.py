@@ -58,7 +58,8 @@ class AccountHistory(Struct, kw_only=True):
     activities: list[AccountActivity]
     flows: list[Flow]
     fills: list[Fill]
-    """All that there are until the end of the window, oldest first, expiries included."""
+    """All that there are until now, oldest first, expiries included: with the positions of now
+    they say what was held before."""
     orders: list[tuple[int, str]]
     """Final orders of the window: trading day and status."""
     gaps: list[tuple[int, int, str]]
@@ -101,7 +102,7 @@ def read_accounts(
     _read_closes(reader, histories, base, last, now_us)
     _read_identities(reader, histories)
     _read_activities(reader, histories, base, last)
-    _read_fills(reader, histories, last)
+    _read_fills(reader, histories, now_us)
     _read_orders(reader, histories, first, last, now_us)
     _read_gaps(reader, histories, base, last, now_us)
     return {history.label: history for history in histories.values()}
@@ -217,8 +218,9 @@ def _flow(
     return Flow(day=day, amount=amount, share=share, mark=mark)
 
 
-def _read_fills(reader: HistoryReader, histories: Mapping[int, AccountHistory], last: int) -> None:
-    until_us = close_at(to_date(last)) * US
+def _read_fills(
+    reader: HistoryReader, histories: Mapping[int, AccountHistory], until_us: int
+) -> None:
     rows: list[tuple[int, int, str, int, int, OrderKey | None, int | None, str]] = [
         (at_us, number, symbol, qty if side == "buy" else -qty, price, order, realized, "FILL")
         for number, at_us, symbol, side, qty, price, order, realized in reader.read_ledger(

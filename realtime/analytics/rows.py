@@ -342,7 +342,13 @@ def _add_flags(row: RowData, members: Sequence[Member], base: int, last: int) ->
     if from_broker:
         detail = f"{len(from_broker)} days from the broker's portfolio history"
         row.flags.append(Flag(flag="broker_equity", detail=detail))
-    if any(gain is None for member in members for gain in member.trading.realized.values()):
+    gains = (
+        gain
+        for member in members
+        for day, gain in member.trading.realized.items()
+        if base < day <= last
+    )
+    if any(gain is None for gain in gains):
         row.flags.append(Flag(flag="unknown_entry", detail="an entry price is not known"))
     has_traded = row.inputs.fills or any(gross for gross, _, _ in row.inputs.gross)
     if not has_traded and series.days:

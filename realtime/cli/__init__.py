@@ -29,6 +29,7 @@ GROUPS = {
         "status": "Show which accounts of a running daemon are not synced, and why.",
         "tail": "Follow fills, refusals and connections of a running daemon.",
         "top": "Show a running daemon's accounts as a table that updates itself.",
+        "compare": "Compare accounts, tiers or strategies, with intervals.",
         "history": "Show results of past days; check, back up and export the files.",
         "notify": "Show webhooks and notifications; test them, send again.",
         "diff": "Show what changed in an account between two moments.",

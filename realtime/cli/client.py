@@ -96,6 +96,10 @@ class DaemonClient:
         """Return the document at a path. Raises `LinkError`, or `DaemonError` for an HTTP error."""
         return self._decode(self._request("GET", path), document)
 
+    def get_text(self, path: str) -> str:
+        """Return the text at a path. Raises as `get`."""
+        return self._checked(self._request("GET", path)).decode()
+
     def post(
         self, path: str, document: type[T], query: Mapping[str, str | None] | None = None
     ) -> T:

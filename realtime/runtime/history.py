@@ -18,7 +18,7 @@ from realtime.history.queue import HistoryQueue
 from realtime.history.retention import Retention
 from realtime.history.status import HistoryReport
 from realtime.history.writer import HistoryWriter
-from realtime.runtime.history_recovery import recover_all
+from realtime.runtime.history_recovery import read_newest, recover_all
 from realtime.runtime.report_card import ReportCard, read_known
 from realtime.runtime.steady_clock import SteadyClock
 from realtime.store.records import Change
@@ -87,6 +87,7 @@ async def record_history(
         except TimeoutError:
             return
 
+    newest = await asyncio.to_thread(_read_newest, settings.path)
     for record in store:
         queue.add(Change(label=record.profile.label, before=None, after=record))
     end = store.subscribe(queue.add)
@@ -102,7 +103,7 @@ async def record_history(
                     recover_all,
                     store=store,
                     queue=queue,
-                    path=settings.path,
+                    newest=newest,
                     clock=time.time,
                 ),
                 report=partial(_write_reports, store, queue, settings.path),
@@ -114,6 +115,14 @@ async def record_history(
             log.warning("history.stop_incomplete", waiting=writer.status.waiting)
         for report in list(writer.reports):
             _log(report)
+
+
+def _read_newest(path: Path) -> dict[str, int]:
+    """As `read_newest`; nothing where the ledger cannot be read: the writer sets it aside."""
+    try:
+        return read_newest(path)
+    except sqlite3.Error:
+        return {}
 
 
 async def _write_reports(

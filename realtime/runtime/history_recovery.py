@@ -1,12 +1,12 @@
 """Fetches what history missed while the daemon did not run: fills, final orders, equity.
 
 They come from the broker's activities, orders and portfolio history, once for each account after it
-is synced, one account after another and in the lane of reads: nothing waits for it.
+is synced, a few accounts at a time and in the lane of reads: nothing waits for it.
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +45,9 @@ ACTIVITIES_INTERVAL_S = 3600.0
 
 MAX_PAGES = 50
 FILLS_PAGE, ORDERS_PAGE = 100, 500
+MAX_CONCURRENT = 20
+"""Accounts that are read at one time; each has its own budget, and orders come first."""
+
 POLL_S = 1.0
 """How often it is looked whether a further account is synced."""
 
@@ -57,38 +60,59 @@ async def recover_all(
     *,
     store: Store,
     queue: HistoryQueue,
-    path: Path,
+    newest: Mapping[str, int],
     clock: Callable[[], float],
 ) -> None:
     """Recover each account once it is synced, and read its activities every hour, until cancelled.
 
-    Deposits are read at once where the store has noticed one (`sync.flows`).
+    `newest`: label → the newest fill (µs) that the ledger had before this run. Deposits are read at
+    once where the store has noticed one (`sync.flows`).
     """
     due: dict[str, tuple[float, object]] = {}
     """label → when its activities are due, and the net flows that were known at the last read"""
+    slots = asyncio.Semaphore(MAX_CONCURRENT)
+
+    async def recover_one(label: str, rest: RestClient, *, is_first: bool) -> None:
+        async with slots:
+            await _recover_one(label, rest, queue, newest.get(label), clock(), is_first=is_first)
+
     while True:
-        for label, rest in sorted(clients().items()):
-            record = store.get(label)
-            if record is None or not record.link.is_synced:
-                continue
-            net = None if record.net_flows is None else record.net_flows.net
-            known = due.get(label)
-            if known is not None and clock() < known[0] and net == known[1]:
-                continue
-            due[label] = (clock() + ACTIVITIES_INTERVAL_S, net)
-            await _recover_one(label, rest, queue, path, clock(), is_first=known is None)
+        async with asyncio.TaskGroup() as group:
+            for label, rest in sorted(clients().items()):
+                record = store.get(label)
+                if record is None or not record.link.is_synced:
+                    continue
+                net = None if record.net_flows is None else record.net_flows.net
+                known = due.get(label)
+                if known is not None and clock() < known[0] and net == known[1]:
+                    continue
+                due[label] = (clock() + ACTIVITIES_INTERVAL_S, net)
+                group.create_task(recover_one(label, rest, is_first=known is None))
         await asyncio.sleep(POLL_S)
 
 
 async def _recover_one(
-    label: str, rest: RestClient, queue: HistoryQueue, path: Path, now: float, *, is_first: bool
+    label: str,
+    rest: RestClient,
+    queue: HistoryQueue,
+    since_us: int | None,
+    now: float,
+    *,
+    is_first: bool,
 ) -> None:
     try:
         if not is_first:
             activities = await fetch_activities(rest, round((now - LATE_DAYS * 86_400) * 1e6))
             queue.add_recovered(RecoveredHistory(label=label, activities=activities))
             return
-        since_us = await asyncio.to_thread(_newest_us, path, label)
+        # Curves first: they need two requests, the executions of a year many.
+        since_first = round((now - FIRST_TIME_DAYS * 86_400) * 1e6)
+        curves = RecoveredHistory(
+            label=label,
+            closes=await _closes(rest, now),
+            activities=await fetch_activities(rest, since_first),
+        )
+        queue.add_recovered(curves)
         recovered = await recover(label, rest, since_us, now)
     except RealtimeError as error:
         log.warning("history.recovery_failed", account=label, reason=error.message)
@@ -130,8 +154,6 @@ async def recover(
         orders=(*orders, *(leg for leg, _ in legs)),
         parents={leg.id: parent for leg, parent in legs},
         quarters=await _quarters(rest),
-        closes=await _closes(rest, now),
-        activities=await fetch_activities(rest, round((now - FIRST_TIME_DAYS * 86_400) * 1e6)),
     )
 
 
@@ -260,12 +282,12 @@ async def _quarters(rest: RestClient) -> tuple[tuple[int, int], ...]:
     )
 
 
-def _newest_us(path: Path, label: str) -> int | None:
-    """The broker's time of the newest fill of an account in the ledger, in µs."""
-    for (newest_us,) in FileReader(HistoryDirectory(path)).read_ledger(
-        "SELECT max(at_us) FROM fill JOIN account ON account.n = fill.acc WHERE label = ?",
-        (label,),
-    ):
-        if newest_us is not None:
-            return int(newest_us)
-    return None
+def read_newest(path: Path) -> dict[str, int]:
+    """Label → the broker's time of its newest fill in the ledger, in µs. Reads a file."""
+    reader = FileReader(HistoryDirectory(path))
+    newest = {}
+    for number, label in reader.read_ledger("SELECT n, label FROM account"):
+        for (at_us,) in reader.read_ledger("SELECT max(at_us) FROM fill WHERE acc = ?", (number,)):
+            if at_us is not None:
+                newest[label] = int(at_us)
+    return newest

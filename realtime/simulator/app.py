@@ -32,6 +32,7 @@ from realtime.simulator.rest.server import RestServer
 from realtime.simulator.rest.stale_reads import StateHistory
 from realtime.simulator.stream.broadcaster import Broadcaster
 from realtime.simulator.stream.server import StreamServer
+from realtime.simulator.traffic.past_trading import add_past
 from realtime.simulator.traffic.scheduler import TrafficScheduler
 
 # How often prices move and resting orders are matched.
@@ -55,6 +56,7 @@ class Simulator:
 
     `activity` is the number of generated events per second; `step_s` None leaves every step of the
     exchange to `step()`. `clock` returns epoch nanoseconds for timestamps, never for waits.
+    `past_days`: calendar days of invented trading before the start.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Simulator:
         step_s: float | None = STEP_S,
         requests_per_minute: int = 200,
         frames: Literal["binary", "text"] = "binary",
+        past_days: int = 0,
     ) -> None:
         specs = account_specs(accounts) if isinstance(accounts, int) else list(accounts)
         labels = [spec.label for spec in specs]
@@ -101,6 +104,8 @@ class Simulator:
             clock=clock,
             now=_loop_time,
         )
+        if past_days:
+            add_past(self.exchange, labels, past_days, self.market_data.history.price_at)
         self._request_ids = Random(f"{seed}:request-ids")
         self._step_s = step_s
         self._background: asyncio.Task[None] | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.broker.rest_client import RestClient
 from realtime.history.exact import unpack_id
-from realtime.runtime.history_recovery import recover_all
+from realtime.runtime.history_recovery import read_newest, recover_all
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from tests import virtual
@@ -35,6 +35,7 @@ def play(path: Path) -> None:
                 await asyncio.sleep(2)
             async with fleet(simulator, virtual.world(10)) as running:
                 await running.until(running.all_synced)
+                newest = read_newest(path)
                 recording = Recording(path, running)
                 rest = RestClient(
                     running.http,
@@ -49,7 +50,7 @@ def play(path: Path) -> None:
                             lambda: {"alpha": rest},
                             store=running.daemon.store,
                             queue=recording.queue,
-                            path=path,
+                            newest=newest,
                             clock=virtual.wall_clock,
                         )
                 recording.writer.write()

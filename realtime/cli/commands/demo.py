@@ -10,6 +10,17 @@ from realtime.cli.options import FiniteFloat
 MAX_DEFAULT_ACTIVITY = 200.0
 """Events per second without `--activity`: one per account, but no more than this."""
 
+MAX_HISTORY_DAYS = 365
+
+
+def parse_days(_context: click.Context, _parameter: click.Parameter, text: str) -> int:
+    """Return the days of `30d` or `30`."""
+    digits = text.removesuffix("d")
+    if not digits.isascii() or not digits.isdigit() or int(digits) > MAX_HISTORY_DAYS:
+        raise click.BadParameter(f"expected 0 to {MAX_HISTORY_DAYS} days such as 30d")
+    return int(digits)
+
+
 PORT = click.IntRange(0, 65_535)
 
 
@@ -27,6 +38,10 @@ PORT = click.IntRange(0, 65_535)
     "--activity", type=FiniteFloat(0, 100_000),
     help="Events per second of all accounts together; default: one per account, at most 200.",
 )  # fmt: skip
+@click.option(
+    "--history", default="30d", show_default=True, metavar="DAYS", callback=parse_days,
+    help="Days of invented trading before the start, to compare accounts: 30d; 0: none.",
+)  # fmt: skip
 @click.option("--no-chaos", is_flag=True, help="No faults.")
 @click.option(
     "--duration", type=FiniteFloat(1, 1_000_000), metavar="SECONDS",
@@ -39,6 +54,7 @@ def command(
     port: int,
     sim_port: int,
     activity: float | None,
+    history: int,
     no_chaos: bool,
     duration: float | None,
 ) -> int:
@@ -62,6 +78,7 @@ def command(
             seed=seed,
             port=sim_port,
             activity=default_activity if activity is None else activity,
+            past_days=history,
         ),
         port=port,
         has_chaos=not no_chaos,

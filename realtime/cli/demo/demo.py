@@ -1,7 +1,7 @@
 """`realtime demo`: a simulator in its own process, and the daemon that follows it in this one.
 
-Only the order journal is written, to a temporary directory: a journal in the working directory
-may belong to another daemon, whose halts are not those of the demo.
+Journal and history are written to a temporary directory: those in the working directory may belong
+to another daemon, whose halts are not those of the demo.
 """
 
 import asyncio
@@ -25,7 +25,13 @@ from realtime.cli.demo.simulator_process import (
     run_simulator,
 )
 from realtime.cli.formatting import format_quantity
-from realtime.config.settings import AccountSettings, OrdersSettings, ServerSettings, Settings
+from realtime.config.settings import (
+    AccountSettings,
+    HistorySettings,
+    OrdersSettings,
+    ServerSettings,
+    Settings,
+)
 from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import real_environment
 from realtime.runtime.process import (
@@ -41,6 +47,9 @@ from realtime.simulator.account_presets import account_specs, tier_name
 from realtime.simulator.credentials import key_id_for, secret_for
 from realtime.simulator.exchange.engine import AccountSpec
 from realtime.web.files import publish_demo
+
+DEMO_BOOKS = {"momentum": "mom-", "pairs": "prs-", "reversion": "mrv-"}
+"""The strategies of the invented past; what the traffic trades is `other`."""
 
 One = TypeVar("One")
 Other = TypeVar("Other")
@@ -92,6 +101,8 @@ class Demo:
         async with run_simulator(options) as simulator:
             accounts = format_quantity(options.accounts, "account")
             self._write(f"simulator on :{simulator.port}, {accounts}, seed {options.seed}")
+            if options.past_days:
+                self._write(f"{options.past_days} days of trading before now are invented")
             failure = await first_result(
                 self._run_with_daemon(simulator), simulator.wait_for_exit()
             )
@@ -103,9 +114,7 @@ class Demo:
         loop = asyncio.get_running_loop()
         started_at = loop.time()
         folder = TemporaryDirectory(prefix="realtime-demo-", ignore_cleanup_errors=True)
-        settings = demo_settings(
-            self._specs, simulator.url, options.port, Path(folder.name) / "orders.jsonl"
-        )
+        settings = demo_settings(self._specs, simulator.url, options.port, Path(folder.name))
         environment = real_environment(Random(f"{options.simulator.seed}:daemon"))
         current = settings
 
@@ -149,13 +158,15 @@ class Demo:
 
 
 def demo_settings(
-    specs: Sequence[AccountSpec], trading_url: str, port: int, audit_log: Path
+    specs: Sequence[AccountSpec], trading_url: str, port: int, folder: Path
 ) -> Settings:
-    """Return settings for these accounts of a simulator, in memory only."""
+    """Return settings for these accounts of a simulator; journal and history are in a folder."""
     return Settings(
         path=Path("demo"),
         server=ServerSettings(port=port),
-        orders=OrdersSettings(audit_log=audit_log),
+        orders=OrdersSettings(audit_log=folder / "orders.jsonl"),
+        history=HistorySettings(path=folder / "history"),
+        books=DEMO_BOOKS,
         accounts=tuple(_account_settings(spec, trading_url) for spec in specs),
     )
 

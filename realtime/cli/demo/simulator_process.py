@@ -39,6 +39,8 @@ class SimulatorOptions(Struct, frozen=True, kw_only=True):
     port: int
     activity: float
     """Events per second, of all accounts together."""
+    past_days: int = 0
+    """Calendar days of invented trading before the start."""
 
 
 class StartReport(Struct, frozen=True):
@@ -162,7 +164,12 @@ async def _serve(options: SimulatorOptions) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    sim = Simulator(accounts=options.accounts, seed=options.seed, activity=options.activity)
+    sim = Simulator(
+        accounts=options.accounts,
+        seed=options.seed,
+        activity=options.activity,
+        past_days=options.past_days,
+    )
     try:
         port = await sim.start(LOOPBACK, options.port)
     except OSError as error:

@@ -15,6 +15,12 @@ from realtime.simulator.exchange.accounts.configuration import (
 )
 from realtime.simulator.exchange.accounts.id_generator import IdGenerator
 from realtime.simulator.exchange.accounts.margin import compute_balances
+from realtime.simulator.exchange.accounts.past import (
+    deposit_in_the_past,
+    end_past,
+    open_in_the_past,
+    trade_in_the_past,
+)
 from realtime.simulator.exchange.accounts.portfolio_history import portfolio_history
 from realtime.simulator.exchange.accounts.position import Position
 from realtime.simulator.exchange.corrections import (
@@ -110,6 +116,58 @@ class Exchange:
             description="opening balance",
         )
         self._state.accounts[spec.label] = account
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything."""
+        return self._state.seed
+
+    def now(self) -> int:
+        """The exchange's time, epoch nanoseconds."""
+        return self._state.now()
+
+    def cash(self, label: str) -> Decimal:
+        """An account's cash."""
+        return self._account(label).cash
+
+    def may_short(self, label: str) -> bool:
+        """Whether an account may sell short."""
+        return self._account(label).may_short
+
+    def open_in_the_past(self, label: str, at: int) -> None:
+        """Let an account that has not traded yet have been opened earlier."""
+        open_in_the_past(self._account(label), at)
+
+    def trade_in_the_past(
+        self,
+        label: str,
+        symbol: str,
+        side: str,
+        qty: Decimal,
+        price: Decimal,
+        *,
+        at: int,
+        client_order_id: str,
+    ) -> None:
+        """Book a market order that was filled before the start; see `accounts/past.py`."""
+        trade_in_the_past(
+            self._state,
+            self._account(label),
+            self._state.listing.get_tradable(symbol),
+            side,
+            qty,
+            price,
+            at=at,
+            client_order_id=client_order_id,
+        )
+
+    def deposit_in_the_past(self, label: str, amount: Decimal, at: int) -> None:
+        """Book a deposit before the start."""
+        deposit_in_the_past(self._account(label), amount, at)
+
+    def end_past(self, label: str, day: str) -> None:
+        """Begin the present, after the last close."""
+        end_past(self._account(label), day)
 
     def set_market(self, mode: str) -> None:
         """Set the hours: always, open, closed or nyse (see market_hours.py)."""

@@ -90,6 +90,13 @@ class History:
         bars = self.minute_bars(asset, feed, day)
         return next(combine(bars, Timeframe(1, "D"), zone), None)
 
+    def price_at(self, symbol: str, at: int) -> Decimal:
+        """Return the synthetic price of a stock at a time before the start."""
+        asset = self._exchange.listing.by_symbol[symbol]
+        past = self._past(asset)
+        assert past is not None, "only stocks are traded in the past"
+        return Decimal(str(_round(past.at(at), asset)))
+
     def previous_day_bar(self, asset: Asset, feed: str, day: date) -> Bar | None:
         """Return the last day bar before a day, within ten days."""
         for back in range(1, 11):

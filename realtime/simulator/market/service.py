@@ -37,7 +37,7 @@ class MarketData:
         self.tape = Tape(exchange, self.settings, seed=seed, clock=clock)
         self.news = NewsArchive(clock())
         self.corporate_actions = CorporateActions()
-        history = History(exchange, self.tape)
+        self.history = history = History(exchange, self.tape)
         sources = Sources(
             exchange,
             self.tape,

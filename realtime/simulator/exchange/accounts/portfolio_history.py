@@ -190,6 +190,8 @@ def _portfolio_values(
 
 
 def _value(state: ExchangeState, held: Mapping[str, Decimal], at: int) -> Decimal:
+    if not any(held.values()):
+        return ZERO  # a year of points of a flat account costs no look at prices
     prices = _prices_at(state, at)
     listing = state.listing.by_symbol
     return sum(
