@@ -71,7 +71,7 @@ class AlpacaSession:
         self.is_authorized = True
         await self._hub.wait_settled(SETTLE_TIMEOUT_S)
         if self._hub.status.state == "refused":
-            self._hub.leave(self.client)
+            self.close()
             return self._fail(409, closes=True)
         self._send({"T": "success", "msg": "authenticated"})
         return "open"
@@ -97,6 +97,7 @@ class AlpacaSession:
     def close(self) -> None:
         """Remove the client; its subscriptions linger."""
         if self.is_authorized:
+            self.is_authorized = False
             self._hub.leave(self.client)
 
     async def _handle_action(self, action: str, message: Mapping[str, object]) -> None:

@@ -126,7 +126,8 @@ class StreamAuditor:
                 stream_ns = max(stream_ns, 0 if last is None else last.element.time_ns())
                 rest_ns = latest.get(symbol, 0)
                 age_ns = MINUTE_NS if kind == "b" else 0  # a bar is labeled by its start
-                self._observed[channel, symbol] = rest_ns
+                if rest_ns + age_ns <= now_ns:  # REST may show the bar of the running minute
+                    self._observed[channel, symbol] = rest_ns
                 seen_ns = observed.get((channel, symbol), 0)
                 if is_behind(stream_ns, rest_ns, now_ns - age_ns, observed_ns=seen_ns):
                     behind.append(
@@ -177,13 +178,17 @@ class StreamAuditor:
         if now - max(last_at, hub.status.since) > DEAF_S:
             raise Deaf(f"REST shows {behind[0].symbol} moving; the stream delivers nothing")
         for symbol in {missed.symbol for missed in behind}:
-            if now - self._refreshed_at.get(symbol, 0.0) < REFRESH_INTERVAL_S:
-                continue
-            self._refreshed_at[symbol] = now
-            pairs = {pair for pair in hub.plan.acked if pair[1] == symbol}
-            hub.plan.refresh(pairs or {pair for pair in hub.plan.acked if pair[1] == ALL})
-            hub.changed.set()
-            log.warning("market.symbol_silent", path=hub.stream.path, symbol=symbol)
+            self._subscribe_again(symbol)
+
+    def _subscribe_again(self, symbol: str) -> None:
+        hub, now = self._hub, self._hub.clock()
+        if now - self._refreshed_at.get(symbol, -REFRESH_INTERVAL_S) < REFRESH_INTERVAL_S:
+            return
+        self._refreshed_at[symbol] = now
+        pairs = {pair for pair in hub.plan.acked if pair[1] == symbol}
+        hub.plan.refresh(pairs or {pair for pair in hub.plan.acked if pair[1] == ALL})
+        hub.changed.set()
+        log.warning("market.symbol_silent", path=hub.stream.path, symbol=symbol)
 
     # -- lost trades -----------------------------------------------------------------------------
 
@@ -258,6 +263,9 @@ class StreamAuditor:
             ]
         )
         log.warning("market.trades_missed", path=hub.stream.path, symbol=symbol, trades=len(rows))
+        last = hub.last_values.get("t", symbol)
+        if last is None or last.element.time_ns() < min(times):
+            self._subscribe_again(symbol)
 
     # -- bars after a disconnect -----------------------------------------------------------------
 

@@ -146,13 +146,16 @@ async def run_market_streams(
     rng: random.Random,
 ) -> AsyncIterator[MarketStreams]:
     """Run the streams while the block runs."""
-    async with asyncio.TaskGroup() as tasks:
-        streams = MarketStreams(settings, target, reader, tasks=tasks, clock=clock, rng=rng)
-        probing = tasks.create_task(streams.run_probe(), name="market:probe")
-        try:
-            yield streams
-        finally:
-            probing.cancel()
-            streams.close()
-            for task in streams.running:
-                task.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            streams = MarketStreams(settings, target, reader, tasks=tasks, clock=clock, rng=rng)
+            probing = tasks.create_task(streams.run_probe(), name="market:probe")
+            try:
+                yield streams
+            finally:
+                streams.close()
+                for task in (probing, *streams.running):
+                    task.cancel()
+    except BaseExceptionGroup as errors:
+        # The streams end in their own backoff, so this is the block's own error.
+        raise errors.exceptions[0] from None
