@@ -40,6 +40,11 @@ class _Header(Struct):
     symbols: list[str] = []
 
 
+class _Level(Struct):
+    p: float
+    s: float
+
+
 class Control(Struct, frozen=True, kw_only=True):
     """A message of the conversation. `code` is that of an error, `channels` those of an ack."""
 
@@ -93,6 +98,7 @@ _decode_raw = msgspec.msgpack.Decoder(list[Raw]).decode
 _decode_header = msgspec.msgpack.Decoder(_Header).decode
 _decode_fields = msgspec.msgpack.Decoder(dict[str, Raw]).decode
 _decode_object = msgspec.msgpack.Decoder(dict[str, object]).decode
+_decode_levels = msgspec.msgpack.Decoder(list[_Level]).decode
 _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
 
@@ -136,9 +142,10 @@ def encode_change(action: str, channels: Names) -> bytes:
 
 
 def make_element(fields: Mapping[str, object]) -> Element:
-    """Return an element of our own from fields as REST has them: times are RFC 3339."""
+    """Return an element of our own from fields as REST has them: `t` is RFC 3339, or the bytes of
+    another element's."""
     encoded = {
-        name: _timestamp(nanoseconds(str(value))) if name == "t" else value
+        name: _timestamp(nanoseconds(value)) if name == "t" and isinstance(value, str) else value
         for name, value in fields.items()
     }
     return Element(str(fields["T"]), (str(fields["S"]),), _encode(encoded))
@@ -154,6 +161,11 @@ def replace_fields(element: Element, fields: Mapping[str, object]) -> Element:
 def raw_fields(element: Element) -> dict[str, Raw]:
     """Return the MessagePack bytes of each field."""
     return _decode_fields(element.raw)
+
+
+def read_levels(raw: Raw | None) -> list[tuple[float, float]]:
+    """Return price and size of the levels of an order book's side."""
+    return [] if raw is None else [(level.p, level.s) for level in _decode_levels(raw)]
 
 
 def array_header(length: int) -> bytes:

@@ -116,9 +116,14 @@ class AlpacaSession:
             self._hub.unsubscribe(self.client, pairs)
             self._acknowledge()
             return
-        await self._hub.subscribe(self.client, pairs)
-        self._acknowledge()
-        self._catch_up(pairs, message, resume)
+        new = pairs - self.client.pairs
+
+        def accept() -> None:
+            self._acknowledge()
+            self.client.send(self._hub.books(new))
+            self._catch_up(pairs, message, resume)
+
+        await self._hub.subscribe(self.client, pairs, accept)
 
     def _catch_up(self, pairs: Pairs, message: Mapping[str, object], resume: int | None) -> None:
         """Send what the client asked for after its ack: what it missed, or the last values."""

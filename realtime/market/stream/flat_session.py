@@ -125,7 +125,8 @@ class FlatSession:
         await hub.wait_settled(2.0)
         if hub.status.state == "refused":
             raise rejected(409)
-        await hub.subscribe(client, pairs)
+        added, joined = pairs - client.pairs, client
+        await hub.subscribe(client, pairs, lambda: joined.send(hub.books(added)))
 
     def _subscriptions(self) -> dict[str, list[str]]:
         return by_channel({pair for client in self.clients.values() for pair in client.pairs})

@@ -26,6 +26,7 @@ from realtime.market.stream.client import StreamClient
 from realtime.market.stream.formats import encode_message
 from realtime.market.stream.last_values import LastValue, LastValues
 from realtime.market.stream.missed import MissedLog
+from realtime.market.stream.order_books import OrderBooks
 from realtime.market.stream.relay import Relay
 from realtime.market.stream.sequence_ring import SequenceRing
 from realtime.market.stream.subscription_plan import Change, Request, SubscriptionPlan
@@ -76,6 +77,7 @@ class StreamHub:
         self.relay = Relay()
         self.ring = SequenceRing(clock())
         self.last_values = LastValues()
+        self.order_books = OrderBooks()
         self.missed = MissedLog()
         self.status = HubStatus(since=clock())
         self.changed = asyncio.Event()
@@ -88,7 +90,7 @@ class StreamHub:
         """reconnects, differences, conflated, slow_clients, resumed, gaps"""
         self.last_element_at: float | None = None
         self._max_subscriptions = max_subscriptions
-        self._verdicts: dict[Request, asyncio.Future[None]] = {}
+        self._verdicts: dict[Request, tuple[Callable[[], None], asyncio.Future[None]]] = {}
         self._settled = asyncio.Event()
         self._merge_timer: asyncio.TimerHandle | None = None
         self._flushed_at = 0.0
@@ -116,7 +118,8 @@ class StreamHub:
         self.union.remove(client.pairs, self.clock())
         client.pairs = frozenset()
         self.counts["conflated"] += client.queue.conflated
-        client.queue.conflated = 0
+        self.counts["slow_clients"] += client.is_refused
+        client.queue.conflated, client.is_refused = 0, False
         self.changed.set()
 
     async def wait_settled(self, timeout_s: float) -> None:
@@ -125,26 +128,40 @@ class StreamHub:
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
 
-    async def subscribe(self, client: StreamClient, added: Pairs) -> None:
+    async def subscribe(
+        self, client: StreamClient, added: Pairs, on_accepted: Callable[[], None] = lambda: None
+    ) -> None:
         """Add subscriptions, once the broker has confirmed them. Raises `Rejected`, and then the
         client's subscriptions are as before.
 
-        Without a connection they are accepted, and subscribed when there is one.
+        `on_accepted` is called in the same moment in which they take effect: what it sends comes
+        before the first element. Without a connection they are accepted, and subscribed when there
+        is one.
         """
         new = added - client.pairs
         if len(client.pairs) + len(new) > self._max_subscriptions:
             raise rejected(405)
         self.union.add(new)
+        is_accepted = False
+
+        def accept() -> None:
+            nonlocal is_accepted
+            if is_accepted:  # the timeout and the ack at the same moment
+                return
+            is_accepted = True
+            self._add_subscriptions(client, new)
+            on_accepted()
+
         try:
-            await self._request(new)
+            await self._request(new, accept)
         except BaseException:
-            self.union.remove(new, self.clock(), lingers=False)
-            self.changed.set()
+            if not is_accepted:
+                self.union.remove(new, self.clock(), lingers=False)
+                self.changed.set()
             raise
+
+    def _add_subscriptions(self, client: StreamClient, new: Pairs) -> None:
         self.flush()
-        if client not in self.relay.clients:  # it left meanwhile
-            self.union.remove(new, self.clock())
-            return
         client.since.update(dict.fromkeys(new, self.ring.seq))
         self.relay.set_subscriptions(client, client.pairs | new)
 
@@ -158,17 +175,21 @@ class StreamHub:
         self.relay.set_subscriptions(client, client.pairs - gone)
         self.changed.set()
 
-    async def _request(self, new: Pairs) -> None:
+    async def _request(self, new: Pairs, accept: Callable[[], None]) -> None:
+        """Ask the broker for subscriptions; call `accept` as soon as it has confirmed them."""
         request = self.plan.request(new) if self.status.state == "connected" else None
         if request is None:
             self.changed.set()
+            accept()
             return
-        verdict = self._verdicts[request] = asyncio.get_running_loop().create_future()
+        verdict = asyncio.get_running_loop().create_future()
+        self._verdicts[request] = (accept, verdict)
         self.changed.set()
         try:
             async with asyncio.timeout(VERDICT_TIMEOUT_S):
                 await verdict
         except TimeoutError:
+            accept()
             return
         finally:
             self._verdicts.pop(request, None)
@@ -184,7 +205,23 @@ class StreamHub:
             if kind is not None and (channel, name) in self.plan.acked:
                 values = [self.last_values.get(kind, symbol) for symbol in names]
                 found += [value.element for value in values if value is not None]
-        return found
+        return self._as_of_now(found)
+
+    def books(self, pairs: Pairs) -> list[Element]:
+        """Return the whole order books of subscriptions that others have already: the broker sends
+        them at the first one only."""
+        names = {name for channel, name in pairs if channel == "orderbooks"}
+        symbols = self.order_books.symbols() if ALL in names else names
+        found = [self.order_books.get(symbol) for symbol in sorted(symbols)]
+        return self._as_of_now([book for book in found if book is not None])
+
+    def _as_of_now(self, elements: list[Element]) -> list[Element]:
+        """Return copies with the number of the newest element: what is sent beside the stream must
+        not set back where a client resumes."""
+        copies = [Element(e.kind, e.symbols, e.raw) for e in elements]
+        for element in copies:
+            element.seq = self.ring.seq
+        return copies
 
     def resume(self, client: StreamClient, seq: int) -> list[Element] | None:
         """Return what a client missed since an element and before it subscribed; None if that is
@@ -229,6 +266,8 @@ class StreamHub:
         self.elements.update([element.kind for element in elements])
         self.ring.add(elements, now)
         self.last_values.update(elements, now)
+        if self.stream.kind == "crypto":
+            self.order_books.update(elements)
         self.relay.route(elements)
         loop = asyncio.get_running_loop()
         due_at = self._flushed_at + MERGE_S
@@ -241,8 +280,7 @@ class StreamHub:
         """Send late elements to the clients that asked for gaps: others may take the last message
         for the newest price."""
         self.flush()
-        for element in elements:
-            element.seq = self.ring.seq
+        elements = self._as_of_now(elements)
         for client in list(self.relay.clients):
             if client.is_resumable:
                 client.send([e for e in elements if _matches(client.pairs, e)])
@@ -306,6 +344,7 @@ class StreamHub:
         if was_live and not is_live:
             self.plan.disconnect()
             self.acked_at.clear()
+            self.order_books.clear()
             self._resolve_requests()
         if was_live != is_live:
             self.flush()
@@ -322,8 +361,10 @@ class StreamHub:
                 client.port.write(encode_message({**kind, **facts, **feed}, client.codec))
 
     def _resolve_requests(self) -> None:
-        for request, verdict in list(self._verdicts.items()):
+        for request, (accept, verdict) in list(self._verdicts.items()):
             if request.is_done and not verdict.done():
+                if request.code is None:
+                    accept()
                 verdict.set_result(None)
 
 

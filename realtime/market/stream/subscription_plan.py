@@ -103,12 +103,10 @@ class SubscriptionPlan:
             self._refresh -= unneeded
             return Change("unsubscribe", _first(unneeded, MAX_NAMES))
         # 2. requests of clients, in their order
-        while self.requests:
-            request = self.requests[0]
+        self._finish_accepted()
+        for request in self.requests:
             missing = request.pairs - self.acked - self.unacked
-            if missing:
-                return Change("subscribe", _first(missing, MAX_NAMES), request)
-            self._finish(self.requests.popleft())
+            return Change("subscribe", _first(missing, MAX_NAMES), request)
         # 3. repairs, and everything after a reconnect
         absent = {p for p in wanted - self.acked if self._retry_at.get(p, now) <= now}
         return Change("subscribe", _first(absent, self._max_repair)) if absent else None
@@ -132,6 +130,7 @@ class SubscriptionPlan:
         before, self.acked = self.acked, reported
         if change is not None and change.action == "subscribe":
             self._count_attempts(change.pairs, now)
+        self._finish_accepted()
         return Acked(
             added=frozenset(reported - before),
             removed=frozenset(before - reported),
@@ -172,6 +171,14 @@ class SubscriptionPlan:
         for request in requests:
             self._finish(request)
         return requests
+
+    def _finish_accepted(self) -> None:
+        """Finish the requests of which the broker has everything, or does not confirm the rest."""
+        established = self.acked | self.unacked
+        for request in list(self.requests):
+            if request.pairs <= established:
+                self.requests.remove(request)
+                self._finish(request)
 
     def _finish(self, request: Request) -> None:
         request.is_done = True

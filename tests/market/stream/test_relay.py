@@ -5,7 +5,7 @@ import random
 import msgspec
 import pytest
 
-from realtime.broker.market_codec import Element
+from realtime.broker.market_codec import Element, make_element
 from realtime.market.stream.channels import Pairs
 from realtime.market.stream.client import MAX_UNSENT_BYTES, StreamClient
 from realtime.market.stream.client_queue import MAX_BYTES, ClientQueue
@@ -14,7 +14,7 @@ from realtime.market.stream.relay import Relay
 from realtime.simulator.market.elements import Element as Sent
 from realtime.simulator.market.elements import encode_frame
 from tests.broker.test_market_codec import BOOK, NEWS, NS, TRADE, elements_of
-from tests.market.stream.made import FakePort, element, split_frames
+from tests.market.stream.made import TIME, FakePort, element, split_frames
 
 KINDS = ("t", "q", "b", "u", "d", "s", "l", "i", "o", "n", "c", "x")
 CHANNELS = (
@@ -153,12 +153,12 @@ def test_a_resumable_client_gets_the_number_of_its_last_element() -> None:
     trade = element("t")
     trade.seq = 17
     for codec, decode in (("json", msgspec.json.decode), ("msgpack", msgspec.msgpack.decode)):
-        (payload,) = split_frames(encode_elements([trade], codec, has_seq=True))  # type: ignore[arg-type]
+        (payload,) = split_frames(encode_elements([trade], codec, has_seq=True))
         assert decode(payload)[-1] == {"T": "seq", "seq": 17}  # type: ignore[operator]
 
 
 def test_the_small_protocol_is_flat() -> None:
-    quote = element("q", bp=1.5, bs=2, ap=1.6, **{"as": 3})
+    quote = make_element({"T": "q", "S": "AAPL", "t": TIME, "bp": 1.5, "bs": 2, "ap": 1.6, "as": 3})
     quote.seq = 9
     (payload,) = split_frames(encode_elements([quote], "flat"))
     assert msgspec.json.decode(payload) == {

@@ -17,7 +17,7 @@ def data_of(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 def last_seq(client: Client) -> int:
-    return max(m["seq"] for m in client.received if m["T"] == "seq")
+    return max(int(m["seq"]) for m in client.received if m["T"] == "seq")
 
 
 @pytest.mark.parametrize("is_in_subscribe", [True, False], ids=["with subscribe", "before"])
@@ -136,7 +136,7 @@ def test_the_ring_is_bounded_by_age_count_and_bytes() -> None:
         ({"max_elements": 5}, 5),
         ({"max_bytes": 7 * len(trade.raw)}, 7),
     ):
-        ring = SequenceRing(0.0, **bounds)  # type: ignore[arg-type]
+        ring = SequenceRing(0.0, **bounds)
         for second in range(50):
             ring.add([element("t")], float(second))
         elements = ring.get_after(ring.first_seq, ring.seq)

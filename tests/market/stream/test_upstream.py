@@ -188,3 +188,20 @@ def test_trading_and_data_of_one_key_never_connect_at_once() -> None:
 
 
 KEY = Secret("demo-alpha")
+
+
+def test_data_that_follows_the_brokers_ack_at_once_reaches_the_client() -> None:
+    """The broker sends the whole order book right after its ack, once."""
+
+    async def main(scene: Scene) -> None:
+        first = await scene.client("/v1beta3/crypto/us")
+        await first.send(action="subscribe", orderbooks=["BTC/USD"])
+        await asyncio.sleep(0.01)
+        ack, book = first.read()[:2]
+        assert (ack["T"], book["T"], book["r"]) == ("subscription", "o", True)
+        second = await scene.client("/v1beta3/crypto/us")
+        await second.send(action="subscribe", orderbooks=["BTC/USD"])
+        ack, again = second.read()[:2]
+        assert (ack["T"], again["r"], again["b"]) == ("subscription", True, book["b"])
+
+    in_virtual_time(main)
