@@ -152,9 +152,10 @@ def test_frames_of_any_length_are_framed(size: int) -> None:
 def test_a_resumable_client_gets_the_number_of_its_last_element() -> None:
     trade = element("t")
     trade.seq = 17
-    for codec, decode in (("json", msgspec.json.decode), ("msgpack", msgspec.msgpack.decode)):
-        (payload,) = split_frames(encode_elements([trade], codec, has_seq=True))
-        assert decode(payload)[-1] == {"T": "seq", "seq": 17}  # type: ignore[operator]
+    (payload,) = split_frames(encode_elements([trade], "json", has_seq=True))
+    assert msgspec.json.decode(payload)[-1] == {"T": "seq", "seq": 17}
+    (payload,) = split_frames(encode_elements([trade], "msgpack", has_seq=True))
+    assert msgspec.msgpack.decode(payload)[-1] == {"T": "seq", "seq": 17}
 
 
 def test_the_small_protocol_is_flat() -> None:
