@@ -30,7 +30,10 @@ HEARTBEAT_S = 60.0
 """A dead client is noticed within 1.5 × this."""
 
 CLOSE_TIMEOUT_S = 2.0
-"""For the closing handshake; then the connection is aborted. So long a refused client may read."""
+"""For the closing handshake; then the connection is aborted."""
+
+READ_REFUSAL_TIMEOUT_S = 10.0
+"""How long a client that was refused may take to read what was sent before, and the reason."""
 
 MESSAGES_PER_S = 50.0
 MAX_MESSAGE_BURST = 500
@@ -151,6 +154,10 @@ class StreamConnection:
 
     async def _close(self) -> None:
         code = self._end.result() if self._end.done() else WSCloseCode.OK
+        if code == WSCloseCode.POLICY_VIOLATION:
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(READ_REFUSAL_TIMEOUT_S):
+                    await self._protocol._drain_helper()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._socket.close(code=code)
