@@ -156,6 +156,8 @@ class AlpacaApi:
             return await self._market_data(http_request, caller, target)
         found = self._routes.find(method, target.segments)
         route, parts = found or (None, {})
+        if route is not None:
+            target = target.without_slash()
         request = AlpacaRequest(
             context=self.context,
             caller=caller,

@@ -103,8 +103,8 @@ class OpenRequests:
             )
         try:
             placed = await wait_for_answer(request.task, label, request.client_order_id)
-        except Declined as error:
-            if error.code != RATE_LIMITED and is_connected():
+        except Declined:
+            if request.state != "limited" and is_connected():
                 self._close(fingerprint, request)
             raise
         if is_connected():
@@ -113,13 +113,14 @@ class OpenRequests:
 
     async def _attempt(self, request: OpenRequest, send: Send) -> Placed:
         """Send, or look up, and note what the result means for a repeat."""
-        now = self._clock
+        now, was_limited = self._clock, request.state == "limited"
         # Until something else is known: also if this ends by a bug.
         request.state, request.until = "unknown", now() + UNKNOWN_S
         try:
             placed = await send(request)
         except Declined as error:
-            is_limited = error.code == RATE_LIMITED
+            # An attempt that did not leave says nothing about the one before.
+            is_limited = error.code == RATE_LIMITED or (was_limited and not error.reached_broker)
             request.state = "limited" if is_limited else "undelivered"
             request.until = now() + (LIMITED_S if is_limited else 0.0)
             raise

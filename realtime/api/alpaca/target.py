@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from realtime.api.alpaca.errors import AlpacaError, no_route
 
@@ -34,6 +34,11 @@ class Target(Struct, frozen=True, kw_only=True):
     def path(self) -> str:
         """The decoded path."""
         return "/" + "/".join(self.segments)
+
+    def without_slash(self) -> "Target":
+        """Return the target without a slash at the end of its path."""
+        path, mark, query = self.raw.partition("?")
+        return structs.replace(self, raw=path.rstrip("/") + mark + query)
 
 
 def parse_target(raw: str) -> Target:

@@ -1,5 +1,6 @@
 """One of Alpaca's clients, at this daemon and directly at the simulator."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,14 @@ from msgspec import Struct
 from yarl import URL
 
 from realtime.config.settings import Settings
-from tests.api.orders.client import Trader as Gateway
-from tests.api.orders.client import play
+from realtime.core.state import LAG_S
+from realtime.simulator.app import Simulator
+from tests.api.orders.client import daemon
 from tests.fleet import Fleet
+from tests.virtual import nanosecond_clock, run
+
+STEPS = 20
+"""Steps of the exchange after which even an order in many parts is filled."""
 
 
 class Reply(Struct, frozen=True):
@@ -77,8 +83,11 @@ class Client(Struct, frozen=True):
         return self.fleet.requests(self.label)
 
     async def settle(self) -> None:
-        """Let orders fill, and the daemon read what they changed."""
-        await self.fleet.until_done(self.label)
+        """Fill what can be filled, and let the daemon read what that changed."""
+        for _ in range(STEPS):
+            self.fleet.simulator.step(prices_move=False)
+        await asyncio.sleep(LAG_S + 1)
+        await self.fleet.until(self.fleet.settled)
 
 
 def trade(
@@ -86,10 +95,20 @@ def trade(
     folder: Path,
     *,
     change: Callable[[Settings], Settings] = lambda s: s,
+    requests_per_minute: int = 1_000_000,
 ) -> None:
-    """Play a scene with a daemon of three accounts, in virtual time."""
+    """Play a scene with a daemon of three accounts, in virtual time. Prices rest."""
 
-    async def main(gateway: Gateway) -> None:
-        await scene(Client(gateway.fleet))
+    async def main() -> None:
+        simulator = Simulator(
+            accounts=3,
+            clock=nanosecond_clock,
+            step_s=None,
+            market="open",
+            requests_per_minute=requests_per_minute,
+        )
+        await simulator.start(port=8091)
+        async with simulator, daemon(simulator, folder, change=change) as gateway:
+            await scene(Client(gateway.fleet))
 
-    play(main, folder, change=change)
+    run(main, limit_s=100_000.0)
