@@ -182,7 +182,7 @@ def build_application(
     if alpaca is not None and trading is not None:
         # After `allow_origins`: no page may use these routes.
         alpaca_api = AlpacaApi(
-            make_alpaca_context(store, trading, alpaca, clock=clock, refresh=refresh),
+            make_alpaca_context(store, trading, alpaca, clock=clock),
             AccountSelector(store, trading.forwarder, authenticator, rejections),
             route_counts,
         )

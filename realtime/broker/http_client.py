@@ -90,6 +90,8 @@ class ForwardedResponse(Struct, frozen=True):
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    sent_at: float
+    """When the request left, epoch seconds."""
 
 
 class HttpResponse(Struct, frozen=True):
@@ -227,6 +229,7 @@ class HttpClient:
                     response.status,
                     tuple(response.headers.items()),
                     self._sanitizer.remove_secrets(content),
+                    sent_at,
                 )
 
     def has_credentials(self, key_id: str, secret_key: str) -> bool:

@@ -261,15 +261,17 @@ def _take_positions(
     theirs = positions_by_key(snapshot.positions, state.positions)
     unsettled = frozenset(find_unsettled(state.evidence, theirs, snapshot.requested_at))
     positions: dict[Symbol, Position] = {}
+    for symbol in (*theirs, *(symbol for symbol in state.positions if symbol not in theirs)):
+        ours, read = state.positions.get(symbol), theirs.get(symbol)
+        chosen = ours if symbol in unsettled else read
+        if chosen is not None:  # in the broker's order: its list is answered from here
+            positions[symbol] = ours if ours == chosen else chosen
     discrepancies: list[Discrepancy] = []
     for symbol in sorted(theirs.keys() | state.positions.keys()):
         ours, read = state.positions.get(symbol), theirs.get(symbol)
-        chosen = ours if symbol in unsettled else read
-        if chosen is not None:
-            positions[symbol] = ours if ours == chosen else chosen
         if symbol not in unsettled and held_qty(ours) != held_qty(read):
             discrepancies.append(_position_discrepancy(symbol, ours, read))
-    if positions == state.positions:
+    if positions == state.positions and list(positions) == list(state.positions):
         return state, (), unsettled
     return structs.replace(state, positions=positions), tuple(discrepancies), unsettled
 

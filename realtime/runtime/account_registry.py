@@ -169,6 +169,12 @@ class AccountRegistry:
         self._store.remove(AccountLabel(label))
         set_account_tier(label, None)
 
+    def request_balances(self, label: str) -> None:
+        """Read an account's positions and money soon, if it runs."""
+        running = self._accounts.get(label)
+        if running is not None:
+            running.supervisor.request_balances()
+
     async def read_now(self, label: str) -> None:
         """Read an account again. Raises a `RealtimeError`."""
         running = self._accounts.get(label)

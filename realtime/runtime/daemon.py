@@ -146,7 +146,7 @@ async def run_daemon(
                 market_rest=None if market is None else market.rest,
                 pages=PAGES,
                 market_streams=None if market is None else market.streams,
-                alpaca=_alpaca_options(settings),
+                alpaca=_alpaca_options(settings, registry),
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))
@@ -277,12 +277,16 @@ def _metric_sources(
     )
 
 
-def _alpaca_options(settings: Settings) -> AlpacaOptions | None:
+def _alpaca_options(settings: Settings, registry: AccountRegistry) -> AlpacaOptions | None:
     """Return how Alpaca's API is served; None if it is not."""
     section = settings.alpaca_api
     if not section.is_enabled_on(settings.server.host):
         return None
-    return AlpacaOptions(pdt_fields="pdt" in section.compat, books=settings.books)
+    return AlpacaOptions(
+        pdt_fields="pdt" in section.compat,
+        books=settings.books,
+        request_balances=registry.request_balances,
+    )
 
 
 def _host_names(settings: Settings) -> frozenset[str] | None:

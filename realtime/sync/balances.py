@@ -85,6 +85,10 @@ class BalanceRefresher:
         self._is_requested.set()
         self._confirm_at = asyncio.get_running_loop().time() + LAG_S
 
+    def request_once(self) -> None:
+        """Refresh soon: a client wants to know what a change of its own did to money."""
+        self._is_requested.set()
+
     async def run(self) -> None:
         """Refresh whenever it is due, until cancelled."""
         loop = asyncio.get_running_loop()

@@ -175,6 +175,10 @@ class SyncSession:
             self._note_lacking(a.order_id for a in applied.anomalies if a.kind in GAPS)
             self._anomalies.add(applied.anomalies)
 
+    def request_balances(self) -> None:
+        """Read positions and account soon."""
+        self._balances.request_once()
+
     def handle_read(self, reconciled: Reconciled) -> None:
         """Refresh balances that a read of orders could not confirm; watch orders that the read has
         changed, as if an event had, and those that name a successor which was not found."""

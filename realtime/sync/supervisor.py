@@ -133,6 +133,11 @@ class AccountSupervisor:
         finally:
             self._reporter.close()
 
+    def request_balances(self) -> None:
+        """Read positions and account soon; without a stream the next connect does."""
+        if self._session is not None:
+            self._session.request_balances()
+
     async def read_now(self) -> None:
         """Read everything by REST and publish it. Raises a `RealtimeError`.
 

@@ -10,6 +10,7 @@ from secrets import token_hex
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from msgspec import structs
 
 from realtime.api.alpaca.account_selection import AccountSelector, Caller, read_credentials
 from realtime.api.alpaca.background import Background
@@ -21,12 +22,12 @@ from realtime.api.alpaca.errors import (
     unresolved_response,
 )
 from realtime.api.alpaca.forwarding import forward_change, forward_read, read_headers
+from realtime.api.alpaca.market_cache import MarketCache
 from realtime.api.alpaca.open_requests import OpenRequests
 from realtime.api.alpaca.recent_writes import RecentWrites
 from realtime.api.alpaca.requests import AlpacaContext, AlpacaOptions, AlpacaRequest
-from realtime.api.alpaca.routes import ROUTES, AlpacaRoute, RouteTable
+from realtime.api.alpaca.routes import ROUTES, AlpacaRoute, RouteTable, as_it_came
 from realtime.api.alpaca.target import Target, parse_target
-from realtime.api.context import Refresh
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.problems import CONTENT_TYPE as PROBLEM_TYPE
 from realtime.api.problems import Problem
@@ -75,19 +76,19 @@ def make_alpaca_context(
     options: AlpacaOptions,
     *,
     clock: Callable[[], float],
-    refresh: Refresh | None,
 ) -> AlpacaContext:
     """Return what all requests share."""
 
     def make_id(user_id: str) -> str:
         return f"{options.books.get(user_id, DEFAULT_PREFIX)}{token_hex(16)}"
 
-    background = Background(refresh)
+    background = Background()
     return AlpacaContext(
         store=store,
         trading=trading,
         options=options,
         recent_writes=RecentWrites(clock),
+        market_cache=MarketCache(clock),
         open_requests=OpenRequests(background, make_id, clock),
         background=background,
         clock=clock,
@@ -157,7 +158,7 @@ class AlpacaApi:
         found = self._routes.find(method, target.segments)
         route, parts = found or (None, {})
         if route is not None:
-            target = target.without_slash()
+            target = target.in_brokers_spelling(parts.get("symbol", ""))
         request = AlpacaRequest(
             context=self.context,
             caller=caller,
@@ -171,7 +172,7 @@ class AlpacaApi:
         name = FORWARDED if route is None else route.path
         self._route_counts[method, name] += 1
         if method in READ_METHODS:
-            return await self._read(http_request, request, route, name)
+            return await self._read(http_request, request, route)
         return make_response(await self._change(request, route))
 
     async def _read(
@@ -179,17 +180,20 @@ class AlpacaApi:
         http_request: web.Request,
         request: AlpacaRequest,
         route: AlpacaRoute | None,
-        name: str,
     ) -> web.Response:
         read = None if route is None else route.read
         response = None if read is None else read(request)
-        if response is not None and read is not None:
+        if response is not None and route is not None and read is not None:
             if request.method == "GET":
-                http_request[PARSED_REQUEST] = self._make_cacheable(request, read, response, name)
+                parsed = self._make_cacheable(request, read, response, route)
+                http_request[PARSED_REQUEST] = parsed
             return make_response(response)
-        response = await forward_read(request)
-        if route is not None and route.complete is not None:
-            response = route.complete(request, response)
+        complete = as_it_came if route is None else route.complete
+        response = await forward_read(request, complete)
+        if read is not None and (response.status >= 500 or response.status == 429):
+            # The broker could not be asked: what is known is better than nothing, and marked.
+            known = read(structs.replace(request, allows_stale=True))
+            response = response if known is None else known
         return make_response(response)
 
     def _make_cacheable(
@@ -197,7 +201,7 @@ class AlpacaApi:
         request: AlpacaRequest,
         read: Callable[[AlpacaRequest], ApiResponse | None],
         response: ApiResponse,
-        name: str,
+        route: AlpacaRoute,
     ) -> ParsedRequest:
         """The same bytes are the same request, as long as the keys in them are valid."""
         principal, label = request.caller.principal, request.label
@@ -218,9 +222,9 @@ class AlpacaApi:
         return ParsedRequest(
             given=response,
             answer=answer,
-            mark=mark,
-            route=name,
-            account_id=label,
+            mark=None if route.is_timed else mark,
+            route=route.path,
+            account_id=None if route.is_timed else label,
             expires_at=principal.expires_at,
             token_id=principal.token_id,
             generation=principal.generation,

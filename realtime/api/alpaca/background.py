@@ -1,12 +1,9 @@
-"""Work that outlives the request that started it: an order whose client has left, a read that makes
-memory current again."""
+"""Work that outlives the request that started it, such as an order whose client has left."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from realtime.api.context import Refresh
-from realtime.errors import RealtimeError
 from realtime.orders.errors import Declined, Unresolved
 from realtime.telemetry.log import get_logger
 
@@ -18,17 +15,12 @@ Failure = Declined | Unresolved
 ANSWER_TIMEOUT_S = 7.5
 """Every change is answered within 8 s: Alpaca's Go client gives up after 10."""
 
-REFRESH_PAUSE_S = 5.0
-"""After a read that failed, before the next one of the same account."""
-
 
 class Background:
     """Owns the tasks. `serve` is part of the application."""
 
-    def __init__(self, refresh: Refresh | None) -> None:
-        self._refresh = refresh
+    def __init__(self) -> None:
         self._group: asyncio.TaskGroup | None = None
-        self._refreshing: set[str] = set()
 
     async def serve(self) -> None:
         """Own the tasks until cancelled."""
@@ -49,22 +41,6 @@ class Background:
     async def run(self, work: Coroutine[Any, Any, T], name: str, label: str) -> T:
         """Do something that goes on if its client leaves. Raises `Declined`, `Unresolved`."""
         return await wait_for_answer(self.start(work, name), label, None)
-
-    def refresh(self, label: str) -> None:
-        """Read an account again, unless that is under way."""
-        if self._refresh is None or self._group is None or label in self._refreshing:
-            return
-        self._refreshing.add(label)
-        self._group.create_task(self._read(label, self._refresh), name=f"refresh:{label}")
-
-    async def _read(self, label: str, refresh: Refresh) -> None:
-        try:
-            await refresh(label)
-        except RealtimeError as error:
-            log.debug("account.refresh_failed", account=label, reason=error.message)
-            await asyncio.sleep(REFRESH_PAUSE_S)
-        finally:
-            self._refreshing.discard(label)
 
 
 async def wait_for_answer(

@@ -5,7 +5,7 @@ passed on that say something about the content: never a key, a cookie, where a r
 what a server may read as another method or path.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp.web_request import BaseRequest
 
@@ -40,7 +40,8 @@ DROPPED_HEADERS = frozenset({
 })  # fmt: skip
 """Headers of a response that the client does not receive."""
 
-BEFORE_ACCEPTANCE = frozenset({429})
+Complete = Callable[[AlpacaRequest, ApiResponse, float], ApiResponse]
+"""Returns an answer with what this daemon knows better; the number is when the request left."""
 
 
 def read_headers(request: BaseRequest) -> dict[str, str]:
@@ -49,15 +50,16 @@ def read_headers(request: BaseRequest) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-async def forward_read(request: AlpacaRequest) -> ApiResponse:
+async def forward_read(request: AlpacaRequest, complete: Complete) -> ApiResponse:
     """Return the broker's response to a read. Nothing that fails here can have changed anything."""
     try:
         response = await request.context.trading.forwarder.read(request.label, _build(request))
     except Declined as error:
-        return declined_response(error)
+        return complete(request, declined_response(error), request.context.clock())
     if response.status in (502, 504):
-        return error_response(NEVER_SENT, f"the broker's gateway answered {response.status}")
-    return _to_response(request, response)
+        gateway = f"the broker's gateway answered {response.status}"
+        return complete(request, error_response(NEVER_SENT, gateway), response.sent_at)
+    return complete(request, _to_response(request, response), response.sent_at)
 
 
 async def forward_change(request: AlpacaRequest, *, is_halted: bool = True) -> ApiResponse:

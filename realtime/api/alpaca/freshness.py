@@ -17,7 +17,6 @@ def memory_response(
     body: bytes,
     *,
     as_of: float | None,
-    is_stale: bool = False,
 ) -> ApiResponse:
     """Return an answer from memory. `as_of`: when it was known to be right, epoch seconds."""
     headers = {
@@ -25,7 +24,7 @@ def memory_response(
         "Cache-Control": "no-store",
         "X-Realtime-Source": "memory",
         "X-Realtime-As-Of": format_millis(record.as_of if as_of is None else as_of),
-        "X-Realtime-Stale": "true" if is_stale else "false",
+        "X-Realtime-Stale": "true" if request.allows_stale else "false",
         **account_headers(request.context, request.label),
         **budget_headers(request.context, request.label),
     }
@@ -63,10 +62,24 @@ def budget_headers(context: AlpacaContext, label: str) -> dict[str, str]:
     return headers
 
 
-def refresh_if_written(request: AlpacaRequest, record: Record) -> bool:
-    """Whether money and positions were read after the account's last change through here; if not,
-    start that read."""
-    if request.context.recent_writes.are_balances_current(record):
-        return True
-    request.context.background.refresh(request.label)
-    return False
+def get_current_record(request: AlpacaRequest, part: str) -> Record | None:
+    """Return what is known of the account, if `part` of it (`account`, `positions`, `orders`) is as
+    the broker has it now; None if not."""
+    record, target = request.record, request.target
+    # 1. nothing is known, or the query means more than one thing
+    if record is None or not record.has_data or not target.is_plain:
+        return None
+    # 2. the broker could not be asked
+    if request.allows_stale:
+        return record
+    # 3. it may be behind, or a read has not confirmed it yet
+    if record.link.is_stale or not record.link.is_synced or part in record.state.provisional:
+        return None
+    # 4. a change through here is not in it yet
+    recent_writes = request.context.recent_writes
+    if part == "orders":
+        return record if recent_writes.are_orders_current(record) else None
+    if recent_writes.are_balances_current(record):
+        return record
+    request.context.options.request_balances(request.label)
+    return None

@@ -1,8 +1,9 @@
 """Orders from memory: the list with all of its filters, one by either id."""
 
 import msgspec
+from msgspec import structs
 
-from realtime.api.alpaca.freshness import memory_response
+from realtime.api.alpaca.freshness import get_current_record, memory_response
 from realtime.api.alpaca.order_query import parse_flag, parse_order_query
 from realtime.api.alpaca.order_selection import (
     group_legs,
@@ -21,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 
 def get_orders(request: AlpacaRequest) -> ApiResponse | None:
     """Return the orders that a query selects."""
-    record = _get_current(request)
+    record = get_current_record(request, "orders")
     query = parse_order_query(request.target)
     if record is None or query is None:
         return None
@@ -31,7 +32,7 @@ def get_orders(request: AlpacaRequest) -> ApiResponse | None:
 
 def get_order(request: AlpacaRequest) -> ApiResponse | None:
     """Return one order by the broker's id."""
-    record = _get_current(request)
+    record = get_current_record(request, "orders")
     if record is None:
         return None
     order = record.state.orders.get(OrderId(request.parts["order_id"].lower()))
@@ -40,13 +41,13 @@ def get_order(request: AlpacaRequest) -> ApiResponse | None:
 
 def get_by_client_order_id(request: AlpacaRequest) -> ApiResponse | None:
     """Return one order by the client's id."""
-    record = _get_current(request)
+    record = get_current_record(request, "orders")
     if record is None:
         return None
     return _make_response(request, record, find_by_client_order_id(request, record))
 
 
-def complete_missing(request: AlpacaRequest, response: ApiResponse) -> ApiResponse:
+def complete_missing(request: AlpacaRequest, response: ApiResponse, sent_at: float) -> ApiResponse:
     """Return the order that is in memory where the broker does not list it yet."""
     record = request.record
     if response.status != 404 or record is None or not record.has_data:
@@ -59,7 +60,9 @@ def complete_missing(request: AlpacaRequest, response: ApiResponse) -> ApiRespon
         return response
     is_nested = parse_flag(request.target.query.get("nested", ""))
     shown = nest_legs(order, group_legs(record.state)) if is_nested else order
-    return memory_response(request, record, _encode(shown), as_of=None, is_stale=True)
+    return memory_response(
+        structs.replace(request, allows_stale=True), record, _encode(shown), as_of=None
+    )
 
 
 def find_by_client_order_id(request: AlpacaRequest, record: Record) -> Order | None:
@@ -84,13 +87,3 @@ def _make_response(
             return None
         order = nest_legs(order, legs)
     return memory_response(request, record, _encode(order), as_of=None)
-
-
-def _get_current(request: AlpacaRequest) -> Record | None:
-    """Return the record if its orders are as the broker has them."""
-    record = request.record
-    if record is None or not record.has_data or record.link.is_stale or not record.link.is_synced:
-        return None
-    if "orders" in record.state.provisional or not request.target.is_plain:
-        return None
-    return record if request.context.recent_writes.are_orders_current(record) else None

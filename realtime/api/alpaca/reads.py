@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from realtime.api.alpaca.freshness import memory_response, refresh_if_written
+from realtime.api.alpaca.freshness import get_current_record, memory_response
 from realtime.api.alpaca.requests import AlpacaRequest
 from realtime.api.responses import ApiResponse
 from realtime.core.model import Position, position_symbol
@@ -23,14 +23,14 @@ _encode = msgspec.json.Encoder().encode
 
 def get_account(request: AlpacaRequest) -> ApiResponse | None:
     """Return the account's figures."""
-    record = _get_current(request, "account")
+    record = get_current_record(request, "account")
     if record is None or request.target.query:
         return None
     body = add_pdt_fields(request, _encode(record.state.account))
     return memory_response(request, record, body, as_of=record.confirmed_at)
 
 
-def complete_account(request: AlpacaRequest, response: ApiResponse) -> ApiResponse:
+def complete_account(request: AlpacaRequest, response: ApiResponse, sent_at: float) -> ApiResponse:
     """Add to the broker's account the fields that an old client requires."""
     if response.status != 200:
         return response
@@ -39,7 +39,7 @@ def complete_account(request: AlpacaRequest, response: ApiResponse) -> ApiRespon
 
 def get_positions(request: AlpacaRequest) -> ApiResponse | None:
     """Return all positions, in the broker's order."""
-    record = _get_current(request, "positions")
+    record = get_current_record(request, "positions")
     if record is None or request.target.query:
         return None
     body = _encode(tuple(record.state.positions.values()))
@@ -49,7 +49,7 @@ def get_positions(request: AlpacaRequest) -> ApiResponse | None:
 def get_position(request: AlpacaRequest) -> ApiResponse | None:
     """Return one position, by symbol in any spelling or by asset id; one that is not there is the
     broker's to report."""
-    record = _get_current(request, "positions")
+    record = get_current_record(request, "positions")
     if record is None or not request.target.query.keys() <= {"symbol"}:
         return None
     position = find_position(record, request.parts["symbol"])
@@ -79,13 +79,3 @@ def add_pdt_fields(request: AlpacaRequest, body: bytes) -> bytes:
     added = [b'"%b":%b' % (name.encode(), value) for name, value in PDT_FIELDS]
     missing = [text for text in added if text.partition(b":")[0] not in body]
     return b",".join([body[:-1], *missing]) + b"}" if missing else body
-
-
-def _get_current(request: AlpacaRequest, part: str) -> Record | None:
-    """Return the record if it is known that the broker would answer the same."""
-    record = request.record
-    if record is None or not record.has_data or record.link.is_stale or not record.link.is_synced:
-        return None
-    if part in record.state.provisional or not request.target.is_plain:
-        return None
-    return record if refresh_if_written(request, record) else None

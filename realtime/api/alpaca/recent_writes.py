@@ -76,7 +76,7 @@ class RecentWrites:
         writes = self._accounts.get(record.profile.label)
         if writes is None or writes.balances_at is None:
             return True
-        if record.confirmed_at is None or record.confirmed_at <= writes.balances_at:
+        if record.confirmed_at is None or record.confirmed_at < writes.balances_at:
             return False
         writes.balances_at = None
         return True

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from realtime.api.alpaca.account_selection import Caller
 from realtime.api.alpaca.background import Background
+from realtime.api.alpaca.market_cache import MarketCache
 from realtime.api.alpaca.open_requests import OpenRequests
 from realtime.api.alpaca.recent_writes import RecentWrites
 from realtime.api.alpaca.target import Target
@@ -15,12 +16,14 @@ from realtime.store.store import Store
 
 
 class AlpacaOptions(Struct, frozen=True, kw_only=True):
-    """The section `[alpaca_api]`."""
+    """How Alpaca's API is served: the section `[alpaca_api]`, and what it needs of the daemon."""
 
     pdt_fields: bool = False
     """Whether every account has the fields that Alpaca removed in July 2026."""
     books: Mapping[str, str] = {}
     """Book → prefix of `client_order_id`: a token whose `user_id` is a book trades in it."""
+    request_balances: Callable[[str], None] = lambda label: None
+    """Has an account's positions and money read soon."""
 
 
 class AlpacaContext(Struct, frozen=True, kw_only=True):
@@ -30,6 +33,7 @@ class AlpacaContext(Struct, frozen=True, kw_only=True):
     trading: TradingInterface
     options: AlpacaOptions
     recent_writes: RecentWrites
+    market_cache: MarketCache
     open_requests: OpenRequests
     background: Background
     clock: Callable[[], float]
@@ -49,6 +53,8 @@ class AlpacaRequest(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     parts: Mapping[str, str] = {}
     """Path parameters."""
+    allows_stale: bool = False
+    """Whether the broker could not be asked: then what is known is answered, and marked."""
     is_connected: Callable[[], bool] = lambda: True
     """Whether the client of a change still waits for its answer."""
 

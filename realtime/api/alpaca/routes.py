@@ -9,17 +9,26 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
 
-from realtime.api.alpaca import order_changes, order_reads, position_changes, reads
+from realtime.api.alpaca import (
+    market_reads,
+    order_changes,
+    order_reads,
+    position_changes,
+    reads,
+)
+from realtime.api.alpaca.forwarding import Complete
 from realtime.api.alpaca.requests import AlpacaRequest
 from realtime.api.responses import ApiResponse
 
 ReadFromMemory = Callable[[AlpacaRequest], ApiResponse | None]
 """Returns the answer; None: the broker must give it."""
 
-Complete = Callable[[AlpacaRequest, ApiResponse], ApiResponse]
-"""Returns the broker's answer with what this daemon knows better."""
-
 Change = Callable[[AlpacaRequest], Awaitable[ApiResponse]]
+
+
+def as_it_came(request: AlpacaRequest, response: ApiResponse, sent_at: float) -> ApiResponse:
+    """Return the broker's answer."""
+    return response
 
 
 class AlpacaRoute(Struct, frozen=True, kw_only=True):
@@ -29,7 +38,9 @@ class AlpacaRoute(Struct, frozen=True, kw_only=True):
     path: str
     """Segments; `{name}` is one of them, `{name+}` one or two."""
     read: ReadFromMemory | None = None
-    complete: Complete | None = None
+    complete: Complete = as_it_came
+    is_timed: bool = False
+    """Whether the answer from memory is another one at every moment."""
     change: Change | None = None
 
 
@@ -51,6 +62,31 @@ ROUTES: tuple[AlpacaRoute, ...] = (
         path="/v2/orders/{order_id}",
         read=order_reads.get_order,
         complete=order_reads.complete_missing,
+    ),
+    AlpacaRoute(
+        method="GET",
+        path="/v2/clock",
+        read=market_reads.get_clock,
+        complete=market_reads.keep_clock,
+        is_timed=True,
+    ),
+    AlpacaRoute(
+        method="GET",
+        path="/v2/calendar",
+        read=market_reads.get_calendar,
+        complete=market_reads.keep_calendar,
+    ),
+    AlpacaRoute(
+        method="GET",
+        path="/v2/assets",
+        read=market_reads.get_asset,
+        complete=market_reads.keep_asset,
+    ),
+    AlpacaRoute(
+        method="GET",
+        path="/v2/assets/{symbol+}",
+        read=market_reads.get_asset,
+        complete=market_reads.keep_asset,
     ),
     AlpacaRoute(method="POST", path="/v2/orders", change=order_changes.place_order),
     AlpacaRoute(method="DELETE", path="/v2/orders", change=order_changes.cancel_all_orders),

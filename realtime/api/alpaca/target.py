@@ -35,10 +35,16 @@ class Target(Struct, frozen=True, kw_only=True):
         """The decoded path."""
         return "/" + "/".join(self.segments)
 
-    def without_slash(self) -> "Target":
-        """Return the target without a slash at the end of its path."""
+    def in_brokers_spelling(self, symbol: str = "") -> "Target":
+        """Return the target of a known route as the broker certainly understands it: without a
+        slash at its end, and with a coin's `symbol` in one segment."""
         path, mark, query = self.raw.partition("?")
-        return structs.replace(self, raw=path.rstrip("/") + mark + query)
+        path = path.rstrip("/")
+        if "/" in symbol:
+            # A position has no slash; an asset's is encoded.
+            name = symbol.replace("/", "" if self.segments[1] == "positions" else "%2F")
+            path = "/".join(("", *self.segments[:2], name))
+        return structs.replace(self, raw=path + mark + query)
 
 
 def parse_target(raw: str) -> Target:

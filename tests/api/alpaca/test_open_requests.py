@@ -27,7 +27,7 @@ class Sender:
         self.looked_up: list[str] = []
         self.ends: list[Exception | None] = []
         self.is_connected = True
-        self.background = Background(None)
+        self.background = Background()
         names = iter(f"id-{n}" for n in range(1000))
         self.open = OpenRequests(self.background, lambda user: next(names), lambda: self.now)
 

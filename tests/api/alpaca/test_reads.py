@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.api.alpaca.client import Client, trade
 from tests.api.alpaca.order_books import place_random_orders, random_query
@@ -59,5 +61,196 @@ def test_random_lists_of_a_long_history_equal_the_brokers(tmp_path: Path) -> Non
 def test_many_random_lists_equal_the_brokers(tmp_path: Path) -> None:
     async def scene(client: Client) -> None:
         await compare_random_lists(client, 4, MANY_QUERIES, orders=150)
+
+    trade(scene, tmp_path)
+
+
+SPELLINGS = [
+    "/v2/account",
+    "/v2/account/",
+    "/v2/positions",
+    "/v2/positions/BTC/USD",
+    "/v2/positions/BTC%2FUSD",
+    "/v2/positions/BTCUSD",
+    "/v2/positions/btcusd",
+    "/v2/positions/AAPL",
+    "/v2/positions/AAPL?symbol=AAPL",
+    "/v2/positions/{asset_id}",
+    "/v2/positions/NONE",
+    "/v2/orders/x",
+    "/v2/orders/00000000-0000-4000-8000-000000000000",
+    "/v2/orders:by_client_order_id?client_order_id=none",
+    "/v2/orders:by_client_order_id",
+    "/v2/calendar?start=2026-10-01&end=2026-10-09",
+    "/v2/calendar?start=2026-10-01T00:00:00.000Z&end=2026-10-09T00%3A00%3A00.000Z",
+    "/v2/calendar?start=x",
+    "/v2/calendar?end=2026-01-09&date_type=SETTLEMENT",
+    "/v2/assets?asset_class=crypto",
+    "/v2/assets?status=active&exchange=NASDAQ",
+    "/v2/assets/AAPL",
+    "/v2/assets/BTC%2FUSD",
+    "/v2/assets/NONE",
+    "/v2/account/portfolio/history?period=1D&timeframe=5Min",
+    "/v2/account/activities?activity_types=FILL&page_size=2",
+    "/v2/account/activities/FILL",
+    "/v2/account/configurations",
+    "/v2/options/contracts?underlying_symbols=AAPL",
+    "/v2/invented/path?a=1&a=2&b=%2F+x",
+]
+
+
+def test_every_spelling_has_the_brokers_answer(tmp_path: Path) -> None:
+    """The first time and again, when it may come from memory."""
+
+    async def scene(client: Client) -> None:
+        client.fleet.buy(client.label, "BTC/USD", "0.5", time_in_force="gtc")
+        client.fleet.buy(client.label, "AAPL", "3")
+        await client.settle()
+        asset_id = (await client.there("GET", "/v2/assets/AAPL")).json["id"]
+        for _ in range(3):
+            for text in SPELLINGS:
+                target = text.replace("{asset_id}", asset_id)
+                await asyncio.sleep(1.5)
+                here = await client.here("GET", target)
+                spelled = target.removesuffix("/").replace("/BTC/USD", "/BTC%2FUSD")
+                there = await client.there("GET", spelled)
+                assert (here.status, here.body) == (there.status, there.body), target
+        before = client.requests()
+        for text in SPELLINGS[:9]:
+            assert (await client.here("GET", text)).source == "memory", text
+        assert client.requests() == before
+
+    trade(scene, tmp_path)
+
+
+def test_head_has_no_body(tmp_path: Path) -> None:
+    async def scene(client: Client) -> None:
+        for target in ("/v2/account", "/v2/orders"):
+            reply = await client.here("HEAD", target)
+            assert (reply.status, reply.body) == (200, b"")
+
+    trade(scene, tmp_path)
+
+
+def test_symbol_is_decoded_with_plus_as_a_space(tmp_path: Path) -> None:
+    async def scene(client: Client) -> None:
+        client.fleet.buy(client.label, client_order_id="a b/c+1")
+        await client.settle()
+        for spelling in ("a+b%2Fc%2B1", "a%20b%2Fc%2B1", "a%20b/c%2B1"):
+            target = f"/v2/orders:by_client_order_id?client_order_id={spelling}"
+            reply = await client.here("GET", target)
+            assert (reply.source, reply.json["client_order_id"]) == ("memory", "a b/c+1")
+
+    trade(scene, tmp_path)
+
+
+def test_clock_moves_between_two_reads_of_the_brokers(tmp_path: Path) -> None:
+    async def scene(client: Client) -> None:
+        await client.here("GET", "/v2/clock")
+        for _ in range(50):
+            await asyncio.sleep(1.37)
+            here = await client.here("GET", "/v2/clock")
+            there = await client.there("GET", "/v2/clock")
+            assert here.source == "memory"
+            ours, theirs = here.json, there.json
+            skew = _seconds(theirs.pop("timestamp")) - _seconds(ours.pop("timestamp"))
+            assert abs(skew) <= 0.05
+            assert ours == theirs
+        await asyncio.sleep(300)
+        assert (await client.here("GET", "/v2/clock")).source == "upstream"
+
+    trade(scene, tmp_path)
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text[:19] + text[-6:]).timestamp() + float("0" + text[19:-6])
+
+
+def test_calendar_and_assets_cost_one_request_a_day(tmp_path: Path) -> None:
+    async def scene(client: Client) -> None:
+        for target in ("/v2/calendar?start=2026-10-01&end=2026-10-02", "/v2/assets"):
+            await client.here("GET", target)
+        await asyncio.sleep(1)
+        before = client.requests()
+        for target in ("/v2/calendar?start=2026-11-01&end=2026-12-02", "/v2/assets"):
+            assert (await client.here("GET", target)).source == "memory"
+            bravo = structs.replace(client, label="bravo")
+            assert (await bravo.here("GET", target)).source == "memory"
+        assert client.requests() == before
+
+    trade(scene, tmp_path)
+
+
+def test_unconfirmed_state_is_passed_on(tmp_path: Path) -> None:
+    """After a fill money is provisional, and after any change it is read again: both are the
+    broker's to answer until then."""
+
+    async def scene(client: Client) -> None:
+        assert (await client.here("GET", "/v2/account")).source == "memory"
+        order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "limit", "limit_price": "1",
+                 "time_in_force": "gtc"}  # fmt: skip
+        await client.here("POST", "/v2/orders", order)
+        reply = await client.here("GET", "/v2/account")
+        assert reply.source == "upstream"
+        assert reply.body == (await client.there("GET", "/v2/account")).body
+        await asyncio.sleep(5)
+        assert (await client.here("GET", "/v2/account")).source == "memory"
+        client.fleet.buy(client.label, "AAPL", "3")
+        client.fleet.simulator.step(prices_move=False)
+        await asyncio.sleep(0.1)
+        assert (await client.here("GET", "/v2/positions")).source == "upstream"
+        await client.settle()
+        reply = await client.here("GET", "/v2/positions")
+        assert reply.source == "memory"
+        assert reply.body == (await client.there("GET", "/v2/positions")).body
+
+    trade(scene, tmp_path)
+
+
+def test_cancel_is_read_at_once(tmp_path: Path) -> None:
+    """Its event comes later: until then the broker is asked."""
+
+    async def scene(client: Client) -> None:
+        order_id = client.fleet.buy(client.label, "AAPL", "1", type="limit", limit_price="1")
+        await client.settle()
+        await client.fleet.fault(kind="deaf", account=client.label)
+        await client.here("DELETE", f"/v2/orders/{order_id}")
+        assert (await client.here("GET", f"/v2/orders/{order_id}")).json["status"] == "canceled"
+        assert (await client.here("GET", "/v2/orders")).json == []
+
+    trade(scene, tmp_path)
+
+
+def test_answer_is_marked_where_the_broker_cannot_be_asked(tmp_path: Path) -> None:
+    async def scene(client: Client) -> None:
+        client.fleet.buy(client.label, "AAPL", "3")
+        await client.settle()
+        await client.fleet.fault(kind="maintenance", account=client.label)
+        await client.fleet.fault(kind="cut", account=client.label)
+        await asyncio.sleep(1)
+        for target in ("/v2/account", "/v2/positions", "/v2/orders?status=all"):
+            reply = await client.here("GET", target)
+            assert (reply.status, reply.source) == (200, "memory")
+            assert reply.headers["X-Realtime-Stale"] == "true"
+        other = await client.here("GET", "/v2/account/configurations")
+        assert other.status == 503
+
+    trade(scene, tmp_path)
+
+
+def test_old_dotnet_client_gets_the_fields_it_requires(tmp_path: Path) -> None:
+    """From memory and from the broker; no other client does."""
+
+    async def scene(client: Client) -> None:
+        old = {"User-Agent": "APCA-DOTNET/7.2.1 Unix/6.1"}
+        for _ in range(2):
+            document = (await client.here("GET", "/v2/account", headers=old)).json
+            assert (document["pattern_day_trader"], document["daytrade_count"]) == (False, 0)
+            client.fleet.buy(client.label, "AAPL", "3")
+            client.fleet.simulator.step(prices_move=False)
+            await asyncio.sleep(0.1)
+        new = {"User-Agent": "APCA-DOTNET/8.0.0 Unix/6.1"}
+        document = (await client.here("GET", "/v2/account", headers=new)).json
+        assert "pattern_day_trader" not in document
 
     trade(scene, tmp_path)
