@@ -1,0 +1,170 @@
+"""One account marked to market."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.core.mark_to_market import MarkedAccount, multiplier, unpriced
+from realtime.core.model import Account, Order, OrderId, Position, Symbol
+from realtime.core.positions import after_execution
+
+NVDA, XLF = Symbol("NVDA"), Symbol("XLF")
+ORDER = Order(id=OrderId("o"), symbol="NVDA", asset_class="us_equity")
+
+
+def account(cash: str = "1000", last_equity: str | None = "5000") -> Account:
+    return Account(id="a", account_number="PA0EXAMPLE01", cash=cash, last_equity=last_equity)
+
+
+def position(
+    symbol: str = "NVDA",
+    qty: str = "10",
+    price: str | None = "100",
+    *,
+    cost: str = "900",
+    each: int = 1,
+    intraday: str | None = "50",
+) -> Position:
+    value = None if price is None else str(Decimal(qty) * Decimal(price) * each)
+    return Position(
+        symbol=Symbol(symbol),
+        qty=qty,
+        avg_entry_price=str(Decimal(cost) / (Decimal(qty) * each)),
+        current_price=price,
+        market_value=value,
+        cost_basis=cost,
+        asset_class="us_option" if each != 1 else "us_equity",
+        unrealized_intraday_pl=intraday,
+    )
+
+
+def marked(*positions: Position, cash: str = "1000") -> MarkedAccount:
+    marked_account = MarkedAccount()
+    marked_account.rebase(account(cash), {p.symbol: p for p in positions})
+    return marked_account
+
+
+def rebase(of: MarkedAccount, *positions: Position, cash: str = "1000") -> frozenset[Symbol]:
+    return of.rebase(account(cash), {p.symbol: p for p in positions})
+
+
+def test_an_account_that_was_not_read_has_no_equity() -> None:
+    assert MarkedAccount().equity is None
+
+
+def test_equity_is_cash_plus_long_and_short_value() -> None:
+    of = marked(position(), position("XLF", "-40", "50", cost="-2048"))
+    assert of.equity == 1000 + 1000 - 2000
+    assert of.sums[:3] == (Decimal(1000), Decimal(-2000), Decimal(900 - 2048))
+
+
+@pytest.mark.parametrize(("qty", "step"), [("10", 20), ("-10", -20)])
+def test_a_price_moves_long_and_short_positions_by_their_sign(qty: str, step: int) -> None:
+    of = marked(position(qty=qty))
+    before = of.equity
+    assert of.move(NVDA, Decimal(102))
+    assert before is not None
+    assert of.equity == before + step
+    assert of.sums == of.total()
+    assert not of.move(NVDA, Decimal(102))
+    assert not of.move(XLF, Decimal(102))
+
+
+@pytest.mark.parametrize(("each", "expected"), [(100, 100), (10, 10), (150, 150)])
+def test_the_multiplier_of_an_option_is_the_one_in_its_value(each: int, expected: int) -> None:
+    assert multiplier(position(each=each)) == expected
+
+
+def test_the_multiplier_of_an_option_without_a_price_is_100() -> None:
+    assert multiplier(position(price=None, each=100)) == 100
+
+
+def test_a_fill_moves_cash_at_once_and_not_equity() -> None:
+    of = marked(position())
+    bought = after_execution(position(), ORDER, NVDA, position_qty="15", qty="5", price="100")
+    assert bought is not None
+    of.add_execution(NVDA, Decimal(5), Decimal(100))
+    of.set_positions({NVDA: bought})
+    assert (of.cash, of.equity) == (Decimal(500), Decimal(2000))
+    assert of.sums.cost == 1400
+
+
+def test_today_gain_of_a_position_that_grows_and_shrinks() -> None:
+    of = marked(position(intraday="50"))
+    assert of.sums.intraday_base == 950
+    held = position()
+    for qty, size in (("20", 10), ("5", -15)):
+        after = after_execution(
+            held, ORDER, NVDA, position_qty=qty, qty=str(abs(size)), price="100"
+        )
+        assert after is not None
+        held = after
+        of.add_execution(NVDA, Decimal(size), Decimal(100))
+        of.set_positions({NVDA: held})
+    assert of.sums.intraday_base == Decimal(950 + 1000) / 4
+    assert of.sums == of.total()
+
+
+def test_a_position_without_a_price_makes_equity_unknown_and_is_listed() -> None:
+    of = marked(position(), position("XLF", "5", None))
+    assert of.equity is None
+    assert unpriced(of.holdings.values()) == [XLF]
+    of.move(XLF, Decimal(10))
+    assert of.equity == 1000 + 1000 + 50
+    assert of.sums == of.total()
+
+
+def test_a_split_in_one_read_changes_price_and_quantity_together() -> None:
+    of = marked(position())
+    assert rebase(of, position(qty="100", price="10")) == {NVDA}
+    assert of.equity == 2000
+
+
+def test_a_quantity_that_is_split_before_its_price_is_held_back() -> None:
+    of = marked(position())
+    for _ in range(3):
+        rebase(of, position(qty="100", price="100"))
+        assert of.equity == 2000
+        assert of.holdings[NVDA].held_at == 100
+    rebase(of, position(qty="100", price="10"))
+    assert (of.equity, of.holdings[NVDA].held_at) == (Decimal(2000), None)
+
+
+def test_shares_that_were_transferred_count_once_the_price_has_moved() -> None:
+    of = marked(position())
+    rebase(of, position(qty="100", price="100"))
+    assert of.equity == 2000
+    rebase(of, position(qty="100", price="100.01"))
+    assert of.equity == 1000 + 10001
+
+
+def test_a_quantity_that_was_traded_is_not_held_back() -> None:
+    of = marked(position())
+    of.add_execution(NVDA, Decimal(90), Decimal(100))
+    of.set_positions({NVDA: position(qty="100")})
+    assert of.equity == 2000
+    rebase(of, position(qty="100"), cash="-8000")
+    assert (of.equity, of.holdings[NVDA].held_at) == (Decimal(2000), None)
+
+
+def test_a_last_equity_that_the_broker_does_not_know_is_unknown() -> None:
+    of = MarkedAccount()
+    of.rebase(account(last_equity=None), {})
+    assert (of.last_equity, of.equity) == (None, Decimal(1000))
+
+
+@given(
+    st.lists(st.tuples(st.integers(-50, 50).filter(bool), st.integers(1, 500)), max_size=6),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 10**7)), max_size=40),
+)
+def test_moved_sums_equal_the_sum_of_all(
+    positions: list[tuple[int, int]], moves: list[tuple[int, int]]
+) -> None:
+    of = marked(
+        *(position(f"S{n}", str(qty), str(price)) for n, (qty, price) in enumerate(positions))
+    )
+    for n, units in moves:
+        of.move(Symbol(f"S{n}"), Decimal(units).scaleb(-4))
+    assert of.sums == of.total()
