@@ -1,0 +1,88 @@
+"""How far marked equity is from the broker's own, measured at each read.
+
+The broker's equity has no timestamp: it is of some moment while the read was under way. So it is
+compared with every mark of that time, and the smallest difference is the error; the difference from
+the last of them is the naive error.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from realtime.core.decimals import ZERO
+
+MAX_ERRORS = 100
+"""Reads over which percentiles are computed."""
+
+BASIS_POINTS = Decimal(10_000)
+
+
+class MarkError(Struct, frozen=True, kw_only=True, gc=False):
+    """Difference of one read: ours minus the broker's, in dollars; `equity` is the broker's."""
+
+    error: Decimal
+    naive: Decimal
+    equity: Decimal
+
+    @property
+    def basis_points(self) -> Decimal:
+        """Hundredths of a per cent of equity, without sign; zero without equity."""
+        return abs(self.error) / abs(self.equity) * BASIS_POINTS if self.equity else ZERO
+
+
+class ErrorSummary(Struct, frozen=True, kw_only=True):
+    """Percentiles of the absolute errors of the last reads."""
+
+    reads: int
+    p50: Decimal
+    p95: Decimal
+    max: Decimal
+    p50_bps: Decimal
+    p95_bps: Decimal
+    max_bps: Decimal
+    last: Decimal
+    """With its sign."""
+
+
+class ErrorWindow:
+    """The errors of the last `MAX_ERRORS` reads of one account, or of one kind of price."""
+
+    def __init__(self) -> None:
+        self._errors: deque[MarkError] = deque(maxlen=MAX_ERRORS)
+
+    def add(self, error: MarkError) -> None:
+        """Add the error of a read."""
+        self._errors.append(error)
+
+    @property
+    def summary(self) -> ErrorSummary | None:
+        """None before the first read."""
+        if not self._errors:
+            return None
+        amounts = sorted(abs(e.error) for e in self._errors)
+        points = sorted(e.basis_points for e in self._errors)
+        return ErrorSummary(
+            reads=len(amounts),
+            p50=percentile(amounts, 50),
+            p95=percentile(amounts, 95),
+            max=amounts[-1],
+            p50_bps=percentile(points, 50),
+            p95_bps=percentile(points, 95),
+            max_bps=points[-1],
+            last=self._errors[-1].error,
+        )
+
+
+def measure(marks: Iterable[Decimal], equity: Decimal) -> MarkError | None:
+    """The error of the marks that were current during a read, oldest first; None without any."""
+    errors = [mark - equity for mark in marks]
+    if not errors:
+        return None
+    return MarkError(error=min(errors, key=abs), naive=errors[-1], equity=equity)
+
+
+def percentile(values: Sequence[Decimal], percent: int) -> Decimal:
+    """The smallest of sorted values that is at least as large as so many per cent of them."""
+    return values[max(0, -(-len(values) * percent // 100) - 1)]
