@@ -8,7 +8,7 @@ The broker's own sums are the base: equity is cash plus the value of long and of
 cash at once by quantity times price times multiplier; fees are known with the next read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -64,13 +64,19 @@ class MarkedAccount:
         """Equity at the last close."""
         self.sums = NOTHING
         self._holdings: dict[Symbol, Holding] = {}
+        self._positions: Mapping[Symbol, Position] = {}
+        """From which the holdings were made: the same object needs no second look."""
         self._traded: set[Symbol] = set()
-        """Keys of positions with a fill since the last confirmed read."""
 
     @property
     def holdings(self) -> Mapping[Symbol, Holding]:
         """By the key of the position (`core.position_keys`)."""
         return self._holdings
+
+    @property
+    def traded(self) -> Set[Symbol]:
+        """Keys of positions with a fill since the last confirmed read."""
+        return self._traded
 
     @property
     def equity(self) -> Decimal | None:
@@ -137,11 +143,15 @@ class MarkedAccount:
         new, repriced = {}, set()
         for key, position in positions.items():
             old, is_traded = self._holdings.get(key), key in self._traded
+            is_same = not is_confirmed and position is self._positions.get(key)
+            if is_same and old is not None and not old.held_at:
+                new[key] = old
+                continue
             base = _intraday_base(position, old if is_traded and not is_confirmed else None)
             new[key] = holding = _next_holding(old, position, base, is_traded=is_traded)
             if old is not None and holding.price != old.price:
                 repriced.add(key)
-        self._holdings = new
+        self._holdings, self._positions = new, positions
         self.sums = self.total()
         return frozenset(repriced)
 

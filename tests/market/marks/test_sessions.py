@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from realtime.market.sessions import (
+from realtime.market.marks.sessions import (
     NEW_YORK,
     CalendarRow,
     Session,

@@ -1,0 +1,268 @@
+"""Marks of one account: follows its record in the store, and measures the error at each read."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from realtime.core.decimals import number
+from realtime.core.mark_error import ErrorWindow, MarkError, measure
+from realtime.core.mark_prices import SymbolPrice
+from realtime.core.mark_to_market import MarkedAccount, max_change, multiplier
+from realtime.core.model import AccountLabel, OrderId, Position, Symbol, position_symbol
+from realtime.core.order_versions import flatten
+from realtime.core.positions import OPTION_MULTIPLIER
+from realtime.core.state import AccountState, Execution
+from realtime.market.marks.sessions import Session
+from realtime.market.marks.values import AccountMark, EquitySource, PriceCounts
+from realtime.store.records import Change, Record
+
+SAMPLES = 160
+"""Marks kept for the comparison with a read: 40 s at four a second, longer than a read may take."""
+
+BEFORE_READ_S = 1.0
+"""The broker's figures may be this old when it answers."""
+
+MAX_AGE_S: Mapping[str | None, float] = {"us_option": 300.0}
+"""Asset class → age at which a price is old while the market is open; the others 15 s."""
+DEFAULT_MAX_AGE_S = 15.0
+
+CENT = Decimal("0.01")
+
+SetPrice = Callable[[Symbol, Decimal, float, Decimal, bool], None]
+"""Called with every price that a read shows: symbol, price, when the read began, the largest change
+that is believed, and whether the quantity changed just as much the other way."""
+
+
+class AccountMarker:
+    """One account. All methods return at once."""
+
+    def __init__(self, record: Record, set_price: SetPrice) -> None:
+        self.label: AccountLabel = record.profile.label
+        self.record = record
+        self.errors = ErrorWindow()
+        self.mark: AccountMark | None = None
+        self.marked = MarkedAccount()
+        self.is_behind = False
+        """Whether positions changed since `catch_up`."""
+        self._set_price = set_price
+        self._samples: deque[tuple[float, Decimal]] = deque(maxlen=SAMPLES)
+        self._reading_at: float | None = None
+        self._last_equity_source: EquitySource = "broker"
+        self._rolled_from: Decimal | None = None
+        """The broker's last equity when we rolled it over; it is outdated until it changes."""
+        self._equity_rest_at: float | None = None
+
+    # -- from the store ----------------------------------------------------------------------------
+
+    def handle_change(self, change: Change, now: float) -> MarkError | None:
+        """Follow a change of the record; return the error that a read has shown."""
+        before, after = change.before, change.after
+        assert after is not None, "removed accounts have no marker"
+        error = None
+        is_read = change.recovered is not None
+        if self._reading_at is not None and not is_read:
+            error = self.finish_read(now)  # it changed nothing, so it was not announced
+        self.record = after
+        if before is not None and before.confirmed_at != after.confirmed_at:
+            self._reading_at = after.confirmed_at
+            return error
+        if before is None or before.state is after.state:
+            return error
+        if change.updates or change.recovered:
+            self._add_executions(change, before.state, after.state)
+        self.is_behind = True
+        return self.finish_read(now) if self._reading_at is not None else error
+
+    def start(self) -> None:
+        """Start from a record that was read before: its prices are as old as its confirmation."""
+        self._reading_at = self.record.confirmed_at or self.record.as_of
+
+    def finish_read(self, now: float) -> MarkError | None:
+        """Start from what the last read brought; return its error. Nothing without a read."""
+        requested_at, state = self._reading_at, self.record.state
+        self._reading_at = None
+        if requested_at is None or state.account is None:
+            return None
+        is_confirmed = "account" not in state.provisional
+        error = None
+        if is_confirmed and self.marked.is_known and state.account.equity is not None:
+            error = self._measure(number(state.account.equity), requested_at)
+        if is_confirmed or not self.marked.is_known:
+            last_equity = self.marked.last_equity
+            repriced = self.marked.rebase(state.account, state.positions)
+            self._keep_rolled(last_equity)
+            self._equity_rest_at = requested_at
+        else:
+            repriced = self.marked.set_positions(state.positions)
+        self.is_behind = True
+        for key, position in state.positions.items():
+            if position.current_price is not None and key == position.symbol:
+                if not is_confirmed and key in self.marked.traded:
+                    continue  # what the stream showed of it, not the read
+                price, limit = number(position.current_price), max_change(position.asset_class)
+                self._set_price(key, price, requested_at, limit, key in repriced)
+        return error
+
+    def catch_up(self, prices: Mapping[Symbol, SymbolPrice]) -> None:
+        """Take the positions of the record, and the prices of all of them."""
+        self.is_behind = False
+        if self.marked.is_known:
+            self.marked.set_positions(self.record.state.positions)
+        for key in tuple(self.marked.holdings):
+            known = prices.get(key)
+            if known is not None and known.current is not None:
+                self.marked.move(key, known.current.price)
+
+    def roll_over(self) -> None:
+        """The market closed: today's gain starts at zero, until the broker shows its own figure."""
+        equity = self.marked.equity
+        if equity is not None:
+            if self._last_equity_source == "broker":
+                self._rolled_from = self.marked.last_equity
+            self.marked.last_equity = equity
+            self._last_equity_source = "mark"
+
+    # -- for clients -------------------------------------------------------------------------------
+
+    def make_mark(
+        self, prices: Mapping[Symbol, SymbolPrice], *, now: float, session: Session | None, seq: int
+    ) -> AccountMark | None:
+        """The mark as of now; None while the account was not read."""
+        account = self.record.state.account
+        if account is None or not self.marked.is_known:
+            return None
+        marked, sums = self.marked, self.marked.sums
+        equity = marked.equity
+        counts, price_at = self._count_prices(prices, now=now, session=session)
+        if equity is not None:
+            self._samples.append((now, equity))
+        return AccountMark(
+            label=self.label,
+            seq=seq,
+            at=now,
+            equity=equity,
+            cash=marked.cash,
+            long_market_value=sums.long_value,
+            short_market_value=sums.short_value,
+            unrealized_pl=sums.long_value + sums.short_value - sums.cost,
+            unrealized_intraday_pl=sums.long_value + sums.short_value - sums.intraday_base,
+            last_equity=marked.last_equity,
+            last_equity_source=self._last_equity_source,
+            prices=counts,
+            price_at=price_at,
+            session=session,
+            is_provisional="account" in self.record.state.provisional,
+            is_stale=self.record.link.is_stale,
+            equity_rest=None if account.equity is None else number(account.equity),
+            equity_rest_at=self._equity_rest_at,
+            error=self.errors.summary,
+        )
+
+    def _count_prices(
+        self, prices: Mapping[Symbol, SymbolPrice], *, now: float, session: Session | None
+    ) -> tuple[PriceCounts, float | None]:
+        positions = self.record.state.positions
+        fresh, oldest = 0, None
+        unpriced, halted, held = [], [], []
+        for key, holding in self.marked.holdings.items():
+            known = prices.get(key)
+            if holding.price is None:
+                unpriced.append(holding.symbol)
+            if holding.held_at is not None or (known is not None and known.held is not None):
+                held.append(holding.symbol)
+            if known is not None and known.halted_since is not None:
+                halted.append(holding.symbol)
+            at = None if known is None or known.current is None else known.current.at / 1e9
+            if at is not None and (oldest is None or at < oldest):
+                oldest = at
+            position = positions.get(key)
+            asset_class = None if position is None else position.asset_class
+            if at is not None and not _is_old(asset_class, now - at, session):
+                fresh += 1
+        counts = PriceCounts(
+            fresh=fresh,
+            old=len(self.marked.holdings) - fresh - len(unpriced),
+            unpriced=tuple(sorted(unpriced)),
+            halted=tuple(sorted(halted)),
+            held=tuple(sorted(held)),
+        )
+        return counts, oldest
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _add_executions(self, change: Change, before: AccountState, after: AccountState) -> None:
+        for order_id in _touched_orders(change):
+            old, new = before.executions.get(order_id, {}), after.executions.get(order_id, {})
+            if old is new:
+                continue
+            for execution_id in old.keys() | new.keys():
+                was, now = old.get(execution_id), new.get(execution_id)
+                if was != now:  # `now` of a reversed execution has quantity zero
+                    self._move_cash(was, after, -1)
+                    self._move_cash(now, after, 1)
+
+    def _move_cash(self, execution: Execution | None, state: AccountState, sign: int) -> None:
+        if execution is None:
+            return
+        key = position_symbol(execution.symbol)
+        qty = number(execution.qty) * (1 if execution.side.startswith("buy") else -1)
+        each = self._multiplier(key, execution.order_id, state)
+        self.marked.add_execution(key, sign * qty * each, number(execution.price))
+
+    def _multiplier(self, key: Symbol, order_id: OrderId, state: AccountState) -> Decimal:
+        position: Position | None = state.positions.get(key) or self.record.state.positions.get(key)
+        if position is not None:
+            return multiplier(position)
+        order = state.orders.get(order_id)
+        is_option = order is not None and order.asset_class == "us_option"
+        return Decimal(OPTION_MULTIPLIER if is_option else 1)
+
+    def _measure(self, equity: Decimal, requested_at: float) -> MarkError | None:
+        """Compare the broker's equity with the marks while it was read."""
+        current = self.marked.equity
+        marks = list(_during(self._samples, requested_at - BEFORE_READ_S))
+        if current is not None:
+            marks.append(current)
+        error = measure(marks, equity)
+        if error is not None:
+            self.errors.add(error)
+        return error
+
+    def _keep_rolled(self, last_equity: Decimal | None) -> None:
+        if self._last_equity_source == "mark" and self.marked.last_equity == self._rolled_from:
+            self.marked.last_equity = last_equity
+        else:
+            self._last_equity_source, self._rolled_from = "broker", None
+
+
+def to_cents(amount: Decimal | None) -> Decimal | None:
+    """Round as money is shown."""
+    return None if amount is None else amount.quantize(CENT, ROUND_HALF_EVEN)
+
+
+def _during(samples: deque[tuple[float, Decimal]], since: float) -> Iterator[Decimal]:
+    """The mark that was current at a time, and all later ones."""
+    before = None
+    for at, equity in samples:
+        if at < since:
+            before = equity
+            continue
+        if before is not None:
+            yield before
+            before = None
+        yield equity
+    if before is not None:
+        yield before
+
+
+def _touched_orders(change: Change) -> set[OrderId]:
+    touched = {order.id for update in change.updates for order, _ in flatten(update.order)}
+    return touched | {execution.order_id for execution in change.recovered or ()}
+
+
+def _is_old(asset_class: str | None, age_s: float, session: Session | None) -> bool:
+    if asset_class == "us_option" and session not in (None, "regular"):
+        return False
+    if asset_class != "crypto" and session in ("overnight", "closed"):
+        return False
+    return age_s > MAX_AGE_S.get(asset_class, DEFAULT_MAX_AGE_S)

@@ -1,0 +1,281 @@
+"""Marks of all accounts, from one stream of prices.
+
+Changes of the store and elements of the stream only note what has changed; `tick` applies it, a few
+times a second. So the cost of a price does not depend on how often it changes, and a symbol that a
+thousand accounts hold is applied once a tick to each.
+
+An account gets a new mark at most four times a second, and only if a cent or a warning changed.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from itertools import islice
+
+import msgspec
+
+from realtime.broker.market_codec import Element
+from realtime.core.mark_error import ErrorSummary, ErrorWindow, MarkError
+from realtime.core.mark_prices import UNPRICED, SymbolPrice, set_broker_price
+from realtime.core.mark_to_market import max_change
+from realtime.core.model import AccountLabel, Symbol
+from realtime.market.marks.account_marker import AccountMarker, to_cents
+from realtime.market.marks.holders import HolderIndex
+from realtime.market.marks.sessions import TradingCalendar
+from realtime.market.marks.ticks import MARKED_KINDS, apply_element, price_symbol
+from realtime.market.marks.values import AccountMark
+from realtime.store.records import Change
+from realtime.store.store import Store
+
+MIN_INTERVAL_S = 0.25
+"""Between two marks of an account."""
+
+CHECK_EVERY_S = 60.0
+"""How often the sums of an account are added up from all positions, and compared."""
+
+REFRESH_S = 5.0
+"""How often marks are made without a price: warnings appear although nothing trades."""
+
+MAX_MOVES = 2_000
+MAX_MARKS = 64
+"""Work of one tick: about two milliseconds each."""
+
+NS = 1_000_000_000
+
+READ_LAG_S = 1.0
+"""Prices in a read are taken as of this long before it began: the broker's may be that old, and a
+trade that was on its way then is newer."""
+
+
+class MarkEngine:
+    """All marks. `clock` gives epoch seconds; `feed` is the stock feed, such as `sip`."""
+
+    def __init__(
+        self, store: Store, *, clock: Callable[[], float], feed: str, calendar: TradingCalendar
+    ) -> None:
+        self.feed = feed
+        self.calendar = calendar
+        self.counts: Counter[str] = Counter()
+        """Counters of this run: `elements`, `unreadable`, `marks`, `checks`, `drift`."""
+        self.errors = ErrorWindow()
+        """Errors of all accounts with this feed."""
+        self.seq = 0
+        self.has_more = False
+        """Whether the last `tick` left something to do at once."""
+        self._store = store
+        self._clock = clock
+        self._markers: dict[AccountLabel, AccountMarker] = {}
+        self._prices: dict[Symbol, SymbolPrice] = {}
+        self._limits: dict[Symbol, Decimal] = {}
+        self._index = HolderIndex()
+        self._moved: set[Symbol] = set()
+        self._changed: dict[AccountLabel, None] = {}
+        """Accounts whose mark may change, in the order in which they changed."""
+        self._due_at: dict[AccountLabel, float] = {}
+        self._checked_at: dict[AccountLabel, float] = {}
+        self._refreshed_at = clock()
+        self._refresh_queue: deque[AccountLabel] = deque()
+        self._last_close: float | None = None
+        for record in store:
+            self.handle_change(Change(label=record.profile.label, before=None, after=record))
+        self._unsubscribe = store.subscribe(self.handle_change)
+
+    def close(self) -> None:
+        """Stop following the store."""
+        self._unsubscribe()
+
+    # -- what changes ------------------------------------------------------------------------------
+
+    def handle_change(self, change: Change) -> None:
+        """Note a change of the store. Returns at once: the writer waits for it."""
+        label = change.label
+        if change.after is None:
+            self._markers.pop(label, None)
+            self._changed.pop(label, None)
+            self._due_at.pop(label, None)
+            self._checked_at.pop(label, None)
+            self._set_symbols(label, ())
+            return
+        marker = self._markers.get(label)
+        if marker is None:
+            marker = self._markers[label] = AccountMarker(change.after, self._set_broker_price)
+            if change.after.has_data:
+                marker.start()
+        error = marker.handle_change(change, self._clock())
+        if error is not None:
+            self._count_error(error)
+        self._changed[label] = None
+        positions = change.after.state.positions
+        if change.before is None or positions is not change.before.state.positions:
+            # The second asset under a symbol has another key: prices of the stream are not its own.
+            self._set_symbols(label, (key for key, p in positions.items() if key == p.symbol))
+
+    def handle_elements(self, elements: Iterable[Element]) -> None:
+        """Take what the stream delivered; elements that move no price are skipped."""
+        for element in elements:
+            if element.kind in MARKED_KINDS:
+                symbol = price_symbol(element)
+                if symbol in self._index.holders:
+                    self._apply(symbol, element)
+
+    def tick(self) -> list[AccountMark]:
+        """Apply a part of what changed; return new marks, in the order in which accounts changed.
+
+        Returns within a few milliseconds. While `has_more`, call it again after other tasks ran.
+        """
+        now = self._clock()
+        self._roll_over(now)
+        self._select_for_refresh(now)
+        caught_up = 0
+        for label in tuple(self._changed):
+            marker = self._markers[label]
+            error = marker.finish_read(now)  # one that changed nothing is announced without a state
+            if error is not None:
+                self._count_error(error)
+            if marker.is_behind and caught_up < MAX_MARKS:
+                caught_up += 1
+                marker.catch_up(self._prices)
+        moves = 0
+        while self._moved and moves < MAX_MOVES:
+            moves += self._move(self._moved.pop())
+        marks = list(islice(self._make_marks(now), MAX_MARKS))
+        self.has_more = bool(self._moved) or MAX_MARKS in (len(marks), caught_up)
+        return marks
+
+    # -- what clients read -------------------------------------------------------------------------
+
+    def get(self, label: str) -> AccountMark | None:
+        """The newest mark of an account; None before its first."""
+        marker = self._markers.get(AccountLabel(label))
+        return None if marker is None else marker.mark
+
+    @property
+    def marks(self) -> Iterator[AccountMark]:
+        """The newest mark of each account that has one."""
+        return (marker.mark for marker in self._markers.values() if marker.mark is not None)
+
+    @property
+    def prices(self) -> Mapping[Symbol, SymbolPrice]:
+        """The prices of all symbols that are held."""
+        return self._prices
+
+    @property
+    def error(self) -> ErrorSummary | None:
+        """Errors of the last reads of all accounts."""
+        return self.errors.summary
+
+    def holders(self, symbol: Symbol) -> int:
+        """How many accounts hold a symbol."""
+        return len(self._index.holders.get(symbol, ()))
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _apply(self, symbol: Symbol, element: Element) -> None:
+        self.counts["elements"] += 1
+        old = self._prices.get(symbol, UNPRICED)
+        try:
+            limit = self._limits.get(symbol) or max_change(None)
+            new = apply_element(old, element, max_change=limit)
+        except msgspec.ValidationError:
+            self.counts["unreadable"] += 1
+            return
+        self._replace_price(symbol, old, new)
+
+    def _set_broker_price(
+        self, symbol: Symbol, price: Decimal, read_at: float, limit: Decimal, is_certain: bool
+    ) -> None:
+        self._limits[symbol] = limit
+        old = self._prices.get(symbol, UNPRICED)
+        at = int((read_at - READ_LAG_S) * NS)
+        new = set_broker_price(old, price, at, max_change=limit, is_certain=is_certain)
+        self._replace_price(symbol, old, new)
+
+    def _replace_price(self, symbol: Symbol, old: SymbolPrice, new: SymbolPrice) -> None:
+        if new is old:
+            return
+        self._prices[symbol] = new
+        if new.current != old.current:
+            self._moved.add(symbol)
+        elif (new.held is None) != (old.held is None) or new.halted_since != old.halted_since:
+            self._changed.update(dict.fromkeys(self._index.holders.get(symbol, ())))
+
+    def _set_symbols(self, label: AccountLabel, symbols: Iterable[Symbol]) -> None:
+        for symbol in self._index.set_symbols(label, symbols):
+            self._prices.pop(symbol, None)
+            self._limits.pop(symbol, None)
+            self._moved.discard(symbol)
+
+    def _move(self, symbol: Symbol) -> int:
+        """Mark a symbol's holders at its price; return how many there are."""
+        current = self._prices[symbol].current
+        holders = self._index.holders.get(symbol, ())
+        for label in holders:
+            if current is not None and self._markers[label].marked.move(symbol, current.price):
+                self._changed[label] = None
+        return 1 + len(holders)
+
+    def _select_for_refresh(self, now: float) -> None:
+        """Every account in turn, all of them within `REFRESH_S`."""
+        elapsed_s = min(now - self._refreshed_at, REFRESH_S)
+        count = int(len(self._markers) * elapsed_s / REFRESH_S)
+        if count <= 0:
+            return
+        self._refreshed_at = now
+        for _ in range(count):
+            if not self._refresh_queue:
+                self._refresh_queue.extend(self._markers)
+            label = self._refresh_queue.popleft()
+            if label in self._markers:
+                self._changed[label] = None
+
+    def _roll_over(self, now: float) -> None:
+        close = self.calendar.last_close(now)
+        if close == self._last_close:
+            return
+        if self._last_close is not None:
+            for label, marker in self._markers.items():
+                marker.roll_over()
+                self._changed[label] = None
+        self._last_close = close
+
+    def _make_marks(self, now: float) -> Iterator[AccountMark]:
+        """Marks that are due and new. Accounts that are not due yet keep their place."""
+        session = self.calendar.session(now)
+        for label in tuple(self._changed):
+            marker = self._markers[label]
+            if marker.is_behind or self._due_at.get(label, now) > now:
+                continue
+            del self._changed[label]
+            self._check(marker, now)
+            mark = marker.make_mark(self._prices, now=now, session=session, seq=self.seq + 1)
+            if mark is None:
+                continue
+            is_new = marker.mark is None or _shown(marker.mark) != _shown(mark)
+            marker.mark = mark
+            if is_new:
+                self.seq += 1
+                self._due_at[label] = now + MIN_INTERVAL_S
+                self.counts["marks"] += 1
+                yield mark
+
+    def _check(self, marker: AccountMarker, now: float) -> None:
+        """Compare the sums with all positions added up, once a minute."""
+        if now < self._checked_at.get(marker.label, 0.0):
+            return
+        self._checked_at[marker.label] = now + CHECK_EVERY_S
+        self.counts["checks"] += 1
+        total = marker.marked.total()
+        if total != marker.marked.sums:
+            self.counts["drift"] += 1
+            marker.marked.sums = total
+
+    def _count_error(self, error: MarkError) -> None:
+        self.errors.add(error)
+
+
+def _shown(mark: AccountMark) -> tuple[object, ...]:
+    """What makes a mark worth sending; ages of prices alone do not."""
+    amounts = (mark.equity, mark.cash, mark.unrealized_pl, mark.long_market_value, mark.last_equity)
+    warnings = (mark.prices.unpriced, mark.prices.halted, mark.prices.held)
+    state = (mark.session, mark.is_provisional, mark.is_stale, mark.equity_rest)
+    return (*map(to_cents, amounts), *warnings, *state)

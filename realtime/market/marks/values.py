@@ -1,0 +1,64 @@
+"""Marks as values: what clients see of one account, or of several together."""
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from realtime.core.mark_error import ErrorSummary
+from realtime.core.model import AccountLabel
+from realtime.market.marks.sessions import Session
+
+EquitySource = Literal["broker", "mark"]
+
+
+class PriceCounts(Struct, frozen=True, kw_only=True):
+    """Positions by the age of their price."""
+
+    fresh: int
+    old: int
+    """Older than is normal for the kind of asset in this session."""
+    unpriced: tuple[str, ...] = ()
+    """Symbols without any price: equity is unknown then."""
+    halted: tuple[str, ...] = ()
+    """Symbols whose trading is halted; they keep their price."""
+    held: tuple[str, ...] = ()
+    """Symbols whose price or quantity jumped: the one before is kept until a read shows it too."""
+
+
+class AccountMark(Struct, frozen=True, kw_only=True):
+    """One account marked to market. Amounts are in the account's currency; `None` is unknown."""
+
+    label: AccountLabel
+    seq: int
+    """Grows with every mark of any account in this run."""
+    at: float
+    """When it was computed, epoch seconds."""
+    equity: Decimal | None
+    cash: Decimal
+    long_market_value: Decimal
+    short_market_value: Decimal
+    unrealized_pl: Decimal
+    unrealized_intraday_pl: Decimal
+    last_equity: Decimal | None
+    last_equity_source: EquitySource
+    """`mark`: rolled over at the close by us; the broker has not shown a new one yet."""
+    prices: PriceCounts
+    price_at: float | None
+    """The broker's time of the oldest price, epoch seconds."""
+    session: Session | None
+    is_provisional: bool
+    """Whether a fill is not confirmed by a read yet: fees are missing, and costs are computed."""
+    is_stale: bool
+    """Whether the account's own state may be behind the broker."""
+    equity_rest: Decimal | None
+    equity_rest_at: float | None
+    """When the read began, epoch seconds."""
+    error: ErrorSummary | None
+
+    @property
+    def day_pl(self) -> Decimal | None:
+        """Equity minus that of the last close, deposits included."""
+        if self.equity is None or self.last_equity is None:
+            return None
+        return self.equity - self.last_equity
