@@ -20,8 +20,9 @@ from realtime.core.model import Account, Position, Symbol
 from realtime.core.positions import OPTION_MULTIPLIER
 
 
-class Holding(Struct, frozen=True, kw_only=True, gc=False):
-    """A position as marks need it. `price` is None where no price was ever known."""
+class Holding(Struct, kw_only=True, gc=False):
+    """A position as marks need it. `price` is None where no price was ever known, and is the only
+    field that changes in place: prices change far more often than anything else."""
 
     symbol: Symbol
     size: Decimal
@@ -111,16 +112,17 @@ class MarkedAccount:
 
     def move(self, key: Symbol, price: Decimal) -> bool:
         """Mark a position at another price; whether a sum has changed."""
-        old = self._holdings.get(key)
-        if old is None or old.price == price:
+        holding = self._holdings.get(key)
+        if holding is None or holding.price == price:
             return False
-        new = structs.replace(old, price=price)
-        self._holdings[key] = new
         long_value, short_value, cost, base = self.sums
-        if old.price is None:
-            cost, base = cost + new.cost, base + new.intraday_base
-        step = new.value - old.value
-        if new.size > 0:
+        if holding.price is None:
+            cost, base = cost + holding.cost, base + holding.intraday_base
+            step = holding.size * price
+        else:
+            step = holding.size * (price - holding.price)
+        holding.price = price
+        if holding.size > 0:
             long_value += step
         else:
             short_value += step

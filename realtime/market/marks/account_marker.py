@@ -52,6 +52,11 @@ class AccountMarker:
         """The broker's last equity when we rolled it over; it is outdated until it changes."""
         self._equity_rest_at: float | None = None
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a read ended of which the state was not announced yet."""
+        return self._reading_at is not None
+
     # -- from the store ----------------------------------------------------------------------------
 
     def handle_change(self, change: Change, now: float) -> MarkError | None:

@@ -15,7 +15,7 @@ from itertools import islice
 import msgspec
 
 from realtime.broker.market_codec import Element
-from realtime.core.mark_error import ErrorSummary, ErrorWindow, MarkError
+from realtime.core.mark_error import ErrorSummary, ErrorWindow
 from realtime.core.mark_prices import UNPRICED, SymbolPrice, set_broker_price
 from realtime.core.mark_to_market import max_change
 from realtime.core.model import AccountLabel, Symbol
@@ -71,6 +71,7 @@ class MarkEngine:
         self._moved: set[Symbol] = set()
         self._changed: dict[AccountLabel, None] = {}
         """Accounts whose mark may change, in the order in which they changed."""
+        self._reading: set[AccountLabel] = set()
         self._due_at: dict[AccountLabel, float] = {}
         self._checked_at: dict[AccountLabel, float] = {}
         self._refreshed_at = clock()
@@ -103,7 +104,9 @@ class MarkEngine:
                 marker.start()
         error = marker.handle_change(change, self._clock())
         if error is not None:
-            self._count_error(error)
+            self.errors.add(error)
+        if marker.is_reading:
+            self._reading.add(label)
         self._changed[label] = None
         positions = change.after.state.positions
         if change.before is None or positions is not change.before.state.positions:
@@ -126,12 +129,10 @@ class MarkEngine:
         now = self._clock()
         self._roll_over(now)
         self._select_for_refresh(now)
+        self._finish_reads(now)
         caught_up = 0
         for label in tuple(self._changed):
             marker = self._markers[label]
-            error = marker.finish_read(now)  # one that changed nothing is announced without a state
-            if error is not None:
-                self._count_error(error)
             if marker.is_behind and caught_up < MAX_MARKS:
                 caught_up += 1
                 marker.catch_up(self._prices)
@@ -205,6 +206,15 @@ class MarkEngine:
             self._limits.pop(symbol, None)
             self._moved.discard(symbol)
 
+    def _finish_reads(self, now: float) -> None:
+        """A read that changed nothing is announced without a state: it ends with the next tick."""
+        for label in self._reading:
+            marker = self._markers.get(label)
+            error = None if marker is None else marker.finish_read(now)
+            if error is not None:
+                self.errors.add(error)
+        self._reading.clear()
+
     def _move(self, symbol: Symbol) -> int:
         """Mark a symbol's holders at its price; return how many there are."""
         current = self._prices[symbol].current
@@ -268,9 +278,6 @@ class MarkEngine:
         if total != marker.marked.sums:
             self.counts["drift"] += 1
             marker.marked.sums = total
-
-    def _count_error(self, error: MarkError) -> None:
-        self.errors.add(error)
 
 
 def _shown(mark: AccountMark) -> tuple[object, ...]:
