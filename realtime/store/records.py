@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from realtime.core.cash_flows import NetFlows
 from realtime.core.link import Link
+from realtime.core.mark import AccountMark
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import EMPTY, AccountState, Execution
 
@@ -37,6 +38,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """Deposits and withdrawals; None until they were read, and without `initial_balance`."""
     confirmed_at: float | None = None
     """When positions and money were last read, epoch seconds; changes without a version."""
+    mark: AccountMark | None = None
+    """The account marked to market; None without market data, and before its first."""
 
     @property
     def has_data(self) -> bool:

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from realtime.core.cash_flows import NetFlows
 from realtime.core.link import Link
+from realtime.core.mark import AccountMark
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import AccountState, Execution
 from realtime.store.records import Change, OrderInDoubt, Profile, Record, Subscriber
@@ -134,6 +135,13 @@ class Store:
             self._records[label] = new
             return
         self._assign(old, structs.replace(new, version=old.version + 1, as_of=now))
+
+    def set_mark(self, mark: AccountMark, *, now: float) -> None:
+        """Store an account's newest mark: a new version, since documents show it."""
+        old = self._records.get(mark.label)
+        if old is not None:
+            new = structs.replace(old, mark=mark, version=old.version + 1, as_of=now)
+            self._assign(old, new)
 
     def report_doubt(self, label: AccountLabel, doubt: OrderInDoubt) -> None:
         """Announce that an order's status is unknown, or that it was found; no new version."""

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from realtime.api.documents.csv_format import Format
 from realtime.api.documents.filters import MAX_ACCOUNTS, AsOf, FleetLimit, Offset, ShortWord, States
+from realtime.api.documents.marks import format_cents
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
 from realtime.core.model import AccountLabel
@@ -35,14 +36,21 @@ Column = Literal[
     "connected",
     "stale",
     "as_of",
+    "equity_mark",
+    "day_pl_mark",
 ]
 FOUR_DECIMALS = Decimal("0.0001")
 MONEY_COLUMNS = frozenset(
     {
         "equity", "last_equity", "cash", "buying_power", "day_pl",
         "initial_balance", "net_flows", "flows_today", "total_pl", "total_pl_pct",
+        "equity_mark", "day_pl_mark",
     }
 )  # fmt: skip
+
+
+MARK_COLUMNS = frozenset({"equity_mark", "day_pl_mark"})
+"""Columns that exist only with market data."""
 
 
 class AccountsQuery(Struct, frozen=True, kw_only=True):
@@ -98,6 +106,10 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     connected: bool
     stale: bool
     as_of: str
+    equity_mark: str | UnsetType | None = UNSET
+    """Equity marked to market; absent without market data."""
+    day_pl_mark: str | UnsetType | None = UNSET
+    """`equity_mark` minus equity at the last close."""
 
 
 class _TableFields(Struct, frozen=True, kw_only=True):
@@ -120,7 +132,7 @@ class AccountsJson(_TableFields, frozen=True, kw_only=True):
 def make_account_row(record: Record) -> AccountRow:
     """The row of one record."""
     profile, state, account = record.profile, record.state, record.state.account
-    total = _get_total_pl(record)
+    total, mark = _get_total_pl(record), record.mark
     return AccountRow(
         account_id=profile.label,
         name=profile.name,
@@ -142,6 +154,8 @@ def make_account_row(record: Record) -> AccountRow:
         connected=record.link.is_synced,
         stale=record.link.is_stale,
         as_of=format_millis(record.as_of),
+        equity_mark=UNSET if mark is None else format_cents(mark.equity),
+        day_pl_mark=UNSET if mark is None else format_cents(mark.day_pl),
     )
 
 
@@ -162,7 +176,7 @@ def sort_rows(rows: Iterable[AccountRow], query: AccountsQuery) -> list[AccountR
     known: list[AccountRow] = []
     unknown: list[AccountRow] = []
     for row in rows:
-        (unknown if getattr(row, column) is None else known).append(row)
+        (unknown if getattr(row, column) in (None, UNSET) else known).append(row)
     known.sort(key=lambda row: _comparable(row, column), reverse=descending)
     return known + unknown
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from realtime.api.documents.filters import AsOf
 from realtime.api.documents.fragments import Fragments, Json
+from realtime.api.documents.marks import MarkDocument, make_mark
 from realtime.api.documents.orders import RECENT_CLOSED, recent_orders
 from realtime.api.documents.positions import ALL_POSITIONS, select_positions
 from realtime.api.documents.status import LinkRow, make_link_row
@@ -43,6 +44,8 @@ class _VersionFields(Struct, frozen=True, kw_only=True):
     stale_reason: str | None
     provisional: list[str]
     link: LinkRow
+    equity_mark: MarkDocument | UnsetType | None = UNSET
+    """Marked to market; absent without market data."""
 
 
 class DashboardDocument(_VersionFields, frozen=True, kw_only=True):
@@ -102,4 +105,5 @@ def _version_fields(record: Record) -> dict[str, Any]:  # Any: the fields of `_V
         "stale_reason": link.stale_reason,
         "provisional": sorted(record.state.provisional),
         "link": link,
+        "equity_mark": UNSET if record.mark is None else make_mark(record),
     }

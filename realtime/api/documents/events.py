@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, field, structs
 
 from realtime.api.documents.accounts import AccountRow, make_account_row
+from realtime.api.documents.marks import MarkDocument, make_mark
 from realtime.api.documents.positions import ALL_POSITIONS, select_positions
 from realtime.api.documents.status import LinkRow, make_link_row
 from realtime.api.documents.timestamps import format_millis
@@ -42,6 +43,12 @@ class RowEvent(AccountRow, frozen=True, kw_only=True):
     """Event `row`: the account's row of the table, and when the broker last confirmed its money."""
 
     confirmed_at: str | None
+
+
+class MarkEvent(EventDocument, frozen=True, kw_only=True):
+    """Event `mark`: the account marked to market; at most four a second."""
+
+    mark: MarkDocument | None
 
 
 class PositionsEvent(EventDocument, frozen=True, kw_only=True):
@@ -118,6 +125,11 @@ def make_row_event(record: Record) -> RowEvent:
         **structs.asdict(make_account_row(record)),
         confirmed_at=None if confirmed is None else format_millis(confirmed),
     )
+
+
+def make_mark_event(record: Record) -> MarkEvent:
+    """The mark of a record."""
+    return MarkEvent(**_common_fields(record), mark=make_mark(record))
 
 
 def make_positions_event(record: Record) -> PositionsEvent:

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.health import Condition
@@ -26,6 +26,9 @@ class TierSummary(Struct, frozen=True, kw_only=True):
     """How many these are."""
     positions: int
     open_orders: int
+    equity_mark: str | UnsetType | None = UNSET
+    """Of all accounts marked to market; None if one of them is unknown; absent without market data.
+    """
 
 
 class SummaryDocument(Struct, frozen=True, kw_only=True):
@@ -51,6 +54,9 @@ class SummaryDocument(Struct, frozen=True, kw_only=True):
     """How many these are."""
     by_tier: dict[str, TierSummary]
     """Tier → its accounts; accounts without a tier are under the empty name."""
+    equity_mark: str | UnsetType | None = UNSET
+    """Of all accounts marked to market; None if one of them is unknown; absent without market data.
+    """
 
 
 def make_summary(
@@ -82,6 +88,7 @@ def make_summary(
         total_pl=sum_amounts(row.total_pl for row in rows),
         total_pl_accounts=sum(row.total_pl is not None for row in rows),
         by_tier=_group_by_tier(rows, disabled),
+        equity_mark=sum_marks(rows),
     )
 
 
@@ -107,7 +114,16 @@ def _sum_tier(rows: Sequence[AccountRow], disabled: Container[AccountLabel]) -> 
         total_pl_accounts=sum(row.total_pl is not None for row in rows),
         positions=sum(row.positions or 0 for row in rows),
         open_orders=sum(row.open_orders or 0 for row in rows),
+        equity_mark=sum_marks(rows),
     )
+
+
+def sum_marks(rows: Iterable[AccountRow]) -> str | UnsetType | None:
+    """Marked equity of the accounts that were read; unknown if that of one of them is."""
+    marks = [row.equity_mark for row in rows if row.equity_mark is not UNSET]
+    if not marks:
+        return UNSET
+    return None if None in marks else sum_amounts(mark for mark in marks if mark)
 
 
 def _add(texts: Iterable[str | None]) -> str:

@@ -14,6 +14,10 @@ CHUNK_BYTES = 64 * 1024
 """Bytes written at once: between two chunks the subscriber's buffer is checked."""
 
 
+PER_ROW: frozenset[Kind] = frozenset({"row", "mark"})
+"""Kinds that a screen wants only of the accounts that it shows."""
+
+
 class EventFilter(Struct, frozen=True):
     """The events that a subscriber receives; `labels` `None` means all accounts."""
 
@@ -22,7 +26,7 @@ class EventFilter(Struct, frozen=True):
     id_suffix: str = ""
     """Identifies the labels in event ids: a subscriber cannot resume with other accounts."""
     rows: frozenset[AccountLabel] | None = None
-    """Accounts of which event `row` is sent; `None`: all. Not part of the id."""
+    """Accounts of which `PER_ROW` is sent; `None`: all. Not part of the id."""
 
     def has_account(self, label: AccountLabel) -> bool:
         """Whether an account is selected."""
@@ -32,7 +36,7 @@ class EventFilter(Struct, frozen=True):
         """Whether an event of a selected account is sent."""
         if event.kind not in self.kinds:
             return False
-        return event.kind != "row" or self.rows is None or event.label in self.rows
+        return event.kind not in PER_ROW or self.rows is None or event.label in self.rows
 
 
 def make_filter(

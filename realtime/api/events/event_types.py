@@ -15,10 +15,20 @@ from realtime.core.state import Execution
 from realtime.store.records import Change, OrderInDoubt, Record
 
 Kind = Literal[
-    "order", "changed", "working", "doubt", "account", "positions", "link", "row", "gap", "gone"
+    "order",
+    "changed",
+    "working",
+    "doubt",
+    "account",
+    "positions",
+    "link",
+    "row",
+    "mark",
+    "gap",
+    "gone",
 ]
 
-Type = Literal["order", "account", "positions", "link", "row", "fleet"]
+Type = Literal["order", "account", "positions", "link", "row", "mark", "fleet"]
 """The types that a client can select; `gap` and `gone` are always sent. `fleet` is sent once an
 interval, without a change."""
 
@@ -28,14 +38,15 @@ KINDS: Mapping[Type, frozenset[Kind]] = {
     "positions": frozenset({"positions"}),
     "link": frozenset({"link"}),
     "row": frozenset({"row"}),
+    "mark": frozenset({"mark"}),
     "fleet": frozenset(),
 }
 ALWAYS: frozenset[Kind] = frozenset({"gap", "gone"})
 
-STATE_KINDS: frozenset[Kind] = frozenset({"working", "account", "positions", "link", "row"})
+STATE_KINDS: frozenset[Kind] = frozenset({"working", "account", "positions", "link", "row", "mark"})
 """Of these only the newest of each account matters."""
 
-SNAPSHOT: tuple[Kind, ...] = ("link", "account", "positions", "working", "row")
+SNAPSHOT: tuple[Kind, ...] = ("link", "account", "positions", "working", "row", "mark")
 """The contents of a snapshot for each account, in this order."""
 
 
@@ -128,6 +139,9 @@ def _parts(before: Record, after: Record) -> Iterator[tuple[Kind, EventSource]]:
         if before.confirmed_at != after.confirmed_at:
             yield "account", None
             yield "row", None
+        return
+    if before.mark is not after.mark:
+        yield "mark", None
         return
     was, now = before.state, after.state
     link_changed = before.link is not after.link

@@ -13,6 +13,7 @@ from realtime.api.documents.events import (
     make_account_event,
     make_changed_orders_event,
     make_link_event,
+    make_mark_event,
     make_open_orders_event,
     make_positions_event,
     make_row_event,
@@ -30,6 +31,7 @@ STATE_EVENTS: Mapping[Kind, tuple[str, Callable[[Record], Struct]]] = {
     "link": ("link", make_link_event),
     "working": ("orders", make_open_orders_event),
     "row": ("row", make_row_event),
+    "mark": ("mark", make_mark_event),
 }
 """Kind of state → the event's name, and the function that makes its document."""
 
@@ -100,7 +102,7 @@ class SseEncoder:
     def encode_state(self, label: AccountLabel, kind: Kind) -> bytes:
         """The current state of a part of an account; empty if the account is gone."""
         record = self._store.get(label)
-        if record is None:
+        if record is None or (kind == "mark" and record.mark is None):
             return b""
         name, make = STATE_EVENTS[kind]
         return self._states.get(

@@ -11,6 +11,7 @@ from realtime.api.documents.events import (
     AccountRemovedEvent,
     GapEvent,
     LinkEvent,
+    MarkEvent,
     OrdersEvent,
     OrderStatusUnknownEvent,
     PositionsEvent,
@@ -41,6 +42,7 @@ EVENTS: Mapping[str, type[Struct]] = {
     "positions": PositionsEvent,
     "link": LinkEvent,
     "row": RowEvent,
+    "mark": MarkEvent,
     "fleet": FleetEvent,
     "gap": GapEvent,
     "gone": AccountRemovedEvent,
@@ -63,15 +65,16 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
     types: Annotated[
         tuple[Type, ...],
         Meta(
-            max_length=6,
-            description="Only these types of events; `row` and `fleet` only on request.",
+            max_length=7,
+            description="Only these types of events; `row`, `mark` and `fleet` only on request.",
         ),
     ] = DEFAULT_TYPES
     rows: Annotated[
         tuple[ShortWord, ...],
         Meta(
             max_length=200,
-            description="Event `row` only of these accounts; ids stay valid when this changes.",
+            description="Events `row` and `mark` only of these accounts; "
+            "ids stay valid when this changes.",
         ),
     ] = ()
     interval: Annotated[

@@ -1,7 +1,7 @@
 """Handlers of the routes over all accounts: table of figures, summary, status of the links."""
 
 from realtime.api.context import RequestContext
-from realtime.api.documents.accounts import AccountRow, AccountsQuery
+from realtime.api.documents.accounts import MARK_COLUMNS, AccountRow, AccountsQuery
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import get_condition
 from realtime.api.documents.status import StatusQuery
@@ -27,13 +27,17 @@ def get_accounts(request: RequestContext[AccountsQuery]) -> ApiResponse | Histor
         body=rendered.body,
         headers={**headers, "Content-Type": JSON, "X-Total-Count": str(rendered.total)},
     )
-    return _csv(query, response)
+    has_marks = query.format == "csv" and any(record.mark for record in context.store)
+    return _csv(query, response, has_marks=has_marks)
 
 
-def _csv(query: AccountsQuery, response: ApiResponse) -> ApiResponse:
+def _csv(query: AccountsQuery, response: ApiResponse, *, has_marks: bool = False) -> ApiResponse:
     if query.format != "csv":
         return response
-    return csv_response(response, AccountRow.__struct_fields__, "accounts", member="accounts")
+    columns = AccountRow.__struct_fields__
+    if not has_marks:
+        columns = tuple(name for name in columns if name not in MARK_COLUMNS)
+    return csv_response(response, columns, "accounts", member="accounts")
 
 
 def get_summary(request: RequestContext[AsOfQuery]) -> ApiResponse | HistoryRequest:

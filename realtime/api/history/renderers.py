@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from realtime.api.documents.accounts import (
+    MARK_COLUMNS,
     AccountRow,
     AccountsDocument,
     AccountsQuery,
@@ -122,7 +123,7 @@ def _row(past: AccountAt) -> AccountRow:
     day_pl: str | None = None
     if past.equity is not None and past.last_equity is not None:
         day_pl = plain(number(past.equity) - number(past.last_equity))
-    values: dict[str, Any] = dict.fromkeys(AccountRow.__struct_fields__)
+    values: dict[str, Any] = dict.fromkeys(set(AccountRow.__struct_fields__) - MARK_COLUMNS)
     values |= {
         "account_id": AccountLabel(past.label),
         "tier": past.tier,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from realtime.core.decimals import number
+from realtime.core.mark import AccountMark, EquitySource, PriceCounts, Session
 from realtime.core.mark_error import ErrorWindow, MarkError, measure
 from realtime.core.mark_prices import SymbolPrice
 from realtime.core.mark_to_market import MarkedAccount, max_change, multiplier
@@ -12,8 +13,6 @@ from realtime.core.model import AccountLabel, OrderId, Position, Symbol, positio
 from realtime.core.order_versions import flatten
 from realtime.core.positions import OPTION_MULTIPLIER
 from realtime.core.state import AccountState, Execution
-from realtime.market.marks.sessions import Session
-from realtime.market.marks.values import AccountMark, EquitySource, PriceCounts
 from realtime.store.records import Change, Record
 
 SAMPLES = 160
@@ -130,7 +129,13 @@ class AccountMarker:
     # -- for clients -------------------------------------------------------------------------------
 
     def make_mark(
-        self, prices: Mapping[Symbol, SymbolPrice], *, now: float, session: Session | None, seq: int
+        self,
+        prices: Mapping[Symbol, SymbolPrice],
+        *,
+        now: float,
+        session: Session | None,
+        seq: int,
+        feed: str,
     ) -> AccountMark | None:
         """The mark as of now; None while the account was not read."""
         account = self.record.state.account
@@ -155,6 +160,7 @@ class AccountMarker:
             last_equity_source=self._last_equity_source,
             prices=counts,
             price_at=price_at,
+            feed=feed,
             session=session,
             is_provisional="account" in self.record.state.provisional,
             is_stale=self.record.link.is_stale,

@@ -15,6 +15,7 @@ from itertools import islice
 import msgspec
 
 from realtime.broker.market_codec import Element
+from realtime.core.mark import AccountMark
 from realtime.core.mark_error import ErrorSummary, ErrorWindow
 from realtime.core.mark_prices import UNPRICED, SymbolPrice, set_broker_price
 from realtime.core.mark_to_market import max_change
@@ -23,7 +24,6 @@ from realtime.market.marks.account_marker import AccountMarker, to_cents
 from realtime.market.marks.holders import HolderIndex
 from realtime.market.marks.sessions import TradingCalendar
 from realtime.market.marks.ticks import MARKED_KINDS, apply_element, price_symbol
-from realtime.market.marks.values import AccountMark
 from realtime.store.records import Change
 from realtime.store.store import Store
 
@@ -257,7 +257,9 @@ class MarkEngine:
                 continue
             del self._changed[label]
             self._check(marker, now)
-            mark = marker.make_mark(self._prices, now=now, session=session, seq=self.seq + 1)
+            mark = marker.make_mark(
+                self._prices, now=now, session=session, seq=self.seq + 1, feed=self.feed
+            )
             if mark is None:
                 continue
             is_new = marker.mark is None or _shown(marker.mark) != _shown(mark)

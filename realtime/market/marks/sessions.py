@@ -7,16 +7,15 @@ Source: Alpaca `GET /v2/calendar`: per trading day `date`, `open` and `close` (H
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from realtime.core.mark import Session
+
 NEW_YORK = ZoneInfo("America/New_York")
 SESSION_OPEN, SESSION_CLOSE = time(4), time(20)
 """Where a calendar does not state them."""
-
-Session = Literal["pre", "regular", "post", "overnight", "closed"]
 
 
 class CalendarRow(Struct, frozen=True):

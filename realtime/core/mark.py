@@ -7,9 +7,11 @@ from msgspec import Struct
 
 from realtime.core.mark_error import ErrorSummary
 from realtime.core.model import AccountLabel
-from realtime.market.marks.sessions import Session
 
 EquitySource = Literal["broker", "mark"]
+
+Session = Literal["pre", "regular", "post", "overnight", "closed"]
+"""A trading session of New York; `overnight` belongs to the trading day that follows."""
 
 
 class PriceCounts(Struct, frozen=True, kw_only=True):
@@ -46,7 +48,11 @@ class AccountMark(Struct, frozen=True, kw_only=True):
     prices: PriceCounts
     price_at: float | None
     """The broker's time of the oldest price, epoch seconds."""
+    feed: str
+    """The stock feed: with `iex`, which carries a few per cent of all trades, marks are indicative.
+    """
     session: Session | None
+    """None: the calendar is not known."""
     is_provisional: bool
     """Whether a fill is not confirmed by a read yet: fees are missing, and costs are computed."""
     is_stale: bool
