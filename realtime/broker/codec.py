@@ -170,6 +170,24 @@ def decode_flows(body: bytes) -> tuple[CashFlow, ...]:
     return _decode_list(body, _FLOWS, CashFlow, "flows")
 
 
+class CalendarRow(Struct, frozen=True):
+    """One trading day, as the broker writes it: New York time, HH:MM and HHMM."""
+
+    date: str
+    open: str
+    close: str
+    session_open: str | None = None
+    session_close: str | None = None
+
+
+_CALENDAR = Decoder(tuple[CalendarRow, ...])
+
+
+def decode_calendar(body: bytes) -> tuple[CalendarRow, ...]:
+    """Decode a list of trading days; one that cannot be decoded fails the list."""
+    return _decode_list(body, _CALENDAR, CalendarRow, "calendar")
+
+
 def _reveal(credentials: Credentials) -> tuple[str, str]:
     pair = credentials.key_id.reveal(), credentials.secret_key.reveal()
     for value in pair:

@@ -128,6 +128,11 @@ class RestClient:
         }
         return decode_response(codec.decode_flows, await self._get("/v2/account/activities", query))
 
+    async def fetch_calendar(self, *, start: str, end: str) -> tuple[codec.CalendarRow, ...]:
+        """Read the trading days between two dates, both included."""
+        query = {"start": start, "end": end}
+        return decode_response(codec.decode_calendar, await self._get("/v2/calendar", query))
+
     async def _get(self, path: str, query: Mapping[str, str | None]) -> bytes:
         params = {name: value for name, value in query.items() if value is not None}
         return (await self.http.request("GET", path, params, "read")).body

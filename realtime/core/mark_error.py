@@ -8,6 +8,7 @@ the last of them is the naive error.
 from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -19,12 +20,17 @@ MAX_ERRORS = 100
 BASIS_POINTS = Decimal(10_000)
 
 
+PricesFrom = Literal["stream", "rest", "mixed", "none"]
+"""Where the prices of an account's positions came from; `none`: it has no positions."""
+
+
 class MarkError(Struct, frozen=True, kw_only=True, gc=False):
     """Difference of one read: ours minus the broker's, in dollars; `equity` is the broker's."""
 
     error: Decimal
     naive: Decimal
     equity: Decimal
+    prices_from: PricesFrom = "none"
 
     @property
     def basis_points(self) -> Decimal:
@@ -75,12 +81,16 @@ class ErrorWindow:
         )
 
 
-def measure(marks: Iterable[Decimal], equity: Decimal) -> MarkError | None:
+def measure(
+    marks: Iterable[Decimal], equity: Decimal, prices_from: PricesFrom = "none"
+) -> MarkError | None:
     """The error of the marks that were current during a read, oldest first; None without any."""
     errors = [mark - equity for mark in marks]
     if not errors:
         return None
-    return MarkError(error=min(errors, key=abs), naive=errors[-1], equity=equity)
+    return MarkError(
+        error=min(errors, key=abs), naive=errors[-1], equity=equity, prices_from=prices_from
+    )
 
 
 def percentile(values: Sequence[Decimal], percent: int) -> Decimal:

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from realtime.core.decimals import number
 from realtime.core.mark import AccountMark, EquitySource, PriceCounts, Session
-from realtime.core.mark_error import ErrorWindow, MarkError, measure
+from realtime.core.mark_error import ErrorWindow, MarkError, PricesFrom, measure
 from realtime.core.mark_prices import SymbolPrice
 from realtime.core.mark_to_market import MarkedAccount, max_change, multiplier
 from realtime.core.model import AccountLabel, OrderId, Position, Symbol, position_symbol
@@ -35,7 +35,9 @@ that is believed, and whether the quantity changed just as much the other way.""
 class AccountMarker:
     """One account. All methods return at once."""
 
-    def __init__(self, record: Record, set_price: SetPrice) -> None:
+    def __init__(
+        self, record: Record, prices: Mapping[Symbol, SymbolPrice], set_price: SetPrice
+    ) -> None:
         self.label: AccountLabel = record.profile.label
         self.record = record
         self.errors = ErrorWindow()
@@ -43,6 +45,7 @@ class AccountMarker:
         self.marked = MarkedAccount()
         self.is_behind = False
         """Whether positions changed since `catch_up`."""
+        self._prices = prices
         self._set_price = set_price
         self._samples: deque[tuple[float, Decimal]] = deque(maxlen=SAMPLES)
         self._reading_at: float | None = None
@@ -107,13 +110,13 @@ class AccountMarker:
                 self._set_price(key, price, requested_at, limit, key in repriced)
         return error
 
-    def catch_up(self, prices: Mapping[Symbol, SymbolPrice]) -> None:
+    def catch_up(self) -> None:
         """Take the positions of the record, and the prices of all of them."""
         self.is_behind = False
         if self.marked.is_known:
             self.marked.set_positions(self.record.state.positions)
         for key in tuple(self.marked.holdings):
-            known = prices.get(key)
+            known = self._prices.get(key)
             if known is not None and known.current is not None:
                 self.marked.move(key, known.current.price)
 
@@ -129,13 +132,7 @@ class AccountMarker:
     # -- for clients -------------------------------------------------------------------------------
 
     def make_mark(
-        self,
-        prices: Mapping[Symbol, SymbolPrice],
-        *,
-        now: float,
-        session: Session | None,
-        seq: int,
-        feed: str,
+        self, *, now: float, session: Session | None, seq: int, feed: str
     ) -> AccountMark | None:
         """The mark as of now; None while the account was not read."""
         account = self.record.state.account
@@ -143,7 +140,7 @@ class AccountMarker:
             return None
         marked, sums = self.marked, self.marked.sums
         equity = marked.equity
-        counts, price_at = self._count_prices(prices, now=now, session=session)
+        counts, price_at = self._count_prices(now=now, session=session)
         if equity is not None:
             self._samples.append((now, equity))
         return AccountMark(
@@ -170,13 +167,13 @@ class AccountMarker:
         )
 
     def _count_prices(
-        self, prices: Mapping[Symbol, SymbolPrice], *, now: float, session: Session | None
+        self, *, now: float, session: Session | None
     ) -> tuple[PriceCounts, float | None]:
         positions = self.record.state.positions
         fresh, oldest = 0, None
         unpriced, halted, held = [], [], []
         for key, holding in self.marked.holdings.items():
-            known = prices.get(key)
+            known = self._prices.get(key)
             if holding.price is None:
                 unpriced.append(holding.symbol)
             if holding.held_at is not None or (known is not None and known.held is not None):
@@ -234,10 +231,20 @@ class AccountMarker:
         marks = list(_during(self._samples, requested_at - BEFORE_READ_S))
         if current is not None:
             marks.append(current)
-        error = measure(marks, equity)
+        error = measure(marks, equity, self._prices_from())
         if error is not None:
             self.errors.add(error)
         return error
+
+    def _prices_from(self) -> PricesFrom:
+        known = [self._prices.get(key) for key in self.marked.holdings]
+        sources = {p.current.source for p in known if p is not None and p.current is not None}
+        if not sources:
+            return "none"
+        from_stream = sources & {"trade", "quote"}
+        return (
+            "mixed" if len(sources) > len(from_stream) > 0 else "stream" if from_stream else "rest"
+        )
 
     def _keep_rolled(self, last_equity: Decimal | None) -> None:
         if self._last_equity_source == "mark" and self.marked.last_equity == self._rolled_from:

@@ -15,9 +15,17 @@ from itertools import islice
 import msgspec
 
 from realtime.broker.market_codec import Element
+from realtime.core.decimals import ZERO
 from realtime.core.mark import AccountMark
-from realtime.core.mark_error import ErrorSummary, ErrorWindow
-from realtime.core.mark_prices import UNPRICED, SymbolPrice, set_broker_price
+from realtime.core.mark_error import ErrorSummary, ErrorWindow, MarkError, PricesFrom
+from realtime.core.mark_prices import (
+    UNPRICED,
+    PricePoint,
+    StreamTrade,
+    SymbolPrice,
+    add_trade,
+    set_broker_price,
+)
 from realtime.core.mark_to_market import max_change
 from realtime.core.model import AccountLabel, Symbol
 from realtime.market.marks.account_marker import AccountMarker, to_cents
@@ -58,10 +66,14 @@ class MarkEngine:
         self.counts: Counter[str] = Counter()
         """Counters of this run: `elements`, `unreadable`, `marks`, `checks`, `drift`."""
         self.errors = ErrorWindow()
-        """Errors of all accounts with this feed."""
+        """Errors of the last reads of all accounts."""
+        self.errors_by_source: dict[tuple[str, PricesFrom], ErrorWindow] = {}
+        """(stock feed, where prices came from) → errors of the last such reads."""
         self.seq = 0
         self.has_more = False
         """Whether the last `tick` left something to do at once."""
+        self.classes: dict[Symbol, str | None] = {}
+        """Symbol that is held → asset class, as the broker names it."""
         self._store = store
         self._clock = clock
         self._markers: dict[AccountLabel, AccountMarker] = {}
@@ -99,19 +111,22 @@ class MarkEngine:
             return
         marker = self._markers.get(label)
         if marker is None:
-            marker = self._markers[label] = AccountMarker(change.after, self._set_broker_price)
+            marker = self._markers[label] = AccountMarker(
+                change.after, self._prices, self._set_broker_price
+            )
             if change.after.has_data:
                 marker.start()
         error = marker.handle_change(change, self._clock())
-        if error is not None:
-            self.errors.add(error)
+        self._add_error(error)
         if marker.is_reading:
             self._reading.add(label)
         self._changed[label] = None
         positions = change.after.state.positions
         if change.before is None or positions is not change.before.state.positions:
             # The second asset under a symbol has another key: prices of the stream are not its own.
-            self._set_symbols(label, (key for key, p in positions.items() if key == p.symbol))
+            held = {key: p.asset_class for key, p in positions.items() if key == p.symbol}
+            self.classes.update(held)
+            self._set_symbols(label, held)
 
     def handle_elements(self, elements: Iterable[Element]) -> None:
         """Take what the stream delivered; elements that move no price are skipped."""
@@ -120,6 +135,17 @@ class MarkEngine:
                 symbol = price_symbol(element)
                 if symbol in self._index.holders:
                     self._apply(symbol, element)
+
+    def set_latest_trade(self, symbol: Symbol, price: Decimal, at: int) -> None:
+        """Take the last trade of a symbol as REST has it; `at` is its time, epoch ns."""
+        if symbol not in self._index.holders or price <= 0:
+            return
+        old = self._prices.get(symbol, UNPRICED)
+        trade = StreamTrade(f"rest-{at}", PricePoint(price=price, at=at, source="trade"))
+        if any(known.point.at >= at for known in old.trades):
+            return
+        limit = self._limits.get(symbol) or max_change(self.classes.get(symbol))
+        self._replace_price(symbol, old, add_trade(old, trade, max_change=limit))
 
     def tick(self) -> list[AccountMark]:
         """Apply a part of what changed; return new marks, in the order in which accounts changed.
@@ -135,7 +161,7 @@ class MarkEngine:
             marker = self._markers[label]
             if marker.is_behind and caught_up < MAX_MARKS:
                 caught_up += 1
-                marker.catch_up(self._prices)
+                marker.catch_up()
         moves = 0
         while self._moved and moves < MAX_MOVES:
             moves += self._move(self._moved.pop())
@@ -165,9 +191,13 @@ class MarkEngine:
         """Errors of the last reads of all accounts."""
         return self.errors.summary
 
-    def holders(self, symbol: Symbol) -> int:
-        """How many accounts hold a symbol."""
-        return len(self._index.holders.get(symbol, ()))
+    def exposure(self, symbol: Symbol) -> Decimal:
+        """The market value of a symbol over all accounts, long and short added up."""
+        holdings = (
+            self._markers[label].marked.holdings.get(symbol)
+            for label in self._index.holders.get(symbol, ())
+        )
+        return sum((abs(holding.value) for holding in holdings if holding is not None), ZERO)
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -175,7 +205,7 @@ class MarkEngine:
         self.counts["elements"] += 1
         old = self._prices.get(symbol, UNPRICED)
         try:
-            limit = self._limits.get(symbol) or max_change(None)
+            limit = self._limits.get(symbol) or max_change(self.classes.get(symbol))
             new = apply_element(old, element, max_change=limit)
         except msgspec.ValidationError:
             self.counts["unreadable"] += 1
@@ -204,16 +234,21 @@ class MarkEngine:
         for symbol in self._index.set_symbols(label, symbols):
             self._prices.pop(symbol, None)
             self._limits.pop(symbol, None)
+            self.classes.pop(symbol, None)
             self._moved.discard(symbol)
 
     def _finish_reads(self, now: float) -> None:
         """A read that changed nothing is announced without a state: it ends with the next tick."""
         for label in self._reading:
             marker = self._markers.get(label)
-            error = None if marker is None else marker.finish_read(now)
-            if error is not None:
-                self.errors.add(error)
+            self._add_error(None if marker is None else marker.finish_read(now))
         self._reading.clear()
+
+    def _add_error(self, error: MarkError | None) -> None:
+        if error is not None:
+            self.errors.add(error)
+            key = (self.feed, error.prices_from)
+            self.errors_by_source.setdefault(key, ErrorWindow()).add(error)
 
     def _move(self, symbol: Symbol) -> int:
         """Mark a symbol's holders at its price; return how many there are."""
@@ -257,9 +292,7 @@ class MarkEngine:
                 continue
             del self._changed[label]
             self._check(marker, now)
-            mark = marker.make_mark(
-                self._prices, now=now, session=session, seq=self.seq + 1, feed=self.feed
-            )
+            mark = marker.make_mark(now=now, session=session, seq=self.seq + 1, feed=self.feed)
             if mark is None:
                 continue
             is_new = marker.mark is None or _shown(marker.mark) != _shown(mark)

@@ -11,21 +11,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from realtime.broker.codec import CalendarRow
 from realtime.core.mark import Session
 
 NEW_YORK = ZoneInfo("America/New_York")
 SESSION_OPEN, SESSION_CLOSE = time(4), time(20)
 """Where a calendar does not state them."""
-
-
-class CalendarRow(Struct, frozen=True):
-    """One trading day as the broker writes it."""
-
-    date: str
-    open: str
-    close: str
-    session_open: str | None = None
-    session_close: str | None = None
 
 
 class TradingDay(Struct, frozen=True, kw_only=True):

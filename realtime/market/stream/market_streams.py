@@ -60,7 +60,7 @@ class MarketStreams:
         )
         self.clock = clock
         self._target = target
-        self._reader = reader
+        self.reader = reader
         self._tasks = tasks
         self.running: list[asyncio.Task[None]] = []
         """One task for each hub."""
@@ -86,7 +86,7 @@ class MarketStreams:
                 hub,
                 self._target,
                 rng=random.Random(f"{self._rng.random()}:{path}"),
-                supervise=StreamAuditor(hub, self._reader).run,
+                supervise=StreamAuditor(hub, self.reader).run,
             )
             task = self._tasks.create_task(upstream.run(), name=f"market:{path}")
             self.running.append(task)
@@ -116,7 +116,7 @@ class MarketStreams:
         """Find out what the key may use, by REST: that takes no connection of another program."""
         while True:
             try:
-                self.entitlement = await probe(self._reader, self.entitlement)
+                self.entitlement = await probe(self.reader, self.entitlement)
             except RealtimeError as error:
                 log.debug("market.probe_failed", reason=error.message)
             if self.entitlement.is_known:

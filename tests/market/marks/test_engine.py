@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
+from realtime.broker.codec import CalendarRow
 from realtime.broker.market_codec import Element, make_element
 from realtime.core.mark import AccountMark
 from realtime.core.model import Account, AccountLabel, ExecutionId, Order, OrderId, Position, Symbol
@@ -13,7 +14,7 @@ from realtime.core.position_keys import positions_by_key
 from realtime.core.state import AccountState, Execution
 from realtime.core.timestamps import format_micros
 from realtime.market.marks.engine import CHECK_EVERY_S, MIN_INTERVAL_S, MarkEngine
-from realtime.market.marks.sessions import CalendarRow, TradingCalendar, parse_calendar
+from realtime.market.marks.sessions import TradingCalendar, parse_calendar
 from realtime.store.records import Profile
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW

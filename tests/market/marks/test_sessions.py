@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
+from realtime.broker.codec import CalendarRow
 from realtime.core.mark import Session
 from realtime.market.marks.sessions import (
     NEW_YORK,
-    CalendarRow,
     TradingCalendar,
     parse_calendar,
 )

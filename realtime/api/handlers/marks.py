@@ -1,0 +1,129 @@
+"""Marks of many accounts: totals by tier, where prices come from, and how far marks were off."""
+
+from collections.abc import Iterable
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from realtime.api.context import RequestContext
+from realtime.api.documents.accounts import AccountRow
+from realtime.api.documents.document_cache import ENCODER
+from realtime.api.documents.marks import MarkAccuracy, make_accuracy
+from realtime.api.documents.summary import sum_marks
+from realtime.api.documents.timestamps import format_millis
+from realtime.api.parameters import NoQuery
+from realtime.api.problems import Problem
+from realtime.api.responses import JSON, ApiResponse
+from realtime.core.decimals import sum_amounts
+from realtime.core.mark import Session
+from realtime.core.model import AccountLabel
+from realtime.market.marks.feed import FeedStatus
+from realtime.store.records import Record
+
+
+class SourceAccuracy(Struct, frozen=True, kw_only=True):
+    """Errors of the last reads, of accounts whose prices came from one place."""
+
+    feed: str
+    prices_from: str
+    """`stream`, `rest`, `mixed`, or `none` for accounts without positions."""
+    error: MarkAccuracy
+
+
+class TierMarks(Struct, frozen=True, kw_only=True):
+    """The accounts of one tier."""
+
+    accounts: int
+    equity: str | None
+    """The broker's, as of the last reads."""
+    equity_mark: str | UnsetType | None = UNSET
+
+
+class AccountAccuracy(Struct, frozen=True, kw_only=True):
+    """One account: how far its marks were from the broker's equity."""
+
+    account_id: AccountLabel
+    equity_mark: str | UnsetType | None
+    error: MarkAccuracy | None
+
+
+class MarksDocument(Struct, frozen=True, kw_only=True):
+    """Marks of the visible accounts. The second half is for tokens that see all of them."""
+
+    as_of: str
+    feed: str
+    indicative: bool
+    session: Session | None
+    accounts: int
+    unpriced: int
+    """Accounts whose equity is unknown, because a position has no price."""
+    held: int
+    """Accounts with a price or a quantity that waits for a read."""
+    by_tier: dict[str, TierMarks]
+    by_account: list[AccountAccuracy]
+    prices: FeedStatus | UnsetType = UNSET
+    error: MarkAccuracy | UnsetType | None = UNSET
+    errors: list[SourceAccuracy] | UnsetType = UNSET
+    checks: int | UnsetType = UNSET
+    """Comparisons of all sums with the positions added up, since the start."""
+    drift: int | UnsetType = UNSET
+    """Comparisons that did not agree."""
+
+
+def get_marks(request: RequestContext[NoQuery]) -> ApiResponse:
+    """The document as of now."""
+    context = request.context
+    if context.marks is None:
+        raise Problem("marks_off", "accounts are not marked to market here")
+    status = context.marks()
+    marked = [record for record in context.store if record.mark is not None]
+    rows = context.list_documents.get_account_rows(context.store)
+    document = MarksDocument(
+        as_of=format_millis(context.clock()),
+        feed=status.feed,
+        indicative=status.feed == "iex",
+        session=status.session,
+        accounts=len(marked),
+        unpriced=sum(1 for r in marked if r.mark is not None and r.mark.equity is None),
+        held=sum(1 for r in marked if r.mark is not None and r.mark.prices.held),
+        by_tier=_by_tier(rows),
+        by_account=[_accuracy(record, row) for record, row in zip(context.store, rows, strict=True)],
+    )
+    if context.labels is None:
+        document = structs.replace(
+            document,
+            prices=status.prices,
+            error=None if status.error is None else make_accuracy(status.error),
+            errors=[
+                SourceAccuracy(feed=feed, prices_from=source, error=make_accuracy(error))
+                for (feed, source), error in sorted(status.errors.items())
+            ],
+            checks=status.checks,
+            drift=status.drift,
+        )
+    return ApiResponse(
+        body=ENCODER.encode(document),
+        headers={"Cache-Control": "no-store", "Content-Type": JSON},
+    )
+
+
+def _by_tier(rows: Iterable[AccountRow]) -> dict[str, TierMarks]:
+    tiers: dict[str, list[AccountRow]] = {}
+    for row in rows:
+        tiers.setdefault(row.tier or "", []).append(row)
+    return {
+        tier: TierMarks(
+            accounts=len(members),
+            equity=sum_amounts(row.equity for row in members),
+            equity_mark=sum_marks(members),
+        )
+        for tier, members in sorted(tiers.items())
+    }
+
+
+def _accuracy(record: Record, row: AccountRow) -> AccountAccuracy:
+    mark = record.mark
+    return AccountAccuracy(
+        account_id=record.profile.label,
+        equity_mark=row.equity_mark,
+        error=None if mark is None or mark.error is None else make_accuracy(mark.error),
+    )
