@@ -153,13 +153,14 @@ async def fleet(
     *,
     numbers: Mapping[str, str] | None = None,
     initial_balance: str | None = None,
+    configure: Callable[[Settings], Settings] = lambda settings: settings,
 ) -> AsyncIterator[Fleet]:
     """Run the daemon against a simulator that has been started."""
     settings = settings_for(
         simulator, list(simulator.exchange.labels), numbers or {}, initial_balance
     )
     async with (
-        run_daemon(settings, world) as daemon,
+        run_daemon(configure(settings), world) as daemon,
         aiohttp.ClientSession(connector=world.make_connector()) as http,
     ):
         yield Fleet(simulator, daemon, http)

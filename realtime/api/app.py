@@ -46,6 +46,7 @@ from realtime.api.security.rejections import RejectionLog
 from realtime.api.security.sessions import Sessions, session_access
 from realtime.api.stream_server import STREAM_SERVER, MarketStreamServer
 from realtime.auth.principal import Principal
+from realtime.market.marks.status import MarksStatus
 from realtime.market.rest.market_rest import MarketRest
 from realtime.market.stream.market_streams import MarketStreams
 from realtime.orders.interface import TradingInterface
@@ -81,6 +82,7 @@ def build_application(
     pages: StaticPages | None = None,
     market_streams: MarketStreams | None = None,
     alpaca: AlpacaOptions | None = None,
+    marks: Callable[[], MarksStatus] | None = None,
 ) -> web.Application:
     """Build an application that answers from the store. `clock`, `started_at`: epoch seconds.
     `wall_clock` is for tokens and cookies; None: `clock`."""
@@ -171,6 +173,7 @@ def build_application(
         history=history,
         books=books,
         read_benchmark=read_benchmark,
+        marks=marks,
         trading=trading,
         pages=pages,
     )

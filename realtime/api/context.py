@@ -19,6 +19,7 @@ from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse, StaticPages
 from realtime.auth.principal import LOCAL, Principal
 from realtime.history.status import HistoryStatus
+from realtime.market.marks.status import MarksStatus
 from realtime.market.rest.market_rest import MarketRest
 from realtime.nearest import nearest
 from realtime.orders.interface import TradingInterface
@@ -81,6 +82,7 @@ class ApiContext:
         books: Mapping[str, str] | None = None,
         read_benchmark: BenchmarkReader | None = None,
         market_rest: MarketRest | None = None,
+        marks: Callable[[], MarksStatus] | None = None,
         route_counts: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self.store = store
@@ -108,6 +110,8 @@ class ApiContext:
         """None: there is no market data."""
         self.market_rest = market_rest
         """None: there is no `[market]`."""
+        self.marks = marks
+        """How marks are doing; None: accounts are not marked to market."""
         self.route_counts = Counter() if route_counts is None else route_counts
         """(method, route) → requests, of all contexts"""
         self._is_started = False

@@ -55,5 +55,6 @@ class ContextRegistry:
             books=whole.books,
             read_benchmark=whole.read_benchmark,
             market_rest=whole.market_rest,
+            marks=whole.marks,
             route_counts=whole.route_counts,
         )

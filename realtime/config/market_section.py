@@ -32,6 +32,7 @@ MARKET: Mapping[str, Callable[[object], object]] = {
     "option_feed": values.one_of("auto", "opra", "indicative"),
     "plan": values.one_of("auto", "basic", "plus"),
     "reserve": values.whole(0, 30),
+    "marks": values.flag,
     "cache_url": values.redis_url,
     "data_url": values.trading_url,
     "stream_url": values.stream_url,
@@ -59,6 +60,7 @@ class MarketSection(Struct, frozen=True, kw_only=True):
     option_feed: OptionFeed = "auto"
     plan: Plan = "auto"
     reserve: int = 0
+    marks: bool = True
     cache_url: str | None = None
     data_url: str | None = None
     stream_url: str | None = None
@@ -116,6 +118,7 @@ def read_market(
         option_feed=section.option_feed,
         plan=section.plan,
         reserve=section.reserve,
+        marks=section.marks,
         max_clients=section.max_clients,
         max_subscriptions=section.max_subscriptions,
     ), []

@@ -162,6 +162,7 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
 
     `account` is the label of the key, `is_default_account` whether it was chosen by us. `auto`
     feeds are probed: `sip` or `opra` if the key may use it, else `iex` or `indicative`.
+    `marks`: whether accounts are marked to market with its prices.
     `reserve`: stream symbols that only the daemon itself may use, of the 30 of a basic plan.
     """
 
@@ -173,6 +174,7 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     option_feed: OptionFeed = "auto"
     plan: Plan = "auto"
     reserve: int = 0
+    marks: bool = True
     cache_url: Secret | None = None
     max_clients: int = 1000
     max_subscriptions: int = 10_000

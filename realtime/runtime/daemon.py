@@ -40,6 +40,7 @@ from realtime.runtime.environment import Environment
 from realtime.runtime.history import History, record_history
 from realtime.runtime.jwks import JwksRefresher
 from realtime.runtime.market import run_market
+from realtime.runtime.marks import Marks
 from realtime.runtime.notify import NotifyHost, run_notify
 from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
@@ -121,6 +122,9 @@ async def run_daemon(
                 clock=wall_clock,
                 apply_targets=notify.apply,
             )
+            marks = None
+            if market is not None and settings.market is not None and settings.market.marks:
+                marks = Marks(market.streams, store, registry, clock=clock)
             app = build_application(
                 store,
                 Documents(started_at=started_at),
@@ -147,6 +151,8 @@ async def run_daemon(
                 pages=PAGES,
                 market_streams=None if market is None else market.streams,
                 alpaca=_alpaca_options(settings, registry),
+                alpaca=_alpaca_options(settings),
+                marks=None if marks is None else marks.status,
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))
@@ -160,6 +166,7 @@ async def run_daemon(
                     _refresh_keys(reloader, app, http),
                     _monitor_clock(environment),
                     _recover_history(history, registry),
+                    _run_marks(marks),
                 ):
                     yield Daemon(
                         store=store, trading_service=trading_service, reloader=reloader, port=port
@@ -207,6 +214,16 @@ async def _recover_history(
         _run_beside(history.report(clients), "report-card"),
         _run_beside(history.recover(clients), "history-recovery"),
     ):
+        yield
+
+
+@asynccontextmanager
+async def _run_marks(marks: Marks | None) -> AsyncIterator[None]:
+    """Mark accounts to market while the block runs, if there is market data."""
+    if marks is None:
+        yield
+        return
+    async with _run_beside(marks.run(), "marks"):
         yield
 
 

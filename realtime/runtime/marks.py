@@ -4,8 +4,7 @@ Without `[market]`, or with `marks = false`, nothing of it is imported or starte
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from realtime.errors import RealtimeError
@@ -32,41 +31,37 @@ CALENDAR_RETRY_S = 60.0
 
 
 class Marks:
-    """Marks of a running daemon."""
+    """Marks of one daemon. `clock` gives epoch seconds."""
 
-    def __init__(self, engine: MarkEngine, feed: PriceFeed, clock: Callable[[], float]) -> None:
-        self._engine = engine
-        self._feed = feed
+    def __init__(
+        self,
+        streams: MarketStreams,
+        store: Store,
+        registry: AccountRegistry,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._engine = MarkEngine(store, clock=clock, feed="iex", calendar=TradingCalendar([]))
+        self._feed = PriceFeed(self._engine, streams)
+        self._store = store
+        self._registry = registry
         self._clock = clock
 
     def status(self) -> MarksStatus:
         """How marks are doing."""
         return get_status(self._engine, self._feed.status, self._clock())
 
-
-@asynccontextmanager
-async def run_marks(
-    streams: MarketStreams,
-    store: Store,
-    registry: AccountRegistry,
-    *,
-    clock: Callable[[], float],
-) -> AsyncIterator[Marks]:
-    """Mark every account to market while the block runs. `clock` gives epoch seconds."""
-    engine = MarkEngine(store, clock=clock, feed="iex", calendar=TradingCalendar([]))
-    feed = PriceFeed(engine, streams)
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_tick(engine, store, clock), name="marks"),
-            group.create_task(feed.run(), name="marks:prices"),
-            group.create_task(_keep_calendar(engine, registry, clock), name="marks:calendar"),
-        ]
+    async def run(self) -> None:
+        """Mark every account to market, until cancelled."""
         try:
-            yield Marks(engine, feed, clock)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._feed.run(), name="marks:prices")
+                tasks.create_task(
+                    _keep_calendar(self._engine, self._registry, self._clock), name="marks:calendar"
+                )
+                await _tick(self._engine, self._store, self._clock)
         finally:
-            engine.close()
-            for task in tasks:
-                task.cancel()
+            self._engine.close()
 
 
 async def _tick(engine: MarkEngine, store: Store, clock: Callable[[], float]) -> None:

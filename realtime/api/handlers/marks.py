@@ -86,7 +86,9 @@ def get_marks(request: RequestContext[NoQuery]) -> ApiResponse:
         unpriced=sum(1 for r in marked if r.mark is not None and r.mark.equity is None),
         held=sum(1 for r in marked if r.mark is not None and r.mark.prices.held),
         by_tier=_by_tier(rows),
-        by_account=[_accuracy(record, row) for record, row in zip(context.store, rows, strict=True)],
+        by_account=[
+            _accuracy(record, row) for record, row in zip(context.store, rows, strict=True)
+        ],
     )
     if context.labels is None:
         document = structs.replace(
