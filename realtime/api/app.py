@@ -154,6 +154,7 @@ def build_application(
         broadcast=broadcast,
         runtime=runtime_metrics,
         history=None if history is None else history.status,
+        marks=marks,
         clock=clock,
         version=version,
     )

@@ -8,6 +8,7 @@ from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
 from realtime.history.status import HistoryStatus
+from realtime.market.marks.status import MarksStatus
 from realtime.store.store import Store
 from realtime.telemetry.loop_monitor import LoopMonitor
 from realtime.telemetry.request_stats import RequestStats
@@ -51,6 +52,8 @@ class MetricSources(Struct, frozen=True, kw_only=True):
     runtime: RuntimeMetrics
     history: Callable[[], HistoryStatus] | None
     """None: history is not recorded, and has no metrics."""
+    marks: Callable[[], MarksStatus] | None = None
+    """None: accounts are not marked to market, and marks have no metrics."""
     clock: Callable[[], float]
     """Epoch seconds."""
     version: str

@@ -21,6 +21,7 @@ from realtime.api.documents.status import count_states
 from realtime.api.metric_sources import MetricSources
 from realtime.history.queue import LOSS_KINDS
 from realtime.history.status import HistoryStatus
+from realtime.market.marks.status import MarksStatus
 from realtime.store.records import Record
 from realtime.telemetry.metrics import MetricsEncoder, counter_family, histogram_family
 
@@ -99,6 +100,8 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     notify = sources.runtime.notify()
     if notify is not None:
         yield from _notify(notify)
+    if sources.marks is not None:
+        yield from mark_families(sources.marks())
 
 
 def _accounts(sources: MetricSources) -> Iterator[Metric]:
@@ -249,6 +252,36 @@ def _daemon(sources: MetricSources) -> Iterator[Metric]:
         "realtime_log_lines_lost",
         "Log lines that the disk or the pipe did not accept",
         sources.runtime.log_lines_lost(),
+    )
+
+
+def mark_families(status: MarksStatus) -> Iterator[Metric]:
+    """Metrics of accounts marked to market."""
+    yield GaugeMetricFamily("realtime_marks_accounts", "Accounts with a mark", status.accounts)
+    yield GaugeMetricFamily(
+        "realtime_marks_unpriced",
+        "Accounts whose marked equity is unknown, because a position has no price",
+        status.unpriced,
+    )
+    yield GaugeMetricFamily(
+        "realtime_marks_held",
+        "Accounts with a price or a quantity that waits for a read",
+        status.held,
+    )
+    errors = GaugeMetricFamily(
+        "realtime_mark_error_bps",
+        "Marked equity against the broker's at the last 100 reads, hundredths of a per cent",
+        labels=["feed", "prices_from", "quantile"],
+    )
+    for (feed, prices_from), error in sorted(status.errors.items()):
+        for quantile, value in (("0.5", error.p50_bps), ("0.95", error.p95_bps)):
+            errors.add_metric([feed, prices_from, quantile], float(value))
+    yield errors
+    yield CounterMetricFamily("realtime_marks", "New marks", status.marks)
+    yield CounterMetricFamily(
+        "realtime_marks_drift",
+        "Sums that did not agree with all positions added up",
+        status.drift,
     )
 
 
