@@ -31,6 +31,7 @@ from realtime.api.handlers.market_data import (
     path_handler,
 )
 from realtime.api.handlers.market_problems import READING
+from realtime.api.handlers.marks import MarksDocument, get_marks
 from realtime.api.parameters import NoQuery
 from realtime.api.route import Route
 from realtime.market.rest.freshness import Kind
@@ -202,6 +203,14 @@ MARKET_ROUTES: tuple[Route[Any], ...] = (
         query=NoQuery,
         handler=get_market_status,
         document=MarketStatus,
+    ),
+    Route(
+        paths=("/market/marks",),
+        summary="Accounts marked to market: totals by tier, and how far marks were off",
+        query=NoQuery,
+        handler=get_marks,
+        document=MarksDocument,
+        problems=("marks_off",),
     ),
     Route(
         access="market_data",

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from realtime.api.documents.notify import NotifyDocument, TargetRow, WebhookRow
 from realtime.api.fastpath.runner import REQUEST_STATS
 from realtime.api.history.client import HistoryClient
 from realtime.api.metric_sources import RuntimeMetrics
+from realtime.core.mark_error import ErrorWindow, MarkError
 from realtime.core.model import AccountLabel
 from realtime.history.status import HistoryStatus
+from realtime.market.marks.feed import FeedStatus
+from realtime.market.marks.status import MarksStatus
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW
 from tests.api.guarded import ALL, Raw, get, guarded, token
@@ -60,6 +64,22 @@ def samples(families: Iterable[Metric]) -> set[str]:
     return {sample.name for family in families for sample in family.samples}
 
 
+ERRORS = ErrorWindow()
+ERRORS.add(MarkError(error=Decimal(-2), naive=Decimal(3), equity=Decimal(10_000)))
+MARKS = MarksStatus(
+    feed="sip",
+    session="regular",
+    accounts=4,
+    unpriced=1,
+    held=2,
+    prices=FeedStatus(streamed=3),
+    error=ERRORS.summary,
+    errors={} if ERRORS.summary is None else {("sip", "stream"): ERRORS.summary},
+    marks=90,
+    checks=8,
+    drift=0,
+    unreadable=0,
+)
 HISTORY = HistoryStatus(
     failure="disk_full",
     rows=70,
@@ -74,7 +94,12 @@ HISTORY = HistoryStatus(
 async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
     history = HistoryClient(Path("unused"), status=lambda: HISTORY)
     async with guarded(
-        store, clock, runtime_metrics=RUNTIME, account_metrics=True, history=history
+        store,
+        clock,
+        runtime_metrics=RUNTIME,
+        account_metrics=True,
+        history=history,
+        marks=lambda: MARKS,
     ) as server:
         answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **ALL))))[0]
     return read(answer.body.decode())
@@ -118,6 +143,8 @@ async def test_the_fleet_in_figures(store: Store, clock: Clock) -> None:
     assert values(families["realtime_history_recording"]) == {(): 0}
     assert values(families["realtime_history_rows_lost"]) == {("event",): 5, ("execution",): 0}
     assert values(families["realtime_history_gaps"])["stopped",] == 1
+    assert values(families["realtime_marks_unpriced"]) == {(): 1}
+    assert values(families["realtime_mark_error_bps"])["sip", "stream", "0.95"] == 2
 
 
 async def test_histograms_are_cumulative_and_agree_with_their_counts(
@@ -163,6 +190,7 @@ async def test_lines_for_each_account_are_those_that_the_token_may_know_of(
 async def test_without_being_asked_for_no_account_is_named(reader: Reader) -> None:
     body = (await reader.get("/metrics")).body
     assert b"realtime_history" not in body, "it is off here"
+    assert b"realtime_mark" not in body, "there is no market data here"
     assert not any(label.encode() in body for label in ("alpha", "bravo", "charlie", "delta"))
 
 

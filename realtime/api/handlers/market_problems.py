@@ -28,6 +28,9 @@ MARKET_PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_symbol": ProblemType(
         404, "The broker has no such value", "check the symbol, its class, and the feed"
     ),
+    "marks_off": ProblemType(
+        409, "Accounts are not marked to market", "set `marks = true` in [market], then restart"
+    ),
     "market_budget_used_up": ProblemType(
         429, "The budget of market-data requests is used up", "retry after Retry-After"
     ),

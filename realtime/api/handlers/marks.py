@@ -10,8 +10,8 @@ from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.marks import MarkAccuracy, make_accuracy
 from realtime.api.documents.summary import sum_marks
 from realtime.api.documents.timestamps import format_millis
+from realtime.api.handlers.market_problems import MarketProblem
 from realtime.api.parameters import NoQuery
-from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse
 from realtime.core.decimals import sum_amounts
 from realtime.core.mark import Session
@@ -73,7 +73,7 @@ def get_marks(request: RequestContext[NoQuery]) -> ApiResponse:
     """The document as of now."""
     context = request.context
     if context.marks is None:
-        raise Problem("marks_off", "accounts are not marked to market here")
+        raise MarketProblem("marks_off", "accounts are not marked to market here")
     status = context.marks()
     marked = [record for record in context.store if record.mark is not None]
     rows = context.list_documents.get_account_rows(context.store)

@@ -124,11 +124,11 @@ def test_marks_move_between_reads_without_a_request_of_the_account() -> None:
 def test_the_error_against_rest_is_small_with_the_whole_stream() -> None:
     async def act(running: Fleet) -> None:
         await hold(running)
-        await asyncio.sleep(600)
+        await asyncio.sleep(120)
         for label in running.links:
             error = mark_of(running, label).error
             assert error is not None
-            assert error.reads >= 3
+            assert error.reads >= 3  # every 15 s, and after fills
             assert error.p95_bps < 5
         document = await running.reader("/market/marks")
         assert isinstance(document, dict)
