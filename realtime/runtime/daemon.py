@@ -151,7 +151,6 @@ async def run_daemon(
                 pages=PAGES,
                 market_streams=None if market is None else market.streams,
                 alpaca=_alpaca_options(settings, registry),
-                alpaca=_alpaca_options(settings),
                 marks=None if marks is None else marks.status,
             )
             if token_keys is not None:
