@@ -3,7 +3,7 @@
 const DEFAULT_SORT = "day_pl";
 export const RANGES = { day: "1 D", week: "1 W", month: "1 M", all: "All" }; // of curves: name → label
 const DEFAULT_RANGE = "day";
-const LIST_VIEWS = new Set(["compare", "alerts", "broker"]);
+const LIST_VIEWS = new Set(["compare", "broker"]);
 
 /**
  * The view of an address: `fleet` with `query`, `account` with `label` and `range`, or one of
@@ -29,12 +29,13 @@ export function parseFleetQuery(params) {
     sort: { column: params.get("sort") ?? DEFAULT_SORT, descending: params.get("order") !== "asc" },
     isProblemsFirst: params.get("problems") !== "0",
     group: params.get("group") === "tier" ? "tier" : "",
+    toggled: new Set((params.get("fold") ?? "").split(",").filter(Boolean)), // groups that are not as they are at first
     columns: params.has("columns") ? new Set(params.get("columns").split(",").filter(Boolean)) : null,
   };
 }
 
 /** The hash of the fleet with this query; what is as usual is left out. */
-export function formatFleetAddress({ search, state, sort, isProblemsFirst, group, columns }, asOf = null) {
+export function formatFleetAddress({ search, state, sort, isProblemsFirst, group, toggled, columns }, asOf = null) {
   const params = new URLSearchParams();
   if (search) params.set("q", search);
   if (state) params.set("state", state);
@@ -42,6 +43,7 @@ export function formatFleetAddress({ search, state, sort, isProblemsFirst, group
   if (!sort.descending) params.set("order", "asc");
   if (!isProblemsFirst) params.set("problems", "0");
   if (group) params.set("group", group);
+  if (group && toggled.size) params.set("fold", [...toggled].join(","));
   if (columns) params.set("columns", [...columns].join(","));
   return formatAddress("#/", params, asOf);
 }

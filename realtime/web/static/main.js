@@ -131,6 +131,10 @@ async function openView(address) {
       const { CompareView } = await import("./views/compare_view.js");
       return CompareView.open(address, hooks);
     }
+    case "broker": {
+      const { BrokerView } = await import("./views/broker_view.js");
+      return BrokerView.open(address, hooks);
+    }
     case "fleet": return new FleetView(fleet, address, { ...hooks, go: (hash) => { location.hash = hash; }, onVisibleRows: (labels) => visibleRows.set(labels) });
   }
 }

@@ -1,11 +1,22 @@
 // Times and ages as text, by the daemon's clock.
 
+const CLOCK_TIMEOUT_MS = 2_000; // after it the browser's clock is good enough
+
 let aheadMs = 0;
+let setClockKnown;
+const clockKnown = new Promise((resolve) => { setClockKnown = resolve; });
 
 /** Take the daemon's clock: ages are computed from it. */
 export function setServerTime(instant) {
   const at = Date.parse(instant);
-  if (!Number.isNaN(at)) aheadMs = at - Date.now();
+  if (Number.isNaN(at)) return;
+  aheadMs = at - Date.now();
+  setClockKnown();
+}
+
+/** Resolves when the daemon's clock is known, or does not come. */
+export function waitForClock() {
+  return Promise.race([clockKnown, new Promise((resolve) => { setTimeout(resolve, CLOCK_TIMEOUT_MS); })]);
 }
 
 /** The daemon's time now, in milliseconds. */

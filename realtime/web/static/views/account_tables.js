@@ -33,9 +33,10 @@ export class AccountTables {
     ];
   }
 
-  /** Show an account's positions and orders; `reason` stands where they are unknown. */
-  show(account, reason) {
+  /** Show an account's positions and orders, of a book if one is chosen; `reason` stands where they are unknown. */
+  show(account, reason, books = null) {
     this.account = account;
+    this.books = books;
     this.reason = reason;
     this.#showPositions();
     this.#showOrders();
@@ -51,18 +52,20 @@ export class AccountTables {
   }
 
   #showPositions() {
-    const { positions, version, valuedAt } = this.account;
+    const { version, valuedAt } = this.account;
+    const positions = this.books ? this.books.filterPositions(this.account.positions) : this.account.positions;
     this.positions.show(positions ?? [], ({ symbol }) => symbol);
     setAttribute(this.positions.element.parentElement, "hidden", !positions?.length);
     setAttribute(this.noPositions, "hidden", Boolean(positions?.length));
-    setText(this.noPositions, positions ? "No positions." : this.reason);
+    setText(this.noPositions, positions ? (this.books?.book ? `No positions in ${this.books.book.name}.` : "No positions.") : this.reason);
     const isProvisional = version?.provisional.includes("positions");
     const note = valuedAt ? ` · quantities exact, prices and values of ${formatTime(valuedAt)}` : isProvisional ? " · prices not confirmed since the last fill" : "";
     setText(this.positionCount, positions?.length ? `${positions.length}${note}` : "");
   }
 
   #showOrders() {
-    const tree = this.account.orderTree();
+    const { orders, parents } = this.account;
+    const tree = this.account.orderTree()?.filter(({ order }) => !this.books || this.books.hasOrder(order, orders, parents));
     const open = (tree ?? []).filter(({ isOpen }) => isOpen);
     const closed = this.onlyOpen ? [] : (tree ?? []).filter(({ isOpen }) => !isOpen);
     const shownClosed = this.isExpanded ? closed : closed.slice(0, groupEnd(closed, MAX_CLOSED_SHOWN));

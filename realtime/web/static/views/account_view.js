@@ -5,39 +5,32 @@ import { createElement, setAttribute, setText } from "../components/dom.js";
 import { EquityCurve, fetchRecorded } from "../components/equity_curve.js";
 import { FillList } from "../components/fill_list.js";
 import { createMoneyBadge } from "../components/money_badge.js";
-import { Stat } from "../components/stat.js";
-import { formatDecimal, formatPercent, parseDecimal, percent, toNumber, toneOf } from "../format/decimal.js";
+import { parseDecimal, toNumber } from "../format/decimal.js";
 import { currentLinkStatus, isConnected } from "../format/link_status.js";
-import { flowsText } from "../format/money_text.js";
-import { formatAgo, formatShort, formatTime, now } from "../format/time_format.js";
+import { formatShort, formatTime, now, waitForClock } from "../format/time_format.js";
 import { AccountState } from "../state/account_state.js";
 import { EventStream } from "../state/event_stream.js";
 import { fetchCurve } from "../state/history_reader.js";
 import { PastReader } from "../state/past_reader.js";
 import { readAccount } from "../state/past_states.js";
+import { AccountMoney } from "./account_money.js";
 import { AccountTables } from "./account_tables.js";
+import { BooksCard } from "./books_card.js";
 import { LinkHistory } from "./link_history.js";
 
 const LEGS_DELAY_MS = 1000;
-
-const STATS = [
-  ["Cash", "cash"],
-  ["Buying power", "buying_power"],
-  ["Long", "long_market_value"],
-  ["Short", "short_market_value"],
-  ["Maintenance margin", "maintenance_margin"],
-];
-const TOTAL_PL_REASON = "the daemon has not sent it yet";
 
 export class AccountView {
   name = "account";
 
   /** `onAddress()` is called when the reader chooses another range of the curve. */
-  constructor(fleet, { label, range, asOf }, { onStreamChange, onAddress, onChange }) {
+  constructor(fleet, { label, range, book, asOf }, { onStreamChange, onAddress, onChange }) {
     this.fleet = fleet;
     this.label = label;
     this.range = range; // as chosen
     this.curveRange = range; // of what is drawn
+    this.book = book;
+    this.books = new BooksCard(label, { book, onChoose: (name) => { this.book = name; onAddress(); } });
     this.onStreamChange = onStreamChange;
     this.onAddress = onAddress;
     this.past = new PastReader({ read: (at, signal) => readAccount(label, at, signal), onChange });
@@ -77,8 +70,10 @@ export class AccountView {
     this.#fitCurve();
   }
 
-  setAddress({ range, asOf }) {
+  setAddress({ range, book, asOf }) {
     this.setMoment(asOf);
+    this.book = book;
+    this.books.choose(book);
     if (range !== this.range) this.#setRange(range);
   }
 
@@ -106,6 +101,7 @@ export class AccountView {
 
   end() {
     this.past.set(null);
+    this.books.end();
     this.stream?.end();
     this.curve.end();
     clearTimeout(this.legsTimer);
@@ -131,17 +127,24 @@ export class AccountView {
     setAttribute(this.missing, "hidden", !hasProblem);
     if (hasProblem) return this.#showProblem();
     this.#showHead();
-    this.#showMoney();
-    this.tables.show(account, this.#unknownReason());
+    this.#showMoney(account);
+    setAttribute(this.books.element, "data-past", this.asOf === null ? null : "yes");
+    this.tables.show(account, this.#unknownReason(), this.asOf === null ? this.books : null);
     this.history.show(account.link, this.asOf === null ? this.fleet.linkEvents.get(this.label) ?? [] : []);
     this.curve.outages = this.#outages();
-    this.fills.show(account.allFills(), account.orders ? "No fills." : this.#unknownReason());
+    this.fills.show(this.#shownFills(account), account.orders ? "No fills." : this.#unknownReason());
     setAttribute(this.body, "aria-busy", this.past.isReading ? "true" : null);
     for (const [range, chip] of this.ranges) setAttribute(chip, "aria-pressed", String(range === this.curveRange));
   }
 
+  #shownFills(account) {
+    const fills = account.allFills();
+    return this.asOf !== null || !account.orders ? fills : fills.filter(({ order }) => this.books.hasOrder(order, account.orders, account.parents));
+  }
+
   async #loadCurve() {
     if (this.curveRange === "day") return fetchRecorded(`realtime/history/${encodeURIComponent(this.label)}`);
+    await waitForClock();
     const { points, gaps, outages } = await fetchCurve(this.label, this.curveRange, now() / 1000);
     this.recordedOutages = outages;
     return { points: points.map(({ at, equity, is_stale: isStale }) => [at, isStale ? null : Number(equity)]), gaps };
@@ -210,9 +213,7 @@ export class AccountView {
     this.badge = createMoneyBadge();
     this.about = createElement("p", { class: "about" });
     this.state = createElement("span", { class: "state" }, createElement("i", { class: "lamp", "aria-hidden": "true" }), createElement("span"), createElement("span", { class: "sub" }));
-    this.equity = new Stat("Equity", { isLarge: true });
-    this.totalPl = new Stat("Total P/L");
-    this.stats = STATS.map(([name]) => new Stat(name));
+    this.money = new AccountMoney();
     this.tables = new AccountTables();
     this.fills = new FillList({ label: "Fills", withAccount: false });
     this.history = new LinkHistory();
@@ -223,16 +224,16 @@ export class AccountView {
     this.body = createElement(
       "div", { class: "account-body" },
       createElement("section", { class: "card chart", "aria-label": "Money" },
-        createElement("div", { class: "headlines" }, createElement("dl", { class: "headline" }, this.equity.element),
+        createElement("div", { class: "headlines" }, createElement("dl", { class: "headline" }, this.money.headline),
           createElement("div", { class: "chips ranges", role: "group", "aria-label": "Range of the curve" }, ...this.ranges.values())),
         createElement("div", { class: "curve-box" }, this.curve.element),
-        createElement("dl", { class: "stats" }, this.totalPl.element, ...this.stats.map(({ element }) => element))),
+        this.money.stats),
       createElement("div", { class: "aside" },
         createElement("section", { class: "card", "aria-labelledby": "link-title" },
           createElement("h2", { id: "link-title", text: "Link" }), this.history.element),
         createElement("section", { class: "card fills", "aria-labelledby": "fills-title" },
           createElement("h2", { id: "fills-title", text: "Fills" }), this.fills.element)),
-      ...this.tables.elements,
+      this.books.element, ...this.tables.elements,
     );
     return createElement("div", { class: "account-view" },
       createElement("div", { class: "title" }, this.badge.element, this.heading, this.about, this.state), this.missing, this.body);
@@ -261,40 +262,10 @@ export class AccountView {
     setAttribute(this.element, "data-stale", version?.stale ? "yes" : null);
   }
 
-  #showMoney() {
-    if (this.asOf !== null) return this.#showPastMoney();
-    const { account } = this;
-    const at = account.confirmedAt ?? account.version?.as_of;
+  #showMoney(account) {
     const reason = this.#unknownReason();
-    const equity = account.money("equity");
-    const last = account.money("last_equity");
-    const flows = this.fleet.entries.get(this.label)?.money.flows_today ?? null;
-    const dayPl = equity === null || last === null ? null : equity - last - (flows ?? 0n);
-    const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, last)), "today"].filter(Boolean).join("  ");
-    const isProvisional = account.version?.provisional.includes("account");
-    const source = isProvisional ? "after the last fill: the broker has not confirmed it yet" : `confirmed by the broker ${formatAgo(at)}`;
-    const notes = equity === null ? [reason] : [source, dayPl === null ? null : flowsText(flows, flows === null ? 1 : 0, 1)];
-    this.equity.showMoney(equity, {
-      currency: "$", reason, beside: gain, besideTone: toneOf(dayPl),
-      note: notes.filter(Boolean).join(" · "), noteTone: isProvisional || account.version?.stale ? "warn" : null,
-    });
-    const { row, money } = this.fleet.entries.get(this.label) ?? {};
-    const total = money?.total_pl ?? null;
-    this.totalPl.showMoney(total, { sign: true, tone: toneOf(total), reason: row?.total_pl_unknown ?? TOTAL_PL_REASON });
-    for (const [index, [, name]] of STATS.entries()) this.stats[index].showMoney(account.money(name), { at, reason });
-  }
-
-  /** Of the past only what was recorded: the rest is unknown, not as it is now. */
-  #showPastMoney() {
-    const account = this.#shown;
-    const reason = this.#unknownReason();
-    const [equity, last] = [account.money("equity"), account.money("last_equity")];
-    const dayPl = equity === null || last === null ? null : equity - last;
-    const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, last)), "that day"].filter(Boolean).join("  ");
-    const notes = equity === null ? [reason] : [account.valuedAt ? `to the minute: ${formatTime(account.valuedAt)}` : "exact", dayPl === null ? null : flowsText(null, 1, 1, true)];
-    this.equity.showMoney(equity, { currency: "$", reason, beside: gain, besideTone: toneOf(dayPl), note: notes.filter(Boolean).join(" · ") });
-    this.totalPl.showMoney(null, { sign: true, reason: "not recorded" });
-    for (const [index, [, name]] of STATS.entries()) this.stats[index].showMoney(account.money(name), { reason: account.account ? "not recorded" : reason });
+    if (this.asOf !== null) this.money.showPast(account, reason);
+    else this.money.show(account, this.fleet.entries.get(this.label), reason);
   }
 
   /** Times without events; the link's present one lasts until further notice. */

@@ -7,7 +7,7 @@ import { Reading } from "../components/reading.js";
 import { loadSheet } from "../components/style_sheet.js";
 import { formatCompact, formatDecimal, fromNumber, parseDecimal, toNumber } from "../format/decimal.js";
 import { shortenLabel } from "../format/instrument_format.js";
-import { formatDay, now } from "../format/time_format.js";
+import { formatDay, now, waitForClock } from "../format/time_format.js";
 import { GROUPINGS, MAX_PINS, WINDOWS, formatCompareQuery, parseCompareQuery, readComparison } from "../state/compare_reader.js";
 import { PastReader } from "../state/past_reader.js";
 import { CompareTable, sortRows } from "./compare_table.js";
@@ -34,7 +34,7 @@ export class CompareView {
     this.onAddress = onAddress;
     this.onChange = onChange;
     this.query = parseCompareQuery(params);
-    this.reader = new PastReader({ read: (_, signal) => readComparison(this.query, now(), signal), onChange: () => this.#showResult() });
+    this.reader = new PastReader({ read: async (_, signal) => { await waitForClock(); return readComparison(this.query, now(), signal); }, onChange: () => this.#showResult() });
     this.pointed = null;
     this.element = this.#build();
     this.#read();

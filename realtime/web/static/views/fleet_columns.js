@@ -5,8 +5,8 @@ import { createElement, setAttribute, setShortText, setText } from "../component
 import { createMoneyBadge } from "../components/money_badge.js";
 import { formatCompact, formatDecimal, percent, toneOf } from "../format/decimal.js";
 import { shortenLabel } from "../format/instrument_format.js";
-import { STATES, currentLinkStatus } from "../format/link_status.js";
-import { formatAge } from "../format/time_format.js";
+import { STATES, currentLinkStatus, isConnected } from "../format/link_status.js";
+import { formatAge, formatCount } from "../format/time_format.js";
 
 const AGE_CHARS = 6;
 const STATE_CHARS = 22; // with a countdown
@@ -53,7 +53,7 @@ export const FLEET_COLUMNS = [
   countColumn("positions", "Positions", 3),
   countColumn("open_orders", "Orders", 2, "Open orders"),
   { key: "confirmed", name: "Confirmed", rank: 3, kind: "number", about: "Time since the broker last confirmed the money", show: ({ confirmedAt }) => formatAge(confirmedAt), sortValue: ({ confirmedAt }) => (confirmedAt ? -Date.parse(confirmedAt) : null), chars: () => AGE_CHARS },
-  { key: "as_of", name: "Changed", rank: 7, isOptional: true, kind: "number", about: "Time since anything changed", show: ({ row }) => formatAge(row?.as_of), sortValue: ({ row }) => (row ? -Date.parse(row.as_of) : null), chars: () => AGE_CHARS },
+  { key: "as_of", name: "Changed", rank: 7, isOptional: true, kind: "number", about: "Time since anything changed", show: ({ row }) => formatAge(row?.as_of), sortValue: ({ row }) => (row?.as_of ? -Date.parse(row.as_of) : null), chars: () => AGE_CHARS },
 ];
 
 export function dayPercent({ money }) {
@@ -74,12 +74,17 @@ function longestMoney(entries, key) {
   return Math.max(MIN_CHARS, formatFull(low).length, formatFull(high).length);
 }
 
-function fillName(cell, { label, row }, { labelChars = 24, asOf = null }) {
+function fillName(cell, entry, { labelChars = 24, asOf = null }) {
+  const { label, row } = entry;
   if (!cell.firstChild) {
     cell.badge = createMoneyBadge();
     cell.append(cell.badge.element, createElement("a", {}), createElement("span", { class: "sub" }));
   }
   const [, link, sub] = cell.children;
+  setAttribute(cell.parentElement ?? cell, "data-group", entry.group === undefined ? null : "yes");
+  setAttribute(link, "role", entry.group === undefined ? null : "button");
+  setAttribute(link, "aria-expanded", entry.group === undefined ? null : String(!entry.isFolded));
+  if (entry.group !== undefined) return fillGroupName(cell, entry);
   const isReal = row?.paper === false;
   cell.badge.show(isReal ? false : undefined);
   setAttribute(link, "href", formatAccountAddress(label, { asOf }));
@@ -90,16 +95,31 @@ function fillName(cell, { label, row }, { labelChars = 24, asOf = null }) {
   return changed;
 }
 
+function fillGroupName(cell, { tier, count, row, isFolded, href }) {
+  const [, link, sub] = cell.children;
+  cell.badge.show(row.paper === false ? false : undefined);
+  setAttribute(link, "href", href);
+  setText(sub, formatCount(count, "account"));
+  return setShortText(link, `${isFolded ? "▸" : "▾"} ${shortenLabel(tier)}`, tier);
+}
+
 function normalize(name) {
   return name.toLowerCase().replace(/[\s_-]/g, "");
 }
 
-function fillState(cell, { link }) {
+function fillState(cell, { link, group, synced, enabled }) {
   if (!cell.firstChild) {
     cell.append(createElement("span", { class: "state" }, createElement("i", { class: "lamp", "aria-hidden": "true" }), createElement("span"), createElement("span", { class: "sub" })));
   }
-  const { word, tone, detail } = currentLinkStatus(link);
   const state = cell.firstChild;
+  if (group !== undefined) {
+    const isKnown = isConnected();
+    setAttribute(state, "data-tone", isKnown && synced < enabled ? "warn" : "good");
+    setAttribute(cell.parentElement ?? cell, "data-stale", null);
+    setText(state.children[2], "");
+    return setText(state.children[1], !isKnown ? "Unknown" : synced === enabled ? `${synced} synced` : `${synced} of ${enabled} synced`);
+  }
+  const { word, tone, detail } = currentLinkStatus(link);
   setAttribute(state, "data-tone", tone);
   setAttribute(state, "title", detail || null);
   setAttribute(cell.parentElement ?? cell, "data-stale", link?.stale && link.state !== "disabled" ? "yes" : null);

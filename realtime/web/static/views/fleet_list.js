@@ -1,10 +1,11 @@
 // The table of all accounts with its search, filters, order and choice of columns.
 
+import { formatFleetAddress } from "../address.js";
 import { createElement, setAttribute, setChildren, setText } from "../components/dom.js";
 import { VirtualTable } from "../components/virtual_table.js";
 import { STATES } from "../format/link_status.js";
 import { FLEET_COLUMNS } from "./fleet_columns.js";
-import { isProblem, selectEntries } from "./fleet_selection.js";
+import { groupEntries, isProblem, selectEntries } from "./fleet_selection.js";
 
 const SORT_INTERVAL_MS = 5000; // rows change place at most this often
 const ALWAYS_OFFERED = new Set(["waiting", "refused", "disabled"]);
@@ -20,7 +21,7 @@ export class FleetList {
     this.onQuery = onQuery;
     this.sortedAt = -Infinity;
     this.buttons = new Map();
-    this.table = new VirtualTable(FLEET_COLUMNS, { label: "Accounts", open, sortBy: (column) => this.#sortBy(column), onVisibleRows });
+    this.table = new VirtualTable(FLEET_COLUMNS, { label: "Accounts", open: (entry) => (entry.group === undefined ? open(entry) : this.#toggle(entry.group)), sortBy: (column) => this.#sortBy(column), onVisibleRows });
     this.element = this.#build();
   }
 
@@ -52,6 +53,7 @@ export class FleetList {
     this.#showRows(fleet, entries);
     this.orders.value = `${this.query.sort.column} ${this.query.sort.descending ? "desc" : "asc"}`;
     setAttribute(this.problemsFirst, "aria-pressed", String(this.query.isProblemsFirst));
+    setAttribute(this.grouped, "aria-pressed", String(Boolean(this.query.group)));
     for (const [key, box] of this.boxes) box.checked = this.#wanted.has(key);
   }
 
@@ -69,12 +71,13 @@ export class FleetList {
       ...Object.entries(ORDERS).map(([value, text]) => createElement("option", { value, text })));
     this.chips = createElement("div", { class: "chips", role: "group", "aria-label": "Filter by link" });
     this.problemsFirst = createElement("button", { type: "button", class: "chip toggle", text: "Problems first", on: { click: () => this.#change({ isProblemsFirst: !this.query.isProblemsFirst }) } });
+    this.grouped = createElement("button", { type: "button", class: "chip toggle", text: "By tier", title: "Group by tier", on: { click: () => this.#change({ group: this.query.group ? "" : "tier", toggled: new Set() }) } });
     this.count = createElement("p", { class: "count", "aria-live": "polite" });
     this.empty = createElement("p", { class: "empty", text: "" });
     const search = createElement("label", { class: "search" }, createSearchIcon(), this.field, createElement("kbd", { text: "/", "aria-hidden": "true" }));
     return createElement("section", { class: "card wide", "aria-labelledby": "accounts-title" },
       createElement("div", { class: "bar" },
-        createElement("h2", { id: "accounts-title", text: "Accounts" }), this.count, this.orders, this.chips, this.problemsFirst, this.#buildMenu(), search),
+        createElement("h2", { id: "accounts-title", text: "Accounts" }), this.count, this.orders, this.chips, this.problemsFirst, this.grouped, this.#buildMenu(), search),
       this.table.element, this.empty);
   }
 
@@ -125,14 +128,22 @@ export class FleetList {
       this.sortedAt = moment;
       this.sortedCount = entries.length;
       this.sorted = selectEntries(entries, this.query);
-      this.#fitColumns(entries);
+      this.#fitColumns(this.query.group ? [...entries, ...groupEntries(this.sorted, this.query).filter(({ group }) => group !== undefined)] : entries);
     }
     const items = this.sorted.filter(({ label }) => fleet.entries.has(label));
-    this.table.show(items, this.query.sort);
+    this.table.show(this.query.group ? this.#grouped(items) : items, this.query.sort);
     setText(this.count, items.length === entries.length ? "" : `${items.length.toLocaleString("en")} of ${entries.length.toLocaleString("en")}`);
     setText(this.empty, this.#emptyText(fleet, entries.length));
     setAttribute(this.empty, "hidden", items.length > 0);
     setAttribute(this.table.element, "hidden", items.length === 0);
+  }
+
+  #grouped(items) {
+    return groupEntries(items, this.query).map((item) => (item.group === undefined ? item : { ...item, href: formatFleetAddress({ ...this.query, toggled: toggle(this.query.toggled, item.group) }, this.table.asOf) }));
+  }
+
+  #toggle(group) {
+    this.#change({ toggled: toggle(this.query.toggled, group) });
   }
 
   #fitColumns(entries) {
@@ -177,6 +188,13 @@ export class FleetList {
       this.#change({ search: "" });
     }
   }
+}
+
+/** The set with this key, or without it if it was in it. */
+function toggle(keys, key) {
+  const toggled = new Set(keys);
+  if (!toggled.delete(key)) toggled.add(key);
+  return toggled;
 }
 
 function createSearchIcon() {
