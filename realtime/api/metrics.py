@@ -308,9 +308,20 @@ def history_families(status: HistoryStatus) -> Iterator[Metric]:
         "realtime_history_gaps",
         "Gaps in the history, by reason",
         "reason",
-        {"stopped": 0, "overflow": 0, "clock": 0, **status.gaps},
+        {"stopped": 0, "overflow": 0, "clock": 0, "not copied": 0, **status.gaps},
     )
     yield GaugeMetricFamily("realtime_history_bytes", "Size of all history files", status.bytes)
+    if status.database is not None:
+        yield GaugeMetricFamily(
+            "realtime_history_database_up",
+            "0 while the database of the history cannot be written",
+            int(not status.database.is_failing),
+        )
+        yield GaugeMetricFamily(
+            "realtime_history_database_lag_seconds",
+            "Age of the oldest commit that the database lacks",
+            status.database.lag_s,
+        )
 
 
 def _notify(status: NotifyDocument) -> Iterator[Metric]:

@@ -57,6 +57,9 @@ HISTORY: Checks = {
     "event_days": values.whole(1, 3_650),
     "ledger_days": values.whole(1, 36_500),
     "max_disk": values.size,
+    "url": values.database_url,
+    "database_schema": values.identifier,
+    "database_days": values.whole(1, 36_500),
 }
 ALPACA: Checks = {
     "secrets_file": values.text,

@@ -136,9 +136,13 @@ class AlpacaApiSettings(Struct, frozen=True, kw_only=True):
 
 
 class HistorySettings(Struct, frozen=True, kw_only=True):
-    """Where history is recorded, for how long, and how much room it may take."""
+    """Where history is recorded, for how long, and how much room it may take. `url` is that of a
+    database that gets a copy."""
 
     path: Path
+    url: str | None = None
+    database_schema: str = "realtime"
+    database_days: int = 400
     event_days: int = 14
     ledger_days: int = 400
     max_disk_bytes: int = 20_000_000_000

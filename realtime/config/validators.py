@@ -17,6 +17,7 @@ _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9./-]{0,31}")
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SIZE = re.compile(r"([0-9]{1,6}) ?(MB|GB|TB)", re.IGNORECASE)
 _SIZE_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
@@ -88,6 +89,30 @@ def size(value: object) -> int:
     if match is None:
         raise InvalidValue(f'expected a size such as "20 GB" or "512 MB", got {shown(value)}')
     return int(match[1]) * _SIZE_UNITS[match[2].upper()]
+
+
+def database_url(value: object) -> str:
+    """Check the address of a PostgreSQL database: without a password, which would be in a file that
+    everybody copies."""
+    expected = "expected postgresql://user@host/database"
+    if not isinstance(value, str) or not value.isprintable():
+        raise InvalidValue(expected)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise InvalidValue(expected) from None
+    if parts.password is not None or "password=" in parts.query:
+        raise InvalidValue(f"{expected} without a password: put it into ~/.pgpass, or PGPASSWORD")
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise InvalidValue(expected)
+    return value
+
+
+def identifier(value: object) -> str:
+    """Check a name in a database."""
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        raise InvalidValue(f"expected a name such as realtime, got {shown(value)}")
+    return value
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:

@@ -195,7 +195,8 @@ class DayFile:
         if empty:
             self._connection.executescript("BEGIN;" + DAY + "COMMIT;")
             self._connection.execute(
-                "INSERT INTO meta(key, value) VALUES ('schema', ?), ('day', ?)", (SCHEMA, self.day)
+                "INSERT INTO meta(key, value) VALUES ('schema', ?), ('day', ?), ('id', ?)",
+                (SCHEMA, self.day, random_id()),
             )
             return
         if read_meta(self._connection, "schema") != SCHEMA:
@@ -212,6 +213,11 @@ class DayFile:
             return os.stat(f"{self.path}-wal").st_size
         except OSError:
             return 0
+
+
+def random_id() -> int:
+    """A number that names a file wherever its rows are copied to."""
+    return int.from_bytes(os.urandom(8), "big") >> 2
 
 
 def minute_of(at_us: int) -> int:

@@ -8,8 +8,9 @@ from msgspec import Struct
 from realtime.core.model import Order, position_symbol
 from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
-from realtime.history.day_file import CHECKPOINT_BYTES, Names, connect
+from realtime.history.day_file import CHECKPOINT_BYTES, Names, connect, random_id
 from realtime.history.exact import QUARTER_US, pack_id, quantity
+from realtime.history.outbox import keep_outbox
 from realtime.history.schema import LEDGER, SCHEMA
 
 CLOSE_TOLERANCE_US = 30 * 60 * 1_000_000
@@ -40,16 +41,20 @@ class Activity(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Ledger:
-    """The ledger, while it is written. Use between `begin` and `commit`."""
+    """The ledger, while it is written. Use between `begin` and `commit`. `has_outbox`: a database
+    is to have its changes, too."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, has_outbox: bool = False) -> None:
         self.path = path
+        self._has_outbox = has_outbox
         self._connection = connect(path)
         try:
             self._connection.executescript("BEGIN;" + LEDGER + "COMMIT;")
             self._connection.execute(
-                "INSERT OR IGNORE INTO meta(key, value) VALUES ('schema', ?)", (SCHEMA,)
+                "INSERT OR IGNORE INTO meta(key, value) VALUES ('schema', ?), ('id', ?)",
+                (SCHEMA, random_id()),
             )
+            keep_outbox(self._connection, is_wanted=has_outbox)
             self.names = Names(self._connection, by_number=False)
         except sqlite3.Error:
             self._connection.close()
@@ -246,6 +251,11 @@ class Ledger:
         self._connection.execute(
             "INSERT OR REPLACE INTO report VALUES (?,?,?)", (account, day, body)
         )
+
+    def remove_from_outbox(self, upto: int) -> None:
+        """Forget changes that are in the database."""
+        if self._has_outbox:
+            self._connection.execute("DELETE FROM outbox WHERE n <= ?", (upto,))
 
     def prune(self, before_us: int) -> None:
         """Forget fills, final orders and quarters of an hour from before a time."""

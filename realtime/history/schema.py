@@ -17,7 +17,7 @@ READABLE = frozenset({1, 2})
 
 
 def read_meta(
-    connection: sqlite3.Connection, key: Literal["schema", "day", "committed_us", "sealed"]
+    connection: sqlite3.Connection, key: Literal["schema", "day", "committed_us", "sealed", "id"]
 ) -> int | None:
     """A value of the table `meta`; None if it is not set."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

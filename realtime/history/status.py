@@ -23,6 +23,14 @@ class HistoryReport(Struct, frozen=True, kw_only=True):
     facts: dict[str, object]
 
 
+class CopyStatus(Struct, frozen=True, kw_only=True):
+    """How copying to the database goes."""
+
+    is_failing: bool = False
+    lag_s: float = 0.0
+    """Age of the oldest commit that the database lacks."""
+
+
 class HistoryStatus(Struct, frozen=True, kw_only=True):
     """How recording goes. Counts are since the start."""
 
@@ -44,6 +52,8 @@ class HistoryStatus(Struct, frozen=True, kw_only=True):
     committed_at: float | None = None
     """Epoch seconds of the last commit."""
     bytes: int = 0
+    database: CopyStatus | None = None
+    """None: there is no database."""
 
     @property
     def condition(self) -> Condition:

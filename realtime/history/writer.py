@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from realtime.history.day_file import DayFile
-from realtime.history.directory import HistoryDirectory, HistoryUnavailable
+from realtime.history.directory import DayPath, HistoryDirectory, HistoryUnavailable
 from realtime.history.exact import DAY_US, MINUTE_US, day_number, epoch_us
 from realtime.history.ledger import Ledger
 from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory, ReportRow
@@ -58,6 +58,7 @@ class HistoryWriter:
         *,
         clock: Callable[[], float],
         retention: Retention | None = None,
+        has_outbox: bool = False,
         on_commit: Callable[[], object] = lambda: None,
     ) -> None:
         self.reports: deque[HistoryReport] = deque(maxlen=MAX_REPORTS)
@@ -65,6 +66,10 @@ class HistoryWriter:
         self._queue = queue
         self._clock = clock
         self._retention = retention or Retention()
+        self._has_outbox = has_outbox
+        """Whether a database is to have what is written."""
+        self._copied_outbox = 0
+        self._copied_day: int | None = None
         self._on_commit = on_commit
         """Called in the writer's thread."""
         self._wake = threading.Event()
@@ -115,6 +120,11 @@ class HistoryWriter:
         if self._thread is not None:
             self._thread.join(STOP_S + 1.0)
         return not len(self._queue)
+
+    def acknowledge(self, outbox: int, complete_day: int | None = None) -> None:
+        """Note what is in the database: the outbox up to a number, and all days up to one. May be
+        called from any thread."""
+        self._copied_outbox, self._copied_day = outbox, complete_day
 
     def kill(self) -> None:
         """Close the files without writing what waits, as an end of the process does."""
@@ -207,6 +217,7 @@ class HistoryWriter:
                 self._recorder.snapshot_idle(files)
                 if self._recorder.end_minutes(files, now_us):
                     self._bytes = self._directory.size()
+                    files.ledger.remove_from_outbox(self._copied_outbox)
             files.ledger.commit()
             files.day.commit(now_us)
         except BaseException:
@@ -255,12 +266,12 @@ class HistoryWriter:
 
     def _open_ledger(self) -> Ledger:
         try:
-            return Ledger(self._directory.ledger)
+            return Ledger(self._directory.ledger, has_outbox=self._has_outbox)
         except sqlite3.DatabaseError as error:
             if not is_damaged(error):
                 raise
             self._set_aside(self._directory.ledger)
-            return Ledger(self._directory.ledger)
+            return Ledger(self._directory.ledger, has_outbox=self._has_outbox)
 
     def _open_day(self, day: int) -> DayFile:
         part = 1
@@ -304,6 +315,7 @@ class HistoryWriter:
     def _keep_within_limits(self, ledger: Ledger, today: int, now_us: int) -> None:
         for gone in make_room(self._directory, today, self._retention):
             self._report("deleted", file=gone.path.name, reason="expired")
+            self._note_deleted(ledger, gone)
         ledger.begin()
         ledger.prune(ledger_horizon_us(now_us, self._retention))
         ledger.commit()
@@ -337,6 +349,16 @@ class HistoryWriter:
         ledger.commit()
         self._gaps[reason] += 1
         self._report("gap", reason=reason, seconds=round((now_us - committed_us) / 1e6, 1))
+
+    def _note_deleted(self, ledger: Ledger, file: DayPath) -> None:
+        """A day that the database does not have is missing from now on."""
+        if not self._has_outbox or (self._copied_day is not None and file.day <= self._copied_day):
+            return
+        ledger.begin()
+        ledger.add_gap(None, file.day * DAY_US, (file.day + 1) * DAY_US, "not copied", None)
+        ledger.commit()
+        self._gaps["not copied"] += 1
+        self._report("gap", reason="not copied", file=file.path.name)
 
     def _note_loss(self, ledger: Ledger, now_us: int) -> None:
         """What was lost is a gap, once no more is lost."""

@@ -28,7 +28,9 @@ class Recording:
         self.running = running
         self.directory = HistoryDirectory(path)
         self.queue = HistoryQueue()
-        self.writer = HistoryWriter(self.directory, self.queue, clock=virtual.wall_clock)
+        self.writer = HistoryWriter(
+            self.directory, self.queue, clock=virtual.wall_clock, has_outbox=True
+        )
         self.seen: dict[str, list[tuple[int, Record]]] = {}
         """label → what was visible from when on, µs"""
         self._end = running.daemon.store.subscribe(self.queue.add)
@@ -44,7 +46,9 @@ class Recording:
         self._end()
         self.writer.kill()
         self.queue = HistoryQueue()
-        self.writer = HistoryWriter(self.directory, self.queue, clock=virtual.wall_clock)
+        self.writer = HistoryWriter(
+            self.directory, self.queue, clock=virtual.wall_clock, has_outbox=True
+        )
         self._end = self.running.daemon.store.subscribe(self.queue.add)
         self._take_over()
 
@@ -111,12 +115,14 @@ class Clock:
 class Small:
     """A writer on a store of five accounts, moved by hand."""
 
-    def __init__(self, path: Path, *, max_changes: int = 100) -> None:
+    def __init__(self, path: Path, *, max_changes: int = 100, has_outbox: bool = False) -> None:
         self.store = Store(boot="b00t")
         self.clock = Clock(NOW)
         self.queue = HistoryQueue(max_changes=max_changes)
         self.directory = HistoryDirectory(path)
-        self.writer = HistoryWriter(self.directory, self.queue, clock=self.clock)
+        self.writer = HistoryWriter(
+            self.directory, self.queue, clock=self.clock, has_outbox=has_outbox
+        )
         self.store.subscribe(self.queue.add)
         for label in ("alpha", "bravo"):
             put(self.store, label, LIVE, BOOKS)

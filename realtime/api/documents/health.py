@@ -43,6 +43,13 @@ class FleetCounts(Struct, frozen=True, kw_only=True):
         return not self.unread and (self.with_data > 0 or not self.enabled)
 
 
+class DatabaseHealth(Struct, frozen=True, kw_only=True):
+    """How history is copied to the database. While it fails, the files keep what it lacks."""
+
+    status: Literal["copying", "failing"]
+    lag_s: float
+
+
 class HistoryHealth(Struct, frozen=True, kw_only=True):
     """How history is recorded. It does not change the fleet's status: the state is right without
     it."""
@@ -58,6 +65,8 @@ class HistoryHealth(Struct, frozen=True, kw_only=True):
     """Gaps that were recorded since the start, the one of the restart included."""
     committed_at: str | None
     bytes: int
+    database: DatabaseHealth | None
+    """null: `[history] url` is not set."""
 
 
 class HealthDocument(Struct, frozen=True, kw_only=True):
@@ -143,7 +152,7 @@ def make_health(
 
 
 def _history_health(status: HistoryStatus) -> HistoryHealth:
-    at = status.committed_at
+    at, copy = status.committed_at, status.database
     return HistoryHealth(
         status=status.condition,
         reason=status.failure,
@@ -152,4 +161,9 @@ def _history_health(status: HistoryStatus) -> HistoryHealth:
         gaps=sum(status.gaps.values()),
         committed_at=None if at is None else format_millis(at),
         bytes=status.bytes,
+        database=None
+        if copy is None
+        else DatabaseHealth(
+            status="failing" if copy.is_failing else "copying", lag_s=round(copy.lag_s, 1)
+        ),
     )

@@ -1,13 +1,15 @@
 """The daemon's side of the history process: started on the first query, again when it has ended."""
 
 import asyncio
+import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from realtime.api.history.messages import (
     LENGTH_BYTES,
@@ -46,9 +48,12 @@ class HistoryClient:
         directory: Path,
         *,
         status: Callable[[], HistoryStatus] = HistoryStatus,
+        environment: Mapping[str, str] | None = None,
         wait_committed: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self.status = status
+        self._environment = environment
+        """Of the process: where the database is."""
         self._directory = directory
         self._wait_committed = wait_committed
         self._numbers = count()
@@ -85,6 +90,9 @@ class HistoryClient:
                 f"{MAX_WAITING} queries are under way",
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
+        database = self.status().database
+        if database is not None and database.is_failing:
+            call = structs.replace(call, from_files=True)
         envelope = Envelope(
             number=next(self._numbers), call=call, expires_at=time.monotonic() + REPLY_S
         )
@@ -130,6 +138,7 @@ class HistoryClient:
                 "-m",
                 "realtime.api.history.process",
                 str(self._directory),
+                env=None if self._environment is None else {**os.environ, **self._environment},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )

@@ -58,6 +58,8 @@ class HistoryCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The part of a curve that is in the daemon's memory: epoch seconds, millionths."""
     name: str = ""
     """Of a CSV file."""
+    from_files: bool = False
+    """Not from the database: it cannot be written, so the files know more."""
 
 
 class HistoryReply(Struct, frozen=True, kw_only=True):

@@ -15,17 +15,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec import structs
 
 from realtime.api.history.messages import (
     LENGTH_BYTES,
     MAX_MESSAGE_BYTES,
+    PARTIAL,
     Envelope,
+    HistoryCall,
     HistoryReply,
     Returned,
     frame,
 )
 from realtime.api.history.renderers import render
 from realtime.history.directory import HistoryDirectory
+from realtime.history.exact import DAY_US
+from realtime.history.postgres.address import Address
 from realtime.history.reading import FileReader
 
 CONCURRENT = 2
@@ -67,9 +72,29 @@ def answer(directory: HistoryDirectory, envelope: Envelope) -> HistoryReply:
         return HistoryReply(problem="history_timeout", detail="it waited too long for others")
     try:
         deadline = min(now + QUERY_S, envelope.expires_at)
-        return render(FileReader(directory, deadline=deadline), envelope.call)
+        return _render(directory, envelope.call, deadline)
     except Exception as error:  # noqa: BLE001 -- the edge: the daemon logs what is returned
         return HistoryReply(problem="history_failed", detail=f"{type(error).__name__}: {error}")
+
+
+def _render(directory: HistoryDirectory, call: HistoryCall, deadline: float) -> HistoryReply:
+    files = FileReader(directory, deadline=deadline)
+    if Address.from_environment(os.environ) is None:
+        return render(files, call)
+    # Only with `[history] url`: the extra `postgres`.
+    from realtime.history.postgres.sessions import DatabaseDown, read_database  # noqa: PLC0415
+
+    if not call.from_files:
+        try:
+            with read_database(deadline) as rows:
+                return render(rows, call)
+        except DatabaseDown:
+            pass
+    reply = render(files, call)
+    first = next(iter(files.day_files()), None)
+    if first is not None and (call.at_us or call.from_us) >= first.day * DAY_US:
+        return reply
+    return structs.replace(reply, headers={**reply.headers, PARTIAL: "partial; reason=database"})
 
 
 def _answer(
