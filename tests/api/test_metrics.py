@@ -17,7 +17,7 @@ from realtime.api.history.client import HistoryClient
 from realtime.api.metric_sources import RuntimeMetrics
 from realtime.core.mark_error import ErrorWindow, MarkError
 from realtime.core.model import AccountLabel
-from realtime.history.status import HistoryStatus
+from realtime.history.status import CopyStatus, HistoryStatus
 from realtime.market.marks.feed import FeedStatus
 from realtime.market.marks.status import MarksStatus
 from realtime.store.store import Store
@@ -88,6 +88,7 @@ HISTORY = HistoryStatus(
     waiting=12,
     is_dropping=True,
     bytes=4096,
+    database=CopyStatus(is_failing=True, lag_s=90.0),
 )
 
 
@@ -142,6 +143,8 @@ async def test_the_fleet_in_figures(store: Store, clock: Clock) -> None:
     assert values(families["realtime_build_info"]) == {("1.2.3",): 1}
     assert values(families["realtime_history_recording"]) == {(): 0}
     assert values(families["realtime_history_rows_lost"]) == {("event",): 5, ("execution",): 0}
+    assert values(families["realtime_history_database_up"]) == {(): 0}
+    assert values(families["realtime_history_database_lag_seconds"]) == {(): 90}
     assert values(families["realtime_history_gaps"])["stopped",] == 1
     assert values(families["realtime_marks_unpriced"]) == {(): 1}
     assert values(families["realtime_mark_error_bps"])["sip", "stream", "0.95"] == 2

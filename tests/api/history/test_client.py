@@ -282,6 +282,7 @@ async def test_health_reports_how_history_is_recorded(recorded: Path) -> None:
             "gaps": 0,
             "committed_at": "2026-10-03T04:00:00.250Z",
             "bytes": 7,
+            "database": None,
         }
     failing = HistoryStatus(failure="disk_full", last_error="/srv/secret: full", lost={"event": 2})
     async with past(recorded, failing) as (reader, _):

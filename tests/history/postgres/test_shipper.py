@@ -1,6 +1,7 @@
 """What is in the files is in the database, once, and answers are the same from both."""
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -233,3 +234,23 @@ def test_the_views_show_decimals_and_times(tmp_path: Path, server: Server, schem
         assert row == ("alpha", "100281.400000000000", 1_791_000_060 // 60 * 60)
         for view in ("fills", "days", "events"):
             connection.execute(f"SELECT * FROM {view} LIMIT 1")
+
+
+def test_the_recipes_for_grafana_are_valid(tmp_path: Path, server: Server) -> None:
+    """Every query of the page, with values in place of Grafana's macros."""
+    small = ship_small(tmp_path)
+    small.clock.now += 60
+    small.writer.write()
+    page = (Path(__file__).parents[3] / "docs" / "history.md").read_text(encoding="utf-8")
+    postgres, sqlite = re.findall(r"```sql\n(.*?)```", page.partition("## Grafana")[2], re.DOTALL)
+    macros = {"$__unixEpochFrom()": "0", "$__unixEpochTo()": "4000000000", "$account": "'alpha'"}
+    with database(server, "realtime") as connection:
+        Shipper(small.directory, connection).ship()
+        for query in filter(str.strip, postgres.split(";")):
+            for macro, value in macros.items():
+                query = query.replace(macro, value)
+            query = re.sub(r"\$__timeFilter\((\w+)\)", r"\1 IS NOT NULL", query)
+            rows = connection.execute(query).fetchall()
+            assert rows or "fills" in query, query
+    query = sqlite.replace("$__from", "0").replace("$__to", "4000000000000")
+    assert small.rows(query)
