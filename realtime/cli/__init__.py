@@ -30,6 +30,7 @@ GROUPS = {
         "tail": "Follow fills, refusals and connections of a running daemon.",
         "top": "Show a running daemon's accounts as a table that updates itself.",
         "compare": "Compare accounts, tiers or strategies, with intervals.",
+        "quote": "Show the latest quotes of symbols, read through a running daemon.",
         "history": "Show results of past days; check, back up and export the files.",
         "notify": "Show webhooks and notifications; test them, send again.",
         "diff": "Show what changed in an account between two moments.",

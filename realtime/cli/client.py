@@ -101,12 +101,18 @@ class DaemonClient:
         return self._checked(self._request("GET", path)).decode()
 
     def post(
-        self, path: str, document: type[T], query: Mapping[str, str | None] | None = None
+        self,
+        path: str,
+        document: type[T],
+        query: Mapping[str, str | None] | None = None,
+        *,
+        body: object = None,
     ) -> T:
-        """Request an action; return the response. Raises as `get`."""
+        """Request an action; return the response. Raises as `get`. `body` is sent as JSON."""
         params = {name: value for name, value in (query or {}).items() if value}
         target = f"{path}?{urlencode(params, quote_via=quote)}" if params else path
-        return self._decode(self._request("POST", target), document)
+        data = None if body is None else msgspec.json.encode(body)
+        return self._decode(self._request("POST", target, data), document)
 
     def stream_lines(self, path: str, *, silence_s: float) -> Iterator[bytes]:
         """Yield the lines of an endless response, until the connection ends.
@@ -138,10 +144,13 @@ class DaemonClient:
             raise self._error_of(status, body)
         return body
 
-    def _request(self, method: str, path: str) -> tuple[int, bytes]:
+    def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         deadline = time.monotonic() + RESPONSE_TIMEOUT_S
         with self._connect() as connection:
-            connection.request(method, f"{self._parts.path}{path}", headers=self._headers)
+            headers = self._headers
+            if body is not None:
+                headers = {**headers, "Content-Type": "application/json"}
+            connection.request(method, f"{self._parts.path}{path}", body, headers)
             response = connection.getresponse()
             return response.status, self._read_body(response, deadline)
 

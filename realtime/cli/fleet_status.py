@@ -10,13 +10,27 @@ from realtime.api.documents.accounts import AccountsDocument
 from realtime.api.documents.health import HealthDocument
 from realtime.api.documents.status import StatusDocument, StatusRow
 from realtime.cli.client import DaemonClient
-from realtime.errors import ConfigError
+from realtime.errors import ConfigError, RealtimeError
 from realtime.nearest import nearest
 
 CONNECTING_STATES = frozenset({"starting", "connecting", "authorizing", "syncing"})
 
 SEVERITY = ("refused", "waiting", "deaf", *sorted(CONNECTING_STATES), "synced", "disabled")
 """States, the worst first: refused needs a person, waiting reconnects, the rest is behind."""
+
+
+class MarketFeeds(Struct, frozen=True):
+    """The part of `/market/status` that is shown. Its own types would import the websockets."""
+
+    feed: str | None = None
+    option_feed: str | None = None
+
+
+class MarketSummary(Struct, frozen=True):
+    """Whose key reads market data, and from which feeds."""
+
+    account: str
+    rest: MarketFeeds
 
 
 class FleetStatus(Struct, frozen=True):
@@ -26,6 +40,8 @@ class FleetStatus(Struct, frozen=True):
     status: StatusDocument
     equity: Mapping[str, str | None]
     """Label → the broker's decimal string."""
+    market: MarketSummary | None = None
+    """None: there is no market data, or the token may not see it."""
 
 
 class Problem(Struct, frozen=True):
@@ -44,7 +60,15 @@ def read_fleet_status(daemon: DaemonClient) -> FleetStatus:
     health = daemon.get("/health", HealthDocument)
     status = daemon.get("/websocket/status", StatusDocument)
     accounts = daemon.get("/realtime/accounts", AccountsDocument)
-    return FleetStatus(health, status, {row.account_id: row.equity for row in accounts.accounts})
+    equity: dict[str, str | None] = {row.account_id: row.equity for row in accounts.accounts}
+    return FleetStatus(health, status, equity, _read_market(daemon))
+
+
+def _read_market(daemon: DaemonClient) -> MarketSummary | None:
+    try:
+        return daemon.get("/market/status", MarketSummary)
+    except RealtimeError:
+        return None
 
 
 def select_accounts(fleet: FleetStatus, labels: Sequence[str]) -> dict[str, StatusRow]:
@@ -116,4 +140,6 @@ def status_json(fleet: FleetStatus, rows: Mapping[str, StatusRow]) -> str:
         for label, row in rows.items()
     }
     head = {"status": fleet.health.status, "uptime_s": fleet.health.uptime_s}
+    if fleet.market is not None:
+        document["market"] = msgspec.to_builtins(fleet.market)
     return msgspec.json.encode({**head, **document}).decode()

@@ -10,6 +10,7 @@ from rich.text import Text
 from realtime.api.documents.status import StatusDocument, StatusRow
 from realtime.cli.fleet_status import (
     FleetStatus,
+    MarketSummary,
     Problem,
     by_severity,
     group_by_cause,
@@ -89,7 +90,14 @@ def headline(fleet: FleetStatus) -> str:
     if history is not None and history.status in ("failing", "dropping"):
         reason = "" if history.reason is None else f" ({history.reason})"
         parts.append(f"history {history.status}{reason}")
+    if fleet.market is not None:
+        parts.append(f"market data {_feeds(fleet.market)} (key {clean(fleet.market.account)})")
     return " · ".join([*parts, *_rates(status)])
+
+
+def _feeds(market: MarketSummary) -> str:
+    feeds = [feed for feed in (market.rest.feed, market.rest.option_feed) if feed]
+    return clean(", ".join(feeds)) or "feed not known yet"
 
 
 def _rates(status: StatusDocument) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from realtime.market.rest.market_rest import RestStatus
+from realtime.market.rest.status import RestStatus
 
 MAX_BATCH = 1000
 

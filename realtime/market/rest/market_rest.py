@@ -1,15 +1,12 @@
 """Market data by REST as the daemon and the library use it: reads, feeds, status."""
 
 from collections.abc import Callable
-from typing import Literal
-
-from msgspec import Struct
 
 from realtime.errors import LinkError
 from realtime.market.rest.cache import MemoryCache
 from realtime.market.rest.latest_values import LatestReader
 from realtime.market.rest.reader import DataQuery, ReadStatistics, RestReader
-from realtime.market.rest.request_budget import BudgetStatus
+from realtime.market.rest.status import CacheStatus, RestStatus
 from realtime.market.symbols import ROOTS, AssetClass
 
 BEST_FEED: dict[AssetClass, tuple[str, str]] = {
@@ -21,34 +18,6 @@ BEST_FEED: dict[AssetClass, tuple[str, str]] = {
 PROBE_SYMBOL = "AAPL"
 PROBE_AGAIN_S = 3600.0
 """A plan may be changed while the daemon runs."""
-
-
-class CacheStatus(Struct, frozen=True, kw_only=True):
-    """Where responses are kept. `entries` and `bytes` are None for Redis, which others share."""
-
-    kind: Literal["memory", "redis"]
-    available: bool
-    entries: int | None = None
-    bytes: int | None = None
-    evictions: int | None = None
-
-
-class RestStatus(Struct, frozen=True, kw_only=True):
-    """Reads of market data since the start, and what is left of the budget."""
-
-    feed: str | None
-    """Of stocks, where a request names none; None until the first such request."""
-    option_feed: str | None
-    requests: int
-    cache_hits: int
-    stale_hits: int
-    joined: int
-    """Requests that waited for an equal one instead of being sent."""
-    errors: int
-    rate_limited: int
-    refused: int
-    budget: BudgetStatus
-    cache: CacheStatus
 
 
 class MarketRest:
