@@ -61,10 +61,12 @@ def compare_readings(before: ClockReading, after: ClockReading) -> ClockChange:
 async def monitor_clock(
     clock: Callable[[], float],
     set_display_offset: Callable[[float], None],
+    handle_change: Callable[[], None],
     read: Callable[[], ClockReading] = read_clocks,
 ) -> None:
     """Report changes of the clock until cancelled. `clock` is the one that never steps;
-    `set_display_offset` receives what is to be added to its times for people, in seconds."""
+    `set_display_offset` receives what is to be added to its times for people, in seconds;
+    `handle_change` is called after a change: times that were displayed before are wrong now."""
     before = read()
     while True:
         await asyncio.sleep(CHECK_INTERVAL_S)
@@ -76,4 +78,6 @@ async def monitor_clock(
             log.warning("clock.suspended", suspended_s=round(change.suspended_s, 1))
         offset = after.wall - clock()
         set_display_offset(offset if abs(offset) >= MIN_OFFSET_S else 0.0)
+        if change.step_s or change.suspended_s:
+            handle_change()
         before = after

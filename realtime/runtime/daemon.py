@@ -163,7 +163,7 @@ async def run_daemon(
                 async with (
                     keep_warm(http, lambda: trading_service.trading_accounts.connections),
                     _refresh_keys(reloader, app, http),
-                    _monitor_clock(environment),
+                    _monitor_clock(environment, store),
                     _recover_history(history, registry),
                     _run_marks(marks),
                 ):
@@ -227,12 +227,12 @@ async def _run_marks(marks: Marks | None) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _monitor_clock(environment: Environment) -> AsyncIterator[None]:
+async def _monitor_clock(environment: Environment, store: Store) -> AsyncIterator[None]:
     """Report steps of the machine's clock while the block runs; not where a test has the clock."""
     if environment.wall_clock is None:
         yield
         return
-    monitor = monitor_clock(environment.clock, set_display_offset)
+    monitor = monitor_clock(environment.clock, set_display_offset, store.renew)
     try:
         async with _run_beside(monitor, "clock monitor"):
             yield

@@ -112,6 +112,11 @@ class Store:
             version = old.version + 1
             self._assign(old, structs.replace(old, profile=profile, version=version, as_of=now))
 
+    def renew(self) -> None:
+        """Give every record a new version: what is shown of it has changed, not what is known."""
+        for old in tuple(self._records.values()):
+            self._assign(old, structs.replace(old, version=old.version + 1))
+
     def record_message(self, label: AccountLabel, *, now: float) -> None:
         """Record that the stream delivered a frame that is no event; no new version."""
         self._records[label] = structs.replace(self._records[label], last_message_at=now)
