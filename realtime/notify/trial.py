@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from realtime.config.settings import NotifySettings, WebhookSettings
 from realtime.notify.address_guard import make_connector
+from realtime.notify.apprise_sender import AppriseSender
 from realtime.notify.delivery_queue import Failure
 from realtime.notify.messages import make_test_body
 from realtime.notify.webhook_client import WebhookClient
@@ -26,7 +27,20 @@ async def send_tests(
     webhooks: Sequence[WebhookSettings], targets: Sequence[NotifySettings]
 ) -> list[TrialResult]:
     """Send a message to each, one after another."""
-    return [await _test_webhook(webhook) for webhook in webhooks]
+    results = [await _test_webhook(webhook) for webhook in webhooks]
+    return results + [await _test_target(target) for target in targets]
+
+
+async def _test_target(settings: NotifySettings) -> TrialResult:
+    failure = await AppriseSender(settings).send("realtime: test", "sent by realtime notify test")
+    if failure is None:
+        detail = f"{settings.scheme} accepted a message"
+        return TrialResult(name=settings.name, detail=detail)
+    return TrialResult(
+        name=settings.name,
+        error=f"{settings.scheme}: {failure.reason}",
+        remedy="compare `url` with github.com/caronc/apprise/wiki, and the token with the service",
+    )
 
 
 async def _test_webhook(settings: WebhookSettings) -> TrialResult:

@@ -92,7 +92,12 @@ async def run_daemon(
         async with (
             record_history(settings.history, store) as history,
             run_market(settings.market, resources, clock=clock, rng=market_rng) as market,
-            run_notify(settings, store, environment) as notify,
+            run_notify(
+                settings,
+                store,
+                environment,
+                lambda: {label: account.rest for label, account in accounts.items()},
+            ) as notify,
             account_tasks() as tasks,
             open_trading_service(
                 {label: account.trading_account for label, account in accounts.items()},

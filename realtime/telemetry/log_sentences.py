@@ -100,7 +100,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "order.response_lost": ("no response for order {client_order_id}; looking it up by its id",),
     "order.routed": ("selected for the order: {reason}",),
     "order.unknown": ("order {client_order_id}: status unknown; looking it up until it is known",),
-    "order.updated": ("{event_name} {symbol} {side} {qty} → {status}",),
+    "order.updated": (
+        "{event_name} {symbol} {side} {qty} → {status}",
+        "{event_name} {symbol} {side} {qty}",
+    ),
     "reconcile.difference_found": (
         "differs from the broker: {kind} {key}: {ours} → {theirs}",
         "differs from the broker: {kind} {key}",
@@ -119,7 +122,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "an event client did not keep up and was disconnected; {subscribers} remain",
         "an event client did not keep up and was disconnected",
     ),
+    "notify.calendar_failed": ("the calendar could not be read: {reason}",),
     "notify.failed": ("internal error in webhooks or notifications",),
+    "notify.given_up": ("notify {target}: {lost} notifications were given up: {reason}",),
+    "notify.send_failed": ("notify {target}: {reason}; tried again",),
     "webhook.attempt_failed": ("webhook {webhook}: {reason}; tried again",),
     "webhook.failed": (
         "webhook {webhook}: internal error; tried again",

@@ -7,7 +7,7 @@ structlog's own path from then on.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -35,6 +35,10 @@ def _log_as_library(level: str, event: str, facts: EventDict) -> None:
         LIBRARY_LOGGER.log(number, "%s", redact(text), exc_info=exc_info)
 
 
+Observer = Callable[[str, Mapping[str, object]], None]
+"""Takes an event's name and its keys; values are not redacted yet."""
+
+
 class Logger:
     """Accepts log events. `facts` are the keys of a line besides its event."""
 
@@ -43,6 +47,7 @@ class Logger:
         self._levels: frozenset[str] = frozenset()
         self._last_step: Processor | None = None
         self._write: Callable[[str, EventDict], None] = lambda level, event: None
+        self._observers: list[tuple[frozenset[str], Observer]] = []
 
     def enable_direct_writes(
         self, levels: frozenset[str], write: Callable[[str, EventDict], None], last_step: Processor
@@ -71,7 +76,17 @@ class Logger:
         """Log an error with the traceback of the current exception."""
         self._log("error", event, {"exc_info": True, **facts})
 
+    def observe(self, events: frozenset[str], observer: Observer) -> Callable[[], None]:
+        """Call `observer` with every one of these events, whatever level is written; return the
+        function that ends it. It is called in the thread that logs, and must not block or log."""
+        entry = (events, observer)
+        self._observers.append(entry)
+        return lambda: self._observers.remove(entry)
+
     def _log(self, level: str, event: str, facts: EventDict) -> None:
+        for events, observer in self._observers:
+            if event in events:
+                observer(event, dict(facts))
         config = structlog.get_config()
         if config["processors"] == _UNCONFIGURED and not structlog.is_configured():
             _log_as_library(level, event, facts)
