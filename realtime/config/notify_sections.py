@@ -260,7 +260,7 @@ class TargetReader:
             for word in fields.get(key, ()):
                 if word not in known:
                     meant = nearest(word, known)
-                    listed = ", ".join(known[:10]) or f"no account has a {kind}"
+                    listed = ", ".join(known[:10]) or f"no {kind}"
                     self._add(
                         f"{place}.{key}: no such {kind}: {shown(word)}",
                         f'did you mean "{meant}"?' if meant else f"known here: {listed}",

@@ -61,6 +61,31 @@ export function orderNotices({ halts = [], liquidations = [] }) {
   return [...stopped, ...closing];
 }
 
+/** Receivers of webhooks that are parked, full or cannot be stored for, and targets of notifications that fail. */
+export function notifyNotices(status) {
+  if (!status) return [];
+  const notices = [];
+  if (status.outbox_error) {
+    notices.push({ key: "outbox", runbook: "webhook", tone: "bad", title: "Events for webhooks cannot be stored", text: sentence(status.outbox_error), remedy: "Free disk space, or correct [history] path" });
+  }
+  for (const { name, state, waiting, parked, lost, last_error: error } of status.webhooks) {
+    if (state === "ok" && !parked) continue;
+    const isFailing = state === "failing" && !parked;
+    const counts = [formatCount(waiting, "message") + " waiting", parked && `${parked} parked`, lost && formatCount(lost, "event") + " lost"].filter(Boolean).join(", ");
+    notices.push({
+      key: `webhook:${name}`, runbook: "webhook", tone: isFailing ? "calm" : "warn",
+      title: `Webhook ${shortenLabel(name)} ${parked || state === "parked" ? "is parked" : state === "full" ? "does not keep up" : "does not respond"}`,
+      text: `${counts}. ${error ? sentence(error) : ""}`,
+      remedy: isFailing ? "No action needed: it is tried again" : state === "full" ? "Repair the receiver; a gap will tell it what is missing" : `Correct the receiver, then: realtime notify resend ${name}`,
+    });
+  }
+  for (const { name, state, last_error: error } of status.notify) {
+    if (state !== "failing") continue;
+    notices.push({ key: `notify:${name}`, runbook: "webhook", tone: "calm", title: `Notifications to ${shortenLabel(name)} are not accepted`, text: sentence(error ?? ""), remedy: `Tried again; realtime notify test ${name} shows the cause` });
+  }
+  return notices;
+}
+
 function classify(link) {
   const cause = link.last_error_message;
   switch (link.state) {
