@@ -169,6 +169,7 @@ def build_application(
         loop_monitor=loop_monitor,
         refresh=refresh,
         market_rest=market_rest,
+        market_streams=market_streams,
         route_counts=route_counts,
         metrics=Metrics(sources, each_account=account_metrics),
         history=history,

@@ -21,6 +21,7 @@ from realtime.auth.principal import LOCAL, Principal
 from realtime.history.status import HistoryStatus
 from realtime.market.marks.status import MarksStatus
 from realtime.market.rest.market_rest import MarketRest
+from realtime.market.stream.market_streams import MarketStreams
 from realtime.nearest import nearest
 from realtime.orders.interface import TradingInterface
 from realtime.store.records import Record, Records
@@ -83,6 +84,7 @@ class ApiContext:
         read_benchmark: BenchmarkReader | None = None,
         market_rest: MarketRest | None = None,
         marks: Callable[[], MarksStatus] | None = None,
+        market_streams: MarketStreams | None = None,
         route_counts: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self.store = store
@@ -109,6 +111,7 @@ class ApiContext:
         self.read_benchmark = read_benchmark
         """None: there is no market data."""
         self.market_rest = market_rest
+        self.market_streams = market_streams
         """None: there is no `[market]`."""
         self.marks = marks
         """How marks are doing; None: accounts are not marked to market."""

@@ -56,5 +56,6 @@ class ContextRegistry:
             read_benchmark=whole.read_benchmark,
             market_rest=whole.market_rest,
             marks=whole.marks,
+            market_streams=whole.market_streams,
             route_counts=whole.route_counts,
         )

@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.status import count_states
+from realtime.api.market_metrics import stream_families
 from realtime.api.metric_sources import MetricSources
 from realtime.history.queue import LOSS_KINDS
 from realtime.history.status import HistoryStatus
@@ -97,6 +98,9 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     yield from _daemon(sources)
     if sources.history is not None:
         yield from history_families(sources.history())
+    streams = sources.runtime.streams()
+    if streams is not None:
+        yield from stream_families(streams)
     notify = sources.runtime.notify()
     if notify is not None:
         yield from _notify(notify)

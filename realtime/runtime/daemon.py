@@ -39,7 +39,7 @@ from realtime.runtime.clock_monitor import monitor_clock
 from realtime.runtime.environment import Environment
 from realtime.runtime.history import History, record_history
 from realtime.runtime.jwks import JwksRefresher
-from realtime.runtime.market import run_market
+from realtime.runtime.market import Market, run_market
 from realtime.runtime.marks import Marks
 from realtime.runtime.notify import NotifyHost, run_notify
 from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
@@ -146,7 +146,7 @@ async def run_daemon(
                 refresh=registry.read_now,
                 notify=notify,
                 runtime_metrics=_metric_sources(
-                    reloader, resources, registry, trading_service, notify
+                    reloader, resources, registry, trading_service, notify, market
                 ),
                 account_metrics=settings.server.account_metrics,
                 history=None if history is None else history.client,
@@ -277,6 +277,7 @@ def _metric_sources(
     registry: AccountRegistry,
     trading_service: TradingService,
     notify: NotifyHost,
+    market: Market | None,
 ) -> RuntimeMetrics:
     """Return the figures of `/metrics` that the HTTP side does not know."""
     fleet_limiter = resources.fleet_limiter
@@ -295,6 +296,7 @@ def _metric_sources(
         reloads=lambda: reloader.last_reload,
         log_lines_lost=get_lost_lines,
         notify=notify.get_status,
+        streams=lambda: None if market is None else market.get_streams_status(),
     )
 
 

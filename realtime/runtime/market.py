@@ -25,6 +25,7 @@ from realtime.market.stream.market_streams import (
     StreamSettings,
     run_market_streams,
 )
+from realtime.market.stream.status import StreamsStatus, get_streams_status
 from realtime.market.stream.upstream import UpstreamTarget
 from realtime.market.symbols import AssetClass
 from realtime.runtime.environment import Environment
@@ -43,6 +44,10 @@ class Market(Struct, frozen=True, kw_only=True):
 
     rest: MarketRest
     streams: MarketStreams
+
+    def get_streams_status(self) -> StreamsStatus:
+        """Return the state of all streams."""
+        return get_streams_status(self.streams)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from realtime.core.model import AccountLabel
 from realtime.history.status import CopyStatus, HistoryStatus
 from realtime.market.marks.feed import FeedStatus
 from realtime.market.marks.status import MarksStatus
+from realtime.market.stream.status import StreamRow, StreamsStatus
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW
 from tests.api.guarded import ALL, Raw, get, guarded, token
@@ -38,7 +39,19 @@ TARGET = TargetRow(
     name="slack", service="slack", state="ok", types=["fill"], waiting=0, sent=8, failed=1,
     lost=6, last_sent_at=None, last_error=None, last_error_at=None,
 )  # fmt: skip
+STREAM = StreamRow(
+    path="/v2/iex", feed="iex", state="connected", since="", error=None, remedy=None,
+    next_attempt_at=None, last_element_at=None, clients=3, subscribed={"trades": 2}, confirmed=2,
+    unconfirmed_total=1, unconfirmed=["quotes KO"], elements={"t": 40}, sent=120, conflated=6,
+    waiting_bytes=512, slow_clients=1, reconnects=2, ack_differences=4, resumed=0, gaps=0,
+    missed_total=5, missed=[],
+)  # fmt: skip
+STREAMS = StreamsStatus(
+    account="alpha", is_default_account=True, plan="basic", feed="iex", option_feed="indicative",
+    clients=3, max_clients=1000, streams=[STREAM],
+)  # fmt: skip
 RUNTIME = RuntimeMetrics(
+    streams=lambda: STREAMS,
     rest_requests=lambda: {"read": 7, "order": 2},
     rest_rate_limited=lambda: 3,
     rest_budgets=lambda: {"alpha": 150, "bravo": 20},
@@ -115,6 +128,23 @@ async def test_both_formats_hold_the_same(reader: Reader) -> None:
     parse = openmetrics_parser.text_string_to_metric_families
     same = list(parse(open_one.body.decode()))  # type: ignore[no-untyped-call]  # theirs
     assert samples(found.values()) == samples(same)
+
+
+async def test_streams_of_market_data_in_figures(store: Store, clock: Clock) -> None:
+    families = await everything(store, clock)
+    expected = {
+        "clients": 3, "unconfirmed": 1, "waiting_bytes": 512, "sent": 120, "conflated": 6,
+        "slow_clients": 1, "reconnects": 2, "ack_differences": 4, "missed": 5,
+    }  # fmt: skip
+    for name, value in expected.items():
+        assert values(families[f"realtime_market_stream_{name}"]) == {("/v2/iex",): value}
+    assert values(families["realtime_market_stream_state"]) == {("/v2/iex", "connected"): 1}
+    assert values(families["realtime_market_stream_names"]) == {("trades", "/v2/iex"): 2}
+    assert values(families["realtime_market_stream_elements"]) == {("/v2/iex", "t"): 40}
+
+
+async def test_without_market_data_there_is_no_metric_of_it(reader: Reader) -> None:
+    assert b"realtime_market" not in (await reader.get("/metrics")).body
 
 
 async def test_the_fleet_in_figures(store: Store, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from realtime.market.rest.status import RestStatus
+from realtime.market.stream.status import StreamsStatus
 
 MAX_BATCH = 1000
 
@@ -160,3 +161,5 @@ class MarketStatus(Struct, frozen=True, kw_only=True):
     account: str
     """The label of the data key."""
     rest: RestStatus
+    streams: StreamsStatus | None
+    """None: streams are not relayed here."""

@@ -39,6 +39,7 @@ from realtime.market.rest.latest_values import (
     make_single_body,
 )
 from realtime.market.rest.reader import CacheRules, DataAnswer, DataQuery
+from realtime.market.stream.status import get_streams_status
 from realtime.market.symbols import FORMS, ROOTS, AssetClass, normalize_symbol
 
 MarketHandler = Callable[[RequestContext[Struct]], Awaitable[ApiResponse]]
@@ -189,7 +190,12 @@ async def invalidate(request: RequestContext[InvalidateQuery]) -> ApiResponse:
 def get_market_status(request: RequestContext[NoQuery]) -> ApiResponse:
     """The state of market data."""
     market = request.market
-    document = MarketStatus(account=market.account, rest=market.get_status())
+    streams = request.context.market_streams
+    document = MarketStatus(
+        account=market.account,
+        rest=market.get_status(),
+        streams=None if streams is None else get_streams_status(streams),
+    )
     return ApiResponse(
         body=ENCODER.encode(document), headers={"Content-Type": JSON, "Cache-Control": NO_STORE}
     )
