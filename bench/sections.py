@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import changed, orders, push, recovery, table
+from bench import changed, market, orders, push, recovery, table
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -63,6 +63,11 @@ def _pushed(quick: bool) -> list[str]:
     return push.table(seen)
 
 
+def _market(quick: bool) -> list[str]:
+    seconds = 4 if quick else 15
+    return market.lines(market.measure(seconds), seconds)
+
+
 def _orders(quick: bool) -> list[str]:
     return orders.lines(orders.measure(30 if quick else 1000))
 
@@ -94,6 +99,7 @@ SECTIONS = (
     Section("frames", _frames),
     Section("events", _events),
     Section("push", _pushed),
+    Section("market", _market),
     Section("orders", _orders),
     Section("start", _start),
     Section("recovery", _recovery, is_quick=False),
