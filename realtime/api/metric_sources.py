@@ -9,6 +9,7 @@ from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
 from realtime.history.status import HistoryStatus
 from realtime.market.marks.status import MarksStatus
+from realtime.market.rest.status import RestStatus
 from realtime.market.stream.status import StreamsStatus
 from realtime.store.store import Store
 from realtime.telemetry.loop_monitor import LoopMonitor
@@ -32,6 +33,8 @@ class RuntimeMetrics(Struct, frozen=True, kw_only=True):
     """Whether the kill switch is on, for all accounts or for one."""
     reloads: Callable[[], tuple[bool, float] | None] = lambda: None
     """Whether the last reload succeeded, and when; None: there was none."""
+    market_rest: Callable[[], RestStatus | None] = lambda: None
+    """Reads of market data; None without `[market]`."""
     streams: Callable[[], StreamsStatus | None] = lambda: None
     """Streams of market data; None without `[market]`."""
     log_lines_lost: Callable[[], int] = lambda: 0

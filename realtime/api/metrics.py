@@ -19,6 +19,7 @@ from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.status import count_states
 from realtime.api.market_metrics import stream_families
+from realtime.api.market_rest_metrics import rest_families
 from realtime.api.metric_sources import MetricSources
 from realtime.history.queue import LOSS_KINDS
 from realtime.history.status import HistoryStatus
@@ -98,6 +99,9 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     yield from _daemon(sources)
     if sources.history is not None:
         yield from history_families(sources.history())
+    rest = sources.runtime.market_rest()
+    if rest is not None:
+        yield from rest_families(rest)
     streams = sources.runtime.streams()
     if streams is not None:
         yield from stream_families(streams)

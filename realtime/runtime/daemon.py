@@ -296,6 +296,7 @@ def _metric_sources(
         reloads=lambda: reloader.last_reload,
         log_lines_lost=get_lost_lines,
         notify=notify.get_status,
+        market_rest=lambda: None if market is None else market.rest.get_status(),
         streams=lambda: None if market is None else market.get_streams_status(),
     )
 

@@ -20,6 +20,8 @@ from realtime.core.model import AccountLabel
 from realtime.history.status import CopyStatus, HistoryStatus
 from realtime.market.marks.feed import FeedStatus
 from realtime.market.marks.status import MarksStatus
+from realtime.market.rest.request_budget import BudgetStatus
+from realtime.market.rest.status import CacheStatus, RestStatus
 from realtime.market.stream.status import StreamRow, StreamsStatus
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW
@@ -50,7 +52,14 @@ STREAMS = StreamsStatus(
     account="alpha", is_default_account=True, plan="basic", feed="iex", option_feed="indicative",
     clients=3, max_clients=1000, streams=[STREAM],
 )  # fmt: skip
+REST = RestStatus(
+    feed="iex", option_feed="indicative", requests=30, cache_hits=70, stale_hits=2, joined=9,
+    errors=5, rate_limited=1, refused=6,
+    budget=BudgetStatus(limit=200, remaining=170, floor=20, resets_in_s=12.0, paused_s=0.0),
+    cache=CacheStatus(kind="memory", available=True, entries=3, bytes=4096, evictions=0),
+)  # fmt: skip
 RUNTIME = RuntimeMetrics(
+    market_rest=lambda: REST,
     streams=lambda: STREAMS,
     rest_requests=lambda: {"read": 7, "order": 2},
     rest_rate_limited=lambda: 3,
@@ -128,6 +137,19 @@ async def test_both_formats_hold_the_same(reader: Reader) -> None:
     parse = openmetrics_parser.text_string_to_metric_families
     same = list(parse(open_one.body.decode()))  # type: ignore[no-untyped-call]  # theirs
     assert samples(found.values()) == samples(same)
+
+
+async def test_reads_of_market_data_in_figures(store: Store, clock: Clock) -> None:
+    families = await everything(store, clock)
+    assert values(families["realtime_market_reads"]) == {
+        ("cache",): 70, ("stale",): 2, ("shared",): 9,
+    }  # fmt: skip
+    assert values(families["realtime_market_requests"]) == {
+        ("answered",): 25, ("failed",): 4, ("rate_limited",): 1, ("not_sent",): 6,
+    }  # fmt: skip
+    assert values(families["realtime_market_budget_remaining"]) == {(): 170}
+    assert values(families["realtime_market_cache_available"]) == {(): 1}
+    assert values(families["realtime_market_cache_bytes"]) == {(): 4096}
 
 
 async def test_streams_of_market_data_in_figures(store: Store, clock: Clock) -> None:
