@@ -1,8 +1,4 @@
-"""Changes of the store as messages: the events of `/realtime/events`, one in a message.
-
-Everything is encoded from the change itself and from nothing that changes later, so it may be done
-in another thread.
-"""
+"""Events as messages: those of `/realtime/events`, and the gaps of what was not sent."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -17,7 +13,7 @@ from realtime.api.events.sse_encoder import STATE_EVENTS, encode_source
 from realtime.core.model import AccountLabel
 from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
-from realtime.store.records import Change, Record
+from realtime.store.records import Record
 
 STOP_OVERLAP_S = 60.0
 """A gap after a stop lists executions from this long before it: the broker's clock is not ours."""
@@ -54,11 +50,6 @@ def select_kinds(types: tuple[str, ...]) -> frozenset[Kind]:
     return ALWAYS.union(*(kinds for name, kinds in KINDS.items() if name in types))
 
 
-def is_news(change: Change) -> bool:
-    """Whether a change can have events; that an account was added is none."""
-    return change.before is not None
-
-
 def make_state_messages(record: Record, kinds: frozenset[Kind]) -> Iterator[Message]:
     """The present state of an account, of these kinds: after a gap."""
     for kind in STATE_KINDS & kinds:
@@ -66,16 +57,22 @@ def make_state_messages(record: Record, kinds: frozenset[Kind]) -> Iterator[Mess
 
 
 def make_message(
-    label: AccountLabel, kind: Kind, source: EventSource, record: Record | None
+    label: AccountLabel,
+    kind: Kind,
+    source: EventSource | bytes,
+    record: Record | None,
+    *,
+    tier: str | None = None,
+    at: float | None = None,
 ) -> Message:
-    """One message."""
-    at = 0.0 if record is None else record.as_of
+    """One message: a state of `record`, or what `source` is encoded to, with its tier and time."""
     if kind in STATE_EVENTS and record is not None:
         name, make = STATE_EVENTS[kind]
         data = ENCODER.encode(make(record))
+        at = record.as_of
     else:
-        name, data = encode_source(source, label, None if record is None else record.profile.tier)
-    return Message(label, kind, name, _wrap(name, at, data))
+        name, data = encode_source(source, label, tier)
+    return Message(label, kind, name, _wrap(name, at or 0.0, data))
 
 
 def make_loss_message(

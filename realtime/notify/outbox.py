@@ -9,6 +9,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 
 from msgspec import Struct
@@ -153,7 +154,7 @@ class Outbox:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            numbers = [self._put(message) for message in writes.messages]
+            numbers = self._put_all(writes.messages)
             db.executemany("DELETE FROM message WHERE n = ?", [(n,) for n in writes.delivered])
             db.executemany(
                 "UPDATE message SET attempts = ?2, parked = ?3 WHERE n = ?1", writes.failed
@@ -211,18 +212,21 @@ class Outbox:
             raise sqlite3.OperationalError("the outbox is not open")
         return self._connection
 
-    def _put(self, message: NewMessage) -> int:
-        if message.replaces is not None:
-            self._db.execute(
-                "UPDATE message SET body = ? WHERE n = ?", (message.body, message.replaces)
-            )
-            return message.replaces
-        cursor = self._db.execute(
-            "INSERT INTO message(webhook, account, kind, body) VALUES (?, ?, ?, ?)",
-            (message.webhook, message.account, message.kind, message.body),
+    def _put_all(self, messages: Sequence[NewMessage]) -> list[int]:
+        """Insert or replace in two statements: SQLite does the work without the interpreter."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'message'").fetchone()
+        following = count(1 if row is None else int(row[0]) + 1)
+        numbers = [next(following) if m.replaces is None else m.replaces for m in messages]
+        pairs = list(zip(numbers, messages, strict=True))
+        self._db.executemany(
+            "INSERT INTO message(n, webhook, account, kind, body) VALUES (?, ?, ?, ?, ?)",
+            [(n, m.webhook, m.account, m.kind, m.body) for n, m in pairs if m.replaces is None],
         )
-        assert cursor.lastrowid is not None, "a row was inserted"
-        return cursor.lastrowid
+        self._db.executemany(
+            "UPDATE message SET body = ? WHERE n = ?",
+            [(m.body, n) for n, m in pairs if m.replaces is not None],
+        )
+        return numbers
 
     def _put_loss(self, webhook: str, account: str, loss: Loss | None) -> None:
         if loss is None:

@@ -11,7 +11,6 @@ from realtime.notify.delivery_queue import DeliveryQueue, Failure
 from realtime.notify.messages import select_kinds
 from realtime.notify.outbox import Loss, StoredMessage
 from realtime.notify.webhook_client import WebhookClient
-from realtime.store.records import Record
 
 MAX_MESSAGES = 50_000
 """Stored for one receiver: 10 s of the largest load. Then events are counted and not stored."""
@@ -56,12 +55,12 @@ class Webhook:
         """Its name."""
         return self.settings.name
 
-    def selects(self, record: Record) -> bool:
+    def selects(self, label: AccountLabel, tier: str | None) -> bool:
         """Whether it receives events of an account: of all, or by label or tier."""
-        settings, profile = self.settings, record.profile
+        settings = self.settings
         if not settings.accounts and not settings.tiers:
             return True
-        return profile.label in settings.accounts or profile.tier in settings.tiers
+        return label in settings.accounts or tier in settings.tiers
 
     async def replace(self, settings: WebhookSettings, client: WebhookClient) -> None:
         """Use other settings from now on; what is stored stays."""

@@ -1,13 +1,12 @@
 """Stores events for all webhooks, and sends them.
 
-The store's writer only appends its change to a queue. One task encodes the changes and commits the
-messages to the outbox, both in a thread; a task for each webhook sends what is committed. Every
+The store's writer only appends its events to a queue. One task encodes them, in short slices, and
+commits them to the outbox, in a thread; a task for each webhook sends what is committed. Every
 queue is bounded: what finds no room is counted, and reported to the receiver as a `gap`.
 """
 
 import asyncio
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,8 +22,7 @@ from realtime.core.model import AccountLabel
 from realtime.errors import RealtimeError
 from realtime.notify.address_guard import MakeConnector
 from realtime.notify.delivery_queue import Failure
-from realtime.notify.encoding import encode_changes
-from realtime.notify.messages import is_news
+from realtime.notify.event_queue import EventQueue, QueuedEvent, encode_all
 from realtime.notify.outbox import Loss, Outbox, OutboxContent, StoredMessage, Writes
 from realtime.notify.webhook import MAX_MESSAGES, Webhook, restore
 from realtime.notify.webhook_client import WebhookClient
@@ -36,13 +34,15 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 T = TypeVar("T")
 
-MAX_CHANGES = 20_000
-"""Changes that wait to be stored: 4 s of the largest load. Then they are counted only."""
-
 BATCH_S = 0.02
 """How long events are collected for one commit; a message leaves at most this much later."""
 
-BATCH_CHANGES = 1_000
+BATCH_EVENTS = 500
+"""Events of one commit: planned and written in some milliseconds, for deliveries wait meanwhile."""
+
+MAX_SLICE_S = 0.002
+"""The longest time that the event loop is blocked at once."""
+
 RETRY_S = 5.0
 """After a failure to write."""
 
@@ -82,7 +82,7 @@ class WebhookService:
         self._lock = asyncio.Lock()
         """Held while messages are chosen, stored or removed."""
         self._webhooks: dict[str, Webhook] = {}
-        self._changes: deque[Change] = deque()
+        self._events = EventQueue()
         self._has_work = asyncio.Event()
         self._results = Writes()
         self._stopped_at = 0.0
@@ -95,13 +95,8 @@ class WebhookService:
     # -- what others use ---------------------------------------------------------------------------
 
     def add(self, change: Change) -> None:
-        """Add a change of the store: the subscriber. Returns at once, whatever happens."""
-        if not is_news(change):
-            return
-        if len(self._changes) >= MAX_CHANGES:
-            self._count_lost(change)
-            return
-        self._changes.append(change)
+        """Add the events of a change: the subscriber of the store. Returns at once."""
+        self._events.add(change, self._count_lost)
         self._has_work.set()
 
     def make_rows(self) -> list[WebhookRow]:
@@ -144,6 +139,7 @@ class WebhookService:
             if self._is_open:
                 with suppress(sqlite3.Error, OSError):
                     await self._in_thread(lambda: self._outbox.read(wanted))
+            self._select_kinds()
         self._has_work.set()
 
     # -- life --------------------------------------------------------------------------------------
@@ -155,7 +151,7 @@ class WebhookService:
                 self._group = group
                 for webhook in self._webhooks.values():
                     self._start(webhook)
-                await self._store_changes()
+                await self._store_events()
         finally:
             self._group = None
 
@@ -163,10 +159,10 @@ class WebhookService:
         """Store what waits, within a limit, and close everything."""
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                while self._is_open and (self._changes or self._has_results()):
+                while self._is_open and (len(self._events) or self._has_results()):
                     if not await self._store_batch():
                         break
-        left = len(self._changes)
+        left = len(self._events)
         if left:
             log.warning("webhook.stop_incomplete", waiting=left)
         for webhook in self._webhooks.values():
@@ -190,6 +186,10 @@ class WebhookService:
                 self._keep_delivering(webhook), name=f"webhook:{webhook.name}"
             )
 
+    def _select_kinds(self) -> None:
+        kinds = frozenset[Kind]()
+        self._events.kinds = kinds.union(*(w.kinds for w in self._webhooks.values()))
+
     async def _remove(self, name: str) -> None:
         webhook = self._webhooks.pop(name)
         if webhook.task is not None:
@@ -203,8 +203,9 @@ class WebhookService:
 
     # -- storing -----------------------------------------------------------------------------------
 
-    async def _store_changes(self) -> None:
+    async def _store_events(self) -> None:
         while True:
+            await self._encode(self._events.peek(BATCH_EVENTS))
             batch = asyncio.ensure_future(self._store_batch())
             try:
                 is_stored = await asyncio.shield(batch)
@@ -214,21 +215,36 @@ class WebhookService:
                 raise
             if not is_stored:
                 await asyncio.sleep(RETRY_S)
-            elif not self._changes:
+            elif not len(self._events):
                 self._has_work.clear()
                 if not self._has_results():
                     await self._has_work.wait()
                 await asyncio.sleep(BATCH_S)
 
+    async def _encode(self, events: list[QueuedEvent]) -> None:
+        """Encode what any webhook has room for; after `MAX_SLICE_S` others have their turn."""
+        loop = asyncio.get_running_loop()
+        kinds = frozenset[Kind]().union(
+            *(w.kinds for w in self._webhooks.values() if not w.is_full)
+        )
+        started_at = loop.time()
+        try:
+            for _ in encode_all((e for e in events if e.kind in kinds), self._store):
+                if loop.time() - started_at >= MAX_SLICE_S:
+                    await asyncio.sleep(loop.time() - started_at)
+                    started_at = loop.time()
+        except Exception:  # noqa: BLE001 - a mistake of ours: the batch reports it
+            return
+
     async def _store_batch(self) -> bool:
-        """Store the oldest changes and all results; False: it failed and must be tried again."""
+        """Store the oldest events and all results; False: it failed and must be tried again."""
         async with self._lock:
-            changes = [self._changes[n] for n in range(min(BATCH_CHANGES, len(self._changes)))]
+            events = self._events.peek(BATCH_EVENTS)
             results, self._results = self._results, Writes()
             try:
                 await self._open()
-                plans = await self._plan(changes)
-                writes = _make_writes(plans, results, changes)
+                plans = self._plan(events)
+                writes = _make_writes(plans, results, events)
                 numbers = await self._in_thread(lambda: self._outbox.write(writes))
             except (sqlite3.Error, OSError, RealtimeError) as error:
                 self._results = _merge(results, self._results)
@@ -237,11 +253,16 @@ class WebhookService:
             except Exception:  # a mistake of ours in one event must not end all
                 self._results = _merge(results, self._results)
                 log.exception("webhook.failed", webhook=None)
-                self._discard(changes)
+                for event in events:
+                    self._count_lost(event)
+                self._events.remove(len(events))
                 return False
-            for _ in changes:
-                self._changes.popleft()
-            self._apply_plans(plans, numbers)
+            self._events.remove(len(events))
+            remaining = iter(numbers)
+            for plan in plans:
+                plan.apply(remaining)
+                for label in plan.reported_stops:
+                    self._to_report.pop(label, None)
             if self.error is not None:
                 self.error = None
                 log.info("webhook.store_recovered")
@@ -273,47 +294,24 @@ class WebhookService:
         self._outbox.open()
         return self._outbox.read(names)
 
-    async def _plan(self, changes: list[Change]) -> list[WebhookPlan]:
+    def _plan(self, events: list[QueuedEvent]) -> list[WebhookPlan]:
         """What is to be stored for each webhook; nothing has changed yet."""
-        webhooks = list(self._webhooks.values())
-        is_full = {w.name: w.is_full and not w.can_resume() for w in webhooks}
-        kinds = frozenset[Kind]().union(*(w.kinds for w in webhooks))
-        to_encode = frozenset[Kind]().union(*(w.kinds for w in webhooks if not is_full[w.name]))
-        first_reads = dict.fromkeys(self._to_report, self._stopped_at)
-        encoded = await self._in_thread(
-            lambda: encode_changes(changes, kinds, to_encode, first_reads=first_reads)
-        )
         plans = []
-        for webhook in webhooks:
-            missed = frozenset(
-                label for label, names in self._to_report.items() if webhook.name in names
-            )
-            plan = WebhookPlan(webhook, is_full=is_full[webhook.name])
-            plan.report_losses(self._store)
-            plan.add_changes(encoded, missed)
+        for webhook in self._webhooks.values():
+            is_full = webhook.is_full and not webhook.can_resume()
+            plan = WebhookPlan(webhook, self._store, is_full=is_full)
+            plan.report_losses()
+            for event in events:
+                is_missed = webhook.name in self._to_report.get(event.label, ())
+                plan.add(event, self._stopped_at if is_missed else None)
+            plan.finish()
             plans.append(plan)
         return plans
 
-    def _apply_plans(self, plans: list[WebhookPlan], numbers: list[int]) -> None:
-        remaining = iter(numbers)
-        for plan in plans:
-            plan.apply(remaining)
-            for label in plan.reported_stops:
-                self._to_report.pop(label, None)
-            if plan.messages:
-                plan.webhook.wake.set()
-
-    def _discard(self, changes: list[Change]) -> None:
-        for change in changes:
-            self._changes.popleft()
-            self._count_lost(change)
-
-    def _count_lost(self, change: Change) -> None:
-        record = change.after or change.before
-        now = self._clock()
+    def _count_lost(self, event: QueuedEvent) -> None:
         for webhook in self._webhooks.values():
-            if record is not None and webhook.selects(record):
-                webhook.add_loss(change.label, Loss(now, now, 1))
+            if event.kind in webhook.kinds and webhook.selects(event.label, event.tier):
+                webhook.add_loss(event.label, Loss(event.at, event.at, 1))
                 webhook.is_full = True  # until a gap reports it
 
     def _has_results(self) -> bool:
@@ -323,7 +321,7 @@ class WebhookService:
     def _report_error(self, error: Exception) -> None:
         if self.error is None:
             self.error = f"{type(error).__name__}: {error}"
-            log.error("webhook.store_failed", reason=self.error, waiting=len(self._changes))
+            log.error("webhook.store_failed", reason=self.error, waiting=len(self._events))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
@@ -417,9 +415,7 @@ class WebhookService:
             )
 
 
-def _make_writes(plans: list[WebhookPlan], results: Writes, changes: list[Change]) -> Writes:
-    records = [change.after or change.before for change in changes]
-    times = [record.as_of for record in records if record is not None]
+def _make_writes(plans: list[WebhookPlan], results: Writes, events: list[QueuedEvent]) -> Writes:
     return structs.replace(
         results,
         messages=[message for plan in plans for message in plan.messages],
@@ -428,7 +424,7 @@ def _make_writes(plans: list[WebhookPlan], results: Writes, changes: list[Change
             for plan in plans
             for label, loss in plan.losses_to_write()
         ],
-        stored_at=max(times, default=None),
+        stored_at=max((event.at for event in events), default=None),
     )
 
 
