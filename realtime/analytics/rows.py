@@ -134,13 +134,17 @@ def _member(
     def is_of(day: int) -> bool:
         return (begin is None or day >= begin) and (end is None or day < end)
 
-    fills = [fill for fill in history.fills if is_of(fill.day)]
+    closes, flows, fills = history.closes, history.flows, history.fills
+    if begin is not None or end is not None:
+        closes = {day: close for day, close in closes.items() if is_of(day)}
+        flows = [flow for flow in flows if is_of(flow.day)]
+        fills = [fill for fill in fills if is_of(fill.day)]
     return Member(
         key=key,
         profile=profile,
         history=history,
-        closes={day: close for day, close in history.closes.items() if is_of(day)},
-        flows=[flow for flow in history.flows if is_of(flow.day)],
+        closes=closes,
+        flows=flows,
         fills=fills,
         resets=resets,
         trading=round_trips(fills, opening_positions(profile, fills) if end is None else None),
@@ -232,7 +236,16 @@ def _sum_closes(
 ) -> tuple[dict[int, int], list[tuple[int, int, int]]]:
     """Day → equity of all members, only where all are known; and their exposure."""
     closes: dict[int, int] = {}
-    exposure = []
+    exposure: list[tuple[int, int, int]] = []
+    if len(members) == 1:
+        own = members[0].closes
+        closes = {day: own[day].equity for day in days if day in own}
+        exposure = [
+            (close.gross, close.net or 0, close.equity)
+            for day in days[1:]
+            if (close := own.get(day)) is not None and close.gross is not None
+        ]
+        return closes, exposure
     for number, day in enumerate(days):
         found = [member.closes.get(day) for member in members]
         if any(close is None for close in found):

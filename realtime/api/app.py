@@ -8,6 +8,7 @@ from secrets import token_urlsafe
 from aiohttp import web
 
 from realtime.analytics.recorder import Recorder
+from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.alpaca.account_selection import AccountSelector, make_key_principal
 from realtime.api.alpaca.app import (
     CANONICAL_PATH,
@@ -78,6 +79,7 @@ def build_application(
     history: PastReader | None = None,
     books: Mapping[str, str] | None = None,
     read_benchmark: BenchmarkReader | None = None,
+    alerts: AlertLog | None = None,
     market_rest: MarketRest | None = None,
     pages: StaticPages | None = None,
     market_streams: MarketStreams | None = None,
@@ -157,6 +159,7 @@ def build_application(
         marks=marks,
         clock=clock,
         version=version,
+        alerts=alerts,
     )
     context = ApiContext(
         store,
@@ -176,6 +179,7 @@ def build_application(
         books=books,
         read_benchmark=read_benchmark,
         marks=marks,
+        alerts=alerts,
         trading=trading,
         pages=pages,
     )

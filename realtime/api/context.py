@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from realtime.analytics.comparison import BenchmarkPrices
 from realtime.analytics.recorder import Recorder
+from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.documents.document_cache import RowCache
 from realtime.api.documents.documents import Documents
 from realtime.api.documents.health import FleetCounts, count_fleet
@@ -82,6 +83,7 @@ class ApiContext:
         refresh: Refresh | None = None,
         books: Mapping[str, str] | None = None,
         read_benchmark: BenchmarkReader | None = None,
+        alerts: AlertLog | None = None,
         market_rest: MarketRest | None = None,
         marks: Callable[[], MarksStatus] | None = None,
         market_streams: MarketStreams | None = None,
@@ -108,6 +110,8 @@ class ApiContext:
         self.refresh = refresh
         self.books = books or {}
         """Book → prefix of `client_order_id`, in the order of the configuration."""
+        self.alerts = alerts
+        """None: no tier has bounds."""
         self.read_benchmark = read_benchmark
         """None: there is no market data."""
         self.market_rest = market_rest

@@ -53,6 +53,7 @@ class ContextRegistry:
             trading=whole.trading,
             refresh=whole.refresh,
             books=whole.books,
+            alerts=whole.alerts,
             read_benchmark=whole.read_benchmark,
             market_rest=whole.market_rest,
             marks=whole.marks,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
@@ -63,3 +64,5 @@ class MetricSources(Struct, frozen=True, kw_only=True):
     clock: Callable[[], float]
     """Epoch seconds."""
     version: str
+    alerts: AlertLog | None = None
+    """None: no tier has bounds, and there are no metrics of them."""

@@ -15,6 +15,7 @@ from prometheus_client.core import (
     Metric,
 )
 
+from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.status import count_states
@@ -97,6 +98,8 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     yield from _rest(sources)
     yield from _orders(sources)
     yield from _daemon(sources)
+    if sources.alerts is not None:
+        yield _alerts(sources.alerts)
     if sources.history is not None:
         yield from history_families(sources.history())
     rest = sources.runtime.market_rest()
@@ -110,6 +113,18 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
         yield from _notify(notify)
     if sources.marks is not None:
         yield from mark_families(sources.marks())
+
+
+def _alerts(alerts: AlertLog) -> Metric:
+    counts = GaugeMetricFamily(
+        "realtime_tier_alerts",
+        "Open alerts of tier bounds: exceeded, exceeded if an open order fills, not to be met",
+        labels=["state"],
+    )
+    states = [alert.state for alert in alerts.open()]
+    for state in ("over", "would_be", "cannot_be_met"):
+        counts.add_metric([state], states.count(state))
+    return counts
 
 
 def _accounts(sources: MetricSources) -> Iterator[Metric]:

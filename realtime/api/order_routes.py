@@ -25,6 +25,7 @@ from realtime.orders.results import HaltState, Origin
 PLACING = (
     "account_required", "invalid_order", "no_account", "unknown_account", "account_not_synced",
     "trading_not_permitted", "trading_disabled", "guard_notional", "guard_symbol", "guard_side",
+    "guard_contracts", "guard_equity",
     "guard_rate", "orders_halted", "account_closing", "budget_spent", "rate_limited",
     "account_restricted", "canceled_before_sent",
     "position_unsettled", "order_failed", "broker_forbids", "broker_knows_not",

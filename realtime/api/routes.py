@@ -14,6 +14,7 @@ from realtime.analytics.comparison import CompareDocument, SeriesDocument
 from realtime.analytics.report_card import ReportDocument
 from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
+from realtime.api.documents.alerts import AlertsDocument
 from realtime.api.documents.dashboard import DashboardDocument, DashboardQuery
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import HealthDocument, HealthQuery
@@ -28,6 +29,7 @@ from realtime.api.handlers.account import (
     get_orders,
     get_positions,
 )
+from realtime.api.handlers.alerts import AlertsQuery, get_alerts
 from realtime.api.handlers.broker import (
     BrokerOrdersQuery,
     BrokerPositionsQuery,
@@ -368,6 +370,14 @@ ROUTES: tuple[Route[Any], ...] = (
         handler=get_books,
         document=BooksDocument,
         problems=("unknown_account", *PAST),
+    ),
+    Route(
+        paths=("/alerts",),
+        summary="Bounds of tiers that are exceeded, would be, or cannot be met; nothing is stopped",
+        query=AlertsQuery,
+        handler=get_alerts,
+        document=AlertsDocument,
+        problems=("unknown_account",),
     ),
     Route(
         paths=("/report",),

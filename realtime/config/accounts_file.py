@@ -69,6 +69,8 @@ ALPACA: Checks = {
 ORDER_LIMITS: Checks = {
     "enabled": values.flag,
     "max_notional": values.money,
+    "max_contracts": values.whole(1, 1_000_000),
+    "max_equity_pct": values.percentage,
     "max_orders_per_minute": values.whole(1, 10_000),
     "symbols": values.symbols,
     "sides": values.some_of("buy", "sell"),

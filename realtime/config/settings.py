@@ -28,6 +28,8 @@ class OrderLimits(Struct, frozen=True, kw_only=True):
 
     enabled: bool = True
     max_notional: str | None = None
+    max_contracts: int | None = None
+    max_equity_pct: str | None = None
     max_orders_per_minute: int | None = None
     symbols: tuple[str, ...] | None = None
     sides: tuple[str, ...] | None = None

@@ -1,6 +1,6 @@
 """The risk checks before money moves; each has a name, which its refusal contains.
 
-enabled · live · halted · closing · side · symbol · notional · rate
+enabled · live · halted · closing · side · symbol · notional · contracts · equity · rate
 """
 
 from collections import deque
@@ -22,6 +22,9 @@ CONTRACT_SIZE = Decimal(100)
 PriceOf = Callable[[str], str | None]
 """symbol → its last known price, or None"""
 
+EquityOf = Callable[[str], str | None]
+"""label → the account's equity, or None while it is not known"""
+
 AssetClassOf = Callable[[str], str | None]
 """symbol → the broker's asset class, or None where it is not known"""
 
@@ -32,6 +35,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     enabled: bool = True
     max_notional: str | None = None
     """Dollars that one order may be worth."""
+    max_contracts: int | None = None
+    """Option contracts of one order, its legs counted together."""
+    max_equity_pct: str | None = None
+    """What one order may be worth, in per cent of the account's equity."""
     max_orders_per_minute: int | None = None
     symbols: tuple[str, ...] | None = None
     """Only these; an option also counts as its underlying."""
@@ -101,11 +108,13 @@ class RiskChecks:
         accounts: Mapping[str, AccountRiskRules],
         price_of: PriceOf,
         asset_class_of: AssetClassOf = lambda symbol: None,
+        equity_of: EquityOf = lambda label: None,
     ) -> None:
         self._rules = rules
         self.accounts = accounts
         self._price_of = price_of
         self.asset_class_of = asset_class_of
+        self._equity_of = equity_of
         self._windows: dict[str, deque[_Departure]] = {}
         """account or user → orders of the last minute, oldest first"""
 
@@ -146,6 +155,8 @@ class RiskChecks:
             _check_side(request, limits)
             _check_symbols(request, limits)
             self._check_notional(request, limits)
+            self._check_contracts(request, limits)
+            self._check_equity(label, request, limits)
 
     def reserve(self, label: str, principal: Principal, *, now: float) -> RateReservation:
         """Take a place in the caps per minute. Raises `Declined` if one of them is reached."""
@@ -210,6 +221,60 @@ class RiskChecks:
                 "notional",
                 f"worth {plain(round(notional, 2))}, and the cap is {limits.max_notional}",
                 "order less, or raise max_notional",
+            )
+
+    def _check_contracts(self, request: OrderRequest, limits: Limits) -> None:
+        """The legs of a multi-leg order count with their ratios; a combination is not one."""
+        if limits.max_contracts is None:
+            return
+        contracts = self._get_contracts(request)
+        if contracts is None:
+            raise _refusal(
+                "contracts", "how many contracts it is cannot be known", "give qty, not notional"
+            )
+        if contracts > limits.max_contracts:
+            raise _refusal(
+                "contracts",
+                f"{plain(contracts)} contracts, and the cap is {limits.max_contracts}",
+                "order fewer, or raise max_contracts",
+            )
+
+    def _get_contracts(self, request: OrderRequest) -> Decimal | None:
+        """Return the option contracts of an order; None if their number is not in it."""
+        if request.order_class == "mleg":
+            ratios = [
+                Decimal(1) if leg.ratio_qty is None else leg.ratio_qty
+                for leg in request.legs or ()
+                if get_symbol_kind(leg.symbol, self.asset_class_of(leg.symbol)) == "option"
+            ]
+            return None if request.qty is None else request.qty * sum(ratios, Decimal())
+        symbol = request.symbol or ""
+        if get_symbol_kind(symbol, self.asset_class_of(symbol)) != "option":
+            return Decimal()
+        return request.qty
+
+    def _check_equity(self, label: str, request: OrderRequest, limits: Limits) -> None:
+        if limits.max_equity_pct is None:
+            return
+        equity = number(self._equity_of(label))
+        if equity <= 0:
+            raise _refusal(
+                "equity", f"the equity of {label} is not known", "wait until it is synced"
+            )
+        notional = self._get_notional(request)
+        if notional is None:
+            raise _refusal(
+                "equity",
+                f"no price of {request.symbol or 'the legs'} is known to hold against the cap",
+                "give a limit_price, or notional in place of qty",
+            )
+        share = notional / equity * 100
+        if share > number(limits.max_equity_pct):
+            raise _refusal(
+                "equity",
+                f"worth {plain(round(share, 2))} % of equity, "
+                f"and the cap is {limits.max_equity_pct} %",
+                "order less, or raise max_equity_pct",
             )
 
     def _get_notional(self, request: OrderRequest) -> Decimal | None:

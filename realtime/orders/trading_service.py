@@ -103,7 +103,11 @@ async def open_trading_service(
 
     trading_accounts = TradingAccounts(accounts, make_client)
     risk_checks = RiskChecks(
-        rules, trading_accounts.rules, _make_price_reader(store), _make_asset_class_reader(store)
+        rules,
+        trading_accounts.rules,
+        _make_price_reader(store),
+        _make_asset_class_reader(store),
+        _make_equity_reader(store),
     )
     async with (
         Gateway(
@@ -195,6 +199,18 @@ def _make_price_reader(store: Store | None) -> Callable[[str], str | None]:
         return None
 
     return get_price
+
+
+def _make_equity_reader(store: Store | None) -> Callable[[str], str | None]:
+    """Return a reader of an account's equity; None while the account is not synced."""
+
+    def get_equity(label: str) -> str | None:
+        record = None if store is None else store.get(label)
+        if record is None or not record.link.is_synced or record.state.account is None:
+            return None
+        return record.state.account.equity
+
+    return get_equity
 
 
 def _make_asset_class_reader(store: Store | None) -> Callable[[str], str | None]:

@@ -7,7 +7,7 @@ the broker; every stage has its limit.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -16,11 +16,12 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
+from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.documents.timestamps import set_display_offset
-from realtime.api.handlers.reload import revoke
+from realtime.api.handlers.reload import BROADCAST, revoke
 from realtime.api.listener import serve
 from realtime.api.metric_sources import RuntimeMetrics
 from realtime.api.security.authenticator import AUTHENTICATOR, AccessRules
@@ -45,6 +46,7 @@ from realtime.runtime.notify import NotifyHost, run_notify
 from realtime.runtime.reloader import ReadSettings, Reloader, TokenKeys
 from realtime.runtime.risk_settings import risk_rules
 from realtime.runtime.running_account import AccountFactory, BrokerResources, RunningAccount
+from realtime.runtime.tier_monitor import TierMonitor
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger, get_lost_lines
 from realtime.web.files import PAGES
@@ -130,6 +132,7 @@ async def run_daemon(
             marks = None
             if market is not None and settings.market is not None and settings.market.marks:
                 marks = Marks(market.streams, store, registry, clock=clock)
+            alerts = AlertLog() if settings.tiers else None
             app = build_application(
                 store,
                 Documents(started_at=started_at),
@@ -152,6 +155,7 @@ async def run_daemon(
                 history=None if history is None else history.client,
                 books=settings.books,
                 read_benchmark=BenchmarkReader(settings, http, clock=clock).read,
+                alerts=alerts,
                 market_rest=None if market is None else market.rest,
                 pages=PAGES,
                 market_streams=None if market is None else market.streams,
@@ -171,6 +175,7 @@ async def run_daemon(
                     _monitor_clock(environment, store),
                     _recover_history(history, registry),
                     _run_marks(marks),
+                    _watch_tiers(settings, store, alerts, app, clock),
                 ):
                     yield Daemon(
                         store=store, trading_service=trading_service, reloader=reloader, port=port
@@ -228,6 +233,25 @@ async def _run_marks(marks: Marks | None) -> AsyncIterator[None]:
         yield
         return
     async with _run_beside(marks.run(), "marks"):
+        yield
+
+
+@asynccontextmanager
+async def _watch_tiers(
+    settings: Settings,
+    store: Store,
+    alerts: AlertLog | None,
+    app: web.Application,
+    clock: Callable[[], float],
+) -> AsyncIterator[None]:
+    """Watch the bounds of `[tiers]` while the block runs; without them it costs nothing."""
+    if alerts is None:
+        yield
+        return
+    monitor = TierMonitor(
+        store, settings.tiers, alerts, clock=clock, send=app[BROADCAST].send_alert
+    )
+    async with _run_beside(monitor.run(), "tier-bounds"):
         yield
 
 

@@ -27,6 +27,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "configuration reloaded",
     ),
     "config.warning": ("{reason}",),
+    "alert.ended": ("{symbol}: {rule} is within its bound {bound} again (worst {worst})",),
+    "alert.started": ("{symbol}: {rule} {value}, the tier's bound is {bound} ({state})",),
     "daemon.ready": (
         "ready in {took_s} s: {synced} synced, {waiting} waiting, {refused} refused",
         "ready in {took_s} s: {synced} synced, {waiting} waiting",

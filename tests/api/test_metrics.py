@@ -11,6 +11,7 @@ from prometheus_client import parser as text_parser
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
+from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.documents.notify import NotifyDocument, TargetRow, WebhookRow
 from realtime.api.fastpath.runner import REQUEST_STATS
 from realtime.api.history.client import HistoryClient
@@ -123,6 +124,7 @@ async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
         account_metrics=True,
         history=history,
         marks=lambda: MARKS,
+        alerts=AlertLog(),
     ) as server:
         answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **ALL))))[0]
     return read(answer.body.decode())

@@ -54,6 +54,22 @@ MISTAKES = [
         "table [accounts.alpha]",
     ),
     ('[accounts."my acc"]', 'accounts.toml: accounts."my acc": not a label'),
+    (
+        '[books]\nother = "x-"\n[accounts.alpha]',
+        "accounts.toml: books.other: not a name of a book",
+    ),
+    (
+        '[books]\na = "x-"\nb = "x-"\n[accounts.alpha]',
+        "accounts.toml: books.b: another book has this prefix",
+    ),
+    ('[books]\na = ""\n[accounts.alpha]', "books.a: expected a prefix such as"),
+    ("books = 3\n[accounts.alpha]", "accounts.toml: books: expected a table, got 3"),
+    (
+        '[tiers.tiny]\nrisk_pct = "0"\n[accounts.alpha]',
+        "tiers.tiny.risk_pct: expected more than 0 and at most 10000 per cent",
+    ),
+    ("[tiers.tiny]\nrisk = 5\n[accounts.alpha]", "tiers.tiny.risk: unknown key"),
+    ("[tiers.tiny]\nmax_contracts = 0\n[accounts.alpha]", "max_contracts: expected 1–1000000"),
     ("[accounts._a]", "accounts.toml: accounts._a: not a label"),
     (f"[accounts.{'a' * 65}]", f"accounts.toml: accounts.{'a' * 65}: not a label"),
     ('[accounts."é"]', 'accounts.toml: accounts."é": not a label'),

@@ -205,3 +205,33 @@ def test_nothing_refused_reaches_the_broker() -> None:
             assert placed.order.symbol == "AAPL"
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    ("more", "contracts"),
+    [
+        ({"symbol": OCC, "qty": "3"}, 3),
+        ({"qty": "500"}, 0),  # shares are no contracts
+        ({**MLEG, "qty": "2", "type": "limit", "limit_price": "1"}, 6),
+    ],
+)
+def test_the_cap_on_contracts(more: Mapping[str, object], contracts: int) -> None:
+    if contracts > 1:
+        checks = make_risk_checks(Limits(max_contracts=contracts - 1))
+        assert refused(checks, more) == "contracts"
+    assert refused(make_risk_checks(Limits(max_contracts=max(contracts, 1))), more) is None
+
+
+def test_the_cap_on_the_part_of_equity() -> None:
+    limits = Limits(max_equity_pct="10")
+    permits = {"alpha": AccountRiskRules(label="alpha")}
+
+    def of(equity: str | None) -> RiskChecks:
+        rules = RiskRules(limits=limits)
+        return RiskChecks(rules, permits, PRICES.get, equity_of=lambda _: equity)
+
+    assert refused(of("10000"), {"qty": "10"}) is None
+    assert refused(of("9999"), {"qty": "10"}) == "equity"
+    assert refused(of(None), {"qty": "1"}) == "equity"
+    assert refused(of("0"), {"qty": "1"}) == "equity"
+    assert refused(of("10000"), {"symbol": "NOPRICE", "qty": "1"}) == "equity"

@@ -15,6 +15,7 @@ from contextlib import suppress
 from aiohttp import web
 from msgspec import Struct
 
+from realtime.analytics.tier_bounds import Alert
 from realtime.api.documents.accounts import make_account_row
 from realtime.api.documents.document_cache import RowCache
 from realtime.api.documents.timestamps import format_millis
@@ -130,6 +131,10 @@ class Broadcaster:
     def subscribers(self) -> int:
         """The number of open event connections."""
         return len(self._subscribers)
+
+    def send_alert(self, alert: Alert) -> None:
+        """Send an alert to the subscribers that selected the type."""
+        self._buffer.add_alert(alert)
 
     async def run(self) -> None:
         """Send events and heartbeats to the synced subscribers, until cancelled."""

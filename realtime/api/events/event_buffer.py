@@ -10,6 +10,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from realtime.analytics.tier_bounds import Alert
 from realtime.api.events.event_types import CorrectedEvent, EventSource, Kind, get_events
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.store.records import Change
@@ -63,6 +64,12 @@ class EventBuffer:
             self._append(change.label, kind, source)
         if change.after is None:
             self._newest.pop(change.label, None)
+        for listener in self._listeners:
+            listener()
+
+    def add_alert(self, alert: Alert) -> None:
+        """Add an alert that has begun or ended: no change of the store."""
+        self._append(AccountLabel(alert.account_id), "alert", alert)
         for listener in self._listeners:
             listener()
 

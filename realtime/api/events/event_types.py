@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from realtime.analytics.tier_bounds import Alert
 from realtime.core.model import Order, OrderId, TradeUpdate
 from realtime.core.order_versions import flatten
 from realtime.core.state import Execution
@@ -26,9 +27,10 @@ Kind = Literal[
     "mark",
     "gap",
     "gone",
+    "alert",
 ]
 
-Type = Literal["order", "account", "positions", "link", "row", "mark", "fleet"]
+Type = Literal["order", "account", "positions", "link", "row", "mark", "fleet", "alert"]
 """The types that a client can select; `gap` and `gone` are always sent. `fleet` is sent once an
 interval, without a change."""
 
@@ -40,6 +42,7 @@ KINDS: Mapping[Type, frozenset[Kind]] = {
     "row": frozenset({"row"}),
     "mark": frozenset({"mark"}),
     "fleet": frozenset(),
+    "alert": frozenset({"alert"}),
 }
 ALWAYS: frozenset[Kind] = frozenset({"gap", "gone"})
 
@@ -67,7 +70,7 @@ class GapFoundEvent(Struct, frozen=True):
     recovered: tuple[Execution, ...]
 
 
-EventSource = TradeUpdate | CorrectedEvent | GapFoundEvent | OrderInDoubt | None
+EventSource = TradeUpdate | CorrectedEvent | GapFoundEvent | OrderInDoubt | Alert | None
 """What an event is encoded from; None: the current state."""
 
 

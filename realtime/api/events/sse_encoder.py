@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import Raw, Struct, structs
 
+from realtime.analytics.tier_bounds import Alert
+from realtime.api.documents.alerts import make_alert_document
 from realtime.api.documents.document_cache import ENCODER, DocumentCache, RenderedDocument
 from realtime.api.documents.events import (
     AccountRemovedEvent,
@@ -133,6 +135,8 @@ def encode_source(
         case OrderInDoubt(client_order_id=client_order_id, order_id=order_id):
             document = OrderStatusUnknownEvent(label, client_order_id, order_id, tier)
             return "unknown", ENCODER.encode(document)
+        case Alert() as alert:
+            return "alert", ENCODER.encode(make_alert_document(alert))
         case GapFoundEvent() as gap:
             return "gap", ENCODER.encode(_make_gap(label, tier, gap))
         case _:

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from realtime.api.context import RequestContext
+from realtime.api.documents.alerts import AlertDocument
 from realtime.api.documents.events import (
     AccountEvent,
     AccountRemovedEvent,
@@ -45,6 +46,7 @@ EVENTS: Mapping[str, type[Struct]] = {
     "mark": MarkEvent,
     "fleet": FleetEvent,
     "gap": GapEvent,
+    "alert": AlertDocument,
     "gone": AccountRemovedEvent,
     "ready": Ready,
     "resync": Resync,
@@ -66,7 +68,8 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
         tuple[Type, ...],
         Meta(
             max_length=7,
-            description="Only these types of events; `row`, `mark` and `fleet` only on request.",
+            description="Only these types of events; "
+            "`row`, `mark`, `fleet` and `alert` only on request.",
         ),
     ] = DEFAULT_TYPES
     rows: Annotated[

@@ -26,6 +26,8 @@ ORDER_PROBLEMS: Mapping[str, ProblemType] = {
     "trading_disabled": ProblemType(
         403, "Trading is switched off", "see [orders] in accounts.toml"
     ),
+    "guard_contracts": ProblemType(403, "The order exceeds the cap on its contracts", CHANGE),
+    "guard_equity": ProblemType(403, "The order exceeds the cap on its part of equity", CHANGE),
     "guard_notional": ProblemType(403, "The order exceeds the cap on its value", CHANGE),
     "guard_symbol": ProblemType(403, "The symbol is not allowed", CHANGE),
     "guard_side": ProblemType(403, "The side is not allowed", CHANGE),

@@ -1,6 +1,12 @@
 """Responses of comparisons, rendered in the history process."""
 
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+from msgspec import structs
 
 from realtime.analytics.book_report import make_book_report
 from realtime.analytics.comparison import (
@@ -20,11 +26,49 @@ from realtime.api.history.messages import HistoryCall, HistoryReply
 from realtime.api.responses import csv_headers
 from realtime.history.reading import HistoryReader
 
+CACHE_S = 5.0
+MAX_CACHED = 8
+"""Of 1000 accounts over a year one reply has 3.4 MB."""
+
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-cache"}
+
+
+class ReplyCache:
+    """Replies of the last seconds: pages that show the same comparison cost one computation."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._replies: OrderedDict[bytes, tuple[float, HistoryReply]] = OrderedDict()
+
+    def get(self, call: HistoryCall, make: Callable[[], HistoryReply]) -> HistoryReply:
+        """The reply to a call, at most `CACHE_S` old."""
+        assert call.compare is not None
+        # Neither the time nor the positions of the moment make it another comparison.
+        accounts = [structs.replace(a, positions=None) for a in call.compare.accounts]
+        same = structs.replace(call.compare, now_us=0, accounts=accounts)
+        key = call.kind.encode() + msgspec.msgpack.encode(same)
+        with self._lock:
+            known = self._replies.get(key)
+            if known is not None and self._clock() - known[0] < CACHE_S:
+                return known[1]
+        reply = make()
+        with self._lock:
+            self._replies[key] = (self._clock(), reply)
+            while len(self._replies) > MAX_CACHED:
+                self._replies.popitem(last=False)
+        return reply
+
+
+_cache = ReplyCache()
 
 
 def render_compare(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     """The table of a comparison."""
+    return _cache.get(call, lambda: _render_table(reader, call))
+
+
+def _render_table(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.compare is not None
     document = make_document(compare(reader, call.compare))
     if call.compare.format == "csv":
@@ -35,6 +79,10 @@ def render_compare(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
 
 def render_series(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     """The curves of a comparison."""
+    return _cache.get(call, lambda: _render_curves(reader, call))
+
+
+def _render_curves(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.compare is not None
     document = make_series_document(compare(reader, call.compare))
     return HistoryReply(body=ENCODER.encode(document), headers=HEADERS)
