@@ -83,3 +83,47 @@ async def trade(running: Fleet, times: int) -> None:
 
 def test_fills_orders_and_equity_of_an_absence(tmp_path: Path) -> None:
     play(tmp_path)
+
+
+def test_deposits_and_daily_equity_of_weeks_come_from_the_broker(tmp_path: Path) -> None:
+    """The first start: a month in which no daemon ran."""
+
+    async def scene() -> None:
+        simulator = Simulator(accounts=5, seed=9, clock=virtual.nanosecond_clock, past_days=30)
+        async with simulator, fleet(simulator, virtual.world(9)) as running:
+            await running.until(running.all_synced)
+            recording = Recording(tmp_path, running)
+            rest = RestClient(
+                running.http,
+                simulator.url,
+                Credentials(Secret("demo-echo"), Secret("demo-secret-echo")),
+                RateLimiter(FleetLimiter()),
+                clock=virtual.wall_clock,
+            )
+            with suppress(TimeoutError):
+                async with asyncio.timeout(30):
+                    await recover_all(
+                        lambda: {"echo": rest},
+                        store=running.daemon.store,
+                        queue=recording.queue,
+                        newest={},
+                        clock=virtual.wall_clock,
+                    )
+            recording.writer.write()
+            recording.close()
+            with recording.reader.open(recording.directory.ledger) as connection:
+                closes = connection.execute("SELECT equity, source FROM close").fetchall()
+                flows = connection.execute("SELECT type, amount FROM activity").fetchall()
+                fills = connection.execute(
+                    "SELECT count(*) FROM fill JOIN account ON account.n = acc WHERE label = 'echo'"
+                ).fetchone()[0]
+                books = connection.execute(
+                    "SELECT count(*) FROM origin WHERE client_order_id LIKE 'mom-past-echo-%'"
+                ).fetchone()[0]
+        assert len(closes) >= 15
+        assert {source for _, source in closes} == {"broker"}
+        assert {kind for kind, _ in flows} == {"JNLC", "CSD"}
+        assert fills >= 80
+        assert books == fills
+
+    virtual.run(scene)

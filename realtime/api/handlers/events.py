@@ -67,7 +67,7 @@ class EventsQuery(Struct, frozen=True, kw_only=True):
     types: Annotated[
         tuple[Type, ...],
         Meta(
-            max_length=7,
+            max_length=8,
             description="Only these types of events; "
             "`row`, `mark`, `fleet` and `alert` only on request.",
         ),

@@ -31,6 +31,7 @@ from realtime.config.settings import (
     OrdersSettings,
     ServerSettings,
     Settings,
+    TierBounds,
 )
 from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import real_environment
@@ -50,6 +51,12 @@ from realtime.web.files import publish_demo
 
 DEMO_BOOKS = {"momentum": "mom-", "pairs": "prs-", "reversion": "mrv-"}
 """The strategies of the invented past; what the traffic trades is `other`."""
+
+DEMO_TIERS = {
+    "cash": TierBounds(risk_pct="4", max_contracts=2),
+    "basic": TierBounds(risk_pct="8", max_contracts=3),
+}
+"""Bounds that some accounts exceed after a while: they are watched, nothing is stopped."""
 
 One = TypeVar("One")
 Other = TypeVar("Other")
@@ -167,6 +174,7 @@ def demo_settings(
         orders=OrdersSettings(audit_log=folder / "orders.jsonl"),
         history=HistorySettings(path=folder / "history"),
         books=DEMO_BOOKS,
+        tiers=DEMO_TIERS,
         accounts=tuple(_account_settings(spec, trading_url) for spec in specs),
     )
 
