@@ -71,7 +71,7 @@ def write_ledger(path: Path, labels: Sequence[str], sessions: int = SESSIONS) ->
         scene.closes(label, {day: equity[day] for day in known}, exposure=rng.uniform(0.1, 0.9))
         if label == "idle":
             continue
-        for book, symbol in (("mom", "AAPL"), ("pair", "MSFT")):
+        for book, symbol in (("mom", "KO"), ("pair", "MSFT")):
             scene.fill(
                 label, known[1], "buy", "2", "100", symbol=symbol, client_order_id=f"{book}-kept"
             )
@@ -129,7 +129,7 @@ def make_store(labels: Sequence[str]) -> Store:
         profile = Profile(label=name, tier=tier, paper=True, initial_balance=balance)
         store.add(profile, now=NOW - 100)
         account = structs.replace(ACCOUNT, equity=balance, last_equity=balance, cash=balance)
-        held = [] if label == "idle" else [hold("AAPL"), hold("MSFT")]
+        held = [] if label == "idle" else [hold("KO"), hold("MSFT")]
         orders = [order(number, client_order_id=f"{book}-{number}") for number, book in OPEN]
         state = structs.replace(state_of(orders, held), account=account)
         store.update(name, now=NOW - 10, link=LIVE, state=state)

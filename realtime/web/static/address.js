@@ -3,7 +3,7 @@
 const DEFAULT_SORT = "day_pl";
 export const RANGES = { day: "1 D", week: "1 W", month: "1 M", all: "All" }; // of curves: name → label
 const DEFAULT_RANGE = "day";
-const LIST_VIEWS = new Set(["compare", "broker"]);
+const LIST_VIEWS = new Set(["compare", "alerts", "broker"]);
 
 /**
  * The view of an address: `fleet` with `query`, `account` with `label` and `range`, or one of

@@ -6,7 +6,7 @@ import { CurlLine } from "./components/curl_line.js";
 import { copyFullValues, setAttribute } from "./components/dom.js";
 import { Header } from "./components/header.js";
 import { NoticeList } from "./components/notice_list.js";
-import { connectionNotices, linkNotices, notifyNotices, orderNotices } from "./components/notice_text.js";
+import { boundNotices, connectionNotices, linkNotices, notifyNotices, orderNotices } from "./components/notice_text.js";
 import { listenForKeys } from "./components/shortcuts.js";
 import { showAgesOnHover } from "./components/stat.js";
 import { initThemeSwitch } from "./components/theme_switch.js";
@@ -18,6 +18,7 @@ import { EventStream } from "./state/event_stream.js";
 import { FleetState } from "./state/fleet_state.js";
 import { LatencyProbe } from "./state/latency_probe.js";
 import { NotifyStatus } from "./state/notify_status.js";
+import { TierAlerts } from "./state/tier_alerts.js";
 import { OrderSwitches } from "./state/order_switches.js";
 import { VisibleRows } from "./state/visible_rows.js";
 import { FleetView } from "./views/fleet_view.js";
@@ -33,7 +34,8 @@ const connection = new Connection();
 const header = new Header({ nav: $("nav"), money: $("money"), crumbs: $("crumbs"), indicators: $("indicators") });
 const notices = new NoticeList($("notices"), $("announcements"));
 const curl = new CurlLine($("foot"));
-const visibleRows = new VisibleRows(fleet, { onChange: () => stream.renew() });
+const alerts = new TierAlerts({ onChange: scheduleDraw, onWatched: () => stream.renew() });
+const visibleRows = new VisibleRows(fleet, alerts, { onChange: () => stream.renew() });
 const demo = "demo" in document.documentElement.dataset ? new DemoCard($("demo"), scheduleDraw) : null;
 const orderSwitches = new OrderSwitches(scheduleDraw);
 const notifyStatus = new NotifyStatus(scheduleDraw);
@@ -49,6 +51,7 @@ let isCheckingAccess = false;
 const stream = new EventStream({
   params: (isSnapshot) => visibleRows.params(isSnapshot),
   onEvent: (name, data) => {
+    if (name === "alert") alerts.renew();
     fleet.handleEvent(name, data);
     connection.at = now();
     scheduleDraw();
@@ -123,7 +126,7 @@ function isShown({ view: name, label }) {
 
 /** Views that are not the first to be seen are loaded when they are opened. */
 async function openView(address) {
-  const hooks = { fleet, onChange: scheduleDraw, onStreamChange: () => updateConnection(), onAddress: replaceAddress };
+  const hooks = { fleet, alerts, onChange: scheduleDraw, onStreamChange: () => updateConnection(), onAddress: replaceAddress };
   switch (address.view) {
     case "account": {
       const { AccountView } = await import("./views/account_view.js");
@@ -132,6 +135,10 @@ async function openView(address) {
     case "compare": {
       const { CompareView } = await import("./views/compare_view.js");
       return CompareView.open(address, hooks);
+    }
+    case "alerts": {
+      const { AlertsView } = await import("./views/alerts_view.js");
+      return AlertsView.open(address, hooks);
     }
     case "broker": {
       const { BrokerView } = await import("./views/broker_view.js");
@@ -162,10 +169,11 @@ function draw() {
   travel.render();
   const isLost = connection.state === "disconnected";
   const enabled = fleet.totals().reduce((all, kind) => all + kind.enabled, 0);
-  notices.show([...(demo?.notices ?? []), ...connectionNotices(connection), ...(isLost ? [] : [...linkNotices(view.linkEntries, enabled), ...orderNotices(orderSwitches), ...notifyNotices(notifyStatus.status)])]);
+  const bounds = view.asOf == null && view.name !== "alerts" ? alerts.over ?? [] : [];
+  notices.show([...(demo?.notices ?? []), ...connectionNotices(connection), ...(isLost ? [] : [...linkNotices(view.linkEntries, enabled), ...orderNotices(orderSwitches), ...boundNotices(bounds), ...notifyNotices(notifyStatus.status)])]);
   curl.show(view.curl);
   document.title = isLost ? "No connection · realtime" : view.title;
-  header.showNav(view.name === "account" ? "fleet" : view.name, null);
+  header.showNav(view.name === "account" ? "fleet" : view.name, alerts.isEnded ? undefined : alerts.over?.length ?? null);
   header.showMoney(view.moneyKinds);
   header.showConnection(connection, { rate: fleet.rate(), latency: probe.median() });
 }

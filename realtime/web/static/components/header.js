@@ -20,9 +20,10 @@ export class Header {
     indicators.append(this.link.element, this.rate.element, this.latency.element);
   }
 
-  /** Show which view is open, and how many alerts are. */
+  /** Show which view is open, and how many alerts are; `alerts` is undefined where there are none to be had. */
   showNav(view, alerts) {
     for (const [name, link] of this.links) setAttribute(link, "aria-current", name === view ? "page" : null);
+    setAttribute(this.links.get("alerts"), "hidden", alerts === undefined);
     const count = this.links.get("alerts").lastElementChild;
     setText(count, alerts ? alerts.toLocaleString("en") : "");
     setAttribute(count, "aria-label", alerts ? `${alerts} open` : null);

@@ -42,10 +42,10 @@ export class MultiCurve {
 
   /**
    * Show curves over days. A line has `key`, `name`, `values`, `drawdown`, `slot` (0 to 5 if it is
-   * pinned, else null), `isBenchmark`, `isOwnStart`. `format(value)` labels the axis.
+   * pinned, else null), `isBenchmark`, `isOwnStart`. `isOpen`: the last day is not over.
    */
-  show({ days, lines, formatAxis, formatDay, label }) {
-    Object.assign(this, { days, lines, formatAxis, formatDay });
+  show({ days, lines, isOpen, formatAxis, formatDay, label }) {
+    Object.assign(this, { days, lines, isOpen, formatAxis, formatDay });
     this.stage.setAttribute("aria-label", label);
     this.redraw();
   }
@@ -227,8 +227,21 @@ export class MultiCurve {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.lineTo(bbox.left + bbox.width + (LEADER_PX - 3) * ratio, bbox.top + to * ratio);
       ctx.stroke();
+      if (this.isOpen && at === this.days.length - 1) this.#drawHollow(ctx, valToPos(at, "x", true), y);
       ctx.restore();
     }
+  }
+
+  /** The last point of a day that is not over. */
+  #drawHollow(ctx, x, y) {
+    ctx.globalAlpha = 1;
+    ctx.setLineDash([]);
+    ctx.fillStyle = this.colour("--surface");
+    ctx.lineWidth = 1.75 * devicePixelRatio;
+    ctx.beginPath();
+    ctx.arc(x, y, 3.5 * devicePixelRatio, 0, 2 * Math.PI);
+    ctx.fill();
+    ctx.stroke();
   }
 
   #handleKey(event) {

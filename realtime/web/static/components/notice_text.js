@@ -86,6 +86,22 @@ export function notifyNotices(status) {
   return notices;
 }
 
+const BOUNDS = { position_risk: "risk of one position", order_risk: "risk of one order", position_contracts: "contracts of one position", order_contracts: "contracts of one order" };
+
+/** Accounts over a bound of their tier, one notice for each rule. */
+export function boundNotices(alerts) {
+  const rules = new Map();
+  for (const { rule, account_id: label } of alerts) rules.set(rule, (rules.get(rule) ?? new Set()).add(label));
+  return [...rules].map(([rule, labels]) => {
+    const names = labels.size > MAX_NAMED ? formatCount(labels.size, "account") : joinNames([...labels]);
+    return {
+      key: `bound:${rule}`, runbook: "tier-bound", tone: "warn", href: "#/alerts?list=over",
+      title: `${names} ${labels.size === 1 ? "is" : "are"} over the bound of ${labels.size === 1 ? "its tier" : "their tiers"}: ${BOUNDS[rule] ?? rule.replaceAll("_", " ")}`,
+      text: "Nothing is stopped: bounds are watched, not enforced.", remedy: "Reduce the position, or change the bound in accounts.toml",
+    };
+  });
+}
+
 function classify(link) {
   const cause = link.last_error_message;
   switch (link.state) {

@@ -44,7 +44,9 @@ export async function fetchCurve(label, range, now) {
     const { points } = await read({ from: Math.floor(now - MAX_RANGE_S), step: "1D" });
     if (points.length) from = points[0].at - DAY_S;
   }
-  const { points, gaps } = await read({ from: Math.floor(from) });
+  let { points, gaps } = await read({ from: Math.floor(from) });
+  // What the broker's portfolio history filled in is by the day only.
+  if (points.length < 2 && range !== "day") ({ points, gaps } = await read({ from: Math.floor(from), step: "1D" }));
   const spans = (isWanted) => gaps.filter(([, , reason]) => isWanted === (reason === LINK_DOWN)).map(([start, end, reason]) => [Math.max(start, from), end, reason]);
   return { points, gaps: spans(false), outages: spans(true), from, to: now };
 }

@@ -7,8 +7,9 @@ const MAX_ROWS = 200; // as many as `rows` takes
 const INTERVAL_S = 1;
 
 export class VisibleRows {
-  constructor(fleet, { onChange }) {
+  constructor(fleet, alerts, { onChange }) {
     this.fleet = fleet;
+    this.alerts = alerts;
     this.onChange = onChange;
     this.labels = [];
     this.readAt = performance.now();
@@ -18,10 +19,15 @@ export class VisibleRows {
   /** The query of the stream of all accounts: everything, or what is on the screen. */
   params(isSnapshot) {
     if (isSnapshot) return { types: "row,link" };
-    if (!this.fleet.isLarge) return { types: "row,link,order" };
+    if (!this.fleet.isLarge) return { types: `row,link,order${this.#alertType}` };
     const known = this.labels.filter((label) => this.fleet.entries.has(label));
     const rows = known.length ? known : [this.fleet.entries.keys().next().value];
-    return { types: "row,link,fleet", rows: rows.slice(0, MAX_ROWS).join(","), interval: INTERVAL_S };
+    return { types: `row,link,fleet${this.#alertType}`, rows: rows.slice(0, MAX_ROWS).join(","), interval: INTERVAL_S };
+  }
+
+  /** Alerts are pushed where any tier has bounds. */
+  get #alertType() {
+    return this.alerts.document?.watched ? ",alert" : "";
   }
 
   /** Labels of the rows that are drawn. */

@@ -104,7 +104,7 @@ export function fillCell(cell, column, row, scales) {
 /** The scale of every column of intervals, over the rows that are compared. */
 export function makeScales(rows) {
   const columns = COMPARE_COLUMNS.filter(({ kind }) => kind === "estimate");
-  const compared = rows.filter(({ ranked, kind }) => ranked || kind === "control");
+  const compared = rows.filter(({ ranked }) => ranked);
   return new Map(columns.map((column) => [column.key, intervalScale((compared.length ? compared : rows).map(column.estimate).filter(Boolean), column.bounds)]));
 }
 

@@ -29,8 +29,9 @@ export class CompareTable {
   }
 
   /** Show rows; `members` are shown below their group, `slots` are the pinned keys. */
-  show({ rows, sort, slots, columns, members, expanded, offers }) {
+  show({ rows, sort, slots, columns, members, expanded, offers, sharedFlags }) {
     this.sort = sort;
+    this.sharedFlags = sharedFlags;
     this.columns = columns ?? DEFAULT_COLUMNS;
     const shown = COMPARE_COLUMNS.filter(({ key }) => key === "return_pct" || this.columns.has(key));
     for (const column of COMPARE_COLUMNS) setHead(this.heads.get(column.key), column, sort);
@@ -84,7 +85,7 @@ export class CompareTable {
       row.kind === "control" ? (row.key === "cash" ? "doing nothing" : "benchmark") : null,
       row.kind === "group" ? `${row.accounts.length} accounts` : row.tier,
       row.reason,
-      ...row.flags.map(({ flag, detail }) => detail || flag.replaceAll("_", " ")),
+      ...row.flags.filter(({ flag }) => !this.sharedFlags.has(flag)).map(({ flag, detail }) => `▪ ${detail || flag.replaceAll("_", " ")}`),
     ].filter(Boolean).join(" · ");
     return [createElement("div", { class: "named" }, badge.element, name, createElement("small", { text: about, title: about }))];
   }

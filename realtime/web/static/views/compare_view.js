@@ -178,7 +178,7 @@ export class CompareView {
     const span = `${formatDate(found.from)} – ${formatDate(found.to)}`;
     return [
       `${found.trading_days} trading day${found.trading_days === 1 ? "" : "s"}, ${span}${isShortened ? " (as far back as the record reaches)" : ""}`,
-      `days end ${found.boundary}`, "deposits taken out", ...found.notes,
+      `days end ${found.boundary}`, "deposits taken out", ...found.notes, ...sharedFlags(found.rows).values(),
     ].join(" · ");
   }
 
@@ -245,7 +245,7 @@ export class CompareView {
       type: "button", class: "plain", text: `Shorten to ${formatDate(from)}: ${days} days, ${adds.length} row${adds.length === 1 ? "" : "s"} more`,
       on: { click: () => this.#change({ window: null, from, to: found.to }) },
     }));
-    this.table.show({ rows: found.rows, sort: this.query.sort, slots: this.slots, columns: this.query.columns, members, expanded: this.query.expanded, offers });
+    this.table.show({ rows: found.rows, sort: this.query.sort, slots: this.slots, columns: this.query.columns, members, expanded: this.query.expanded, offers, sharedFlags: new Set(sharedFlags(found.rows).keys()) });
   }
 
   #showWords({ document: found }) {
@@ -268,7 +268,7 @@ export class CompareView {
     })).filter(({ values }) => values.some((value) => value !== null));
     const pinned = this.lines.filter(({ slot }) => slot !== null).map(({ name }) => name);
     this.curve.show({
-      days: series.days, lines: this.lines, formatDay: formatDate, formatAxis: unit === "pct" ? formatAxisPercent : formatAxisMoney,
+      days: series.days, lines: this.lines, isOpen: series.last_is_open, formatDay: formatDate, formatAxis: unit === "pct" ? formatAxisPercent : formatAxisMoney,
       label: `Curves of ${this.lines.length} rows from ${formatDate(series.days[0])}, pinned: ${pinned.join(", ") || "none"}. Arrow keys read a day; the table has the figures.`,
     });
     this.#showReading(null);
@@ -284,6 +284,14 @@ export class CompareView {
       lines: this.lines.map((line) => ({ name: shortenLabel(line.name, 18), title: line.name, slot: line.slot, isBenchmark: line.isBenchmark, value: line.values[index] ?? null })),
     });
   }
+}
+
+/** Flags that every row but the control rows has: said once, not in each row. Flag → text. */
+function sharedFlags(rows) {
+  const own = rows.filter(({ kind }) => kind !== "control");
+  const [first] = own;
+  const shared = (first?.flags ?? []).filter(({ flag }) => own.length > 1 && own.every((row) => row.flags.some((each) => each.flag === flag)));
+  return new Map(shared.map(({ flag, detail }) => [flag, detail || flag.replaceAll("_", " ")]));
 }
 
 /** A trading day `2026-06-08` as `8 Jun`. */
