@@ -17,6 +17,8 @@ from realtime.api.alpaca.app import (
     make_alpaca_context,
 )
 from realtime.api.alpaca.requests import AlpacaOptions
+from realtime.api.alpaca.trade_hub import TradeHub
+from realtime.api.alpaca.trading_socket import TRADING_STREAM, TradingStreamServer
 from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
@@ -190,10 +192,13 @@ def build_application(
     allow_origins(app, cors_origins)
     if alpaca is not None and trading is not None:
         # After `allow_origins`: no page may use these routes.
+        selector = AccountSelector(store, trading.forwarder, authenticator, rejections)
+        alpaca_context = make_alpaca_context(store, trading, alpaca, clock=clock)
         alpaca_api = AlpacaApi(
-            make_alpaca_context(store, trading, alpaca, clock=clock),
-            AccountSelector(store, trading.forwarder, authenticator, rejections),
+            alpaca_context,
+            selector,
             route_counts,
+            _add_trading_stream(app, TradeHub(store, clock=clock), selector, names, wall_clock),
         )
         _run_while_serving(app, "alpaca", alpaca_api.add_to(app))
     _add_administration(app, reload, notify)
@@ -202,6 +207,24 @@ def build_application(
         Sessions(authenticator, wall_clock, make_code).add(app, PREFIXES)
         app.on_response_prepare.append(add_token_vary)
     return app
+
+
+def _add_trading_stream(
+    app: web.Application,
+    hub: TradeHub,
+    selector: AccountSelector,
+    names: AllowedNames,
+    wall_clock: Callable[[], float],
+) -> TradeHub:
+    """Add `/stream`, which authorizes inside the socket; return its hub."""
+    server = app[TRADING_STREAM] = TradingStreamServer(hub, selector, names, wall_clock=wall_clock)
+    app.middlewares.insert(2, server.make_middleware())
+
+    async def close(_: web.Application) -> None:
+        server.close()
+
+    app.on_shutdown.append(close)
+    return hub
 
 
 def _key_pairs(trading: TradingInterface | None) -> FindKeyPair:

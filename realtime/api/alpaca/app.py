@@ -28,6 +28,9 @@ from realtime.api.alpaca.recent_writes import RecentWrites
 from realtime.api.alpaca.requests import AlpacaContext, AlpacaOptions, AlpacaRequest
 from realtime.api.alpaca.routes import ROUTES, AlpacaRoute, RouteTable, as_it_came
 from realtime.api.alpaca.target import Target, parse_target
+from realtime.api.alpaca.trade_hub import TradeHub
+from realtime.api.alpaca.trade_sse import PATH as TRADE_EVENTS
+from realtime.api.alpaca.trade_sse import serve_events
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.problems import CONTENT_TYPE as PROBLEM_TYPE
 from realtime.api.problems import Problem
@@ -104,12 +107,14 @@ class AlpacaApi:
         context: AlpacaContext,
         selector: AccountSelector,
         route_counts: Counter[tuple[str, str]],
+        hub: TradeHub,
         *,
         market_data: MarketData | None = None,
         routes: tuple[AlpacaRoute, ...] = ROUTES,
     ) -> None:
         self.context = context
         self.selector = selector
+        self.hub = hub
         self._routes = RouteTable(routes)
         self._route_counts = route_counts
         self._market_data = market_data
@@ -153,6 +158,9 @@ class AlpacaApi:
         permission = _find_permission(method, target)
         credentials = read_credentials(http_request)
         caller = self.selector.select(credentials, permission, http_request)
+        if method == "GET" and http_request.path == TRADE_EVENTS:
+            self._route_counts[method, TRADE_EVENTS] += 1
+            return await serve_events(http_request, self.hub, caller.label)
         if permission == "market_data" and self._market_data is not None:
             return await self._market_data(http_request, caller, target)
         found = self._routes.find(method, target.segments)

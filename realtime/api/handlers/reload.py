@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 from aiohttp import web
 
+from realtime.api.alpaca.trading_socket import TRADING_STREAM
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.api.problems import Problem
@@ -52,5 +53,7 @@ def revoke(app: web.Application) -> None:
     """Believe nothing that was believed before: each token is looked at again."""
     app[RESPONSE_CACHE].clear()
     app[BROADCAST].revoke()
+    if (trading_stream := app.get(TRADING_STREAM)) is not None:
+        trading_stream.revoke()
     if (stream_server := app.get(STREAM_SERVER)) is not None:
         stream_server.revoke()

@@ -1,0 +1,106 @@
+"""Trade updates for any number of Alpaca's own clients: one upstream stream for each account.
+
+An account's events are kept from its first listener on; without listeners nothing is computed. What
+happens in one step of the event loop is written to each listener at once, after that step, so that
+the store's writer never waits.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from realtime.api.alpaca.trade_events import AccountEvents, Frame
+from realtime.core.model import AccountLabel
+from realtime.store.records import Change, Record
+from realtime.store.store import Store
+
+
+class Listener(Protocol):
+    """One client of one account."""
+
+    def deliver(self, frames: list[Frame]) -> None:
+        """Write frames; never waits."""
+
+    def update_account(self, record: Record) -> None:
+        """Write the account's figures, if the client listens to them; never waits."""
+
+    def end(self) -> None:
+        """Its account was removed, or may not be used any more."""
+
+
+class TradeHub:
+    """Listeners by account. `clock` gives epoch seconds."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._events: dict[AccountLabel, AccountEvents] = {}
+        self._listeners: dict[AccountLabel, dict[Listener, None]] = {}
+        self._pending: dict[AccountLabel, list[Frame]] = {}
+        self._changed: set[AccountLabel] = set()
+        self._is_scheduled = False
+        store.subscribe(self._handle_change)
+
+    @property
+    def listeners(self) -> int:
+        """How many clients listen."""
+        return sum(map(len, self._listeners.values()))
+
+    def events(self, label: str) -> AccountEvents:
+        """The events of an account, from now on."""
+        key = AccountLabel(label)
+        events = self._events.get(key)
+        if events is None:
+            events = self._events[key] = AccountEvents(self._clock())
+        return events
+
+    def add(self, label: str, listener: Listener) -> None:
+        """Send a listener every event from now on."""
+        self.events(label)
+        self._flush()  # what happened before is not for it
+        self._listeners.setdefault(AccountLabel(label), {})[listener] = None
+
+    def remove(self, label: str, listener: Listener) -> None:
+        """Stop sending; the events are still kept, for a client that resumes."""
+        self._listeners.get(AccountLabel(label), {}).pop(listener, None)
+
+    def end_all(self) -> None:
+        """End every listener: the rules of keys and tokens have changed, or the daemon stops."""
+        for listeners in self._listeners.values():
+            for listener in tuple(listeners):
+                listener.end()
+
+    def _handle_change(self, change: Change) -> None:
+        events = self._events.get(change.label)
+        if events is None:
+            return
+        if change.after is None:
+            del self._events[change.label]
+            for listener in tuple(self._listeners.pop(change.label, {})):
+                listener.end()
+            return
+        if frames := events.add(change):
+            self._pending.setdefault(change.label, []).extend(frames)
+        before = change.before
+        if (
+            before is None
+            or before.mark is not change.after.mark
+            or (before.state.account is not change.after.state.account)
+        ):
+            self._changed.add(change.label)
+        if not self._is_scheduled and (self._pending or self._changed):
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_scheduled = False
+        pending, changed = self._pending, self._changed
+        self._pending, self._changed = {}, set()
+        for label, frames in pending.items():
+            for listener in tuple(self._listeners.get(label, ())):
+                listener.deliver(frames)
+        for label in changed:
+            record = self._store.get(label)
+            for listener in tuple(self._listeners.get(label, ())):
+                if record is not None:
+                    listener.update_account(record)
