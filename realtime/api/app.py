@@ -18,7 +18,7 @@ from realtime.api.alpaca.app import (
 )
 from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.alpaca.trade_hub import TradeHub
-from realtime.api.alpaca.trading_socket import TRADING_STREAM, TradingStreamServer
+from realtime.api.alpaca.trading_socket import TradingStreamServer
 from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
 from realtime.api.documents.documents import Documents
@@ -27,7 +27,7 @@ from realtime.api.fastpath.prerenderer import Prerenderer
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
 from realtime.api.handlers.notify import NotifyInterface, add_notify, notify_access
-from realtime.api.handlers.reload import BROADCAST, Reload, add_reload, reload_access
+from realtime.api.handlers.reload import BROADCAST, ON_REVOKE, Reload, add_reload, reload_access
 from realtime.api.market_routes import MARKET_ROUTES
 from realtime.api.metric_sources import MetricSources, RuntimeMetrics
 from realtime.api.metrics import Metrics
@@ -217,7 +217,8 @@ def _add_trading_stream(
     wall_clock: Callable[[], float],
 ) -> TradeHub:
     """Add `/stream`, which authorizes inside the socket; return its hub."""
-    server = app[TRADING_STREAM] = TradingStreamServer(hub, selector, names, wall_clock=wall_clock)
+    server = TradingStreamServer(hub, selector, names, wall_clock=wall_clock)
+    app[ON_REVOKE] = [server.revoke]
     app.middlewares.insert(2, server.make_middleware())
 
     async def close(_: web.Application) -> None:

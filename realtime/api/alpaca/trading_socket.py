@@ -314,9 +314,6 @@ class TradingStreamServer:
         return len(self.connections) < MAX_CLIENTS and (client is None or own < limit)
 
 
-TRADING_STREAM = web.AppKey("trading_stream", TradingStreamServer)
-
-
 def make_account_update(record: Record) -> AccountUpdate | None:
     """The figures of an account; None before its first read."""
     account = record.state.account

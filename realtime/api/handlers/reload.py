@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 from aiohttp import web
 
-from realtime.api.alpaca.trading_socket import TRADING_STREAM
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.runner import RESPONSE_CACHE
 from realtime.api.problems import Problem
@@ -18,6 +17,8 @@ from realtime.errors import ConfigError
 PATH = "/admin/reload"
 
 BROADCAST = web.AppKey("broadcast", Broadcaster)
+ON_REVOKE = web.AppKey("on_revoke", list[Callable[[], None]])
+"""What ends connections that a token or a key authorized, when the rules have changed."""
 """Where an application keeps who is pushed to."""
 
 Reload = Callable[[], Awaitable[SettingsDiff]]
@@ -53,7 +54,7 @@ def revoke(app: web.Application) -> None:
     """Believe nothing that was believed before: each token is looked at again."""
     app[RESPONSE_CACHE].clear()
     app[BROADCAST].revoke()
-    if (trading_stream := app.get(TRADING_STREAM)) is not None:
-        trading_stream.revoke()
+    for end_connections in app.get(ON_REVOKE, ()):
+        end_connections()
     if (stream_server := app.get(STREAM_SERVER)) is not None:
         stream_server.revoke()
