@@ -5,7 +5,7 @@ import asyncio
 from structlog.testing import capture_logs
 
 from realtime.sync.intervals import FIRST_RECONCILE_S, intervals_for
-from realtime.sync.reconciler import GRACE_S, JITTER
+from realtime.sync.reconciler import GRACE_S, JITTER, MIN_INTERVAL_S
 from tests.equality import unequal
 from tests.fleet import Fleet
 from tests.sync.scene import play
@@ -105,3 +105,19 @@ def test_events_from_before_a_connect_are_not_expected_from_the_new_stream() -> 
 
 def _orders(fleet: Fleet, label: str) -> dict[str, str]:
     return {str(key): order.status for key, order in fleet.record(label).state.orders.items()}
+
+
+def test_failed_reconciliation_is_repeated_until_it_succeeds() -> None:
+    """Ten seconds later, not when the next one is due by the schedule."""
+
+    async def act(fleet: Fleet) -> None:
+        path = "/v2/orders"
+        await fleet.fault(kind="server_error", account="alpha", status=500, path=path, for_s=70)
+        with capture_logs() as lines:
+            await asyncio.sleep(70 + MIN_INTERVAL_S + 2)
+        events = [line["event"] for line in lines if line.get("reason") == "schedule"]
+        failed = [line for line in lines if line["event"] == "reconcile.failed"]
+        assert len(failed) >= 3
+        assert events == ["reconcile.finished"]
+
+    play(act, accounts=1)
