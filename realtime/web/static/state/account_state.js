@@ -21,6 +21,7 @@ export class AccountState {
     this.link = null;
     this.account = null;
     this.confirmedAt = null;
+    this.mark = null; // the account marked to market; null without market data
     this.positions = null; // null: unknown
     this.orders = null; // id → order; null: unknown
     this.gaps = []; // newest first
@@ -38,6 +39,7 @@ export class AccountState {
     switch (name) {
       case "link": this.#setVersion(data); this.link = data.link; break;
       case "account": this.#setVersion(data); this.account = data.account; this.confirmedAt = data.confirmed_at; break;
+      case "mark": this.mark = data.mark; break;
       case "positions": this.#setVersion(data); this.positions = data.positions; break;
       case "orders": this.#setVersion(data); this.#setOrders(data); break;
       case "order": this.#applyUpdate(data); break;
@@ -63,6 +65,7 @@ export class AccountState {
       this.#setVersion(document);
       Object.assign(this, { link: document.link, account: document.account, positions: document.positions });
     }
+    this.mark ??= document.equity_mark ?? null;
     if (document.orders) this.#merge(document.orders);
   }
 

@@ -1,7 +1,7 @@
 // One subscription to /realtime/events: reconnects, resumes, and pauses while the page is hidden.
 
 const EVENTS = [
-  "order", "orders", "account", "positions", "link", "row", "fleet", "gap", "gone", "ready", "resync", "heartbeat", "alert",
+  "order", "orders", "account", "positions", "mark", "link", "row", "fleet", "gap", "gone", "ready", "resync", "heartbeat", "alert",
 ];
 const SILENCE_TIMEOUT_MS = 20_000; // a heartbeat comes every 15 s
 const MIN_RETRY_MS = 500;

@@ -34,7 +34,7 @@ export class AccountMoney {
     const dayPl = equity === null || last === null ? null : equity - last - (flows ?? 0n);
     const isProvisional = account.version?.provisional.includes("account");
     const source = isProvisional ? "after the last fill: the broker has not confirmed it yet" : `confirmed by the broker ${formatAgo(at)}`;
-    const notes = equity === null ? [reason] : [source, dayPl === null ? null : flowsText(flows, flows === null ? 1 : 0, 1)];
+    const notes = equity === null ? [reason] : [source, dayPl === null ? null : flowsText(flows, flows === null ? 1 : 0, 1), pricesText(account.mark)];
     this.equity.showMoney(equity, {
       currency: "$", reason, beside: gainText(dayPl, last, "today"), besideTone: toneOf(dayPl),
       note: notes.filter(Boolean).join(" · "), noteTone: isProvisional || account.version?.stale ? "warn" : null,
@@ -53,6 +53,12 @@ export class AccountMoney {
     this.totalPl.showMoney(null, { sign: true, reason: NOT_RECORDED });
     for (const [index, [, name]] of STATS.entries()) this.others[index].showMoney(account.money(name), { reason: account.account ? NOT_RECORDED : reason });
   }
+}
+
+/** Which feed the prices of the mark are from, and how old the oldest is; empty without market data. */
+function pricesText(mark) {
+  if (!mark?.price_at) return "";
+  return `prices of ${mark.feed}, the oldest ${formatAgo(mark.price_at)}`;
 }
 
 function gainText(dayPl, last, when) {

@@ -39,7 +39,7 @@ export class AccountView {
     this.curve = new EquityCurve({ load: () => this.#loadCurve(), label: `Equity of ${label} over time` });
     this.element = this.#build();
     this.setMoment(asOf);
-    const params = () => ({ types: "order,account,positions,link", account_id: label });
+    const params = () => ({ types: "order,account,positions,link,mark", account_id: label });
     this.stream = new EventStream({ params, onEvent: (name, data) => this.#handleEvent(name, data), onStateChange: onStreamChange });
     this.#fetch();
   }
