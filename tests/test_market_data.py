@@ -165,7 +165,17 @@ async def test_messages_of_all_classes_are_streamed_with_exact_numbers() -> None
             message = await anext(messages)
         assert seen["AAPL"]["price"] == Decimal("231.57")
         assert seen["BTC/USD"]["timestamp"].endswith("Z")
+        quote_requests = market_requests(simulator)
+        assert (await market.get_trade("AAPL")).price == Decimal("231.57")  # from the stream
+        assert market_requests(simulator) == quote_requests
+        clock.move(1.0)
+        assert (await market.get_trade("AAPL")).price == Decimal("231.57")
+        assert market_requests(simulator) == quote_requests + 1
         await messages.aclose()  # type: ignore[attr-defined]
+
+
+def market_requests(simulator: Simulator) -> int:
+    return simulator.counters.get("alpha").get("data_requests", 0)
 
 
 async def _next(messages: AsyncIterator[Message]) -> Message:

@@ -12,9 +12,14 @@ def rest_families(status: RestStatus) -> Iterator[Metric]:
     """Where responses came from, what was refused, and what is left of the budget."""
     yield counter_family(
         "realtime_market_reads",
-        "Values for clients: from the cache, an older one on request, or shared with an equal read",
+        "Values for clients that cost no request of their own, by where they came from",
         "source",
-        {"cache": status.cache_hits, "stale": status.stale_hits, "shared": status.joined},
+        {
+            "stream": status.stream_hits,
+            "cache": status.cache_hits,
+            "stale": status.stale_hits,
+            "shared": status.joined,
+        },
     )
     yield counter_family(
         "realtime_market_requests",

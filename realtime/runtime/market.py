@@ -27,6 +27,7 @@ from realtime.market.stream.market_streams import (
 )
 from realtime.market.stream.status import StreamsStatus, get_streams_status
 from realtime.market.stream.upstream import UpstreamTarget
+from realtime.market.streamed_values import StreamedValues
 from realtime.market.symbols import AssetClass
 from realtime.runtime.environment import Environment
 from realtime.runtime.running_account import BrokerResources
@@ -84,7 +85,14 @@ async def run_market(
                 return entitlement.feed if asset_class == "stocks" else entitlement.option_feed
 
             yield Market(
-                rest=make_market_rest(settings, reader, get_probed_feed=get_probed_feed),
+                rest=MarketRest(
+                    reader,
+                    account=settings.account,
+                    feed=settings.feed,
+                    option_feed=settings.option_feed,
+                    get_probed_feed=get_probed_feed,
+                    get_streamed=StreamedValues(streams, clock).get,
+                ),
                 streams=streams,
             )
 
@@ -127,22 +135,6 @@ async def open_reader(
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from None
-
-
-def make_market_rest(
-    settings: MarketSettings,
-    reader: RestReader,
-    *,
-    get_probed_feed: Callable[[AssetClass], str | None] = lambda _: None,
-) -> MarketRest:
-    """Return reads with the feeds of the settings."""
-    return MarketRest(
-        reader,
-        account=settings.account,
-        feed=settings.feed,
-        option_feed=settings.option_feed,
-        get_probed_feed=get_probed_feed,
-    )
 
 
 def _stream_settings(settings: MarketSettings) -> StreamSettings:

@@ -54,8 +54,8 @@ STREAMS = StreamsStatus(
     clients=3, max_clients=1000, streams=[STREAM],
 )  # fmt: skip
 REST = RestStatus(
-    feed="iex", option_feed="indicative", requests=30, cache_hits=70, stale_hits=2, joined=9,
-    errors=5, rate_limited=1, refused=6,
+    feed="iex", option_feed="indicative", requests=30, stream_hits=8, cache_hits=70, stale_hits=2,
+    joined=9, errors=5, rate_limited=1, refused=6,
     budget=BudgetStatus(limit=200, remaining=170, floor=20, resets_in_s=12.0, paused_s=0.0),
     cache=CacheStatus(kind="memory", available=True, entries=3, bytes=4096, evictions=0),
 )  # fmt: skip
@@ -144,7 +144,7 @@ async def test_both_formats_hold_the_same(reader: Reader) -> None:
 async def test_reads_of_market_data_in_figures(store: Store, clock: Clock) -> None:
     families = await everything(store, clock)
     assert values(families["realtime_market_reads"]) == {
-        ("cache",): 70, ("stale",): 2, ("shared",): 9,
+        ("stream",): 8, ("cache",): 70, ("stale",): 2, ("shared",): 9,
     }  # fmt: skip
     assert values(families["realtime_market_requests"]) == {
         ("answered",): 25, ("failed",): 4, ("rate_limited",): 1, ("not_sent",): 6,

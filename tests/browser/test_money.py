@@ -111,7 +111,7 @@ async def test_the_feed_of_prices_and_their_age_are_named_with_market_data(open_
     )  # fmt: skip
     mark = AccountMark(
         label=name, seq=1, at=NOW, equity=Decimal(100), last_equity=Decimal(100),
-        last_equity_source="rest", prices=PriceCounts(fresh=1, old=0), price_at=NOW - 41,
+        last_equity_source="broker", prices=PriceCounts(fresh=1, old=0), price_at=NOW - 41,
         feed="iex", session="regular", is_provisional=False, is_stale=False,
         equity_rest=Decimal(100), equity_rest_at=NOW, error=None, **amounts,
     )  # fmt: skip

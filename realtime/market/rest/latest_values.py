@@ -7,7 +7,7 @@ read before, and the other way round. A symbol that is being read already is wai
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -68,16 +68,37 @@ Failure = UnknownSymbol | DataAnswer | LinkError
 
 
 class LatestReader:
-    """Reads latest values with one key, through the cache."""
+    """Reads latest values with one key: from the streams, from the cache, by REST."""
 
-    def __init__(self, reader: RestReader) -> None:
+    def __init__(
+        self,
+        reader: RestReader,
+        get_streamed: Callable[[LatestQuery, str], LatestValue | None] = lambda query, symbol: None,
+    ) -> None:
         self._reader = reader
+        self._get_streamed = get_streamed
 
     async def read(
         self, query: LatestQuery, symbols: Iterable[str], rules: CacheRules
     ) -> dict[str, LatestValue | Failure]:
         """Return the value of each symbol, or why there is none. Symbols are normalized."""
         names = list(dict.fromkeys(symbols))
+        streamed = {} if rules.no_cache else self._find_streamed(query, names)
+        read = await self._read(query, [name for name in names if name not in streamed], rules)
+        return {name: streamed.get(name) or read[name] for name in names}
+
+    def _find_streamed(self, query: LatestQuery, symbols: Sequence[str]) -> dict[str, LatestValue]:
+        values = {
+            symbol: value
+            for symbol in symbols
+            if (value := self._get_streamed(query, symbol)) is not None
+        }
+        self._reader.statistics.stream_hits += len(values)
+        return values
+
+    async def _read(
+        self, query: LatestQuery, names: Sequence[str], rules: CacheRules
+    ) -> dict[str, LatestValue | Failure]:
         keys = [self._key(query, symbol) for symbol in names]
         entries = dict(zip(names, await self._reader.read_entries(keys, rules), strict=True))
         now = self._reader.clock()
@@ -93,7 +114,7 @@ class LatestReader:
             if entry is not None and _is_refusal(result) and may_be_stale(entry, rules, now):
                 self._reader.statistics.stale_hits += 1
                 results[symbol] = structs.replace(_from_entry(entry), is_stale=True)
-        return {symbol: results[symbol] for symbol in names}
+        return results
 
     async def _fetch_all(
         self, query: LatestQuery, symbols: list[str]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from realtime.errors import LinkError
 from realtime.market.rest.cache import MemoryCache
-from realtime.market.rest.latest_values import LatestReader
+from realtime.market.rest.latest_values import LatestQuery, LatestReader, LatestValue
 from realtime.market.rest.reader import DataQuery, ReadStatistics, RestReader
 from realtime.market.rest.status import CacheStatus, RestStatus
 from realtime.market.symbols import ROOTS, AssetClass
@@ -24,6 +24,7 @@ class MarketRest:
     """Reads with the key of `account`.
 
     `get_probed_feed`: what another part of the program has found out; None: not known there.
+    `get_streamed`: the newest value of a stream that is fresh, or None.
     """
 
     def __init__(
@@ -34,9 +35,10 @@ class MarketRest:
         feed: str = "auto",
         option_feed: str = "auto",
         get_probed_feed: Callable[[AssetClass], str | None] = lambda _: None,
+        get_streamed: Callable[[LatestQuery, str], LatestValue | None] = lambda query, symbol: None,
     ) -> None:
         self.reader = reader
-        self.latest = LatestReader(reader)
+        self.latest = LatestReader(reader, get_streamed)
         self.account = account
         self._configured: dict[AssetClass, str] = {"stocks": feed, "options": option_feed}
         self._get_probed_feed = get_probed_feed
@@ -78,6 +80,7 @@ class MarketRest:
             feed=self.get_known_feed("stocks"),
             option_feed=self.get_known_feed("options"),
             requests=statistics.requests,
+            stream_hits=statistics.stream_hits,
             cache_hits=statistics.cache_hits,
             stale_hits=statistics.stale_hits,
             joined=self.reader.flights.joined,

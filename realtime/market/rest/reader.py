@@ -76,6 +76,8 @@ class DataAnswer(Struct, frozen=True, kw_only=True):
 class ReadStatistics(Struct):
     """Counts since the start."""
 
+    stream_hits: int = 0
+    """Latest values that a stream had."""
     cache_hits: int = 0
     stale_hits: int = 0
     requests: int = 0

@@ -24,6 +24,8 @@ class RestStatus(Struct, frozen=True, kw_only=True):
     """Of stocks, where a request names none; None until the first such request."""
     option_feed: str | None
     requests: int
+    stream_hits: int
+    """Latest values that a stream had."""
     cache_hits: int
     stale_hits: int
     joined: int
