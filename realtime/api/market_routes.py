@@ -28,8 +28,8 @@ from realtime.api.handlers.market_data import (
     get_market_status,
     invalidate,
     latest_handler,
-    path_handler,
 )
+from realtime.api.handlers.market_paths import path_handler
 from realtime.api.handlers.market_problems import READING
 from realtime.api.handlers.marks import MarksDocument, get_marks
 from realtime.api.parameters import NoQuery

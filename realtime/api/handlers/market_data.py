@@ -1,4 +1,4 @@
-"""Handlers of market data: the latest values of symbols, bars, the broker's own paths, the cache.
+"""Handlers of market data: the latest values of symbols, bars, the cache.
 
 Bodies are the broker's bytes. Freshness is in headers: `Age` and `X-Realtime-As-Of` count from when
 the request was sent, `X-Realtime-Source` is `rest`, `cache` or `stream`.
@@ -6,7 +6,7 @@ the request was sent, `X-Realtime-Source` is `rest`, `cache` or `stream`.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import Struct
@@ -29,7 +29,6 @@ from realtime.api.problems import quote as shorten
 from realtime.api.responses import JSON, ApiResponse
 from realtime.errors import LinkError
 from realtime.market.rest.bars import find_start
-from realtime.market.rest.freshness import Kind
 from realtime.market.rest.latest_values import (
     Failure,
     Field,
@@ -47,15 +46,10 @@ MarketHandler = Callable[[RequestContext[Struct]], Awaitable[ApiResponse]]
 MAX_STALE_S = 86_400.0
 """`max-stale` without a number, and the largest one."""
 
-MAX_PARAMETERS = 100
-MAX_QUERY_LENGTH = 8_000
-"""The broker's servers accept lines of 8 KB."""
-
 NO_STORE = "no-store"
 _OPTIONAL = ("start", "end", "sort", "page_token", "asof", "feed", "currency")
 
 _DIRECTIVE = re.compile(r"(?:^|,)(no-cache|max-age|max-stale)(?:=(\d{1,9}))?(?=,|$)")
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 
 
 def latest_handler(asset_class: AssetClass, field: Field) -> MarketHandler:
@@ -80,7 +74,7 @@ def latest_handler(asset_class: AssetClass, field: Field) -> MarketHandler:
             body=body,
             headers={
                 "Content-Type": JSON,
-                **_freshness(request, result),
+                **age_headers(request, result),
                 **({"X-Realtime-Feed": query.feed} if query.feed else {}),
             },
         )
@@ -118,7 +112,7 @@ def batch_handler(asset_class: AssetClass) -> MarketHandler:
             as_of=None if oldest is None else format_millis(oldest.as_of),
             stale=tuple(name for name, value in values.items() if value.is_stale),
         )
-        freshness = {"Cache-Control": NO_STORE} if oldest is None else _freshness(request, oldest)
+        freshness = {"Cache-Control": NO_STORE} if oldest is None else age_headers(request, oldest)
         headers = {"Content-Type": JSON, **freshness}
         return ApiResponse(body=ENCODER.encode(document), headers=headers)
 
@@ -145,36 +139,17 @@ def bars_handler(asset_class: AssetClass) -> MarketHandler:
         path = f"{ROOTS[asset_class]}/{quote(symbol, safe='')}/bars"
         if asset_class != "stocks":  # the broker has no route for one symbol
             path, params = f"{ROOTS[asset_class]}/bars", {"symbols": symbol, **params}
-        answer = await _read(request, DataQuery(path, tuple(params.items()), "history"))
+        answer = await read_data(request, DataQuery(path, tuple(params.items()), "history"))
         if answer.status != 200:
             raise refusal_problem(answer)
         body = answer.body
         if is_newest or asset_class != "stocks":
             body = _single_page(symbol, body, is_newest=is_newest)
-        return ApiResponse(body=body, headers={"Content-Type": JSON, **_freshness(request, answer)})
+        return ApiResponse(
+            body=body, headers={"Content-Type": JSON, **age_headers(request, answer)}
+        )
 
     return get_bars
-
-
-def path_handler(path: str, kind: Kind) -> MarketHandler:
-    """Return the handler of a path of the broker: parameters and bodies pass unchanged."""
-
-    async def get_path(request: RequestContext[Struct]) -> ApiResponse:
-        parts = {name: _read_part(name, text) for name, text in request.parts.items()}
-        query = DataQuery(path.format_map(parts), _read_params(request.raw_query), kind)
-        answer = await _read(request, query)
-        if answer.status == 401 or not 200 <= answer.status < 500:
-            # The client's own token was right; and what is not the broker's is not passed on.
-            raise refusal_problem(answer)
-        headers = {"Content-Type": answer.content_type or JSON, **_freshness(request, answer)}
-        if answer.status == 429:
-            headers["Retry-After"] = refusal_problem(answer).headers["Retry-After"]
-        feed = dict(query.params).get("feed")
-        if feed is not None and feed.isalpha() and feed.isascii():
-            headers["X-Realtime-Feed"] = feed
-        return ApiResponse(status=answer.status, body=answer.body, headers=headers)
-
-    return get_path
 
 
 async def invalidate(request: RequestContext[InvalidateQuery]) -> ApiResponse:
@@ -217,16 +192,18 @@ def read_cache_rules(cache_control: str | None) -> CacheRules:
     )
 
 
-async def _read(request: RequestContext[Struct], query: DataQuery) -> DataAnswer:
+async def read_data(request: RequestContext[Struct], query: DataQuery) -> DataAnswer:
+    """Return the response to a query, by the client's rules for the cache. Raises a problem."""
     try:
         return await request.market.reader.get(query, read_cache_rules(request.cache_control))
     except LinkError as error:
         raise link_problem(error) from None
 
 
-def _freshness(
+def age_headers(
     request: RequestContext[Struct], value: DataAnswer | LatestValue
 ) -> Mapping[str, str]:
+    """Return where a value is from and how old it is."""
     headers = {
         "Cache-Control": NO_STORE,
         "Age": str(max(0, int(request.context.clock() - value.as_of))),
@@ -255,28 +232,6 @@ def _bad_symbol(asset_class: AssetClass, text: str) -> MarketProblem:
         f"'{shorten(text)}' is not a symbol of {asset_class}",
         remedy=f"expected {FORMS[asset_class]}",
     )
-
-
-def _read_part(name: str, text: str) -> str:
-    """Return a segment of a path, escaped."""
-    part = unquote(text)
-    if not _PART.fullmatch(part):
-        raise MarketProblem("bad_symbol", f"{name}: '{shorten(part)}' is not valid in this path")
-    return quote(part, safe="")
-
-
-def _read_params(raw_query: str) -> tuple[tuple[str, str], ...]:
-    if len(raw_query) > MAX_QUERY_LENGTH:
-        raise MarketProblem(
-            "bad_parameter",
-            f"more than {MAX_QUERY_LENGTH} characters",
-            remedy="request fewer symbols at once",
-        )
-    try:
-        pairs = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
-    except ValueError:
-        raise MarketProblem("bad_parameter", f"more than {MAX_PARAMETERS} parameters") from None
-    return tuple(pairs)
 
 
 def _read_batch(body: bytes) -> BatchBody:

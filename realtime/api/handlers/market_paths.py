@@ -1,0 +1,66 @@
+"""Handlers of the broker's own market-data paths: parameters and bodies pass unchanged."""
+
+import re
+from urllib.parse import parse_qsl, quote, unquote
+
+from msgspec import Struct
+
+from realtime.api.context import RequestContext
+from realtime.api.handlers.market_data import MarketHandler, age_headers, read_data
+from realtime.api.handlers.market_problems import MarketProblem, refusal_problem
+from realtime.api.problems import quote as shorten
+from realtime.api.responses import JSON, ApiResponse
+from realtime.market.rest.freshness import Kind
+from realtime.market.rest.reader import DataQuery
+
+MAX_PARAMETERS = 100
+MAX_QUERY_LENGTH = 8_000
+"""The broker's servers accept lines of 8 KB."""
+
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+
+
+def path_handler(path: str, kind: Kind) -> MarketHandler:
+    """Return the handler of a path of the broker: parameters and bodies pass unchanged."""
+
+    async def get_path(request: RequestContext[Struct]) -> ApiResponse:
+        parts = {name: _read_part(name, text) for name, text in request.parts.items()}
+        query = DataQuery(path.format_map(parts), _read_params(request.raw_query), kind)
+        answer = await read_data(request, query)
+        if answer.status == 401 or not 200 <= answer.status < 500:
+            # The client's own token was right; and what is not the broker's is not passed on.
+            raise refusal_problem(answer)
+        headers = {
+            "Content-Type": answer.content_type or JSON,
+            **age_headers(request, answer),
+        }
+        if answer.status == 429:
+            headers["Retry-After"] = refusal_problem(answer).headers["Retry-After"]
+        feed = dict(query.params).get("feed")
+        if feed is not None and feed.isalpha() and feed.isascii():
+            headers["X-Realtime-Feed"] = feed
+        return ApiResponse(status=answer.status, body=answer.body, headers=headers)
+
+    return get_path
+
+
+def _read_part(name: str, text: str) -> str:
+    """Return a segment of a path, escaped."""
+    part = unquote(text)
+    if not _PART.fullmatch(part):
+        raise MarketProblem("bad_symbol", f"{name}: '{shorten(part)}' is not valid in this path")
+    return quote(part, safe="")
+
+
+def _read_params(raw_query: str) -> tuple[tuple[str, str], ...]:
+    if len(raw_query) > MAX_QUERY_LENGTH:
+        raise MarketProblem(
+            "bad_parameter",
+            f"more than {MAX_QUERY_LENGTH} characters",
+            remedy="request fewer symbols at once",
+        )
+    try:
+        pairs = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise MarketProblem("bad_parameter", f"more than {MAX_PARAMETERS} parameters") from None
+    return tuple(pairs)
