@@ -96,7 +96,7 @@ class _Taker(StreamClient):
     """Passes elements to the engine as they are: nothing is encoded."""
 
     def __init__(self, engine: MarkEngine) -> None:
-        super().__init__(_NoPort(), "msgpack")
+        super().__init__(_NoPort(), "msgpack", is_internal=True)
         self._engine = engine
 
     def deliver(self, batch: Batch) -> None:

@@ -59,11 +59,20 @@ class Batch:
 class StreamClient:
     """One client's place on one stream."""
 
-    def __init__(self, port: ClientPort, codec: Codec, *, is_resumable: bool = False) -> None:
+    def __init__(
+        self,
+        port: ClientPort,
+        codec: Codec,
+        *,
+        is_resumable: bool = False,
+        is_internal: bool = False,
+    ) -> None:
         self.port = port
         self.codec: Codec = codec
         self.is_resumable = is_resumable
         """Whether it asked for numbers, gap and link messages."""
+        self.is_internal = is_internal
+        """Whether it is the daemon's own, for which names are reserved."""
         self.pairs: Pairs = frozenset()
         self.since: dict[tuple[str, str], int] = {}
         """Subscription → the number of the newest element when it began."""

@@ -19,6 +19,7 @@ from realtime.market.stream.channels import (
     CHANNEL_OF_TYPE,
     TYPES,
     Pairs,
+    Rejected,
     StreamPath,
     rejected,
 )
@@ -38,6 +39,12 @@ log = get_logger()
 MERGE_S = 0.005
 """Frames that arrive within this time after one was sent are merged: sends cost, not elements.
 Below 200 frames a second each frame is passed on immediately."""
+
+MAX_NAMES = 50_000
+"""Subscriptions of all clients together: five channels of every stock. A security limit."""
+
+COUNTED_CHANNELS = frozenset({"trades", "quotes"})
+"""What counts towards the names of a free plan; the broker's texts differ (MARKET 1)."""
 
 VERDICT_TIMEOUT_S = 2.0
 """How long a client waits for the broker's word on new symbols; then they count as accepted. The Go
@@ -69,6 +76,7 @@ class StreamHub:
         *,
         clock: Callable[[], float],
         max_subscriptions: int,
+        get_max_names: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.stream = stream
         self.clock = clock
@@ -90,6 +98,7 @@ class StreamHub:
         """reconnects, differences, conflated, slow_clients, resumed, gaps"""
         self.last_element_at: float | None = None
         self._max_subscriptions = max_subscriptions
+        self._get_max_names = get_max_names
         self._verdicts: dict[Request, tuple[Callable[[], None], asyncio.Future[None]]] = {}
         self._settled = asyncio.Event()
         self._merge_timer: asyncio.TimerHandle | None = None
@@ -139,8 +148,7 @@ class StreamHub:
         is one.
         """
         new = added - client.pairs
-        if len(client.pairs) + len(new) > self._max_subscriptions:
-            raise rejected(405)
+        self._check_limits(client, new)
         self.union.add(new)
         is_accepted = False
 
@@ -159,6 +167,20 @@ class StreamHub:
                 self.union.remove(new, self.clock(), lingers=False)
                 self.changed.set()
             raise
+
+    def _check_limits(self, client: StreamClient, new: Pairs) -> None:
+        """Raise `Rejected` (405) beyond the limit of one client, of all, or of what the plan leaves
+        to clients beside the names that the daemon itself needs."""
+        is_over = len(client.pairs) + len(new) > self._max_subscriptions
+        if is_over or len(self.union) + len(new) > MAX_NAMES:
+            raise rejected(405)
+        max_names = self._get_max_names()
+        if max_names is None or client.is_internal or not new:
+            return
+        others = (c.pairs for c in self.relay.clients if not c.is_internal)
+        names = {name for pairs in (new, *others) for c, name in pairs if c in COUNTED_CHANNELS}
+        if len(names) > max_names:
+            raise Rejected(405, f"symbol limit exceeded: {max_names} names are for clients")
 
     def _add_subscriptions(self, client: StreamClient, new: Pairs) -> None:
         self.flush()

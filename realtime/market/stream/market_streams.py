@@ -22,6 +22,9 @@ log = get_logger()
 PROBE_INTERVAL_S = 30.0
 """Between attempts to find out the plan while the broker does not respond."""
 
+BASIC_PLAN_NAMES = 30
+"""Names of a stock stream with the free plan (MARKET 1)."""
+
 PROBE_WAIT_S = 5.0
 """How long a client of the small protocol waits for the feed to be known."""
 
@@ -81,6 +84,7 @@ class MarketStreams:
                 PATHS[path],
                 clock=self.clock,
                 max_subscriptions=self.settings.max_subscriptions,
+                get_max_names=self._get_max_names if PATHS[path].kind == "stocks" else _no_limit,
             )
             upstream = Upstream(
                 hub,
@@ -91,6 +95,13 @@ class MarketStreams:
             task = self._tasks.create_task(upstream.run(), name=f"market:{path}")
             self.running.append(task)
         return hub
+
+    def _get_max_names(self) -> int | None:
+        """Return how many names clients may have where the plan is limited and some are reserved
+        for the daemon itself; None: the broker's own limit is the only one."""
+        if not self.settings.reserve or self.entitlement.plan != "basic":
+            return None
+        return BASIC_PLAN_NAMES - self.settings.reserve
 
     def get_hub_of(self, kind: Kind) -> StreamHub:
         """Return the hub for an asset class, of the feed that is configured or was probed."""
@@ -159,3 +170,7 @@ async def run_market_streams(
     except BaseExceptionGroup as errors:
         # The streams end in their own backoff, so this is the block's own error.
         raise errors.exceptions[0] from None
+
+
+def _no_limit() -> None:
+    return None

@@ -12,6 +12,10 @@ from realtime.market.stream.channels import Pairs
 
 LINGER_S = 30.0
 
+MAX_LINGERING = 1000
+"""Subscriptions that linger; beyond it the oldest ends at once. A client that subscribes to ever
+other names must not grow the set without limit."""
+
 
 class SubscriptionUnion:
     """How many clients have each subscription, and which linger. Times are any clock's seconds."""
@@ -37,9 +41,9 @@ class SubscriptionUnion:
         """What the broker should send."""
         return self.used | self.lingering
 
-    def has(self, pair: tuple[str, str]) -> bool:
-        """Whether a client has a subscription."""
-        return pair in self._counts
+    def __len__(self) -> int:
+        """How many subscriptions at least one client has."""
+        return len(self._counts)
 
     def add(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Count one more client for each subscription."""
@@ -56,6 +60,8 @@ class SubscriptionUnion:
             del self._counts[pair]
             if lingers:
                 self._expires_at[pair] = now + self._linger_s
+        while len(self._expires_at) > MAX_LINGERING:
+            del self._expires_at[next(iter(self._expires_at))]
 
     def expire(self, now: float) -> Pairs:
         """Remove and return what has lingered long enough."""

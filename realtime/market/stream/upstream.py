@@ -41,6 +41,15 @@ REFUSED_WAIT_S = 60.0
 IDLE_S = 60.0
 """A connection that no client needs is closed after this time: another program may want it."""
 
+OWN_SLOT_WINDOW_S = 240.0
+"""How long after a lost connection a 406 may be due to that connection: the broker drops it after
+about 90 s (reports of clients)."""
+
+OWN_SLOT = (
+    "wait: the broker may still count our last connection; if this lasts for more than four "
+    "minutes, another program is connected with this data key"
+)
+
 ACK_TIMEOUT_S = 10.0
 """The broker confirms a subscription in well under a second."""
 
@@ -76,6 +85,8 @@ class Upstream:
         self._target = target
         self._rng = rng
         self._supervise = supervise
+        self._own_slot_until = 0.0
+        """Until when the broker may count our last connection (epoch seconds)."""
         self._wait_s = FIRST_WAIT_S
 
     async def run(self) -> None:
@@ -124,6 +135,7 @@ class Upstream:
         except BaseExceptionGroup as group:
             raise _first_error(group) from group
         finally:
+            self._own_slot_until = self._hub.clock() + OWN_SLOT_WINDOW_S
             await stream.close()
 
     async def _connect(self) -> MarketStream:
@@ -192,19 +204,20 @@ class Upstream:
         return wait_s
 
     def _report(self, error: RealtimeError, wait_s: float) -> None:
-        hub = self._hub
+        hub, remedy = self._hub, error.remedy
         state: HubState = "waiting"
         if isinstance(error, FeedRefused):
             state = "refused"
         elif isinstance(error, ConnectionLimitReached):
             state = "occupied"
+            remedy = OWN_SLOT if hub.clock() < self._own_slot_until else remedy
         hub.counts["reconnects"] += 1
         hub.set_status(
             HubStatus(
                 state=state,
                 since=hub.clock(),
                 error=error.message,
-                remedy=error.remedy or None,
+                remedy=remedy or None,
                 next_attempt_at=hub.clock() + wait_s,
             )
         )

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.market.stream.union import LINGER_S, SubscriptionUnion
+from realtime.market.stream.union import LINGER_S, MAX_LINGERING, SubscriptionUnion
 
 A, B, STAR = ("trades", "A"), ("trades", "B"), ("trades", "*")
 
@@ -53,6 +53,16 @@ def test_lingering_ends_at_once_where_room_is_needed() -> None:
     union.remove({B}, now=0.0)
     assert union.end_lingering() == {B}
     assert union.next_expiry() is None
+
+
+def test_what_lingers_is_bounded() -> None:
+    union = SubscriptionUnion()
+    for number in range(3 * MAX_LINGERING):
+        pair = ("trades", f"S{number}")
+        union.add({pair})
+        union.remove({pair}, now=0.0)
+    assert len(union.lingering) == MAX_LINGERING
+    assert ("trades", f"S{3 * MAX_LINGERING - 1}") in union.lingering
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from("ABCD*"), st.floats(0, 20))))

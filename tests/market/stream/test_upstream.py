@@ -2,10 +2,13 @@
 
 import asyncio
 
+import aiohttp
+
 from realtime.market.stream.market_streams import StreamSettings
 from realtime.secret import Credentials, Secret
 from realtime.simulator.faults.catalogue import parse_fault
 from tests.market.stream.scene import IEX, Client, Scene, in_virtual_time
+from tests.virtual import VirtualConnector
 
 
 def test_any_number_of_clients_is_one_connection() -> None:
@@ -74,7 +77,7 @@ def test_another_program_that_holds_the_connection_is_named_and_not_disturbed() 
         scene.simulator.faults.add(parse_fault({"kind": "cut", "account": "alpha"}))
         await scene.until(lambda: hub.status.state == "occupied", within_s=30)
         assert hub.status.remedy is not None
-        assert "another program is connected with this data key" in hub.status.remedy
+        assert "the broker may still count our last connection" in hub.status.remedy
         before = scene.counts["data_handshakes"]
         await asyncio.sleep(60)
         assert scene.counts["data_handshakes"] - before <= 6
@@ -83,6 +86,43 @@ def test_another_program_that_holds_the_connection_is_named_and_not_disturbed() 
         await scene.until(lambda: "t" in first.kinds())
 
     in_virtual_time(main)
+
+
+def test_a_program_that_was_there_before_is_named() -> None:
+    async def main(scene: Scene) -> None:
+        url = f"{scene.simulator.url}{IEX}"
+        async with (
+            aiohttp.ClientSession(connector=VirtualConnector()) as http,
+            http.ws_connect(url) as other,
+        ):
+            await other.send_json({"action": "auth", "key": "demo-alpha", "secret": SECRET})
+            received = [(await other.receive()).data for _ in range(2)]
+            assert any("authenticated" in data for data in received)
+            client = await scene.client()
+            hub = scene.streams.hubs[IEX]
+            assert hub.status.state == "occupied"
+            assert hub.status.remedy is not None
+            assert "another program is connected with this data key" in hub.status.remedy
+            await other.close()
+            await scene.until(lambda: hub.status.state == "connected", within_s=120)
+            assert client.session.is_authorized
+
+    in_virtual_time(main)
+
+
+def test_names_may_be_reserved_for_the_daemon_itself() -> None:
+    async def main(scene: Scene) -> None:
+        await scene.streams.wait_probed()
+        client, own = await scene.client(), await scene.client()
+        own.session.client.is_internal = True
+        await client.send(action="subscribe", trades=[f"S{n}" for n in range(20)], bars=["*"])
+        assert client.read()[-1]["T"] == "subscription"
+        await client.send(action="subscribe", quotes=["KO"])
+        assert client.read()[-1]["code"] == 405
+        await own.send(action="subscribe", quotes=[f"M{n}" for n in range(10)])
+        assert len(own.read()[-1]["quotes"]) == 10
+
+    in_virtual_time(main, settings=StreamSettings(reserve=10))
 
 
 def test_a_rejected_key_is_reported_and_clients_stay() -> None:
@@ -188,6 +228,7 @@ def test_trading_and_data_of_one_key_never_connect_at_once() -> None:
 
 
 KEY = Secret("demo-alpha")
+SECRET = "demo-secret-alpha"
 
 
 def test_data_that_follows_the_brokers_ack_at_once_reaches_the_client() -> None:
