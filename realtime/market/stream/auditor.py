@@ -2,21 +2,21 @@
 
 A symbol that is silent while REST moves is subscribed again; if nothing arrives at all, the
 connection is deaf and replaced. Trades of the last half minute are compared by their ids, in turns.
-Minute bars that were missed during a disconnect are read and sent, marked `"source": "rest"`.
+What was missed during a disconnect is filled by `bar_filler.py`.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import msgspec
-
 from realtime.broker.market_codec import Element, format_ns, make_element
 from realtime.core.timestamps import nanoseconds
-from realtime.errors import Deaf, LinkError, ProtocolViolation, RealtimeError
-from realtime.market.rest.reader import DataQuery, RestReader
+from realtime.errors import Deaf, RealtimeError
+from realtime.market.rest.reader import RestReader
+from realtime.market.stream.bar_filler import BarFiller
 from realtime.market.stream.channels import ALL
 from realtime.market.stream.hub import StreamHub
-from realtime.market.stream.missed import SECOND, Missed, is_behind
+from realtime.market.stream.missed import MINUTE_NS, SECOND, Missed, is_behind
+from realtime.market.stream.stream_rest import StreamRest
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -42,18 +42,6 @@ REFRESH_INTERVAL_S = 60.0
 DEAF_S = 15.0
 """No element at all for this long, while REST moves: the connection is deaf."""
 
-FILL_DELAY_S = 5.0
-"""After a reconnect, until bars are read: REST has a minute's bar a second after its end."""
-
-MAX_PAGES = 10
-BAR_FIELDS = ("o", "h", "l", "c", "v", "n", "vw")
-MINUTE_NS = 60 * SECOND
-
-REST_PREFIX: Mapping[str, str] = {
-    "stocks": "/v2/stocks",
-    "crypto": "/v1beta3/crypto/{feed}",
-    "options": "/v1beta1/options",
-}
 COMPARED_FEEDS = frozenset({"iex", "sip", "us", "us-1", "eu-1", "opra", "indicative"})
 """Feeds whose REST values are as recent as the stream's."""
 AUDITED_FEEDS = frozenset({"iex", "sip", "us", "us-1", "eu-1"})
@@ -65,35 +53,24 @@ class StreamAuditor:
 
     def __init__(self, hub: StreamHub, reader: RestReader) -> None:
         self._hub = hub
-        self._reader = reader
+        self._rest = StreamRest(hub.stream, reader)
+        self._filler = BarFiller(hub, self._rest)
         self._refreshed_at: dict[str, float] = {}
         self._turn = 0
         self._observed: dict[tuple[str, str], int] = {}
         """Channel and symbol → the time of REST's newest value at the last check."""
         self._reported: dict[object, None] = {}
         """Ids of trades that were reported, the newest."""
-        self._lost_at: float | None = None
-        self._bars_at_loss: dict[str, int] = {}
 
     async def run(self) -> None:
         """Check while the connection lasts. Raises `Deaf`; notes where the bars end."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                if self._lost_at is not None:
-                    tasks.create_task(self._fill_bars(self._lost_at), name="market:fill")
+                tasks.create_task(self._filler.run(), name="market:fill")
                 if self._hub.stream.feed in COMPARED_FEEDS:
                     await self._check_forever()
         finally:
-            self._note_loss()
-
-    def _note_loss(self) -> None:
-        hub = self._hub
-        if any(channel == "bars" for channel, _ in hub.union.wanted):
-            self._lost_at = hub.clock()
-            for symbol in self._bar_symbols():
-                last = hub.last_values.get("b", symbol)
-                if last is not None:
-                    self._bars_at_loss[symbol] = last.element.time_ns()
+            self._filler.note_loss()
 
     async def _check_forever(self) -> None:
         while True:
@@ -162,7 +139,7 @@ class StreamAuditor:
         part = f"latest/{channel}" if kind == "crypto" else f"{channel}/latest"
         if kind == "options" and channel == "bars":
             return {}
-        body = await self._read(part, {"symbols": ",".join(symbols)})
+        body = await self._rest.read(part, {"symbols": ",".join(symbols)})
         values = body.get(channel)
         if not isinstance(values, dict):
             return {}
@@ -212,7 +189,7 @@ class StreamAuditor:
             "end": format_ns(int(until * SECOND)),
             "limit": "10000",
         }
-        body = await self._read("trades", params)
+        body = await self._rest.read("trades", params)
         known = self._known_ids(set(symbols))
         trades = body.get("trades")
         for symbol, rows in trades.items() if isinstance(trades, dict) else ():
@@ -266,100 +243,3 @@ class StreamAuditor:
         last = hub.last_values.get("t", symbol)
         if last is None or last.element.time_ns() < min(times):
             self._subscribe_again(symbol)
-
-    # -- bars after a disconnect -----------------------------------------------------------------
-
-    async def _fill_bars(self, lost_at: float) -> None:
-        """Read and send the minute bars between the loss and the reconnect."""
-        hub = self._hub
-        start_ns = int(lost_at * SECOND) // MINUTE_NS * MINUTE_NS
-        end_ns = int(hub.clock() * SECOND) // MINUTE_NS * MINUTE_NS - MINUTE_NS
-        self._lost_at = None
-        before, self._bars_at_loss = self._bars_at_loss, {}
-        await asyncio.sleep(FILL_DELAY_S)
-        symbols = self._bar_symbols()
-        if end_ns < start_ns or not symbols or hub.stream.kind == "options":
-            return
-        params = {
-            "symbols": ",".join(symbols[:MAX_SYMBOLS]),
-            "timeframe": "1Min",
-            "start": format_ns(start_ns),
-            "end": format_ns(end_ns),
-            "limit": "10000",
-        }
-        try:
-            for _ in range(MAX_PAGES):
-                body = await self._read("bars", params)
-                bars = body.get("bars")
-                for symbol, rows in bars.items() if isinstance(bars, dict) else ():
-                    self._send_bars(symbol, rows, before.get(symbol, 0))
-                token = body.get("next_page_token")
-                if not isinstance(token, str):
-                    break
-                params["page_token"] = token
-        except RealtimeError as error:
-            log.warning("market.fill_failed", path=hub.stream.path, reason=error.message)
-            hub.missed.add(
-                Missed(channel="bars", symbol=symbol, from_ns=start_ns, to_ns=end_ns)
-                for symbol in symbols
-            )
-
-    def _send_bars(self, symbol: str, rows: Sequence[Mapping[str, object]], last_ns: int) -> None:
-        hub = self._hub
-        last = hub.last_values.get("b", symbol)
-        arrived_ns = 0 if last is None else last.element.time_ns()
-        rows = [row for row in rows if last_ns < nanoseconds(str(row.get("t"))) != arrived_ns]
-        if not rows:
-            return
-        times = [nanoseconds(str(row["t"])) for row in rows]
-        hub.publish(
-            [
-                make_element(
-                    {
-                        "T": "b",
-                        "S": symbol,
-                        **{name: row[name] for name in BAR_FIELDS if name in row},
-                        "t": row["t"],
-                        "source": "rest",
-                    }
-                )
-                for row in rows
-            ]
-        )
-        if last is not None and arrived_ns > times[-1]:
-            hub.last_values.update([last.element], last.received_at)
-        hub.missed.add(
-            [
-                Missed(
-                    channel="bars",
-                    symbol=symbol,
-                    from_ns=times[0],
-                    to_ns=times[-1],
-                    count=len(rows),
-                    is_repaired=True,
-                )
-            ]
-        )
-        log.info("market.bars_filled", path=hub.stream.path, symbol=symbol, bars=len(rows))
-
-    def _bar_symbols(self) -> list[str]:
-        names = {name for channel, name in self._hub.union.wanted if channel == "bars"}
-        if ALL in names:
-            names |= set(self._hub.last_values.symbols())
-        return sorted(names - {ALL})
-
-    async def _read(self, part: str, params: Mapping[str, str]) -> dict[str, object]:
-        stream = self._hub.stream
-        prefix = REST_PREFIX[stream.kind].format(feed=stream.feed)
-        feed = {} if stream.kind == "crypto" else {"feed": stream.feed}
-        query = DataQuery(f"{prefix}/{part}", tuple({**params, **feed}.items()), "latest")
-        answer = await self._reader.fetch(query, uses_floor=True)
-        if answer.status != 200:
-            raise LinkError(f"{query.path}: {answer.status}", status=answer.status)
-        try:
-            return _decode(answer.body)
-        except msgspec.DecodeError as error:
-            raise ProtocolViolation(f"unreadable response to {query.path}") from error
-
-
-_decode = msgspec.json.Decoder(dict[str, object]).decode

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 SECOND = 1_000_000_000
+MINUTE_NS = 60 * SECOND
 
 GRACE_NS = 5 * SECOND
 """What REST has had for this long, the stream should have delivered."""
