@@ -20,6 +20,7 @@ from realtime.analytics.ledger_inputs import (
     read_prices,
 )
 from realtime.analytics.round_trips import PRICE_TO_MONEY, Fill, Holding, shares_of
+from realtime.analytics.rows import is_coin_fee
 from realtime.core.trading_days import previous_trading_day, to_date, to_number, trading_day_at
 from realtime.history.exact import (
     MONEY_SCALE,
@@ -166,7 +167,7 @@ def make_book_report(reader: HistoryReader, request: BooksRequest) -> BooksDocum
             BookDifference(
                 symbol=symbol,
                 qty=plain(qty, QTY_SCALE) or "0",
-                reason=_reason(history, symbol, since),
+                reason=_reason(history, symbol, qty, since),
             )
             for symbol, qty in differences
         ],
@@ -275,7 +276,7 @@ def _day_pl(book: Book, marks: _Marks) -> Money:
     return money(total // PRICE_TO_MONEY)
 
 
-def _reason(history: AccountHistory | None, symbol: str, since: str | None) -> str:
+def _reason(history: AccountHistory | None, symbol: str, difference: int, since: str | None) -> str:
     """Why executions do not explain a quantity."""
     kinds = {
         **dict.fromkeys(CORPORATE, "a split or another corporate action"),
@@ -287,6 +288,9 @@ def _reason(history: AccountHistory | None, symbol: str, since: str | None) -> s
             return kinds[type_]
     if since is None:
         return "held before anything was recorded"
+    traded = 0 if history is None else sum(abs(f.qty) for f in history.fills if f.symbol == symbol)
+    if is_coin_fee(difference, traded):
+        return "fees that were kept in coins"
     return f"held before {since}, or changed without an order that is known"
 
 

@@ -4,7 +4,7 @@ All ranked rows share the window. Whether two rows differ is a test of their dai
 allows for the number of pairs; "not distinguishable" is a result. Nothing is ranked by a score.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import combinations
 from typing import Literal
@@ -232,7 +232,7 @@ def compare(reader: HistoryReader, request: CompareRequest) -> Comparison:
     absent = [profile for label, profile in profiles.items() if label not in histories]
     if request.by in ("account", "label"):
         rows += [_absent_row(profile, window) for profile in absent]
-    rows += control_rows(window, request.benchmark)
+    rows += control_rows(window, request.benchmark, {row.key for row in rows})
     return Comparison(request=request, window=window, rows=rows)
 
 
@@ -301,10 +301,14 @@ def _window(
     return Window(numbers, base) if numbers else None
 
 
-def control_rows(window: Window, benchmark: BenchmarkPrices | None) -> list[RowData]:
-    """What doing nothing, and holding the benchmark, would have made."""
+def control_rows(
+    window: Window, benchmark: BenchmarkPrices | None, keys: Collection[str] = ()
+) -> list[RowData]:
+    """What doing nothing, and holding the benchmark, would have made. `keys` are those of other
+    rows: a tier may be called `cash`."""
     flat = dict.fromkeys((window.base, *window.days), 10**8)
-    rows = [_control(CASH, window, make_series(window.days, flat[window.base], flat))]
+    series = make_series(window.days, flat[window.base], flat)
+    rows = [_control(_free_key(CASH, keys), window, series)]
     if benchmark is None:
         return rows
     closes = {
@@ -312,12 +316,16 @@ def control_rows(window: Window, benchmark: BenchmarkPrices | None) -> list[RowD
         for day, price in benchmark.closes.items()
     }
     series = make_series(window.days, closes.get(window.base), closes)
-    row = _control(benchmark.symbol, window, series)
+    row = _control(_free_key(benchmark.symbol, keys), window, series)
     if benchmark.reason is not None:
         row.reason = benchmark.reason
     elif not series.is_complete:
         row.reason = "no close of some days"
     return [*rows, row]
+
+
+def _free_key(key: str, keys: Collection[str]) -> str:
+    return f"{key} (control)" if key in keys else key
 
 
 def _control(key: str, window: Window, series: DailySeries) -> RowData:

@@ -156,9 +156,21 @@ def opening_positions(profile: AccountProfile, fills: Iterable[Fill]) -> dict[st
     if profile.positions is None:
         return {}
     held = {symbol: quantity(qty) or 0 for symbol, qty in profile.positions.items()}
+    traded: dict[str, int] = {}
     for fill in fills:
         held[fill.symbol] = held.get(fill.symbol, 0) - fill.qty
-    return {symbol: qty for symbol, qty in held.items() if qty}
+        traded[fill.symbol] = traded.get(fill.symbol, 0) + abs(fill.qty)
+    return {
+        symbol: qty
+        for symbol, qty in held.items()
+        if qty and not is_coin_fee(qty, traded.get(symbol, 0))
+    }
+
+
+def is_coin_fee(difference: int, traded: int) -> bool:
+    """Whether a position is smaller than its executions by what fees in coins can explain: the
+    broker keeps at most 0.25 % of each purchase."""
+    return difference < 0 and difference % 10**9 != 0 and -difference * 200 <= traded
 
 
 def account_row(member: Member, window: Window) -> RowData:

@@ -3,7 +3,7 @@
 Bounds are watched and not enforced; the risk checks of `orders` enforce. A value is in per cent of
 the initial balance, as the bounds are, and in per cent of equity beside it. Contracts count by
 order and by position. An open order counts as what would be if it filled. A bound that not even one
-contract or share can meet is reported as such, and is no breach.
+contract can meet is reported as such, and is no breach.
 """
 
 from collections.abc import Iterator, Mapping
@@ -107,7 +107,9 @@ def measure(record: Record, bounds: Bounds) -> Iterator[Measure]:
             continue
         value, qty, unit = found
         yield from scale.measure("order", "over", symbol, value, qty, order.id)
-        if unit and scale.risk_money is not None and unit > scale.risk_money:
+        # A contract is whole; shares and coins may be ordered in parts.
+        is_whole = shares_of(symbol) > 1
+        if is_whole and scale.risk_money is not None and unit > scale.risk_money:
             yield Measure(
                 rule="order_risk",
                 state="cannot_be_met",

@@ -78,7 +78,10 @@ class DaemonError(CommandError):
 class DaemonClient:
     """One daemon. Raises `ConfigError` for an unusable token."""
 
-    def __init__(self, address: DaemonAddress, token: str = "") -> None:
+    def __init__(
+        self, address: DaemonAddress, token: str = "", *, timeout_s: float = RESPONSE_TIMEOUT_S
+    ) -> None:
+        self._timeout_s = timeout_s
         self.address = address
         self._parts = address.parts
         self._headers = {
@@ -145,7 +148,7 @@ class DaemonClient:
         return body
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        deadline = time.monotonic() + RESPONSE_TIMEOUT_S
+        deadline = time.monotonic() + self._timeout_s
         with self._connect() as connection:
             headers = self._headers
             if body is not None:
@@ -158,7 +161,7 @@ class DaemonClient:
     def _connect(self) -> Iterator[HTTPConnection]:
         """Yield a connection; its errors become `LinkError`."""
         kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        connection = kind(str(self._parts.hostname), self._parts.port, timeout=RESPONSE_TIMEOUT_S)
+        connection = kind(str(self._parts.hostname), self._parts.port, timeout=self._timeout_s)
         try:
             yield connection
         except ConnectionRefusedError as error:
@@ -215,7 +218,7 @@ class DaemonClient:
         return CommandError(fact, remedy=self._other_address, exit_code=UNREACHABLE)
 
     def _no_response(self) -> LinkError:
-        fact = f"the daemon at {self.url} did not respond within {RESPONSE_TIMEOUT_S:.0f} s"
+        fact = f"the daemon at {self.url} did not respond within {self._timeout_s:.0f} s"
         return LinkError(fact, remedy="it is overloaded or hangs; read its log")
 
     @property
@@ -227,13 +230,19 @@ class DaemonClient:
 
 
 def connect(
-    url: str | None = None, config: Path | None = None, environ: Mapping[str, str] = os.environ
+    url: str | None = None,
+    config: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    timeout_s: float = RESPONSE_TIMEOUT_S,
 ) -> DaemonClient:
     """Return a client for the daemon of a command's options, environment and `.env`."""
     from realtime.config.loader import load_environ  # noqa: PLC0415 - `--help` must not import it
 
     environ = load_environ(config, environ)
-    return DaemonClient(find_daemon(url, config, environ), environ.get("REALTIME_TOKEN", ""))
+    return DaemonClient(
+        find_daemon(url, config, environ), environ.get("REALTIME_TOKEN", ""), timeout_s=timeout_s
+    )
 
 
 def _token_remedy(problem: ProblemDocument, *, has_token: bool) -> str:

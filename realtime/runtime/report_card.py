@@ -1,4 +1,4 @@
-"""Counts the quality of each account's connection, and writes it into the history every minute."""
+"""Counts the quality of each account's connection, and writes it into the history."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ from realtime.store.records import Change
 from realtime.store.store import Store
 from realtime.telemetry.histogram import Histogram
 
-INTERVAL_S = 60.0
+INTERVAL_S = 20.0
 MAX_CAUSE_LENGTH = 80
 SILENT_STATE = "deaf"
 
@@ -66,7 +66,7 @@ class ReportCard:
         self._day = day_number(round(clock() * US))
 
     async def run(self) -> None:
-        """Write once a minute, until cancelled; then once more."""
+        """Write every `INTERVAL_S`, until cancelled; then once more."""
         end = self._store.subscribe(self.handle_change)
         try:
             while True:

@@ -188,3 +188,24 @@ def test_without_a_beginning_the_window_starts_where_history_does(ledger: Ledger
     found = document(ledger, "alpha", since=None)
     assert (found.base, found.trading_days) == (DAYS[15].isoformat(), 5)
     assert row(found, "alpha").ranked
+
+
+def test_a_row_that_is_called_like_a_control_row_keeps_its_name(ledger: LedgerScene) -> None:
+    ledger.closes("cash", walk(100_000, CALM))
+    found = document(ledger, "cash")
+    assert [(r.key, r.kind) for r in found.rows] == [
+        ("cash", "account"),
+        ("cash (control)", "control"),
+    ]
+
+
+def test_fees_that_are_kept_in_coins_are_no_position_from_before(ledger: LedgerScene) -> None:
+    ledger.closes("alpha", walk(100_000, CALM))
+    ledger.fill("alpha", DAYS[2], "buy", "0.5", "50000", symbol="BTCUSD")
+    held = AccountProfile(label="alpha", positions={"BTCUSD": "0.49875"})
+    flags = row(document(ledger, "alpha", accounts=[held]), "alpha").flags
+    assert "unknown_entry" not in {flag.flag for flag in flags}
+    ledger.fill("alpha", DAYS[3], "sell", "0.49875", "51000", symbol="BTCUSD")
+    sold = AccountProfile(label="alpha", positions={})
+    figures = row(document(ledger, "alpha", accounts=[sold]), "alpha").figures
+    assert figures.realized_pl.amount == "498.75"

@@ -116,3 +116,9 @@ def test_without_bounds_or_balance_there_is_nothing_to_measure() -> None:
     bare = record(held("1", "5000"))
     profile = structs.replace(bare.profile, initial_balance=None)
     assert AlertLog().update(structs.replace(bare, profile=profile), TINY, 0) == []
+
+
+def test_shares_and_coins_can_be_ordered_in_parts_so_no_bound_is_too_small_for_them() -> None:
+    order = structs.replace(buy("1", "50000", "BTC/USD"), asset_class="crypto")
+    news = AlertLog().update(record(orders=(order,)), TINY, 0)
+    assert {alert.state for alert in news} == {"over", "would_be"}

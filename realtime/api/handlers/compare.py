@@ -113,7 +113,9 @@ async def _request(
     if reads_benchmark(query):
         prices = await _benchmark(request, query.benchmark.upper())
         compare = structs.replace(compare, benchmark=prices)
-    return HistoryRequest(call=HistoryCall(kind=kind, labels=list(labels), compare=compare))
+    # `at_us`: what was executed until now is waited for, so that it explains the positions of now.
+    call = HistoryCall(kind=kind, labels=list(labels), at_us=compare.now_us, compare=compare)
+    return HistoryRequest(call=call)
 
 
 async def _benchmark(request: RequestContext[CompareQuery], symbol: str) -> BenchmarkPrices:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from realtime.analytics.estimates import Estimate
 
 MAX_SENTENCES = 6
+TIMEOUT_S = 30.0
+"""A query of the past takes up to 10 s; its process may have to start, a benchmark to be read."""
 
 
 @click.command()
@@ -56,7 +58,7 @@ def command(
     query |= {"from": since} if since else {}
     query |= {"to": until} if until else {}
     query |= {"account_id": ",".join(account)} if account else {}
-    client = connect(url, config)
+    client = connect(url, config, timeout_s=TIMEOUT_S)
     if is_csv:
         click.echo(client.get_text(f"/compare.csv?{urlencode(query)}"), nl=False)
         return
@@ -79,11 +81,8 @@ def print_comparison(document: "CompareDocument", console: "Console") -> None:
     )
     table = Table(box=None, pad_edge=False)
     table.add_column(document.by.upper())
-    columns = (
-        "RETURN %", "95 %", "P/L $", "DRAWDOWN %", "SHARPE/DAY", "95 %", "CLOSED", "WINS %", "95 %",
-    )  # fmt: skip
-    for name in columns:
-        table.add_column(name, justify="right")
+    for name in ("RETURN %", "95 %", "P/L $", "DRAWDOWN %", "CLOSED", "WINS %", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in document.rows:
         if row.ranked or row.kind == "control":
             table.add_row(*_cells(row))
@@ -110,8 +109,6 @@ def _cells(row: "CompareRow") -> list[str]:
         _interval(figures.return_pct),
         format_money(figures.pl.amount, signed=True),
         _number(depth),
-        _number(figures.sharpe_daily.value),
-        _interval(figures.sharpe_daily),
         str(figures.round_trips),
         _number(figures.win_rate_pct.value, digits=0),
         _interval(figures.win_rate_pct, digits=0),
@@ -124,10 +121,10 @@ def _number(value: float | None, *, signed: bool = False, digits: int = 2) -> st
     return f"{value:{'+' if signed else ''}.{digits}f}"
 
 
-def _interval(estimate: "Estimate", digits: int = 2) -> str:
+def _interval(estimate: "Estimate", digits: int = 1) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
-    return f"{estimate.low:.{digits}f} … {estimate.high:.{digits}f}"
+    return f"{estimate.low:.{digits}f}…{estimate.high:.{digits}f}"
 
 
 def _sentences(document: "CompareDocument") -> list[str]:
