@@ -21,11 +21,11 @@ from realtime.config.settings import WebhookSettings
 from realtime.core.model import AccountLabel
 from realtime.errors import RealtimeError
 from realtime.notify.address_guard import MakeConnector
-from realtime.notify.delivery_queue import Failure
 from realtime.notify.event_queue import EventQueue, QueuedEvent, encode_all
-from realtime.notify.outbox import Loss, Outbox, OutboxContent, StoredMessage, Writes
+from realtime.notify.outbox import Loss, Outbox, OutboxContent, Writes
 from realtime.notify.webhook import MAX_MESSAGES, Webhook, restore
 from realtime.notify.webhook_client import WebhookClient
+from realtime.notify.webhook_delivery import PendingResults, WebhookDelivery
 from realtime.notify.webhook_plan import WebhookPlan
 from realtime.store.records import Change
 from realtime.store.store import Store
@@ -45,12 +45,6 @@ MAX_SLICE_S = 0.002
 
 RETRY_S = 5.0
 """After a failure to write."""
-
-MAX_IN_FLIGHT = 8
-"""Messages under way to one receiver, each of another account."""
-
-SEND_INTERVAL_S = 0.004
-"""Between two messages to one receiver: 250 a second, so that the event loop serves others."""
 
 STOP_S = 3.0
 """Limit for storing what waits when the daemon stops."""
@@ -84,7 +78,10 @@ class WebhookService:
         self._webhooks: dict[str, Webhook] = {}
         self._events = EventQueue()
         self._has_work = asyncio.Event()
-        self._results = Writes()
+        self._results = PendingResults(self._has_work)
+        self._delivery = WebhookDelivery(
+            self._outbox, self._results, in_thread=self._in_thread, lock=self._lock
+        )
         self._stopped_at = 0.0
         """The newest event that the run before has stored."""
         self._to_report: dict[AccountLabel, frozenset[str]] = {}
@@ -116,10 +113,8 @@ class WebhookService:
             for name in names:
                 webhook = self._webhooks[name]
                 count += webhook.queue.unpark()
-                self._results.unparked.append(name)
-                self._results.parked_webhooks[name] = None
+                self._results.add_unparked(name)
                 webhook.wake.set()
-        self._has_work.set()
         return count
 
     async def apply(self, settings: Iterable[WebhookSettings]) -> None:
@@ -159,7 +154,7 @@ class WebhookService:
         """Store what waits, within a limit, and close everything."""
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                while self._is_open and (len(self._events) or self._has_results()):
+                while self._is_open and (len(self._events) or not self._results.is_empty):
                     if not await self._store_batch():
                         break
         left = len(self._events)
@@ -183,7 +178,7 @@ class WebhookService:
     def _start(self, webhook: Webhook) -> None:
         if self._group is not None:
             webhook.task = self._group.create_task(
-                self._keep_delivering(webhook), name=f"webhook:{webhook.name}"
+                self._delivery.keep_delivering(webhook), name=f"webhook:{webhook.name}"
             )
 
     def _select_kinds(self) -> None:
@@ -217,7 +212,7 @@ class WebhookService:
                 await asyncio.sleep(RETRY_S)
             elif not len(self._events):
                 self._has_work.clear()
-                if not self._has_results():
+                if self._results.is_empty:
                     await self._has_work.wait()
                 await asyncio.sleep(BATCH_S)
 
@@ -240,18 +235,18 @@ class WebhookService:
         """Store the oldest events and all results; False: it failed and must be tried again."""
         async with self._lock:
             events = self._events.peek(BATCH_EVENTS)
-            results, self._results = self._results, Writes()
+            results = self._results.take()
             try:
                 await self._open()
                 plans = self._plan(events)
                 writes = _make_writes(plans, results, events)
                 numbers = await self._in_thread(lambda: self._outbox.write(writes))
             except (sqlite3.Error, OSError, RealtimeError) as error:
-                self._results = _merge(results, self._results)
+                self._results.put_back(results)
                 self._report_error(error)
                 return False
             except Exception:  # a mistake of ours in one event must not end all
-                self._results = _merge(results, self._results)
+                self._results.put_back(results)
                 log.exception("webhook.failed", webhook=None)
                 for event in events:
                     self._count_lost(event)
@@ -314,10 +309,6 @@ class WebhookService:
                 webhook.add_loss(event.label, Loss(event.at, event.at, 1))
                 webhook.is_full = True  # until a gap reports it
 
-    def _has_results(self) -> bool:
-        results = self._results
-        return bool(results.delivered or results.failed or results.unparked)
-
     def _report_error(self, error: Exception) -> None:
         if self.error is None:
             self.error = f"{type(error).__name__}: {error}"
@@ -325,94 +316,6 @@ class WebhookService:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-    # -- sending -----------------------------------------------------------------------------------
-
-    async def _keep_delivering(self, webhook: Webhook) -> None:
-        """Send one webhook's messages until cancelled; whatever fails concerns this one only."""
-        while True:
-            try:
-                await self._deliver(webhook)
-            except Exception:  # a mistake of ours
-                log.exception("webhook.failed", webhook=webhook.name)
-                await asyncio.sleep(RETRY_S)
-
-    async def _deliver(self, webhook: Webhook) -> None:
-        loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as attempts:
-            while True:
-                webhook.wake.clear()
-                async with self._lock:
-                    room = MAX_IN_FLIGHT - webhook.queue.in_flight
-                    taken = webhook.queue.take(loop.time(), room) if self._is_open else []
-                    bodies = await self._load(webhook, taken)
-                for message in taken:
-                    if message.n in bodies:
-                        attempts.create_task(self._attempt(webhook, message, bodies[message.n]))
-                        await asyncio.sleep(SEND_INTERVAL_S)
-                if not taken:
-                    await self._wait(webhook, webhook.queue.next_time())
-
-    async def _load(self, webhook: Webhook, taken: list[StoredMessage]) -> dict[int, bytes]:
-        if not taken:
-            return {}
-        try:
-            numbers = [message.n for message in taken]
-            bodies = await self._in_thread(lambda: self._outbox.load(numbers))
-        except sqlite3.Error as error:
-            self._report_error(error)
-            bodies = {}
-        for message in taken:
-            if message.n not in bodies:
-                webhook.queue.put_back(message)
-                webhook.queue.paused_until = asyncio.get_running_loop().time() + RETRY_S
-        return bodies
-
-    async def _wait(self, webhook: Webhook, until: float | None) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await webhook.wake.wait()
-
-    async def _attempt(self, webhook: Webhook, message: StoredMessage, body: bytes) -> None:
-        try:
-            failure = await webhook.client.send(self._outbox.message_id(message.n), body)
-        except BaseException:
-            webhook.queue.put_back(message)
-            raise
-        if failure is None:
-            webhook.queue.succeed(message)
-            webhook.count_delivered()
-            self._results.delivered.append(message.n)
-        else:
-            self._note_failure(webhook, message, failure)
-        self._has_work.set()
-        webhook.wake.set()
-
-    def _note_failure(self, webhook: Webhook, message: StoredMessage, failure: Failure) -> None:
-        queue, was_parked = webhook.queue, webhook.queue.parked_reason is not None
-        now = asyncio.get_running_loop().time()
-        is_parked = queue.fail(message, failure, now)
-        attempts = queue.max_attempts if is_parked else queue.attempts_of(message)
-        self._results.failed.append((message.n, attempts, is_parked))
-        if webhook.count_failed(failure):
-            log.warning("webhook.attempt_failed", webhook=webhook.name, reason=failure.reason)
-        if is_parked:
-            log.error(
-                "webhook.message_parked",
-                webhook=webhook.name,
-                account=message.account,
-                message_id=self._outbox.message_id(message.n),
-                reason=failure.reason,
-                attempts=attempts,
-            )
-        if queue.parked_reason is not None and not was_parked:
-            self._results.parked_webhooks[webhook.name] = queue.parked_reason
-            log.error(
-                "webhook.parked",
-                webhook=webhook.name,
-                reason=queue.parked_reason,
-                waiting=queue.waiting,
-            )
 
 
 def _make_writes(plans: list[WebhookPlan], results: Writes, events: list[QueuedEvent]) -> Writes:
@@ -425,14 +328,4 @@ def _make_writes(plans: list[WebhookPlan], results: Writes, events: list[QueuedE
             for label, loss in plan.losses_to_write()
         ],
         stored_at=max((event.at for event in events), default=None),
-    )
-
-
-def _merge(first: Writes, second: Writes) -> Writes:
-    """The results of both; messages and losses are planned again."""
-    return Writes(
-        delivered=first.delivered + second.delivered,
-        failed=first.failed + second.failed,
-        parked_webhooks=first.parked_webhooks | second.parked_webhooks,
-        unparked=first.unparked + second.unparked,
     )
