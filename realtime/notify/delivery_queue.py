@@ -22,9 +22,6 @@ FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 3600.0
 """Waits are 1, 2, 4, … s, at most an hour, each × 0.5 to 1: twenty attempts are a night."""
 
-FAILURES_BEFORE_PROBING = 3
-"""Connection failures in a row after which the webhook waits as a whole."""
-
 FailureKind = Literal["rejected", "unreachable", "gone"]
 
 
@@ -43,6 +40,8 @@ class Lane(Struct, eq=False):
     attempts: int = 0
     """Of the first one."""
     is_in_flight: bool = False
+    round: int = 0
+    """Of its attempt under way."""
 
 
 class DeliveryQueue:
@@ -58,6 +57,9 @@ class DeliveryQueue:
         self.waiting = 0
         self.bytes = 0
         self.in_flight = 0
+        self._round = 0
+        """Rises with every failure that is counted: attempts that were under way together, and
+        fail together, are one failure."""
         self._rng = rng
         self._lanes: dict[str, Lane] = {}
         self._ready: deque[str] = deque()
@@ -106,14 +108,14 @@ class DeliveryQueue:
             return []
         while self._delayed and self._delayed[0][0] <= now:
             self._ready.append(heapq.heappop(self._delayed)[1])
-        if self.failures >= FAILURES_BEFORE_PROBING:
+        if self.failures:
             room = min(room, 1 - self.in_flight)
             if not self._ready and self._delayed and room > 0:
                 self._ready.append(heapq.heappop(self._delayed)[1])
         taken: list[StoredMessage] = []
         while self._ready and len(taken) < room:
             lane = self._lanes[self._ready.popleft()]
-            lane.is_in_flight = True
+            lane.is_in_flight, lane.round = True, self._round
             message = lane.messages[0]
             self._forget_state(message)
             taken.append(message)
@@ -124,7 +126,7 @@ class DeliveryQueue:
         """When there may be something to take without a new message or result."""
         if self.parked_reason is not None or not self.waiting:
             return None
-        if self.failures >= FAILURES_BEFORE_PROBING:
+        if self.failures:
             return None if self.in_flight else self.paused_until
         if self._ready:
             return self.paused_until
@@ -149,8 +151,9 @@ class DeliveryQueue:
         lane = self._end_flight(message)
         if failure.kind == "rejected":
             self.failures, self.paused_until = 0, 0.0
-        else:
+        elif lane is None or lane.round == self._round:
             self.failures += 1
+            self._round += 1
         if lane is None:
             return False
         lane.attempts += 1
@@ -160,8 +163,9 @@ class DeliveryQueue:
         elif failure.kind == "unreachable":
             if self.failures >= self.max_attempts:
                 self._park_all(f"{failure.reason}, {self.failures} times in a row")
-            elif self.failures >= FAILURES_BEFORE_PROBING or failure.retry_after_s is not None:
-                self.paused_until = now + self._wait_s(self.failures, failure.retry_after_s)
+            else:
+                pause_s = self._wait_s(max(1, self.failures), failure.retry_after_s)
+                self.paused_until = max(self.paused_until, now + pause_s)
         elif lane.attempts >= self.max_attempts:
             self._remove_first(lane, message)
             self._parked[message.n] = message
@@ -175,11 +179,14 @@ class DeliveryQueue:
         return 0 if lane is None else lane.attempts
 
     def unpark(self) -> int:
-        """Send everything again from the first attempt on; returns how many were parked.
+        """Send everything again from the first attempt on; returns how many were parked: all, if
+        the webhook was parked as a whole.
 
         A parked message goes where it was: before the later ones of its account.
         """
         count, parked = len(self._parked), list(self._parked.values())
+        if self.parked_reason is not None:
+            count += self.waiting
         self._parked.clear()
         self.failures, self.paused_until, self.parked_reason = 0, 0.0, None
         self._delayed.clear()

@@ -10,6 +10,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from realtime.analytics.tier_bounds import Alert
 from realtime.api.events.event_types import STATE_KINDS, EventSource, Kind, get_events
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.notify.messages import Message, make_message
@@ -84,6 +85,13 @@ class EventQueue:
                 else:
                     event = QueuedEvent(label, tier, kind, source, at, size)
                 self._append(event, on_lost)
+
+    def add_alert(self, alert: Alert, on_lost: Callable[[QueuedEvent], None]) -> None:
+        """Add an alert that has begun or ended."""
+        if "alert" in self.kinds:
+            at = alert.since if alert.until is None else alert.until
+            label = AccountLabel(alert.account_id)
+            self._append(QueuedEvent(label, alert.tier, "alert", alert, at, ORDER_BYTES), on_lost)
 
     def peek(self, count: int) -> list[QueuedEvent]:
         """The oldest events; they stay."""

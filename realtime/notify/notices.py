@@ -10,8 +10,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from realtime.api.documents.document_cache import ENCODER
-from realtime.api.events.event_types import KINDS, Kind, get_events
 from realtime.core.model import TradeUpdate
 from realtime.core.state import Execution
 from realtime.store.records import Change, Record, Records
@@ -26,14 +24,13 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 
 FILLS = frozenset({"fill", "partial_fill"})
 REJECTIONS = frozenset({"rejected", "order_cancel_rejected", "order_replace_rejected"})
-ALERT_KINDS: frozenset[Kind] = frozenset[Kind]().union(
-    *(kinds for name, kinds in KINDS.items() if str(name) == "alert")
-)
 
 MAX_TEXT = 300
 
 LOG_NOTICES: Mapping[str, tuple[NoticeType, Severity]] = {
     "account.failed": ("broker", "error"),
+    "alert.ended": ("alert", "info"),
+    "alert.started": ("alert", "warning"),
     "frame.unreadable": ("broker", "error"),
     "journal.line_damaged": ("halt", "error"),
     "journal.unreadable": ("halt", "error"),
@@ -79,10 +76,6 @@ def make_change_notices(change: Change) -> Iterator[Notice]:
     if change.recovered and change.before.has_data:
         for execution in change.recovered:
             yield _make_execution_notice(record, execution)
-    if ALERT_KINDS:
-        for kind, source in get_events(change):
-            if kind in ALERT_KINDS:
-                yield _notice(record, "alert", "warning", ENCODER.encode(source).decode())
 
 
 def make_log_notice(event: str, facts: Mapping[str, object], records: Records) -> Notice | None:

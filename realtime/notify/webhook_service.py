@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
+from realtime.analytics.tier_bounds import Alert
 from realtime.api.documents.notify import WebhookRow
 from realtime.api.events.event_types import Kind
 from realtime.config.settings import WebhookSettings
@@ -94,6 +95,11 @@ class WebhookService:
     def add(self, change: Change) -> None:
         """Add the events of a change: the subscriber of the store. Returns at once."""
         self._events.add(change, self._count_lost)
+        self._has_work.set()
+
+    def add_alert(self, alert: Alert) -> None:
+        """Add an alert of a tier's bound. Returns at once."""
+        self._events.add_alert(alert, self._count_lost)
         self._has_work.set()
 
     def make_rows(self) -> list[WebhookRow]:

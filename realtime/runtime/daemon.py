@@ -16,7 +16,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
-from realtime.analytics.tier_bounds import AlertLog
+from realtime.analytics.tier_bounds import Alert, AlertLog
 from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
@@ -175,7 +175,7 @@ async def run_daemon(
                     _monitor_clock(environment, store),
                     _recover_history(history, registry),
                     _run_marks(marks),
-                    _watch_tiers(settings, store, alerts, app, clock),
+                    _watch_tiers(settings, store, alerts, app, notify, clock),
                 ):
                     yield Daemon(
                         store=store, trading_service=trading_service, reloader=reloader, port=port
@@ -242,15 +242,20 @@ async def _watch_tiers(
     store: Store,
     alerts: AlertLog | None,
     app: web.Application,
+    notify: NotifyHost,
     clock: Callable[[], float],
 ) -> AsyncIterator[None]:
     """Watch the bounds of `[tiers]` while the block runs; without them it costs nothing."""
     if alerts is None:
         yield
         return
-    monitor = TierMonitor(
-        store, settings.tiers, alerts, clock=clock, send=app[BROADCAST].send_alert
-    )
+    broadcaster = app[BROADCAST]
+
+    def send(alert: Alert) -> None:
+        broadcaster.send_alert(alert)
+        notify.add_alert(alert)
+
+    monitor = TierMonitor(store, settings.tiers, alerts, clock=clock, send=send)
     async with _run_beside(monitor.run(), "tier-bounds"):
         yield
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import date
 from typing import TYPE_CHECKING
 
+from realtime.analytics.tier_bounds import Alert
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.timestamps import format_millis
 from realtime.broker.rest_client import RestClient
@@ -68,6 +69,11 @@ class NotifyHost:
             webhooks=[] if webhooks is None else webhooks.make_rows(),
             notify=[] if notifier is None else notifier.rows,
         )
+
+    def add_alert(self, alert: Alert) -> None:
+        """Add an alert that has begun or ended to the webhooks; notifications follow the log."""
+        if self._webhooks is not None:
+            self._webhooks.add_alert(alert)
 
     async def resend(self, names: list[str]) -> int:
         """Send parked messages of webhooks again; returns how many were parked."""

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from realtime.analytics.tier_bounds import Alert
 from realtime.api.events.event_buffer import EventBuffer
 from realtime.api.events.event_types import KINDS
 from realtime.api.events.sse_encoder import SseEncoder
@@ -68,7 +69,27 @@ def test_every_event_of_the_stream_is_a_message_with_the_same_data() -> None:
     assert not lost
 
 
-@pytest.mark.parametrize("name", [name for name in WEBHOOK_TYPES if name != "alert"])
+def test_an_alert_of_a_tier_is_a_message_if_it_is_selected() -> None:
+    alert = Alert(
+        account_id="alpha", tier="gold", rule="position_risk", state="over", symbol="AAPL",
+        value="12", bound="10", of_equity_pct=None, worst="12", since=NOW,
+    )  # fmt: skip
+    queue = EventQueue()
+    lost: list[object] = []
+    queue.kinds = select_kinds(("order",))
+    queue.add_alert(alert, lost.append)
+    assert not len(queue)
+    queue.kinds = select_kinds(("alert",))
+    queue.add_alert(alert, lost.append)
+    (queued,) = queue.peek(10)
+    message = queued.encode(None)
+    assert message is not None
+    document = msgspec.json.decode(message.body)
+    assert (document["type"], document["data"]["account_id"]) == ("alert", "alpha")
+    assert document["data"]["bound"] == "10"
+
+
+@pytest.mark.parametrize("name", WEBHOOK_TYPES)
 def test_every_type_that_can_be_configured_exists(name: str) -> None:
     assert select_kinds((name,)) > select_kinds(())
 

@@ -49,7 +49,7 @@ def resend(*, name: str | None, url: str | None, config: Path | None) -> None:
     from realtime.cli.client import connect  # noqa: PLC0415 - as above
 
     document = connect(url, config).post("/admin/notify/resend", ResentDocument, {"name": name})
-    click.echo(f"{document.messages} parked messages are sent again: {' '.join(document.webhooks)}")
+    click.echo(f"sending again to {', '.join(document.webhooks)}; parked: {document.messages}")
 
 
 @command.command("test")
