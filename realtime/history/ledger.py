@@ -112,7 +112,9 @@ class Ledger:
     def add_final(self, account: int, order: Order) -> None:
         """Add an order that is closed, or replace it by a later version."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT OR REPLACE INTO final(acc, ord, client_order_id, sym, side, type, tif,"
+            " qty, filled, avg_px, status, submitted_us, final_us)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 account,
                 pack_id(order.id),
@@ -142,13 +144,18 @@ class Ledger:
     def put_quarter(self, values: tuple[object, ...]) -> None:
         """Write a quarter of an hour of one account."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO equity15 VALUES (?,?,?,?,?,?,?,?,?)", values
+            "INSERT OR REPLACE INTO equity15(acc, slot, open, high, low, close, exposure,"
+            " stale_s, source)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
+            values,
         )
 
     def add_quarter(self, account: int, slot: int, equity: int) -> None:
         """Add a quarter of an hour by the broker's portfolio history, where there is none yet."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO equity15 VALUES (?,?,?,?,?,?,NULL,0,'broker')",
+            "INSERT OR IGNORE INTO equity15(acc, slot, open, high, low, close, exposure,"
+            " stale_s, source)"
+            " VALUES (?,?,?,?,?,?,NULL,0,'broker')",
             (account, slot, equity, equity, equity, equity),
         )
 
@@ -156,7 +163,7 @@ class Ledger:
         """Write a day of one account."""
         marks = ",".join("?" * (len(DAY_COLUMNS) + 2))
         self._connection.execute(
-            f"INSERT OR REPLACE INTO day VALUES ({marks})",
+            f"INSERT OR REPLACE INTO day(acc, day, {', '.join(DAY_COLUMNS)}) VALUES ({marks})",
             (account, day, *(values.get(column) for column in DAY_COLUMNS)),
         )
 
@@ -180,13 +187,16 @@ class Ledger:
     def put_close(self, values: tuple[object, ...]) -> None:
         """Write the equity of one account and trading day."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO close VALUES (?,?,?,?,?,?,?,'own')", values
+            "INSERT OR REPLACE INTO close(acc, day, at_us, equity, gross, net, minutes, source)"
+            " VALUES (?,?,?,?,?,?,?,'own')",
+            values,
         )
 
     def add_close(self, account: int, day: int, at_us: int, equity: int) -> None:
         """Add a trading day by the broker's portfolio history, where the close was not recorded."""
         self._connection.execute(
-            "INSERT INTO close VALUES (?,?,?,?,NULL,NULL,NULL,'broker') ON CONFLICT DO UPDATE"
+            "INSERT INTO close(acc, day, at_us, equity, gross, net, minutes, source)"
+            " VALUES (?,?,?,?,NULL,NULL,NULL,'broker') ON CONFLICT DO UPDATE"
             " SET equity = excluded.equity, at_us = excluded.at_us, source = 'broker'"
             " WHERE close.source = 'broker' OR close.at_us < ?",
             (account, day, at_us, equity, at_us - CLOSE_TOLERANCE_US),
@@ -195,13 +205,15 @@ class Ledger:
     def put_day_price(self, symbol: int, day: int, price: int) -> None:
         """Write the last price of a symbol on a trading day."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO day_price VALUES (?,?,?)", (symbol, day, price)
+            "INSERT OR REPLACE INTO day_price(sym, day, px) VALUES (?,?,?)", (symbol, day, price)
         )
 
     def add_activity(self, account: int, activity: Activity) -> None:
         """Add an activity, or replace it by its later status."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO activity VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT OR REPLACE INTO activity(acc, id, type, at_us, day, is_timed, amount,"
+            " sym, qty, px, status)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
             (
                 account,
                 activity.id,
@@ -220,7 +232,8 @@ class Ledger:
     def add_origin(self, account: int, order: Order, parent: str | None) -> None:
         """Add what an order comes from; a parent that becomes known later is added."""
         self._connection.execute(
-            "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE"
+            "INSERT INTO origin(acc, ord, client_order_id, parent, replaces)"
+            " VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE"
             " SET parent = coalesce(origin.parent, excluded.parent),"
             " replaces = coalesce(origin.replaces, excluded.replaces)",
             (
@@ -243,13 +256,14 @@ class Ledger:
     def add_identity(self, account: int, at_us: int, account_id: str, number: str) -> None:
         """Say that a label is another account of the broker's from now on."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO identity VALUES (?,?,?,?)", (account, at_us, account_id, number)
+            "INSERT OR REPLACE INTO identity(acc, from_us, account_id, number) VALUES (?,?,?,?)",
+            (account, at_us, account_id, number),
         )
 
     def put_report(self, account: int, day: int, body: str) -> None:
         """Write the quality of one account's connection on a UTC day."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO report VALUES (?,?,?)", (account, day, body)
+            "INSERT OR REPLACE INTO report(acc, day, body) VALUES (?,?,?)", (account, day, body)
         )
 
     def remove_from_outbox(self, upto: int) -> None:

@@ -21,7 +21,7 @@ from realtime.history.directory import DayPath, HistoryDirectory, HistoryUnavail
 from realtime.history.exact import DAY_US, MINUTE_US, day_number, epoch_us
 from realtime.history.ledger import Ledger
 from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory, ReportRow
-from realtime.history.reading import open_read_only
+from realtime.history.reading import is_whole, open_read_only
 from realtime.history.recorder import Files, Recorder
 from realtime.history.retention import Retention, delete_oldest, ledger_horizon_us, make_room
 from realtime.history.schema import read_meta
@@ -183,7 +183,7 @@ class HistoryWriter:
             remedy = {"remedy": error.remedy}
         else:
             self._error = f"{type(error).__name__}: {error}"
-        broken = None if self._file is None else self._file.path
+        today = None if self._file is None else self._file.path
         self._close()
         if is_news:
             self._report("failed", reason=self._error, **remedy, waiting=len(self._queue))
@@ -191,8 +191,10 @@ class HistoryWriter:
             gone = delete_oldest(self._directory, day_number(epoch_us(now)))
             if gone is not None:
                 self._report("deleted", file=gone.path.name, reason="disk full")
-        elif is_damaged(error) and broken is not None:
-            self._set_aside(broken)
+        elif is_damaged(error) and today is not None:
+            broken = [path for path in (today, self._directory.ledger) if not is_whole(path)]
+            for path in broken or [today]:
+                self._set_aside(path)
 
     def _write_batch(self) -> int:
         now_us = epoch_us(self._clock())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from realtime.core.model import AccountLabel
+from realtime.core.model import AccountLabel, Order
 from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import epoch_us
 from realtime.history.queue import HistoryQueue
@@ -52,6 +52,12 @@ class Recording:
         self._end = self.running.daemon.store.subscribe(self.queue.add)
         self._take_over()
 
+    def abandon(self) -> None:
+        """The process is killed, and no other begins here."""
+        self._end()
+        self._end_watch()
+        self.writer.kill()
+
     def close(self) -> None:
         """Write what waits and close the files."""
         self.writer.write()
@@ -93,13 +99,18 @@ def play(
     virtual.run(scene)
 
 
-async def trade(recording: Recording, seconds: float, rng: random.Random) -> None:
+async def trade(
+    recording: Recording,
+    seconds: float,
+    rng: random.Random,
+    write: Callable[[], None] | None = None,
+) -> None:
     """Let time pass; commit at random moments."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while loop.time() < until:
         await asyncio.sleep(rng.uniform(0.01, 1.0))
-        recording.writer.write()
+        (write or recording.writer.write)()
 
 
 class Clock:
@@ -127,11 +138,11 @@ class Small:
         for label in ("alpha", "bravo"):
             put(self.store, label, LIVE, BOOKS)
 
-    def touch(self, label: str, number: int) -> None:
+    def touch(self, label: str, number: int, new: Order | None = None) -> None:
         """A new order in an account, now."""
         record = self.store.get(label)
         assert record is not None
-        new = order(number)
+        new = new or order(number)
         state = structs.replace(record.state, orders={**record.state.orders, new.id: new})
         self.store.update(AccountLabel(label), now=self.clock.now, state=state)
 
