@@ -116,8 +116,8 @@ def post(url: str, body: object) -> Any:  # as `say`
 
 
 @contextlib.contextmanager
-def fleet_config(accounts: int, broker: int) -> Iterator[Path]:
-    """The configuration of a fleet whose broker listens on this port."""
+def fleet_config(accounts: int, broker: int, more: str = "") -> Iterator[Path]:
+    """The configuration of a fleet whose broker listens on this port; `more` is added to it."""
     with tempfile.TemporaryDirectory() as folder:
         labels = [f"a{number}" for number in range(accounts)]
         url = f'trading_url = "http://127.0.0.1:{broker}"'
@@ -125,6 +125,7 @@ def fleet_config(accounts: int, broker: int) -> Iterator[Path]:
         path.write_text(
             '[alpaca]\nsecrets_file = "secrets.toml"\n'
             + "".join(f"[accounts.{label}]\n{url}\n" for label in labels)
+            + more
         )
         secrets = Path(folder) / "secrets.toml"
         secrets.touch(mode=0o600)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import changed, market, orders, push, recovery, table
+from bench import changed, history, market, orders, push, recovery, table
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -83,6 +83,10 @@ def _start(quick: bool) -> list[str]:
     return lines
 
 
+def _history(quick: bool) -> list[str]:
+    return history.lines(*history.measure(10 if quick else 60))
+
+
 def _recovery(_: bool) -> list[str]:
     return recovery.lines(recovery.measure(1000, 30))
 
@@ -102,6 +106,7 @@ SECTIONS = (
     Section("market", _market),
     Section("orders", _orders),
     Section("start", _start),
+    Section("history", _history),
     Section("recovery", _recovery, is_quick=False),
     Section("growth", _growth, is_quick=False),
 )
