@@ -48,7 +48,8 @@ class CompareQuery(Struct, frozen=True, kw_only=True):
     benchmark: Annotated[
         str,
         Meta(
-            pattern="^[A-Za-z0-9.]{0,16}$",
+            max_length=16,
+            pattern="^[A-Za-z0-9.]*$",
             description="The symbol of a control row, held over the window; `none`: no such row.",
         ),
     ] = "SPY"
