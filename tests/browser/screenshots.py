@@ -25,7 +25,7 @@ PORT, SIMULATOR_PORT = 18_490, 18_491
 READY = re.compile(rb"open (http://\S+)")
 
 PICTURES: dict[str, tuple[str, str, int, int]] = {
-    "fleet": ("#/", "table.fleet tbody tr[data-index]", 1440, 900),
+    "fleet": ("#/", ".curve canvas", 1440, 900),
     "account": ("#/account/alpha", ".curve canvas", 1440, 1000),
     "compare": ("#/compare", "table.compare tbody tr", 1440, 1180),
     "past": ("#/account/alpha?as_of=PAST", ".time-bar", 1440, 900),

@@ -90,7 +90,7 @@ export class AlertsView {
     this.empty = createElement("p", { class: "empty" });
     this.more = createElement("p", { class: "more-notices" });
     return createElement("div", { class: "compare-view" },
-      createElement("div", { class: "compare-head" }, this.heading, createElement("div", { class: "chips segments", role: "group", "aria-label": "Which alerts" }, ...[...this.chips.values()].map(({ chip }) => chip))),
+      createElement("div", { class: "compare-head" }, this.heading, createElement("div", { class: "chips segments wrapping", role: "group", "aria-label": "Which alerts" }, ...[...this.chips.values()].map(({ chip }) => chip))),
       createElement("p", { class: "compare-about", text: "Bounds of tiers are watched, not enforced: nothing is stopped. The risk checks of orders enforce." }),
       createElement("section", { class: "card", "aria-label": "Alerts" },
         createElement("div", { class: "scroller", tabindex: "0", role: "group", "aria-label": "Alerts" }, this.table.element), this.empty, this.more));
@@ -155,10 +155,11 @@ function fillState(cell, { shownState: state }) {
 
 /** A bar of the value against its bound, which is the mark at two thirds. */
 function fillShare(cell, { value, bound }) {
-  if (!cell.firstChild) cell.append(createElement("span", { class: "bound-bar", "aria-hidden": "true" }, createElement("i")));
+  if (!cell.firstChild) cell.append(createElement("span", { class: "bound-bar", "aria-hidden": "true" }, createElement("i")), createElement("span", { class: "unseen" }));
   const [now, limit] = [Number(value), Number(bound)];
   const isKnown = value !== null && limit > 0;
   setAttribute(cell.firstChild, "hidden", isKnown ? null : true);
+  setText(cell.lastChild, isKnown ? `${Math.round((now / limit) * 100)}\u00a0% of the bound` : "not known");
   cell.firstChild.firstChild.style.width = isKnown ? `${Math.min(1.5, now / limit) * 66.6}%` : "0";
   return false;
 }

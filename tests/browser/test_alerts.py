@@ -1,0 +1,76 @@
+"""Bounds of tiers on the page: counted in the header, one notice a rule, a table with reasons."""
+
+import re
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+from playwright.async_api import expect
+
+from realtime.analytics.tier_bounds import AlertLog, Bounds
+from realtime.api.listener import serve
+from tests.api.reader import Clock, application
+from tests.browser.compared import NOW, labels_of, make_store
+from tests.browser.conftest import Open, in_one_loop
+from tests.browser.test_access import CONTRAST, LISTS, NAMELESS, ORDER, TABLES
+from tests.browser.test_layout import FAULTS
+from tests.browser.test_states import served
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+LABELS = labels_of(3)
+ROWS = "table.alerts tbody tr"
+
+
+@in_one_loop
+async def url() -> AsyncIterator[str]:
+    """Positions of two shares at 104 are over a bound of 0.7 % for the medium tier only."""
+    store, clock, alerts = make_store(LABELS), Clock(), AlertLog()
+    clock.now = NOW
+    for record in list(store):
+        alerts.update(record, Bounds(risk_pct=Decimal("0.7")), NOW - 130)
+    async with serve(application(store, clock, alerts=alerts), "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+async def test_a_notice_leads_to_what_is_over(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    notice = page.locator(".notice", has_text="risk of one position")
+    await expect(notice).to_contain_text("noise is over the bound of its tier")
+    await expect(notice).to_contain_text("bounds are watched, not enforced")
+    await expect(page.locator(".nav a", has_text="Alerts").locator("b")).to_have_text("11")
+    await notice.locator("strong a").click()
+    await expect(page).to_have_url(re.compile(r"#/alerts\?list=over$"))
+    await expect(page.locator(ROWS)).to_have_count(11)
+    await expect(page.locator(".notice")).to_have_count(0)  # the table says it
+
+
+async def test_the_table_names_value_bound_and_measure(url: str, open_page: Open) -> None:
+    page = await open_page(f"{url}/#/alerts")
+    row = page.locator(ROWS, has_text="risk of one position").first
+    await expect(row).to_contain_text("noise")
+    await expect(row.locator("td.now")).to_have_text("0.8\u00a0%")
+    await expect(row.locator("td.bound")).to_have_text("0.7\u00a0%")
+    await expect(row).to_contain_text("initial balance (0.8\u00a0% of equity)")
+    await expect(row.locator("td.since")).to_have_text("2 min")
+
+
+async def test_without_bounds_the_page_says_how_to_set_them(open_page: Open) -> None:
+    async for url in served(make_store(LABELS)):
+        page = await open_page(f"{url}/#/alerts")
+        await expect(page.locator(".empty")).to_contain_text("add [tiers.NAME]")
+        await expect(page.locator(".nav b")).to_have_text("")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 780, 390, 320])
+async def test_it_fits_and_is_readable(url: str, open_page: Open, width: int, scheme: str) -> None:
+    page = await open_page(f"{url}/#/alerts", width=width, height=900, scheme=scheme)
+    await expect(page.locator(ROWS).first).to_be_visible()
+    assert await page.evaluate(FAULTS) == []
+    assert await page.evaluate(NAMELESS) == []
+    assert await page.evaluate(ORDER)
+    assert await page.evaluate(TABLES) == []
+    assert await page.evaluate(LISTS) == []
+    await expect(page.locator("main")).to_have_css("opacity", "1")
+    assert await page.evaluate(CONTRAST) == []
