@@ -153,7 +153,8 @@ def _check_leg(leg: Leg) -> None:
 def _check_crypto(request: OrderRequest) -> None:
     if request.order_class not in SIMPLE:
         raise unprocessable(
-            f"crypto orders not allowed for advanced order_class: {request.order_class}"
+            "crypto orders not allowed for advanced order_class: "
+            f"{'otoco' if request.order_class == 'bracket' else request.order_class}"
         )
     if request.type not in ("market", "limit", "stop_limit"):
         raise unprocessable("invalid order type for crypto order")

@@ -8,6 +8,7 @@ import pytest
 
 from realtime.simulator.account_presets import preset_label
 from tests.compat.broker import Broker, tuesday
+from tests.compat.localhost import Localhost
 
 # Without alpaca-py the files of this folder are skipped unread, and this is not needed.
 with suppress(ModuleNotFoundError):
@@ -35,17 +36,35 @@ def unused(broker: Broker) -> Iterator[int]:
     return count(0, 4)
 
 
+@pytest.fixture(scope="session")
+def localhost(broker: Broker) -> Iterator[Localhost]:
+    """Alpaca's API at a daemon in front of the simulator."""
+    with Localhost(broker) as serving:
+        yield serving
+
+
 @pytest.fixture
-def trader(broker: Broker, unused: Iterator[int]) -> Iterator["Trader"]:
+def target(request: pytest.FixtureRequest, broker: Broker) -> "Broker | Localhost":
+    """Where the SDK is pointed: at the simulator, unless a file asks for both (`EITHER`)."""
+    name = getattr(request, "param", "broker")
+    return broker if name == "broker" else request.getfixturevalue("localhost")
+
+
+@pytest.fixture
+def trader(target: "Broker | Localhost", unused: Iterator[int]) -> Iterator["Trader"]:
     """A rich account with margin."""
-    it = Trader(broker, preset_label(next(unused)))
-    yield it
-    it.close()
+    yield from _trade(target, preset_label(next(unused)))
 
 
 @pytest.fixture
-def saver(broker: Broker, unused: Iterator[int]) -> Iterator["Trader"]:
+def saver(target: "Broker | Localhost", unused: Iterator[int]) -> Iterator["Trader"]:
     """An account without margin: 50 000, no short sales."""
-    it = Trader(broker, preset_label(next(unused) + 3))
+    yield from _trade(target, preset_label(next(unused) + 3))
+
+
+def _trade(target: "Broker | Localhost", label: str) -> Iterator["Trader"]:
+    if isinstance(target, Localhost):
+        target.follow(label)
+    it = Trader(target, label)
     yield it
     it.close()

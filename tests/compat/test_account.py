@@ -7,9 +7,10 @@ from alpaca.common.exceptions import APIError
 from alpaca.trading.enums import AccountStatus, TradeConfirmationEmail
 from alpaca.trading.requests import MarketOrderRequest
 
+from tests.compat.localhost import EITHER
 from tests.compat.trader import Trader
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, EITHER]
 
 
 def test_account_is_read(trader: Trader) -> None:

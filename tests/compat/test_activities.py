@@ -10,9 +10,10 @@ from alpaca.trading.models import NonTradeActivity, TradeActivity
 from alpaca.trading.requests import GetPortfolioHistoryRequest
 
 from tests.compat.broker import TUESDAY_10_00
+from tests.compat.localhost import EITHER
 from tests.compat.trader import Trader
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, EITHER]
 
 NOW = datetime.fromtimestamp(TUESDAY_10_00 // 1_000_000_000, UTC)
 

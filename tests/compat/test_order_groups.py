@@ -16,9 +16,10 @@ from alpaca.trading.requests import (
     TakeProfitRequest,
 )
 
+from tests.compat.localhost import EITHER
 from tests.compat.trader import Trader
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, EITHER]
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from alpaca.trading.requests import (
     TakeProfitRequest,
 )
 
+from tests.compat.localhost import EITHER
 from tests.compat.trader import Trader
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, EITHER]
 
 NO_SUCH = UUID("00000000-1c2d-4e3f-8a4b-5c6d7e8f9a0b")
 

@@ -25,9 +25,10 @@ from alpaca.trading.requests import (
     TrailingStopOrderRequest,
 )
 
+from tests.compat.localhost import EITHER
 from tests.compat.trader import Trader
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, EITHER]
 
 BUY: dict[str, Any] = {"side": OrderSide.BUY, "time_in_force": TimeInForce.DAY}
 SELL: dict[str, Any] = {"side": OrderSide.SELL, "time_in_force": TimeInForce.DAY}

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.compat.broker import LIMIT_S, Broker
+from tests.compat.localhost import Localhost
 
 with warnings.catch_warnings():
     # The SDK uses the deprecated client of websockets, which warns at import. Test files
@@ -22,7 +23,7 @@ with warnings.catch_warnings():
 class Trader:
     """One account. What the SDK's methods return is a model or a dict by a flag, hence Any."""
 
-    def __init__(self, broker: Broker, label: str) -> None:
+    def __init__(self, broker: Broker | Localhost, label: str) -> None:
         self.broker = broker
         self.label = label
         self.client: Any = self.log_in()

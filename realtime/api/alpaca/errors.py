@@ -80,7 +80,10 @@ def declined_response(error: Declined) -> ApiResponse:
     if error.alpaca is not None:
         return _respond(status, _encode(error.alpaca))
     message = error.message.removeprefix(": ")
-    return error_response(status, f"{message}; {error.remedy}" if error.remedy else message)
+    remedy = error.remedy or ""
+    if not remedy or "Retry-After" in remedy:  # which is not sent here
+        return error_response(status, message)
+    return error_response(status, f"{message}; {remedy}")
 
 
 def unresolved_response(error: Unresolved) -> ApiResponse:
