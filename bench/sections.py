@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import changed, history, market, orders, push, recovery, table
+from bench import changed, facade, history, market, orders, push, recovery, table
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -72,6 +72,10 @@ def _orders(quick: bool) -> list[str]:
     return orders.lines(orders.measure(30 if quick else 1000))
 
 
+def _facade(quick: bool) -> list[str]:
+    return facade.lines(facade.measure(1000, 3.0 if quick else 20.0))
+
+
 def _start(quick: bool) -> list[str]:
     lines = [f"* 1000 accounts of the simulator, cold to all synced: {start(1000):.1f} s"]
     if not quick:
@@ -105,6 +109,7 @@ SECTIONS = (
     Section("push", _pushed),
     Section("market", _market),
     Section("orders", _orders),
+    Section("facade", _facade),
     Section("start", _start),
     Section("history", _history),
     Section("recovery", _recovery, is_quick=False),

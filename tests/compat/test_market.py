@@ -17,9 +17,10 @@ from alpaca.trading.requests import (
     GetOptionContractsRequest,
 )
 
+from tests.compat.localhost import EITHER
 from tests.compat.trader import Trader
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, EITHER]
 
 
 def test_every_asset_is_read(trader: Trader) -> None:

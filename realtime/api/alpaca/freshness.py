@@ -1,5 +1,6 @@
 """Where an answer comes from and how old it is: headers of every response."""
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from realtime.api.alpaca.errors import JSON
@@ -43,9 +44,14 @@ def get_environment(context: AlpacaContext, label: str) -> str:
         host = urlsplit(context.trading.forwarder.get_address(label)).hostname or ""
     except Declined:  # a disabled account
         host = ""
-    if is_loopback(host):
+    if _is_on_this_machine(host):
         return "sim"
     return "paper" if record is None or record.profile.paper else "live"
+
+
+@lru_cache(maxsize=256)
+def _is_on_this_machine(host: str) -> bool:
+    return is_loopback(host)
 
 
 def budget_headers(context: AlpacaContext, label: str) -> dict[str, str]:
