@@ -13,7 +13,7 @@ from tests.compat.trader import Trader
 
 pytestmark = [pytest.mark.compat, EITHER]
 
-UNSETTLED = "the daemon closes nothing whose last fill is younger than ten seconds"
+UNSETTLED = "the daemon closes nothing within ten seconds of an order that may reduce it"
 
 
 def test_positions_of_all_kinds_are_read(trader: Trader) -> None:

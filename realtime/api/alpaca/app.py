@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from secrets import token_hex
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from msgspec import structs
+from msgspec import Struct, structs
 
 from realtime.api.alpaca.account_selection import AccountSelector, Caller, read_credentials
 from realtime.api.alpaca.background import Background
@@ -97,6 +98,17 @@ def make_alpaca_context(
         clock=clock,
         unknown_cancels={},
     )
+
+
+class _ProblemDocument(Struct):
+    """What is shown of an error of the layers before."""
+
+    title: str = ""
+    detail: str = ""
+    remedy: str = ""
+
+
+_decode_problem = msgspec.json.Decoder(_ProblemDocument).decode
 
 
 class AlpacaApi:
@@ -285,6 +297,6 @@ async def alpaca_error_middleware(request: web.Request, handler: Handler) -> web
         return response
     if not isinstance(response, web.Response) or response.content_type != PROBLEM_TYPE:
         return response
-    document = response.body.decode() if isinstance(response.body, bytes) else ""
-    status = 503 if response.status in (502, 504) else response.status
-    return make_response(error_response(status, f"realtime: {document}"))
+    document = _decode_problem(response.body if isinstance(response.body, bytes) else b"{}")
+    message = f"realtime: {document.title}: {document.detail}; {document.remedy}"
+    return make_response(error_response(response.status, message))

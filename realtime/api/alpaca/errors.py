@@ -16,6 +16,7 @@ from realtime.orders.errors import Declined, Unresolved
 JSON = "application/json; charset=UTF-8"
 """As Alpaca writes it."""
 
+BAD_REQUEST = 40010000
 FORBIDDEN = 40310000
 NOT_FOUND = 40410000
 TOO_MANY = 42910000
@@ -60,7 +61,8 @@ class AlpacaError(Exception):
 
 def error_response(status: int, message: str, code: int | None = None) -> ApiResponse:
     """Return an error in Alpaca's form."""
-    number = CODE_OF_STATUS.get(status, INTERNAL) if code is None else code
+    default = INTERNAL if status >= 500 else BAD_REQUEST
+    number = CODE_OF_STATUS.get(status, default) if code is None else code
     return _respond(status, _encode({"code": number, "message": message}))
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from realtime.api.alpaca.errors import AlpacaError, no_route
 
 MAX_PARAMETERS = 100
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\\%#?;]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\\%#?;]")
 _RAW_UNSAFE = re.compile(r"[^!-~]|[\\#]")
 
 
@@ -73,6 +73,7 @@ def _decode(segment: str) -> str:
         text = unquote(segment, errors="strict")
     except UnicodeDecodeError:
         raise AlpacaError(no_route()) from None
-    if _UNSAFE.search(text) or any(part in ("", ".", "..") for part in text.split("/")):
+    parts = [part.strip() for part in text.split("/")]
+    if _UNSAFE.search(text) or text != text.strip() or {"", ".", ".."} & set(parts):
         raise AlpacaError(no_route())
     return text

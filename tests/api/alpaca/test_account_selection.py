@@ -169,3 +169,18 @@ def test_web_pages_are_refused(tmp_path: Path, headers: dict[str, str]) -> None:
             assert "Access-Control-Allow-Origin" not in reply.headers
 
     trade(scene, tmp_path)
+
+
+def test_errors_before_the_handler_have_alpacas_form(tmp_path: Path) -> None:
+    """A wrong name, a body that is too long: the SDKs read `code` and `message`."""
+
+    async def scene(client: Client) -> None:
+        wrong_name = await client.here("GET", "/v2/account", headers={"Host": "evil.example"})
+        too_long = await client.here("POST", "/v2/orders", b"x" * 2_000_000)
+        for reply, status in ((wrong_name, 421), (too_long, 413)):
+            assert (reply.status, reply.json["code"]) == (status, 40010000)
+            assert reply.json["message"].startswith("realtime: ")
+        elsewhere = await client.here("GET", "/nowhere")
+        assert elsewhere.headers["Content-Type"] == "application/problem+json"
+
+    trade(scene, tmp_path)
