@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from realtime.api.security.middleware import MAX_BODY_BYTES
 from realtime.auth.keys import parse_secrets
 from realtime.auth.tokens import TokenRules
 from realtime.config.settings import AuthSettings, Settings
@@ -176,7 +178,8 @@ def test_errors_before_the_handler_have_alpacas_form(tmp_path: Path) -> None:
 
     async def scene(client: Client) -> None:
         wrong_name = await client.here("GET", "/v2/account", headers={"Host": "evil.example"})
-        too_long = await client.here("POST", "/v2/orders", b"x" * 2_000_000)
+        body = io.BytesIO(b"x" * (MAX_BODY_BYTES + 1))
+        too_long = await client.here("POST", "/v2/orders", data=body)
         for reply, status in ((wrong_name, 421), (too_long, 413)):
             assert (reply.status, reply.json["code"]) == (status, 40010000)
             assert reply.json["message"].startswith("realtime: ")

@@ -63,7 +63,8 @@ def forward(scene: Callable[[Forwarded], Coroutine[Any, Any, None]], folder: Pat
         server = web.ServerRunner(web.Server(broker.handle))
         await server.setup()
         await web.TCPSite(server, "127.0.0.1", 8091).start()
-        keys = Credentials(*(Secret(text) for text in KEYS.values()))
+        key_id, secret_key = KEYS.values()
+        keys = Credentials(Secret(key_id), Secret(secret_key))
         account = AccountSettings(
             label="alpha", trading_url="http://127.0.0.1:8091", credentials=keys
         )
