@@ -7,6 +7,7 @@ import pytest
 
 from realtime.broker.rate_limiter import (
     DEFAULT_PAUSE_S,
+    FORWARD_RESERVE,
     LOOKUP_BURST,
     MAX_PAUSE_S,
     MAX_PER_MINUTE,
@@ -303,3 +304,36 @@ def test_cancelled_while_waiting() -> None:
         return await request_all(limiter, "read", "order")
 
     assert run(main)[0] == (0, "read")
+
+
+def test_forwarded_requests_leave_room_for_orders() -> None:
+    """A program that asks without a pause gets 20 at once and 60 a minute; orders leave at once."""
+
+    async def main() -> None:
+        limiter, log = RateLimiter(FleetLimiter()), []
+        for _ in range(20):
+            await request(limiter, "forward", log, takes_s=0.0)
+        assert log[-1][0] - log[0][0] < 1.0
+        requests = (request(limiter, "forward", log) for _ in range(60))
+        results = await asyncio.gather(*requests, return_exceptions=True)
+        refused = [result for result in results if isinstance(result, NotSent)]
+        assert len(refused) > 50
+        assert all(error.retry_after_s is not None for error in refused)
+        started_at = asyncio.get_running_loop().time()
+        await request(limiter, "order", log)
+        assert asyncio.get_running_loop().time() - started_at < 0.1
+        assert limiter.budget.reads == sum(lane == "forward" for _, lane in log)
+
+    run(main)
+
+
+def test_forwarded_requests_leave_more_of_a_minute_than_the_reserve() -> None:
+    async def main() -> None:
+        limiter, log = RateLimiter(FleetLimiter()), []
+        for _ in range(MAX_PER_MINUTE - FORWARD_RESERVE):
+            await request(limiter, "order", log, takes_s=0.0)
+        with pytest.raises(NotSent):
+            await request(limiter, "forward", log)
+        await request(limiter, "order", log)
+
+    run(main)

@@ -43,3 +43,36 @@ def test_an_account_keeps_its_client_until_its_keys_change() -> None:
             accounts.remove("alpha")
 
     run(main)
+
+
+def test_account_is_found_by_both_parts_of_its_pair() -> None:
+    """And no longer once it has other keys, or is not traded any more."""
+
+    async def main() -> None:
+        async with open_session(VirtualConnector()) as session:
+
+            def make_account(key_id: str, secret_key: str) -> TradingAccount:
+                keys = Credentials(Secret(key_id), Secret(secret_key))
+                limiter = RateLimiter(FleetLimiter())
+                http_client = HttpClient(session, "http://127.0.0.1:1", keys, limiter)
+                rules = AccountRiskRules(label="")
+                return TradingAccount(rules=rules, tier=None, http_client=http_client)
+
+            accounts = TradingAccounts({}, make_client)
+            accounts.add("alpha", make_account("PKA", "secret-a"))
+            accounts.add("bravo", make_account("PKB", "secret-b"))
+            assert accounts.find_by_keys("PKA", "secret-a") == "alpha"
+            for pair in (("PKA", "secret-b"), ("PKB", "secret-a"), ("", ""), ("PKA", "")):
+                assert accounts.find_by_keys(*pair) is None
+            version = accounts.keys_version
+            accounts.add("alpha", make_account("PKC", "secret-c"))
+            assert accounts.keys_version > version
+            assert accounts.find_by_keys("PKA", "secret-a") is None
+            assert accounts.find_by_keys("PKC", "secret-c") == "alpha"
+            version = accounts.keys_version
+            accounts.remove("alpha")
+            assert accounts.keys_version > version
+            assert accounts.find_by_keys("PKC", "secret-c") is None
+            assert accounts.find_by_keys("PKB", "secret-b") == "bravo"
+
+    run(main)
