@@ -310,7 +310,8 @@ def test_forwarded_requests_leave_room_for_orders() -> None:
     """A program that asks without a pause gets 20 at once and 60 a minute; orders leave at once."""
 
     async def main() -> None:
-        limiter, log = RateLimiter(FleetLimiter()), []
+        limiter = RateLimiter(FleetLimiter())
+        log: Log = []
         for _ in range(20):
             await request(limiter, "forward", log, takes_s=0.0)
         assert log[-1][0] - log[0][0] < 1.0
@@ -329,7 +330,8 @@ def test_forwarded_requests_leave_room_for_orders() -> None:
 
 def test_forwarded_requests_leave_more_of_a_minute_than_the_reserve() -> None:
     async def main() -> None:
-        limiter, log = RateLimiter(FleetLimiter()), []
+        limiter = RateLimiter(FleetLimiter())
+        log: Log = []
         for _ in range(MAX_PER_MINUTE - FORWARD_RESERVE):
             await request(limiter, "order", log, takes_s=0.0)
         with pytest.raises(NotSent):
