@@ -9,6 +9,7 @@ import pytest
 
 from tests.compat.broker import Broker, tuesday
 from tests.compat.clients.environments import CLIENTS, Client, command_of, environment
+from tests.compat.daemon import MarketDaemon
 
 pytestmark = [pytest.mark.compat, pytest.mark.timeout(900)]
 
@@ -24,13 +25,24 @@ def broker() -> Iterator[Broker]:
         yield broker
 
 
+@pytest.fixture(params=["broker", "localhost"])
+def url(request: pytest.FixtureRequest, broker: Broker) -> Iterator[str]:
+    """Where the client is pointed: at the simulator, or at a daemon in front of it."""
+    if request.param == "broker":
+        yield broker.url
+        return
+    with MarketDaemon(broker) as daemon:
+        broker.until(lambda sim: sim.counters.get("alpha").get("listening", 0) >= 1)
+        yield daemon.url
+
+
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_client_trades_and_listens(client: Client, broker: Broker) -> None:
+def test_client_trades_and_listens(client: Client, broker: Broker, url: str) -> None:
     """Account, orders of every class, positions, trade updates, and market data."""
     command = command_of(client)
     option = broker.call(lambda sim: sim.exchange.listing.options()[0].symbol)
     result = subprocess.run(
-        [*command, broker.url, option],
+        [*command, url, option],
         env=environment(),
         timeout=RUN_TIMEOUT_S,
         capture_output=True,
