@@ -158,6 +158,7 @@ class Localhost:
 
             async with run_daemon(settings, environment, read_settings) as self._daemon:
                 self.url = f"http://127.0.0.1:{self._daemon.port}"
+                self.stream_url = f"ws://127.0.0.1:{self._daemon.port}/stream"
                 self._ready.set_result(None)
                 await self._leave.wait()
 

@@ -1,5 +1,6 @@
 """What alpaca-py meets at the daemon and not at the broker: no order twice, whatever happens."""
 
+from time import sleep
 from typing import Any
 
 import pytest
@@ -85,3 +86,35 @@ def test_same_address_serves_trading_and_its_account_only(
         wrong.submit_order(BUY)
     assert refused.value.status_code == 401
     assert count_orders(trader) == 0
+
+
+def test_ten_streams_of_one_account_share_the_daemon_s_own(trader: Trader) -> None:
+    """Unmodified `TradingStream`s: each hears every event once, and the broker sees one socket."""
+
+    def sockets(sim: Simulator) -> int:
+        return sim.counters.get(trader.label).get("authorized", 0)
+
+    before = trader.broker.call(sockets)
+    listeners = [trader.listen() for _ in range(10)]
+    for listener in listeners:
+        listener.start()
+    waiting = list(listeners)
+    while waiting:  # they listen once an order's event arrives
+        trader.client.submit_order(BUY)
+        trader.broker.settle()
+        waiting = [listener for listener in waiting if listener.updates.empty()]
+        sleep(0.05)
+    for listener in listeners:
+        while not listener.updates.empty():
+            listener.updates.get()
+    order = trader.client.submit_order(BUY)
+    trader.broker.settle()
+    for listener in listeners:
+        mine = []
+        while not mine or mine[-1].event != "fill" or mine[-1].order.id != order.id:
+            mine.append(listener.next())
+        fills = [u for u in mine if u.order.id == order.id and u.event == "fill"]
+        assert len(fills) == 1
+    assert trader.broker.call(sockets) == before
+    for listener in listeners:
+        listener.stream.stop()
