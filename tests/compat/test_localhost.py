@@ -110,7 +110,7 @@ def test_ten_streams_of_one_account_share_the_daemon_s_own(trader: Trader) -> No
     order = trader.client.submit_order(BUY)
     trader.broker.settle()
     for listener in listeners:
-        mine = []
+        mine: list[Any] = []
         while not mine or mine[-1].event != "fill" or mine[-1].order.id != order.id:
             mine.append(listener.next())
         fills = [u for u in mine if u.order.id == order.id and u.event == "fill"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from msgspec import Struct, structs
 
 from realtime.config.notify_sections import NOTIFY_TYPES
@@ -424,6 +425,32 @@ async def test_apprise_reports_why_and_never_where() -> None:
     failure = await apprise_sender.AppriseSender(wrong).send("title", "body")
     assert failure is not None
     assert "does not accept the address" in failure.reason
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of apprise's plugins
+async def test_apprise_delivers_to_a_service() -> None:
+    pytest.importorskip("apprise")
+    received: list[dict[str, object]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        received.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/inbox", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        port = runner.addresses[0][1]
+        url = Secret(f"json://127.0.0.1:{port}/inbox")
+        sender = apprise_sender.AppriseSender(target_settings(url=url, scheme="json"))
+        assert await sender.send("alpha", "bought 3 AAPL at 150.25") is None
+    finally:
+        await runner.cleanup()
+    (message,) = received
+    assert (message["title"], message["message"]) == ("alpha", "bought 3 AAPL at 150.25")
 
 
 def test_amounts_are_exact() -> None:
