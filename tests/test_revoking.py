@@ -16,7 +16,7 @@ from tests.api.guarded import Raw, get, read_answer
 from tests.auth.made import OTHER_SECRET, SECRET, claims, signed
 from tests.fleet import settings_for
 
-SOON = int(time.time()) + 600
+SOON = int(time.time()) + 6000
 CLAIMS = claims(account_id="alpha", exp=SOON)
 OLD, NEW = signed(CLAIMS, SECRET), signed(CLAIMS, OTHER_SECRET)
 DASHBOARD = "/realtime/dashboard/alpha"

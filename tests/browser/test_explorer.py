@@ -14,8 +14,8 @@ from tests.browser.conftest import Open, in_one_loop
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-OPERATIONS = sum(len(r.paths) for r in ROUTES) + sum(len(r.paths) for r in ORDER_ROUTES) + 1
-"""The last one has the files read again."""
+OPERATIONS = sum(len(r.paths) for r in ROUTES) + sum(len(r.paths) for r in ORDER_ROUTES) + 3
+"""The last three are administration: reload, and messages of webhooks."""
 
 
 @in_one_loop

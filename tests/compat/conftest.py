@@ -36,7 +36,7 @@ def unused(broker: Broker) -> Iterator[int]:
     return count(0, 4)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its thread must not run beside the tests of other files
 def localhost(broker: Broker) -> Iterator[Localhost]:
     """Alpaca's API at a daemon in front of the simulator."""
     with Localhost(broker) as serving:
