@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import changed, facade, history, market, orders, push, recovery, table
+from bench import changed, facade, history, market, marks, orders, push, recovery, table
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -68,6 +68,10 @@ def _market(quick: bool) -> list[str]:
     return market.lines(market.measure(seconds), seconds)
 
 
+def _marks(quick: bool) -> list[str]:
+    return marks.lines(marks.measure(2 if quick else 20))
+
+
 def _orders(quick: bool) -> list[str]:
     return orders.lines(orders.measure(30 if quick else 1000))
 
@@ -108,6 +112,7 @@ SECTIONS = (
     Section("events", _events),
     Section("push", _pushed),
     Section("market", _market),
+    Section("marks", _marks),
     Section("orders", _orders),
     Section("facade", _facade),
     Section("start", _start),
