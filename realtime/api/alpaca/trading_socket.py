@@ -99,7 +99,7 @@ class TradingConnection(StreamConnection):
 
 
 class TradingSession:
-    """One client: what it may hear, and what it listens to."""
+    """One client: its account, and the streams that it listens to."""
 
     def __init__(
         self,

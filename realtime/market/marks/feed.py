@@ -73,7 +73,7 @@ _decode_latest = msgspec.json.Decoder(_LatestTrades).decode
 
 
 class _NoPort:
-    """The connection of a client inside this process: elements are taken before it."""
+    """The connection of a client inside this process: nothing is written to it."""
 
     def write(self, frames: bytes) -> None:
         """Control messages are for other clients."""
@@ -92,7 +92,7 @@ class _NoPort:
         """The daemon stops."""
 
 
-class _Taker(StreamClient):
+class _EngineClient(StreamClient):
     """Passes elements to the engine as they are: nothing is encoded."""
 
     def __init__(self, engine: MarkEngine) -> None:
@@ -110,7 +110,7 @@ class PriceFeed:
         self.status = FeedStatus()
         self._engine = engine
         self._streams = streams
-        self._takers: dict[AssetClass, _Taker] = {}
+        self._clients: dict[AssetClass, _EngineClient] = {}
         self._polled: dict[AssetClass, list[str]] = {}
         self._refused: str | None = None
 
@@ -170,17 +170,17 @@ class PriceFeed:
 
     async def _subscribe(self, kind: AssetClass, names: Iterable[str]) -> None:
         wanted: Pairs = frozenset((channel, name) for name in names for channel in CHANNELS[kind])
-        if kind not in self._takers and not wanted:
+        if kind not in self._clients and not wanted:
             return  # no connection without need
-        hub, taker = self._streams.get_hub_of(kind), self._takers.get(kind)
-        if taker is None or taker not in hub.relay.clients:  # the first time, or another feed
-            taker = self._takers[kind] = _Taker(self._engine)
-            hub.join(taker)
-        if gone := taker.pairs - wanted:
-            hub.unsubscribe(taker, gone)
-        if new := wanted - taker.pairs:
+        hub, client = self._streams.get_hub_of(kind), self._clients.get(kind)
+        if client is None or client not in hub.relay.clients:  # the first time, or another feed
+            client = self._clients[kind] = _EngineClient(self._engine)
+            hub.join(client)
+        if gone := client.pairs - wanted:
+            hub.unsubscribe(client, gone)
+        if new := wanted - client.pairs:
             try:
-                await hub.subscribe(taker, new)
+                await hub.subscribe(client, new)
             except Rejected as error:
                 self._refused = f"{kind}: {error.text} ({error.code})"
 
