@@ -89,7 +89,7 @@ def test_same_address_serves_trading_and_its_account_only(
 
 
 def test_ten_streams_of_one_account_share_the_daemon_s_own(trader: Trader) -> None:
-    """Unmodified `TradingStream`s: each receives every event once, and the broker has one socket."""
+    """Unmodified `TradingStream`s: every event arrives once at each, over one socket."""
 
     def sockets(sim: Simulator) -> int:
         return sim.counters.get(trader.label).get("authorized", 0)
