@@ -78,10 +78,11 @@ def test_part_of_a_position_is_closed(
 
 def test_short_and_coin_are_closed(trader: Trader) -> None:
     trader.own("F", 3, side="sell")
-    trader.own("ETH/USD", 0.4)
+    held = trader.own("ETH/USD", 0.4).qty
+    assert float(held) == pytest.approx(0.399, abs=1e-6)  # less the fee of each part, rounded
     assert trader.client.close_position("F").side is OrderSide.BUY
     coin = trader.client.close_position("ETHUSD")
-    assert (coin.qty, coin.symbol, coin.time_in_force) == ("0.399", "ETH/USD", TimeInForce.GTC)
+    assert (coin.qty, coin.symbol, coin.time_in_force) == (held, "ETH/USD", TimeInForce.GTC)
     trader.broker.settle()
     assert trader.client.get_all_positions() == []
 
