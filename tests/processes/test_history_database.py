@@ -15,7 +15,7 @@ from tests.history.postgres.server import running_server
 from tests.processes.pair import Pair, pair
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg comes with the extra postgres")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 DAY_TABLES = ("event", "snapshot", "equity", "price")
 LEDGER_TABLES = ("fill", "final", "gap", "equity15", "day", "close", "origin", "identity")
@@ -66,7 +66,7 @@ async def test_a_database_that_was_down_lacks_nothing_afterwards(tmp_path: Path)
                 await asyncio.sleep(2)
                 await daemon.stop(signal.SIGKILL)
                 daemon = await programs.start_daemon()
-                await programs.until_synced()
+                await programs.until_synced(within_s=100)
             await programs.post("/traffic", activity=0)
             await asyncio.sleep(2)
             await until(is_current, programs)

@@ -53,8 +53,9 @@ async def test_the_schedule() -> None:
     lines = answer.out.splitlines()
     assert (answer.code, answer.err) == (SUCCESS, "")
     assert re.fullmatch(r"simulator on :\d+, 5 accounts, seed 7", lines[0])
-    assert re.match(r"ready in \d+\.\d s: 5 synced · open http://127\.0\.0\.1:\d+$", lines[1])
-    assert re.match(r"try: curl -s http://127\.0\.0\.1:\d+/realtime/positions/alpha$", lines[2])
+    assert lines[1] == "30 days of trading before now are invented"
+    assert re.match(r"ready in \d+\.\d s: 5 synced · open http://127\.0\.0\.1:\d+$", lines[2])
+    assert re.match(r"try: curl -s http://127\.0\.0\.1:\d+/realtime/positions/alpha$", lines[3])
     output = " ".join(lines)
     assert "chaos: cutting alpha" in output
     assert "alpha lost: connection closed (1006), retry in" in output
