@@ -23,7 +23,7 @@ LEDGER_TABLES = ("fill", "final", "gap", "equity15", "day", "close", "origin", "
 
 async def until(holds: Callable[[Mapping[str, Any]], bool], programs: Pair) -> Mapping[str, Any]:
     """The member `history` of the daemon's health, once it is so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             history: Any = (await programs.health())["history"]
             if holds(history):
@@ -53,7 +53,7 @@ async def test_a_database_that_was_down_lacks_nothing_afterwards(tmp_path: Path)
                 file.write(f'\n[history]\nurl = "{server.url}"\n')
             daemon = await programs.start_daemon()
             await programs.until_synced()
-            await until(is_current, programs)
+            await until(lambda h: h["database"]["status"] == "copying", programs)
             for mode in ("immediate", "fast"):
                 server.stop(mode)
                 await until(lambda h: h["database"]["status"] == "failing", programs)
