@@ -64,7 +64,8 @@ async def test_ready_counts_accounts_that_are_not_synced(sim: Simulator, config:
     async with daemon(config) as (process, _):
         facts = await ready(process)
     # A key counts as invalid when it was rejected twice: until then the account waits.
-    assert (facts["synced"], facts.get("waiting", 0) + facts.get("refused", 0)) == (1, 2)
+    assert facts["synced"] == 1
+    assert (facts.get("waiting", 0), facts.get("refused", 0)) in ((1, 1), (2, 0))
 
 
 async def test_disabled_accounts_are_not_waited_for(sim: Simulator, config: Path) -> None:
