@@ -6,12 +6,10 @@ client wants which symbol.
 
 import asyncio
 import ssl
-from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import (
-    ConcurrencyError,
     ConnectionClosed,
     InvalidStatus,
     WebSocketException,
@@ -34,6 +32,7 @@ from realtime.broker.trading_stream import (
     PING_INTERVAL_S,
     PING_TIMEOUT_S,
     NoRedirectConnect,
+    close_socket,
     connection_lost,
     describe,
 )
@@ -127,20 +126,7 @@ class MarketStream:
 
     async def close(self) -> None:
         """Close, and wait until the socket is closed, at most `CLOSE_TIMEOUT_S`. Never raises."""
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S), asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._discard(), name="discard")
-                await self._socket.close()
-        except TimeoutError:
-            pass  # the broker does not answer: abort
-        finally:
-            self._socket.transport.abort()
-
-    async def _discard(self) -> None:
-        """Read the frames that are left: the answer to the closing handshake comes after them."""
-        with suppress(ConnectionClosed, ConcurrencyError):  # the end, or `receive` is still running
-            while True:
-                await self._socket.recv(decode=False)
+        await close_socket(self._socket)
 
     async def _send(self, frame: bytes) -> None:
         try:

@@ -168,20 +168,7 @@ class TradingStream:
 
     async def close(self) -> None:
         """Close, and wait until the socket is closed, at most `CLOSE_TIMEOUT_S`. Never raises."""
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S), asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._discard(), name="discard")
-                await self._socket.close()
-        except TimeoutError:
-            pass  # the broker does not answer: abort
-        finally:
-            self._socket.transport.abort()
-
-    async def _discard(self) -> None:
-        """Read the frames that are left: the answer to the closing handshake comes after them."""
-        with suppress(ConnectionClosed, ConcurrencyError):  # the end, or `receive` is still running
-            while True:
-                await self._socket.recv(decode=False)
+        await close_socket(self._socket)
 
     async def _exchange(self, frame: str, until: Stage, limit_s: float, about: str) -> None:
         try:
@@ -242,6 +229,25 @@ def _handshake_error(error: InvalidStatus) -> LinkError:
         status=status,
         remedy="" if status >= 500 else GATEWAY,
     )
+
+
+async def close_socket(socket: ClientConnection) -> None:
+    """Close, and wait until the socket is closed, at most `CLOSE_TIMEOUT_S`. Never raises."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S), asyncio.TaskGroup() as tasks:
+            tasks.create_task(_discard(socket), name="discard")
+            await socket.close()
+    except TimeoutError:
+        pass  # the broker does not answer: abort
+    finally:
+        socket.transport.abort()
+
+
+async def _discard(socket: ClientConnection) -> None:
+    """Read the frames that are left: the answer to the closing handshake comes after them."""
+    with suppress(ConnectionClosed, ConcurrencyError):  # the end, or `receive` is still running
+        while True:
+            await socket.recv(decode=False)
 
 
 def connection_lost(closed: ConnectionClosed) -> LinkError:
