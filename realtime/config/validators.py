@@ -93,7 +93,7 @@ def size(value: object) -> int:
 
 def database_url(value: object) -> str:
     """Check the address of a PostgreSQL database: without a password, which would be in a file that
-    everybody copies."""
+    is often copied."""
     expected = "expected postgresql://user@host/database"
     if not isinstance(value, str) or not value.isprintable():
         raise InvalidValue(expected)

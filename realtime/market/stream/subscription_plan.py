@@ -97,7 +97,7 @@ class SubscriptionPlan:
         return self.in_flight
 
     def _find_change(self, wanted: set[tuple[str, str]], now: float) -> Change | None:
-        # 1. what nobody needs: it may hold the room that a request needs
+        # 1. what no client needs: it may hold the room that a request needs
         unneeded = (self.acked - wanted) | (self._refresh & self.acked)
         if unneeded:
             self._refresh -= unneeded

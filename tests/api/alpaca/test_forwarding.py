@@ -189,7 +189,7 @@ def test_failing_gateway_is_never_repeated_by_an_sdk(
 
 
 def test_reads_that_are_passed_on_keep_to_their_share(tmp_path: Path) -> None:
-    """20 at once, then one a second; the others are told so, and nothing of them is sent."""
+    """20 at once, then one a second; the others are refused, and nothing of them is sent."""
 
     async def scene(client: Client) -> None:
         replies = await asyncio.gather(

@@ -19,7 +19,7 @@ REFUSED = Declined("broker_refuses", "422", reached_broker=True)
 
 
 class Sender:
-    """Sends changes: each attempt ends as told, or waits until it is told."""
+    """Sends changes: each attempt ends as set, or waits until it is set."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -208,7 +208,7 @@ def test_unconfirmed_state_is_passed_on(tmp_path: Path) -> None:
 
 
 def test_cancel_is_read_at_once(tmp_path: Path) -> None:
-    """Its event comes later: until then the broker is asked."""
+    """Its event comes later: until then the broker is read."""
 
     async def scene(client: Client) -> None:
         order_id = client.fleet.buy(client.label, "AAPL", "1", type="limit", limit_price="1")

@@ -2,7 +2,7 @@
 
 const CHORD_MS = 1200; // the second letter comes within it
 
-/** Call `actions[key]` where nobody types; keys of two letters are written `g c`. */
+/** Call `actions[key]` where no text is typed; keys of two letters are written `g c`. */
 export function listenForKeys(actions) {
   const prefixes = new Set(Object.keys(actions).filter((key) => key.includes(" ")).map((key) => key.split(" ")[0]));
   let prefix = null;

@@ -85,7 +85,7 @@ export class CompareView {
     this.#showControls();
   }
 
-  /** What the daemon is asked for; the rest of the query only changes how it is shown. */
+  /** What is requested of the daemon; the rest of the query only changes how it is shown. */
   get #readKey() {
     const { by, window: span, from, to, benchmark } = this.query;
     return JSON.stringify([by, span, from, to, benchmark]);
