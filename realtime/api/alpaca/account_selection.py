@@ -59,6 +59,8 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     label: str
     principal: Principal
+    has_keys: bool = False
+    """Whether the caller has shown the account's own pair, so may do what the broker lets it do."""
 
 
 class AccountSelector:
@@ -118,7 +120,7 @@ class AccountSelector:
             raise AlpacaError(unauthorized())
         label = self._forwarder.find_by_keys(credentials.key_id, credentials.secret_key)
         if label is not None and self._store.get(label) is not None:
-            return Caller(label=label, principal=make_key_principal(label))
+            return Caller(label=label, principal=make_key_principal(label), has_keys=True)
         if self._store.get(credentials.key_id) is None:
             raise AlpacaError(unauthorized())
         principal = self._verify(credentials.secret_key)

@@ -61,8 +61,15 @@ FORWARDED = "/v2/{path}"
 TRADING_WORDS = ("order", "position")
 """A change of a path with a segment that begins so must go through the gateway, or not at all."""
 
-UNHALTED = (("v2", "watchlists"), ("v2", "watchlists:by_name"), ("v2", "account", "configurations"))
-"""Paths of what may be changed while trading is halted: it moves no money, or suspends trading."""
+HARMLESS = (("v2", "watchlists"), ("v2", "watchlists:by_name"), ("v2", "account", "configurations"))
+"""Paths of what may be changed with a token, and while trading is halted: it moves no money, or
+suspends trading. Everything else that is passed on may pay money out (a withdrawal of coins, a
+locate), and a permission to trade is not one to pay out."""
+
+KEYS_NEEDED = (
+    "realtime: this is changed only with the account's own pair of keys:"
+    " a token is for orders, positions, watchlists and configurations"
+)
 
 MARKET_DATA = ("stocks", "options", "crypto", "crypto-perps", "news", "forex", "fixed_income",
                "logos", "screener", "corporate-actions", "indices")  # fmt: skip
@@ -255,8 +262,10 @@ class AlpacaApi:
             return await route.change(request)
         if _is_trading_path(request.target):
             raise AlpacaError(no_route())
-        is_halted = not _is_unhalted(request.target.segments)
-        return await forward_change(request, is_halted=is_halted)
+        is_harmless = any(request.target.segments[: len(path)] == path for path in HARMLESS)
+        if not is_harmless and not request.caller.has_keys:
+            raise AlpacaError(error_response(403, KEYS_NEEDED))
+        return await forward_change(request, is_halted=not is_harmless)
 
 
 def _find_permission(method: str, target: Target) -> Permission:
@@ -277,10 +286,6 @@ def _make_connection_check(request: web.Request, method: str) -> Callable[[], bo
     if method in READ_METHODS:
         return lambda: True  # a cached read must not keep its first request alive
     return lambda: not (request.transport is None or request.transport.is_closing())
-
-
-def _is_unhalted(segments: tuple[str, ...]) -> bool:
-    return any(segments[: len(prefix)] == prefix for prefix in UNHALTED)
 
 
 def _is_trading_path(target: Target) -> bool:

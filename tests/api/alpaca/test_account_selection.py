@@ -17,6 +17,7 @@ from tests.api.alpaca.client import Client, Reply, keys, trade
 from tests.auth.made import SECRET, claims, signed
 from tests.virtual import EPOCH_S
 
+SOURCE = "X-Realtime-Source"
 UNAUTHORIZED = b'{"message": "unauthorized."}'
 
 
@@ -132,6 +133,32 @@ def test_bearer_token_names_one_account(tmp_path: Path) -> None:
         other = bearer(one, **{"X-Realtime-Account": "alpha"})
         assert (await account(client, other)).status == 403
         assert (await account(client, bearer("x"))).status == 401
+
+    trade(scene, tmp_path, change=with_tokens)
+
+
+def test_permission_to_trade_is_none_to_pay_out(tmp_path: Path) -> None:
+    """The holder of a token has no keys: what is passed on with ours may move money out."""
+
+    async def scene(client: Client) -> None:
+        trader = token(account_id="alpha", permissions=["account_access", "trading"])
+        with_token = {"APCA-API-KEY-ID": "alpha", "APCA-API-SECRET-KEY": trader}
+        for method, target in (
+            ("POST", "/v2/wallets/transfers"), ("POST", "/v2/wallets/whitelists"),
+            ("DELETE", "/v2/wallets/whitelists/1"), ("POST", "/v1/locates"),
+            ("POST", "/v2/tokenization/mint"), ("PUT", "/v9/invented"),
+            ("POST", "/v2/account"), ("POST", "/v2/watchlistsx"),
+            ("POST", "/v2/watchlists/../wallets/transfers"),
+            ("POST", "/v2/watchlists/%2e%2e/wallets/transfers"),
+        ):  # fmt: skip
+            reply = await client.here(method, target, {}, headers=with_token)
+            assert reply.status in (400, 403, 404), target
+            assert SOURCE not in reply.headers, target
+        for headers, target in (
+            (with_token, "/v2/watchlists"), (keys("alpha"), "/v2/wallets/transfers"),
+        ):  # fmt: skip
+            reply = await client.here("POST", target, {"name": "x"}, headers=headers)
+            assert reply.headers[SOURCE] == "upstream", target
 
     trade(scene, tmp_path, change=with_tokens)
 
