@@ -46,6 +46,10 @@ class TradeHub:
         """How many clients listen."""
         return sum(map(len, self._listeners.values()))
 
+    def get_record(self, label: str) -> Record | None:
+        """Return an account as it is now."""
+        return self._store.get(label)
+
     def events(self, label: str) -> AccountEvents:
         """The events of an account, from now on."""
         key = AccountLabel(label)

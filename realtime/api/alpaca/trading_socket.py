@@ -115,6 +115,8 @@ class TradingSession:
         self._hub = hub
         self._authorize = authorize
         self._has_own_messages = has_own_messages
+        self._skipped_figures = False
+        """Whether the client has not read fast enough for the newest figures."""
 
     # -- from the client ---------------------------------------------------------------------------
 
@@ -137,7 +139,13 @@ class TradingSession:
             self._hub.remove(self.label, self)
 
     def flush(self) -> bool:
-        """Nothing waits outside the transport."""
+        """Send the newest figures once the client has read the ones before; true if none wait."""
+        if self._skipped_figures and self._connection.unsent_bytes():
+            return False
+        record = None if self.label is None else self._hub.get_record(self.label)
+        if self._skipped_figures and record is not None:
+            self._skipped_figures = False
+            self.update_account(record)
         return True
 
     def _log_in(self, key: object, secret: object, *, is_old: bool) -> Outcome:
@@ -205,9 +213,13 @@ class TradingSession:
             self._connection.refuse(SLOW)
 
     def update_account(self, record: Record) -> None:
-        """Write the account's figures. A client that does not read skips them: only the newest
-        ones matter."""
-        if ACCOUNT_UPDATES not in self.streams or self._connection.unsent_bytes() > 0:
+        """Write the account's figures. A client that does not read gets the newest ones when it
+        has read: what was between does not matter."""
+        if ACCOUNT_UPDATES not in self.streams:
+            return
+        if self._connection.unsent_bytes() > 0:
+            self._skipped_figures = True
+            self._connection.wake()
             return
         document = make_account_update(record)
         if document is not None:

@@ -1,0 +1,71 @@
+"""One client of `/stream` that reads slowly: the newest figures always arrive."""
+
+import asyncio
+from typing import Any, cast
+
+import msgspec
+from msgspec import structs
+
+from realtime.api.alpaca.account_selection import Caller, make_key_principal
+from realtime.api.alpaca.trade_hub import TradeHub
+from realtime.api.alpaca.trading_socket import TradingConnection, TradingSession
+from realtime.core.model import AccountLabel
+from realtime.core.state import AccountState
+from realtime.store.records import Profile
+from realtime.store.store import Store
+from tests.api.documents.made import ACCOUNT, NOW
+
+ALPHA = AccountLabel("alpha")
+
+
+class SlowConnection:
+    """Keeps what is sent; `unsent` bytes wait in the transport."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.unsent = 0
+        self.is_awake = False
+
+    def send(self, body: bytes) -> None:
+        self.sent.append(msgspec.json.decode(body))
+
+    def unsent_bytes(self) -> int:
+        return self.unsent
+
+    def wake(self) -> None:
+        self.is_awake = True
+
+
+async def test_newest_figures_follow_when_a_slow_client_has_read() -> None:
+    store = Store(boot="b")
+    store.add(Profile(label=ALPHA), now=NOW)
+    hub = TradeHub(store, clock=lambda: NOW)
+    connection = SlowConnection()
+    session = TradingSession(
+        cast(TradingConnection, connection),
+        hub,
+        lambda credentials: Caller(label="alpha", principal=make_key_principal("alpha")),
+        has_own_messages=False,
+    )
+
+    async def set_equity(equity: str) -> None:
+        account = structs.replace(ACCOUNT, equity=equity)
+        store.update(ALPHA, state=AccountState(account=account), now=NOW)
+        await asyncio.sleep(0)
+
+    await session.handle(b'{"action":"auth","key":"k","secret":"s"}')
+    await session.handle(b'{"action":"listen","data":{"streams":["account_updates"]}}')
+    connection.sent.clear()
+
+    await set_equity("1")
+    connection.unsent = 1
+    await set_equity("2")
+    await set_equity("3")
+    assert [m["data"]["equity"] for m in connection.sent] == ["1"]
+    assert connection.is_awake
+    assert not session.flush()
+
+    connection.unsent = 0
+    assert session.flush()
+    assert session.flush()
+    assert [m["data"]["equity"] for m in connection.sent] == ["1", "3"]
