@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from realtime.analytics.activity_types import CORPORATE, EXPIRY, OPTION_TRADES, SECURITIES_FLOWS
 from realtime.analytics.books import Book, BookOfOrder, Books, OrderKey, Origin, make_books
+from realtime.analytics.compare.members import is_coin_fee
 from realtime.analytics.estimates import Estimate, Span, wilson
-from realtime.analytics.figures import Money, money
+from realtime.analytics.figure_types import Money, money
 from realtime.analytics.ledger_inputs import (
     AccountHistory,
     read_accounts,
@@ -20,7 +21,6 @@ from realtime.analytics.ledger_inputs import (
     read_prices,
 )
 from realtime.analytics.round_trips import PRICE_TO_MONEY, Fill, Holding, shares_of
-from realtime.analytics.rows import is_coin_fee
 from realtime.core.trading_days import previous_trading_day, to_date, to_number, trading_day_at
 from realtime.history.exact import (
     MONEY_SCALE,

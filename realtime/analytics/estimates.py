@@ -174,8 +174,8 @@ class Difference(Struct, frozen=True):
     critical: float
     is_distinguishable: bool
     days_needed: int | None
-    """Further days until this difference could be told from noise; 0 if it can, None: not within
-    ten years."""
+    """Further days until this difference would be distinguishable from noise; 0 if it is, None: not
+    within ten years."""
 
 
 def paired_difference(

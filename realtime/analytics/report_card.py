@@ -19,7 +19,7 @@ LATENCY_BOUNDS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
 MAX_CAUSES = 20
-"""Causes of a day that are told apart; further ones count as `other`."""
+"""Causes of a day that are counted separately; further ones count as `other`."""
 
 MAX_OUTAGES = 200
 

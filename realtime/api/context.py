@@ -6,7 +6,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
-from realtime.analytics.comparison import BenchmarkPrices
+from realtime.analytics.compare.documents import BenchmarkPrices
 from realtime.analytics.recorder import Recorder
 from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.documents.document_cache import RowCache

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from realtime.analytics.book_report import BooksDocument
-from realtime.analytics.comparison import CompareDocument, SeriesDocument
+from realtime.analytics.compare.documents import CompareDocument, SeriesDocument
 from realtime.analytics.report_card import ReportDocument
 from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery

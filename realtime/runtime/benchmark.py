@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from msgspec import structs
 
-from realtime.analytics.comparison import BenchmarkPrices
+from realtime.analytics.compare.documents import BenchmarkPrices
 from realtime.broker.http_client import HttpClient
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.config.settings import ALPACA_DOMAIN, DATA_URL, Settings

@@ -6,17 +6,15 @@ from random import Random
 
 import pytest
 
-from realtime.analytics.comparison import (
+from realtime.analytics.compare.comparison import compare, make_document
+from realtime.analytics.compare.curves import make_returns, make_series_document
+from realtime.analytics.compare.documents import (
     BenchmarkPrices,
     CompareDocument,
     CompareRequest,
     CompareRow,
-    compare,
-    make_document,
-    make_returns,
-    make_series_document,
 )
-from realtime.analytics.rows import AccountProfile
+from realtime.analytics.compare.row_data import AccountProfile
 from tests.analytics.ledgers import LedgerScene, after, days, walk
 
 DAYS = days(21)
@@ -138,7 +136,7 @@ def test_a_group_is_its_money_and_not_the_mean_of_percentages(ledger: LedgerScen
     assert all_rows.accounts == ["small", "large"]
 
 
-def test_copies_cannot_be_told_apart_and_a_clear_difference_can(ledger: LedgerScene) -> None:
+def test_copies_cannot_be_distinguished_and_a_clear_difference_can(ledger: LedgerScene) -> None:
     rng = Random(3)
     noise = [rng.gauss(0, 0.002) for _ in range(20)]
     ledger.closes("copy", walk(100_000, noise))

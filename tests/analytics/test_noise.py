@@ -1,4 +1,4 @@
-"""Noise is identified: strategies without skill are told apart as rarely as promised."""
+"""Noise is identified: strategies without skill are distinguished as rarely as promised."""
 
 import time
 from datetime import date
@@ -8,17 +8,11 @@ from random import Random
 import msgspec
 import pytest
 
-from realtime.analytics.comparison import (
-    CompareDocument,
-    CompareRequest,
-    Comparison,
-    compare,
-    control_rows,
-    make_document,
-)
+from realtime.analytics.compare.comparison import Comparison, compare, control_rows, make_document
+from realtime.analytics.compare.documents import CompareDocument, CompareRequest
+from realtime.analytics.compare.row_data import AccountProfile, RowData, Window
 from realtime.analytics.daily import make_series
-from realtime.analytics.figures import RowInputs
-from realtime.analytics.rows import AccountProfile, RowData, Window
+from realtime.analytics.figure_types import RowInputs
 from realtime.core.trading_days import to_number
 from tests.analytics.ledgers import LedgerScene, after, days
 
@@ -57,7 +51,7 @@ def document(seed: int, count: int, rows: int, skilled: float = 0.0) -> CompareD
         pytest.param(60, 400, marks=pytest.mark.slow),
     ],
 )
-def test_six_strategies_without_skill_are_told_apart_in_at_most_five_per_cent(
+def test_six_strategies_without_skill_are_distinguished_in_at_most_five_per_cent(
     count: int, seeds: int
 ) -> None:
     false = sum(

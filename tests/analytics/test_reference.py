@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from realtime.analytics.daily import Flow, make_series
-from realtime.analytics.figures import Figures, RowInputs, compute
+from realtime.analytics.figure_types import Figures, RowInputs
+from realtime.analytics.figures import compute
 from realtime.analytics.round_trips import Fill, round_trips
 
 SEEDS = 500

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from realtime.analytics.comparison import BenchmarkPrices
+from realtime.analytics.compare.documents import BenchmarkPrices
 from realtime.analytics.report_card import LATENCY_BOUNDS_S, ReportDay
 from realtime.api.history.client import HistoryClient
 from realtime.api.listener import serve

@@ -87,9 +87,9 @@ async def test_what_may_be_chance_is_no_win_and_no_loss(url: str, open_page: Ope
 async def test_pairs_are_stated_in_words(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/#/compare")
     words = page.locator(".words")
-    await expect(words).to_contain_text("Of 27 pairs, 2 can be told apart at 95 %")
+    await expect(words).to_contain_text("Of 27 pairs, 2 can be distinguished at 95 %")
     await expect(words).to_contain_text("momentum is ahead of noise.")
-    await expect(words).to_contain_text("The other 25 pairs cannot be told apart")
+    await expect(words).to_contain_text("The other 25 pairs cannot be distinguished")
     await expect(words).to_contain_text("more trading day")
     await page.goto(f"{url}/#/compare?from=2026-07-06&to=2026-07-08")
     await expect(words).to_contain_text("Too few days: 3 of 5. Curves only.")

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field, structs
 
 from realtime.analytics.book_report import BooksRequest, BrokerPosition, OpenOrder
-from realtime.analytics.comparison import BenchmarkPrices, CompareRequest
-from realtime.analytics.rows import AccountProfile, By
+from realtime.analytics.compare.documents import BenchmarkPrices, CompareRequest
+from realtime.analytics.compare.row_data import AccountProfile, By
 from realtime.api.context import RequestContext
 from realtime.api.documents.csv_format import Format
 from realtime.api.documents.filters import Moment, ShortWord

@@ -9,16 +9,11 @@ import msgspec
 from msgspec import structs
 
 from realtime.analytics.book_report import make_book_report
-from realtime.analytics.comparison import (
-    CompareDocument,
-    CompareRow,
-    compare,
-    make_document,
-    make_returns,
-    make_series_document,
-)
+from realtime.analytics.compare.comparison import compare, make_document
+from realtime.analytics.compare.curves import make_returns, make_series_document
+from realtime.analytics.compare.documents import CompareDocument, CompareRow
 from realtime.analytics.estimates import Estimate
-from realtime.analytics.figures import Contracts, Figures, Money
+from realtime.analytics.figure_types import Contracts, Figures, Money
 from realtime.analytics.report_card import AccountReport, Latency, make_report
 from realtime.api.documents.csv_format import format_csv
 from realtime.api.documents.document_cache import ENCODER

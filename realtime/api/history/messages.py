@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from realtime.analytics.book_report import BooksRequest
-from realtime.analytics.comparison import CompareRequest
+from realtime.analytics.compare.documents import CompareRequest
 from realtime.history.queries import Step
 
 LENGTH_BYTES = 4

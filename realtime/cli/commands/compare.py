@@ -10,7 +10,7 @@ from realtime.cli.options import daemon_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from realtime.analytics.comparison import CompareDocument, CompareRow
+    from realtime.analytics.compare.documents import CompareDocument, CompareRow
     from realtime.analytics.estimates import Estimate
 
 MAX_SENTENCES = 6
@@ -51,7 +51,7 @@ def command(
     # `--help` must not import what only the command needs.
     from urllib.parse import urlencode  # noqa: PLC0415 - as above
 
-    from realtime.analytics.comparison import CompareDocument  # noqa: PLC0415 - as above
+    from realtime.analytics.compare.documents import CompareDocument  # noqa: PLC0415 - as above
     from realtime.cli.client import connect  # noqa: PLC0415 - as above
 
     query = {"by": by, "benchmark": benchmark}
@@ -133,7 +133,7 @@ def _sentences(document: "CompareDocument") -> list[str]:
     if not document.pairs:
         return [f"No pairs: {document.pairs_omitted}."] if document.pairs_omitted else []
     lines = [
-        f"Of {document.pairs_compared} pairs, {len(apart)} can be told apart at "
+        f"Of {document.pairs_compared} pairs, {len(apart)} can be distinguished at "
         f"{document.level:.0%} (allowing for {document.pairs_compared} comparisons)."
     ]
     ahead: dict[str, list[str]] = {}

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from realtime.analytics.comparison import BenchmarkPrices, CompareDocument
-from realtime.analytics.figures import Figures
+from realtime.analytics.compare.documents import BenchmarkPrices, CompareDocument
+from realtime.analytics.figure_types import Figures
 from realtime.api.history.client import HistoryClient
 from realtime.history.status import HistoryStatus
 from tests.analytics.ledgers import LedgerScene, after, days, walk

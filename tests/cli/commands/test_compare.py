@@ -6,8 +6,9 @@ from random import Random
 
 from rich.console import Console
 
-from realtime.analytics.comparison import CompareRequest, compare, make_document
-from realtime.analytics.rows import AccountProfile
+from realtime.analytics.compare.comparison import compare, make_document
+from realtime.analytics.compare.documents import CompareRequest
+from realtime.analytics.compare.row_data import AccountProfile
 from realtime.cli.commands.compare import print_comparison
 from tests.analytics.ledgers import LedgerScene, after, days, walk
 
@@ -35,7 +36,7 @@ def test_rows_pairs_and_reasons(tmp_path: Path) -> None:
     text = printed(scene, "good", "flat", "late")
     scene.close()
     assert "20 trading days" in text
-    assert "Of 3 pairs, 2 can be told apart at 95%" in text
+    assert "Of 3 pairs, 2 can be distinguished at 95%" in text
     assert "good is ahead of flat, cash." in text
     assert f"late: starts {days(21)[6].isoformat()}" in text
     assert "Note: paper accounts pay no fees and get no dividends" in text

@@ -111,7 +111,7 @@ export class CompareView {
     this.about = createElement("p", { class: "compare-about" });
     this.curve = new MultiCurve({ label: "Curves", onDay: (day) => this.#showReading(day), onRange: (from, to) => this.#zoom(from, to), onPoint: (key) => this.#point(key) });
     this.reading = new Reading();
-    this.words = createElement("section", { class: "card words", "aria-label": "What can be told apart" });
+    this.words = createElement("section", { class: "card words", "aria-label": "What can be distinguished" });
     this.table = new CompareTable({
       onSort: (sort) => this.#change({ sort }), onPin: (key) => this.#pin(key), onPoint: (key) => this.#point(key),
       onExpand: (key) => this.#expand(key), onColumns: (columns) => this.#change({ columns }),

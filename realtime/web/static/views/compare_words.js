@@ -14,7 +14,7 @@ export function pairSentences({ pairs, pairs_compared: compared, pairs_omitted: 
   const known = pairs.filter(({ distinguishable }) => distinguishable !== null);
   const apart = known.filter(({ distinguishable }) => distinguishable);
   const percent = `${Math.round(level * 100)} %`;
-  const first = `Of ${formatCount(known.length, "pair")}, ${apart.length || "none"} can be told apart at ${percent} (allowing for ${formatCount(compared, "comparison")}).`;
+  const first = `Of ${formatCount(known.length, "pair")}, ${apart.length || "none"} can be distinguished at ${percent} (allowing for ${formatCount(compared, "comparison")}).`;
   const lines = selected === null ? allRows(known) : [aboutRow(known, selected)];
   return [first, ...lines.filter(Boolean).slice(0, MAX_LINES), ...(lines.length > MAX_LINES ? [`And ${formatCount(lines.length - MAX_LINES, "more row")}.`] : [])];
 }
@@ -27,7 +27,7 @@ function allRows(pairs) {
   const open = pairs.filter(({ distinguishable }) => !distinguishable);
   if (!open.length) return lines;
   const nearest = open.filter(({ days_needed: days }) => days !== null).sort((a, b) => a.days_needed - b.days_needed)[0];
-  const rest = lines.length ? `The other ${formatCount(open.length, "pair")} cannot be told apart` : "No row can be told apart from another";
+  const rest = lines.length ? `The other ${formatCount(open.length, "pair")} cannot be distinguished` : "No row can be distinguished from another";
   return [...lines, `${rest}${nearest ? `; the nearest, ${nearest.a} and ${nearest.b}, would need about ${formatCount(nearest.days_needed, "more trading day")}` : ""}.`];
 }
 
@@ -40,14 +40,14 @@ function aboutRow(pairs, key) {
   const parts = [
     ahead.length ? `is ahead of ${join(ahead)}` : null,
     behind.length ? `is behind ${join(behind)}` : null,
-    open.length ? `cannot be told apart from ${join(open.map((pair) => other(pair, key)))}` : null,
+    open.length ? `cannot be distinguished from ${join(open.map((pair) => other(pair, key)))}` : null,
   ].filter(Boolean);
   const needed = open.map(({ days_needed: days }) => days).filter((days) => days !== null);
   const more = open.length ? (needed.length ? `: about ${formatCount(Math.min(...needed), "more trading day")} needed for the first of them` : ": more than ten years would be needed") : "";
   return `${key} ${parts.join("; it ")}${more}.`;
 }
 
-/** How a row stands to another: `ahead`, `behind`, `open` (cannot be told apart), or null. */
+/** How a row stands to another: `ahead`, `behind`, `open` (cannot be distinguished), or null. */
 export function standing(pairs, row, column) {
   const pair = pairs.find(({ a, b }) => (a === row && b === column) || (a === column && b === row));
   if (!pair || pair.distinguishable === null) return null;
