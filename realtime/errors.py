@@ -6,6 +6,10 @@ RealtimeError
 │   ├── RateLimited     HTTP 429: too many requests
 │   │   └── ConnectionLimitReached  the broker counts another connection of the account
 │   ├── NotSent         the request did not leave this process
+│   │   ├── NotOwner          another daemon owns the account
+│   │   ├── EngineUnreachable the engine that decides ownership did not answer
+│   │   ├── EngineHalted      the kill switch is on in the engine
+│   │   └── IntentExists      an order of this id was recorded before
 │   ├── FeedRefused     the plan of the data key does not include the feed
 │   └── Deaf            the socket is open but does not deliver events
 ├── Refused             credentials or permissions; retrying will not help
@@ -79,6 +83,37 @@ class NotSent(LinkError):
     ) -> None:
         super().__init__(message, remedy=remedy)
         self.retry_after_s = retry_after_s
+
+
+class NotOwner(NotSent):
+    """This daemon does not own the account, or cannot know it any more. `owner` is the name of the
+    daemon that does, if it is known."""
+
+    def __init__(self, message: str, *, owner: str | None = None) -> None:
+        super().__init__(message, retry_after_s=2.0)
+        self.owner = owner
+
+
+class EngineUnreachable(NotSent):
+    """The engine that decides which daemon owns an account did not answer."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after_s=2.0)
+
+
+class EngineHalted(NotSent):
+    """The kill switch is on in the engine: no new order may leave from any daemon."""
+
+
+class IntentExists(NotSent):
+    """An order of this id was recorded before, maybe by another daemon: it is not sent again.
+
+    `is_same`: by the same request. Otherwise the id belongs to another order.
+    """
+
+    def __init__(self, message: str, *, is_same: bool) -> None:
+        super().__init__(message)
+        self.is_same = is_same
 
 
 class Deaf(LinkError):

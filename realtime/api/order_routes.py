@@ -30,7 +30,7 @@ PLACING = (
     "account_restricted", "canceled_before_sent",
     "position_unsettled", "order_failed", "broker_forbids", "broker_knows_not",
     "broker_refuses", "broker_unreachable",
-    "account_refused", "journal_unwritable", "order_unknown",
+    "account_refused", "journal_unwritable", "not_owner", "engine_unreachable", "order_unknown",
 )  # fmt: skip
 """Codes of calls that place orders."""
 

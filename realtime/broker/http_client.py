@@ -6,7 +6,7 @@ broker's own rejection; after any other `LinkError` the result is unknown.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
@@ -49,6 +49,16 @@ CHUNK_BYTES = 2**16
 BeforeSend = Callable[[], None]
 """Called when a connection is ready, immediately before the first byte of a request leaves: nothing
 is awaited in between. If it raises, nothing leaves, and the error is the request's."""
+
+
+class Departure(Struct, frozen=True):
+    """What must have happened before a request leaves."""
+
+    check: BeforeSend
+    record: Callable[[], Awaitable[None]]
+    """Awaited once the rate limit allows the request, before a connection is chosen for it. If it
+    raises, nothing leaves, and the error is the request's."""
+
 
 _before_send: ContextVar[BeforeSend | None] = ContextVar("before_send", default=None)
 
@@ -180,14 +190,17 @@ class HttpClient:
         *,
         body: bytes | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
-        before_send: BeforeSend | None = None,
+        departure: Departure | None = None,
     ) -> HttpResponse:
         """Send one request when the rate limit allows; `body` is JSON.
 
-        `before_send` wants a session from `open_session`.
+        `departure` wants a session from `open_session`.
         """
         name = f"{method} {path}"
+        before_send = None if departure is None else departure.check
         async with self._sending(name, lane, before_send, timeout_s):
+            if departure is not None:
+                await departure.record()
             return await self._send(method, path, params, body, timeout_s)
 
     async def forward(

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from realtime.broker import codec
-from realtime.broker.http_client import BeforeSend, HttpClient, HttpResponse
+from realtime.broker.http_client import Departure, HttpClient, HttpResponse
 from realtime.broker.lenient_decoder import DECODE_ERRORS
 from realtime.broker.rest_client import decode_response
 from realtime.core.model import Order, Position
@@ -65,17 +65,17 @@ class OrderApi:
         self.http = http
 
     async def submit(
-        self, body: Mapping[str, object], before_send: BeforeSend | None = None
+        self, body: Mapping[str, object], departure: Departure | None = None
     ) -> OrderResponse:
         """Place an order."""
-        return _decode_order(await self._send("POST", "/v2/orders", "order", body, before_send))
+        return _decode_order(await self._send("POST", "/v2/orders", "order", body, departure))
 
     async def replace(
-        self, order_id: str, body: Mapping[str, object], before_send: BeforeSend | None = None
+        self, order_id: str, body: Mapping[str, object], departure: Departure | None = None
     ) -> OrderResponse:
         """Replace an order; the response is its successor."""
         path = _order_path(order_id)
-        return _decode_order(await self._send("PATCH", path, "order", body, before_send))
+        return _decode_order(await self._send("PATCH", path, "order", body, departure))
 
     async def cancel(self, order_id: str) -> None:
         """Request that an order be canceled."""
@@ -136,7 +136,7 @@ class OrderApi:
         path: str,
         lane: Literal["order", "urgent"],
         body: Mapping[str, object] | None = None,
-        before_send: BeforeSend | None = None,
+        departure: Departure | None = None,
     ) -> HttpResponse:
         content = None if body is None else _encode(body)
         return await self.http.request(
@@ -146,7 +146,7 @@ class OrderApi:
             lane,
             body=content,
             timeout_s=ORDER_TIMEOUT_S,
-            before_send=before_send,
+            departure=departure,
         )
 
 

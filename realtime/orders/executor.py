@@ -18,8 +18,10 @@ from typing import Self
 from msgspec import Struct, structs
 
 from realtime.auth.principal import Principal
-from realtime.broker.http_client import BeforeSend
+from realtime.broker.http_client import Departure
 from realtime.broker.order_api import OrderResponse
+from realtime.cluster.alone import Alone
+from realtime.cluster.coordinator import Coordinator, Intent
 from realtime.core.model import Order
 from realtime.errors import RealtimeError
 from realtime.orders.errors import Declined, Unresolved
@@ -53,8 +55,8 @@ class Submission(Struct, frozen=True, kw_only=True):
     check: Callable[[], None]
     """Raises `Declined` if the order must not leave now. Called when it is accepted, and again at
     the last moment."""
-    call: Callable[[BeforeSend], Awaitable[OrderResponse]]
-    """The one request that places it; calls its argument immediately before bytes leave."""
+    call: Callable[[Departure], Awaitable[OrderResponse]]
+    """The one request that places it; its argument is called before bytes leave."""
     facts: Mapping[str, object]
     """Members of its journal entry."""
     reserve: Callable[[], RateReservation] | None = None
@@ -67,6 +69,7 @@ class OrderExecutor:
     """Sends orders. Use as `async with`.
 
     `sync_journal` applies what other processes have written; called with the journal locked.
+    `coordinator` records each order before it may leave; None: this is the only daemon.
     """
 
     def __init__(
@@ -77,8 +80,10 @@ class OrderExecutor:
         journal: Journal,
         sync_journal: Callable[[], None],
         clock: Callable[[], float],
+        coordinator: Coordinator | None = None,
     ) -> None:
         self._order_clients = order_clients
+        self._coordinator: Coordinator = coordinator or Alone()
         self._index = index
         self._journal = journal
         self._sync_journal = sync_journal
@@ -242,10 +247,14 @@ class OrderExecutor:
             self._depart(submission, reservation)
             has_left = True
 
+        async def record_intent() -> None:
+            await self._coordinator.intend(_make_intent(submission))
+
+        departure = Departure(before_send, record_intent)
         try:
             response, was_recovered = await order_client.send(
                 record.client_order_id,
-                lambda: submission.call(before_send),
+                lambda: submission.call(departure),
                 has_left=lambda: has_left,
                 is_ours=is_repeat or record.key is not None,
             )
@@ -275,6 +284,7 @@ class OrderExecutor:
                 raise
             submission.check()
             self._journal.note("order.intended", self._get_intent(submission))
+        self._coordinator.check(record.account, reduces_risk=submission.reduces_risk)
         record.state = "unknown"  # from here on it may exist
         record.sent_at = self._clock()
         if reservation is not None:
@@ -322,6 +332,7 @@ class OrderExecutor:
     def _mark_placed(self, record: OrderRecord, order: Order) -> None:
         record.state, record.order_id = "placed", order.id
         record.answered_at = record.answered_at or self._clock()
+        self._coordinator.settle(record.account, record.client_order_id, "placed")
 
     def _get_intent(self, submission: Submission) -> dict[str, object]:
         record = submission.record
@@ -355,6 +366,7 @@ class OrderExecutor:
         else:
             record.state = "refused"
             self._index.remove(record)
+            self._coordinator.settle(record.account, record.client_order_id, "refused")
         event = "order.refused_again" if is_repeat else "order.refused"
         self._journal.note(event, facts)
 
@@ -374,8 +386,12 @@ class OrderExecutor:
 
     async def _search(self, record: OrderRecord) -> None:
         response = await self._order_clients[record.account].search(record.client_order_id)
-        if response is not None and record.state == "unknown":
+        if record.state != "unknown":
+            return
+        if response is not None:
             self.record_found(record, response.order)
+        else:
+            self._coordinator.settle(record.account, record.client_order_id, "not_found")
 
 
 def qualify_refusal(record: OrderRecord, error: Declined) -> Declined | Unresolved:
@@ -395,6 +411,28 @@ async def _wait_for(task: "asyncio.Task[Outcome]") -> Placed:
     if isinstance(outcome, Placed):
         return outcome
     raise outcome
+
+
+def _make_intent(submission: Submission) -> Intent:
+    record, facts = submission.record, submission.facts
+    body = facts.get("body")
+    notional = body.get("notional") if isinstance(body, Mapping) else None
+    return Intent(
+        account=record.account,
+        client_order_id=record.client_order_id,
+        fingerprint=record.fingerprint,
+        key=record.key,
+        principal=submission.principal.user_id,
+        symbol=_text(facts.get("symbol")),
+        side=_text(facts.get("side")),
+        qty=_text(facts.get("qty")),
+        notional=_text(notional),
+        reduces_risk=submission.reduces_risk,
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _get_names(record: OrderRecord) -> dict[str, object]:

@@ -18,6 +18,7 @@ from typing import Self
 from msgspec import structs
 
 from realtime.auth.principal import Principal
+from realtime.cluster.coordinator import Coordinator
 from realtime.core.decimals import plain
 from realtime.core.model import Order, position_symbol
 from realtime.errors import RealtimeError
@@ -64,7 +65,7 @@ class Gateway:
 
     `clock` returns epoch seconds and never steps, `wall_clock` those of the machine;
     `get_generation` the generation of the rules for tokens: a token that was verified under an
-    older one may have been revoked.
+    older one may have been revoked. `coordinator`: None where this is the only daemon.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Gateway:
         rng: random.Random,
         wall_clock: Callable[[], float] | None = None,
         get_generation: Callable[[], int] = lambda: 0,
+        coordinator: Coordinator | None = None,
     ) -> None:
         self.order_clients = order_clients
         self.risk_checks = risk_checks
@@ -105,6 +107,7 @@ class Gateway:
             journal=journal,
             sync_journal=self._journal_sync.sync,
             clock=clock,
+            coordinator=coordinator,
         )
         self._closes = CloseReservations(self._close_tracker, clock, self.executor.record_found)
         self._lookup = OrderLookup(
@@ -244,7 +247,7 @@ class Gateway:
                 route=RoutingDecision(account_id=label, strategy="exact", among=1),
                 check=self._make_check(label, request, principal),
                 reserve=partial(self._reserve, label, principal),
-                call=lambda before_send: order_client.api.replace(order_id, body, before_send),
+                call=lambda departure: order_client.api.replace(order_id, body, departure),
                 facts={"replaces": order_id, "body": body, **_get_size_facts(request)},
             )
         )
@@ -369,7 +372,7 @@ class Gateway:
                 route=route,
                 check=self._make_check(label, request, principal),
                 reserve=partial(self._reserve, label, principal),
-                call=lambda before_send: order_client.api.submit(body, before_send),
+                call=lambda departure: order_client.api.submit(body, departure),
                 facts={"body": body, **_get_size_facts(request)},
             )
         )
@@ -439,7 +442,7 @@ class Gateway:
                 route=route or RoutingDecision(account_id=label, strategy="exact", among=1),
                 check=check_close,
                 reserve=None if route is None else partial(self._reserve, label, principal),
-                call=lambda before_send: order_client.api.submit(body, before_send),
+                call=lambda departure: order_client.api.submit(body, departure),
                 facts={
                     "closes": None if request.legs else symbols[0],
                     "body": body,

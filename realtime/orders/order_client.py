@@ -17,14 +17,18 @@ from realtime.broker.rate_limiter import DEFAULT_PAUSE_S
 from realtime.core.model import Order, Position
 from realtime.errors import (
     BrokerError,
+    EngineHalted,
+    EngineUnreachable,
+    IntentExists,
     LinkError,
+    NotOwner,
     NotSent,
     ProtocolViolation,
     RateLimited,
     RealtimeError,
     Refused,
 )
-from realtime.orders.errors import Declined, Unresolved
+from realtime.orders.errors import Declined, Unresolved, malformed
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -92,6 +96,10 @@ class OrderClient:
         """
         try:
             response = await call()
+        except IntentExists as error:
+            if not error.is_same:
+                raise malformed("client_order_id must be unique") from error
+            return await self.resolve(client_order_id, error.message), True
         except (NotSent, RateLimited, Refused, BrokerError) as error:
             if not (is_ours and _is_taken(error)):
                 raise to_declined(error, self.label) from error
@@ -200,6 +208,12 @@ class OrderClient:
 def to_declined(error: RealtimeError, label: str) -> Declined:
     """Return a rejection by the broker, or our own before it left, as a definite refusal."""
     match error:
+        case NotOwner():
+            return Declined("not_owner", error.message, retry_after_s=error.retry_after_s)
+        case EngineUnreachable():
+            return Declined("engine_unreachable", error.message, retry_after_s=error.retry_after_s)
+        case EngineHalted():
+            return Declined("orders_halted", error.message, guard="halted")
         case NotSent(retry_after_s=float(wait_s)):
             return Declined("budget_spent", f"{label}: {error.message}", retry_after_s=wait_s)
         case NotSent():

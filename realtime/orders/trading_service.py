@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import structs
 
 from realtime.broker.order_api import OrderApi
+from realtime.cluster.coordinator import Coordinator
 from realtime.core.model import AccountLabel, Order, Position, position_symbol
 from realtime.orders.forwarding import Forwarder
 from realtime.orders.gateway import Gateway
@@ -78,6 +79,7 @@ async def open_trading_service(
     store: Store | None = None,
     is_daemon: bool = True,
     get_generation: Callable[[], int] = lambda: 0,
+    coordinator: Coordinator | None = None,
 ) -> AsyncIterator[TradingService]:
     """Trade for as long as the block runs. What the audit log contains holds again.
 
@@ -121,6 +123,7 @@ async def open_trading_service(
             wall_clock=wall_clock,
             rng=rng,
             get_generation=get_generation,
+            coordinator=coordinator,
         ) as gateway,
         LiquidationService(gateway, resumes=is_daemon) as liquidations,
     ):

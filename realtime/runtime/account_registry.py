@@ -10,11 +10,12 @@ from contextlib import suppress
 
 from msgspec import structs
 
+from realtime.cluster.coordinator import Coordinator
 from realtime.config.settings import AccountSettings, Settings
 from realtime.config.settings_diff import SettingsDiff
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
-from realtime.errors import LinkError
+from realtime.errors import LinkError, NotOwner
 from realtime.orders.trading_accounts import TradingAccounts
 from realtime.runtime.account_tasks import AccountTasks, stop_tasks
 from realtime.runtime.running_account import AccountFactory, RunningAccount
@@ -34,7 +35,8 @@ SETTLED_STATES = ("synced", "waiting", "refused")
 class AccountRegistry:
     """Label → running account. Disabled accounts are in the store only.
 
-    `accounts` are not started yet; the store and `trading_accounts` know them already.
+    `accounts` are not started yet; the store and `trading_accounts` know them already. Only those
+    that this daemon owns are connected, as `coordinator` has it.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class AccountRegistry:
         factory: AccountFactory,
         trading_accounts: TradingAccounts,
         tasks: AccountTasks,
+        coordinator: Coordinator,
         clock: Callable[[], float],
     ) -> None:
         self._accounts = accounts
@@ -52,6 +55,7 @@ class AccountRegistry:
         self._factory = factory
         self._trading_accounts = trading_accounts
         self._tasks = tasks
+        self._coordinator = coordinator
         self._clock = clock
         self._to_rotate: dict[str, AccountSettings] = {}
         self._rotation: asyncio.Task[None] | None = None
@@ -60,9 +64,10 @@ class AccountRegistry:
         return iter(self._accounts.items())
 
     def start_all(self) -> None:
-        """Connect every account."""
+        """Connect every account that this daemon owns."""
         for label, account in self._accounts.items():
-            account.start(self._tasks, label)
+            if self._is_owned(label):
+                account.start(self._tasks, label)
 
     async def apply(self, settings: Settings, diff: SettingsDiff) -> None:
         """Apply changed settings. New keys are used afterwards, one account after another."""
@@ -160,7 +165,15 @@ class AccountRegistry:
             return
         self._accounts[label] = running
         self._trading_accounts.add(label, running.trading_account)
-        running.start(self._tasks, label)
+        if self._is_owned(label):
+            running.start(self._tasks, label)
+
+    def _is_owned(self, label: str) -> bool:
+        try:
+            self._coordinator.check(label)
+        except NotOwner:
+            return False
+        return True
 
     def _remove(self, label: str) -> None:
         self._accounts.pop(label, None)

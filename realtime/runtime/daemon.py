@@ -29,6 +29,7 @@ from realtime.auth.verifier import Verifier
 from realtime.broker.http_client import open_session
 from realtime.broker.rest_client import RestClient
 from realtime.broker.warm_connections import keep_warm
+from realtime.cluster.alone import Alone
 from realtime.config.settings import Settings
 from realtime.config.settings_diff import SettingsDiff
 from realtime.config.validators import is_loopback
@@ -87,6 +88,7 @@ async def run_daemon(
         factory = AccountFactory(store, resources, clock=clock, rng=environment.rng)
         # Its own: without `[market]` the random numbers of the others are the same.
         market_rng = random.Random(f"{store.boot}:market")
+        coordinator = Alone()
         access = _access_rules(settings)
         verifier = access.verifier
         accounts = _create_accounts(settings, store, factory, clock())
@@ -110,6 +112,7 @@ async def run_daemon(
                 rng=random.Random(environment.rng.random()),
                 store=store,
                 get_generation=lambda: verifier.generation if verifier else 0,
+                coordinator=coordinator,
             ) as trading_service,
         ):
             registry = AccountRegistry(
@@ -118,6 +121,7 @@ async def run_daemon(
                 factory=factory,
                 trading_accounts=trading_service.trading_accounts,
                 tasks=tasks,
+                coordinator=coordinator,
                 clock=clock,
             )
             token_keys = None if access.verifier is None else TokenKeys(access.verifier)

@@ -12,6 +12,7 @@ from realtime.auth.principal import Permission, Principal
 from realtime.broker.http_client import HttpClient, open_session
 from realtime.broker.order_api import OrderApi
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
+from realtime.cluster.coordinator import Coordinator
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.gateway import Gateway
 from realtime.orders.journal import Journal
@@ -116,6 +117,7 @@ async def trading(
     restrictions: Mapping[str, str] | None = None,
     get_generation: Callable[[], int] = lambda: 0,
     wall_offset_s: float = 0.0,
+    coordinator: Coordinator | None = None,
 ) -> AsyncIterator[TradingSetup]:
     """A gateway for all of the simulator's accounts; `live` names those with real money.
     `wall_offset_s`: by how much the machine's clock was set after the start."""
@@ -158,5 +160,6 @@ async def trading(
             wall_clock=lambda: wall_clock() + wall_offset_s,
             rng=random.Random(seed),
             get_generation=get_generation,
+            coordinator=coordinator,
         ) as gateway:
             yield TradingSetup(gateway, simulator)

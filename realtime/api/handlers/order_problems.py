@@ -67,6 +67,12 @@ ORDER_PROBLEMS: Mapping[str, ProblemType] = {
     "journal_unwritable": ProblemType(
         503, "The audit log cannot be written", "make room; nothing is sent without it"
     ),
+    "not_owner": ProblemType(
+        503, "Another daemon owns the account", "send it to the owner, or retry: nothing was sent"
+    ),
+    "engine_unreachable": ProblemType(
+        503, "The engine that decides ownership does not answer", "nothing was sent: retry"
+    ),
     "order_unknown": ProblemType(
         504,
         "Order status unknown",
