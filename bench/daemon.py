@@ -1,7 +1,8 @@
 """The daemon as `realtime run` runs it, with one subscriber that takes the time.
 
 Prints a line of JSON for each word that it reads: `reset` begins counting again, `wait N` answers
-once N events were applied since, `stats` at once.
+once N events were applied since, `stats` at once; `sample` begins to sample stages, `samples` ends
+that and answers the seconds of each.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 
 from bench.machine import pin, waited_s
+from bench.stage_sampler import StageSampler
 from realtime.config import load
 from realtime.runtime.daemon import run_daemon
 from realtime.runtime.environment import real_environment
@@ -85,6 +87,7 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
     """Run until standard input ends."""
     settings = load(config, environ={}, host="127.0.0.1", port=port)
     counting = Counting()
+    sampler = StageSampler()
     gc.callbacks.append(counting.collecting)
     loop = asyncio.get_running_loop()
     began = time.monotonic()
@@ -101,6 +104,11 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
             word, *rest = line.split()
             if word == "reset":
                 counting.reset()
+            elif word == "sample":
+                sampler.start()
+            elif word == "samples":
+                print(json.dumps(sampler.stop()), flush=True)
+                continue
             elif word == "wait":
                 async with asyncio.timeout(TIMEOUT_S):
                     while len(counting.latencies_ns) < int(rest[0]):

@@ -13,6 +13,9 @@ from bench.load import Load
 
 FRAMES = 40_000
 
+NO_HISTORY = "[history]\nenabled = false\n"
+"""Without the thread that records: the peer records nothing either."""
+
 
 class Pour(Struct):
     """Frames as fast as they are accepted: by wall clock, and by processor time."""
@@ -62,9 +65,9 @@ def daemon(config: Path, *, port: int | None = None, unsettled: bool = False) ->
         yield child
 
 
-def pour(sockets: int, frames: int = FRAMES) -> Pour:
+def pour(sockets: int, frames: int = FRAMES, more: str = NO_HISTORY) -> Pour:
     """Send frames to the daemon over several sockets, one for each account."""
-    with broker() as port, fleet_config(sockets, port) as config, daemon(config) as child:
+    with broker() as port, fleet_config(sockets, port, more) as config, daemon(config) as child:
         return _poured(child, port, sockets, frames)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct, convert
 
 from bench.children import fleet_config, free_port, module, post
-from bench.events import broker, daemon
+from bench.events import NO_HISTORY, broker, daemon
 from bench.load import Load
 from realtime.api.history.client import HistoryClient
 from realtime.api.history.messages import HistoryCall
@@ -24,7 +24,6 @@ EVENTS_PER_S = 5_000
 """As many rows."""
 
 READS_PER_S = 10
-OFF = "[history]\nenabled = false\n"
 SINGLE = 300
 
 
@@ -58,7 +57,7 @@ def measure(seconds: float) -> tuple[list[Run], Single]:
     runs = []
     single = None
     for name, text, reads in (
-        ("without history", OFF, False),
+        ("without history", NO_HISTORY, False),
         ("with history", "", False),
         (f"with history, {READS_PER_S} reads of the past per second", "", True),
     ):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import changed, facade, history, market, marks, orders, push, recovery, table
+from bench import changed, facade, history, market, marks, orders, push, recovery, stages, table
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -37,14 +37,19 @@ def _changed(quick: bool) -> list[str]:
 
 def _frames(quick: bool) -> list[str]:
     rounds, frames = (1, 9_000) if quick else (3, 60_000)
-    return table.pours(
-        {
-            sockets: [
-                (pour(sockets, frames), pour_peer(sockets, frames // 2)) for _ in range(rounds)
-            ]
-            for sockets in (1, 100)
-        }
-    )
+    seen = {
+        str(sockets): [
+            (pour(sockets, frames), pour_peer(sockets, frames // 2)) for _ in range(rounds)
+        ]
+        for sockets in (1, 100)
+    }
+    seen["100, history recorded"] = [(pour(100, frames, ""), peer) for _, peer in seen["100"]]
+    return table.pours(seen)
+
+
+def _stages(quick: bool) -> list[str]:
+    rounds, frames = (1, 20_000) if quick else (5, 60_000)
+    return stages.lines({sockets: stages.measure(sockets, frames, rounds) for sockets in (1, 100)})
 
 
 def _events(quick: bool) -> list[str]:
@@ -109,6 +114,7 @@ SECTIONS = (
     Section("queries", _queries),
     Section("changed", _changed),
     Section("frames", _frames),
+    Section("stages", _stages),
     Section("events", _events),
     Section("push", _pushed),
     Section("market", _market),

@@ -48,7 +48,7 @@ def queries(seen: Mapping[str, Sequence[Round]]) -> list[str]:
     return lines
 
 
-def pours(seen: Mapping[int, Sequence[tuple[Pour, Pour | None]]]) -> list[str]:
+def pours(seen: Mapping[str, Sequence[tuple[Pour, Pour | None]]]) -> list[str]:
     """Frames a second, ours and alpaca-py's, by sockets."""
     lines = [
         "| sockets | realtime: frames/s | processor time a frame | alpaca-py: frames/s |"
@@ -64,7 +64,7 @@ def pours(seen: Mapping[int, Sequence[tuple[Pour, Pour | None]]]) -> list[str]:
             cpu = median(peer.cpu_us for peer in peers)
             per_s = median(peer.per_s for peer in peers)
             theirs = [f"{per_s:,.0f}", f"{cpu:.0f} µs", f"{cpu / ours_cpu:.2f} ×"]
-        cells = [f"{sockets}", f"{ours_s:,.0f}", f"{ours_cpu:.0f} µs", *theirs]
+        cells = [sockets, f"{ours_s:,.0f}", f"{ours_cpu:.0f} µs", *theirs]
         cells.append(f"{median(ours.broker_busy for ours, _ in rounds):.0%}")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
