@@ -10,6 +10,7 @@ from msgspec import Struct
 from realtime.config import environment
 from realtime.config import validators as values
 from realtime.config.auth_section import AUTH, SOURCES, AuthSection
+from realtime.config.cluster_section import CLUSTER, ClusterSection
 from realtime.config.groups_sections import read_books, read_tiers
 from realtime.config.market_section import MARKET, MarketSection
 from realtime.config.notify_sections import MAX_TARGETS, NOTIFY, WEBHOOK, NotifySections
@@ -100,14 +101,14 @@ ALPACA_API: Checks = {
 }
 SECTIONS = (
     "server", "auth", "limits", "orders", "log", "history", "market", "webhooks", "notify",
-    "books", "tiers", "alpaca", "alpaca_api", "accounts",
+    "books", "tiers", "alpaca", "alpaca_api", "cluster", "accounts",
 )  # fmt: skip
 
 
 class AccountsFile(Struct, frozen=True, kw_only=True):
     """The content of the file; the accounts have no keys yet.
 
-    `secrets_file`, `auth` and `market` are None where the file has none.
+    `secrets_file`, `auth`, `market` and `cluster` are None where the file has none.
     """
 
     server: ServerSettings
@@ -120,6 +121,7 @@ class AccountsFile(Struct, frozen=True, kw_only=True):
     books: Mapping[str, str]
     tiers: Mapping[str, TierBounds]
     alpaca_api: AlpacaApiSettings
+    cluster: ClusterSection | None
     targets: NotifySections
     accounts: tuple[AccountSettings, ...]
     secrets_file: Path | None
@@ -155,7 +157,7 @@ class AccountsFileReader:
 
 
 def read_accounts_file(
-    tables: Mapping[str, object], file: Path
+    tables: Mapping[str, object], file: Path, *, needs_accounts: bool = True
 ) -> tuple[AccountsFile, AccountsFileReader]:
     """Return the content of the file's tables; what is unusable is in the reader's `problems`."""
     reader = AccountsFileReader(file)
@@ -177,12 +179,15 @@ def read_accounts_file(
         alpaca_api=AlpacaApiSettings(
             **reader.read_table(tables.get("alpaca_api", {}), ALPACA_API, "alpaca_api")
         ),
+        cluster=_cluster(tables, reader),
         market=_market(tables, reader, file, alpaca.get("allow_host", ())),
         targets=NotifySections(
             webhooks=_tables_of("webhooks", tables, WEBHOOK, reader),
             notify=_tables_of("notify", tables, NOTIFY, reader),
         ),
-        accounts=_accounts(tables.get("accounts", {}), reader, alpaca.get("allow_host", ())),
+        accounts=_accounts(tables.get("accounts", {}), reader, alpaca.get("allow_host", ()))
+        if needs_accounts
+        else (),
         secrets_file=None if secrets_file is None else Path(secrets_file),
         startup_concurrency=alpaca.get("startup_concurrency", 20),
     )
@@ -197,6 +202,12 @@ def _auth(tables: Mapping[str, object], reader: AccountsFileReader) -> AuthSecti
         present = ", ".join(section.sources) or "none of them"
         reader.add_problem(f"auth: one of {', '.join(SOURCES)} is expected, found {present}")
     return section
+
+
+def _cluster(tables: Mapping[str, object], reader: AccountsFileReader) -> ClusterSection | None:
+    if "cluster" not in tables:
+        return None
+    return ClusterSection(**reader.read_table(tables["cluster"], CLUSTER, "cluster"))
 
 
 def _log(tables: Mapping[str, object], reader: AccountsFileReader, file: Path) -> LogSettings:

@@ -9,6 +9,7 @@ from realtime.config import toml_file
 from realtime.config import validators as values
 from realtime.config.accounts_file import AccountsFile, AccountsFileReader, read_accounts_file
 from realtime.config.auth_section import read_auth
+from realtime.config.cluster_section import ClusterSection, read_cluster
 from realtime.config.env_file import EnvFile, read_env_file
 from realtime.config.environment import find_quoted_variables, find_unused_variables
 from realtime.config.keys import find_key, find_secrets_file, read_secrets, with_keys
@@ -92,6 +93,10 @@ def load(
             ),
         )
         problems += market_problems
+    cluster = None
+    if content.cluster is not None:
+        cluster, cluster_problems = read_cluster(content.cluster, path, environ)
+        problems += cluster_problems
     targets = TargetReader(path, environ, content.accounts, content.tiers)
     webhooks = targets.read_webhooks(
         content.targets.webhooks, has_history=content.history is not None
@@ -117,12 +122,64 @@ def load(
         alpaca_api=content.alpaca_api,
         webhooks=webhooks,
         notify=notify,
+        cluster=cluster,
         alpaca=AlpacaSettings(
             startup_concurrency=content.startup_concurrency, secrets_file=secrets_path
         ),
         accounts=accounts,
         warnings=tuple(f"{warning.message}: {warning.remedy}" for warning in warnings),
         notices=_notices(read.env_file, environ_before),
+    )
+
+
+def load_front(
+    path: Path | None,
+    *,
+    environ: Mapping[str, str],
+    of: tuple[str, ...] = (),
+    secret_file: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+) -> Settings:
+    """Read and check what a front needs: a daemon without accounts that follows those of others.
+
+    The file is optional. It may be that of an owner: its accounts, market data, history, webhooks
+    and notifications are left out, and `listen` too. `of` and `secret_file` take precedence over
+    its `[cluster]`. Raises `ConfigError` with every problem.
+    """
+    path = _path(path, environ)
+    tables = _tables(path) if path.exists() or not of else {}
+    content, reader = read_accounts_file(tables, path, needs_accounts=False)
+    environ_before, env_file = environ, read_env_file(path)
+    environ = env_file.merge(environ)
+    problems = [*reader.problems, *env_file.problems]
+    server = _server(content.server, environ, host, port, problems)
+    auth = None
+    if content.auth is None:
+        problems += _check_unauthenticated(server.host)
+    else:
+        auth, auth_problems = read_auth(content.auth, path, environ)
+        problems += auth_problems
+    section = structs.replace(content.cluster or ClusterSection(), listen=None)
+    section = structs.replace(section, of=of or section.of, member=section.member or "front")
+    if secret_file is not None:
+        section = structs.replace(section, secret_file=str(secret_file.absolute()))
+    cluster, cluster_problems = read_cluster(section, path, environ)
+    problems += [*cluster_problems, *_check_alpaca_api(content.alpaca_api, server.host)]
+    if problems:
+        raise InvalidConfig(problems)
+    return Settings(
+        path=path,
+        accounts=(),
+        server=server,
+        auth=auth,
+        limits=content.limits,
+        log=content.log,
+        books=content.books,
+        tiers=content.tiers,
+        alpaca_api=content.alpaca_api,
+        cluster=cluster,
+        notices=_notices(env_file, environ_before),
     )
 
 

@@ -241,9 +241,35 @@ class NotifySettings(Struct, frozen=True, kw_only=True):
     zone: str = "America/New_York"
 
 
+class ClusterTls(Struct, frozen=True, kw_only=True):
+    """The certificate of the address where other members connect."""
+
+    certificate_file: Path
+    key_file: Path
+
+
+class ClusterSettings(Struct, frozen=True, kw_only=True):
+    """This daemon as a member of a fleet of several.
+
+    `listen` is the host and the port where other members connect; None: they cannot. `secrets` has
+    one, or two while they are exchanged: the first is sent, each is accepted. `url` is this
+    daemon's address for clients, for messages. `of` are the addresses of the members to follow;
+    `ca_file` verifies their certificates, None: by the system's authorities.
+    """
+
+    fleet: str
+    member: str
+    secrets: tuple[Secret, ...]
+    listen: tuple[str, int] | None = None
+    url: str | None = None
+    of: tuple[str, ...] = ()
+    tls: ClusterTls | None = None
+    ca_file: Path | None = None
+
+
 class Settings(Struct, frozen=True, kw_only=True):
-    """All settings. `path` is the accounts file; `history` and `market` are None where they are
-    off; `warnings` and `notices` are for the log."""
+    """All settings. `path` is the accounts file; `history`, `market` and `cluster` are None where
+    they are off; `warnings` and `notices` are for the log."""
 
     path: Path
     accounts: tuple[AccountSettings, ...]
@@ -261,8 +287,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     alpaca_api: AlpacaApiSettings = AlpacaApiSettings()
     webhooks: tuple[WebhookSettings, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
+    cluster: ClusterSettings | None = None
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def is_front(self) -> bool:
+        """Whether it has no accounts of its own and only follows those of other daemons."""
+        return self.cluster is not None and not self.accounts
 
 
 def stream_url(trading_url: str) -> str:

@@ -122,7 +122,7 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
             for name in before.__struct_fields__
             if getattr(before, name) != getattr(after, name)
         ]
-    for name in ("history", "market", "books", "tiers"):
+    for name in ("history", "market", "books", "tiers", "cluster"):
         if getattr(old, name) != getattr(new, name):
             changed.append(name)
     if old.alpaca.startup_concurrency != new.alpaca.startup_concurrency:

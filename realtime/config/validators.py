@@ -188,6 +188,33 @@ def redis_url(value: object) -> str:
     return value
 
 
+def address(value: object) -> tuple[str, int]:
+    """Return the host and the port of an address such as `127.0.0.1:8095` or `[::1]:8095`."""
+    host, _, digits = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    bare = bare_host(host)
+    is_port = digits.isascii() and digits.isdigit() and len(digits) <= 5
+    is_valid = _is_host(bare) and (":" not in bare or bare != host)
+    if not is_valid or not is_port or not 1 <= int(digits) <= 65535:
+        raise InvalidValue(f'expected an address such as "127.0.0.1:8095", got {shown(value)}')
+    return bare, int(digits)
+
+
+def owner_urls(value: object) -> tuple[str, ...]:
+    """Return addresses of daemons to follow, each once; one address, or a list of them."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items:
+        raise InvalidValue(f"expected a list of addresses, got {shown(value)}")
+    return tuple(dict.fromkeys(client_url(item) for item in items))
+
+
+def client_url(value: object) -> str:
+    """Return the address of a daemon without a slash at its end."""
+    parts = _address(value)
+    if parts.path not in ("", "/"):
+        raise InvalidValue(f"expected an address without a path, got {shown(value)}")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def jwks_url(value: object) -> str:
     """Return the address of a key set. Over plain http another program could replace the keys."""
     if isinstance(value, str) and "?" in value:

@@ -1,0 +1,132 @@
+"""`[cluster]`: this daemon as a member of several that share the accounts."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from realtime.auth.keys import parse_secrets
+from realtime.config import toml_file
+from realtime.config import validators as values
+from realtime.config.auth_section import find_secret_file
+from realtime.config.file_permissions import check_permissions
+from realtime.config.problems import Problem
+from realtime.config.settings import ClusterSettings, ClusterTls
+from realtime.errors import ConfigError
+from realtime.secret import Secret
+
+CLUSTER: Mapping[str, Callable[[object], object]] = {
+    "fleet": values.label,
+    "member": values.label,
+    "listen": values.address,
+    "secret_file": values.text,
+    "url": values.client_url,
+    "of": values.owner_urls,
+    "tls_certificate_file": values.text,
+    "tls_key_file": values.text,
+    "tls_ca_file": values.text,
+}
+
+NEW_SECRET = "openssl rand -hex 32 makes a secret; chmod 600"
+
+
+class ClusterSection(Struct, frozen=True, kw_only=True):
+    """The section as it is in the file. `listen` is a host and a port."""
+
+    fleet: str = "main"
+    member: str | None = None
+    listen: tuple[str, int] | None = None
+    secret_file: str | None = None
+    url: str | None = None
+    of: tuple[str, ...] = ()
+    tls_certificate_file: str | None = None
+    tls_key_file: str | None = None
+    tls_ca_file: str | None = None
+
+
+def read_cluster(
+    section: ClusterSection, beside: Path, environ: Mapping[str, str]
+) -> tuple[ClusterSettings | None, list[Problem]]:
+    """Return the settings. The secret is beside the accounts file, or systemd provides it."""
+    problems = _check_tls(section)
+    if section.member is None:
+        problems.append(Problem("cluster: no `member`", "name this daemon; each has another name"))
+    if section.listen is None and not section.of:
+        problems.append(
+            Problem(
+                "cluster: neither `listen` nor `of`",
+                "set `listen` where fronts connect, or `of` to follow other daemons",
+            )
+        )
+    secrets = _read_secrets(section.secret_file, beside, environ, problems)
+    if problems or section.member is None:
+        return None, problems
+    certificate, key = section.tls_certificate_file, section.tls_key_file
+    tls = None
+    if certificate is not None and key is not None:
+        tls = ClusterTls(certificate_file=beside.parent / certificate, key_file=beside.parent / key)
+    return ClusterSettings(
+        fleet=section.fleet,
+        member=section.member,
+        listen=section.listen,
+        secrets=secrets,
+        url=section.url,
+        of=section.of,
+        tls=tls,
+        ca_file=None if section.tls_ca_file is None else beside.parent / section.tls_ca_file,
+    ), []
+
+
+def _check_tls(section: ClusterSection) -> list[Problem]:
+    """Accounts, orders and the secret itself cross a network only encrypted."""
+    problems = []
+    if (section.tls_certificate_file is None) != (section.tls_key_file is None):
+        fact = "cluster: tls_certificate_file and tls_key_file belong together"
+        problems.append(Problem(fact, "set both, or none"))
+    elif section.listen is not None and section.tls_key_file is None:
+        host = section.listen[0]
+        if not values.is_loopback(host):
+            problems.append(
+                Problem(
+                    f"cluster: refusing to listen on {host} without TLS",
+                    "set `tls_certificate_file` and `tls_key_file`, or listen on 127.0.0.1",
+                )
+            )
+    problems += [
+        Problem(
+            f"cluster: of: the secret would cross the network in clear to {url}",
+            "use https; http is for a daemon on this machine",
+        )
+        for url in section.of
+        if url.startswith("http://") and not values.is_loopback(urlsplit(url).hostname or "")
+    ]
+    return problems
+
+
+def _read_secrets(
+    name: str | None, beside: Path, environ: Mapping[str, str], problems: list[Problem]
+) -> tuple[Secret, ...]:
+    """Return the secrets of a file, one per line: the first is sent, each is accepted."""
+    if name is None:
+        problems.append(Problem("cluster: no `secret_file`", NEW_SECRET))
+        return ()
+    path, is_from_systemd = find_secret_file(name, beside, environ)
+    if not is_from_systemd and (problem := check_permissions(path)):
+        problems.append(problem)
+        return ()
+    try:
+        keys = parse_secrets(toml_file.read_bytes(path))
+        secrets = tuple(Secret(key.material.decode("ascii")) for key in keys)
+        if all(secret.reveal().isprintable() for secret in secrets):
+            return secrets
+        problems.append(Problem(f"{path}: not printable (cluster.secret_file)", NEW_SECRET))
+    except FileNotFoundError:
+        problems.append(Problem(f"{path} not found (cluster.secret_file)", NEW_SECRET))
+    except UnicodeError:
+        problems.append(Problem(f"{path}: not ASCII (cluster.secret_file)", NEW_SECRET))
+    except toml_file.TomlError as error:
+        problems.append(error.problem)
+    except ConfigError as error:
+        problems.append(Problem(f"{path} {error.message} (cluster.secret_file)", error.remedy))
+    return ()
