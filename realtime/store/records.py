@@ -40,6 +40,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """When positions and money were last read, epoch seconds; changes without a version."""
     mark: AccountMark | None = None
     """The account marked to market; None without market data, and before its first."""
+    owner: str | None = None
+    """The daemon that keeps the account in sync, where that is another one; None: this one."""
 
     @property
     def has_data(self) -> bool:

@@ -6,7 +6,7 @@ subscriber is called with every change and must not block.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec import structs
@@ -153,6 +153,46 @@ class Store:
         record = self._records.get(label)
         if record is not None:
             self._announce(Change(label=label, before=record, after=record, doubt=doubt))
+
+    def put(
+        self,
+        record: Record,
+        *,
+        is_new_version: bool = True,
+        updates: tuple[TradeUpdate, ...] = (),
+        recovered: tuple[Execution, ...] | None = None,
+        doubt: OrderInDoubt | None = None,
+    ) -> Record:
+        """Set a record that another daemon made, with its cause, and add it if it is new.
+
+        Its version is one of this store: those of another run, or daemon, may be lower.
+        """
+        label = record.profile.label
+        old = self._records.get(label)
+        if old is None:
+            new = structs.replace(record, version=self.version + 1)
+        else:
+            new = structs.replace(record, version=old.version + is_new_version)
+        self._records[label] = new
+        self.version += is_new_version or old is None
+        self._announce(
+            Change(
+                label=label,
+                before=old,
+                after=new,
+                updates=updates,
+                recovered=recovered,
+                doubt=doubt,
+            )
+        )
+        return new
+
+    def sort(self, labels: Iterable[AccountLabel]) -> None:
+        """Put these accounts, of those that there are, before all others, in this order."""
+        first = {label: self._records[label] for label in labels if label in self._records}
+        if list(self._records)[: len(first)] != list(first):
+            self._records = {**first, **self._records}
+            self.version += 1
 
     def count(self, name: str) -> None:
         """Increase a counter. Names may come from the broker, so their number is bounded."""

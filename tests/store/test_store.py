@@ -8,7 +8,7 @@ from msgspec import structs
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, TradeUpdate
 from realtime.core.state import AccountState
-from realtime.store.records import Change, Profile
+from realtime.store.records import Change, Profile, Record
 from realtime.store.store import MAX_COUNTERS, Store
 
 A, B = AccountLabel("account_1"), AccountLabel("account_2")
@@ -187,3 +187,30 @@ def test_versions_only_rise(steps: list[tuple[str, AccountLabel]]) -> None:
             assert record.version >= newest[label]
             assert record.version > newest[label] or known is not None
             newest[label] = record.version
+
+
+def test_a_record_of_another_daemon_gets_a_version_of_this_store(store: Store) -> None:
+    """Its own may be lower after that daemon has restarted."""
+    changes: list[Change] = []
+    store.subscribe(changes.append)
+    version = store.version
+    made = Record(profile=Profile(label=A), state=FULL, owner="beta", version=1)
+    new = store.put(made)
+    assert new.version == 2
+    assert store.version == version + 1
+    same = store.put(structs.replace(made, confirmed_at=5.0), is_new_version=False)
+    assert same.version == 2
+    assert store.version == version + 1
+    added = store.put(structs.replace(made, profile=Profile(label=AccountLabel("new"))))
+    assert added.version == store.version
+    assert [change.before is None for change in changes] == [False, False, True]
+    assert store.get("account_1") is same
+
+
+def test_accounts_can_be_sorted(store: Store) -> None:
+    version = store.version
+    store.sort([A, B])
+    assert store.version == version
+    store.sort([B, AccountLabel("nobody")])
+    assert list(store.records) == [B, A]
+    assert store.version > version
