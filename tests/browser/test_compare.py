@@ -155,8 +155,7 @@ async def test_tiers_are_their_money_and_open_to_their_accounts(url: str, open_p
 async def test_a_window_and_a_grouping_by_keyboard(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/")
     await expect(page.locator("table.fleet")).to_be_visible()
-    await page.keyboard.press("g")
-    await page.keyboard.press("c")
+    await page.keyboard.type("gc")  # at once: the second letter has its limit
     await compared(page, 8)
     await expect(page.get_by_role("heading", level=1)).to_be_focused()
     await page.get_by_role("button", name="1 W").focus()

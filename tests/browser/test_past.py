@@ -1,12 +1,13 @@
 """The past on the page: marked, exact or to the minute, gaps visible, one key back to now."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from realtime.store.store import Store
 from tests.api.documents.made import NOW, fleet
@@ -47,6 +48,11 @@ async def past_is_shown(page: Page) -> None:
     await expect(page.locator(".time-note")).not_to_have_text("Reading …")
 
 
+async def account_is_shown(page: Page) -> None:
+    """Wait for the view itself: the address is an account's before its view is loaded."""
+    await expect(page.locator(".account-view")).to_be_attached()
+
+
 async def at(page: Page, pattern: str) -> None:
     """Wait until the address matches."""
     await expect(page).to_have_url(re.compile(pattern.replace("?", r"\?")))
@@ -81,9 +87,10 @@ async def test_one_key_opens_the_past_and_one_leaves_it(url: str, open_page: Ope
     await past_is_shown(page)
     slider = page.get_by_role("slider", name="Moment")
     await expect(slider).to_be_focused()
+    opened = datetime.fromisoformat(page.url.rpartition("as_of=")[2])
     await page.keyboard.press("ArrowLeft")
     await page.keyboard.press("ArrowLeft")
-    await at(page, f"as_of={moment(7)}")
+    await at(page, f"as_of={(opened - timedelta(minutes=2)).strftime('%Y-%m-%dT%H:%M:%SZ')}")
     await page.keyboard.press("Escape")
     await expect(page.locator(".time-bar")).to_have_count(0)
     await at(page, "#/account/alpha$")
@@ -138,11 +145,68 @@ async def test_the_fleet_is_shown_as_it_was_and_its_links_stay_there(
     await expect(alpha.locator("td.equity")).to_have_text("100,281.40")
     await alpha.get_by_role("link").click()
     await at(page, f"#/account/alpha?as_of={moment(3.5)}$")
+    await account_is_shown(page)
     await past_is_shown(page)
     await page.keyboard.press("Escape")
     await page.keyboard.press("Escape")
     await at(page, "#/$")
     await expect(alpha.locator("td.equity")).to_have_text("100,281.40")
+
+
+async def test_keys_act_on_the_view_of_the_address_even_before_it_is_loaded(
+    url: str, open_page: Open
+) -> None:
+    """They wait for it, in order: none is lost, none reaches the view before it."""
+    page = await open_page("about:blank")
+    is_released = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await is_released.wait()
+        await route.continue_()
+
+    await page.route("**/account_view.js*", hold)
+    await page.goto(f"{url}/#/?as_of={moment(3.5)}")
+    await past_is_shown(page)
+    await page.locator(ROWS, has_text="alpha").get_by_role("link").click()
+    await at(page, f"#/account/alpha?as_of={moment(3.5)}$")
+    await page.locator(".slider input").focus()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    assert page.url.endswith(f"#/account/alpha?as_of={moment(3.5)}")
+    is_released.set()
+    await at(page, "#/$")
+    await expect(page.get_by_label("Search accounts")).to_be_focused()
+    await expect(page.locator("html")).not_to_have_attribute("data-past", "")
+
+
+async def test_a_view_that_is_left_does_not_write_its_address(url: str, open_page: Open) -> None:
+    """While another view is loaded the address is already the other one's."""
+    page = await open_page("about:blank")
+    is_released = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await is_released.wait()
+        await route.continue_()
+
+    await page.route("**/account_view.js*", hold)
+    await page.goto(f"{url}/")
+    await there(page)
+    await page.locator(ROWS, has_text="alpha").get_by_role("link").click()
+    await at(page, "#/account/alpha$")
+    await page.get_by_role("button", name="Problems first").click()
+    is_released.set()
+    await account_is_shown(page)
+    await at(page, "#/account/alpha$")
+
+
+async def test_letters_act_at_the_slider_too(url: str, open_page: Open) -> None:
+    page = await open_page(f"{url}/#/account/alpha?as_of={moment(5.5)}")
+    await past_is_shown(page)
+    await page.locator(".slider input").focus()
+    await page.keyboard.press("h")
+    await at(page, "#/account/alpha$")
+    await expect(page.locator(".time-bar")).to_have_count(0)
 
 
 async def test_the_event_before_and_the_next_one(url: str, open_page: Open) -> None:

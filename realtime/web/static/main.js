@@ -27,6 +27,8 @@ import { SignIn, fetchDenial, signOut } from "./views/sign_in.js";
 const DRAW_INTERVAL_MS = 100;
 const TICK_MS = 1000;
 const ROUTE_RETRY_MS = 2000;
+const MAX_KEY_WAIT_MS = 3000; // for a view on its way; afterwards keys act on the view before it
+const MAX_WAITING_ACTIONS = 50;
 const $ = (id) => document.getElementById(id);
 
 const fleet = new FleetState();
@@ -39,7 +41,7 @@ const visibleRows = new VisibleRows(fleet, alerts, { onChange: () => stream.rene
 const demo = "demo" in document.documentElement.dataset ? new DemoCard($("demo"), scheduleDraw) : null;
 const orderSwitches = new OrderSwitches(scheduleDraw);
 const notifyStatus = new NotifyStatus(scheduleDraw);
-const travel = new TimeTravel({ parent: $("past"), button: $("time"), fleet, onChange: scheduleDraw });
+const travel = new TimeTravel({ parent: $("past"), button: $("time"), fleet, onChange: scheduleDraw, onEscape: () => runAction(goBack) });
 let view = null;
 let routes = 0;
 let fleetPlace = { address: "#/", label: null, scroll: 0 }; // to come back to
@@ -47,6 +49,8 @@ let signIn = null;
 let isScheduled = false;
 let drawnAt = 0;
 let isCheckingAccess = false;
+let isUnavailable = false; // the files of the view could not be loaded, or not soon
+const waitingActions = []; // of keys that were pressed while a view was on its way
 
 const stream = new EventStream({
   params: (isSnapshot) => visibleRows.params(isSnapshot),
@@ -96,15 +100,21 @@ async function route() {
   if (signIn) return;
   const address = parseAddress(location.hash);
   routes += 1;
+  isUnavailable = false;
   if (isShown(address)) {
     view.setAddress(address);
     travel.show(view);
-    return draw();
+    draw();
+    return runWaitingActions();
   }
   const number = routes;
+  setTimeout(() => { if (number === routes) stopWaiting(); }, MAX_KEY_WAIT_MS);
   const next = await openView(address).catch(() => null); // null: its files are not to be had now
   if (number !== routes || signIn) return next?.end();
-  if (!next) return void setTimeout(route, ROUTE_RETRY_MS);
+  if (!next) {
+    setTimeout(route, ROUTE_RETRY_MS);
+    return stopWaiting();
+  }
   const before = view;
   if (before instanceof FleetView) fleetPlace = { address: before.address, ...before.place };
   before?.end();
@@ -118,6 +128,27 @@ async function route() {
   draw();
   if (view instanceof FleetView && before && withoutMoment(view.address) === withoutMoment(fleetPlace.address)) view.restore(fleetPlace);
   else if (before) view.focus();
+  runWaitingActions();
+}
+
+/** Whether the address names another view than the one that is shown. */
+function isOpening() {
+  return !signIn && !isUnavailable && !isShown(parseAddress(location.hash));
+}
+
+/** A key acts on the view that the address names: while that one is on its way, the action waits. */
+function runAction(action) {
+  if (waitingActions.length < MAX_WAITING_ACTIONS) waitingActions.push(action);
+  runWaitingActions();
+}
+
+function stopWaiting() {
+  isUnavailable = true;
+  runWaitingActions();
+}
+
+function runWaitingActions() {
+  while (waitingActions.length && !isOpening()) waitingActions.shift()();
 }
 
 function isShown({ view: name, label }) {
@@ -150,7 +181,7 @@ async function openView(address) {
 
 /** Another state of the same view: its address, without a step to go back to. */
 function replaceAddress() {
-  history.replaceState(null, "", view.address);
+  if (isShown(parseAddress(location.hash))) history.replaceState(null, "", view.address); // else another view is on its way
   scheduleDraw();
 }
 
@@ -210,7 +241,7 @@ copyFullValues();
 listenForKeys({
   "/": () => view?.search?.(), "?": showHelp, t: switchTheme, a: toggleAges, h: () => travel.toggle(), Escape: goBack,
   "g f": () => { location.hash = withoutMoment(fleetPlace.address); }, "g c": go("#/compare"), "g a": go("#/alerts"), "g b": go("#/broker"),
-});
+}, runAction);
 addEventListener("hashchange", route);
 addEventListener("online", scheduleDraw);
 addEventListener("offline", scheduleDraw);

@@ -2,13 +2,15 @@
 
 const CHORD_MS = 1200; // the second letter comes within it
 
-/** Call `actions[key]` where no text is typed; keys of two letters are written `g c`. */
-export function listenForKeys(actions) {
+const TYPING = "input:not([type=range], [type=checkbox]), textarea, select, dialog";
+
+/** Give `actions[key]` to `run` where no text is typed; keys of two letters are written `g c`. */
+export function listenForKeys(actions, run) {
   const prefixes = new Set(Object.keys(actions).filter((key) => key.includes(" ")).map((key) => key.split(" ")[0]));
   let prefix = null;
   let timer = 0;
   addEventListener("keydown", (event) => {
-    const isTyping = event.target.closest?.("input, textarea, select, dialog");
+    const isTyping = event.target.closest?.(TYPING);
     if (event.altKey || event.ctrlKey || event.metaKey || isTyping) return;
     const key = prefix ? `${prefix} ${event.key}` : event.key;
     prefix = !prefix && prefixes.has(event.key) ? event.key : null;
@@ -16,6 +18,6 @@ export function listenForKeys(actions) {
     if (prefix) timer = setTimeout(() => { prefix = null; }, CHORD_MS);
     if (!actions[key]) return;
     event.preventDefault();
-    actions[key]();
+    run(actions[key]);
   });
 }

@@ -12,9 +12,10 @@ const NEWEST_MS = 1_000; // a moment is at least this old, so that it is not in 
 
 export class TimeBar {
   /** `onMoment(at)` when the reader chooses a moment (milliseconds), `onNow()` for the present. */
-  constructor({ onMoment, onNow }) {
+  constructor({ onMoment, onNow, onEscape }) {
     this.onMoment = onMoment;
     this.onNow = onNow;
+    this.onEscape = onEscape;
     this.range = "week";
     this.span = null; // { from, to } of the slider in milliseconds; null: not read yet
     this.label = null;
@@ -97,7 +98,7 @@ export class TimeBar {
       if (event.key !== "Escape") return;
       event.preventDefault();
       event.stopPropagation();
-      this.onNow();
+      this.onEscape();
     });
     return element;
   }

@@ -8,11 +8,13 @@ const ADDRESS_DELAY_MS = 200; // browsers limit how often an address may change
 const FIRST_STEP_MS = 60_000; // how far back the bar opens
 
 export class TimeTravel {
-  constructor({ parent, button, fleet, onChange }) {
+  /** `onEscape()` is called for that key in the bar, whose fields keep all other keys. */
+  constructor({ parent, button, fleet, onChange, onEscape }) {
     this.parent = parent;
     this.button = button;
     this.fleet = fleet;
     this.onChange = onChange;
+    this.onEscape = onEscape;
     this.view = null;
     button.addEventListener("click", () => this.toggle());
   }
@@ -55,13 +57,14 @@ export class TimeTravel {
   async #open() {
     if (this.isOpening) return;
     this.isOpening = true;
+    const { activeElement } = document;
     const { TimeBar } = await import("./time_bar.js");
     this.isOpening = false;
     if (!this.isPast) return;
-    this.bar = new TimeBar({ onMoment: (at) => this.#set(at), onNow: () => this.end() });
+    this.bar = new TimeBar({ onMoment: (at) => this.#set(at), onNow: () => this.end(), onEscape: this.onEscape });
     this.parent.replaceChildren(this.bar.element);
     this.render();
-    this.bar.focus();
+    if (document.activeElement === activeElement) this.bar.focus(); // else the reader is elsewhere by now
   }
 
   #close() {
@@ -81,8 +84,8 @@ export class TimeTravel {
   }
 
   #replaceAddress() {
-    const { address } = this.view;
+    const { view, label } = parseAddress(location.hash);
     // Another view may be on its way: its address stays.
-    if (parseAddress(address).view === parseAddress(location.hash).view) history.replaceState(null, "", address);
+    if (view === this.view.name && label === this.view.label) history.replaceState(null, "", this.view.address);
   }
 }
