@@ -59,6 +59,12 @@ def is_secret(text: str) -> bool:
     return text in _values
 
 
+def count_secrets() -> int:
+    """Return how many there are. It only rises, so what was found without one holds while it is
+    the same."""
+    return len(_values)
+
+
 class Credentials(Struct, frozen=True):
     """One pair of keys. `source` names where it was found, for people: a file or `environment`."""
 

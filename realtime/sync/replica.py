@@ -23,6 +23,7 @@ from realtime.core.timestamps import NEVER, nanoseconds
 from realtime.errors import KeyRejected, LinkError, Refused
 from realtime.store.records import Record
 from realtime.store.store import Store
+from realtime.telemetry.fill_line import Fill
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -240,15 +241,17 @@ class Replica:
         at = nanoseconds(execution.at)
         if at:
             self._store.lag.observe(max(0.0, now - at / 1_000_000_000))
-        log.info(
+        log.fill(
             "fill.applied",
-            account=self.label,
-            symbol=execution.symbol,
-            side=execution.side,
-            qty=execution.qty,
-            price=execution.price,
-            status=update.order.status,
-            lag_ms=round(now * 1000 - at / 1_000_000, 1) if at else None,
+            Fill(
+                self.label,
+                execution.symbol,
+                execution.side,
+                execution.qty,
+                execution.price,
+                update.order.status,
+                round(now * 1000 - at / 1_000_000, 1) if at else None,
+            ),
         )
 
     def _reconcile(self, state: AccountState, snapshot: Snapshot, reason: str) -> Reconciled:

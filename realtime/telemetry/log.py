@@ -2,12 +2,17 @@
 
 Three promises: a secret never reaches a line; a line never waits for its reader; and nothing that
 happens to the stream (closed pipe, full disk) is ever raised into the program.
+
+Every line is written at once, except those of fills: they are written together at the end of the
+event loop's iteration, or before the next other line.
 """
 
+import asyncio
+import atexit
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +25,7 @@ from structlog.processors import format_exc_info
 from structlog.typing import EventDict, WrappedLogger
 
 from realtime.errors import ConfigError
+from realtime.telemetry.fill_line import Fill, RedactedTexts, encode_fill
 from realtime.telemetry.log_file import LogFile
 from realtime.telemetry.log_output import LogOutput
 from realtime.telemetry.log_sentences import format_sentence, strip_control_characters
@@ -39,7 +45,7 @@ class LineOutput(Protocol):
 
     lost: int
 
-    def write(self, line: str) -> None: ...
+    def write_lines(self, lines: Sequence[bytes]) -> int: ...
 
 
 class _LogState:
@@ -49,6 +55,7 @@ class _LogState:
     lost = 0
     tiers: ClassVar[dict[str, str]] = {}
     """account → its tier"""
+    lines: "_LineWriter | None" = None
 
 
 _LOGGER = Logger()
@@ -91,7 +98,17 @@ def configure(
             event.setdefault("tier", tier)
         return render(_ordered(event, level_name, clock()))
 
-    lines = _LineWriter(output)
+    flush_log()
+    lines = _LogState.lines = _LineWriter(output)
+    texts = RedactedTexts()
+
+    def write_fill(fill: Fill) -> bool:
+        """Add the line of a fill; returns False if it must be written as any other."""
+        if output.lost or not texts.update():
+            return False
+        tier = _LogState.tiers.get(fill.account) if _LogState.tiers else None
+        lines.add(encode_fill(fill, texts, _timestamp(clock()), tier))
+        return True
 
     def write(level_name: str, event: EventDict) -> None:
         lines.info(line(None, level_name, event))
@@ -102,7 +119,8 @@ def configure(
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    _LOGGER.enable_direct_writes(frozenset(LEVELS[LEVELS.index(level) :]), write, line)
+    levels = frozenset(LEVELS[LEVELS.index(level) :])
+    _LOGGER.enable_direct_writes(levels, write, line, write_fill if render is _json else None)
     _adopt_library_logs()
 
 
@@ -136,6 +154,15 @@ def reopen_log_file() -> None:
         _LogState.file.reopen_if_moved()
 
 
+def flush_log() -> None:
+    """Write the lines of fills that wait for the end of the iteration."""
+    if _LogState.lines is not None:
+        _LogState.lines.flush()
+
+
+atexit.register(flush_log)
+
+
 def get_lost_lines() -> int:
     """Lines that were lost since the process began."""
     return _LogState.lost
@@ -167,19 +194,35 @@ class _LineWriter:
 
     def __init__(self, output: LineOutput) -> None:
         self._output = output
+        self._waiting: list[bytes] = []
+        """Lines of fills in this iteration of the event loop."""
         self.debug = self.info = self.warning = self.error = self.critical = self._write
 
+    def add(self, line: bytes) -> None:
+        """Write a line at the end of this iteration of the event loop; without a loop at once."""
+        self._waiting.append(line)
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that wait."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            _LogState.lost += self._output.write_lines(waiting)
+
     def _write(self, line: str) -> None:
-        self._output.write(line)
-        if self._output.lost:
-            _LogState.lost += 1
+        lines, self._waiting = self._waiting, []
+        lines.append(line.encode("utf-8", "replace"))
+        _LogState.lost += self._output.write_lines(lines)
 
 
 def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]:
     """Put the four keys that every line has in front, for `grep` and the eye."""
-    second, millis = divmod(round(now * 1_000_000) // 1000, 1000)
     facts: dict[str, object] = {
-        "timestamp": f"{_second(second)}.{millis:03}Z",
+        "timestamp": _timestamp(now),
         "level": level_name,
         "event": to_plain(event.pop("event", None)),
         "account": to_plain(event.pop("account", None)),
@@ -189,6 +232,11 @@ def _ordered(event: EventDict, level_name: str, now: float) -> dict[str, object]
         if said not in facts:
             facts[said] = to_plain(value)
     return facts
+
+
+def _timestamp(now: float) -> str:
+    second, millis = divmod(round(now * 1_000_000) // 1000, 1000)
+    return f"{_second(second)}.{millis:03}Z"
 
 
 @lru_cache(maxsize=4)

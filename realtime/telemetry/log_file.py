@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 MODE = 0o640
@@ -27,14 +27,25 @@ class LogFile:
 
     def write(self, line: str) -> None:
         """Write a line and its end. Never raises."""
+        self.write_lines([line.encode("utf-8", "replace")])
+
+    def write_lines(self, lines: Sequence[bytes]) -> int:
+        """Write lines and their ends at once; return how many were lost. Never raises."""
         if self._now() >= self._look_at:
             self.reopen_if_moved()
-        try:
-            self._write(("\n" if self._torn else "") + line + "\n")
-        except OSError:
-            self.lost += 1
-        else:
+        start = b"\n" if self._torn else b""
+        text = start + b"\n".join(lines) + b"\n"
+        size = self._write(text)
+        if size == len(text):
             self.lost = 0
+            return 0
+        written, end = 0, len(start)
+        for line in lines:
+            end += len(line) + 1
+            written += end <= size
+        lost = len(lines) - written
+        self.lost = lost + (0 if written else self.lost)
+        return lost
 
     def reopen_if_moved(self) -> None:
         """Open the file again if its name is another file's now, or nothing's."""
@@ -53,14 +64,15 @@ class LogFile:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
-    def _write(self, text: str) -> None:
-        if self._fd is None:
-            raise FileNotFoundError(self._path)
-        rest = memoryview(text.encode("utf-8", "replace"))
-        while rest:
-            written = os.write(self._fd, rest)
-            self._torn = written < len(rest)
-            rest = rest[written:]
+    def _write(self, text: bytes) -> int:
+        """Write as much as the disk accepts; return the number of bytes."""
+        size = 0
+        with contextlib.suppress(OSError):
+            while self._fd is not None and size < len(text):
+                written = os.write(self._fd, text[size:] if size else text)
+                size += written
+                self._torn = text[size - 1 : size] != b"\n"
+        return size
 
 
 def _opened(path: Path) -> int:

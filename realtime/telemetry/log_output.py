@@ -2,6 +2,7 @@
 
 import os
 import select
+from collections.abc import Iterator, Sequence
 from io import UnsupportedOperation
 from typing import TextIO
 
@@ -29,18 +30,29 @@ class LogOutput:
 
     def write(self, line: str) -> None:
         """Write a line and its end. Never raises because of the stream, never waits for it."""
+        self.write_lines([line.encode("utf-8", "replace")])
+
+    def write_lines(self, lines: Sequence[bytes]) -> int:
+        """Write lines and their ends; return how many were lost."""
+        written = 0
         try:
             self._stream.flush()  # what was printed before comes first
-            written = self._write(("\n" if self._torn else "") + line + "\n")
+            for chunk in _chunks(lines):
+                start = b"\n" if self._torn else b""
+                if not self._write(start + b"\n".join(chunk) + b"\n"):
+                    break
+                written += len(chunk)
         except (OSError, ValueError):  # ValueError: the stream is closed
-            written = False
-        self.lost = 0 if written else self.lost + 1
+            pass
+        lost = len(lines) - written
+        self.lost = lost + (0 if written else self.lost) if lost else 0
+        return lost
 
-    def _write(self, text: str) -> bool:
+    def _write(self, text: bytes) -> bool:
         if self._fd is None:
-            self._stream.write(text)
+            self._stream.write(text.decode())
             return True
-        rest = memoryview(text.encode("utf-8", "replace"))
+        rest = memoryview(text)
         while rest:
             if not self._poll.poll(0):
                 return False
@@ -49,3 +61,14 @@ class LogOutput:
             rest = rest[count:]
         self._torn = False
         return True
+
+
+def _chunks(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Lines that are written at once, so that none of them is torn; a longer one alone."""
+    start, size = 0, 0
+    for at, line in enumerate(lines):
+        size += len(line) + 1
+        if size >= ATOMIC_BYTES and at > start:
+            yield lines[start:at]
+            start, size = at, len(line) + 1
+    yield lines[start:]

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
+from msgspec import structs
 from structlog.typing import EventDict, Processor
 
+from realtime.telemetry.fill_line import EVENT, Fill
 from realtime.telemetry.log_sentences import format_sentence
 from realtime.telemetry.redaction import redact
 
@@ -47,14 +49,22 @@ class Logger:
         self._levels: frozenset[str] = frozenset()
         self._last_step: Processor | None = None
         self._write: Callable[[str, EventDict], None] = lambda level, event: None
+        self._write_fill: Callable[[Fill], bool] | None = None
         self._observers: list[tuple[frozenset[str], Observer]] = []
+        self._is_fill_observed = False
 
     def enable_direct_writes(
-        self, levels: frozenset[str], write: Callable[[str, EventDict], None], last_step: Processor
+        self,
+        levels: frozenset[str],
+        write: Callable[[str, EventDict], None],
+        last_step: Processor,
+        write_fill: Callable[[Fill], bool] | None,
     ) -> None:
-        """Write these levels directly while structlog's only processor is `last_step`."""
+        """Write these levels directly while structlog's only processor is `last_step`; and fills by
+        `write_fill`, unless it returns False."""
         self._config, self._last_step = structlog.get_config(), last_step
         self._levels, self._write = levels, write
+        self._write_fill = write_fill if "info" in levels else None
 
     def debug(self, event: str, **facts: object) -> None:
         """Log details for debugging."""
@@ -63,6 +73,16 @@ class Logger:
     def info(self, event: str, **facts: object) -> None:
         """Log a change of state."""
         self._log("info", event, facts)
+
+    def fill(self, event: str, fill: Fill) -> None:
+        """Log `fill.applied`: the same line as by `info`, for a fifth of its cost."""
+        assert event == EVENT
+        if self._write_fill is not None and not self._is_fill_observed:
+            config = structlog.get_config()
+            is_ours = config == self._config and config["processors"] == [self._last_step]
+            if is_ours and self._write_fill(fill):
+                return
+        self._log("info", event, structs.asdict(fill))
 
     def warning(self, event: str, **facts: object) -> None:
         """Log a problem from which the daemon recovers."""
@@ -81,7 +101,16 @@ class Logger:
         function that ends it. It is called in the thread that logs, and must not block or log."""
         entry = (events, observer)
         self._observers.append(entry)
-        return lambda: self._observers.remove(entry)
+        self._note_observed()
+
+        def end() -> None:
+            self._observers.remove(entry)
+            self._note_observed()
+
+        return end
+
+    def _note_observed(self) -> None:
+        self._is_fill_observed = any(EVENT in events for events, _ in self._observers)
 
     def _log(self, level: str, event: str, facts: EventDict) -> None:
         for events, observer in self._observers:

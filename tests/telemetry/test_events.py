@@ -12,7 +12,7 @@ from realtime.telemetry.log_sentences import TEMPLATES
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "events.md"
 EVENT = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
-LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
+LEVELS = ("debug", "info", "warning", "error", "exception", "critical", "fill")
 
 
 def logged_in(source: str) -> Iterator[str]:
