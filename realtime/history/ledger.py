@@ -1,6 +1,7 @@
 """The file for what is kept for long: fills, final orders, quarters of an hour, days."""
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -101,6 +102,41 @@ class Ledger:
             ),
         )
         return cursor.rowcount == 1
+
+    def unresolved(self, account: int, executions: Iterable[Execution]) -> list[Execution]:
+        """Those executions that are not known yet, or whose result is not."""
+        known = "SELECT 1 FROM fill WHERE acc = ? AND exe = ? AND realized IS NOT NULL"
+        return [
+            execution
+            for execution in executions
+            if not self._connection.execute(
+                known, (account, pack_id(execution.execution_id))
+            ).fetchone()
+        ]
+
+    def set_realized(self, account: int, execution: Execution, realized: int) -> None:
+        """Set the result of an execution that was not known."""
+        self._connection.execute(
+            "UPDATE fill SET realized = ? WHERE acc = ? AND exe = ? AND realized IS NULL",
+            (realized, account, pack_id(execution.execution_id)),
+        )
+
+    def has_other_changes(self, account: int, symbol: str) -> bool:
+        """Whether an activity that is no execution may have changed a position: a split, an
+        expiry, a transfer of shares. A dividend does not."""
+        row = self._connection.execute(
+            "SELECT 1 FROM activity JOIN symbol ON symbol.n = sym WHERE acc = ? AND name = ?"
+            " AND coalesce(qty, 0) != 0 AND type NOT LIKE 'DIV%' LIMIT 1",
+            (account, symbol),
+        ).fetchone()
+        return row is not None
+
+    def first_day(self, account: int) -> int | None:
+        """The first UTC day of which an account has sums."""
+        row = self._connection.execute(
+            "SELECT min(day) FROM day WHERE acc = ?", (account,)
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
 
     def remove_fill(self, account: int, execution: Execution, at_us: int) -> None:
         """Mark an execution as busted."""

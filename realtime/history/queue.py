@@ -6,11 +6,12 @@ from typing import Literal
 
 from msgspec import Struct
 
-from realtime.core.model import Order
+from realtime.core.model import Order, Symbol
 from realtime.core.state import Execution
 from realtime.history.differences import Source
 from realtime.history.exact import epoch_us
 from realtime.history.ledger import Activity
+from realtime.history.realized import Holding
 from realtime.store.records import Change, Record
 
 MAX_CHANGES = 100_000
@@ -45,6 +46,8 @@ class RecoveredHistory(Struct, frozen=True, kw_only=True, gc=False):
     closes: tuple[tuple[int, int, int], ...] = ()
     """Trading day, counted from 1970; its close in µs; equity of 10⁻⁴."""
     activities: tuple[Activity, ...] = ()
+    held: Mapping[Symbol, Holding] | None = None
+    """What was held before the executions; None: not recorded."""
 
 
 class ReportRow(Struct, frozen=True, kw_only=True, gc=False):

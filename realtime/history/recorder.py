@@ -4,23 +4,21 @@ import time
 
 from msgspec import Struct
 
-from realtime.core.model import position_symbol
+from realtime.core.model import Symbol
 from realtime.core.timestamps import microseconds
 from realtime.core.trading_days import to_number, trading_day_at
 from realtime.history.day_file import DayFile, minute_of
-from realtime.history.differences import EventRow, Source, closed_order, differences
-from realtime.history.exact import DAY_US, MINUTE_S, day_number, epoch_us, quantity
+from realtime.history.differences import EventRow, closed_order, differences
+from realtime.history.exact import DAY_US, MINUTE_S, epoch_us, quantity
+from realtime.history.fills import add_fills, add_recovered_fills
 from realtime.history.ledger import Ledger
 from realtime.history.queue import Recorded, RecoveredHistory, ReportRow
 from realtime.history.rollups import (
     QUARTER_MINUTES,
     CloseDay,
-    Day,
     Quarter,
+    RecordedAccount,
     minute_of_record,
-    realized,
-    shares_per_unit,
-    worth,
 )
 from realtime.store.records import Record
 
@@ -39,27 +37,6 @@ class Files(Struct, frozen=True):
     ledger: Ledger
 
 
-class RecordedAccount:
-    """What is known of one account while it is recorded."""
-
-    __slots__ = (
-        "at_us", "close", "day", "events", "identity", "quarter", "record", "snapshot_us",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.record: Record | None = None
-        self.at_us = 0
-        self.events = 0
-        """Since the last snapshot in today's file."""
-        self.snapshot_us: int | None = None
-        """When today's file got a snapshot of it."""
-        self.quarter: Quarter | None = None
-        self.day: Day | None = None
-        self.close: CloseDay | None = None
-        self.identity: str | None = None
-        """The broker's account that the ledger has of the label."""
-
-
 class Recorder:
     """All accounts, as they were recorded last."""
 
@@ -67,7 +44,7 @@ class Recorder:
         self.rows = 0
         """Rows of day files written since the start."""
         self._accounts: dict[str, RecordedAccount] = {}
-        self._before: dict[str, tuple[Record | None, int]] = {}
+        self._before: dict[str, tuple[Record | None, int, dict[Symbol, int]]] = {}
         """What was recorded of the accounts of this transaction before it."""
         self._minute: int | None = None
 
@@ -77,9 +54,9 @@ class Recorder:
 
     def rollback(self) -> None:
         """The transaction was not committed: its changes will be recorded again."""
-        for label, (record, at_us) in self._before.items():
+        for label, (record, at_us, traded) in self._before.items():
             account = self._accounts.setdefault(label, RecordedAccount())
-            account.record, account.at_us = record, at_us
+            account.record, account.at_us, account.traded = record, at_us, traded
             account.quarter = account.day = account.close = account.identity = None
         self.begin_file()
 
@@ -96,12 +73,9 @@ class Recorder:
     def recover(self, files: Files, entry: RecoveredHistory) -> None:
         """Put what the broker knows into the ledger; what is there stays as it is."""
         account = self._accounts.get(entry.label)
-        record = None if account is None else account.record
-        if record is None:
+        if account is None or account.record is None:
             return
-        number = files.ledger.names.account(record)
-        for execution in entry.executions:
-            files.ledger.add_fill(number, execution, realized=None, source="rest")
+        number = files.ledger.names.account(account.record)
         for order in entry.orders:
             if order.is_closed:
                 files.ledger.add_final(number, order)
@@ -112,6 +86,7 @@ class Recorder:
             files.ledger.add_close(number, day, close_us, equity)
         for activity in entry.activities:
             files.ledger.add_activity(number, activity)
+        add_recovered_fills(files.ledger, number, account, entry)
 
     def report(self, files: Files, entry: ReportRow) -> None:
         """Put a day of the report card into the ledger."""
@@ -123,7 +98,8 @@ class Recorder:
     def record(self, files: Files, entry: Recorded, now_us: int) -> None:
         """Record how an account differs from what was recorded of it last."""
         account = self._accounts.setdefault(entry.label, RecordedAccount())
-        self._before.setdefault(entry.label, (account.record, account.at_us))
+        if entry.label not in self._before:
+            self._before[entry.label] = account.record, account.at_us, dict(account.traded)
         before, after = account.record, entry.record
         if after is None:
             del self._accounts[entry.label]
@@ -143,13 +119,14 @@ class Recorder:
         rows = differences(before, after)
         is_first = after.has_data and (before is None or not before.has_data)
         for row in rows:
-            self._keep(files.ledger, account, before, after, row, entry.source)
+            self._keep(files.ledger, account, before, after, row)
             if not is_first or row.kind == "link":
                 files.day.add_event(
                     number, at_us, after.version, entry.source, row, _broker_us(row)
                 )
                 account.events += 1
                 self.rows += 1
+        add_fills(files.ledger, account, before, after, rows, entry.source)
         account.record = after
         self._note_gap(files, account, before, after)
         is_due = account.snapshot_us is not None and at_us - account.snapshot_us > SNAPSHOT_S * 1e6
@@ -238,46 +215,16 @@ class Recorder:
         before: Record | None,
         after: Record,
         row: EventRow,
-        source: Source,
     ) -> None:
-        """Keep executions and orders that are final in the ledger."""
+        """Keep origins of orders, and orders that are final, in the ledger."""
         number = ledger.names.account(after)
         if row.order is not None and (before is None or row.order.id not in before.state.orders):
             ledger.add_origin(number, row.order, row.parent)
         order = closed_order(row)
         if order is not None:
             ledger.add_final(number, order)
-            day = self._day(ledger, number, account, account.at_us)
+            day = account.day_sums(ledger, number, account.at_us)
             day.add_order(is_rejected=order.status == "rejected")
-        execution = row.execution
-        if execution is None:
-            return
-        if row.kind == "execution_removed":
-            ledger.remove_fill(number, execution, account.at_us)
-            return
-        symbol = position_symbol(execution.symbol)
-        known = before if before is not None and before.has_data else None
-        gain = realized(known, symbol, execution.side, execution.qty, execution.price)
-        is_new = ledger.add_fill(number, execution, realized=gain, source=source)
-        executed_us = microseconds(execution.at) if execution.at else account.at_us
-        if not is_new or day_number(executed_us) != day_number(account.at_us):
-            return
-        position = after.state.positions.get(symbol)
-        if position is None and known is not None:
-            position = known.state.positions.get(symbol)
-        shares = shares_per_unit(None if position is None else position.asset_class)
-        self._day(ledger, number, account, account.at_us).add_fill(
-            symbol,
-            worth(execution.qty, execution.price, shares),
-            gain,
-            is_flat=symbol not in after.state.positions,
-        )
-
-    def _day(self, ledger: Ledger, number: int, account: RecordedAccount, at_us: int) -> Day:
-        today = day_number(at_us)
-        if account.day is None or account.day.day != today:
-            account.day = Day(today, ledger.day(number, today))
-        return account.day
 
     def _end_minute(
         self, files: Files, account: RecordedAccount, record: Record, minute: int, now_us: int
@@ -298,7 +245,7 @@ class Recorder:
         else:
             account.quarter.add(seen)
         files.ledger.put_quarter(account.quarter.values(number))
-        day = self._day(files.ledger, number, account, now_us)
+        day = account.day_sums(files.ledger, number, now_us)
         day.add_minute(seen)
         files.ledger.put_day(number, day.day, day.values())
         if seen.is_stale:

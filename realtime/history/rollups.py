@@ -7,15 +7,11 @@ symbol, from flat to flat, at average cost; it is a win if it realized more than
 from msgspec import Struct
 
 from realtime.core.model import Symbol
-from realtime.history.exact import MINUTE_S, MINUTE_US, money, quantity
+from realtime.history.exact import MINUTE_S, MINUTE_US, day_number, money
+from realtime.history.ledger import Ledger
 from realtime.store.records import Record
 
 QUARTER_MINUTES = 15
-PRICE_TO_MONEY = 10**14
-"""qty × price is of 10⁻¹⁸; money is of 10⁻⁴."""
-
-OPTION_SHARES = 100
-
 COUNTED = (
     "realized", "trades", "wins", "losses", "gross_win", "gross_loss", "turnover", "orders",
     "rejected", "stale_s", "gaps",
@@ -182,31 +178,31 @@ class Day:
         }
 
 
-def shares_per_unit(asset_class: str | None) -> int:
-    """How many shares one unit of a symbol is about."""
-    return OPTION_SHARES if asset_class == "us_option" else 1
+class RecordedAccount:
+    """One account, as it was recorded last, and its sums that are not written yet."""
 
+    __slots__ = (
+        "at_us", "close", "day", "events", "identity", "quarter", "record", "snapshot_us", "traded",
+    )  # fmt: skip
 
-def worth(qty: str | None, price: str | None, shares: int = 1) -> int:
-    """qty × price × shares as money of 10⁻⁴; 0 where one of them is not known."""
-    return (quantity(qty) or 0) * (quantity(price) or 0) * shares // PRICE_TO_MONEY
+    def __init__(self) -> None:
+        self.record: Record | None = None
+        self.at_us = 0
+        self.events = 0
+        """Since the last snapshot in today's file."""
+        self.snapshot_us: int | None = None
+        """When today's file got a snapshot of it."""
+        self.quarter: Quarter | None = None
+        self.day: Day | None = None
+        self.close: CloseDay | None = None
+        self.identity: str | None = None
+        """The broker's account that the ledger has of the label."""
+        self.traded: dict[Symbol, int] = {}
+        """Symbol → net quantity of the executions since the first record."""
 
-
-def realized(record: Record | None, symbol: Symbol, side: str, qty: str, price: str) -> int | None:
-    """What an execution realized against the position before it, at average cost, as money of
-    10⁻⁴; 0 where it only added to the position, None where the position before is not known."""
-    if record is None or record.state.account is None:
-        return None
-    position = record.state.positions.get(symbol)
-    if position is None:
-        return 0
-    held, entry = quantity(position.qty), quantity(position.avg_entry_price)
-    traded, paid = quantity(qty), quantity(price)
-    if held is None or entry is None or traded is None or paid is None:
-        return None
-    bought = side == "buy"
-    if (held > 0) == bought:
-        return 0
-    closed = min(abs(held), abs(traded))
-    gain = (entry - paid) if bought else (paid - entry)
-    return closed * gain * shares_per_unit(position.asset_class) // PRICE_TO_MONEY
+    def day_sums(self, ledger: Ledger, number: int, at_us: int) -> Day:
+        """The sums of the UTC day of a time, which go on where they were written before."""
+        today = day_number(at_us)
+        if self.day is None or self.day.day != today:
+            self.day = Day(today, ledger.day(number, today))
+        return self.day

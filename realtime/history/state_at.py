@@ -29,7 +29,7 @@ from realtime.history.reading import (
     days_back,
     read_day,
 )
-from realtime.history.rollups import shares_per_unit
+from realtime.history.realized import shares_per_unit
 
 T = TypeVar("T", bound=Struct)
 

@@ -20,7 +20,12 @@ from realtime.history.retention import Retention
 from realtime.history.status import HistoryReport, HistoryStatus
 from realtime.history.writer import HistoryWriter
 from realtime.runtime.history_database import DatabaseCopy, database_address
-from realtime.runtime.history_recovery import read_newest, recover_all
+from realtime.runtime.history_recovery import (
+    read_committed_us,
+    read_held,
+    read_newest,
+    recover_all,
+)
 from realtime.runtime.report_card import ReportCard, read_known
 from realtime.runtime.steady_clock import SteadyClock
 from realtime.store.records import Change
@@ -127,6 +132,9 @@ async def record_history(
     queue = HistoryQueue()
     recorder = Recorder(settings, queue, make_clock())
     newest = await asyncio.to_thread(_read_newest, settings.path)
+    held = partial(
+        read_held, settings.path, await asyncio.to_thread(read_committed_us, settings.path)
+    )
     for record in store:
         queue.add(Change(label=record.profile.label, before=None, after=record))
     end = store.subscribe(queue.add)
@@ -141,7 +149,14 @@ async def record_history(
             environment=recorder.environment,
             wait_committed=recorder.wait_committed,
         ) as client:
-            recover = partial(recover_all, store=store, queue=queue, newest=newest, clock=time.time)
+            recover = partial(
+                recover_all,
+                store=store,
+                queue=queue,
+                newest=newest,
+                clock=time.time,
+                read_held=held,
+            )
             report = partial(_write_reports, store, queue, settings.path)
             yield History(client=client, recover=recover, report=report)
     finally:

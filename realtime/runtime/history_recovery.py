@@ -6,18 +6,20 @@ is synced, a few accounts at a time and in the lane of reads: nothing waits for 
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from realtime.broker.rest_client import RestClient
 from realtime.core.cash_flows import new_york_date
-from realtime.core.model import FillActivity
+from realtime.core.model import FillActivity, Symbol
 from realtime.core.state import Execution
 from realtime.core.timestamps import format_micros
 from realtime.core.trading_days import close_at, is_trading_day, to_number, trading_day_at
@@ -26,7 +28,10 @@ from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import MONEY_SCALE, QUARTER_US, US, money, quantity
 from realtime.history.ledger import Activity
 from realtime.history.queue import HistoryQueue, RecoveredHistory
-from realtime.history.reading import FileReader
+from realtime.history.reading import DayUnreadable, FileReader, NoHistory, open_read_only
+from realtime.history.realized import Holding, holding_of
+from realtime.history.schema import read_meta
+from realtime.history.state_at import state_at
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
@@ -51,6 +56,9 @@ MAX_CONCURRENT = 20
 POLL_S = 1.0
 """How often it is looked whether a further account is synced."""
 
+ReadHeld = Callable[[str], Mapping[Symbol, Holding] | None]
+"""Returns what an account held at the end of the run before; None: not recorded."""
+
 PORTFOLIO = {"period": "1M", "timeframe": "15Min", "intraday_reporting": "continuous"}
 PORTFOLIO_DAYS = {"period": "1A", "timeframe": "1D", "pnl_reset": "no_reset"}
 
@@ -62,11 +70,12 @@ async def recover_all(
     queue: HistoryQueue,
     newest: Mapping[str, int],
     clock: Callable[[], float],
+    read_held: ReadHeld | None = None,
 ) -> None:
     """Recover each account once it is synced, and read its activities every hour, until cancelled.
 
-    `newest`: label → the newest fill (µs) that the ledger had before this run. Deposits are read at
-    once where the store has noticed one (`sync.flows`).
+    `newest`: label → the newest fill (µs) that the ledger had before this run. `read_held` reads
+    files, in a thread. Deposits are read at once where the store has noticed one (`sync.flows`).
     """
     due: dict[str, tuple[float, object]] = {}
     """label → when its activities are due, and the net flows that were known at the last read"""
@@ -74,7 +83,22 @@ async def recover_all(
 
     async def recover_one(label: str, rest: RestClient, *, is_first: bool) -> None:
         async with slots:
-            await _recover_one(label, rest, queue, newest.get(label), clock(), is_first=is_first)
+            if not is_first:
+                await _read_activities(label, rest, queue, clock())
+                return
+            recovered = await _recover_one(label, rest, queue, newest.get(label), clock())
+            if recovered is None:
+                return
+            if recovered.executions and read_held is not None:
+                held = await asyncio.to_thread(read_held, label)
+                recovered = structs.replace(recovered, held=held)
+            queue.add_recovered(recovered)
+            log.info(
+                "history.recovered",
+                account=label,
+                fills=len(recovered.executions),
+                orders=len(recovered.orders),
+            )
 
     while True:
         async with asyncio.TaskGroup() as group:
@@ -91,20 +115,20 @@ async def recover_all(
         await asyncio.sleep(POLL_S)
 
 
-async def _recover_one(
-    label: str,
-    rest: RestClient,
-    queue: HistoryQueue,
-    since_us: int | None,
-    now: float,
-    *,
-    is_first: bool,
-) -> None:
+async def _read_activities(label: str, rest: RestClient, queue: HistoryQueue, now: float) -> None:
     try:
-        if not is_first:
-            activities = await fetch_activities(rest, round((now - LATE_DAYS * 86_400) * 1e6))
-            queue.add_recovered(RecoveredHistory(label=label, activities=activities))
-            return
+        activities = await fetch_activities(rest, round((now - LATE_DAYS * 86_400) * 1e6))
+    except RealtimeError as error:
+        log.warning("history.recovery_failed", account=label, reason=error.message)
+        return
+    queue.add_recovered(RecoveredHistory(label=label, activities=activities))
+
+
+async def _recover_one(
+    label: str, rest: RestClient, queue: HistoryQueue, since_us: int | None, now: float
+) -> RecoveredHistory | None:
+    """Add an account's curves to the queue; return its fills and orders, or None after an error."""
+    try:
         # Curves first: they need two requests, the executions of a year many.
         since_first = round((now - FIRST_TIME_DAYS * 86_400) * 1e6)
         curves = RecoveredHistory(
@@ -113,17 +137,10 @@ async def _recover_one(
             activities=await fetch_activities(rest, since_first),
         )
         queue.add_recovered(curves)
-        recovered = await recover(label, rest, since_us, now)
+        return await recover(label, rest, since_us, now)
     except RealtimeError as error:
         log.warning("history.recovery_failed", account=label, reason=error.message)
-        return
-    queue.add_recovered(recovered)
-    log.info(
-        "history.recovered",
-        account=label,
-        fills=len(recovered.executions),
-        orders=len(recovered.orders),
-    )
+        return None
 
 
 async def recover(
@@ -291,3 +308,22 @@ def read_newest(path: Path) -> dict[str, int]:
             if at_us is not None:
                 newest[label] = int(at_us)
     return newest
+
+
+def read_committed_us(path: Path) -> int | None:
+    """Until when the run before has recorded, in µs. Reads files."""
+    for file in reversed(HistoryDirectory(path).day_files()):
+        with suppress(sqlite3.Error), open_read_only(file.path) as connection:
+            return read_meta(connection, "committed_us")
+    return None
+
+
+def read_held(path: Path, at_us: int | None, label: str) -> Mapping[Symbol, Holding] | None:
+    """What an account held as of a moment, by the files; None: not recorded."""
+    if at_us is None:
+        return None
+    try:
+        past = state_at(FileReader(HistoryDirectory(path)), label, at_us)
+    except (NoHistory, DayUnreadable, sqlite3.Error):
+        return None
+    return {symbol: holding_of(position) for symbol, position in past.state.positions.items()}

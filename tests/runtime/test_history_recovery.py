@@ -2,12 +2,18 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.broker.rest_client import RestClient
 from realtime.history.exact import unpack_id
-from realtime.runtime.history_recovery import read_newest, recover_all
+from realtime.runtime.history_recovery import (
+    read_committed_us,
+    read_held,
+    read_newest,
+    recover_all,
+)
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from tests import virtual
@@ -30,12 +36,12 @@ def play(path: Path) -> None:
                 await trade(running, 3)
                 recording.close()
             before = fills(recording)
-            for _ in range(5):  # while no daemon runs
-                buy(simulator)
+            for side in ("buy", "buy", "sell", "buy", "sell"):  # while no daemon runs
+                trade_one(simulator, side)
                 await asyncio.sleep(2)
             async with fleet(simulator, virtual.world(10)) as running:
                 await running.until(running.all_synced)
-                newest = read_newest(path)
+                newest, committed_us = read_newest(path), read_committed_us(path)
                 recording = Recording(path, running)
                 rest = RestClient(
                     running.http,
@@ -52,6 +58,7 @@ def play(path: Path) -> None:
                             queue=recording.queue,
                             newest=newest,
                             clock=virtual.wall_clock,
+                            read_held=partial(read_held, path, committed_us),
                         )
                 recording.writer.write()
                 after = fills(recording)
@@ -62,15 +69,23 @@ def play(path: Path) -> None:
             assert len(after) >= len(before) + 5
             with recording.reader.open(recording.directory.ledger) as connection:
                 sources = connection.execute("SELECT DISTINCT source FROM equity15").fetchall()
+                results = connection.execute(
+                    "SELECT side, realized FROM fill WHERE source = 'rest'"
+                ).fetchall()
                 finals = connection.execute("SELECT count(*) FROM final").fetchone()[0]
             assert ("broker",) in sources
             assert finals >= 8
+            # What was held before is recorded, so every result is known.
+            assert all(gain == 0 for side, gain in results if side == "buy")
+            gains = [gain for side, gain in results if side == "sell"]
+            assert len(gains) == 2
+            assert None not in gains
 
     virtual.run(scene)
 
 
-def buy(simulator: Simulator) -> None:
-    body = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+def trade_one(simulator: Simulator, side: str) -> None:
+    body = {"symbol": "AAPL", "qty": "1", "side": side, "type": "market", "time_in_force": "day"}
     simulator.exchange.submit("alpha", body)
 
 
