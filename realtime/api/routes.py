@@ -62,11 +62,13 @@ from realtime.api.handlers.past import (
     PastTradesQuery,
     PerformanceQuery,
     ReportQuery,
+    SymbolsQuery,
     get_past_equity,
     get_past_events,
     get_past_trades,
     get_performance,
     get_report,
+    get_symbols,
 )
 from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metrics, get_readyz
 from realtime.api.market_routes import MARKET_ROUTES
@@ -79,7 +81,8 @@ from realtime.api.problems import Problem
 from realtime.api.responses import JSON, ApiResponse
 from realtime.api.route import PREFIXES, Route
 from realtime.core.model import Account, Order, Position
-from realtime.history.queries import EquityCurve, PastEvent, Performance, Trade
+from realtime.history.performance import Performance, SymbolResult
+from realtime.history.queries import EquityCurve, PastEvent, Trade
 
 
 class IndexEntry(Struct, frozen=True):
@@ -321,6 +324,15 @@ ROUTES: tuple[Route[Any], ...] = (
         query=PerformanceQuery,
         handler=get_performance,
         document=list[Performance],
+        media=("text/csv",),
+        problems=("unknown_account", *PAST),
+    ),
+    Route(
+        paths=("/history/symbols",),
+        summary="Executions between two times added up by symbol, with what they realized",
+        query=SymbolsQuery,
+        handler=get_symbols,
+        document=list[SymbolResult],
         media=("text/csv",),
         problems=("unknown_account", *PAST),
     ),

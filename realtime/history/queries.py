@@ -1,4 +1,4 @@
-"""Queries over the history files: equity, trades, events, performance."""
+"""Queries over the history files: equity, trades, events, gaps."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -13,7 +13,6 @@ from realtime.history.exact import (
     QTY_SCALE,
     QUARTER_US,
     US,
-    day_number,
     instant,
     plain,
     unpack_id,
@@ -93,29 +92,6 @@ class PastEvent(Struct, frozen=True, kw_only=True):
     status: str | None
     source: str
     version: int
-
-
-class Performance(Struct, frozen=True, kw_only=True):
-    """Sums of days, by account or tier. Money as decimal strings; null where nothing is known."""
-
-    key: str
-    days: int
-    begin_equity: str | None
-    end_equity: str | None
-    realized_pl: str
-    trades: int
-    wins: int
-    losses: int
-    win_rate: float | None
-    profit_factor: float | None
-    """Gross win / gross loss; null without losses."""
-    max_drawdown: str
-    """Largest within one UTC day."""
-    turnover: str
-    orders: int
-    rejected: int
-    stale_s: int
-    gaps: int
 
 
 def step_for(from_us: int, to_us: int, now_us: int) -> Step:
@@ -230,96 +206,6 @@ def gaps(
         (to_us, *labels, to_us, to_us, from_us, limit),
     )
     return [Gap(label=row[0], from_us=row[1], to_us=row[2], reason=row[3]) for row in rows]
-
-
-def performance(
-    reader: HistoryReader,
-    labels: list[str],
-    from_us: int,
-    to_us: int,
-    *,
-    by_tier: bool = False,
-) -> list[Performance]:
-    """Days between two times added up, by account or by tier, in the order of the labels. Days of
-    another account that a label was do not count."""
-    if not labels:
-        return []
-    marks = ",".join("?" * len(labels))
-    starts = identity_starts(reader, labels)
-    sums: dict[str, _Sum] = {}
-    for row in reader.read_ledger(
-        "SELECT label, tier, day, open, close, drawdown, realized, trades, wins, losses,"
-        " gross_win, gross_loss, turnover, orders, rejected, stale_s FROM day"
-        f" JOIN account ON account.n = acc WHERE label IN ({marks}) AND day BETWEEN ? AND ?"
-        " ORDER BY label, day",
-        (*labels, day_number(from_us), day_number(to_us)),
-    ):
-        label, tier, *values = row
-        if values[0] < starts.get(label, 0) // DAY_US:
-            continue
-        key = (tier or "none") if by_tier else label
-        sums.setdefault(key, _Sum()).add(label, values)
-    missing = _count_gaps(reader, day_number(from_us) * DAY_US, (day_number(to_us) + 1) * DAY_US)
-    for total in sums.values():
-        total.gaps = missing.get(None, 0) + sum(missing.get(label, 0) for label in total.labels)
-    order = {label: at for at, label in enumerate(labels)}
-    return [sums[key].result(key) for key in sorted(sums, key=lambda key: (order.get(key, 0), key))]
-
-
-def _count_gaps(reader: HistoryReader, from_us: int, to_us: int) -> dict[str | None, int]:
-    """label → gaps between two times; None: those of every account."""
-    return dict(
-        reader.read_ledger(
-            "SELECT label, count(*) FROM gap LEFT JOIN account ON account.n = gap.acc"
-            " WHERE from_us < ? AND coalesce(to_us, ?) > ? GROUP BY label",
-            (to_us, to_us, from_us),
-        )
-    )
-
-
-class _Sum:
-    """Days of one key."""
-
-    def __init__(self) -> None:
-        self.labels: set[str] = set()
-        self.gaps = 0
-        self._days: set[int] = set()
-        self._begin: dict[str, int] = {}
-        self._end: dict[str, int] = {}
-        self._drawdown = 0
-        self._sums = [0] * 10
-
-    def add(self, label: str, values: Sequence[int | None]) -> None:
-        day, begin, end, drawdown, *rest = values
-        self.labels.add(label)
-        self._days.add(day or 0)
-        if begin is not None:
-            self._begin.setdefault(label, begin)
-        if end is not None:
-            self._end[label] = end
-        self._drawdown = max(self._drawdown, drawdown or 0)
-        self._sums = [total + (value or 0) for total, value in zip(self._sums, rest, strict=True)]
-
-    def result(self, key: str) -> Performance:
-        realized, trades, wins, losses, won, lost, turnover, orders, rejected, stale = self._sums
-        return Performance(
-            key=key,
-            days=len(self._days),
-            begin_equity=plain(sum(self._begin.values()), MONEY_SCALE) if self._begin else None,
-            end_equity=plain(sum(self._end.values()), MONEY_SCALE) if self._end else None,
-            realized_pl=plain(realized, MONEY_SCALE) or "0",
-            trades=trades,
-            wins=wins,
-            losses=losses,
-            win_rate=round(wins / trades, 4) if trades else None,
-            profit_factor=round(won / lost, 4) if lost else None,
-            max_drawdown=plain(self._drawdown, MONEY_SCALE) or "0",
-            turnover=plain(turnover, MONEY_SCALE) or "0",
-            orders=orders,
-            rejected=rejected,
-            stale_s=stale,
-            gaps=self.gaps,
-        )
 
 
 def _minutes(reader: HistoryReader, label: str, from_us: int, to_us: int) -> Iterator[EquityPoint]:

@@ -10,9 +10,11 @@ from msgspec import structs
 
 from realtime.core.model import AccountLabel, ExecutionId, OrderId, Position, Symbol
 from realtime.core.state import AccountState, Execution
-from realtime.history.exact import epoch_us, instant
+from realtime.history.exact import US, epoch_us, instant
 from realtime.history.fills import realize_missed
+from realtime.history.performance import symbol_results
 from realtime.history.queue import RecoveredHistory
+from realtime.history.reading import FileReader
 from realtime.history.realized import FLAT, Holding, realize
 from tests.api.documents.made import NOW
 from tests.history.scene import Small
@@ -196,3 +198,25 @@ def test_missed_executions_count_in_the_sums_of_their_day_once(tmp_path: Path) -
         "SELECT realized, turnover FROM day JOIN account ON n = acc WHERE label = 'alpha'"
     )
     assert row == (400_000, 5_300_000)
+
+
+def test_results_by_symbol_are_the_sums_of_the_executions(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    change(small, [], None)
+    trades = run([("buy", "10", "100"), ("sell", "4", "110"), ("sell", "6", "95")])
+    option = execution(5, "buy", "1", "2", "XLF261218C00048000")
+    change(small, [*trades, option], None)
+    missed = structs.replace(execution(7, "sell", "1", "50"), symbol="KO")
+    small.queue.add_recovered(RecoveredHistory(label="alpha", executions=(missed,), held={}))
+    small.writer.write()
+    now_us = epoch_us(small.clock.now)
+    reader = FileReader(small.directory)
+    rows = symbol_results(reader, ["alpha", "bravo"], now_us - 86_400 * US, now_us)
+    assert [(r.symbol, r.fills, r.realized_pl, r.wins, r.losses, r.unknown) for r in rows] == [
+        ("AAPL", 3, "10", 1, 1, 0),
+        ("KO", 1, "0", 0, 0, 1),
+        ("XLF261218C00048000", 1, "0", 0, 0, 0),
+    ]
+    assert rows[0].profit_factor == pytest.approx(40 / 30, abs=1e-4)
+    assert symbol_results(reader, ["bravo"], now_us - 86_400 * US, now_us) == []
+    assert symbol_results(reader, [], 0, now_us) == []

@@ -14,12 +14,12 @@ from realtime.api.history.request import HistoryRequest
 from realtime.api.problems import Problem
 from realtime.api.responses import ApiResponse, csv_response
 from realtime.history.exact import DAY_US, US, epoch_us
+from realtime.history.performance import Performance, SymbolResult
 from realtime.history.queries import (
     MAX_ROWS,
     STEP_US,
     EquityPoint,
     PastEvent,
-    Performance,
     Step,
     Trade,
     step_for,
@@ -70,6 +70,13 @@ class PerformanceQuery(_Span, frozen=True, kw_only=True):
     """Parameters of the sums of days."""
 
     by: Annotated[Literal["account", "tier"], Meta(description="What a row is about.")] = "account"
+    account_id: Labels = ()
+    format: Format = "json"
+
+
+class SymbolsQuery(_Span, frozen=True, kw_only=True):
+    """Parameters of the sums by symbol."""
+
     account_id: Labels = ()
     format: Format = "json"
 
@@ -167,6 +174,15 @@ def get_performance(request: RequestContext[PerformanceQuery]) -> HistoryRequest
         by_tier=query.by == "tier",
     )
     return HistoryRequest(call=call, finish=_csv(query.format, Performance, "performance"))
+
+
+def get_symbols(request: RequestContext[SymbolsQuery]) -> HistoryRequest:
+    """Executions between two times added up by symbol."""
+    query = request.query
+    since, until = _span(request, query, default_us=30 * DAY_US)
+    labels = _labels(request, query.account_id)
+    call = HistoryCall(kind="symbols", labels=labels, from_us=since, to_us=until)
+    return HistoryRequest(call=call, finish=_csv(query.format, SymbolResult, "symbols"))
 
 
 def get_report(request: RequestContext[ReportQuery]) -> HistoryRequest:

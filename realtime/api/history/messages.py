@@ -28,6 +28,7 @@ Kind = Literal[
     "trades",
     "events",
     "performance",
+    "symbols",
     "compare",
     "compare_series",
     "compare_returns",

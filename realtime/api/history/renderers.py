@@ -33,7 +33,8 @@ from realtime.core.decimals import number, plain, sum_amounts
 from realtime.core.model import AccountLabel
 from realtime.history.exact import instant
 from realtime.history.fleet_at import AccountAt, fleet_at
-from realtime.history.queries import equity, events, gaps, performance, trades
+from realtime.history.performance import performance, symbol_results
+from realtime.history.queries import equity, events, gaps, trades
 from realtime.history.reading import HistoryReader, NoHistory, QueryTimeout
 from realtime.history.state_at import StateAt, state_at
 from realtime.store.records import Profile, Record
@@ -244,6 +245,10 @@ def _performance(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     )
 
 
+def _symbols(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
+    return _list(reader, call, symbol_results(reader, call.labels, call.from_us, call.to_us))
+
+
 RENDERERS: dict[str, Callable[[HistoryReader, HistoryCall], HistoryReply]] = {
     "dashboard": _state(
         lambda documents, record, call: documents.render_dashboard(
@@ -266,6 +271,7 @@ RENDERERS: dict[str, Callable[[HistoryReader, HistoryCall], HistoryReply]] = {
     "trades": _trades,
     "events": _events,
     "performance": _performance,
+    "symbols": _symbols,
     "compare": render_compare,
     "compare_series": render_series,
     "compare_returns": render_returns,

@@ -37,10 +37,10 @@ def command() -> None:
 )
 @click.option(
     "--by",
-    type=click.Choice(["account", "tier"]),
+    type=click.Choice(["account", "tier", "symbol"]),
     default="account",
     show_default=True,
-    help="A row for each account, or for each tier.",
+    help="A row for each account, tier or symbol.",
 )
 @daemon_options
 def show(
@@ -60,11 +60,29 @@ def show(
 
     from realtime.cli.client import connect  # noqa: PLC0415 - as above
     from realtime.cli.formatting import format_count, format_money  # noqa: PLC0415 - as above
-    from realtime.history.queries import Performance  # noqa: PLC0415 - as above
+    from realtime.history.performance import Performance, SymbolResult  # noqa: PLC0415 - as above
 
-    query = {"by": by, "from": str(int(time.time()) - days * 86_400)}
+    query = {"from": str(int(time.time()) - days * 86_400)}
     if account:
         query["account_id"] = ",".join(account)
+    if by == "symbol":
+        table = Table(box=None, pad_edge=False)
+        table.add_column("SYMBOL")
+        for name in ("ACCOUNTS", "FILLS", "REALIZED", "WINS", "UNKNOWN"):
+            table.add_column(name, justify="right")
+        path = f"/history/symbols?{urlencode(query)}"
+        for symbol in connect(url, config).get(path, list[SymbolResult]):
+            table.add_row(
+                symbol.symbol,
+                str(symbol.accounts),
+                format_count(symbol.fills),
+                format_money(symbol.realized_pl, signed=True),
+                "–" if symbol.win_rate is None else f"{symbol.win_rate:.0%}",
+                format_count(symbol.unknown),
+            )
+        Console(highlight=False).print(table)
+        return
+    query["by"] = by
     rows = connect(url, config).get(f"/history/performance?{urlencode(query)}", list[Performance])
     table = Table(box=None, pad_edge=False)
     table.add_column(by.upper())

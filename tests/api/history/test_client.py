@@ -129,6 +129,9 @@ async def test_equity_trades_events_and_performance(recorded: Path) -> None:
         assert {event["kind"] for event in events} == {"order", "execution"}
         rows = (await reader.get("/history/performance?by=tier")).json
         assert [row["key"] for row in rows] == ["basic", "premium"]
+        (row,) = (await reader.get(f"/history/symbols?from={NOW}&account_id=alpha")).json
+        assert (row["symbol"], row["fills"], row["accounts"]) == ("TSLA", 1, 1)
+        assert row["unknown"] == (trades[0]["realized_pl"] is None)
         sheet = await reader.get(f"/history/trades?from={NOW}&format=csv")
         assert sheet.body.splitlines()[0].startswith(b"account_id,account_number")
 

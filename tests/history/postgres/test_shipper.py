@@ -48,6 +48,7 @@ def every_call(rng: random.Random, first_us: int, last_us: int) -> Iterator[Hist
         yield HistoryCall(kind="trades", labels=LABELS, limit=rng.randint(1, 50), **span)
         yield HistoryCall(kind="trades", labels=["bravo"], limit=500, symbol="AAPL", **span)
         yield HistoryCall(kind="events", labels=["alpha"], limit=rng.randint(1, 99), **span)
+        yield HistoryCall(kind="symbols", labels=LABELS, **span)
         yield HistoryCall(kind="performance", labels=LABELS, by_tier=rng.random() < 0.5, **span)
         for step in STEP_US:
             yield HistoryCall(kind="equity", labels=["alpha"], step=step, **span)
