@@ -1,10 +1,15 @@
-"""The daemon's side of the history process: started on the first query, again when it has ended."""
+"""The daemon's side of the history process: started on the first query, again when it has ended.
+
+Replies are read and decoded in a thread: the event loop receives a body of any size as it is.
+"""
 
 import asyncio
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -61,7 +66,7 @@ class HistoryClient:
         """Calls without a reply, also of clients that have left: the process works on them."""
         self._preparing = 0
         self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._end_of_replies: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> "HistoryClient":
@@ -79,8 +84,8 @@ class HistoryClient:
         except TimeoutError:
             process.kill()
             await process.wait()
-        if self._reader is not None:
-            await asyncio.wait([self._reader], timeout=STOP_S)
+        if self._end_of_replies is not None:
+            await asyncio.wait([self._end_of_replies], timeout=STOP_S)
 
     async def fetch(self, call: HistoryCall) -> ApiResponse:
         """The response to a call. Raises `Problem`."""
@@ -130,38 +135,75 @@ class HistoryClient:
             self._preparing -= 1
 
     async def _started(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
         async with self._starting:
             if self._process is not None and self._process.returncode is None:
                 return self._process
-            self._process = process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "realtime.api.history.process",
-                str(self._directory),
-                env=None if self._environment is None else {**os.environ, **self._environment},
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+            source, sink = os.pipe()
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "realtime.api.history.process",
+                    str(self._directory),
+                    env=None if self._environment is None else {**os.environ, **self._environment},
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=sink,
+                )
+            except BaseException:
+                os.close(source)
+                raise
+            finally:
+                os.close(sink)
+            self._process = process
+            ended = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            threading.Thread(
+                target=_read_replies,
+                args=(source, loop, self._handle, ended.set),
+                name="history-replies",
+                daemon=True,
+            ).start()
+            self._end_of_replies = asyncio.create_task(
+                self._fail_after(ended, process), name="history-replies"
             )
-            self._reader = asyncio.create_task(self._read(process), name="history-replies")
             return process
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        """Hand replies to those who wait for them; when the process ends, they fail."""
-        assert process.stdout is not None
-        try:
-            while True:
-                head = await process.stdout.readexactly(LENGTH_BYTES)
-                body = await process.stdout.readexactly(int.from_bytes(head, "big"))
-                returned = _decoder.decode(body)
-                future = self._waiting.pop(returned.number, None)
-                if future is not None and not future.done():
-                    future.set_result(returned.reply)
-        except asyncio.IncompleteReadError:
-            await process.wait()
+    def _handle(self, returned: Returned) -> None:
+        """Hand a reply to the client that waits for it."""
+        future = self._waiting.pop(returned.number, None)
+        if future is not None and not future.done():
+            future.set_result(returned.reply)
+
+    async def _fail_after(self, ended: asyncio.Event, process: asyncio.subprocess.Process) -> None:
+        """When the process has ended, calls that wait for it fail."""
+        await ended.wait()
+        with suppress(ProcessLookupError):
+            process.kill()  # also where only its replies have ended
+        await process.wait()
         while self._waiting:
             _, future = self._waiting.popitem()
             if not future.done():
                 future.set_exception(ConnectionError("the history process has ended"))
+
+
+def _read_replies(
+    source: int,
+    loop: asyncio.AbstractEventLoop,
+    handle: Callable[[Returned], None],
+    end: Callable[[], None],
+) -> None:
+    """Read replies until the process ends: the thread."""
+    with suppress(RuntimeError), open(source, "rb") as replies:  # the loop may be closed
+        while len(head := replies.read(LENGTH_BYTES)) == LENGTH_BYTES:
+            body = replies.read(int.from_bytes(head, "big"))
+            try:
+                returned = _decoder.decode(body)
+            except msgspec.DecodeError:
+                break  # the process ended within a reply
+            loop.call_soon_threadsafe(handle, returned)
+        loop.call_soon_threadsafe(end)
 
 
 def _missing(call: HistoryCall, status: HistoryStatus) -> dict[str, str]:
