@@ -148,6 +148,7 @@ def build_application(
     if stream_server is not None:
         app[STREAM_SERVER] = stream_server
     app.on_shutdown.append(end_event_streams)
+    hub = None if alpaca is None or trading is None else _make_hub(store, trading, clock)
     sources = MetricSources(
         store=store,
         requests=requests,
@@ -162,6 +163,7 @@ def build_application(
         clock=clock,
         version=version,
         alerts=alerts,
+        trade_hub=hub,
     )
     context = ApiContext(
         store,
@@ -190,17 +192,11 @@ def build_application(
     if pages is not None:
         pages.add_files(app, PREFIXES)
     allow_origins(app, cors_origins)
-    if alpaca is not None and trading is not None:
+    if alpaca is not None and trading is not None and hub is not None:
         # After `allow_origins`: no page may use these routes.
         selector = AccountSelector(store, trading.forwarder, authenticator, rejections)
         alpaca_context = make_alpaca_context(store, trading, alpaca, clock=clock)
-        alpaca_api = AlpacaApi(
-            alpaca_context,
-            selector,
-            route_counts,
-            _add_trading_stream(app, TradeHub(store, clock=clock), selector, names, wall_clock),
-        )
-        _run_while_serving(app, "alpaca", alpaca_api.add_to(app))
+        _add_alpaca(app, AlpacaApi(alpaca_context, selector, route_counts, hub), names, wall_clock)
     _add_administration(app, reload, notify)
     if access.verifier is not None:
         # After `allow_origins`: no page of another origin can begin a session here.
@@ -209,15 +205,16 @@ def build_application(
     return app
 
 
-def _add_trading_stream(
-    app: web.Application,
-    hub: TradeHub,
-    selector: AccountSelector,
-    names: AllowedNames,
-    wall_clock: Callable[[], float],
-) -> TradeHub:
-    """Add `/stream`, which authorizes inside the socket; return its hub."""
-    server = TradingStreamServer(hub, selector, names, wall_clock=wall_clock)
+def _make_hub(store: Store, trading: TradingInterface, clock: Callable[[], float]) -> TradeHub:
+    forwarder = trading.forwarder
+    return TradeHub(store, clock=clock, get_keys_version=lambda: forwarder.keys_version)
+
+
+def _add_alpaca(
+    app: web.Application, api: AlpacaApi, names: AllowedNames, wall_clock: Callable[[], float]
+) -> None:
+    """Add Alpaca's API, and `/stream`, which authorizes inside the socket."""
+    server = TradingStreamServer(api.hub, api.selector, names, wall_clock=wall_clock)
     app[ON_REVOKE] = [server.revoke]
     app.middlewares.insert(2, server.make_middleware())
 
@@ -225,7 +222,7 @@ def _add_trading_stream(
         server.close()
 
     app.on_shutdown.append(close)
-    return hub
+    _run_while_serving(app, "alpaca", api.add_to(app))
 
 
 def _key_pairs(trading: TradingInterface | None) -> FindKeyPair:

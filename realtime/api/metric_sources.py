@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from realtime.analytics.tier_bounds import AlertLog
+from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
@@ -66,3 +67,5 @@ class MetricSources(Struct, frozen=True, kw_only=True):
     version: str
     alerts: AlertLog | None = None
     """None: no tier has bounds, and there are no metrics of them."""
+    trade_hub: TradeHub | None = None
+    """None: Alpaca's API is not served, and there are no metrics of its sockets."""

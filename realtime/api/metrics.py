@@ -16,6 +16,7 @@ from prometheus_client.core import (
 )
 
 from realtime.analytics.tier_bounds import AlertLog
+from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.status import count_states
@@ -90,6 +91,8 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     yield from _requests(sources)
     yield from _rejections(sources)
     yield from _subscribers(sources)
+    if sources.trade_hub is not None:
+        yield from trading_stream_families(sources.trade_hub)
     yield histogram_family(
         "realtime_event_loop_lag_seconds",
         "Delay of the event loop",
@@ -217,6 +220,25 @@ def _subscribers(sources: MetricSources) -> Iterator[Metric]:
         "realtime_subscribers_resynced",
         "Subscribers that fell behind and received a new snapshot",
         counts["subscribers.resynced"],
+    )
+
+
+def trading_stream_families(hub: TradeHub) -> Iterator[Metric]:
+    """Programs that listen by Alpaca's own protocols."""
+    yield GaugeMetricFamily(
+        "realtime_trading_stream_clients",
+        "Programs that listen to trade updates",
+        hub.clients,
+    )
+    yield CounterMetricFamily(
+        "realtime_trading_stream_listens",
+        "Programs that began to listen; many in a short time: one reconnects",
+        hub.listens,
+    )
+    yield CounterMetricFamily(
+        "realtime_trading_stream_slow_clients",
+        "Programs disconnected because they did not read",
+        hub.slow_clients,
     )
 
 

@@ -104,9 +104,14 @@ class StreamConnection:
         """Close after what was written."""
         self._finish(WSCloseCode.OK)
 
-    def end_at(self, seconds: float) -> None:
-        """End in some seconds: the permission ends."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.refuse, 401)
+    def end_in(self, seconds: float | None) -> None:
+        """End in some seconds, when the permission ends, and not at an earlier one's end; None:
+        never."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.refuse, 401)
 
     def _finish(self, code: int) -> None:
         if not self._end.done():

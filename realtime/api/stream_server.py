@@ -17,12 +17,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 from realtime.api.problems import Problem
 from realtime.api.security.authenticator import Authenticator
-from realtime.api.security.client_limits import address_group
 from realtime.api.security.middleware import source_of
 from realtime.api.security.origins import AllowedNames, check_origin, check_request_names
 from realtime.api.security.rejections import RejectionLog
+from realtime.api.stream_clients import StreamClients
 from realtime.api.stream_connection import StreamConnection
-from realtime.auth.principal import LOCAL, Permission, Principal
+from realtime.auth.principal import LOCAL, Permission
 from realtime.market.stream.alpaca_session import AlpacaSession
 from realtime.market.stream.channels import PATHS, StreamPath
 from realtime.market.stream.flat_session import DEFAULT_STREAMS, FlatSession
@@ -32,12 +32,6 @@ from realtime.market.stream.market_streams import MarketStreams
 FLAT_PATHS = ("/market/stream", "/broker/stream")
 
 AUTH_TIMEOUT_S = 10.0
-MAX_LIFETIME_S = 86_400.0
-"""With a token that is valid for longer, the client reconnects after a day."""
-
-MAX_SHARE = 0.25
-"""The part of all connections that one token, or one address without a token, may have."""
-
 PERMISSION: Permission = "market_data"
 KEY_HEADER, SECRET_HEADER = "APCA-API-KEY-ID", "APCA-API-SECRET-KEY"
 _TRUE = frozenset({"1", "true", "yes"})
@@ -56,11 +50,12 @@ class MarketStreamServer:
         prefixes: Iterable[str],
         wall_clock: Callable[[], float],
     ) -> None:
-        self.connections: dict[StreamConnection, None] = {}
+        self.connections: StreamClients[StreamConnection] = StreamClients(
+            streams.settings.max_clients, wall_clock
+        )
         self._streams = streams
         self._authenticator = authenticator
         self._names = names
-        self._wall_clock = wall_clock
         self._paths = {prefix + path: path for prefix in prefixes for path in (*PATHS, *FLAT_PATHS)}
 
     def make_middleware(self, rejections: RejectionLog) -> Middleware:
@@ -98,13 +93,13 @@ class MarketStreamServer:
 
     def revoke(self) -> None:
         """End every connection that required a token: the rules of tokens have changed."""
-        for connection in list(self.connections):
+        for connection in self.connections:
             if connection.token_id is not None:
                 connection.refuse(401)
 
     def close(self) -> None:
         """End every connection: the daemon stops."""
-        for connection in list(self.connections):
+        for connection in self.connections:
             connection.close()
 
     # -- Alpaca's protocol -----------------------------------------------------------------------
@@ -125,7 +120,7 @@ class MarketStreamServer:
             is_resumable=_flag(request, "gaps"),
         )
         deadline = asyncio.get_running_loop().time() + AUTH_TIMEOUT_S
-        self.connections[connection] = None
+        self.connections.add(connection)
         try:
             await connection.prepare()
             session.greet()
@@ -140,7 +135,7 @@ class MarketStreamServer:
         except ConnectionError:
             return web.Response()  # gone before the handshake was complete
         finally:
-            self.connections.pop(connection, None)
+            self.connections.remove(connection)
 
     def _authorize(
         self, request: web.Request, connection: StreamConnection, key: str, secret: str
@@ -154,14 +149,14 @@ class MarketStreamServer:
                 return 402
             if not principal.has_permission(PERMISSION):
                 return 411
-        return self._admit(request, connection, principal)
+        return None if self.connections.admit(connection, request, principal) else 406
 
     # -- the small protocol ----------------------------------------------------------------------
 
     async def _serve_flat(self, request: web.Request) -> web.StreamResponse:
         principal = self._authenticator.authenticate(request, PERMISSION)
         connection = StreamConnection(request, "flat")
-        if self._admit(request, connection, principal) is not None:
+        if not self.connections.admit(connection, request, principal):
             fact = f"{self._streams.settings.max_clients} clients are connected"
             raise Problem("too_many_subscribers", fact, headers={"Retry-After": "30"})
         session = FlatSession(
@@ -170,7 +165,7 @@ class MarketStreamServer:
             max_subscriptions=self._streams.settings.max_subscriptions,
             has_snapshot=_flag(request, "snapshot"),
         )
-        self.connections[connection] = None
+        self.connections.add(connection)
         try:
             await connection.prepare()
             await self._streams.wait_probed()
@@ -181,26 +176,7 @@ class MarketStreamServer:
             return web.Response()  # gone before the handshake was complete
         finally:
             session.close()
-            self.connections.pop(connection, None)
-
-    # -- limits ----------------------------------------------------------------------------------
-
-    def _admit(
-        self, request: web.Request, connection: StreamConnection, principal: Principal
-    ) -> int | None:
-        """Count a client; return 406 if there are too many."""
-        limit = self._streams.settings.max_clients
-        client = principal.token_id or address_group(request.remote or "")
-        others = [other for other in self.connections if other is not connection]
-        own = sum(other.client == client for other in others)
-        if len(others) >= limit or (client is not None and own >= max(1, int(limit * MAX_SHARE))):
-            return 406
-        connection.client = client
-        connection.token_id = principal.token_id
-        if principal.expires_at is not None:
-            left_s = max(0.0, principal.expires_at - self._wall_clock())
-            connection.end_at(min(left_s, MAX_LIFETIME_S))
-        return None
+            self.connections.remove(connection)
 
 
 def _handshake_keys(request: web.Request) -> tuple[str, str]:

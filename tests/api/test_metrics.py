@@ -12,10 +12,12 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from realtime.analytics.tier_bounds import AlertLog
+from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.documents.notify import NotifyDocument, TargetRow, WebhookRow
 from realtime.api.fastpath.runner import REQUEST_STATS
 from realtime.api.history.client import HistoryClient
 from realtime.api.metric_sources import RuntimeMetrics
+from realtime.api.metrics import trading_stream_families
 from realtime.core.mark_error import ErrorWindow, MarkError
 from realtime.core.model import AccountLabel
 from realtime.history.status import CopyStatus, HistoryStatus
@@ -127,7 +129,9 @@ async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
         alerts=AlertLog(),
     ) as server:
         answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **ALL))))[0]
-    return read(answer.body.decode())
+    hub = TradeHub(store, clock=clock, get_keys_version=lambda: 0)
+    stream = {family.name: family for family in trading_stream_families(hub)}
+    return {**read(answer.body.decode()), **stream}
 
 
 async def test_both_formats_hold_the_same(reader: Reader) -> None:

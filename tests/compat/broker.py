@@ -68,6 +68,15 @@ class Broker:
 
         asyncio.run_coroutine_threadsafe(waiting(), self._loop).result(2 * LIMIT_S)
 
+    def count_listens(self, label: str) -> int:
+        """How often a stream of an account has begun to listen."""
+        return self.call(lambda sim: sim.counters.get(label).get("listening", 0))
+
+    def cut(self, label: str, *, clean: bool = False) -> None:
+        """Cut an account's streams; a new one is accepted at once."""
+        self.fault("second_connection", account=label, release_s=0)
+        self.fault("cut", account=label, clean=clean)
+
     def step(self, times: int = 1) -> None:
         """Match resting orders; prices do not move."""
 

@@ -4,7 +4,9 @@ The same tests run against either.
 """
 
 import asyncio
+import re
 import tempfile
+import urllib.request
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,8 +25,11 @@ from realtime.runtime.environment import real_environment
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from tests.compat.broker import LIMIT_S, Broker, tuesday
+from tests.processes.proxy import Proxy, proxy
 
 T = TypeVar("T")
+
+LISTENS = re.compile(r"realtime_trading_stream_listens_total ([0-9.]+)")
 
 FIELDS = ("status", "filled_qty", "replaced_by", "qty")
 """Members of an order that say whether the daemon has its newest version."""
@@ -33,14 +38,16 @@ FIELDS = ("status", "filled_qty", "replaced_by", "qty")
 class Localhost:
     """One daemon for the whole suite; `follow` adds the account of a test."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, clock: Callable[[], int] | None = None) -> None:
         self._broker = broker
+        self._now = clock or tuesday()
         self._ready: Future[None] = Future()
         self._thread = Thread(target=self._serve, name="localhost", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._leave: asyncio.Event
         self._daemon: Daemon
-        self._clock: Callable[[], float]
+        self._clock: Callable[[], float] = lambda: self._now() / 1_000_000_000
+        self._wire: Proxy
         self._accounts: list[AccountSettings] = []
         self._label = ""
         self.url = ""
@@ -102,6 +109,17 @@ class Localhost:
         """Add a fault of the simulator."""
         self._broker.fault(kind, **parameters)
 
+    def count_listens(self, label: str) -> int:
+        """How often a client has begun to listen at the daemon, to any account."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=LIMIT_S) as response:
+            found = LISTENS.search(response.read().decode())
+        assert found is not None, "the metric is there from the start"
+        return int(float(found[1]))
+
+    def cut(self, label: str, *, clean: bool = False) -> None:
+        """Reset every socket of the daemon's clients."""
+        self._loop.call_soon_threadsafe(self._wire.reset)
+
     def _has_newest_orders(self) -> bool:
         query = {"status": "all", "limit": "500"}
         theirs = self._broker.call(lambda sim: sim.exchange.orders(self._label, query))
@@ -142,8 +160,6 @@ class Localhost:
 
     async def _live(self) -> None:
         self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
-        now = tuesday()
-        self._clock = lambda: now() / 1_000_000_000
         environment = structs.replace(real_environment(), clock=self._clock, wall_clock=None)
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(
@@ -158,9 +174,10 @@ class Localhost:
 
             async with run_daemon(settings, environment, read_settings) as self._daemon:
                 self.url = f"http://127.0.0.1:{self._daemon.port}"
-                self.stream_url = f"ws://127.0.0.1:{self._daemon.port}/stream"
-                self._ready.set_result(None)
-                await self._leave.wait()
+                async with proxy(self._daemon.port) as self._wire:
+                    self.stream_url = f"ws://127.0.0.1:{self._wire.port}/stream"
+                    self._ready.set_result(None)
+                    await self._leave.wait()
 
 
 EITHER = pytest.mark.parametrize("target", ["broker", "localhost"], indirect=True)

@@ -1,15 +1,14 @@
-"""alpaca-py's market-data clients and streams, unmodified."""
+"""alpaca-py's market-data clients, unmodified, at the simulator and through the daemon."""
 
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from queue import Queue
-from threading import Thread
 from typing import Any
 
 import pytest
 
-from tests.compat.broker import LIMIT_S, Broker, tuesday
+from tests.compat.broker import Broker, tuesday
+from tests.compat.daemon import MarketDaemon
 
 with warnings.catch_warnings():
     # The SDK uses the old client of websockets, which warns at import.
@@ -23,7 +22,6 @@ with warnings.catch_warnings():
         StockHistoricalDataClient,
     )
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
-    from alpaca.data.live import CryptoDataStream, OptionDataStream, StockDataStream
     from alpaca.data.requests import (
         CorporateActionsRequest,
         CryptoBarsRequest,
@@ -61,9 +59,19 @@ def market() -> Iterator[Broker]:
         yield broker
 
 
-def test_stock_history_is_paged_into_models(market: Broker) -> None:
+@pytest.fixture(scope="module", params=["broker", "daemon"])
+def url(request: pytest.FixtureRequest, market: Broker) -> Iterator[str]:
+    """Where the clients are pointed."""
+    if request.param == "broker":
+        yield market.url
+        return
+    with MarketDaemon(market) as daemon:
+        yield daemon.url
+
+
+def test_stock_history_is_paged_into_models(market: Broker, url: str) -> None:
     """Bars, trades and quotes; more items than one page holds."""
-    client: Any = StockHistoricalDataClient(*KEYS, url_override=market.url)
+    client: Any = StockHistoricalDataClient(*KEYS, url_override=url)
     days = client.get_stock_bars(
         StockBarsRequest(
             symbol_or_symbols=["AAPL", "KO"],
@@ -89,8 +97,8 @@ def test_stock_history_is_paged_into_models(market: Broker) -> None:
     assert list(frame.columns)[:4] == ["open", "high", "low", "close"]
 
 
-def test_latest_stock_prices_are_those_of_the_exchange(market: Broker) -> None:
-    client: Any = StockHistoricalDataClient(*KEYS, url_override=market.url)
+def test_latest_stock_prices_are_those_of_the_exchange(market: Broker, url: str) -> None:
+    client: Any = StockHistoricalDataClient(*KEYS, url_override=url)
     market.pin("AAPL", "231.5")
     latest: dict[str, Any] = {"symbol_or_symbols": ["AAPL"], "feed": DataFeed.IEX}
     snapshot = client.get_stock_snapshot(StockSnapshotRequest(**latest))["AAPL"]
@@ -105,15 +113,15 @@ def test_latest_stock_prices_are_those_of_the_exchange(market: Broker) -> None:
     assert quote.bid_price < trade.price < quote.ask_price
 
 
-def test_sip_is_refused_on_the_basic_plan(market: Broker) -> None:
-    client: Any = StockHistoricalDataClient(*KEYS, url_override=market.url)
+def test_sip_is_refused_on_the_basic_plan(market: Broker, url: str) -> None:
+    client: Any = StockHistoricalDataClient(*KEYS, url_override=url)
     request = StockLatestTradeRequest(symbol_or_symbols="AAPL", feed=DataFeed.SIP)
     with pytest.raises(Exception, match="subscription does not permit querying recent SIP data"):
         client.get_stock_latest_trade(request)
 
 
-def test_crypto_clients_need_no_key(market: Broker) -> None:
-    client: Any = CryptoHistoricalDataClient(url_override=market.url)
+def test_crypto_clients_need_no_key(market: Broker, url: str) -> None:
+    client: Any = CryptoHistoricalDataClient(url_override=url)
     coins: dict[str, Any] = {"symbol_or_symbols": ["BTC/USD", "ETH/USD"]}
     bars = client.get_crypto_bars(
         CryptoBarsRequest(**coins, timeframe=TimeFrame.Hour, start=MONDAY)
@@ -128,8 +136,8 @@ def test_crypto_clients_need_no_key(market: Broker) -> None:
     assert snapshot.daily_bar.volume > 0
 
 
-def test_options_news_screener_and_corporate_actions(market: Broker) -> None:
-    options: Any = OptionHistoricalDataClient(*KEYS, url_override=market.url)
+def test_options_news_screener_and_corporate_actions(market: Broker, url: str) -> None:
+    options: Any = OptionHistoricalDataClient(*KEYS, url_override=url)
     chain = options.get_option_chain(OptionChainRequest(underlying_symbol="NVDA"))
     symbol = min(chain)
     assert 0 < chain[symbol].greeks.delta < 1
@@ -141,91 +149,17 @@ def test_options_news_screener_and_corporate_actions(market: Broker) -> None:
     quote = options.get_option_latest_quote(OptionLatestQuoteRequest(**one))[symbol]
     assert quote.bid_price < quote.ask_price
     assert options.get_option_snapshot(OptionSnapshotRequest(**one))[symbol].implied_volatility > 0
-    news: Any = NewsClient(*KEYS, url_override=market.url)
+    news: Any = NewsClient(*KEYS, url_override=url)
     assert len(news.get_news(NewsRequest(limit=60))["news"]) == 60
-    screener: Any = ScreenerClient(*KEYS, url_override=market.url)
+    screener: Any = ScreenerClient(*KEYS, url_override=url)
     assert screener.get_most_actives(
         MostActivesRequest(by=MostActivesBy.VOLUME, top=3)
     ).most_actives
     assert screener.get_market_movers(
         MarketMoversRequest(market_type=MarketType.STOCKS, top=3)
     ).gainers
-    actions: Any = CorporateActionsClient(*KEYS, url_override=market.url)
+    actions: Any = CorporateActionsClient(*KEYS, url_override=url)
     market.call(lambda sim: sim.market_data.add_split("NVDA", 2, 1))
     request = CorporateActionsRequest(symbols=["NVDA"], start=MONDAY.date())
-    (split,) = actions.get_corporate_actions(request)["forward_splits"]
+    *_, split = actions.get_corporate_actions(request)["forward_splits"]
     assert (split.symbol, split.new_rate) == ("NVDA", 2)
-
-
-class _Running:
-    """A data stream that runs in a thread and puts its elements into a queue."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        self.elements: Queue[Any] = Queue()
-        self._thread = Thread(target=stream.run, daemon=True)
-
-    async def put(self, element: Any) -> None:
-        self.elements.put(element)
-
-    def __enter__(self) -> "_Running":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stream.stop()
-        self._thread.join(LIMIT_S)
-
-    def next(self, kind: str) -> Any:
-        """Return the next element of a model."""
-        while True:
-            element = self.elements.get(timeout=LIMIT_S)
-            if type(element).__name__ == kind:
-                return element
-
-
-def _subscribed(market: Broker) -> None:
-    market.until(lambda sim: sim.counters.get("alpha").get("data_subscribes", 0) > 0)
-    market.call(lambda sim: sim.counters.clear())
-
-
-def test_stock_stream(market: Broker) -> None:
-    """Trades with nanoseconds, quotes, and the corrections that come with trades."""
-    running = _Running(StockDataStream(*KEYS, url_override=_stream_url(market, "/v2/iex")))
-    running.stream.subscribe_trades(running.put, "KO")
-    running.stream.subscribe_quotes(running.put, "KO", "AAPL")
-    running.stream.register_trade_corrections(running.put)
-    with running:
-        _subscribed(market)
-        market.call(lambda sim: sim.exchange.set_price("KO", "77.7"))
-        market.step(20)
-        assert running.next("Trade").price == 77.7
-        assert running.next("Quote").symbol in ("KO", "AAPL")
-        market.call(lambda sim: sim.market_data.tape.amend("KO", price=77.8))
-        assert running.next("TradeCorrection").corrected_price == 77.8
-
-
-def test_crypto_and_option_streams(market: Broker) -> None:
-    coins = _Running(
-        CryptoDataStream(*KEYS, url_override=_stream_url(market, "/v1beta3/crypto/us"))
-    )
-    coins.stream.subscribe_orderbooks(coins.put, "BTC/USD")
-    coins.stream.subscribe_trades(coins.put, "BTC/USD")
-    with coins:
-        _subscribed(market)
-        assert coins.next("Orderbook").bids
-        market.step(20)
-        assert coins.next("Trade").symbol == "BTC/USD"
-    symbol = market.call(lambda sim: sim.exchange.listing.options()[0].symbol)
-    options = _Running(
-        OptionDataStream(*KEYS, url_override=_stream_url(market, "/v1beta1/indicative"))
-    )
-    options.stream.subscribe_quotes(options.put, symbol)
-    with options:
-        _subscribed(market)
-        market.step(3)
-        assert options.next("Quote").symbol == symbol
-
-
-def _stream_url(market: Broker, path: str) -> str:
-    return market.url.replace("http", "ws") + path

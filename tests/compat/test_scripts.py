@@ -1,16 +1,18 @@
-"""Small programs as users write them, against `realtime sim` as a process of its own.
+"""Small programs as users write them, against `realtime sim`, and against `realtime run` before it.
 
-Nothing is stepped here: the simulator lives by the clock, as it does for anybody who starts it.
+Nothing is stepped here: the simulator follows the clock, as it does for every user.
 """
 
 import asyncio
 import json
+import re
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -35,59 +37,103 @@ pytestmark = pytest.mark.compat
 
 LIMIT_S = 10.0
 DAY = TimeInForce.DAY
+LISTENS = re.compile(r"realtime_trading_stream_listens_total ([0-9.]+)")
 LABELS = (preset_label(number) for number in count(0, 4))
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    command = [sys.executable, "-m", "realtime", "sim", "--accounts", "100", "--port", "0"]
-    quiet = ["--activity", "0", "--duration", "120"]
-    with subprocess.Popen([*command, *quiet], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        said = process.stdout.readline()  # simulator on http://127.0.0.1:38123, 100 accounts, …
-        yield said.split()[2].rstrip(",")
-        process.terminate()
+class Place(NamedTuple):
+    """Where the programs are pointed, and the simulator behind it."""
+
+    url: str
+    simulator_url: str
+
+    def count_listens(self, label: str) -> int:
+        """How often a client has begun to listen."""
+        if self.url == self.simulator_url:
+            books = ask(self.simulator_url, "books")
+            (row,) = (row for row in books if row["label"] == label)
+            return int(row["counts"].get("listening", 0))
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=LIMIT_S) as answer:
+            found = LISTENS.search(answer.read().decode())
+        assert found is not None, "the metric is there from the start"
+        return int(float(found[1]))
+
+
+@pytest.fixture(scope="module", params=["simulator", "daemon"])
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("scripts")
+    command = [sys.executable, "-m", "realtime"]
+    sim = ["sim", "--accounts", "60", "--port", "0", "--activity", "0", "--duration", "240"]
+    with ExitStack() as stack:
+        first = start(stack, [*command, *sim, "--write-config", str(folder)])
+        url = first.split()[2].rstrip(",")  # simulator on http://127.0.0.1:38123, 60 accounts, …
+        if request.param == "simulator":
+            yield Place(url, url)
+            return
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        config = ["--config", str(folder / "accounts.toml"), "--port", str(port)]
+        logs = ["--log-file", str(folder / "log"), "--audit-log", str(folder / "orders.jsonl")]
+        start(stack, [*command, "run", *config, *logs], reads=False)
+        wait_for(lambda: is_ready(f"http://127.0.0.1:{port}/readyz"))
+        yield Place(f"http://127.0.0.1:{port}", url)
+
+
+def start(stack: ExitStack, command: list[str], *, reads: bool = True) -> str:
+    """Start a program that ends with the stack; return its first line."""
+    process = stack.enter_context(
+        subprocess.Popen(command, stdout=subprocess.PIPE if reads else None, text=True)
+    )
+    stack.callback(process.terminate)
+    return process.stdout.readline() if process.stdout else ""
+
+
+def is_ready(url: str) -> bool:
+    """Whether every account of the daemon is synced."""
+    try:
+        with urllib.request.urlopen(url, timeout=LIMIT_S) as answer:
+            return bool(answer.status == 200)
+    except OSError:  # not yet listening, or 503
+        return False
 
 
 class Keys(NamedTuple):
     """What a user gets."""
 
-    url: str
+    place: Place
     key: str
     secret: str
 
     def trade(self) -> Any:
         """A client."""
-        return TradingClient(self.key, self.secret, paper=True, url_override=self.url)
+        return TradingClient(self.key, self.secret, paper=True, url_override=self.place.url)
 
     @asynccontextmanager
     async def hear(self) -> AsyncIterator[asyncio.Queue[Any]]:
         """Run a stream beside the program; give its updates."""
         updates: asyncio.Queue[Any] = asyncio.Queue()
-        address = self.url.replace("http", "ws") + "/stream"
+        address = self.place.url.replace("http", "ws") + "/stream"
         stream: Any = TradingStream(self.key, self.secret, paper=True, url_override=address)
 
         async def on_update(update: Any) -> None:
             updates.put_nowait(update)
 
         stream.subscribe_trade_updates(on_update)
+        label = self.key.removeprefix("demo-")
+        before = self.place.count_listens(label)
         running = asyncio.create_task(stream._run_forever())
-        await asyncio.to_thread(wait_for, lambda: self.is_listening())
+        await asyncio.to_thread(wait_for, lambda: self.place.count_listens(label) > before)
         yield updates
         running.cancel()
         await stream.close()
 
-    def is_listening(self) -> bool:
-        """Whether the simulator counts a listening stream of this account."""
-        books = ask(self.url, "books")
-        label = self.key.removeprefix("demo-")
-        return any(each["label"] == label and "listening" in each["counts"] for each in books)
-
 
 @pytest.fixture
-def keys(url: str) -> Keys:
+def keys(place: Place) -> Keys:
     label = next(LABELS)
-    return Keys(url, f"demo-{label}", f"demo-secret-{label}")
+    return Keys(place, f"demo-{label}", f"demo-secret-{label}")
 
 
 def ask(url: str, path: str, body: object = None) -> Any:
@@ -141,7 +187,7 @@ def test_buy_poll_trail_and_get_stopped(keys: Keys) -> None:
         )
     )
     drop = round(float(bought.filled_avg_price) * 0.97, 2)
-    ask(keys.url, "set_price", {"symbol": "TSLA", "price": str(drop)})
+    ask(keys.place.simulator_url, "set_price", {"symbol": "TSLA", "price": str(drop)})
     filled(client, trail)
     assert client.get_all_positions() == []
     assert float(client.get_account().equity) < 1_000_000
@@ -149,7 +195,7 @@ def test_buy_poll_trail_and_get_stopped(keys: Keys) -> None:
 
 def test_bracket_moves_its_stop_and_takes_profit(keys: Keys) -> None:
     client = keys.trade()
-    ask(keys.url, "set_price", {"symbol": "META", "price": "600"})
+    ask(keys.place.simulator_url, "set_price", {"symbol": "META", "price": "600"})
     entry = client.submit_order(
         LimitOrderRequest(
             symbol="META",
@@ -165,7 +211,7 @@ def test_bracket_moves_its_stop_and_takes_profit(keys: Keys) -> None:
     filled(client, entry)
     stop = next(each for each in entry.legs if each.stop_price)
     client.replace_order_by_id(stop.id, ReplaceOrderRequest(stop_price=590))
-    ask(keys.url, "set_price", {"symbol": "META", "price": "631"})
+    ask(keys.place.simulator_url, "set_price", {"symbol": "META", "price": "631"})
     wait_for(lambda: client.get_all_positions() == [])
     done = client.get_orders(GetOrdersRequest(status=QueryOrderStatus.CLOSED, nested=True))
     assert [each.status for each in done] == [OrderStatus.FILLED]

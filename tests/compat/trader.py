@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from queue import Queue
 from threading import Thread
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,6 +60,7 @@ class Listener:
 
     def __init__(self, trader: Trader, secret: str, *, raw_data: bool) -> None:
         self._trader = trader
+        self._listens_before = trader.broker.count_listens(trader.label)
         self.updates: Queue[Any] = Queue()
         self.stream: Any = TradingStream(
             f"demo-{trader.label}",
@@ -82,7 +84,7 @@ class Listener:
     ) -> None:
         self.stream.stop()
         # The SDK looks at its orders when something comes, or every five seconds.
-        self._trader.broker.fault("cut", account=self._trader.label, clean=True)
+        self._trader.broker.cut(self._trader.label, clean=True)
         self._join()
 
     def start(self) -> None:
@@ -95,9 +97,12 @@ class Listener:
         self._join()
 
     def wait_listening(self, times: int = 1) -> None:
-        """Wait until the account has begun to listen so many times."""
-        label = self._trader.label
-        self._trader.broker.until(lambda sim: sim.counters.get(label).get("listening", 0) >= times)
+        """Wait until it has begun to listen so many times."""
+        broker, label = self._trader.broker, self._trader.label
+        deadline = monotonic() + LIMIT_S
+        while broker.count_listens(label) < self._listens_before + times:
+            assert monotonic() < deadline, "it does not listen"
+            sleep(0.005)
 
     def next(self) -> Any:
         """The next update; raises queue.Empty."""

@@ -107,15 +107,28 @@ class AccountSelector:
             raise AlpacaError(problem_response(missing))
         return caller
 
+    def is_allowed(self, credentials: ClientCredentials, label: str) -> bool:
+        """Whether credentials that selected an account still do; counts no request."""
+        try:
+            caller = self._find(credentials, is_counted=False)
+        except (AlpacaError, Problem):
+            return False
+        return caller.label == label and caller.principal.has_permission("account_access")
+
     def _reject(self, problem: Problem, request: BaseRequest) -> None:
+        """Log a rejection, and count it: guessing keys has a share of an address's requests."""
         source = RequestSource(client=request.remote, method=request.method, path=request.path)
         self._rejections.record(problem, source)
+        try:
+            self._authenticator.acquire_by_address(request)
+        except Problem as too_many:
+            raise AlpacaError(problem_response(too_many)) from too_many
 
-    def _find(self, credentials: ClientCredentials) -> Caller:
+    def _find(self, credentials: ClientCredentials, *, is_counted: bool = True) -> Caller:
         if credentials.is_ambiguous:
             raise Problem("token_invalid", "a header with credentials is repeated")
         if credentials.token or credentials.key_id == OAUTH:
-            return self._find_by_token(credentials)
+            return self._find_by_token(credentials, is_counted=is_counted)
         if not (credentials.key_id and credentials.secret_key):
             raise AlpacaError(unauthorized())
         label = self._forwarder.find_by_keys(credentials.key_id, credentials.secret_key)
@@ -123,15 +136,15 @@ class AccountSelector:
             return Caller(label=label, principal=make_key_principal(label), has_keys=True)
         if self._store.get(credentials.key_id) is None:
             raise AlpacaError(unauthorized())
-        principal = self._verify(credentials.secret_key)
+        principal = self._verify(credentials.secret_key, is_counted=is_counted)
         if not principal.can_see(credentials.key_id):
             raise AlpacaError(unauthorized())
         return Caller(label=credentials.key_id, principal=principal)
 
-    def _find_by_token(self, credentials: ClientCredentials) -> Caller:
+    def _find_by_token(self, credentials: ClientCredentials, *, is_counted: bool) -> Caller:
         if self._authenticator.rules.verifier is None:
             raise Problem("token_invalid", "this daemon has no [auth], so it knows no tokens")
-        principal = self._verify(credentials.token or credentials.secret_key)
+        principal = self._verify(credentials.token or credentials.secret_key, is_counted=is_counted)
         wanted = credentials.account
         visible = [label for label in self._store.records if principal.can_see(label)]
         if wanted:
@@ -143,15 +156,16 @@ class AccountSelector:
         names = f"the token names {len(visible)} accounts: set the header {ACCOUNT_HEADER}"
         raise AlpacaError(error_response(403, f"realtime: {names}"))
 
-    def _verify(self, token: str) -> Principal:
-        """Return the principal of a token, and count its request. Raises `Problem`.
+    def _verify(self, token: str, *, is_counted: bool) -> Principal:
+        """Return the principal of a token, and count its request if it is one. Raises `Problem`.
 
         Without `[auth]` every program of this machine may trade, so a label is enough.
         """
         if self._authenticator.rules.verifier is None:
             return LOCAL
         principal = self._authenticator.verify_token(token)
-        self._authenticator.count_request(principal)
+        if is_counted:
+            self._authenticator.count_request(principal)
         return principal
 
 

@@ -6,6 +6,7 @@ program on the same machine: any request with an `Origin`, or from another site,
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from secrets import token_hex
 
 import msgspec
@@ -179,7 +180,8 @@ class AlpacaApi:
         caller = self.selector.select(credentials, permission, http_request)
         if method == "GET" and http_request.path == TRADE_EVENTS:
             self._route_counts[method, TRADE_EVENTS] += 1
-            return await serve_events(http_request, self.hub, caller.label)
+            is_allowed = partial(self.selector.is_allowed, credentials, caller.label)
+            return await serve_events(http_request, self.hub, caller.label, is_allowed)
         if permission == "market_data" and self._market_data is not None:
             return await self._market_data(http_request, caller, target)
         found = self._routes.find(method, target.segments)

@@ -24,25 +24,37 @@ class Listener(Protocol):
     def update_account(self, record: Record) -> None:
         """Write the account's figures, if the client listens to them; never waits."""
 
+    def is_allowed(self) -> bool:
+        """Whether its keys or its token are still valid."""
+
     def end(self) -> None:
         """Its account was removed, or may not be used any more."""
 
 
 class TradeHub:
-    """Listeners by account. `clock` gives epoch seconds."""
+    """Listeners by account. `clock` gives epoch seconds; `get_keys_version` another number whenever
+    an account's keys have changed."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, *, clock: Callable[[], float], get_keys_version: Callable[[], int]
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._get_keys_version = get_keys_version
+        self._keys_version = get_keys_version()
         self._events: dict[AccountLabel, AccountEvents] = {}
         self._listeners: dict[AccountLabel, dict[Listener, None]] = {}
         self._pending: dict[AccountLabel, list[Frame]] = {}
         self._changed: set[AccountLabel] = set()
         self._is_scheduled = False
+        self.listens = 0
+        """Clients that began to listen since the start; many in a short time: one reconnects."""
+        self.slow_clients = 0
+        """Clients that were closed because they did not read."""
         store.subscribe(self._handle_change)
 
     @property
-    def listeners(self) -> int:
+    def clients(self) -> int:
         """How many clients listen."""
         return sum(map(len, self._listeners.values()))
 
@@ -62,19 +74,33 @@ class TradeHub:
         """Send a listener every event from now on."""
         self.events(label)
         self._flush()  # what happened before is not for it
-        self._listeners.setdefault(AccountLabel(label), {})[listener] = None
+        listeners = self._listeners.setdefault(AccountLabel(label), {})
+        self.listens += listener not in listeners
+        listeners[listener] = None
 
     def remove(self, label: str, listener: Listener) -> None:
         """Stop sending; the events are still kept, for a client that resumes."""
         self._listeners.get(AccountLabel(label), {}).pop(listener, None)
 
     def end_all(self) -> None:
-        """End every listener: the rules of keys and tokens have changed, or the daemon stops."""
-        for listeners in self._listeners.values():
-            for listener in tuple(listeners):
+        """End every listener: the daemon stops."""
+        for listener in self._all():
+            listener.end()
+
+    def end_disallowed(self) -> None:
+        """End every listener whose keys or token are not valid any more."""
+        self._keys_version = self._get_keys_version()
+        for listener in self._all():
+            if not listener.is_allowed():
                 listener.end()
 
+    def _all(self) -> list[Listener]:
+        return [listener for listeners in self._listeners.values() for listener in listeners]
+
     def _handle_change(self, change: Change) -> None:
+        if self._keys_version != self._get_keys_version():
+            # Whatever else happened: an account that gets other keys is connected again.
+            self.end_disallowed()
         events = self._events.get(change.label)
         if events is None:
             return

@@ -6,7 +6,7 @@ from now on. The stream never ends by itself: Go takes an orderly end for the en
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from aiohttp import web
@@ -82,8 +82,17 @@ def select_past(events: AccountEvents, wanted: EventRange) -> list[Frame]:
 class EventStream:
     """One client. `frames` of the hub wait in a bounded queue."""
 
-    def __init__(self, request: web.Request, wanted: EventRange) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        hub: TradeHub,
+        wanted: EventRange,
+        is_allowed: Callable[[], bool],
+    ) -> None:
+        self.is_allowed = is_allowed
+        """Whether its keys or its token are still valid."""
         self._request = request
+        self._hub = hub
         self._wanted = wanted
         self._waiting: asyncio.Queue[list[Frame] | None] = asyncio.Queue(MAX_WAITING)
         self._is_slow = False
@@ -93,6 +102,7 @@ class EventStream:
         try:
             self._waiting.put_nowait(frames)
         except asyncio.QueueFull:
+            self._hub.slow_clients += not self._is_slow
             self._is_slow = True
 
     def update_account(self, record: Record) -> None:
@@ -120,6 +130,8 @@ class EventStream:
                     async with asyncio.timeout(HEARTBEAT_S):
                         batch = await self._waiting.get()
                 except TimeoutError:
+                    if not self.is_allowed():  # the token has expired
+                        break
                     await response.write(b":heartbeat\n\n")
         # An orderly end would be the end of all events for Go: it must see a broken connection.
         if self._request.transport is not None:
@@ -127,11 +139,13 @@ class EventStream:
         return response
 
 
-async def serve_events(request: web.Request, hub: TradeHub, label: str) -> web.StreamResponse:
+async def serve_events(
+    request: web.Request, hub: TradeHub, label: str, is_allowed: Callable[[], bool]
+) -> web.StreamResponse:
     """Serve one client of an account. Raises `AlpacaError` before the first byte."""
     wanted = parse_range(request.query)
     events = hub.events(label)
-    stream = EventStream(request, wanted)
+    stream = EventStream(request, hub, wanted, is_allowed)
     past = select_past(events, wanted)
     hub.add(label, stream)
     try:

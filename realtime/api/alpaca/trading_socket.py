@@ -23,10 +23,11 @@ from realtime.api.alpaca.trade_events import Frame
 from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.marks import MarkDocument, make_mark
-from realtime.api.security.client_limits import address_group
 from realtime.api.security.origins import AllowedNames, check_request_names
+from realtime.api.stream_clients import StreamClients
 from realtime.api.stream_connection import StreamConnection
 from realtime.market.stream.alpaca_session import Outcome
+from realtime.market.stream.channels import TEXTS
 from realtime.market.stream.formats import frame
 from realtime.store.records import Record
 
@@ -41,12 +42,8 @@ MAX_UNSENT_BYTES = 4 * 2**20
 """A client that has not read so much is closed: nothing may be left out."""
 
 MAX_CLIENTS = 2_000
-MAX_SHARE = 0.25
-"""The part of all connections that one token, or one address without a token, may have."""
 
-MAX_LIFETIME_S = 86_400.0
-
-SLOW = 407
+UNAUTHORIZED, TOO_MANY, SLOW = 401, 406, 407
 
 TRADE_UPDATES, ACCOUNT_UPDATES = "trade_updates", "account_updates"
 STREAMS = (TRADE_UPDATES, ACCOUNT_UPDATES)
@@ -80,8 +77,6 @@ class TradingConnection(StreamConnection):
         super().__init__(request, "flat")
         self._is_text = is_text
         self._is_msgpack = is_msgpack
-        self.uses_keys = False
-        """Whether it was authorized by a pair of the account's own keys."""
 
     def send(self, body: bytes) -> None:
         """Send one JSON object."""
@@ -93,8 +88,7 @@ class TradingConnection(StreamConnection):
 
     def refuse(self, code: int) -> None:
         """Send Alpaca's error, then close."""
-        reason = "slow client" if code == SLOW else "authorization ended"
-        self.send(ENCODER.encode({"action": "error", "data": {"error_message": reason}}))
+        self.send(ENCODER.encode({"action": "error", "data": {"error_message": TEXTS[code]}}))
         self._finish(WSCloseCode.POLICY_VIOLATION)
 
 
@@ -106,6 +100,7 @@ class TradingSession:
         connection: TradingConnection,
         hub: TradeHub,
         authorize: Callable[[ClientCredentials], Caller],
+        is_allowed: Callable[[ClientCredentials, str], bool],
         *,
         has_own_messages: bool,
     ) -> None:
@@ -114,6 +109,8 @@ class TradingSession:
         self._connection = connection
         self._hub = hub
         self._authorize = authorize
+        self._is_allowed = is_allowed
+        self._credentials = ClientCredentials()
         self._has_own_messages = has_own_messages
         self._skipped_figures = False
         """Whether the client has not read fast enough for the newest figures."""
@@ -125,10 +122,10 @@ class TradingSession:
         message = _decode(data)
         match message.get("action"):
             case "auth":
-                return self._log_in(message.get("key"), message.get("secret"), is_old=False)
+                return self._log_in(_read_pair(message, "key", "secret"), is_old=False)
             case "authenticate":
-                values = _members(message.get("data"))
-                return self._log_in(values.get("key_id"), values.get("secret_key"), is_old=True)
+                pair = _read_pair(_members(message.get("data")), "key_id", "secret_key")
+                return self._log_in(pair, is_old=True)
             case "listen":
                 return self._listen(_members(message.get("data")))
         return "open"  # Alpaca ignores what it does not know
@@ -148,8 +145,7 @@ class TradingSession:
             self.update_account(record)
         return True
 
-    def _log_in(self, key: object, secret: object, *, is_old: bool) -> Outcome:
-        credentials = ClientCredentials(key_id=_text(key), secret_key=_text(secret))
+    def _log_in(self, credentials: ClientCredentials, *, is_old: bool) -> Outcome:
         try:
             caller = self._authorize(credentials)
         except AlpacaError:
@@ -161,7 +157,7 @@ class TradingSession:
         if self.label is not None and self.label != caller.label:
             self._hub.remove(self.label, self)
             self.streams = ()
-        self.label = caller.label
+        self.label, self._credentials = caller.label, credentials
         if is_old:
             self._send_authorization(action="authenticate", message=DEPRECATED, status="authorized")
         else:
@@ -175,6 +171,9 @@ class TradingSession:
     def _listen(self, data: Mapping[str, object]) -> Outcome:
         if self.label is None:
             self._send_authorization(status="unauthorized", action="listen")
+            return "open"
+        if not self.is_allowed():  # its keys were changed since
+            self._connection.refuse(UNAUTHORIZED)
             return "open"
         wanted = data.get("streams")
         names = wanted if isinstance(wanted, list) else []
@@ -210,6 +209,7 @@ class TradingSession:
         for each in frames:
             self._connection.send(each.body)
         if self._connection.unsent_bytes() > MAX_UNSENT_BYTES:
+            self._hub.slow_clients += 1
             self._connection.refuse(SLOW)
 
     def update_account(self, record: Record) -> None:
@@ -225,8 +225,12 @@ class TradingSession:
         if document is not None:
             self._send({"stream": ACCOUNT_UPDATES, "data": document})
 
+    def is_allowed(self) -> bool:
+        """Whether what it was authorized by is still valid."""
+        return self.label is not None and self._is_allowed(self._credentials, self.label)
+
     def end(self) -> None:
-        """Close: the account was removed, or the keys changed."""
+        """Close: the account was removed, the keys changed, or the daemon stops."""
         self._connection.close()
 
     def _send_authorization(self, **data: str) -> None:
@@ -247,11 +251,10 @@ class TradingStreamServer:
         *,
         wall_clock: Callable[[], float],
     ) -> None:
-        self.connections: dict[TradingConnection, None] = {}
+        self.connections: StreamClients[TradingConnection] = StreamClients(MAX_CLIENTS, wall_clock)
         self._hub = hub
         self._selector = selector
         self._names = names
-        self._wall_clock = wall_clock
 
     def make_middleware(self) -> Middleware:
         """Return the middleware that handles the path, before any route."""
@@ -269,20 +272,19 @@ class TradingStreamServer:
         return cast(Middleware, stream_middleware)
 
     def revoke(self) -> None:
-        """End every connection that a token or a pair of keys authorized: the rules changed."""
-        for connection in tuple(self.connections):
-            if connection.token_id is not None or connection.uses_keys:
+        """End what a token has authorized, and is not valid any more: the rules changed."""
+        self._hub.end_disallowed()
+        for connection in self.connections:
+            if connection.token_id is not None:
                 connection.close()
 
     def close(self) -> None:
         """End every connection: the daemon stops."""
         self._hub.end_all()
-        for connection in tuple(self.connections):
+        for connection in self.connections:
             connection.close()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        if not self._has_room(request):
-            return web.Response(status=429, text="too many connections")
         connection = TradingConnection(
             request, is_text=False, is_msgpack=request.headers.get("Content-Type") == _MSGPACK
         )
@@ -290,13 +292,16 @@ class TradingStreamServer:
             connection,
             self._hub,
             lambda credentials: self._authorize(request, connection, credentials),
+            self._selector.is_allowed,
             has_own_messages=request.query.get("realtime", "") in ("1", "true"),
         )
         deadline = asyncio.get_running_loop().time() + AUTH_TIMEOUT_S
-        self.connections[connection] = None
-        connection.client = address_group(request.remote or "")
+        has_room = self.connections.admit(connection, request, None)
+        self.connections.add(connection)
         try:
             await connection.prepare()
+            if not has_room:
+                connection.refuse(TOO_MANY)
             return await connection.run(
                 session,
                 session.flush,
@@ -305,25 +310,15 @@ class TradingStreamServer:
         except ConnectionError:
             return web.Response()  # gone before the handshake was complete
         finally:
-            self.connections.pop(connection, None)
+            self.connections.remove(connection)
 
     def _authorize(
         self, request: web.Request, connection: TradingConnection, credentials: ClientCredentials
     ) -> Caller:
         caller = self._selector.select(credentials, "account_access", request)
-        principal = caller.principal
-        connection.token_id = principal.token_id
-        connection.uses_keys = principal.token_id is None
-        if principal.expires_at is not None:
-            left_s = max(0.0, principal.expires_at - self._wall_clock())
-            connection.end_at(min(left_s, MAX_LIFETIME_S))
+        if not self.connections.admit(connection, request, caller.principal):
+            connection.refuse(TOO_MANY)
         return caller
-
-    def _has_room(self, request: web.Request) -> bool:
-        client = address_group(request.remote or "")
-        own = sum(c.client == client for c in self.connections)
-        limit = max(1, int(MAX_CLIENTS * MAX_SHARE))
-        return len(self.connections) < MAX_CLIENTS and (client is None or own < limit)
 
 
 def make_account_update(record: Record) -> AccountUpdate | None:
@@ -359,6 +354,14 @@ def _decode(data: bytes) -> Mapping[str, object]:
 
 def _members(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
+
+
+def _read_pair(values: Mapping[str, object], key: str, secret: str) -> ClientCredentials:
+    """The credentials of either form of authorization; C# sends a token alone (MARKET 5.3)."""
+    token = _text(values.get("oauth_token"))
+    return ClientCredentials(
+        key_id=_text(values.get(key)), secret_key=_text(values.get(secret)), token=token
+    )
 
 
 def _text(value: object) -> str:

@@ -81,10 +81,10 @@ class Authenticator:
         if verifier is None:
             return LOCAL
         if access == "open" or (self.rules.open_ops and access in ("docs", "ops")):
-            self._acquire_by_address(request)
+            self.acquire_by_address(request)
             return ANONYMOUS
         if self._is_open_read(request, access):
-            self._acquire_by_address(request)
+            self.acquire_by_address(request)
             return structs.replace(OPEN_READER, generation=verifier.generation)
         principal = self._authorize(request, access, verifier)
         self.count_request(principal)
@@ -97,7 +97,7 @@ class Authenticator:
         has_token = "Authorization" in request.headers or COOKIE in request.cookies
         return self.rules.open_reads and is_read and not has_token
 
-    def _acquire_by_address(self, request: BaseRequest) -> None:
+    def acquire_by_address(self, request: BaseRequest) -> None:
         """Count a request without a valid token. Raises the problem `too_many_requests`."""
         group = address_group(request.remote or "")
         if group is not None:
@@ -145,7 +145,7 @@ class Authenticator:
             return self._verify(get_token(request, accepts_secret=is_market_data), verifier)
         except Problem:
             # Guessing tokens costs us signatures: an address has a share of that, too.
-            self._acquire_by_address(request)
+            self.acquire_by_address(request)
             raise
 
     def _find_key_principal(self, request: BaseRequest) -> Principal | None:
