@@ -297,7 +297,8 @@ class TradingStreamServer:
         )
         deadline = asyncio.get_running_loop().time() + AUTH_TIMEOUT_S
         has_room = self.connections.admit(connection, request, None)
-        self.connections.add(connection)
+        if has_room:
+            self.connections.add(connection)
         try:
             await connection.prepare()
             if not has_room:
