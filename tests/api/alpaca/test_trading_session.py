@@ -39,12 +39,13 @@ class SlowConnection:
 async def test_newest_figures_follow_when_a_slow_client_has_read() -> None:
     store = Store(boot="b")
     store.add(Profile(label=ALPHA), now=NOW)
-    hub = TradeHub(store, clock=lambda: NOW)
+    hub = TradeHub(store, clock=lambda: NOW, get_keys_version=lambda: 0)
     connection = SlowConnection()
     session = TradingSession(
         cast(TradingConnection, connection),
         hub,
         lambda credentials: Caller(label="alpha", principal=make_key_principal("alpha")),
+        lambda credentials, label: True,
         has_own_messages=False,
     )
 
