@@ -1,11 +1,11 @@
 """Where the values of `/metrics` come from: each component counts for itself."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from msgspec import Struct
 
 from realtime.analytics.tier_bounds import AlertLog
-from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
@@ -45,6 +45,19 @@ class RuntimeMetrics(Struct, frozen=True, kw_only=True):
     """How webhooks and notifications go; None: none are configured."""
 
 
+class StreamCounts(Protocol):
+    """Programs that listen to trade updates by Alpaca's own protocols."""
+
+    listens: int
+    """How many began to listen since the start."""
+    slow_clients: int
+    """Of those, disconnected because they did not read."""
+
+    @property
+    def clients(self) -> int:
+        """How many listen now."""
+
+
 class MetricSources(Struct, frozen=True, kw_only=True):
     """Everything that `/metrics` reads."""
 
@@ -67,5 +80,5 @@ class MetricSources(Struct, frozen=True, kw_only=True):
     version: str
     alerts: AlertLog | None = None
     """None: no tier has bounds, and there are no metrics of them."""
-    trade_hub: TradeHub | None = None
+    trade_hub: StreamCounts | None = None
     """None: Alpaca's API is not served, and there are no metrics of its sockets."""

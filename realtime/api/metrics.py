@@ -16,13 +16,12 @@ from prometheus_client.core import (
 )
 
 from realtime.analytics.tier_bounds import AlertLog
-from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.status import count_states
 from realtime.api.market_metrics import stream_families
 from realtime.api.market_rest_metrics import rest_families
-from realtime.api.metric_sources import MetricSources
+from realtime.api.metric_sources import MetricSources, StreamCounts
 from realtime.history.queue import LOSS_KINDS
 from realtime.history.status import HistoryStatus
 from realtime.market.marks.status import MarksStatus
@@ -223,22 +222,22 @@ def _subscribers(sources: MetricSources) -> Iterator[Metric]:
     )
 
 
-def trading_stream_families(hub: TradeHub) -> Iterator[Metric]:
+def trading_stream_families(counts: StreamCounts) -> Iterator[Metric]:
     """Programs that listen by Alpaca's own protocols."""
     yield GaugeMetricFamily(
         "realtime_trading_stream_clients",
         "Programs that listen to trade updates",
-        hub.clients,
+        counts.clients,
     )
     yield CounterMetricFamily(
         "realtime_trading_stream_listens",
         "Programs that began to listen; many in a short time: one reconnects",
-        hub.listens,
+        counts.listens,
     )
     yield CounterMetricFamily(
         "realtime_trading_stream_slow_clients",
         "Programs disconnected because they did not read",
-        hub.slow_clients,
+        counts.slow_clients,
     )
 
 
