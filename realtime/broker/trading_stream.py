@@ -21,13 +21,13 @@ from websockets.exceptions import (
     InvalidStatus,
     WebSocketException,
 )
-from websockets.frames import Close, Frame, Opcode
-from websockets.protocol import Event
+from websockets.frames import Close
 
 from realtime.broker.codec import decode_frame, encode_authorization, encode_listen
 from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.responses import GATEWAY, NEW_KEY, retry_after_s
 from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer, strip_controls
+from realtime.broker.stream_connection import CLOSE_FRAME_RECEIVED, StreamConnection
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Message, Stage, advance, begin
 from realtime.errors import ConnectionLimitReached, KeyRejected, LinkError
@@ -56,7 +56,7 @@ MAX_FRAME_BYTES = 2**20
 MAX_QUEUED_FRAMES = 256
 """Frames buffered ahead of `receive`; after that, TCP makes the broker wait."""
 
-FRAMES_PER_TURN = 4
+FRAMES_PER_TURN = 8
 """Frames returned before other tasks run, a quarter of a millisecond of work. It is small because
 a thousand streams may have frames at once."""
 
@@ -69,10 +69,6 @@ CONNECTION_LIMIT_TEXT = "connection limit"
 LIMIT_STATUSES = frozenset({406, 429})
 """Handshake statuses that mean the same."""
 
-CLOSE_FRAME_RECEIVED = b"close frame"
-"""Takes the place of the close frame among the data frames. It is no JSON, so no event is like it;
-a broker that sends it ends the session, too."""
-
 SOCKET_TAKEN = "another program may hold this key's only connection; stop it"
 
 
@@ -83,28 +79,19 @@ class NoRedirectConnect(websocket_connect):
         return exc
 
 
-class _Connection(ClientConnection):
-    """Ends `recv` with the broker's close frame.
-
-    The base class ends it with the TCP connection, up to `CLOSE_TIMEOUT_S` later, although nothing
-    follows a close frame (RFC 6455, 5.5.1): events of that time would be missing without a mark.
-    """
-
-    def process_event(self, event: Event) -> None:
-        super().process_event(event)
-        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
-            self.recv_messages.put(Frame(Opcode.BINARY, CLOSE_FRAME_RECEIVED))
-
-
 class TradingStream:
     """An open trading socket."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: StreamConnection) -> None:
         self._socket = socket
         self._sanitizer: Sanitizer | None = None
         self._stage: Stage = begin().stage
-        self._early: deque[Message] = deque()
-        self._received = 0
+        self._ready: deque[Message] = deque()
+        """Messages that are decoded: those that arrived before the listen ack."""
+        self._error: Exception | None = None
+        """Ended the stream after the messages that were returned last."""
+        self._returned = 0
+        """Messages since other tasks ran."""
 
     @classmethod
     async def connect(cls, url: str, *, ssl_context: ssl.SSLContext | None) -> "TradingStream":
@@ -126,7 +113,7 @@ class TradingStream:
                 close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_FRAME_BYTES,
                 max_queue=MAX_QUEUED_FRAMES,
-                create_connection=_Connection,
+                create_connection=StreamConnection,
                 **tls,
             )
         except InvalidStatus as error:
@@ -137,6 +124,7 @@ class TradingStream:
             raise LinkError(f"cannot connect: {describe(error)}", remedy=UNKNOWN_CA) from error
         except (OSError, WebSocketException, UnicodeError, EOFError) as error:
             raise LinkError(f"cannot connect: {describe(error)}") from error
+        assert isinstance(socket, StreamConnection)
         return cls(socket)
 
     async def authorize(self, credentials: Credentials) -> None:
@@ -152,19 +140,39 @@ class TradingStream:
 
     async def receive(self) -> Message:
         """Return the next message. Raises `LinkError` on a lost connection, or `KeyRejected`."""
-        if self._early:
-            return self._early.popleft()
-        self._received += 1
-        if self._received % FRAMES_PER_TURN == 0:
+        if not self._ready:
+            self._ready.extend(await self.receive_batch())
+        return self._ready.popleft()
+
+    async def receive_batch(self) -> list[Message]:
+        """Return the messages that have arrived, at least one, at most `FRAMES_PER_TURN` that were
+        sent after the listen ack. Raises as `receive`. Cancelling either loses none.
+        """
+        if self._ready:
+            ready, self._ready = list(self._ready), deque()
+            return ready
+        if self._error is not None:
+            raise self._error
+        if self._returned >= FRAMES_PER_TURN:
+            self._returned = 0
             await asyncio.sleep(0)
         try:
-            frame = await self._socket.recv(decode=False)
+            frames = await self._socket.receive_messages(FRAMES_PER_TURN)
         except ConnectionClosed as closed:
             raise connection_lost(closed) from closed
-        message = self._decode(frame)
-        if type(message) is not TradeUpdate:
-            self._advance(message)
-        return message
+        self._returned += len(frames)
+        messages: list[Message] = []
+        try:
+            for frame in frames:
+                message = self._decode(frame)
+                if type(message) is not TradeUpdate:
+                    self._advance(message)
+                messages.append(message)
+        except (LinkError, KeyRejected) as error:
+            if not messages:
+                raise
+            self._error = error  # not before the messages that arrived before it
+        return messages
 
     async def close(self) -> None:
         """Close, and wait until the socket is closed, at most `CLOSE_TIMEOUT_S`. Never raises."""
@@ -186,9 +194,9 @@ class TradingStream:
         before = self._stage
         self._advance(message)
         if self._stage == before:
-            if len(self._early) >= MAX_EARLY_MESSAGES:
+            if len(self._ready) >= MAX_EARLY_MESSAGES:
                 raise LinkError(f"more than {MAX_EARLY_MESSAGES} messages before the listen ack")
-            self._early.append(message)
+            self._ready.append(message)
 
     def _decode(self, frame: bytes) -> Message:
         """Decode a frame. Raises `LinkError` for the close frame."""

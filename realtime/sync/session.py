@@ -16,7 +16,7 @@ from realtime.core.executions import unexplained_qty
 from realtime.core.model import Order, OrderId, TradeUpdate
 from realtime.core.order_groups import unknown_successors
 from realtime.core.outcomes import GAPS, Applied, Reconciled
-from realtime.core.protocol import Ignored, Unreadable
+from realtime.core.protocol import Ignored, Message, Unreadable
 from realtime.core.state import LAG_S, MONEY, ORDERS, AccountState
 from realtime.errors import LinkError, RateLimited, RealtimeError, Refused
 from realtime.store.store import Store
@@ -99,28 +99,32 @@ class SyncSession:
 
     async def _receive(self) -> None:
         """Receive frames until the stream ends, which raises."""
-        label = self._replica.label
         while True:
-            message = await self._stream.receive()
-            if type(message) is TradeUpdate:
-                self._handle_event(message)
-                continue
-            self._store.record_message(label, now=self._clock())
-            match message:
-                case Unreadable(reason=reason, raw=raw):
-                    self._store.count("frames.unreadable")
-                    log.error(
-                        "frame.unreadable",
-                        account=label,
-                        reason=reason,
-                        start=raw[:120].decode("utf-8", "replace"),
-                    )
-                    self._anomalies.add_everything("unreadable frame")
-                case Ignored(reason=reason):
-                    self._store.count("frames.ignored")
-                    log.debug("frame.ignored", account=label, reason=reason)
-                case _:
-                    pass
+            for message in await self._stream.receive_batch():
+                if type(message) is TradeUpdate:
+                    self._handle_event(message)
+                else:
+                    self._handle_other(message)
+
+    def _handle_other(self, message: Message) -> None:
+        """Handle a message that is no event."""
+        label = self._replica.label
+        self._store.record_message(label, now=self._clock())
+        match message:
+            case Unreadable(reason=reason, raw=raw):
+                self._store.count("frames.unreadable")
+                log.error(
+                    "frame.unreadable",
+                    account=label,
+                    reason=reason,
+                    start=raw[:120].decode("utf-8", "replace"),
+                )
+                self._anomalies.add_everything("unreadable frame")
+            case Ignored(reason=reason):
+                self._store.count("frames.ignored")
+                log.debug("frame.ignored", account=label, reason=reason)
+            case _:
+                pass
 
     async def _synchronize(self) -> None:
         """Read everything while `_receive` buffers; from then on events are applied directly."""
