@@ -8,12 +8,15 @@ RealtimeError
 │   ├── NotSent         the request did not leave this process
 │   │   ├── NotOwner          another daemon owns the account
 │   │   ├── EngineUnreachable the engine that decides ownership did not answer
+│   │   │   └── EngineAnswerLost  and may have carried out the change all the same
 │   │   ├── EngineHalted      the kill switch is on in the engine
 │   │   └── IntentExists      an order of this id was recorded before
 │   ├── FeedRefused     the plan of the data key does not include the feed
 │   └── Deaf            the socket is open but does not deliver events
 ├── Refused             credentials or permissions; retrying will not help
 │   └── KeyRejected     the broker rejected the key, in its own words
+├── EtcdRefusal         etcd reported an error
+│   └── EtcdCompacted   the revision is no longer known there
 ├── BrokerError         the broker responded with an error
 └── ProtocolViolation   the broker's bytes are not what the protocol allows
 
@@ -101,6 +104,10 @@ class EngineUnreachable(NotSent):
         super().__init__(message, retry_after_s=2.0)
 
 
+class EngineAnswerLost(EngineUnreachable):
+    """The engine may have carried out the change, but its answer did not arrive."""
+
+
 class EngineHalted(NotSent):
     """The kill switch is on in the engine: no new order may leave from any daemon."""
 
@@ -130,6 +137,18 @@ class KeyRejected(Refused):
     A request with it did not take effect. One rejection may be a fault on the way; two mean that
     the key is invalid.
     """
+
+
+class EtcdRefusal(RealtimeError):
+    """etcd reported an error; `code` is its gRPC code."""
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class EtcdCompacted(EtcdRefusal):
+    """A watch asks for a revision that etcd has compacted: everything must be listed again."""
 
 
 class BrokerError(RealtimeError):
