@@ -7,6 +7,7 @@ they are in the accounts file itself, that file must be private.
 import importlib.util
 import ipaddress
 import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ MAX_TARGETS = 20
 
 MAX_URL = 2_000
 
-WEBHOOK_TYPES = ("order", "account", "positions", "link", "row", "alert")
+WEBHOOK_TYPES = ("order", "account", "positions", "link", "row", "mark", "alert")
 """Types of `/realtime/events` that a webhook can select; `gap` and `gone` are always sent."""
 
 NOTIFY_TYPES = (
@@ -133,6 +134,7 @@ WEBHOOK: Checks = {
     "accounts": _names,
     "tiers": _names,
     "allow_host": _one_host,
+    "ca_file": values.text,
     "max_attempts": values.whole(1, 1000),
     "timeout_s": values.whole(1, 60),
 }
@@ -210,6 +212,7 @@ class TargetReader:
         self._check_accounts(place, fields)
         url = self._read_url(place, fields)
         secrets = self._read_secrets(place, fields)
+        authorities = self._read_authorities(place, fields)
         if url is None or not secrets:
             return None
         try:
@@ -224,6 +227,7 @@ class TargetReader:
             url=Secret(url),
             host=f"{parts.scheme}://{parts.netloc}",
             secrets=tuple(Secret(secret) for secret in secrets),
+            authorities=authorities,
             **fields,
         )
 
@@ -301,6 +305,28 @@ class TargetReader:
         except InvalidValue as error:
             self._add(f"{place}.secret_file: {error.message}", error.remedy)
             return ()
+
+    def _read_authorities(self, place: str, fields: dict[str, Any]) -> str | None:
+        """Return the certificates of `ca_file`; None without it, or if it cannot be used."""
+        name = fields.pop("ca_file", None)
+        if name is None:
+            return None
+        path = self._file.parent / Path(name).expanduser()
+        try:
+            text = toml_file.read_bytes(path).decode("ascii", "replace")
+            ssl.create_default_context(cadata=text)
+        except FileNotFoundError:
+            self._add(f"{place}.ca_file: {path} not found")
+        except toml_file.TomlError as error:
+            self.problems.append(error.problem)
+        except (ssl.SSLError, ValueError):
+            self._add(
+                f"{place}.ca_file: {path} contains no certificate",
+                "expected PEM: -----BEGIN CERTIFICATE-----",
+            )
+        else:
+            return text
+        return None
 
     def _read_file(self, place: str, key: str, name: str) -> list[str] | None:
         """Return the lines of a file of secrets; None if it cannot be used."""

@@ -216,6 +216,8 @@ class WebhookSettings(Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] = ()
     tiers: tuple[str, ...] = ()
     allow_host: str | None = None
+    authorities: str | None = None
+    """Certificates (PEM) of the authorities that may sign the receiver's; None: the system's."""
     max_attempts: int = 20
     timeout_s: int = 15
 

@@ -12,6 +12,7 @@ from realtime.errors import RealtimeError
 from realtime.history.exact import day_name, day_of_name
 
 LEDGER_NAME = "ledger.sqlite"
+OUTBOX_NAME = "outbox.sqlite"
 LOCK_NAME = "lock"
 DAY_FILE = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.sqlite")
 DIRECTORY_MODE, FILE_MODE = 0o700, 0o600
@@ -61,6 +62,11 @@ class HistoryDirectory:
     def ledger(self) -> Path:
         """The file for what is kept for long."""
         return self.path / LEDGER_NAME
+
+    @property
+    def webhook_outbox(self) -> Path:
+        """The file of the webhooks' undelivered messages."""
+        return self.path / OUTBOX_NAME
 
     def prepare(self) -> None:
         """Create the directory, for its owner only. Raises `HistoryUnavailable`."""

@@ -30,6 +30,8 @@ def check(directory: HistoryDirectory) -> list[FileReport]:
     if directory.ledger.exists():
         paths.append(directory.ledger)
     reports = [_check_file(path) for path in paths]
+    if directory.webhook_outbox.exists():
+        reports.append(_check_outbox(directory.webhook_outbox))
     for aside in sorted(directory.path.glob("*.bad")):
         size = aside.stat().st_size
         reports.append(FileReport(name=aside.name, is_ok=False, detail="set aside", size=size))
@@ -41,6 +43,9 @@ def back_up(directory: HistoryDirectory, target: Path) -> list[Path]:
 
     A day that is over is copied as a file, today's file and the ledger by SQLite, so that the copy
     is whole although the daemon goes on writing. A copy of before is replaced by a whole one only.
+
+    The webhooks' outbox is not copied: it holds messages for some seconds, and a copy that is put
+    back later would send again what was delivered long ago.
     """
     target.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     if directory.path.is_dir() and target.samefile(directory.path):
@@ -123,6 +128,19 @@ def _check_file(path: Path) -> FileReport:
         return FileReport(name=path.name, is_ok=False, detail=str(error), size=size)
     sealed = ", complete" if _is_sealed(path) else ""
     return FileReport(name=path.name, is_ok=True, detail=f"{rows} {table}s{sealed}", size=size)
+
+
+def _check_outbox(path: Path) -> FileReport:
+    size = path.stat().st_size
+    try:
+        with open_read_only(path) as connection:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            count = connection.execute("SELECT count(*) FROM message").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        return FileReport(name=path.name, is_ok=False, detail=str(error), size=size)
+    is_ok = found == "ok"
+    detail = f"{count} messages to webhooks wait" if is_ok else found
+    return FileReport(name=path.name, is_ok=is_ok, detail=detail, size=size)
 
 
 def _is_sealed(path: Path) -> bool:

@@ -1,18 +1,19 @@
 """The day's digest, after the close: accounts, profit and loss, best and worst, outages.
 
-Profit of the day is equity minus the equity of the last close, without deposits and withdrawals
-where they are known; accounts that are out of sync are named, for their figures may be old.
+Profit and return are those of the comparison, for one day: since the last close, without
+deposits and withdrawals where they are known. Accounts that are out of sync are named, for their
+figures may be old.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Decimal
 
 from msgspec import Struct
 
+from realtime.analytics.daily import DailySeries, Flow, make_series
 from realtime.api.documents.accounts import AccountRow, make_account_row
-from realtime.core.decimals import number
 from realtime.core.model import AccountLabel
+from realtime.history.exact import MONEY_SCALE, money
 from realtime.store.records import Record
 
 MAX_NAMED = 3
@@ -21,11 +22,23 @@ MIN_OUTAGE_S = 60.0
 
 
 class DayResult(Struct, frozen=True):
-    """One account's day."""
+    """One account's day, or that of all. Money of 10⁻⁴."""
 
     label: str
-    profit: Decimal
-    last_equity: Decimal
+    base: int
+    close: int
+    flows: int
+
+    @property
+    def series(self) -> DailySeries:
+        """The day as the comparison computes it: when a deposit came in is not known."""
+        flows = [Flow(day=0, amount=self.flows)] if self.flows else []
+        return make_series([0], self.base, {0: self.close}, flows)
+
+    @property
+    def profit(self) -> int:
+        """What was earned."""
+        return self.series.pl[0] or 0
 
 
 def make_digest(
@@ -43,10 +56,14 @@ def make_digest(
     synced = sum(1 for row in rows if row.connected and not row.stale)
     lines = [f"{title}: {len(rows)} accounts, {synced} in sync"]
     if results:
-        total = sum((result.profit for result in results), Decimal())
-        base = sum((result.last_equity for result in results), Decimal())
-        equity = sum((number(row.equity) for row in rows if row.equity), Decimal())
-        lines.append(f"equity {_money(equity)}, day {_signed(total)}{_percent(total, base)}")
+        total = DayResult(
+            "",
+            sum(result.base for result in results),
+            sum(result.close for result in results),
+            sum(result.flows for result in results),
+        )
+        equity = sum(money(row.equity) or 0 for row in rows)
+        lines.append(f"equity {_money(equity)}, day {_describe(total)}")
         lines += _extremes(results)
     if len(results) < len(rows):
         lines.append(f"{len(rows) - len(results)} accounts without figures")
@@ -55,10 +72,10 @@ def make_digest(
 
 
 def _make_result(row: AccountRow) -> DayResult | None:
-    if row.day_pl is None or row.last_equity is None:
+    base, close = money(row.last_equity), money(row.equity)
+    if base is None or close is None:
         return None
-    profit = number(row.day_pl) - number(row.flows_today or "0")
-    return DayResult(row.account_id, profit, number(row.last_equity))
+    return DayResult(row.account_id, base, close, money(row.flows_today) or 0)
 
 
 def _extremes(results: list[DayResult]) -> list[str]:
@@ -66,11 +83,19 @@ def _extremes(results: list[DayResult]) -> list[str]:
     best = [result for result in ordered[:MAX_NAMED] if result.profit > 0]
     worst = [result for result in ordered[::-1][:MAX_NAMED] if result.profit < 0]
     named = (("best", best), ("worst", worst))
-    return [f"{word} {', '.join(map(_describe, found))}" for word, found in named if found]
+    return [
+        f"{word} {', '.join(f'{result.label} {_describe(result)}' for result in found)}"
+        for word, found in named
+        if found
+    ]
 
 
 def _describe(result: DayResult) -> str:
-    return f"{result.label} {_signed(result.profit)}{_percent(result.profit, result.last_equity)}"
+    """Profit and return: `+120.00 (+1.20 %)`."""
+    profit = f"{result.profit / MONEY_SCALE:+,.2f}"
+    day_return = result.series.returns[0]
+    percent = "" if day_return is None else f" ({day_return * 100:+.2f} %)"
+    return (profit + percent).replace("-", "−")
 
 
 def _outage_lines(records: Iterable[Record], outages: Mapping[AccountLabel, float]) -> list[str]:
@@ -89,13 +114,5 @@ def _outage_lines(records: Iterable[Record], outages: Mapping[AccountLabel, floa
     return [f"out of sync: {', '.join(named)}{more}"]
 
 
-def _money(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
-
-
-def _signed(amount: Decimal) -> str:
-    return f"{amount:+,.2f}".replace("-", "−")
-
-
-def _percent(part: Decimal, whole: Decimal) -> str:
-    return f" ({part / whole * 100:+.2f} %)".replace("-", "−") if whole else ""
+def _money(amount: int) -> str:
+    return f"{amount / MONEY_SCALE:,.2f}"

@@ -13,7 +13,7 @@ from msgspec import Struct
 from realtime.analytics.tier_bounds import Alert
 from realtime.api.events.event_types import STATE_KINDS, EventSource, Kind, get_events
 from realtime.core.model import AccountLabel, TradeUpdate
-from realtime.notify.messages import Message, make_message
+from realtime.notify.messages import Message, has_state, make_message
 from realtime.store.records import Change, Record
 from realtime.store.store import Store
 
@@ -45,10 +45,12 @@ class QueuedEvent(Struct, eq=False, gc=False):
         return self.kind in STATE_KINDS
 
     def encode(self, record: Record | None) -> Message | None:
-        """The message; None for a state of an account that is gone. `record` is the current one."""
+        """The message; None for a state that is gone. `record` is the current one."""
         assert self.kind is not None, "a first read is no message by itself"
         if self.is_state:
-            return None if record is None else make_message(self.label, self.kind, None, record)
+            if record is None or not has_state(record, self.kind):
+                return None
+            return make_message(self.label, self.kind, None, record)
         if self.message is None:
             self.message = make_message(
                 self.label, self.kind, self.source, record, tier=self.tier, at=self.at

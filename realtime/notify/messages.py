@@ -52,8 +52,14 @@ def select_kinds(types: tuple[str, ...]) -> frozenset[Kind]:
 
 def make_state_messages(record: Record, kinds: frozenset[Kind]) -> Iterator[Message]:
     """The present state of an account, of these kinds: after a gap."""
-    for kind in STATE_KINDS & kinds:
-        yield make_message(record.profile.label, kind, None, record)
+    for kind in sorted(STATE_KINDS & kinds):
+        if has_state(record, kind):
+            yield make_message(record.profile.label, kind, None, record)
+
+
+def has_state(record: Record, kind: Kind) -> bool:
+    """Whether an account has a state of this kind: without market data it has no mark."""
+    return kind != "mark" or record.mark is not None
 
 
 def make_message(

@@ -15,9 +15,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from realtime.history.day_file import CHECKPOINT_BYTES, connect
-from realtime.history.directory import FILE_MODE, HistoryDirectory, HistoryUnavailable
+from realtime.history.directory import (
+    FILE_MODE,
+    OUTBOX_NAME,
+    HistoryDirectory,
+    HistoryUnavailable,
+)
 
-NAME, LOCK_NAME = "outbox.sqlite", "outbox.lock"
+NAME, LOCK_NAME = OUTBOX_NAME, "outbox.lock"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -103,8 +108,13 @@ class Outbox:
         self._connection: sqlite3.Connection | None = None
         self._id = ""
 
-    def open(self) -> None:
-        """Open the file, or create it. A damaged one is set aside."""
+    def open(self, now: float) -> None:
+        """Open the file, or create it. A damaged one is set aside.
+
+        Numbers go on from the time in µs, `now` in epoch seconds: a file that is a restored copy
+        must not use the numbers again that were used after it was copied, for receivers would take
+        the new messages for old ones.
+        """
         self._directory.prepare()
         self._take_lock()
         try:
@@ -114,6 +124,7 @@ class Outbox:
                 raise
             self._set_aside()
             self._connect()
+        self._skip_numbers(int(now * 1e6))
 
     def read(self, webhooks: Iterable[str]) -> OutboxContent:
         """Read what is stored, and delete what belongs to webhooks that do not exist any more."""
@@ -253,6 +264,15 @@ class Outbox:
             self._connection = None
             raise
         self._id = str(row[0])
+
+    def _skip_numbers(self, first: int) -> None:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        if not db.execute(
+            "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'message'", (first,)
+        ).rowcount:
+            db.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('message', ?)", (first,))
+        db.execute("COMMIT")
 
     def _set_aside(self) -> None:
         aside = self.path.with_name(self.path.name + ".bad")

@@ -36,6 +36,7 @@ class WebhookClient:
         self._settings = settings
         self._clock = clock
         self._keys = decode_secrets(settings)
+        self._tls = _make_tls(settings.authorities)
         self._session = aiohttp.ClientSession(
             connector=make_connector(settings.allow_host is None),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -56,7 +57,11 @@ class WebhookClient:
         }
         try:
             async with self._session.post(
-                self._settings.url.reveal(), data=body, headers=headers, allow_redirects=False
+                self._settings.url.reveal(),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                ssl=self._tls,
             ) as response:
                 await _discard_body(response)
                 return judge(response.status, response.headers.get("Retry-After"))
@@ -100,6 +105,11 @@ class WebhookClient:
 def decode_secrets(settings: WebhookSettings) -> Sequence[bytes]:
     """The keys that sign; the first is the newer one."""
     return [decode_webhook_secret(secret.reveal()) for secret in settings.secrets]
+
+
+def _make_tls(authorities: str | None) -> ssl.SSLContext | bool:
+    """Verify certificates by these authorities alone; by those of the connector without them."""
+    return True if authorities is None else ssl.create_default_context(cadata=authorities)
 
 
 def judge(status: int, retry_after: str | None) -> Failure | None:

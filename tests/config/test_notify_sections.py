@@ -13,6 +13,18 @@ A = '[accounts.alpha]\ntier = "gold"\n'
 KEY = base64.b64encode(b"K3y" * 10).decode()
 SECRET = f"whsec_{KEY}"
 HOOK = f'[[webhooks]]\nurl = "https://hooks.example/T0PSECRET"\nsecret = "{SECRET}"\n'
+AUTHORITY = """\
+-----BEGIN CERTIFICATE-----
+MIIBezCCASGgAwIBAgIUCwcyKG/0ec10qHzkrSX5Z6vNpQowCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHZXhhbXBsZTAgFw0yNjExMzAxNjQzNTdaGA8yMTI2MTEwNjE2
+NDM1N1owEjEQMA4GA1UEAwwHZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABB4wcSzysORWfLpSZ/z6iZTbusP5GDyhBgl+SXbW3wKVd9cmi6nAcTgH46C/
+HRc8+pAwcPP6QeL+bshgwubOBSWjUzBRMB0GA1UdDgQWBBSNwAViKbhY4yuJrnGh
+TTI0hxsMtjAfBgNVHSMEGDAWgBSNwAViKbhY4yuJrnGhTTI0hxsMtjAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIGR1Z1eUpBT7ikEhdZ2eF/6tkm5Q
+LkZVT3lUfB0peMUZAiEAteZUck+K4Z4zVgNxjVOyRtQ5TqkflTr/qaPuyoUP1CQ=
+-----END CERTIFICATE-----
+"""
 SLACK = '[[notify]]\nurl = "slack://T0PSECRETA/T0PSECRETB/T0PSECRETC"\n'
 
 
@@ -39,6 +51,18 @@ def test_everything_that_a_webhook_can_have(folder: Folder) -> None:
     assert webhook.host == "http://10.0.0.7:8080"
     assert (webhook.max_attempts, webhook.timeout_s) == (3, 5)
     assert webhook.types == ("order", "alert")
+
+
+def test_a_receiver_may_have_an_authority_of_its_own(folder: Folder) -> None:
+    folder.write("ca.pem", AUTHORITY)
+    (webhook,) = folder.load(HOOK + 'ca_file = "ca.pem"\n' + A).webhooks
+    assert webhook.authorities == AUTHORITY
+    folder.write("ca.pem", "no certificate")
+    text = folder.complaint(HOOK + 'ca_file = "ca.pem"\n' + A)
+    assert "webhooks[1].ca_file" in text
+    assert "contains no certificate" in text
+    assert "BEGIN CERTIFICATE" in text
+    assert "not found" in folder.complaint(HOOK + 'ca_file = "none.pem"\n' + A)
 
 
 def test_a_target_of_notifications(folder: Folder) -> None:

@@ -1,5 +1,6 @@
 """Messages have the payloads of `/realtime/events`, byte for byte."""
 
+import json
 import re
 from typing import get_args
 
@@ -14,14 +15,15 @@ from realtime.api.events.sse_encoder import SseEncoder
 from realtime.config.notify_sections import NOTIFY_TYPES, WEBHOOK_TYPES
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import AccountState
-from realtime.notify.event_queue import EventQueue
+from realtime.notify.event_queue import EventQueue, QueuedEvent
 from realtime.notify.folding import WORDS
-from realtime.notify.messages import select_kinds
+from realtime.notify.messages import make_state_messages, select_kinds
 from realtime.notify.notices import LOG_NOTICES, NoticeType
 from realtime.store.records import OrderInDoubt, Profile
 from realtime.store.store import Store
 from realtime.telemetry.log_sentences import TEMPLATES
-from tests.api.documents.made import ACCOUNT, LIVE, LOST, NOW, order, position
+from tests.api.documents.made import ACCOUNT, BOOKS, LIVE, LOST, NOW, order, position, put
+from tests.api.documents.test_marks import mark
 
 ALPHA = AccountLabel("alpha")
 
@@ -87,6 +89,23 @@ def test_an_alert_of_a_tier_is_a_message_if_it_is_selected() -> None:
     document = msgspec.json.decode(message.body)
     assert (document["type"], document["data"]["account_id"]) == ("alert", "alpha")
     assert document["data"]["bound"] == "10"
+
+
+def test_an_account_without_market_data_has_no_mark() -> None:
+    store = Store(boot="b00t")
+    put(store, "alpha", LIVE, BOOKS)
+    record = store.get("alpha")
+    assert record is not None
+    event = QueuedEvent(AccountLabel("alpha"), None, "mark", b"", NOW, 0)
+    assert event.encode(record) is None
+    kinds = select_kinds(("mark", "link"))
+    assert [m.kind for m in make_state_messages(record, kinds)] == ["link"]
+    marked = structs.replace(record, mark=mark())
+    message = event.encode(marked)
+    assert message is not None
+    assert json.loads(message.body)["type"] == "mark"
+    assert json.loads(message.body)["data"]["mark"]["equity"]
+    assert [m.kind for m in make_state_messages(marked, kinds)] == ["link", "mark"]
 
 
 @pytest.mark.parametrize("name", WEBHOOK_TYPES)

@@ -13,8 +13,10 @@ import pytest
 from aiohttp import web
 from msgspec import Struct, structs
 
+from realtime.analytics.daily import Flow, make_series
 from realtime.config.notify_sections import NOTIFY_TYPES
 from realtime.config.settings import NotifySettings
+from realtime.core.cash_flows import NetFlows
 from realtime.core.model import AccountLabel, TradeUpdate
 from realtime.core.state import AccountState
 from realtime.core.trading_day import TradingDay, find_next_close, make_usual_days
@@ -371,6 +373,36 @@ def test_a_digest_names_best_worst_and_outages(tmp_path: Path) -> None:
             "1 accounts without figures",
             "out of sync: e 10 min",
         ]
+
+    virtual.run(play)
+
+
+def test_a_digest_has_the_figures_of_the_comparison(tmp_path: Path) -> None:
+    """A deposit is no profit, and the return is on the money that was there with it."""
+
+    async def play() -> None:
+        scene = Scene(tmp_path, ("a",))
+        record = scene.store.get("a")
+        assert record is not None
+        account = structs.replace(ACCOUNT, equity="111000")
+        paid = structs.replace(
+            record,
+            profile=structs.replace(record.profile, initial_balance="100000"),
+            state=AccountState(account=account),
+            net_flows=NetFlows(
+                account_id=ACCOUNT.id,
+                initial_balance="100000",
+                net="10000",
+                today="10000",
+                read_at=0.0,
+            ),
+        )
+        text = make_digest([paid], {}, date(2026, 11, 27), is_calendar_known=True)
+        series = make_series(
+            [0], 1_000_000_000, {0: 1_110_000_000}, [Flow(day=0, amount=100_000_000)]
+        )
+        assert series.returns[0] == pytest.approx(1_000 / 110_000)
+        assert "day +1,000.00 (+0.91 %)" in text
 
     virtual.run(play)
 

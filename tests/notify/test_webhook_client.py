@@ -176,7 +176,10 @@ async def test_redirects_are_not_followed() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate that nobody has signed."""
-    directory = tmp_path_factory.mktemp("tls")
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+def make_certificate(directory: Path) -> Path:
     subprocess.run(
         [
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
@@ -200,6 +203,19 @@ async def test_an_invalid_certificate_is_refused(certificate: Path) -> None:
     assert failure is not None
     assert failure.kind == "unreachable"
     assert "invalid certificate: self-signed certificate" in failure.reason
+
+
+async def test_certificates_of_an_authority_of_ones_own_are_accepted_and_no_others(
+    certificate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    authority = (certificate / "cert.pem").read_text()
+    async with server(respond(OK), tls_of(certificate)) as port:
+        assert await send(settings(port, "https", "localhost", authorities=authority)) is None
+    another = (make_certificate(tmp_path_factory.mktemp("other")) / "cert.pem").read_text()
+    async with server(respond(OK), tls_of(certificate)) as port:
+        failure = await send(settings(port, "https", "localhost", authorities=another))
+    assert failure is not None
+    assert "invalid certificate" in failure.reason
 
 
 async def test_a_certificate_of_another_host_is_refused(certificate: Path) -> None:

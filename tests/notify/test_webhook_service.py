@@ -297,6 +297,30 @@ def test_a_damaged_outbox_is_set_aside(tmp_path: Path, content: bytes) -> None:
     virtual.run(play)
 
 
+def test_a_restored_copy_of_the_outbox_uses_no_id_again(tmp_path: Path) -> None:
+    """A receiver discards a message whose id it knows."""
+
+    async def play() -> None:
+        async with receiver() as made:
+            scene = Scene(tmp_path)
+            async with scene.running(settings_for(made)) as service:
+                scene.fill()
+                await until(lambda: len(made.confirmed) == 1)
+                await until(lambda: service.make_rows()[0].waiting == 0)
+            copy = (tmp_path / NAME).read_bytes()
+            async with scene.running(settings_for(made)) as service:
+                scene.fill()
+                await until(lambda: len(made.names()) == 2)
+                await until(lambda: service.make_rows()[0].waiting == 0)
+            (tmp_path / NAME).write_bytes(copy)
+            async with scene.running(settings_for(made)) as service:
+                scene.fill()
+                await until(lambda: len(made.names()) == 3)
+            assert len({r.id for r in made.confirmed}) == len(made.confirmed)
+
+    virtual.run(play)
+
+
 def test_a_write_that_fails_is_repeated_and_loses_nothing(tmp_path: Path) -> None:
     async def play() -> None:
         async with receiver() as made:

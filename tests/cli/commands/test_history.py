@@ -16,6 +16,7 @@ from realtime.history.export import EXPORTS, TABLES
 from realtime.history.maintenance import copy_file
 from realtime.history.queue import HistoryQueue
 from realtime.history.writer import HistoryWriter
+from realtime.notify.outbox import NewMessage, Outbox, Writes
 from realtime.simulator.app import Simulator
 from tests.api.documents.made import NOW, fleet
 from tests.cli import programs
@@ -54,6 +55,23 @@ def test_whole_files_are_reported_and_damaged_ones_named(tmp_path: Path) -> None
     code, out = run(tmp_path, "history", "check")
     assert (code, out.count("ok  "), "DAMAGED" in out) == (SUCCESS, 2, False)
     directory.day_files()[0].path.write_bytes(b"no database" * 400)
+    code, out = run(tmp_path, "history", "check")
+    assert (code, out.count("DAMAGED")) == (FAILED, 1)
+
+
+def test_the_outbox_of_the_webhooks_is_checked_and_not_backed_up(tmp_path: Path) -> None:
+    """A copy that is put back would send again what was delivered long ago."""
+    directory = record(tmp_path)
+    outbox = Outbox(directory.path)
+    outbox.open(NOW)
+    outbox.read(["hook"])
+    outbox.write(Writes(messages=[NewMessage("hook", "alpha", "order", b"{}")]))
+    outbox.close()
+    code, out = run(tmp_path, "history", "check")
+    assert (code, "1 messages to webhooks wait" in out) == (SUCCESS, True)
+    assert run(tmp_path, "history", "backup", str(tmp_path / "copy"))[0] == SUCCESS
+    assert not (tmp_path / "copy" / directory.webhook_outbox.name).exists()
+    directory.webhook_outbox.write_bytes(b"no database" * 400)
     code, out = run(tmp_path, "history", "check")
     assert (code, out.count("DAMAGED")) == (FAILED, 1)
 
