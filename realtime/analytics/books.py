@@ -99,7 +99,7 @@ class Books:
         if book != OTHER:
             self.books[book].apply(fill, fill.qty)
             return
-        for name, qty in self._split(fill):
+        for name, qty in split_unnamed(self.quantities(fill.symbol), fill.qty):
             self.books[name].apply(fill, qty)
 
     def quantities(self, symbol: str) -> dict[str, int]:
@@ -124,26 +124,29 @@ class Books:
                 found.append((symbol, difference))
         return found
 
-    def _split(self, fill: Fill) -> list[tuple[str, int]]:
-        """The parts of a fill without a book: its own position first, then the others' that it
-        closes, in proportion; the rest opens a position of `other`."""
-        sign = 1 if fill.qty > 0 else -1
-        held = self.quantities(fill.symbol)
-        own = max(-sign * held.pop(OTHER, 0), 0)
-        left = abs(fill.qty) - min(own, abs(fill.qty))
-        against = {name: -sign * qty for name, qty in held.items() if -sign * qty > 0}
-        total = sum(against.values())
-        taken = min(left, total)
-        parts = {name: qty * taken // total for name, qty in against.items()} if total else {}
-        rest = taken - sum(parts.values())
-        for name in sorted(parts, key=lambda name: (-(against[name] * taken % total), name)):
-            if not rest:
-                break
-            parts[name] += 1
-            rest -= 1
-        result = [(name, sign * qty) for name, qty in parts.items() if qty]
-        others = abs(fill.qty) - taken
-        return ([(OTHER, sign * others)] if others else []) + result
+
+def split_unnamed(held: Mapping[str, int], qty: int) -> list[tuple[str, int]]:
+    """The parts of a fill without a book, by book. `held`: what each holds of the symbol.
+
+    Its own position first, then the others' that it closes, in proportion; the rest opens a
+    position of `other`.
+    """
+    sign = 1 if qty > 0 else -1
+    own = max(-sign * held.get(OTHER, 0), 0)
+    left = abs(qty) - min(own, abs(qty))
+    against = {n: -sign * have for n, have in held.items() if n != OTHER and -sign * have > 0}
+    total = sum(against.values())
+    taken = min(left, total)
+    parts = {name: have * taken // total for name, have in against.items()} if total else {}
+    rest = taken - sum(parts.values())
+    for name in sorted(parts, key=lambda name: (-(against[name] * taken % total), name)):
+        if not rest:
+            break
+        parts[name] += 1
+        rest -= 1
+    result = [(name, sign * part) for name, part in parts.items() if part]
+    others = abs(qty) - taken
+    return ([(OTHER, sign * others)] if others else []) + result
 
 
 def make_books(

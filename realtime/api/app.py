@@ -132,7 +132,9 @@ def build_application(
         allows=authenticator.rate_limiter.try_acquire,
         generation=lambda: authenticator.generation,
     )
-    broadcast = app[BROADCAST] = broadcast or Broadcaster(store, clock, wall_clock=wall_clock)
+    broadcast = app[BROADCAST] = broadcast or Broadcaster(
+        store, clock, wall_clock=wall_clock, marks=marks
+    )
     recorder = Recorder(store, clock)
     _run_while_serving(app, "loop monitor", loop_monitor.run)
     _run_while_serving(app, "slow connections", connection_limiter.sweep)

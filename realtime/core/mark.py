@@ -1,12 +1,14 @@
 """Marks as values: what clients see of one account, or of several together."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
 from msgspec import Struct
 
 from realtime.core.mark_error import ErrorSummary
 from realtime.core.model import AccountLabel
+
+CENT = Decimal("0.01")
 
 EquitySource = Literal["broker", "mark"]
 
@@ -26,6 +28,18 @@ class PriceCounts(Struct, frozen=True, kw_only=True):
     """Symbols whose trading is halted; they keep their price."""
     held: tuple[str, ...] = ()
     """Symbols whose price or quantity jumped: the one before is kept until a read shows it too."""
+
+
+class BookMark(Struct, frozen=True, kw_only=True, gc=False):
+    """A book's part of one account's positions, at the account's average entry prices. In cents,
+    so that the books add up to what is shown of the account. Positions without a price are not in
+    it."""
+
+    name: str
+    market_value: Decimal
+    """Long minus short."""
+    unrealized_pl: Decimal
+    unrealized_intraday_pl: Decimal
 
 
 class AccountMark(Struct, frozen=True, kw_only=True):
@@ -61,6 +75,8 @@ class AccountMark(Struct, frozen=True, kw_only=True):
     equity_rest_at: float | None
     """When the read began, epoch seconds."""
     error: ErrorSummary | None
+    books: tuple[BookMark, ...] = ()
+    """In the order of the configuration, `other` last; empty without `[books]`."""
 
     @property
     def day_pl(self) -> Decimal | None:
@@ -68,3 +84,8 @@ class AccountMark(Struct, frozen=True, kw_only=True):
         if self.equity is None or self.last_equity is None:
             return None
         return self.equity - self.last_equity
+
+
+def to_cents(amount: Decimal) -> Decimal:
+    """Round as money is shown."""
+    return amount.quantize(CENT, ROUND_HALF_EVEN)

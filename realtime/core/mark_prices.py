@@ -140,11 +140,12 @@ def set_broker_price(
     state = structs.replace(state, broker=point)
     if state.trades and at <= state.trades[-1].point.at and not is_certain:
         # 1. Trades are newer than the read: it confirms one that was held back, or says nothing.
-        confirms = state.held is not None and _is_near(price, state.held.price, max_change)
-        return structs.replace(state, current=state.held, held=None) if confirms else state
+        if not _is_confirmed(state, point, max_change):
+            return state
+        return structs.replace(state, current=state.trades[-1].point, held=None)
     if is_certain or _is_confirmed(state, point, max_change):
         # 2. Believed, however far it is from the price before. Older trades are in other units.
-        trades = tuple(t for t in state.trades if _is_near(t.point.price, price, max_change))
+        trades = tuple(t for t in state.trades if is_near(t.point.price, price, max_change))
         return structs.replace(state, current=point, held=None, trades=trades)
     return _choose(state, max_change)
 
@@ -156,9 +157,9 @@ def _choose(state: SymbolPrice, max_change: Decimal) -> SymbolPrice:
         newest = state.trades[-1].point
     if newest is None:
         return structs.replace(state, current=state.quote, held=None)
-    if state.current is None or _is_near(newest.price, state.current.price, max_change):
+    if state.current is None or is_near(newest.price, state.current.price, max_change):
         return structs.replace(state, current=newest, held=None)
-    if state.held is not None and _is_near(newest.price, state.held.price, max_change):
+    if state.held is not None and is_near(newest.price, state.held.price, max_change):
         return state  # since the first of them
     return structs.replace(state, held=newest)
 
@@ -166,12 +167,13 @@ def _choose(state: SymbolPrice, max_change: Decimal) -> SymbolPrice:
 def _is_confirmed(state: SymbolPrice, point: PricePoint, max_change: Decimal) -> bool:
     """Whether a price that was held back is shown by a read that cannot be behind."""
     held = state.held
-    if held is None or not _is_near(point.price, held.price, max_change):
+    if held is None or not is_near(point.price, held.price, max_change):
         return False
-    return held.source == "trade" or point.at - held.at >= CONFIRM_AFTER_NS
+    return point.at - held.at >= CONFIRM_AFTER_NS
 
 
-def _is_near(price: Decimal, other: Decimal, max_change: Decimal) -> bool:
+def is_near(price: Decimal, other: Decimal, max_change: Decimal) -> bool:
+    """Whether one price may follow the other without a read that confirms it."""
     low, high = min(price, other), max(price, other)
     return (low > 0 and high <= low * max_change) or low == high
 

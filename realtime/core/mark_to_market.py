@@ -8,21 +8,39 @@ The broker's own sums are the base: equity is cash plus the value of long and of
 cash at once by quantity times price times multiplier; fees are known with the next read.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from decimal import Decimal
 from typing import NamedTuple
 
 from msgspec import Struct, structs
 
 from realtime.core.decimals import ZERO, number
-from realtime.core.mark_prices import MAX_CHANGE, MAX_OPTION_CHANGE
+from realtime.core.mark_prices import MAX_CHANGE, MAX_OPTION_CHANGE, is_near
 from realtime.core.model import Account, Position, Symbol
 from realtime.core.positions import OPTION_MULTIPLIER
 
 
+class Part(NamedTuple):
+    """A book's part of a position."""
+
+    book: str
+    size: Decimal
+    cost: Decimal
+    intraday_base: Decimal
+
+
+NANO = Decimal("1E-9")
+"""To which a book's part of a cost is rounded."""
+
+MAX_FEE = Decimal("0.01")
+"""Part of a quantity that fees paid in coins may take of a fill: 0.25 % at the most, twice a round
+trip (Alpaca: crypto fees)."""
+
+
 class Holding(Struct, kw_only=True, gc=False):
-    """A position as marks need it. `price` is None where no price was ever known, and is the only
-    field that changes in place: prices change far more often than anything else."""
+    """A position as marks need it. `price` is None where no price was ever known; it and
+    the last two fields change in place: prices change far more often than anything
+    else."""
 
     symbol: Symbol
     size: Decimal
@@ -32,9 +50,29 @@ class Holding(Struct, kw_only=True, gc=False):
     intraday_base: Decimal
     """Value against which the broker computes today's gain: yesterday's close, or today's cost."""
     price: Decimal | None
+    multiplier: Decimal = Decimal(1)
     held_at: Decimal | None = None
     """The broker's price when its quantity changed without a trade: the quantity before is kept
     until the broker shows another price. None: nothing is held back."""
+    shown: Decimal | None = None
+    """The price beside this quantity in the broker's own positions."""
+    max_change: Decimal = MAX_CHANGE
+    """The largest ratio of two prices in a row that is believed without a read of the account."""
+    parts: tuple[Part, ...] = ()
+    """By book; they add up to the position. Empty without books."""
+    is_behind: bool = False
+    """Whether the market's price is too far from the position's. Other accounts' reads may show a
+    split before this account's do: its quantity and its price change together."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a price or a quantity waits for a read."""
+        return self.is_behind or self.held_at is not None
+
+    @property
+    def qty(self) -> Decimal:
+        """Signed quantity."""
+        return self.size / self.multiplier
 
     @property
     def value(self) -> Decimal:
@@ -54,20 +92,39 @@ class Sums(NamedTuple):
 NOTHING = Sums(ZERO, ZERO, ZERO, ZERO)
 
 
+class BookSums(NamedTuple):
+    """What a book's parts of positions add up to, at the account's entry prices."""
+
+    value: Decimal
+    cost: Decimal
+    intraday_base: Decimal
+
+
+NO_BOOK = BookSums(ZERO, ZERO, ZERO)
+
+Split = Callable[[Symbol, Decimal], Iterable[tuple[str, Decimal]]]
+"""Splits a quantity of a symbol by book; the parts add up to it."""
+
+
 class MarkedAccount:
     """The sums of one account, moved by prices and fills. One writer."""
 
-    def __init__(self) -> None:
+    def __init__(self, split: Split | None = None) -> None:
         self.is_known = False
         """Whether the account was ever read."""
         self.cash = ZERO
         self.last_equity: Decimal | None = None
         """Equity at the last close."""
         self.sums = NOTHING
+        self.books: dict[str, BookSums] = {}
+        """By book; those that hold nothing may be absent."""
+        self._split = split
         self._holdings: dict[Symbol, Holding] = {}
         self._positions: Mapping[Symbol, Position] = {}
         """From which the holdings were made: the same object needs no second look."""
-        self._traded: set[Symbol] = set()
+        self._traded: dict[Symbol, Decimal] = {}
+        """Key of a position with a fill since the last confirmed read → its size, as the fills
+        explain it."""
 
     @property
     def holdings(self) -> Mapping[Symbol, Holding]:
@@ -77,7 +134,7 @@ class MarkedAccount:
     @property
     def traded(self) -> Set[Symbol]:
         """Keys of positions with a fill since the last confirmed read."""
-        return self._traded
+        return self._traded.keys()
 
     @property
     def equity(self) -> Decimal | None:
@@ -90,8 +147,8 @@ class MarkedAccount:
         """Start from a read that is confirmed: its cash and its positions. See `set_positions`."""
         self.cash = number(account.cash)
         self.last_equity = None if account.last_equity is None else number(account.last_equity)
-        self.is_known = True
         repriced = self._take(positions, is_confirmed=True)
+        self.is_known = True
         self._traded.clear()
         return repriced
 
@@ -108,19 +165,33 @@ class MarkedAccount:
     def add_execution(self, key: Symbol, size: Decimal, price: Decimal) -> None:
         """Move cash for a fill. `size` is signed quantity times multiplier, positive if bought."""
         self.cash -= size * price
-        self._traded.add(key)
+        known, holding = self._traded.get(key), self._holdings.get(key)
+        if known is None:
+            known = ZERO if holding is None else holding.size
+        self._traded[key] = known + size
 
     def move(self, key: Symbol, price: Decimal) -> bool:
-        """Mark a position at another price; whether a sum has changed."""
+        """Mark a position at another price; whether a sum or a warning has changed."""
         holding = self._holdings.get(key)
-        if holding is None or holding.price == price:
+        if holding is None:
             return False
+        was_behind, holding.is_behind = holding.is_behind, not _may_follow(holding, price)
+        if holding.is_behind or holding.price == price:
+            return holding.is_behind != was_behind
         long_value, short_value, cost, base = self.sums
         if holding.price is None:
             cost, base = cost + holding.cost, base + holding.intraday_base
             step = holding.size * price
         else:
             step = holding.size * (price - holding.price)
+        for part in holding.parts:
+            value, book_cost, book_base = self.books.get(part.book, NO_BOOK)
+            if holding.price is None:
+                value += part.size * price
+                book_cost, book_base = book_cost + part.cost, book_base + part.intraday_base
+            else:
+                value += part.size * (price - holding.price)
+            self.books[part.book] = BookSums(value, book_cost, book_base)
         holding.price = price
         if holding.size > 0:
             long_value += step
@@ -128,6 +199,27 @@ class MarkedAccount:
             short_value += step
         self.sums = Sums(long_value, short_value, cost, base)
         return True
+
+    def split_again(self) -> None:
+        """Split all positions by book: what the books hold has changed."""
+        if self._split is not None:
+            for holding in self._holdings.values():
+                holding.parts = _split_holding(holding, self._split)
+            self.books = self.total_books()
+
+    def total_books(self) -> dict[str, BookSums]:
+        """The sums of each book, added up from all positions."""
+        books: dict[str, BookSums] = {}
+        for holding in self._holdings.values():
+            if holding.price is not None:
+                for part in holding.parts:
+                    value, cost, base = books.get(part.book, NO_BOOK)
+                    books[part.book] = BookSums(
+                        value + part.size * holding.price,
+                        cost + part.cost,
+                        base + part.intraday_base,
+                    )
+        return books
 
     def total(self) -> Sums:
         """The sums, added up from all positions: equal to `sums`, or something is wrong."""
@@ -142,19 +234,32 @@ class MarkedAccount:
     def _take(
         self, positions: Mapping[Symbol, Position], *, is_confirmed: bool
     ) -> frozenset[Symbol]:
-        new, repriced = {}, set()
+        new: dict[Symbol, Holding] = {}
+        repriced = set()
         for key, position in positions.items():
-            old, is_traded = self._holdings.get(key), key in self._traded
+            old, traded = self._holdings.get(key), self._traded.get(key)
             is_same = not is_confirmed and position is self._positions.get(key)
-            if is_same and old is not None and not old.held_at:
+            if is_same and old is not None and not old.is_held:
                 new[key] = old
                 continue
-            base = _intraday_base(position, old if is_traded and not is_confirmed else None)
-            new[key] = holding = _next_holding(old, position, base, is_traded=is_traded)
+            if old is not None and not old.size:
+                old = None
+            if old is None and traded is None and self.is_known and not is_confirmed:
+                new[key] = _unexplained(position)
+                continue
+            base = _intraday_base(position, None if traded is None or is_confirmed else old)
+            new[key] = holding = _next_holding(old, position, base, traded)
             if old is not None and holding.price != old.price:
                 repriced.add(key)
+        if not is_confirmed:
+            for key in self._holdings.keys() - positions.keys():
+                old = self._holdings[key]
+                if abs(self._traded.get(key, old.size)) <= MAX_FEE * abs(old.size):
+                    continue  # sold
+                new[key] = structs.replace(old, held_at=old.held_at or old.price or ZERO)
         self._holdings, self._positions = new, positions
         self.sums = self.total()
+        self.split_again()
         return frozenset(repriced)
 
 
@@ -173,6 +278,14 @@ def max_change(asset_class: str | None) -> Decimal:
     return MAX_OPTION_CHANGE if asset_class == "us_option" else MAX_CHANGE
 
 
+def _may_follow(holding: Holding, price: Decimal) -> bool:
+    """Whether a position may be marked at a price: near its own, or near what a read has shown."""
+    near = (holding.price, holding.shown)
+    return holding.price is None or any(
+        known is not None and is_near(price, known, holding.max_change) for known in near
+    )
+
+
 def is_plausible(old: Decimal, new: Decimal, ratio: Decimal) -> bool:
     """Whether one value may follow the other without a trade: the same sign, and near."""
     low, high = sorted((abs(old), abs(new)))
@@ -184,10 +297,47 @@ def unpriced(holdings: Iterable[Holding]) -> list[Symbol]:
     return sorted(h.symbol for h in holdings if h.price is None)
 
 
+def _split_holding(holding: Holding, split: Split) -> tuple[Part, ...]:
+    """The parts of a position by book. The last has what rounding leaves over, so that they add up
+    exactly."""
+    if not holding.size:
+        return ()
+    sizes = [(book, qty * holding.multiplier) for book, qty in split(holding.symbol, holding.qty)]
+    parts, cost, base = [], holding.cost, holding.intraday_base
+    for book, size in sizes[:-1]:
+        share = size / holding.size
+        part = Part(
+            book,
+            size,
+            (holding.cost * share).quantize(NANO),
+            (holding.intraday_base * share).quantize(NANO),
+        )
+        cost, base = cost - part.cost, base - part.intraday_base
+        parts.append(part)
+    return (*parts, *(Part(book, size, cost, base) for book, size in sizes[-1:]))
+
+
+def _unexplained(position: Position) -> Holding:
+    """A position that no trade explains: not counted until a read confirms it."""
+    shown = None if position.current_price is None else number(position.current_price)
+    return Holding(
+        symbol=position.symbol,
+        size=ZERO,
+        cost=ZERO,
+        intraday_base=ZERO,
+        price=shown or ZERO,
+        held_at=shown or ZERO,
+        shown=shown,
+        max_change=max_change(position.asset_class),
+    )
+
+
 def _next_holding(
-    old: Holding | None, position: Position, intraday_base: Decimal, *, is_traded: bool
+    old: Holding | None, position: Position, intraday_base: Decimal, traded: Decimal | None
 ) -> Holding:
-    size = number(position.qty) * multiplier(position)
+    """`traded`: the size as fills explain it; None without a fill."""
+    each = multiplier(position)
+    size = number(position.qty) * each
     shown = None if position.current_price is None else number(position.current_price)
     new = Holding(
         symbol=position.symbol,
@@ -195,21 +345,27 @@ def _next_holding(
         cost=number(position.cost_basis),
         intraday_base=intraday_base,
         price=shown if old is None or old.price is None else old.price,
+        multiplier=each,
+        shown=shown,
+        max_change=max_change(position.asset_class),
+        is_behind=old is not None and old.is_behind,
     )
-    # 1. New, or as the last fill left it, or not priced before: nothing can jump.
-    if old is None or old.price is None or is_traded or (size == old.size and not old.held_at):
+    # 1. New, or not priced before, or unchanged, or as the fills left it: nothing can jump.
+    if old is None or old.price is None or (size == old.size and old.held_at is None):
+        return new
+    if traded is not None and abs(size - traded) <= MAX_FEE * abs(traded):
         return new
     # 2. The value is what it was, more or less: at our price, or at the one the broker shows.
-    ratio = max_change(position.asset_class)
-    if is_plausible(old.value, new.value, ratio):
+    value = old.price * (old.size if traded is None else traded)
+    if is_plausible(value, new.value, new.max_change):
         return new
     if shown is None:
         return structs.replace(old, held_at=old.held_at or old.price)
-    if is_plausible(old.value, size * shown, ratio):
-        return structs.replace(new, price=shown)
+    if is_plausible(value, size * shown, new.max_change):
+        return structs.replace(new, price=shown, is_behind=False)
     # 3. The value jumps: only a price that has moved since shows that the quantity is right.
     if old.held_at is not None and shown != old.held_at:
-        return structs.replace(new, price=shown)
+        return structs.replace(new, price=shown, is_behind=False)
     return structs.replace(old, held_at=old.held_at or shown)
 
 

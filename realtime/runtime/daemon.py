@@ -135,7 +135,14 @@ async def run_daemon(
             )
             marks = None
             if market is not None and settings.market is not None and settings.market.marks:
-                marks = Marks(market.streams, store, registry, clock=clock)
+                marks = Marks(
+                    market.streams,
+                    store,
+                    registry,
+                    clock=clock,
+                    books=settings.books,
+                    history=None if history is None else history.client,
+                )
             alerts = AlertLog() if settings.tiers else None
             app = build_application(
                 store,

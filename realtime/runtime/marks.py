@@ -4,9 +4,11 @@ Without `[market]`, or with `marks = false`, nothing of it is imported or starte
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from realtime.analytics.live_books import LiveBooks
+from realtime.api.history.client import HistoryClient
 from realtime.errors import RealtimeError
 from realtime.market.marks.engine import MarkEngine
 from realtime.market.marks.feed import PriceFeed
@@ -14,6 +16,7 @@ from realtime.market.marks.sessions import NEW_YORK, TradingCalendar, parse_cale
 from realtime.market.marks.status import MarksStatus, get_status
 from realtime.market.stream.market_streams import MarketStreams
 from realtime.runtime.account_registry import AccountRegistry
+from realtime.runtime.mark_books import keep_books
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
@@ -29,9 +32,12 @@ CALENDAR_DAYS = 14
 CALENDAR_S = 6 * 3600.0
 CALENDAR_RETRY_S = 60.0
 
+RESTART_S = 5.0
+"""After a failure of marks, before they begin again."""
+
 
 class Marks:
-    """Marks of one daemon. `clock` gives epoch seconds."""
+    """Marks of one daemon. `clock` gives epoch seconds; `books`: book → prefix."""
 
     def __init__(
         self,
@@ -40,28 +46,68 @@ class Marks:
         registry: AccountRegistry,
         *,
         clock: Callable[[], float],
+        books: Mapping[str, str],
+        history: HistoryClient | None = None,
     ) -> None:
-        self._engine = MarkEngine(store, clock=clock, feed="iex", calendar=TradingCalendar([]))
-        self._feed = PriceFeed(self._engine, streams)
+        self._streams = streams
         self._store = store
         self._registry = registry
         self._clock = clock
+        self._books = books
+        self._history = history if books else None
+        self._failures = 0
+        self._engine = self._make_engine()
+        self._feed = PriceFeed(self._engine, streams)
 
     def status(self) -> MarksStatus:
         """How marks are doing."""
-        return get_status(self._engine, self._feed.status, self._clock())
+        return get_status(self._engine, self._feed.status, self._clock(), self._failures)
 
     async def run(self) -> None:
-        """Mark every account to market, until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._feed.run(), name="marks:prices")
+        """Mark every account to market, until cancelled.
+
+        A failure ends all marks: none is shown until they are computed from the start.
+        """
+        while True:
+            try:
+                await self._run_engine()
+            except Exception:
+                self._failures += 1
+                log.exception("marks.failed")
+            finally:
+                self._engine.close()
+                self._feed.close()
+                for record in list(self._store):
+                    self._store.remove_mark(record.profile.label, now=self._clock())
+            await asyncio.sleep(RESTART_S)
+            self._engine = self._make_engine()
+            self._feed = PriceFeed(self._engine, self._streams)
+
+    def _make_engine(self) -> MarkEngine:
+        def make_books() -> LiveBooks | None:
+            return LiveBooks(self._books) if self._books else None
+
+        return MarkEngine(
+            self._store,
+            clock=self._clock,
+            feed="iex",
+            calendar=TradingCalendar([]),
+            make_books=make_books,
+        )
+
+    async def _run_engine(self) -> None:
+        engine = self._engine
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._feed.run(), name="marks:prices")
+            tasks.create_task(
+                _keep_calendar(engine, self._registry, self._clock), name="marks:calendar"
+            )
+            if self._history is not None:
                 tasks.create_task(
-                    _keep_calendar(self._engine, self._registry, self._clock), name="marks:calendar"
+                    keep_books(engine, self._store, self._history, self._books, self._clock),
+                    name="marks:books",
                 )
-                await _tick(self._engine, self._store, self._clock)
-        finally:
-            self._engine.close()
+            await _tick(engine, self._store, self._clock)
 
 
 async def _tick(engine: MarkEngine, store: Store, clock: Callable[[], float]) -> None:

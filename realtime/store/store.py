@@ -148,6 +148,12 @@ class Store:
             new = structs.replace(old, mark=mark, version=old.version + 1, as_of=now)
             self._assign(old, new)
 
+    def remove_mark(self, label: AccountLabel, *, now: float) -> None:
+        """Withdraw an account's mark: a new version, unless it has none."""
+        old = self._records.get(label)
+        if old is not None and old.mark is not None:
+            self._assign(old, structs.replace(old, mark=None, version=old.version + 1, as_of=now))
+
     def report_doubt(self, label: AccountLabel, doubt: OrderInDoubt) -> None:
         """Announce that an order's status is unknown, or that it was found; no new version."""
         record = self._records.get(label)

@@ -19,6 +19,7 @@ from realtime.api.history.client import HistoryClient
 from realtime.api.metric_sources import RuntimeMetrics
 from realtime.api.metrics import trading_stream_families
 from realtime.core.mark_error import ErrorWindow, MarkError
+from realtime.core.mark_totals import MarkTotals
 from realtime.core.model import AccountLabel
 from realtime.history.status import CopyStatus, HistoryStatus
 from realtime.market.marks.feed import FeedStatus
@@ -104,6 +105,8 @@ MARKS = MarksStatus(
     checks=8,
     drift=0,
     unreadable=0,
+    failures=0,
+    totals=MarkTotals(),
 )
 HISTORY = HistoryStatus(
     failure="disk_full",

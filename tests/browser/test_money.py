@@ -113,7 +113,7 @@ async def test_the_feed_of_prices_and_their_age_are_named_with_market_data(open_
         label=name, seq=1, at=NOW, equity=Decimal(100), last_equity=Decimal(100),
         last_equity_source="broker", prices=PriceCounts(fresh=1, old=0), price_at=NOW - 41,
         feed="iex", session="regular", is_provisional=False, is_stale=False,
-        equity_rest=Decimal(100), equity_rest_at=NOW, error=None, **amounts,
+        equity_rest=Decimal(100), equity_rest_at=NOW, error=None, books=(), **amounts,
     )  # fmt: skip
     async for url in served(store):
         page = await open_page(f"{url}/#/account/alpha")

@@ -103,8 +103,17 @@ def test_a_late_read_does_not_replace_a_newer_one() -> None:
 def test_a_far_trade_is_held_back_until_a_read_shows_it() -> None:
     state = traded(trade("2", "10", 20), state=read(UNPRICED, "100", 10))
     assert (price_of(state), state.held is not None) == ("100", True)
-    confirmed = read(state, "10.1", 15)
-    assert (price_of(confirmed), confirmed.held) == ("10", None)
+    soon = read(state, "10.1", 25)
+    assert (price_of(soon), soon.held) == ("100", state.held)  # the broker may book both later
+    confirmed = read(soon, "10.1", 20 + CONFIRM_AFTER_NS)
+    assert (price_of(confirmed), confirmed.held) == ("10.1", None)
+
+
+def test_a_read_older_than_the_last_trade_confirms_the_trade() -> None:
+    later = 2 * CONFIRM_AFTER_NS
+    state = traded(trade("2", "10", 20), trade("3", "10.2", later), state=read(UNPRICED, "100", 10))
+    confirmed = read(state, "10.1", 20 + CONFIRM_AFTER_NS)
+    assert (price_of(confirmed), confirmed.held) == ("10.2", None)
 
 
 def test_a_far_trade_is_dropped_when_prices_are_near_again() -> None:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
@@ -50,12 +50,23 @@ class BuyingPower(Struct, frozen=True, kw_only=True):
     at: str | None
 
 
+class MarkedBook(Struct, frozen=True, kw_only=True):
+    """A book's part of the positions, at the account's average entry prices."""
+
+    book: str
+    market_value: str
+    unrealized_pl: str
+    unrealized_intraday_pl: str
+
+
 class MarkDocument(Struct, frozen=True, kw_only=True):
     """One mark. `equity` is ours, `equity_rest` the broker's."""
 
     as_of: str
     seq: int
     equity: str | None
+    reason: str | None
+    """Why `equity` is unknown; None if it is known."""
     equity_rest: str | None
     equity_rest_at: str | None
     error: MarkAccuracy | None
@@ -80,6 +91,8 @@ class MarkDocument(Struct, frozen=True, kw_only=True):
     session: Session | None
     provisional: bool
     stale: bool
+    books: list[MarkedBook] | UnsetType = UNSET
+    """Parts of the positions by book, which add up to them; absent without books."""
 
 
 def make_mark(record: Record) -> MarkDocument | None:
@@ -91,6 +104,7 @@ def make_mark(record: Record) -> MarkDocument | None:
         as_of=format_millis(mark.at),
         seq=mark.seq,
         equity=format_cents(mark.equity),
+        reason=_reason(mark),
         equity_rest=format_cents(mark.equity_rest),
         equity_rest_at=_format_time(mark.equity_rest_at),
         error=None if mark.error is None else make_accuracy(mark.error),
@@ -118,6 +132,17 @@ def make_mark(record: Record) -> MarkDocument | None:
         session=mark.session,
         provisional=mark.is_provisional,
         stale=mark.is_stale,
+        books=UNSET
+        if not mark.books
+        else [
+            MarkedBook(
+                book=book.name,
+                market_value=to_cents(book.market_value),
+                unrealized_pl=to_cents(book.unrealized_pl),
+                unrealized_intraday_pl=to_cents(book.unrealized_intraday_pl),
+            )
+            for book in mark.books
+        ],
     )
 
 
@@ -150,6 +175,12 @@ def _cushion(mark: AccountMark, account: Account) -> str | None:
     if mark.equity is None or margin is UNSET or margin is None:
         return None
     return to_cents(mark.equity - number(margin))
+
+
+def _reason(mark: AccountMark) -> str | None:
+    if mark.equity is not None:
+        return None
+    return f"no price of {', '.join(mark.prices.unpriced)}"
 
 
 def _percent(part: Decimal | None, whole: Decimal | None) -> str | None:

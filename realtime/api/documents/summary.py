@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.health import Condition
+from realtime.api.documents.mark_totals import BookMarks
 from realtime.core.decimals import sum_amounts
 from realtime.core.model import AccountLabel
 
@@ -29,6 +30,8 @@ class TierSummary(Struct, frozen=True, kw_only=True):
     equity_mark: str | UnsetType | None = UNSET
     """Of all accounts marked to market; None if one of them is unknown; absent without market data.
     """
+    day_pl_mark: str | UnsetType | None = UNSET
+    """The same of the profit of the day."""
 
 
 class SummaryDocument(Struct, frozen=True, kw_only=True):
@@ -57,6 +60,10 @@ class SummaryDocument(Struct, frozen=True, kw_only=True):
     equity_mark: str | UnsetType | None = UNSET
     """Of all accounts marked to market; None if one of them is unknown; absent without market data.
     """
+    day_pl_mark: str | UnsetType | None = UNSET
+    """The same of the profit of the day."""
+    marks_by_book: list[BookMarks] | UnsetType = UNSET
+    """Positions marked to market by book; absent without books, or without market data."""
 
 
 def make_summary(
@@ -68,6 +75,7 @@ def make_summary(
     accounts: int,
     synced: int,
     stale: int,
+    by_book: list[BookMarks] | None = None,
 ) -> SummaryDocument:
     """The document of all rows; the counts are those of the health document."""
     rows = list(rows)
@@ -88,7 +96,9 @@ def make_summary(
         total_pl=sum_amounts(row.total_pl for row in rows),
         total_pl_accounts=sum(row.total_pl is not None for row in rows),
         by_tier=_group_by_tier(rows, disabled),
-        equity_mark=sum_marks(rows),
+        equity_mark=sum_marks(row.equity_mark for row in rows),
+        day_pl_mark=sum_marks(row.day_pl_mark for row in rows),
+        marks_by_book=by_book or UNSET,
     )
 
 
@@ -114,13 +124,14 @@ def _sum_tier(rows: Sequence[AccountRow], disabled: Container[AccountLabel]) -> 
         total_pl_accounts=sum(row.total_pl is not None for row in rows),
         positions=sum(row.positions or 0 for row in rows),
         open_orders=sum(row.open_orders or 0 for row in rows),
-        equity_mark=sum_marks(rows),
+        equity_mark=sum_marks(row.equity_mark for row in rows),
+        day_pl_mark=sum_marks(row.day_pl_mark for row in rows),
     )
 
 
-def sum_marks(rows: Iterable[AccountRow]) -> str | UnsetType | None:
-    """Marked equity of the accounts that were read; unknown if that of one of them is."""
-    marks = [row.equity_mark for row in rows if row.equity_mark is not UNSET]
+def sum_marks(amounts: Iterable[str | UnsetType | None]) -> str | UnsetType | None:
+    """The sum of the accounts that are marked; unknown if that of one of them is."""
+    marks = [amount for amount in amounts if amount is not UNSET]
     if not marks:
         return UNSET
     return None if None in marks else sum_amounts(mark for mark in marks if mark)

@@ -2,12 +2,28 @@
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.timestamps import format_millis
-from realtime.core.decimals import sum_amounts
+from realtime.core.decimals import plain, sum_amounts
+from realtime.core.mark import AccountMark
+from realtime.core.mark_totals import TierTotals
 from realtime.store.records import Record
+
+
+class MarkedMoney(Struct, frozen=True, kw_only=True):
+    """The marked accounts of one kind of money."""
+
+    accounts: int
+    unknown: int
+    """Accounts whose marked equity is unknown; the sum is unknown then."""
+    equity: str | None
+    day_pl: str | None
+    price_at: str | None
+    """The broker's time of the oldest price; None without positions."""
+    indicative: bool
+    """Whether the feed carries only a part of all trades."""
 
 
 class MoneyTotals(Struct, frozen=True, kw_only=True):
@@ -33,6 +49,8 @@ class MoneyTotals(Struct, frozen=True, kw_only=True):
     open_orders: int | None
     confirmed_at: str | None
     """When the broker last confirmed the money that was confirmed longest ago."""
+    marks: MarkedMoney | UnsetType = UNSET
+    """Marked to market; absent without market data."""
 
 
 def add_up(accounts: Iterable[tuple[Record, AccountRow]]) -> list[MoneyTotals]:
@@ -63,4 +81,22 @@ def _totals(paper: bool, accounts: list[tuple[Record, AccountRow]]) -> MoneyTota
         positions=sum(row.positions or 0 for row in rows) if rows else None,
         open_orders=sum(row.open_orders or 0 for row in rows) if rows else None,
         confirmed_at=format_millis(min(confirmed)) if confirmed else None,
+        marks=_marks([r.mark for r, _ in accounts if r.mark is not None]),
+    )
+
+
+def _marks(marks: list[AccountMark]) -> MarkedMoney | UnsetType:
+    if not marks:
+        return UNSET
+    sums = TierTotals()
+    for mark in marks:
+        sums.add(mark)
+    times = [mark.price_at for mark in marks if mark.price_at is not None]
+    return MarkedMoney(
+        accounts=sums.accounts,
+        unknown=sums.unknown,
+        equity=None if sums.equity is None else plain(sums.equity),
+        day_pl=None if sums.day_pl is None else plain(sums.day_pl),
+        price_at=format_millis(min(times)) if times else None,
+        indicative=marks[0].feed == "iex",
     )

@@ -18,6 +18,7 @@ from msgspec import Struct
 from realtime.analytics.tier_bounds import Alert
 from realtime.api.documents.accounts import make_account_row
 from realtime.api.documents.document_cache import RowCache
+from realtime.api.documents.mark_totals import add_up_marks
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.events.batch import CHUNK_BYTES, Batch, Chunk, EventFilter, make_chunk
 from realtime.api.events.event_buffer import EventBuffer
@@ -33,6 +34,9 @@ from realtime.api.events.subscriber import (
 from realtime.api.problems import Problem
 from realtime.api.responses import COMMON_HEADERS
 from realtime.api.security.client_limits import address_group
+from realtime.core.mark_totals import MarkTotals
+from realtime.market.marks.status import MarksStatus
+from realtime.store.records import Record
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
@@ -103,6 +107,7 @@ class Broadcaster:
         read_timeout_s: float = READ_TIMEOUT_S,
         heartbeat_s: float = HEARTBEAT_S,
         chunk_bytes: int = CHUNK_BYTES,
+        marks: Callable[[], MarksStatus] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -124,6 +129,7 @@ class Broadcaster:
         self._yield_at = 0.0
         self._has_work = asyncio.Event()
         self._is_closing = False
+        self._marks = marks
         store.subscribe(self._buffer.handle_change)
         self._buffer.add_listener(self._has_work.set)
 
@@ -404,14 +410,24 @@ class Broadcaster:
         has_account = subscriber.filter.has_account
         events = self._buffer.get_after(start, subscriber.position - start)
         self._rows.remove_absent(self._store)
+        records = [record for record in self._store if has_account(record.profile.label)]
         document = make_fleet_event(
-            [record for record in self._store if has_account(record.profile.label)],
+            records,
             self._rows.get,
             find_newest_fills(events, self._encoder, has_account),
             updates=sum(1 for e in events if e.kind == "order" and has_account(e.label)),
             now=self._clock(),
+            marks=self._get_mark_totals(records, subscriber.filter),
         )
         self._write_event(subscriber, encode_event("fleet", document))
+
+    def _get_mark_totals(
+        self, records: Sequence[Record], event_filter: EventFilter
+    ) -> MarkTotals | None:
+        """The sums of these accounts: those of all are kept, those of some are added up."""
+        if self._marks is None:
+            return None
+        return self._marks().totals if event_filter.labels is None else add_up_marks(records)
 
     def _write_event(self, subscriber: Subscriber, event: bytes) -> None:
         """Write an event with the id of the subscriber's position."""

@@ -10,13 +10,15 @@ about 20 kB/s in place of 700.
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from realtime.api.documents.accounts import AccountRow
+from realtime.api.documents.mark_totals import MarkTotalsDocument, make_mark_totals
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.documents.totals import MoneyTotals, add_up
 from realtime.api.events.event_buffer import BufferedEvent
 from realtime.api.events.sse_encoder import SseEncoder
+from realtime.core.mark_totals import MarkTotals
 from realtime.core.model import AccountLabel
 from realtime.store.records import Record
 
@@ -66,6 +68,8 @@ class FleetEvent(Struct, frozen=True, kw_only=True):
     totals: list[MoneyTotals]
     fills: list[FillSample]
     """The newest, oldest first; not all of them. All are in event `order`."""
+    marks: MarkTotalsDocument | UnsetType = UNSET
+    """Marked to market, by tier and by book; absent without market data."""
 
 
 _FILL = msgspec.json.Decoder(FillSample)
@@ -98,6 +102,7 @@ def make_fleet_event(
     *,
     updates: int,
     now: float,
+    marks: MarkTotals | None = None,
 ) -> FleetEvent:
     """The event as of `now`, epoch seconds."""
     return FleetEvent(
@@ -105,4 +110,5 @@ def make_fleet_event(
         updates=updates,
         totals=add_up((record, rows(record)) for record in records),
         fills=fills,
+        marks=UNSET if marks is None or not marks.tiers else make_mark_totals(marks),
     )

@@ -130,11 +130,17 @@ async def _benchmark(request: RequestContext[CompareQuery], symbol: str) -> Benc
 
 def get_books(request: RequestContext[NoQuery]) -> HistoryRequest:
     """The books of an account as it is now."""
-    record = request.context.record(request.account_id)
-    now_us, state = epoch_us(request.context.clock()), record.state
-    books = BooksRequest(
+    record, context = request.context.record(request.account_id), request.context
+    call = make_books_call(record, dict(context.books), epoch_us(context.clock()))
+    return HistoryRequest(call=call)
+
+
+def make_books_call(record: Record, books: dict[str, str], now_us: int) -> HistoryCall:
+    """The query for the books of an account. `books`: book → prefix."""
+    state = record.state
+    request = BooksRequest(
         label=record.profile.label,
-        books=dict(request.context.books),
+        books=books,
         positions={
             str(symbol): BrokerPosition(
                 qty=position.qty,
@@ -160,8 +166,7 @@ def get_books(request: RequestContext[NoQuery]) -> HistoryRequest:
         now_us=now_us,
     )
     # `at_us`: the executions of the last moment are waited for.
-    call = HistoryCall(kind="books", labels=[record.profile.label], at_us=now_us, books=books)
-    return HistoryRequest(call=call)
+    return HistoryCall(kind="books", labels=[record.profile.label], at_us=now_us, books=request)
 
 
 def make_profile(record: Record) -> AccountProfile:

@@ -1,9 +1,10 @@
 """Handlers of the routes over all accounts: table of figures, summary, status of the links."""
 
-from realtime.api.context import RequestContext
+from realtime.api.context import ApiContext, RequestContext
 from realtime.api.documents.accounts import MARK_COLUMNS, AccountRow, AccountsQuery
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import get_condition
+from realtime.api.documents.mark_totals import BookMarks, add_up_marks, make_mark_totals
 from realtime.api.documents.status import StatusQuery
 from realtime.api.documents.summary import make_summary
 from realtime.api.documents.timestamps import format_millis
@@ -59,8 +60,16 @@ def get_summary(request: RequestContext[AsOfQuery]) -> ApiResponse | HistoryRequ
         accounts=counts.enabled,
         synced=counts.connected,
         stale=counts.stale,
+        by_book=_marks_by_book(context),
     )
     return ApiResponse(body=ENCODER.encode(document), headers={**headers, "Content-Type": JSON})
+
+
+def _marks_by_book(context: ApiContext) -> list[BookMarks]:
+    if context.marks is None or not context.books:
+        return []
+    totals = context.marks().totals if context.labels is None else add_up_marks(context.store)
+    return make_mark_totals(totals).by_book
 
 
 def get_status(request: RequestContext[StatusQuery]) -> ApiResponse:

@@ -1,19 +1,21 @@
-"""Marks of many accounts: totals by tier, where prices come from, and how far marks were off."""
-
-from collections.abc import Iterable
+"""Marks of many accounts: totals by tier and book, sources of prices, and errors of the past."""
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountRow
 from realtime.api.documents.document_cache import ENCODER
+from realtime.api.documents.mark_totals import (
+    BookMarks,
+    TierMarks,
+    add_up_marks,
+    make_mark_totals,
+)
 from realtime.api.documents.marks import MarkAccuracy, make_accuracy
-from realtime.api.documents.summary import sum_marks
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.handlers.market_problems import MarketProblem
 from realtime.api.parameters import NoQuery
 from realtime.api.responses import JSON, ApiResponse
-from realtime.core.decimals import sum_amounts
 from realtime.core.mark import Session
 from realtime.core.model import AccountLabel
 from realtime.market.marks.feed import FeedStatus
@@ -27,15 +29,6 @@ class SourceAccuracy(Struct, frozen=True, kw_only=True):
     prices_from: str
     """`stream`, `rest`, `mixed`, or `none` for accounts without positions."""
     error: MarkAccuracy
-
-
-class TierMarks(Struct, frozen=True, kw_only=True):
-    """The accounts of one tier."""
-
-    accounts: int
-    equity: str | None
-    """The broker's, as of the last reads."""
-    equity_mark: str | UnsetType | None = UNSET
 
 
 class AccountAccuracy(Struct, frozen=True, kw_only=True):
@@ -58,7 +51,9 @@ class MarksDocument(Struct, frozen=True, kw_only=True):
     """Accounts whose equity is unknown, because a position has no price."""
     held: int
     """Accounts with a price or a quantity that waits for a read."""
-    by_tier: dict[str, TierMarks]
+    by_tier: list[TierMarks]
+    by_book: list[BookMarks]
+    """Empty without books."""
     by_account: list[AccountAccuracy]
     prices: FeedStatus | UnsetType = UNSET
     error: MarkAccuracy | UnsetType | None = UNSET
@@ -67,6 +62,8 @@ class MarksDocument(Struct, frozen=True, kw_only=True):
     """Comparisons of all sums with the positions added up, since the start."""
     drift: int | UnsetType = UNSET
     """Comparisons that did not agree."""
+    failures: int | UnsetType = UNSET
+    """How often marks ended by a mistake of the program, and began again."""
 
 
 def get_marks(request: RequestContext[NoQuery]) -> ApiResponse:
@@ -77,6 +74,9 @@ def get_marks(request: RequestContext[NoQuery]) -> ApiResponse:
     status = context.marks()
     marked = [record for record in context.store if record.mark is not None]
     rows = context.list_documents.get_account_rows(context.store)
+    totals = make_mark_totals(
+        status.totals if context.labels is None else add_up_marks(context.store)
+    )
     document = MarksDocument(
         as_of=format_millis(context.clock()),
         feed=status.feed,
@@ -85,7 +85,8 @@ def get_marks(request: RequestContext[NoQuery]) -> ApiResponse:
         accounts=len(marked),
         unpriced=sum(1 for r in marked if r.mark is not None and r.mark.equity is None),
         held=sum(1 for r in marked if r.mark is not None and r.mark.prices.held),
-        by_tier=_by_tier(rows),
+        by_tier=totals.by_tier,
+        by_book=totals.by_book,
         by_account=[
             _accuracy(record, row) for record, row in zip(context.store, rows, strict=True)
         ],
@@ -101,25 +102,12 @@ def get_marks(request: RequestContext[NoQuery]) -> ApiResponse:
             ],
             checks=status.checks,
             drift=status.drift,
+            failures=status.failures,
         )
     return ApiResponse(
         body=ENCODER.encode(document),
         headers={"Cache-Control": "no-store", "Content-Type": JSON},
     )
-
-
-def _by_tier(rows: Iterable[AccountRow]) -> dict[str, TierMarks]:
-    tiers: dict[str, list[AccountRow]] = {}
-    for row in rows:
-        tiers.setdefault(row.tier or "", []).append(row)
-    return {
-        tier: TierMarks(
-            accounts=len(members),
-            equity=sum_amounts(row.equity for row in members),
-            equity_mark=sum_marks(members),
-        )
-        for tier, members in sorted(tiers.items())
-    }
 
 
 def _accuracy(record: Record, row: AccountRow) -> AccountAccuracy:

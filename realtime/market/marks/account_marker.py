@@ -1,18 +1,19 @@
 """Marks of one account: follows its record in the store, and measures the error at each read."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
 
 from realtime.core.decimals import number
-from realtime.core.mark import AccountMark, EquitySource, PriceCounts, Session
+from realtime.core.mark import AccountMark, BookMark, EquitySource, PriceCounts, Session, to_cents
 from realtime.core.mark_error import ErrorWindow, MarkError, PricesFrom, measure
 from realtime.core.mark_prices import SymbolPrice
-from realtime.core.mark_to_market import MarkedAccount, max_change, multiplier
+from realtime.core.mark_to_market import NO_BOOK, MarkedAccount, max_change, multiplier
 from realtime.core.model import AccountLabel, OrderId, Position, Symbol, position_symbol
 from realtime.core.order_versions import flatten
 from realtime.core.positions import OPTION_MULTIPLIER
-from realtime.core.state import AccountState, Execution
+from realtime.core.state import MONEY, AccountState, Execution
 from realtime.store.records import Change, Record
 
 SAMPLES = 160
@@ -25,7 +26,23 @@ MAX_AGE_S: Mapping[str | None, float] = {"us_option": 300.0}
 """Asset class → age at which a price is old while the market is open; the others 15 s."""
 DEFAULT_MAX_AGE_S = 15.0
 
-CENT = Decimal("0.01")
+
+class AccountBooks(Protocol):
+    """What the books of one account hold (`analytics.live_books`)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All books, in the order in which they are shown."""
+
+    def start(self, state: AccountState) -> None:
+        """Begin with what a state has."""
+
+    def apply(self, execution: Execution, sign: int, state: AccountState) -> None:
+        """Apply an execution, or undo it with `sign` -1."""
+
+    def split(self, symbol: Symbol, qty: Decimal) -> Iterable[tuple[str, Decimal]]:
+        """Split a position by book."""
+
 
 SetPrice = Callable[[Symbol, Decimal, float, Decimal, bool], None]
 """Called with every price that a read shows: symbol, price, when the read began, the largest change
@@ -36,13 +53,18 @@ class AccountMarker:
     """One account. All methods return at once."""
 
     def __init__(
-        self, record: Record, prices: Mapping[Symbol, SymbolPrice], set_price: SetPrice
+        self,
+        record: Record,
+        prices: Mapping[Symbol, SymbolPrice],
+        set_price: SetPrice,
+        books: AccountBooks | None = None,
     ) -> None:
         self.label: AccountLabel = record.profile.label
         self.record = record
         self.errors = ErrorWindow()
         self.mark: AccountMark | None = None
-        self.marked = MarkedAccount()
+        self.books = books
+        self.marked = MarkedAccount(None if books is None else books.split)
         self.is_behind = False
         """Whether positions changed since `catch_up`."""
         self._prices = prices
@@ -83,6 +105,8 @@ class AccountMarker:
     def start(self) -> None:
         """Start from a record that was read before: its prices are as old as its confirmation."""
         self._reading_at = self.record.confirmed_at or self.record.as_of
+        if self.books is not None:
+            self.books.start(self.record.state)
 
     def finish_read(self, now: float) -> MarkError | None:
         """Start from what the last read brought; return its error. Nothing without a read."""
@@ -90,7 +114,7 @@ class AccountMarker:
         self._reading_at = None
         if requested_at is None or state.account is None:
             return None
-        is_confirmed = "account" not in state.provisional
+        is_confirmed = state.provisional.isdisjoint(MONEY)
         error = None
         if is_confirmed and self.marked.is_known and state.account.equity is not None:
             error = self._measure(number(state.account.equity), requested_at)
@@ -159,12 +183,41 @@ class AccountMarker:
             price_at=price_at,
             feed=feed,
             session=session,
-            is_provisional="account" in self.record.state.provisional,
+            is_provisional=not self.record.state.provisional.isdisjoint(MONEY),
             is_stale=self.record.link.is_stale,
             equity_rest=None if account.equity is None else number(account.equity),
             equity_rest_at=self._equity_rest_at,
             error=self.errors.summary,
+            books=() if self.books is None else self._mark_books(self.books.names),
         )
+
+    def _mark_books(self, names: Sequence[str]) -> tuple[BookMark, ...]:
+        """The parts of all books; the last has what rounding to cents leaves over."""
+        marked, sums = self.marked, self.marked.sums
+        value = to_cents(sums.long_value) + to_cents(sums.short_value)
+        net = sums.long_value + sums.short_value
+        rest = (value, to_cents(net - sums.cost), to_cents(net - sums.intraday_base))
+        books = []
+        for name in names:
+            part = marked.books.get(name, NO_BOOK)
+            if name == names[-1]:
+                amounts = rest
+            else:
+                amounts = (
+                    to_cents(part.value),
+                    to_cents(part.value - part.cost),
+                    to_cents(part.value - part.intraday_base),
+                )
+                rest = (rest[0] - amounts[0], rest[1] - amounts[1], rest[2] - amounts[2])
+            books.append(
+                BookMark(
+                    name=name,
+                    market_value=amounts[0],
+                    unrealized_pl=amounts[1],
+                    unrealized_intraday_pl=amounts[2],
+                )
+            )
+        return tuple(books)
 
     def _count_prices(
         self, *, now: float, session: Session | None
@@ -176,7 +229,7 @@ class AccountMarker:
             known = self._prices.get(key)
             if holding.price is None:
                 unpriced.append(holding.symbol)
-            if holding.held_at is not None or (known is not None and known.held is not None):
+            if holding.is_held or (known is not None and known.held is not None):
                 held.append(holding.symbol)
             if known is not None and known.halted_since is not None:
                 halted.append(holding.symbol)
@@ -216,6 +269,8 @@ class AccountMarker:
         qty = number(execution.qty) * (1 if execution.side.startswith("buy") else -1)
         each = self._multiplier(key, execution.order_id, state)
         self.marked.add_execution(key, sign * qty * each, number(execution.price))
+        if self.books is not None:
+            self.books.apply(execution, sign, state)
 
     def _multiplier(self, key: Symbol, order_id: OrderId, state: AccountState) -> Decimal:
         position: Position | None = state.positions.get(key) or self.record.state.positions.get(key)
@@ -251,11 +306,6 @@ class AccountMarker:
             self.marked.last_equity = last_equity
         else:
             self._last_equity_source, self._rolled_from = "broker", None
-
-
-def to_cents(amount: Decimal | None) -> Decimal | None:
-    """Round as money is shown."""
-    return None if amount is None else amount.quantize(CENT, ROUND_HALF_EVEN)
 
 
 def _during(samples: deque[tuple[float, Decimal]], since: float) -> Iterator[Decimal]:

@@ -16,7 +16,7 @@ import msgspec
 
 from realtime.broker.market_codec import Element
 from realtime.core.decimals import ZERO
-from realtime.core.mark import AccountMark
+from realtime.core.mark import AccountMark, to_cents
 from realtime.core.mark_error import ErrorSummary, ErrorWindow, MarkError, PricesFrom
 from realtime.core.mark_prices import (
     UNPRICED,
@@ -27,12 +27,13 @@ from realtime.core.mark_prices import (
     set_broker_price,
 )
 from realtime.core.mark_to_market import max_change
+from realtime.core.mark_totals import MarkTotals
 from realtime.core.model import AccountLabel, Symbol
-from realtime.market.marks.account_marker import AccountMarker, to_cents
+from realtime.market.marks.account_marker import AccountBooks, AccountMarker
 from realtime.market.marks.holders import HolderIndex
 from realtime.market.marks.sessions import TradingCalendar
 from realtime.market.marks.ticks import MARKED_KINDS, apply_element, price_symbol
-from realtime.store.records import Change
+from realtime.store.records import Change, Profile
 from realtime.store.store import Store
 
 MIN_INTERVAL_S = 0.25
@@ -59,7 +60,13 @@ class MarkEngine:
     """All marks. `clock` gives epoch seconds; `feed` is the stock feed, such as `sip`."""
 
     def __init__(
-        self, store: Store, *, clock: Callable[[], float], feed: str, calendar: TradingCalendar
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float],
+        feed: str,
+        calendar: TradingCalendar,
+        make_books: Callable[[], AccountBooks | None] = lambda: None,
     ) -> None:
         self.feed = feed
         self.calendar = calendar
@@ -69,6 +76,8 @@ class MarkEngine:
         """Errors of the last reads of all accounts."""
         self.errors_by_source: dict[tuple[str, PricesFrom], ErrorWindow] = {}
         """(stock feed, where prices came from) → errors of the last such reads."""
+        self.totals = MarkTotals()
+        """Sums of the newest marks, by tier and by book."""
         self.seq = 0
         self.has_more = False
         """Whether the last `tick` left something to do at once."""
@@ -76,6 +85,7 @@ class MarkEngine:
         """Symbol that is held → asset class, as the broker names it."""
         self._store = store
         self._clock = clock
+        self._make_books = make_books
         self._markers: dict[AccountLabel, AccountMarker] = {}
         self._prices: dict[Symbol, SymbolPrice] = {}
         self._limits: dict[Symbol, Decimal] = {}
@@ -89,6 +99,7 @@ class MarkEngine:
         self._refreshed_at = clock()
         self._refresh_queue: deque[AccountLabel] = deque()
         self._last_close: float | None = None
+        self._failure: Exception | None = None
         for record in store:
             self.handle_change(Change(label=record.profile.label, before=None, after=record))
         self._unsubscribe = store.subscribe(self.handle_change)
@@ -100,7 +111,14 @@ class MarkEngine:
     # -- what changes ------------------------------------------------------------------------------
 
     def handle_change(self, change: Change) -> None:
-        """Note a change of the store. Returns at once: the writer waits for it."""
+        """Note a change of the store. Returns at once and never raises, for the writer's sake: a
+        failure is raised by the next `tick`."""
+        try:
+            self._handle_change(change)
+        except Exception as error:  # noqa: BLE001 - the account's state is worth more than its mark
+            self._failure = self._failure or error
+
+    def _handle_change(self, change: Change) -> None:
         label = change.label
         if change.after is None:
             self._markers.pop(label, None)
@@ -108,11 +126,14 @@ class MarkEngine:
             self._due_at.pop(label, None)
             self._checked_at.pop(label, None)
             self._set_symbols(label, ())
+            self.totals.update(label, None, paper=True, tier=None)
             return
+        if change.before is not None and change.before.profile != change.after.profile:
+            self._add_to_totals(change.after.profile, change.after.mark)
         marker = self._markers.get(label)
         if marker is None:
             marker = self._markers[label] = AccountMarker(
-                change.after, self._prices, self._set_broker_price
+                change.after, self._prices, self._set_broker_price, self._make_books()
             )
             if change.after.has_data:
                 marker.start()
@@ -130,11 +151,14 @@ class MarkEngine:
 
     def handle_elements(self, elements: Iterable[Element]) -> None:
         """Take what the stream delivered; elements that move no price are skipped."""
-        for element in elements:
-            if element.kind in MARKED_KINDS:
-                symbol = price_symbol(element)
-                if symbol in self._index.holders:
-                    self._apply(symbol, element)
+        try:
+            for element in elements:
+                if element.kind in MARKED_KINDS:
+                    symbol = price_symbol(element)
+                    if symbol in self._index.holders:
+                        self._apply(symbol, element)
+        except Exception as error:  # noqa: BLE001 - other clients of the stream go on
+            self._failure = self._failure or error
 
     def set_latest_trade(self, symbol: Symbol, price: Decimal, at: int) -> None:
         """Take the last trade of a symbol as REST has it; `at` is its time, epoch ns."""
@@ -152,6 +176,8 @@ class MarkEngine:
 
         Returns within a few milliseconds. While `has_more`, call it again after other tasks ran.
         """
+        if self._failure is not None:
+            raise self._failure
         now = self._clock()
         self._roll_over(now)
         self._select_for_refresh(now)
@@ -168,6 +194,19 @@ class MarkEngine:
         marks = list(islice(self._make_marks(now), MAX_MARKS))
         self.has_more = bool(self._moved) or MAX_MARKS in (len(marks), caught_up)
         return marks
+
+    def account_books(self) -> Iterator[tuple[AccountLabel, AccountBooks]]:
+        """The books of each account; nothing where none are configured."""
+        for label, marker in self._markers.items():
+            if marker.books is not None:
+                yield label, marker.books
+
+    def split_again(self, label: AccountLabel) -> None:
+        """Split an account's positions by book again."""
+        marker = self._markers.get(label)
+        if marker is not None:
+            marker.marked.split_again()
+            self._changed[label] = None
 
     # -- what clients read -------------------------------------------------------------------------
 
@@ -301,7 +340,11 @@ class MarkEngine:
                 self.seq += 1
                 self._due_at[label] = now + MIN_INTERVAL_S
                 self.counts["marks"] += 1
+                self._add_to_totals(marker.record.profile, mark)
                 yield mark
+
+    def _add_to_totals(self, profile: Profile, mark: AccountMark | None) -> None:
+        self.totals.update(profile.label, mark, paper=profile.paper, tier=profile.tier)
 
     def _check(self, marker: AccountMarker, now: float) -> None:
         """Compare the sums with all positions added up, once a minute."""
@@ -310,14 +353,28 @@ class MarkEngine:
         self._checked_at[marker.label] = now + CHECK_EVERY_S
         self.counts["checks"] += 1
         total = marker.marked.total()
-        if total != marker.marked.sums:
+        books = marker.marked.total_books()
+        nothing_lost = all(books.get(name) == sums for name, sums in marker.marked.books.items())
+        if total != marker.marked.sums or not nothing_lost:
             self.counts["drift"] += 1
-            marker.marked.sums = total
+            marker.marked.sums, marker.marked.books = total, books
 
 
 def _shown(mark: AccountMark) -> tuple[object, ...]:
-    """What makes a mark worth sending; ages of prices alone do not."""
-    amounts = (mark.equity, mark.cash, mark.unrealized_pl, mark.long_market_value, mark.last_equity)
-    warnings = (mark.prices.unpriced, mark.prices.halted, mark.prices.held)
-    state = (mark.session, mark.is_provisional, mark.is_stale, mark.equity_rest)
-    return (*map(to_cents, amounts), *warnings, *state)
+    """What makes a mark worth sending: a cent, or a warning. Times alone do not."""
+    amounts = (
+        mark.equity,
+        mark.cash,
+        mark.unrealized_pl,
+        mark.unrealized_intraday_pl,
+        mark.long_market_value,
+        mark.short_market_value,
+        mark.last_equity,
+        mark.equity_rest,
+        None if mark.error is None else mark.error.p95,
+    )
+    prices, is_old = mark.prices, mark.prices.old > 0
+    warnings = (prices.unpriced, prices.halted, prices.held, is_old)
+    state = (mark.feed, mark.session, mark.is_provisional, mark.is_stale, mark.last_equity_source)
+    cents = tuple(None if amount is None else to_cents(amount) for amount in amounts)
+    return (cents, mark.books, *warnings, *state)

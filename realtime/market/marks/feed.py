@@ -127,6 +127,13 @@ class PriceFeed:
                 await self._poll()
             await asyncio.sleep(UPDATE_S)
 
+    def close(self) -> None:
+        """Leave the streams."""
+        for kind, client in self._clients.items():
+            hub = self._streams.get_hub_of(kind)
+            if client in hub.relay.clients:
+                hub.leave(client)
+
     async def update(self) -> None:
         """Subscribe what is held now, and unsubscribe what is not."""
         wanted, unknown = self._select()

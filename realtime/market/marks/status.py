@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from realtime.core.mark import Session
 from realtime.core.mark_error import ErrorSummary
+from realtime.core.mark_totals import MarkTotals
 from realtime.market.marks.engine import MarkEngine
 from realtime.market.marks.feed import FeedStatus
 
@@ -32,9 +33,14 @@ class MarksStatus(Struct, frozen=True, kw_only=True):
     """Comparisons that did not agree: always 0, or the arithmetic is wrong."""
     unreadable: int
     """Elements of the stream that could not be read."""
+    failures: int
+    """How often marks ended by a mistake of the program, and began again."""
+    totals: MarkTotals
 
 
-def get_status(engine: MarkEngine, prices: FeedStatus, now: float) -> MarksStatus:
+def get_status(
+    engine: MarkEngine, prices: FeedStatus, now: float, failures: int = 0
+) -> MarksStatus:
     """The status as of `now`, epoch seconds."""
     marks = list(engine.marks)
     return MarksStatus(
@@ -54,4 +60,6 @@ def get_status(engine: MarkEngine, prices: FeedStatus, now: float) -> MarksStatu
         checks=engine.counts["checks"],
         drift=engine.counts["drift"],
         unreadable=engine.counts["unreadable"],
+        failures=failures,
+        totals=engine.totals,
     )

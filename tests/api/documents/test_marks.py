@@ -102,6 +102,7 @@ def test_dashboard_and_row_show_the_mark_beside_the_broker_s_equity() -> None:
 
 def test_a_sum_with_an_unknown_mark_is_unknown() -> None:
     rows = [make_account_row(record(mark(equity))) for equity in ("1", "2.5", None)]
-    assert sum_marks(rows[:2]) == "3.5"
-    assert sum_marks(rows) is None
-    assert sum_marks([make_account_row(record(None))]) is UNSET
+    marks = [row.equity_mark for row in rows]
+    assert sum_marks(marks[:2]) == "3.5"
+    assert sum_marks(marks) is None
+    assert sum_marks([make_account_row(record(None)).equity_mark]) is UNSET

@@ -1,6 +1,6 @@
 """Marks of all accounts from one stream of prices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -13,6 +13,7 @@ from realtime.core.model import Account, AccountLabel, ExecutionId, Order, Order
 from realtime.core.position_keys import positions_by_key
 from realtime.core.state import AccountState, Execution
 from realtime.core.timestamps import format_micros
+from realtime.market.marks.account_marker import AccountBooks
 from realtime.market.marks.engine import CHECK_EVERY_S, MIN_INTERVAL_S, MarkEngine
 from realtime.market.marks.sessions import TradingCalendar, parse_calendar
 from realtime.store.records import Profile
@@ -26,10 +27,20 @@ CALENDAR = TradingCalendar([])
 class Scene:
     """A store whose accounts are set as reads and events would, and the engine beside it."""
 
-    def __init__(self, calendar: TradingCalendar = CALENDAR) -> None:
+    def __init__(
+        self,
+        calendar: TradingCalendar = CALENDAR,
+        make_books: Callable[[], AccountBooks | None] = lambda: None,
+    ) -> None:
         self.now = NOW
         self.store = Store(boot="b")
-        self.engine = MarkEngine(self.store, clock=lambda: self.now, feed="sip", calendar=calendar)
+        self.engine = MarkEngine(
+            self.store,
+            clock=lambda: self.now,
+            feed="sip",
+            calendar=calendar,
+            make_books=make_books,
+        )
 
     def add(self, label: AccountLabel, *positions: Position, cash: str = "1000") -> None:
         """An account that was just read."""
@@ -70,10 +81,17 @@ class Scene:
 
     def fill(self, label: AccountLabel, position: Position, size: int, price: str) -> None:
         """An execution that a read finds, so that no frame has to be made for it."""
+        self.order(label, position, size, price, "by hand")
+
+    def order(
+        self, label: AccountLabel, position: Position, size: int, price: str, name: str
+    ) -> None:
+        """The same by the order with this `client_order_id`. `position`: after it."""
         state = self.state(label)
-        order_id, number = OrderId("o1"), len(state.executions.get(OrderId("o1"), {}))
+        order_id = OrderId(name)
+        known = dict(state.executions.get(order_id, {}))
         execution = Execution(
-            execution_id=ExecutionId(f"e{number}"),
+            execution_id=ExecutionId(f"e{len(known)}"),
             order_id=order_id,
             symbol=position.symbol,
             side="buy" if size > 0 else "sell",
@@ -81,12 +99,17 @@ class Scene:
             price=price,
             at=None,
         )
-        known = dict(state.executions.get(order_id, {}))
         state = structs.replace(
             state,
             positions={**state.positions, position.symbol: position},
-            executions={order_id: {**known, execution.execution_id: execution}},
-            orders={order_id: Order(id=order_id, symbol=position.symbol)},
+            executions={
+                **state.executions,
+                order_id: {**known, execution.execution_id: execution},
+            },
+            orders={
+                **state.orders,
+                order_id: Order(id=order_id, symbol=position.symbol, client_order_id=name),
+            },
             provisional=frozenset({"account", "positions"}),
         )
         self.store.update(label, now=self.now, state=state, recovered=(execution,))
