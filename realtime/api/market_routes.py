@@ -31,7 +31,13 @@ from realtime.api.handlers.market_data import (
 )
 from realtime.api.handlers.market_paths import path_handler
 from realtime.api.handlers.market_problems import READING
-from realtime.api.handlers.marks import MarksDocument, get_marks
+from realtime.api.handlers.marks import (
+    AccountMarksDocument,
+    MarksDocument,
+    MarksQuery,
+    get_account_marks,
+    get_marks,
+)
 from realtime.api.parameters import NoQuery
 from realtime.api.route import Route
 from realtime.market.rest.freshness import Kind
@@ -206,11 +212,19 @@ MARKET_ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         paths=("/market/marks",),
-        summary="Accounts marked to market: totals by tier, and how far marks were off",
-        query=NoQuery,
+        summary="Accounts marked to market: totals by tier and book, and how far marks were off",
+        query=MarksQuery,
         handler=get_marks,
         document=MarksDocument,
         problems=("marks_off",),
+    ),
+    Route(
+        paths=("/market/marks/{account_id}",),
+        summary="One account marked to market: the price of each position, its source and its age",
+        query=NoQuery,
+        handler=get_account_marks,
+        document=AccountMarksDocument,
+        problems=("marks_off", "unknown_account"),
     ),
     Route(
         access="market_data",

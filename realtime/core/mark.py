@@ -6,7 +6,8 @@ from typing import Literal
 from msgspec import Struct
 
 from realtime.core.mark_error import ErrorSummary
-from realtime.core.model import AccountLabel
+from realtime.core.mark_prices import PriceSource
+from realtime.core.model import AccountLabel, Symbol
 
 CENT = Decimal("0.01")
 
@@ -40,6 +41,25 @@ class BookMark(Struct, frozen=True, kw_only=True, gc=False):
     """Long minus short."""
     unrealized_pl: Decimal
     unrealized_intraday_pl: Decimal
+
+
+class PositionMark(Struct, frozen=True, kw_only=True, gc=False):
+    """One position at its marked price."""
+
+    symbol: Symbol
+    qty: Decimal
+    price: Decimal | None
+    market_value: Decimal | None
+    unrealized_pl: Decimal | None
+    unrealized_intraday_pl: Decimal | None
+    price_at: float | None
+    """Of the trade or the read, epoch seconds."""
+    source: PriceSource | None
+    is_old: bool
+    is_halted: bool
+    held_price: Decimal | None
+    """A price that jumped, and waits for a read."""
+    is_held: bool
 
 
 class AccountMark(Struct, frozen=True, kw_only=True):

@@ -107,6 +107,7 @@ MARKS = MarksStatus(
     unreadable=0,
     failures=0,
     totals=MarkTotals(),
+    get_positions=lambda _: [],
 )
 HISTORY = HistoryStatus(
     failure="disk_full",

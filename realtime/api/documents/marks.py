@@ -7,8 +7,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from realtime.api.documents.timestamps import format_millis
 from realtime.core.decimals import number, plain
-from realtime.core.mark import AccountMark, EquitySource, Session
+from realtime.core.mark import AccountMark, EquitySource, PositionMark, Session
 from realtime.core.mark_error import ErrorSummary
+from realtime.core.mark_prices import PriceSource
 from realtime.core.model import Account
 from realtime.store.records import Record
 
@@ -95,6 +96,49 @@ class MarkDocument(Struct, frozen=True, kw_only=True):
     """Parts of the positions by book, which add up to them; absent without books."""
 
 
+class PositionMarkRow(Struct, frozen=True, kw_only=True):
+    """One position at its marked price."""
+
+    symbol: str
+    qty: str
+    price: str | None
+    market_value: str | None
+    unrealized_pl: str | None
+    unrealized_intraday_pl: str | None
+    price_at: str | None
+    """The broker's time of the price."""
+    source: PriceSource | None
+    """`trade` or `quote` of the feed, or `broker`: the price in its last read."""
+    feed: str | None
+    """Of a trade or a quote: `sip`, `iex`, `opra`, `indicative` or `us` (coins)."""
+    old: bool
+    """Older than is normal for the kind of asset in this session."""
+    halted: bool
+    held: bool
+    """A price or a quantity jumped, and waits for a read."""
+    held_price: str | None
+    """The price that waits."""
+
+
+def make_position_mark(mark: PositionMark, feed: str | None) -> PositionMarkRow:
+    """The row of a position whose prices are from a feed."""
+    return PositionMarkRow(
+        symbol=mark.symbol,
+        qty=plain(mark.qty),
+        price=_plain(mark.price),
+        market_value=format_cents(mark.market_value),
+        unrealized_pl=format_cents(mark.unrealized_pl),
+        unrealized_intraday_pl=format_cents(mark.unrealized_intraday_pl),
+        price_at=_format_time(mark.price_at),
+        source=mark.source,
+        feed=None if mark.source in (None, "broker") else feed,
+        old=mark.is_old,
+        halted=mark.is_halted,
+        held=mark.is_held,
+        held_price=_plain(mark.held_price),
+    )
+
+
 def make_mark(record: Record) -> MarkDocument | None:
     """The mark of a record; None if it has none."""
     mark, account = record.mark, record.state.account
@@ -175,6 +219,10 @@ def _cushion(mark: AccountMark, account: Account) -> str | None:
     if mark.equity is None or margin is UNSET or margin is None:
         return None
     return to_cents(mark.equity - number(margin))
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
 
 
 def _reason(mark: AccountMark) -> str | None:

@@ -1,6 +1,6 @@
 """Sums over many accounts, paper and real money apart: they are never added up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -15,6 +15,7 @@ from realtime.store.records import Record
 class MarkedMoney(Struct, frozen=True, kw_only=True):
     """The marked accounts of one kind of money."""
 
+    paper: bool
     accounts: int
     unknown: int
     """Accounts whose marked equity is unknown; the sum is unknown then."""
@@ -81,11 +82,12 @@ def _totals(paper: bool, accounts: list[tuple[Record, AccountRow]]) -> MoneyTota
         positions=sum(row.positions or 0 for row in rows) if rows else None,
         open_orders=sum(row.open_orders or 0 for row in rows) if rows else None,
         confirmed_at=format_millis(min(confirmed)) if confirmed else None,
-        marks=_marks([r.mark for r, _ in accounts if r.mark is not None]),
+        marks=add_up_money(paper, [r.mark for r, _ in accounts if r.mark is not None]),
     )
 
 
-def _marks(marks: list[AccountMark]) -> MarkedMoney | UnsetType:
+def add_up_money(paper: bool, marks: Sequence[AccountMark]) -> MarkedMoney | UnsetType:
+    """The sums of accounts of one kind of money; absent without any."""
     if not marks:
         return UNSET
     sums = TierTotals()
@@ -93,6 +95,7 @@ def _marks(marks: list[AccountMark]) -> MarkedMoney | UnsetType:
         sums.add(mark)
     times = [mark.price_at for mark in marks if mark.price_at is not None]
     return MarkedMoney(
+        paper=paper,
         accounts=sums.accounts,
         unknown=sums.unknown,
         equity=None if sums.equity is None else plain(sums.equity),

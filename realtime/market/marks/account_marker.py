@@ -6,10 +6,18 @@ from decimal import Decimal
 from typing import Protocol
 
 from realtime.core.decimals import number
-from realtime.core.mark import AccountMark, BookMark, EquitySource, PriceCounts, Session, to_cents
+from realtime.core.mark import (
+    AccountMark,
+    BookMark,
+    EquitySource,
+    PositionMark,
+    PriceCounts,
+    Session,
+    to_cents,
+)
 from realtime.core.mark_error import ErrorWindow, MarkError, PricesFrom, measure
 from realtime.core.mark_prices import SymbolPrice
-from realtime.core.mark_to_market import NO_BOOK, MarkedAccount, max_change, multiplier
+from realtime.core.mark_to_market import NO_BOOK, Holding, MarkedAccount, max_change, multiplier
 from realtime.core.model import AccountLabel, OrderId, Position, Symbol, position_symbol
 from realtime.core.order_versions import flatten
 from realtime.core.positions import OPTION_MULTIPLIER
@@ -191,6 +199,34 @@ class AccountMarker:
             books=() if self.books is None else self._mark_books(self.books.names),
         )
 
+    def position_marks(self, *, now: float, session: Session | None) -> list[PositionMark]:
+        """Every position at its marked price, by symbol."""
+        positions = self.record.state.positions
+        marks = []
+        for key, holding in self.marked.holdings.items():
+            known, position = self._prices.get(key), positions.get(key)
+            current = None if known is None else known.current
+            price_at = None if current is None else current.at / 1e9
+            asset_class = None if position is None else position.asset_class
+            value = None if holding.price is None else holding.value
+            marks.append(
+                PositionMark(
+                    symbol=holding.symbol,
+                    qty=holding.qty,
+                    price=holding.price,
+                    market_value=value,
+                    unrealized_pl=None if value is None else value - holding.cost,
+                    unrealized_intraday_pl=None if value is None else value - holding.intraday_base,
+                    price_at=price_at,
+                    source=None if current is None else current.source,
+                    is_old=price_at is None or _is_old(asset_class, now - price_at, session),
+                    is_halted=known is not None and known.halted_since is not None,
+                    held_price=_held_price(holding, known),
+                    is_held=holding.is_held or (known is not None and known.held is not None),
+                )
+            )
+        return sorted(marks, key=lambda mark: mark.symbol)
+
     def _mark_books(self, names: Sequence[str]) -> tuple[BookMark, ...]:
         """The parts of all books; the last has what rounding to cents leaves over."""
         marked, sums = self.marked, self.marked.sums
@@ -306,6 +342,12 @@ class AccountMarker:
             self.marked.last_equity = last_equity
         else:
             self._last_equity_source, self._rolled_from = "broker", None
+
+
+def _held_price(holding: Holding, known: SymbolPrice | None) -> Decimal | None:
+    if known is not None and known.held is not None:
+        return known.held.price
+    return known.current.price if known and known.current and holding.is_behind else None
 
 
 def _during(samples: deque[tuple[float, Decimal]], since: float) -> Iterator[Decimal]:

@@ -16,7 +16,7 @@ import msgspec
 
 from realtime.broker.market_codec import Element
 from realtime.core.decimals import ZERO
-from realtime.core.mark import AccountMark, to_cents
+from realtime.core.mark import AccountMark, PositionMark, to_cents
 from realtime.core.mark_error import ErrorSummary, ErrorWindow, MarkError, PricesFrom
 from realtime.core.mark_prices import (
     UNPRICED,
@@ -214,6 +214,13 @@ class MarkEngine:
         """The newest mark of an account; None before its first."""
         marker = self._markers.get(AccountLabel(label))
         return None if marker is None else marker.mark
+
+    def get_positions(self, label: str) -> list[PositionMark]:
+        """The positions of an account at their marked prices; empty before its first mark."""
+        marker, now = self._markers.get(AccountLabel(label)), self._clock()
+        if marker is None or marker.mark is None:
+            return []
+        return marker.position_marks(now=now, session=self.calendar.session(now))
 
     @property
     def marks(self) -> Iterator[AccountMark]:

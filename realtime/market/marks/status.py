@@ -1,10 +1,10 @@
 """How marks are doing, for `/market/marks` and `/metrics`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from realtime.core.mark import Session
+from realtime.core.mark import PositionMark, Session
 from realtime.core.mark_error import ErrorSummary
 from realtime.core.mark_totals import MarkTotals
 from realtime.market.marks.engine import MarkEngine
@@ -36,6 +36,8 @@ class MarksStatus(Struct, frozen=True, kw_only=True):
     failures: int
     """How often marks ended by a mistake of the program, and began again."""
     totals: MarkTotals
+    get_positions: Callable[[str], list[PositionMark]]
+    """Label → the account's positions at their marked prices."""
 
 
 def get_status(
@@ -62,4 +64,5 @@ def get_status(
         unreadable=engine.counts["unreadable"],
         failures=failures,
         totals=engine.totals,
+        get_positions=engine.get_positions,
     )

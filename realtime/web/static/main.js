@@ -122,7 +122,10 @@ async function route() {
   $("main").replaceChildren(view.element);
   header.showCrumbs(view.crumbs);
   scrollTo({ top: 0, behavior: "instant" });
-  if (address.view !== "fleet") visibleRows.set(address.label ? [address.label] : []);
+  if (address.view !== "fleet") {
+    visibleRows.set(address.label ? [address.label] : []);
+    visibleRows.setMarks(false);
+  }
   travel.show(view);
   updateConnection();
   draw();
@@ -175,7 +178,7 @@ async function openView(address) {
       const { BrokerView } = await import("./views/broker_view.js");
       return BrokerView.open(address, hooks);
     }
-    case "fleet": return new FleetView(fleet, address, { ...hooks, go: (hash) => { location.hash = hash; }, onVisibleRows: (labels) => visibleRows.set(labels) });
+    case "fleet": return new FleetView(fleet, address, { ...hooks, go: (hash) => { location.hash = hash; }, onVisibleRows: (labels) => visibleRows.set(labels), onMarks: (hasMarks) => visibleRows.setMarks(hasMarks) });
   }
 }
 

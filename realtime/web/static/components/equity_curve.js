@@ -21,6 +21,7 @@ export class EquityCurve {
     this.outages = []; // [from, to] in seconds; `to` null while it lasts
     this.gaps = []; // the same, of what was not recorded
     this.moment = null; // seconds: a line there
+    this.ahead = null; // [seconds, number]: a thin line to it from the last point, until a later one
     this.loads = 0;
     this.stage = createElement("div", { class: "curve-stage", role: "img", "aria-label": label });
     this.empty = createElement("p", { class: "curve-empty", text: BEGINS_NOW });
@@ -55,6 +56,12 @@ export class EquityCurve {
       this.values = this.values.slice(-MAX_POINTS);
     }
     this.#draw();
+  }
+
+  /** Draw a thin line to a point that is not confirmed yet; null removes it. */
+  setAhead(point) {
+    this.ahead = point;
+    if (this.isLoaded) this.#draw();
   }
 
   /** Forget the points received so far: from here on it is the sum of other accounts. */
@@ -124,9 +131,17 @@ export class EquityCurve {
     const isDrawn = this.values.filter((value) => value !== null).length > 1;
     this.empty.hidden = isDrawn || Boolean(this.plot);
     if (!isDrawn || !this.stage.clientWidth) return;
-    const data = [this.times, this.values];
+    const data = this.#data();
     if (this.plot) this.plot.setData(data);
     else this.plot = new uPlot(this.#options(), data, this.stage);
+  }
+
+  #data() {
+    const last = this.times.length - 1;
+    const isAhead = this.ahead !== null && this.moment === null && this.ahead[0] > this.times[last] && this.values[last] !== null;
+    if (!isAhead) return [this.times, this.values, this.times.map(() => null)];
+    const before = this.times.slice(0, last).map(() => null);
+    return [[...this.times, this.ahead[0]], [...this.values, null], [...before, this.values[last], this.ahead[1]]];
   }
 
   #fit() {
@@ -162,7 +177,8 @@ export class EquityCurve {
           scale: "y", values: (_, values) => percentLabels(values, this.#start),
         },
       ],
-      series: [{}, { stroke: colour("--accent"), width: 1.75, points: { show: false }, spanGaps: false }],
+      series: [{}, { stroke: colour("--accent"), width: 1.75, points: { show: false }, spanGaps: false },
+        { stroke: colour("--muted"), width: 1, points: { show: false }, spanGaps: false }],
       hooks: {
         setCursor: [(plot) => this.#showReading(plot.cursor.idx)],
         drawClear: [(plot) => this.#drawGround(plot, { gap: colour("--gap"), line: colour("--muted"), hatch: colour("--hatch") })],
@@ -173,7 +189,10 @@ export class EquityCurve {
 
   #showReading(index) {
     const isOver = index !== null && index !== undefined && this.plot?.cursor.left >= 0;
-    const value = isOver ? this.values[index] : null;
+    const value = isOver ? (this.values[index] ?? null) : null;
+    if (isOver && index >= this.values.length && this.ahead) {
+      return setText(this.reading, `${formatDecimal(fromNumber(this.ahead[1]), 2, { currency: "$" })} marked  ·  ${formatTime(this.ahead[0] * 1000)}`);
+    }
     const text = value === null ? "not recorded" : formatDecimal(fromNumber(value), 2, { currency: "$" });
     setText(this.reading, isOver ? `${text}  ·  ${formatTime(this.times[index] * 1000)}` : "");
   }

@@ -22,9 +22,9 @@ export class Stat {
   }
 
   /** Show money, whole or in a larger unit; unknown is `–` with the reason. */
-  showMoney(amount, { currency = "", sign = false, reason = "not known yet", ...rest } = {}) {
+  showMoney(amount, { currency = "", sign = false, reason = "not known yet", isWhole = false, ...rest } = {}) {
     const full = formatDecimal(amount, 2, { currency, sign });
-    const text = this.isLarge || full.length <= MAX_CHARS ? full : formatCompact(amount, { currency, sign });
+    const text = this.isLarge || isWhole || full.length <= MAX_CHARS ? full : formatCompact(amount, { currency, sign });
     this.#show(text, full, amount === null ? { ...rest, reason } : rest);
     this.element.style.setProperty("--chars", text.length);
   }
@@ -35,9 +35,9 @@ export class Stat {
     this.#show(text, text, count === null ? { ...rest, reason } : rest);
   }
 
-  #show(text, full, { tone, beside = "", besideTone = null, note = "", noteTone = null, at = null, age = "", reason = null }) {
+  #show(text, full, { tone, beside = "", besideTone = null, note = "", noteTone = null, at = null, age = "", reason = null, isQuiet = false }) {
     const before = this.value.textContent;
-    if (setShortText(this.value, text, full) && before !== "–" && !this.isLarge) flash(this.value);
+    if (setShortText(this.value, text, full) && before !== "–" && !this.isLarge && !isQuiet) flash(this.value);
     if (reason) setAttribute(this.value, "title", reason);
     setAttribute(this.value, "data-tone", tone);
     setText(this.beside, beside);

@@ -22,6 +22,7 @@ export class AccountState {
     this.account = null;
     this.confirmedAt = null;
     this.mark = null; // the account marked to market; null without market data
+    this.markedPositions = null; // the price of each position; null without market data
     this.positions = null; // null: unknown
     this.orders = null; // id → order; null: unknown
     this.gaps = []; // newest first

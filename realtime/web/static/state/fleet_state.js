@@ -9,7 +9,7 @@ export const MAX_FULL_ROWS = 200;
 const MAX_FILLS = 60;
 const MAX_LINK_EVENTS = 40;
 const RATE_WINDOW_S = 5;
-const MONEY = ["equity", "last_equity", "cash", "buying_power", "day_pl", "flows_today", "total_pl"];
+const MONEY = ["equity", "last_equity", "cash", "buying_power", "day_pl", "flows_today", "total_pl", "equity_mark"];
 const TRANSIENT = new Set(["connecting", "authorizing", "syncing"]); // only the last of these is worth a line
 
 export class FleetState {
@@ -33,6 +33,7 @@ export class FleetState {
   handleEvent(name, data) {
     switch (name) {
       case "row": this.#countEvents(1); return this.#setRow(data);
+      case "mark": return this.#setMark(data);
       case "link": this.#countEvents(1); return this.#setLink(data);
       case "order": this.#countEvents(1); return this.#addFill(data);
       case "fleet": return this.#setTotals(data);
@@ -60,6 +61,11 @@ export class FleetState {
       entry.link = { state: "synced", stale: row.stale, stale_reason: "not synced at that time" };
     }
     this.isComplete = true;
+  }
+
+  /** Whether accounts are marked to market here. */
+  get isMarked() {
+    return [...this.entries.values()].some(({ row }) => row?.equity_mark !== undefined);
   }
 
   /** Events per second, over the last few. */
@@ -109,6 +115,11 @@ export class FleetState {
     if (row.confirmed_at !== undefined) entry.confirmedAt = row.confirmed_at;
     for (const name of MONEY) entry.money[name] = parseDecimal(row[name]);
     entry.money.day_pl = withoutFlows(entry.money);
+  }
+
+  #setMark({ account_id: label, mark }) {
+    const entry = this.entries.get(label);
+    if (entry) Object.assign(entry.money, { equity_mark: parseDecimal(mark?.equity) });
   }
 
   #setTotals({ totals, fills, updates, as_of: at }) {

@@ -12,6 +12,7 @@ export class VisibleRows {
     this.alerts = alerts;
     this.onChange = onChange;
     this.labels = [];
+    this.hasMarks = false; // whether the table shows them
     this.readAt = performance.now();
     setInterval(() => this.#readAll(), 1000);
   }
@@ -19,15 +20,22 @@ export class VisibleRows {
   /** The query of the stream of all accounts: everything, or what is on the screen. */
   params(isSnapshot) {
     if (isSnapshot) return { types: "row,link" };
-    if (!this.fleet.isLarge) return { types: `row,link,order${this.#alertType}` };
+    if (!this.fleet.isLarge) return { types: `row,link,order${this.#extraTypes}` };
     const known = this.labels.filter((label) => this.fleet.entries.has(label));
     const rows = known.length ? known : [this.fleet.entries.keys().next().value];
-    return { types: `row,link,fleet${this.#alertType}`, rows: rows.slice(0, MAX_ROWS).join(","), interval: INTERVAL_S };
+    return { types: `row,link,fleet${this.#extraTypes}`, rows: rows.slice(0, MAX_ROWS).join(","), interval: INTERVAL_S };
   }
 
-  /** Alerts are pushed where any tier has bounds. */
-  get #alertType() {
-    return this.alerts.document?.watched ? ",alert" : "";
+  /** Alerts are pushed where any tier has bounds, marks where their column is shown. */
+  get #extraTypes() {
+    return `${this.alerts.document?.watched ? ",alert" : ""}${this.hasMarks ? ",mark" : ""}`;
+  }
+
+  /** Whether marks are shown. */
+  setMarks(hasMarks) {
+    if (hasMarks === this.hasMarks) return;
+    this.hasMarks = hasMarks;
+    this.onChange();
   }
 
   /** Labels of the rows that are drawn. */

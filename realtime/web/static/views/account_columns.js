@@ -3,7 +3,8 @@
 import { createElement, setAttribute, setShortText, setText } from "../components/dom.js";
 import { formatDecimal, parseDecimal, percent, toneOf } from "../format/decimal.js";
 import { formatPrice, formatQuantity, formatSymbol, shortenLabel } from "../format/instrument_format.js";
-import { formatTime } from "../format/time_format.js";
+import { preciseAge, priceSource } from "../format/mark_text.js";
+import { formatTime, now } from "../format/time_format.js";
 
 const ONE = 10n ** 18n;
 const MAX_ID_CHARS = 18;
@@ -16,10 +17,10 @@ const moneyColumn = (key, name, isResult = false) => ({
 });
 
 export const POSITION_COLUMNS = [
-  { key: "symbol", name: "Symbol", kind: "head", show: ({ symbol }) => formatSymbol(symbol) },
+  { key: "symbol", name: "Symbol", kind: "head", fill: fillSymbol },
   { key: "qty", name: "Quantity", kind: "number", show: ({ qty }) => formatQuantity(qty), worth: ({ qty }) => parseDecimal(qty) },
   { key: "avg_entry_price", name: "Average", kind: "number", show: (item) => formatPrice(item.avg_entry_price) },
-  { key: "current_price", name: "Price", kind: "number", show: (item) => formatPrice(item.current_price), worth: (item) => parseDecimal(item.current_price) },
+  { key: "current_price", name: "Price", kind: "number", fill: fillPrice, worth: (item) => parseDecimal(item.current_price) },
   moneyColumn("market_value", "Value"),
   moneyColumn("unrealized_intraday_pl", "Day P/L", true),
   moneyColumn("unrealized_pl", "Open P/L", true),
@@ -42,6 +43,44 @@ export const ORDER_COLUMNS = [
   { key: "client_order_id", name: "Client order id", fill: fillClientId },
   { key: "status", name: "Status", fill: fillStatus },
 ];
+
+/** A position at its marked price; the broker's figures where there is none. `mark`: of `market/marks`. */
+export function withMark(position, mark) {
+  const isUsable = mark && mark.price !== null && !mark.held && parseDecimal(mark.qty) === parseDecimal(position.qty);
+  if (!isUsable) return { ...position, mark };
+  const { price, market_value: value, unrealized_pl: gain, unrealized_intraday_pl: today } = mark;
+  const part = percent(parseDecimal(gain), parseDecimal(position.cost_basis));
+  return {
+    ...position, mark, current_price: price, market_value: value, unrealized_pl: gain, unrealized_intraday_pl: today,
+    unrealized_plpc: part === null ? position.unrealized_plpc : formatDecimal(part / 100n, 8).replaceAll(",", "").replace("−", "-"),
+  };
+}
+
+function fillSymbol(cell, { symbol, mark }) {
+  if (!cell.firstChild) cell.append(createElement("span"), createElement("span", { class: "flag" }));
+  const flag = !mark ? "" : mark.price === null ? "no price" : mark.held ? "jumped" : mark.halted ? "halted" : "";
+  setText(cell.lastChild, flag);
+  setAttribute(cell.lastChild, "hidden", flag === "");
+  return setText(cell.firstChild, formatSymbol(symbol));
+}
+
+/** The price, the letter of its source, and on focus its age. */
+function fillPrice(cell, { current_price: price, mark }) {
+  if (!cell.firstChild) cell.append(createElement("span"), createElement("span", { class: "source", tabindex: "0", role: "note" }));
+  const [text, source] = cell.children;
+  setAttribute(source, "hidden", !mark);
+  if (mark) {
+    const isUsed = mark.price !== null && !mark.held;
+    const [letter, about] = isUsed ? priceSource(mark) : ["B", "the broker's last read"];
+    const age = isUsed && mark.price_at ? `, ${preciseAge(mark.price_at, now())} old` : "";
+    setText(source, letter);
+    setAttribute(source, "aria-label", `${about}${age}`);
+    setAttribute(source, "title", `${about}${age}`);
+    setAttribute(source, "data-age", age.slice(2) || null);
+    setAttribute(cell, "data-old", mark.old ? "yes" : null);
+  }
+  return setText(text, formatPrice(price));
+}
 
 const STATUS_TONES = { partially_filled: "active", new: "active", accepted: "active", rejected: "warn", pending_cancel: "warn", pending_replace: "warn" };
 

@@ -4,7 +4,7 @@ import { createElement, setAttribute, setText } from "../components/dom.js";
 import { Table } from "../components/table.js";
 import { formatTime } from "../format/time_format.js";
 import { isFinal } from "../state/account_state.js";
-import { ORDER_COLUMNS, POSITION_COLUMNS } from "./account_columns.js";
+import { ORDER_COLUMNS, POSITION_COLUMNS, withMark } from "./account_columns.js";
 
 const MAX_ORDERS_SHOWN = 200;
 const MAX_CLOSED_SHOWN = 8; // until the button is pressed
@@ -53,7 +53,9 @@ export class AccountTables {
 
   #showPositions() {
     const { version, valuedAt } = this.account;
-    const positions = this.books ? this.books.filterPositions(this.account.positions) : this.account.positions;
+    const marks = new Map((valuedAt ? [] : (this.account.markedPositions ?? [])).map((mark) => [mark.symbol, mark]));
+    const held = this.books ? this.books.filterPositions(this.account.positions) : this.account.positions;
+    const positions = held?.map((position) => withMark(position, this.books?.book ? undefined : marks.get(position.symbol)));
     this.positions.show(positions ?? [], ({ symbol }) => symbol);
     setAttribute(this.positions.element.parentElement, "hidden", !positions?.length);
     setAttribute(this.noPositions, "hidden", Boolean(positions?.length));

@@ -11,6 +11,7 @@ import { formatShort, formatTime, now, waitForClock } from "../format/time_forma
 import { AccountState } from "../state/account_state.js";
 import { EventStream } from "../state/event_stream.js";
 import { fetchCurve } from "../state/history_reader.js";
+import { MarksReader } from "../state/marks_reader.js";
 import { PastReader } from "../state/past_reader.js";
 import { readAccount } from "../state/past_states.js";
 import { AccountMoney } from "./account_money.js";
@@ -40,6 +41,10 @@ export class AccountView {
     this.element = this.#build();
     this.setMoment(asOf);
     const params = () => ({ types: "order,account,positions,link,mark", account_id: label });
+    this.marks = new MarksReader(`/${encodeURIComponent(label)}`, () => {
+      this.account.markedPositions = this.marks.document?.positions ?? null;
+      onChange();
+    });
     this.stream = new EventStream({ params, onEvent: (name, data) => this.#handleEvent(name, data), onStateChange: onStreamChange });
     this.#fetch();
   }
@@ -102,6 +107,7 @@ export class AccountView {
   end() {
     this.past.set(null);
     this.books.end();
+    this.marks.end();
     this.stream?.end();
     this.curve.end();
     clearTimeout(this.legsTimer);
@@ -169,11 +175,18 @@ export class AccountView {
   #handleEvent(name, data) {
     this.account.handleEvent(name, data);
     if (name === "ready") this.#fetch();
+    if (name === "mark") this.#showMarkedPoint();
     if (name === "account" && data.account) this.#addPoint(data.account.equity, data.stale);
     if (name === "link" && data.stale) this.curve.add(Math.floor(now() / 1000), null);
     if (this.account.isLegUnknown && !this.legsTimer) {
       this.legsTimer = setTimeout(() => { this.legsTimer = 0; this.#fetchLegs(); }, LEGS_DELAY_MS);
     }
+  }
+
+  /** A thin line from the broker's last point to the mark. */
+  #showMarkedPoint() {
+    const value = parseDecimal(this.account.mark?.equity);
+    this.curve.setAhead(value === null ? null : [Math.floor(now() / 1000), toNumber(value)]);
   }
 
   #addPoint(equity, isStale) {
@@ -224,7 +237,7 @@ export class AccountView {
     this.body = createElement(
       "div", { class: "account-body" },
       createElement("section", { class: "card chart", "aria-label": "Money" },
-        createElement("div", { class: "headlines" }, createElement("dl", { class: "headline" }, this.money.headline),
+        createElement("div", { class: "headlines" }, ...this.money.headlines,
           createElement("div", { class: "chips ranges", role: "group", "aria-label": "Range of the curve" }, ...this.ranges.values())),
         createElement("div", { class: "curve-box" }, this.curve.element),
         this.money.stats),

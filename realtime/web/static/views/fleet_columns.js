@@ -14,7 +14,7 @@ const MIN_CHARS = 4;
 
 /**
  * `rank`: 0 is always shown, the highest leaves first where room is short. `isOptional`: only shown
- * if chosen. `sortValue(entry)`: null is unknown and comes last. `chars(entries)`: of the longest value.
+ * if chosen. `isMark`: only with market data. `sortValue(entry)`: null is unknown and comes last. `chars(entries)`: of the longest value.
  */
 const moneyColumn = (key, name, rank, { isResult = false, ...rest } = {}) => ({
   key, name, rank, kind: "number", isMoney: true,
@@ -39,6 +39,7 @@ export const FLEET_COLUMNS = [
   { key: "account_id", name: "Account", rank: 0, kind: "head", fill: fillName, sortValue: ({ label }) => label.toLowerCase(), chars: () => 24 },
   { key: "state", name: "Link", rank: 0, fill: fillState, sortValue: ({ link }) => Object.keys(STATES).indexOf(link?.state), chars: () => STATE_CHARS },
   moneyColumn("equity", "Equity", 0),
+  moneyColumn("equity_mark", "Marked", 9, { isOptional: true, isMark: true, at: undefined, about: "Equity at the market's prices; the broker's own is Equity" }),
   moneyColumn("day_pl", "Day P/L", 0, { isResult: true, tone: ({ money }) => toneOf(money.day_pl), about: "Equity now less equity at the last close, without today's deposits and withdrawals" }),
   {
     key: "day_part", name: "Day %", rank: 1, kind: "number",

@@ -16,9 +16,10 @@ const ORDERS = { "day_pl desc": "Best day first", "day_pl asc": "Worst day first
 
 export class FleetList {
   /** `onQuery(query)` is called when the reader changes the query, `open(entry)` for a row. */
-  constructor({ query, onQuery, open, onVisibleRows }) {
+  constructor({ query, onQuery, open, onVisibleRows, onMarks }) {
     this.query = query;
     this.onQuery = onQuery;
+    this.onMarks = onMarks; // called with whether the column of marks is shown
     this.sortedAt = -Infinity;
     this.buttons = new Map();
     this.table = new VirtualTable(FLEET_COLUMNS, { label: "Accounts", open: (entry) => (entry.group === undefined ? open(entry) : this.#toggle(entry.group)), sortBy: (column) => this.#sortBy(column), onVisibleRows });
@@ -55,6 +56,8 @@ export class FleetList {
     setAttribute(this.problemsFirst, "aria-pressed", String(this.query.isProblemsFirst));
     setAttribute(this.grouped, "aria-pressed", String(Boolean(this.query.group)));
     for (const [key, box] of this.boxes) box.checked = this.#wanted.has(key);
+    setAttribute(this.boxes.get("equity_mark").parentElement, "hidden", !fleet.isMarked);
+    this.onMarks(fleet.isMarked && this.#wanted.has("equity_mark"));
   }
 
   get #wanted() {

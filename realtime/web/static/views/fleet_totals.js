@@ -5,6 +5,7 @@ import { EquityCurve, fetchRecorded } from "../components/equity_curve.js";
 import { Stat } from "../components/stat.js";
 import { formatDecimal, formatPercent, percent, toNumber, toneOf } from "../format/decimal.js";
 import { isConnected } from "../format/link_status.js";
+import { totalMarkText } from "../format/mark_text.js";
 import { flowsText } from "../format/money_text.js";
 import { formatAgo, formatCount, now } from "../format/time_format.js";
 
@@ -33,10 +34,11 @@ export class FleetTotals {
   }
 
   /** Show the totals of each kind of money, as `FleetState.totals` gives them. */
-  show(totals, { isComplete, asOf = null }) {
+  show(totals, { isComplete, asOf = null, marks = [] }) {
     const reason = asOf !== null ? "not recorded at that time" : isComplete ? "no account was read yet" : "nothing was received from the daemon yet";
     this.reason = reason;
     this.isPast = asOf !== null;
+    this.marks = new Map(marks.map((mark) => [mark.paper, mark]));
     const shown = totals.map((total) => this.#showHeadline(total, totals.length));
     setChildren(this.headline, shown.length ? shown : [this.#showUnknown()]);
     const kind = totals.find(({ isPaper }) => isPaper === this.isPaper) ?? totals[0] ?? null;
@@ -61,7 +63,7 @@ export class FleetTotals {
     setText(stat.name, `${isPaper ? "Paper" : "Real money"} · ${formatCount(enabled, "account")}`);
     const gain = dayPl === null ? "" : [formatDecimal(dayPl, 2, { sign: true }), formatPercent(percent(dayPl, base)), this.isPast ? "that day" : "today"].filter(Boolean).join("  ");
     const notes = [
-      this.isPast ? "to the minute" : null,
+      this.isPast ? "to the minute" : totalMarkText(this.marks.get(isPaper), now()),
       dayPl === null ? null : flowsText(flows, flowsUnknown, read, this.isPast),
       read < enabled ? `${read} of ${enabled} read` : null,
       stale ? `${formatCount(stale, "account")} may be behind` : null,

@@ -6,6 +6,7 @@ import { FillList } from "../components/fill_list.js";
 import { HEALTHY, STATES, isConnected } from "../format/link_status.js";
 import { formatShort } from "../format/time_format.js";
 import { FleetState } from "../state/fleet_state.js";
+import { MarksReader } from "../state/marks_reader.js";
 import { PastReader } from "../state/past_reader.js";
 import { FleetList } from "./fleet_list.js";
 import { FleetTotals } from "./fleet_totals.js";
@@ -17,7 +18,7 @@ export class FleetView {
   name = "fleet";
 
   /** `go(address)` opens another view, `onVisibleRows(labels)` is called when others are drawn. */
-  constructor(fleet, { query, asOf }, { go, onVisibleRows, onAddress, onChange }) {
+  constructor(fleet, { query, asOf }, { go, onVisibleRows, onMarks, onAddress, onChange }) {
     this.fleet = fleet;
     this.query = query;
     this.onAddress = onAddress;
@@ -26,8 +27,9 @@ export class FleetView {
     this.fills = new FillList({ label: "Fills" });
     this.totals = new FleetTotals();
     this.totals.onChange = () => this.render();
+    this.marks = new MarksReader("?accounts=false", onChange);
     this.list = new FleetList({
-      query, onVisibleRows,
+      query, onVisibleRows, onMarks,
       onQuery: (changed) => this.#setQuery(changed),
       open: ({ label }) => go(formatAccountAddress(label, { asOf: this.asOf })),
     });
@@ -104,6 +106,7 @@ export class FleetView {
   end() {
     this.past.set(null);
     this.totals.end();
+    this.marks.end();
     this.list.end();
   }
 
@@ -139,7 +142,7 @@ export class FleetView {
 
   render() {
     const fleet = this.#shown;
-    this.totals.show(fleet.totals(), { isComplete: fleet.isComplete, asOf: this.asOf });
+    this.totals.show(fleet.totals(), { isComplete: fleet.isComplete, asOf: this.asOf, marks: this.marks.document?.by_money ?? [] });
     this.fills.show(fleet.fills, this.#noFills());
     this.list.show(fleet);
     setAttribute(this.element, "aria-busy", this.past.isReading ? "true" : null);
