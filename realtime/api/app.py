@@ -21,6 +21,7 @@ from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.alpaca.trading_socket import TradingStreamServer
 from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
+from realtime.api.documents.cluster import ClusterInterface
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.prerenderer import Prerenderer
@@ -87,6 +88,7 @@ def build_application(
     market_streams: MarketStreams | None = None,
     alpaca: AlpacaOptions | None = None,
     marks: Callable[[], MarksStatus] | None = None,
+    cluster: ClusterInterface | None = None,
 ) -> web.Application:
     """Build an application that answers from the store. `clock`, `started_at`: epoch seconds.
     `wall_clock` is for tokens and cookies; None: `clock`."""
@@ -166,6 +168,7 @@ def build_application(
         version=version,
         alerts=alerts,
         trade_hub=hub,
+        cluster=cluster,
     )
     context = ApiContext(
         store,
@@ -188,6 +191,7 @@ def build_application(
         alerts=alerts,
         trading=trading,
         pages=pages,
+        cluster=cluster,
     )
     origins = frozenset(cors_origins)
     add_routes(app, context, routes, origins=origins)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from realtime.analytics.compare.documents import BenchmarkPrices
 from realtime.analytics.recorder import Recorder
 from realtime.analytics.tier_bounds import AlertLog
+from realtime.api.documents.cluster import ClusterInterface
 from realtime.api.documents.document_cache import RowCache
 from realtime.api.documents.documents import Documents
 from realtime.api.documents.health import FleetCounts, count_fleet
@@ -88,6 +89,7 @@ class ApiContext:
         marks: Callable[[], MarksStatus] | None = None,
         market_streams: MarketStreams | None = None,
         route_counts: Counter[tuple[str, str]] | None = None,
+        cluster: ClusterInterface | None = None,
     ) -> None:
         self.store = store
         self.documents = documents
@@ -121,6 +123,8 @@ class ApiContext:
         """How marks are doing; None: accounts are not marked to market."""
         self.route_counts = Counter() if route_counts is None else route_counts
         """(method, route) → requests, of all contexts"""
+        self.cluster = cluster
+        """None: there is no `[cluster]`."""
         self._is_started = False
         self._is_ready = False
         self._version_headers = RowCache(self._make_version_headers)
@@ -178,6 +182,8 @@ class ApiContext:
             "X-Realtime-As-Of": format_millis(record.as_of),
             "X-Realtime-Stale": "true" if record.link.is_stale else "false",
         }
+        if record.owner is not None:
+            headers["X-Realtime-Owner"] = record.owner
         if record.state.provisional:
             headers["X-Realtime-Provisional"] = ", ".join(sorted(record.state.provisional))
         return headers
@@ -189,8 +195,9 @@ class ApiContext:
         make the others unavailable.
         """
         counts = count_fleet(self.store)
-        self._is_started = self._is_started or not counts.untried
-        self._is_ready = self._is_ready or counts.has_all_data
+        has_all_accounts = self.cluster is None or self.cluster.is_complete
+        self._is_started = self._is_started or (has_all_accounts and not counts.untried)
+        self._is_ready = self._is_ready or (has_all_accounts and counts.has_all_data)
         return FleetProgress(counts, self._is_started, self._is_ready)
 
 

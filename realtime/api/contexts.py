@@ -59,4 +59,5 @@ class ContextRegistry:
             marks=whole.marks,
             market_streams=whole.market_streams,
             route_counts=whole.route_counts,
+            cluster=whole.cluster,
         )

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from realtime.api.fastpath.runner import Runner
-from realtime.config.settings import MarketTls
+from realtime.config.settings import ClusterTls, MarketTls
 from realtime.errors import ConfigError
 from realtime.telemetry.log import get_logger
 
@@ -35,14 +35,20 @@ five seconds of the daemon."""
 
 @asynccontextmanager
 async def serve(
-    app: web.Application, host: str, port: int, *, tls: MarketTls | None = None
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    tls: MarketTls | None = None,
+    certificate: ClusterTls | None = None,
 ) -> AsyncIterator[int]:
     """Listen while the context lasts; yields the port, which the system chooses if `port` is 0.
 
-    `tls`: listen there, too, for the same application. Raises ConfigError if an address or a
-    certificate cannot be used.
+    `tls`: listen there, too, for the same application. `certificate`: use TLS on `port`. Raises
+    ConfigError if an address or a certificate cannot be used.
     """
-    context = None if tls is None else _load_certificate(tls)
+    context = None if tls is None else _load_certificate(tls, "market")
+    own_context = None if certificate is None else _load_certificate(certificate, "cluster")
     runner = Runner(
         app,
         access_log=None,
@@ -52,7 +58,7 @@ async def serve(
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, backlog=BACKLOG)
+        site = web.TCPSite(runner, host, port, backlog=BACKLOG, ssl_context=own_context)
         await _start(site, host, port)
         log.info("server.started", host=host, port=site.port)
         if tls is not None:
@@ -64,14 +70,14 @@ async def serve(
         await _stop(runner)
 
 
-def _load_certificate(tls: MarketTls) -> ssl.SSLContext:
+def _load_certificate(tls: MarketTls | ClusterTls, section: str) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(tls.certificate_file, tls.key_file)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"market: the TLS certificate cannot be used: {error.strerror or error}",
-            remedy="check `tls_certificate_file` and `tls_key_file` in [market]",
+            f"{section}: the TLS certificate cannot be used: {error.strerror or error}",
+            remedy=f"check `tls_certificate_file` and `tls_key_file` in [{section}]",
         ) from error
     return context
 

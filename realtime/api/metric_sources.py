@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from realtime.analytics.tier_bounds import AlertLog
+from realtime.api.documents.cluster import ClusterInterface
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.security.client_limits import ConnectionLimiter
@@ -82,3 +83,5 @@ class MetricSources(Struct, frozen=True, kw_only=True):
     """None: no tier has bounds, and there are no metrics of them."""
     trade_hub: StreamCounts | None = None
     """None: Alpaca's API is not served, and there are no metrics of its sockets."""
+    cluster: ClusterInterface | None = None
+    """None: there is no `[cluster]`, and it has no metrics."""

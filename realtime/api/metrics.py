@@ -16,6 +16,7 @@ from prometheus_client.core import (
 )
 
 from realtime.analytics.tier_bounds import AlertLog
+from realtime.api.cluster_metrics import cluster_families
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.documents.status import count_states
@@ -115,6 +116,8 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
         yield from _notify(notify)
     if sources.marks is not None:
         yield from mark_families(sources.marks())
+    if sources.cluster is not None:
+        yield from cluster_families(sources.cluster)
 
 
 def _alerts(alerts: AlertLog) -> Metric:

@@ -121,6 +121,8 @@ class AccountChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     n: int
     parts: RecordParts | None
     """None: the owner no longer has the account."""
+    is_whole: bool = False
+    """Whether the account is new to the owner, and `parts` are all of it."""
     is_new_version: bool = True
     updates: list[TradeUpdate] = []
     """The events that were applied, with their frames as the broker sent them."""
@@ -203,6 +205,35 @@ def encode_frame(value: Body) -> bytes:
         flags |= HAS_EXTENDED
     head = (len(body) + 2).to_bytes(4, "big")
     return b"%b%c%c%b" % (head, _NUMBERS[type(value)], flags, body)
+
+
+class UnreadableFormat(ProtocolViolation):
+    """The owner writes a format that this program does not read."""
+
+
+def read_hello(frame: Frame) -> Hello:
+    """The first frame of a connection. Raises `UnreadableFormat`, or `ProtocolViolation`."""
+    if frame.kind != "hello":
+        raise ProtocolViolation(f"the feed begins with a {frame.kind} frame")
+    try:
+        number = _FORMAT.decode(frame.body).format
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ProtocolViolation(f"a hello frame does not fit: {error}") from error
+    if number not in READABLE_FORMATS:
+        known = " and ".join(map(str, sorted(READABLE_FORMATS)))
+        raise UnreadableFormat(
+            f"the owner writes format {number}, this program reads {known}: update the older one"
+        )
+    hello = frame.decode()
+    assert isinstance(hello, Hello), "by its kind"
+    return hello
+
+
+class _Format(Struct):
+    format: int
+
+
+_FORMAT = msgspec.json.Decoder(_Format)
 
 
 class FrameReader:

@@ -75,6 +75,7 @@ def make_change(change: Change, *, epoch: int, n: int) -> AccountChange:
         epoch=epoch,
         n=n,
         parts=parts,
+        is_whole=before is None,
         is_new_version=before is None or before.version != after.version,
         updates=list(change.updates),
         recovered=None if change.recovered is None else list(change.recovered),

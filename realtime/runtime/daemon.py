@@ -8,8 +8,9 @@ the broker; every stage has its limit.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
@@ -52,6 +53,9 @@ from realtime.store.store import Store
 from realtime.telemetry.log import get_logger, get_lost_lines
 from realtime.web.files import PAGES
 
+if TYPE_CHECKING:
+    from realtime.runtime.cluster import Cluster
+
 log = get_logger()
 
 
@@ -63,6 +67,8 @@ class Daemon(Struct, frozen=True, kw_only=True):
     reloader: Reloader
     port: int
     """Where clients connect."""
+    cluster: "Cluster | None" = None
+    """None: there is no `[cluster]`."""
 
     @property
     def settings(self) -> Settings:
@@ -106,7 +112,8 @@ async def run_daemon(
             open_trading_service(
                 {label: account.trading_account for label, account in accounts.items()},
                 rules=risk_rules(settings.orders),
-                audit_log=settings.orders.audit_log,
+                # A front has no orders of its own, and may be beside an owner that has.
+                audit_log=None if settings.is_front else settings.orders.audit_log,
                 clock=clock,
                 wall_clock=wall_clock,
                 rng=random.Random(environment.rng.random()),
@@ -143,6 +150,7 @@ async def run_daemon(
                     books=settings.books,
                     history=None if history is None else history.client,
                 )
+            cluster = _make_cluster(settings, store, environment)
             alerts = AlertLog() if settings.tiers else None
             app = build_application(
                 store,
@@ -172,6 +180,7 @@ async def run_daemon(
                 market_streams=None if market is None else market.streams,
                 alpaca=_alpaca_options(settings, registry),
                 marks=None if marks is None else marks.status,
+                cluster=cluster,
             )
             if token_keys is not None:
                 token_keys.subscribe(partial(revoke, app))
@@ -187,11 +196,27 @@ async def run_daemon(
                     _recover_history(history, registry),
                     _run_marks(marks),
                     _watch_tiers(settings, store, alerts, app, notify, clock),
+                    nullcontext() if cluster is None else cluster.run(),
                 ):
                     yield Daemon(
-                        store=store, trading_service=trading_service, reloader=reloader, port=port
+                        store=store,
+                        trading_service=trading_service,
+                        reloader=reloader,
+                        port=port,
+                        cluster=cluster,
                     )
     log.info("daemon.stopped", uptime_s=round(clock() - started_at, 1))
+
+
+def _make_cluster(settings: Settings, store: Store, environment: Environment) -> "Cluster | None":
+    """Return what other members see of this daemon, and it of them; None without `[cluster]`."""
+    if settings.cluster is None:
+        return None
+    # Without the section nothing of it is imported.
+    from realtime.runtime.cluster import Cluster  # noqa: PLC0415 - as above
+
+    rng = random.Random(f"{store.boot}:cluster")
+    return Cluster(settings.cluster, store, environment, rng)
 
 
 def _create_accounts(

@@ -93,6 +93,8 @@ async def _report_ready(
     daemon: Daemon, environ: Mapping[str, str], started_at: float, service: ServiceManager
 ) -> None:
     """Report once that every account was tried. `started_at` is the loop's time."""
+    if daemon.cluster is not None:
+        await daemon.cluster.wait_until_complete()
     enabled = count_readiness(daemon.store).enabled
     with _progress(enabled, daemon.settings, environ) as set_count:
         readiness = await wait_until_ready(daemon.store, set_count)

@@ -40,6 +40,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     "daemon.stopped": ("stopped after {uptime_s} s", "stopped"),
     "daemon.stopping": ("stopping ({signal})",),
     "event.unknown": ("unknown event {event_name}; its order was applied",),
+    "feed.failed": ("internal error in the feed; fronts start again",),
+    "feed.front_cut": ("front {address} did not read and was cut off",),
     "fill.applied": (
         "fill {symbol} {side} {qty} @ {price} → {status} ({lag_ms} ms)",
         "fill {symbol} {side} {qty} @ {price} → {status}",
@@ -124,6 +126,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "an event client did not keep up and was disconnected; {subscribers} remain",
         "an event client did not keep up and was disconnected",
     ),
+    "mesh.rejected": ("{address} sent a request without the fleet's secret",),
     "notify.calendar_failed": ("the calendar could not be read: {reason}",),
     "notify.failed": ("internal error in webhooks or notifications",),
     "notify.given_up": ("notify {target}: {lost} notifications were given up: {reason}",),

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.alpaca.trade_hub import TradeHub
+from realtime.api.documents.cluster import ClusterDocument, FeedFigures, OwnerRow
 from realtime.api.documents.notify import NotifyDocument, TargetRow, WebhookRow
 from realtime.api.fastpath.runner import REQUEST_STATS
 from realtime.api.history.client import HistoryClient
@@ -121,6 +122,35 @@ HISTORY = HistoryStatus(
 )
 
 
+class Member:
+    """A daemon that follows one owner and is followed by two fronts."""
+
+    is_complete = True
+    missing = ""
+
+    def get_document(self) -> ClusterDocument:
+        row = OwnerRow(
+            member="beta", address="http://127.0.0.1:1", url=None, connected=True, since="",
+            accounts=3, error=None, skew_s=0.0,
+        )  # fmt: skip
+        return ClusterDocument(fleet="main", member="alpha", fronts=2, owners=[row])
+
+    def get_figures(self) -> FeedFigures:
+        return FeedFigures(
+            fronts=2, sent_frames=70, sent_bytes=900, joined=3, resumed=4, cut=1, rejected=5,
+            dropped={"stale_epoch": 6},
+        )  # fmt: skip
+
+
+async def test_what_owners_and_fronts_send_is_counted(store: Store, clock: Clock) -> None:
+    families = await everything(store, clock)
+    assert values(families["realtime_feed_fronts"]) == {(): 2}
+    assert values(families["realtime_feed_cut"]) == {(): 1}
+    assert values(families["realtime_mesh_rejected"]) == {(): 5}
+    assert values(families["realtime_owner_up"]) == {("beta",): 1}
+    assert values(families["realtime_owner_dropped_frames"]) == {("stale_epoch",): 6}
+
+
 async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
     history = HistoryClient(Path("unused"), status=lambda: HISTORY)
     async with guarded(
@@ -131,6 +161,7 @@ async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
         history=history,
         marks=lambda: MARKS,
         alerts=AlertLog(),
+        cluster=Member(),
     ) as server:
         answer = (await server.exchange(get("/metrics", token(permissions=ADMIN, **ALL))))[0]
     hub = TradeHub(store, clock=clock, get_keys_version=lambda: 0)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from operator import is_
 
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from realtime.api.documents.accounts import (
     AccountRow,
@@ -13,6 +13,7 @@ from realtime.api.documents.accounts import (
     make_account_row,
     sort_rows,
 )
+from realtime.api.documents.cluster import ClusterDocument
 from realtime.api.documents.dashboard import DEFAULT, DashboardQuery, assemble_dashboard
 from realtime.api.documents.document_cache import (
     ENCODER,
@@ -120,6 +121,7 @@ class Documents:
         now: float,
         requests: RecentPercentiles | None = None,
         updates: RecentPercentiles | None = None,
+        cluster: ClusterDocument | None = None,
     ) -> RenderedDocument:
         """The fleet's links as of `now`, epoch seconds."""
         for rows in (self._version_rows, self._status_rows, self._status_json):
@@ -137,6 +139,7 @@ class Documents:
             by_state=by_state,
             requests=requests,
             updates=updates,
+            cluster=UNSET if cluster is None else cluster,
         )
         return RenderedDocument(ENCODER.encode(document), len(selected))
 

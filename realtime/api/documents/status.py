@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import get_args
 
-from msgspec import Raw, Struct, structs
+from msgspec import UNSET, Raw, Struct, UnsetType, structs
 
+from realtime.api.documents.cluster import ClusterDocument
 from realtime.api.documents.filters import MAX_ACCOUNTS, FleetLimit, Offset, States
 from realtime.api.documents.timestamps import format_millis, format_seconds
 from realtime.core.link import Link, LinkState
@@ -47,6 +48,8 @@ class LinkRow(Struct, frozen=True, kw_only=True):
     tier: str | None
     paper: bool
     """False: real money."""
+    owner: str | UnsetType = UNSET
+    """The daemon that keeps the account in sync, where that is another one."""
 
 
 class StatusRow(LinkRow, frozen=True, kw_only=True):
@@ -72,6 +75,8 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     see every account."""
     updates: RecentPercentiles | None
     """The delay of executions: from the broker's time of each until clients see it."""
+    cluster: ClusterDocument | UnsetType = UNSET
+    """Which daemons this one follows, and how many follow it; absent without `[cluster]`."""
 
 
 class StatusJson(Struct, frozen=True, kw_only=True):
@@ -84,6 +89,7 @@ class StatusJson(Struct, frozen=True, kw_only=True):
     by_state: dict[LinkState, int]
     requests: RecentPercentiles | None
     updates: RecentPercentiles | None
+    cluster: ClusterDocument | UnsetType = UNSET
 
 
 def get_last_synced(link: Link) -> float:
@@ -114,6 +120,7 @@ def make_link_row(record: Record) -> LinkRow:
         polled_at=None if link.polled_at is None else format_millis(link.polled_at),
         tier=record.profile.tier,
         paper=record.profile.paper,
+        owner=UNSET if record.owner is None else record.owner,
     )
 
 

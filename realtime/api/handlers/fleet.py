@@ -80,8 +80,14 @@ def get_status(request: RequestContext[StatusQuery]) -> ApiResponse:
     requests, updates = (
         (monitor.requests, monitor.updates) if context.labels is None else (None, None)
     )
+    is_shown = context.cluster is not None and context.labels is None
     rendered = context.list_documents.render_status(
-        context.store, request.query, now=now, requests=requests, updates=updates
+        context.store,
+        request.query,
+        now=now,
+        requests=requests,
+        updates=updates,
+        cluster=context.cluster.get_document() if context.cluster and is_shown else None,
     )
     return ApiResponse(
         body=rendered.body,

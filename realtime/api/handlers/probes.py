@@ -53,6 +53,13 @@ def get_readyz(request: RequestContext[NoQuery]) -> ApiResponse:
     """There is data: every enabled account was read once, except those that are refused."""
     progress = request.context.count_fleet()
     counts = progress.counts
+    cluster = request.context.cluster
+    if cluster is not None and not cluster.is_complete and not progress.is_ready:
+        raise Problem(
+            "starting",
+            f"not received from all owners yet: {cluster.missing}",
+            headers={"Retry-After": str(SOON_S)},
+        )
     if not progress.is_ready:
         raise Problem(
             "degraded" if progress.is_started else "starting",

@@ -1,4 +1,4 @@
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from realtime.api.documents.status import (
     STATES,
@@ -33,6 +33,7 @@ def test_row_of_a_synced_link() -> None:
         "polled_at": None,
         "tier": "premium",
         "paper": True,
+        "owner": UNSET,
     }
 
 
