@@ -39,6 +39,7 @@ GROUPS = {
         "demo": "Run daemon and simulated broker together; needs no keys.",
         "sim": "Serve simulated Alpaca accounts, for `run` or your own client.",
         "run": "Follow the accounts of accounts.toml and serve their state.",
+        "front": "Serve the accounts of other daemons, without keys.",
         "check": "Test the keys, REST and websocket of each account.",
         "reload": "Make a running daemon read its files again.",
         "token": "Print a token for development, or a sign-in link for a browser.",

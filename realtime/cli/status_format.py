@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from realtime.api.documents.cluster import ClusterDocument
 from realtime.api.documents.status import StatusDocument, StatusRow
 from realtime.cli.fleet_status import (
     FleetStatus,
@@ -92,7 +93,21 @@ def headline(fleet: FleetStatus) -> str:
         parts.append(f"history {history.status}{reason}")
     if fleet.market is not None:
         parts.append(f"market data {_feeds(fleet.market)} (key {clean(fleet.market.account)})")
+    if status.cluster:
+        parts += _members(status.cluster)
     return " · ".join([*parts, *_rates(status)])
+
+
+def _members(cluster: ClusterDocument) -> Iterator[str]:
+    """Which daemons this one follows, and how many follow it."""
+    for row in cluster.owners:
+        name = clean(row.member or row.address)
+        if row.connected:
+            yield f"{format_count(row.accounts)} of owner {name}"
+        else:
+            yield f"owner {name} NOT RECEIVED ({clean(row.error or 'unknown')})"
+    if cluster.fronts:
+        yield f"{format_count(cluster.fronts)} {'front' if cluster.fronts == 1 else 'fronts'}"
 
 
 def _feeds(market: MarketSummary) -> str:

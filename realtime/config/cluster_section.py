@@ -11,7 +11,7 @@ from realtime.config import toml_file
 from realtime.config import validators as values
 from realtime.config.auth_section import find_secret_file
 from realtime.config.file_permissions import check_permissions
-from realtime.config.problems import Problem
+from realtime.config.problems import InvalidValue, Problem
 from realtime.config.settings import ClusterSettings, ClusterTls
 from realtime.errors import ConfigError
 from realtime.secret import Secret
@@ -130,3 +130,11 @@ def _read_secrets(
     except ConfigError as error:
         problems.append(Problem(f"{path} {error.message} (cluster.secret_file)", error.remedy))
     return ()
+
+
+def read_addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Check addresses of owners from a command line. Raises `ConfigError`."""
+    try:
+        return values.owner_urls(list(addresses)) if addresses else ()
+    except InvalidValue as error:
+        raise ConfigError(f"--of: {error.message}", remedy=error.remedy) from error
