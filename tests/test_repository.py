@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from realtime.api.openapi.llms import DOCS, MAIN_ROUTES, format_llms_text
+from realtime.api.order_routes import ORDER_ROUTES
+from realtime.api.routes import ROUTES
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = [path for path in sorted((ROOT / "scripts").iterdir()) if path.suffix != ".md"]
 PINNED = (ROOT / "constraints.txt").read_text().splitlines()
@@ -38,15 +42,7 @@ def test_versions_are_pinned_by_name_alone() -> None:
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["dev"], *extras["compat"], *extras["bench"]]
-    wanted += [
-        *extras["top"],
-        *extras["browser"],
-        *extras["api"],
-        *extras["audit"],
-        *extras["redis"],
-        *extras["release"],
-    ]
+    wanted = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
     assert {plain_name(line) for line in wanted} <= {plain_name(line) for line in PINNED}
 
 
@@ -64,3 +60,15 @@ def test_markdown_fits_a_hundred_columns() -> None:
             if len(line) > 100 and not exempt:
                 too_long.append(f"{page.name}:{number}")
     assert not too_long
+
+
+def test_llms_text_lists_every_page_and_names_routes_that_exist() -> None:
+    """`python -c "from realtime.api.openapi.llms import *; print(format_llms_text(), end='')"`
+    prints what the file must be."""
+    assert (ROOT / "llms.txt").read_text() == format_llms_text()
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages | {"README.md"} == {file for file, _ in DOCS}
+    routes = {
+        f"{route.method} {path}" for route in (*ROUTES, *ORDER_ROUTES) for path in route.paths
+    }
+    assert {path for path, _ in MAIN_ROUTES} <= routes

@@ -74,6 +74,7 @@ from realtime.api.handlers.probes import Probe, get_health, get_livez, get_metri
 from realtime.api.market_routes import MARKET_ROUTES
 from realtime.api.openapi.administration import ADMINISTRATION
 from realtime.api.openapi.description import describe
+from realtime.api.openapi.llms import format_llms_text
 from realtime.api.openapi.operations import ALL_KINDS, to_operations
 from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.parameters import NoQuery
@@ -138,6 +139,18 @@ def get_openapi(request: RequestContext[NoQuery]) -> ApiResponse:
     context = request.context
     body = openapi_document(context.version, has_market=context.market_rest is not None)
     return ApiResponse(body=body, headers=headers)
+
+
+@cache  # the table does not change
+def llms_text() -> bytes:
+    """This program for AI agents: `/llms.txt`."""
+    return format_llms_text((*ROUTES, *ORDER_ROUTES, *MARKET_ROUTES)).encode()
+
+
+def get_llms_text(request: RequestContext[NoQuery]) -> ApiResponse:
+    """This program for AI agents."""
+    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-cache"}
+    return ApiResponse(body=llms_text(), headers=headers)
 
 
 def get_docs(request: RequestContext[NoQuery]) -> ApiResponse:
@@ -452,6 +465,15 @@ ROUTES: tuple[Route[Any], ...] = (
         query=NoQuery,
         handler=get_openapi,
         document=dict[str, object],
+    ),
+    Route(
+        paths=("/llms.txt",),
+        access="open",
+        summary="What this program is, for AI agents: routes, documentation, how to start",
+        query=NoQuery,
+        handler=get_llms_text,
+        document=None,
+        media=("text/plain",),
     ),
     Route(
         paths=("/docs",),

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import TypeVar
@@ -75,6 +76,14 @@ class DaemonError(CommandError):
         self.code = code
 
 
+class DaemonResponse(Struct, frozen=True):
+    """A response of the daemon; names of headers in any case."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
 class DaemonClient:
     """One daemon. Raises `ConfigError` for an unusable token."""
 
@@ -95,9 +104,20 @@ class DaemonClient:
         """The daemon's address."""
         return self.address.url
 
+    @property
+    def has_token(self) -> bool:
+        """Whether a token is sent."""
+        return "Authorization" in self._headers
+
     def get(self, path: str, document: type[T]) -> T:
         """Return the document at a path. Raises `LinkError`, or `DaemonError` for an HTTP error."""
         return self._decode(self._request("GET", path), document)
+
+    def read(self, path: str, headers: Mapping[str, str] | None = None) -> DaemonResponse:
+        """Return the response at a path as it came. Raises as `get`."""
+        response = self._request("GET", path, headers=headers)
+        self._checked(response)
+        return response
 
     def get_text(self, path: str) -> str:
         """Return the text at a path. Raises as `get`."""
@@ -134,28 +154,34 @@ class DaemonClient:
                 while line := response.readline(MAX_LINE_BYTES):
                     yield line
 
-    def _decode(self, response: tuple[int, bytes], document: type[T]) -> T:
+    def _decode(self, response: DaemonResponse, document: type[T]) -> T:
         body = self._checked(response)
         try:
             return msgspec.json.decode(body, type=document)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._not_a_daemon("its response is of another program or version") from error
 
-    def _checked(self, response: tuple[int, bytes]) -> bytes:
-        status, body = response
-        if status != 200:
-            raise self._error_of(status, body)
-        return body
+    def _checked(self, response: DaemonResponse) -> bytes:
+        if response.status != 200:
+            raise self._error_of(response.status, response.body)
+        return response.body
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> DaemonResponse:
         deadline = time.monotonic() + self._timeout_s
         with self._connect() as connection:
-            headers = self._headers
+            sent = {**self._headers, **(headers or {})}
             if body is not None:
-                headers = {**headers, "Content-Type": "application/json"}
-            connection.request(method, f"{self._parts.path}{path}", body, headers)
+                sent["Content-Type"] = "application/json"
+            connection.request(method, f"{self._parts.path}{path}", body, sent)
             response = connection.getresponse()
-            return response.status, self._read_body(response, deadline)
+            content = self._read_body(response, deadline)
+            return DaemonResponse(response.status, response.headers, content)
 
     @contextmanager
     def _connect(self) -> Iterator[HTTPConnection]:
@@ -198,7 +224,7 @@ class DaemonClient:
         if status in (401, 403):
             return DaemonError(
                 f"{self.url} responded with {status}: {problem.detail or 'a token is required'}",
-                remedy=_token_remedy(problem, has_token="Authorization" in self._headers),
+                remedy=_token_remedy(problem, has_token=self.has_token),
                 status=status,
                 code=problem.code,
                 exit_code=DENIED,

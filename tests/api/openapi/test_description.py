@@ -13,7 +13,7 @@ from realtime.api.handlers import reload as reloading
 from realtime.api.openapi.operations import ALL_KINDS
 from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.route import PREFIXES, Route
-from realtime.api.routes import ROUTES, openapi_document
+from realtime.api.routes import ROUTES, llms_text, openapi_document
 from tests.api.reader import Reader
 
 DOCUMENT: Any = msgspec.json.decode(openapi_document("1.2.3"))
@@ -99,6 +99,9 @@ async def test_answers_are_as_described(reader: Reader, route: Route[Any], label
 async def test_the_daemon_answers_it(reader: Reader) -> None:
     for path in ("/openapi.json", "/api/v1/openapi.json"):
         assert (await reader.get(path)).body == openapi_document("1.2.3")
+    text = await reader.get("/llms.txt")
+    assert text.body == llms_text()
+    assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
     held = await reader.get("/docs")
     assert held.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in held.headers["Content-Security-Policy"]
