@@ -8,7 +8,19 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bench import changed, facade, history, market, marks, orders, push, recovery, stages, table
+from bench import (
+    changed,
+    compare,
+    facade,
+    history,
+    market,
+    marks,
+    orders,
+    push,
+    recovery,
+    stages,
+    table,
+)
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
@@ -100,6 +112,11 @@ def _history(quick: bool) -> list[str]:
     return history.lines(*history.measure(10 if quick else 60))
 
 
+def _compare(quick: bool) -> list[str]:
+    accounts = 200 if quick else 1000
+    return compare.lines(compare.measure(accounts), accounts)
+
+
 def _recovery(_: bool) -> list[str]:
     return recovery.lines(recovery.measure(1000, 30))
 
@@ -123,6 +140,7 @@ SECTIONS = (
     Section("facade", _facade),
     Section("start", _start),
     Section("history", _history),
+    Section("compare", _compare),
     Section("recovery", _recovery, is_quick=False),
     Section("growth", _growth, is_quick=False),
 )

@@ -23,6 +23,12 @@ EXPIRY = frozenset({"OPEXP", "OPASN", "OPEXC", "OPCSH"})
 OPTION_TRADES = frozenset({"OPTRD"})
 """The shares that an assignment or an exercise delivers, at the strike price."""
 
+SPLITS = frozenset({"SPLIT"})
+"""The quantity that a split adds to a position, or removes."""
+
+CASH_FOR_SHARES = frozenset({"REORG"})
+"""Cash in lieu of a fraction of a share, where it has a price."""
+
 CORPORATE = frozenset({"SPLIT", "SPIN", "REORG", "NC", "MA", "OPCA", "SC", "SSO", "SSP", "PTR"})
 """Quantities change without money: no flow and no result."""
 

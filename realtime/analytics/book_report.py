@@ -9,17 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from realtime.analytics.account_history import AccountHistory
 from realtime.analytics.activity_types import CORPORATE, EXPIRY, OPTION_TRADES, SECURITIES_FLOWS
 from realtime.analytics.books import Book, BookOfOrder, Books, OrderKey, Origin, make_books
-from realtime.analytics.compare.members import is_coin_fee
+from realtime.analytics.compare.members import coins_with_fee, is_coin_fee
 from realtime.analytics.estimates import Estimate, Span, wilson
 from realtime.analytics.figure_types import Money, money
-from realtime.analytics.ledger_inputs import (
-    AccountHistory,
-    read_accounts,
-    read_origins,
-    read_prices,
-)
+from realtime.analytics.ledger_inputs import read_origins, read_prices
+from realtime.analytics.recent import read_accounts
 from realtime.analytics.round_trips import PRICE_TO_MONEY, Fill, Holding, shares_of
 from realtime.core.trading_days import previous_trading_day, to_date, to_number, trading_day_at
 from realtime.history.exact import (
@@ -132,15 +129,16 @@ def make_book_report(reader: HistoryReader, request: BooksRequest) -> BooksDocum
     """The books of an account."""
     today = trading_day_at(request.now_us / US)
     before = to_number(previous_trading_day(today))
-    histories = read_accounts(
-        reader, [request.label], to_number(today), to_number(today), request.now_us
-    )
+    histories = read_accounts(reader, [request.label], to_number(today), request.now_us)
     history = histories.get(request.label)
     fills = [] if history is None else history.fills
     origins = _origins(read_origins(reader, request.label), request.open_orders)
     orders = BookOfOrder(request.books, origins)
-    books = make_books(fills, orders, request.books)
     positions = request.positions
+    coins = frozenset[str]()
+    if history is not None and positions is not None:
+        coins = coins_with_fee({symbol: p.qty for symbol, p in positions.items()}, history.sums)
+    books = make_books(fills, orders, request.books, coins_with_fee=coins)
     differences: list[tuple[str, int]] = []
     if positions is not None:
         held = {symbol: quantity(p.qty) or 0 for symbol, p in positions.items()}

@@ -6,7 +6,7 @@ own: an order by hand, a panic close, an expiry. Then it closes the other books'
 proportion, and only what is left is its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -61,8 +61,9 @@ class BookOfOrder:
 class Book:
     """One book while fills are applied."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, coins_with_fee: Collection[str] = ()) -> None:
         self.name = name
+        self._coins_with_fee = coins_with_fee
         self.holdings: dict[str, Holding] = {}
         self.trips: list[RoundTrip] = []
         self.fills: list[Fill] = []
@@ -73,7 +74,9 @@ class Book:
         """The book's position in a symbol."""
         found = self.holdings.get(symbol)
         if found is None:
-            found = self.holdings[symbol] = Holding(symbol=symbol)
+            found = self.holdings[symbol] = Holding(
+                symbol=symbol, has_coin_fee=symbol in self._coins_with_fee
+            )
         return found
 
     def apply(self, fill: Fill, qty: int) -> None:
@@ -87,15 +90,24 @@ class Book:
 class Books:
     """The books of one account. Names in the order of the configuration, `other` last."""
 
-    def __init__(self, names: Iterable[str], opening: Mapping[str, int] | None = None) -> None:
-        self.books = {name: Book(name) for name in (*names, OTHER)}
+    def __init__(
+        self,
+        names: Iterable[str],
+        opening: Mapping[str, int] | None = None,
+        coins_with_fee: Collection[str] = (),
+    ) -> None:
+        self.books = {name: Book(name, coins_with_fee) for name in (*names, OTHER)}
         for symbol, qty in (opening or {}).items():
             if qty:
                 holding = self.books[OTHER].holding(symbol)
                 holding.qty, holding.largest, holding.is_known = qty, abs(qty), False
 
     def apply(self, fill: Fill, book: str) -> None:
-        """Apply an execution that an order of this book made."""
+        """Apply an execution that an order of this book made, or a split."""
+        if fill.is_split:
+            for name, qty in self._split_parts(fill).items():
+                self.books[name].apply(fill, qty)
+            return
         if book != OTHER:
             self.books[book].apply(fill, fill.qty)
             return
@@ -123,6 +135,17 @@ class Books:
                 holding.opened_us = holding.opened_us or at_us
                 found.append((symbol, difference))
         return found
+
+    def _split_parts(self, fill: Fill) -> dict[str, int]:
+        """Book → its part of what a split added or removed, in proportion to what it holds."""
+        held = self.quantities(fill.symbol)
+        total = sum(held.values())
+        if not total:
+            return {}
+        parts = {name: fill.qty * qty // total for name, qty in held.items()}
+        last = next(reversed(parts))
+        parts[last] += fill.qty - sum(parts.values())
+        return parts
 
 
 def split_unnamed(held: Mapping[str, int], qty: int) -> list[tuple[str, int]]:
@@ -154,9 +177,10 @@ def make_books(
     orders: BookOfOrder,
     names: Iterable[str],
     opening: Mapping[str, int] | None = None,
+    coins_with_fee: Collection[str] = (),
 ) -> Books:
     """The books of an account after these fills, in their order."""
-    books = Books(names, opening)
+    books = Books(names, opening, coins_with_fee)
     for fill in fills:
         books.apply(fill, orders.get(fill.order_id))
     return books

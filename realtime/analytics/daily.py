@@ -6,6 +6,8 @@ day that it was there (Modified Dietz), and from the start of the day if only it
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
+from operator import mul, sub, truediv
 
 from msgspec import Struct, field
 
@@ -45,6 +47,8 @@ class DailySeries(Struct, frozen=True, kw_only=True):
     """Days without a known close."""
     resets: Sequence[int] = ()
     """Days on which another account took the place: they have no return."""
+    broke: Sequence[int] = ()
+    """Days that began without money: what they made is no part of anything."""
 
     @property
     def is_complete(self) -> bool:
@@ -78,6 +82,10 @@ def make_series(
     resets: Collection[int] = (),
 ) -> DailySeries:
     """The series of these days; `base` is the equity before the first, None where not known."""
+    if base is not None and base >= CENT and not flows and not resets:
+        known = [close for day in days if (close := closes.get(day)) is not None]
+        if len(known) == len(days) and min(known, default=CENT) >= CENT:
+            return _whole_series(days, base, known)
     by_day: dict[int, list[Flow]] = {}
     for flow in flows:
         by_day.setdefault(flow.day, []).append(flow)
@@ -88,6 +96,7 @@ def make_series(
     index: list[float | None] = []
     pl: list[int | None] = []
     missing: list[int] = []
+    broke: list[int] = []
     for day in days:
         waiting += by_day.get(day, ())
         close = closes.get(day)
@@ -100,6 +109,8 @@ def make_series(
         day_return = None
         if previous is not None and day not in resets:
             day_return = _day_return(previous, close, waiting, is_gap=is_gap)
+            if day_return is None:
+                broke.append(day)
             profit += close - previous - sum(flow.amount for flow in waiting)
             growth *= 1 + (day_return or 0.0)
         equity.append(close)
@@ -117,6 +128,21 @@ def make_series(
         net_flows=sum(flow.amount for flow in flows),
         missing=missing,
         resets=sorted(day for day in resets if day in closes),
+        broke=broke,
+    )
+
+
+def _whole_series(days: Sequence[int], base: int, equity: list[int]) -> DailySeries:
+    """A series without flows, gaps and resets: the same arithmetic, column by column."""
+    before = [base, *equity[:-1]]
+    returns = list(map(truediv, map(sub, equity, before), before))
+    return DailySeries(
+        days=days,
+        base=base,
+        equity=equity,
+        returns=returns,
+        index=list(accumulate([1 + change for change in returns], mul)),
+        pl=[close - base for close in equity],
     )
 
 
@@ -126,9 +152,10 @@ def _day_return(start: int, end: int, flows: Sequence[Flow], *, is_gap: bool) ->
         growth = 1.0
         for flow in flows:
             assert flow.mark is not None
-            if start < CENT:
+            if start >= CENT:
+                growth *= flow.mark / start
+            elif abs(flow.mark) >= CENT:
                 return None
-            growth *= flow.mark / start
             start = flow.mark + flow.amount
         return growth * end / start - 1 if start >= CENT else None
     amount = sum(flow.amount for flow in flows)

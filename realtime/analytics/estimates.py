@@ -9,6 +9,7 @@ Efficient Frontier" (2012) for the probability and the minimum length; Newey and
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import mul
 from statistics import NormalDist, fmean
 
 from msgspec import Struct, field
@@ -94,35 +95,66 @@ def moments(values: Sequence[float]) -> Moments:
     """The moments of at least two values."""
     n = len(values)
     mean = fmean(values)
-    second = math.fsum((v - mean) ** 2 for v in values)
+    centred = [value - mean for value in values]
+    squares = list(map(mul, centred, centred))
+    second = sum(squares)
     deviation = math.sqrt(second / (n - 1))
     if second / n <= _ZERO_NOISE**2:
         return Moments(n, mean, 0.0, 0.0, 3.0)
     variance = second / n
-    third = math.fsum((v - mean) ** 3 for v in values) / n
-    fourth = math.fsum((v - mean) ** 4 for v in values) / n
+    third = sum(map(mul, squares, centred)) / n
+    fourth = sum(map(mul, squares, squares)) / n
     return Moments(n, mean, deviation, third / variance**1.5, fourth / variance**2)
 
 
-def return_interval(returns: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
-    """Between which total returns the truth lies, if days like these were drawn again.
+class LogReturns(Struct, frozen=True):
+    """Mean and sample deviation of the logarithms of daily growth."""
 
-    Student's t on the daily logarithms: the interval contains the total return itself. None with
-    too few days, or after a total loss.
-    """
+    n: int
+    mean: float
+    deviation: float
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Between which total returns the truth lies, if days like these were drawn again.
+
+        Student's t: the interval contains the total return itself.
+        """
+        half = student_quantile((1 + level) / 2, self.n - 1) * self.deviation * math.sqrt(self.n)
+        middle = self.n * self.mean
+        return math.expm1(min(middle - half, 700.0)), math.expm1(min(middle + half, 700.0))
+
+    def is_not_zero(self, rows: int, level: float = LEVEL) -> bool:
+        """Whether the mean differs from zero, allowing for the number of rows compared."""
+        low, high = self.interval(level ** (1 / max(rows, 1)))
+        return not low <= 0 <= high
+
+
+def log_returns(returns: Sequence[float]) -> LogReturns | None:
+    """The logarithms of daily growth; None with too few days, or after a total loss."""
     if len(returns) < MIN_DAYS or min(returns) <= -1:
         return None
-    logs = [math.log1p(r) for r in returns]
-    n, found = len(logs), moments(logs)
-    half = student_quantile((1 + level) / 2, n - 1) * found.deviation * math.sqrt(n)
-    middle = n * found.mean
-    return math.expm1(middle - half), math.expm1(min(middle + half, 700.0))
+    logs = list(map(math.log1p, returns))
+    mean = fmean(logs)
+    centred = [value - mean for value in logs]
+    second = sum(map(mul, centred, centred))
+    return LogReturns(len(logs), mean, math.sqrt(second / (len(logs) - 1)))
 
 
-def is_not_zero(returns: Sequence[float], rows: int, level: float = LEVEL) -> bool | None:
-    """Whether a row's mean differs from zero, allowing for the number of rows compared."""
-    interval = return_interval(returns, level ** (1 / max(rows, 1)))
-    return None if interval is None else not interval[0] <= 0 <= interval[1]
+class DailyReturns(Struct, frozen=True):
+    """The returns of days that are known, and their statistics, computed once."""
+
+    values: Sequence[float]
+    moments: Moments | None
+    """None with too few days."""
+    logs: LogReturns | None
+
+
+def daily_returns(values: Sequence[float | None]) -> DailyReturns:
+    """Statistics of these days; None is a day that is not known."""
+    known: Sequence[float] = [value for value in values if value is not None]
+    return DailyReturns(
+        known, moments(known) if len(known) >= MIN_DAYS else None, log_returns(known)
+    )
 
 
 class SharpeRatio(Struct, frozen=True):
@@ -135,11 +167,8 @@ class SharpeRatio(Struct, frozen=True):
     """Further days until it would be above zero at 95 %, one-sided; None: not within ten years."""
 
 
-def sharpe_ratio(returns: Sequence[float], risk_free: float = 0.0) -> SharpeRatio | None:
-    """The Sharpe ratio of daily returns; `risk_free` by the day. None without noise or days."""
-    if len(returns) < MIN_DAYS:
-        return None
-    found = moments([r - risk_free for r in returns])
+def sharpe_ratio(found: Moments) -> SharpeRatio | None:
+    """The Sharpe ratio of daily returns, without a risk-free rate. None without noise."""
     if found.deviation <= _ZERO_NOISE:
         return None
     ratio, n = found.mean / found.deviation, found.n

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from realtime.analytics.closes import Exposure
 from realtime.analytics.daily import DailySeries, Drawdown
 from realtime.analytics.estimates import Estimate
 from realtime.analytics.round_trips import Fill, RoundTrip
@@ -41,8 +42,7 @@ class RowInputs(Struct, frozen=True, kw_only=True):
     fees: int = 0
     dividends: int = 0
     interest: int = 0
-    gross: Sequence[tuple[int, int, int]] = ()
-    """Of each day that is known: gross and net exposure on average, equity at its end."""
+    exposure: Exposure = Exposure()
     initial_balance: int | None = None
     later_flows: int | None = None
     """Deposits minus withdrawals since the initial balance."""
@@ -50,7 +50,7 @@ class RowInputs(Struct, frozen=True, kw_only=True):
     rejected: int = 0
     """In the last 24 hours."""
     errors: int = 0
-    """The same: rejected orders and lost connections."""
+    """The same: rejected orders, refused and failed requests, lost connections."""
     is_paper: bool = False
     hides_money: bool = False
     """A control row has no money of its own."""

@@ -4,7 +4,6 @@ Every estimate has its interval, its number of observations and its days. What i
 with a reason, never 0 or infinity. Money is computed as integers of 10⁻⁴ and written as decimals.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from realtime.analytics.daily import DailySeries, Drawdown, drawdown
@@ -12,10 +11,10 @@ from realtime.analytics.estimates import (
     MIN_ANNUAL_DAYS,
     MIN_DAYS,
     YEAR_DAYS,
+    DailyReturns,
     Estimate,
     Span,
-    moments,
-    return_interval,
+    daily_returns,
     sharpe_ratio,
 )
 from realtime.analytics.figure_types import Figures, Money, RowInputs, money
@@ -25,12 +24,12 @@ from realtime.core.trading_days import to_date
 Z95 = 1.959963984540054
 
 
-def compute(inputs: RowInputs) -> Figures:
-    """The figures of a row."""
+def compute(inputs: RowInputs, returns: DailyReturns | None = None) -> Figures:
+    """The figures of a row; `returns` are those of its series, where they are known already."""
     # Any in the parts: they are fields of `Figures`.
     series = inputs.series
     span = _span(series)
-    known = [r for r in series.returns if r is not None]
+    known = daily_returns(series.returns) if returns is None else returns
     why = _why_incomplete(series)
     return Figures(
         return_pct=_return(span, series, known, why),
@@ -49,7 +48,7 @@ def _span(series: DailySeries) -> Span:
     days = series.days
     if not days:
         return Span(None, None, 0)
-    count = sum(value is not None for value in series.equity)
+    count = len(series.equity) - list(series.equity).count(None)
     return Span(to_date(days[0]).isoformat(), to_date(days[-1]).isoformat(), count)
 
 
@@ -63,19 +62,19 @@ def _why_incomplete(series: DailySeries) -> str | None:
         return f"{len(series.missing)} of {len(series.days)} days not recorded"
     if series.resets:
         return f"another account since {to_date(series.resets[0]).isoformat()}"
-    if any(value is None for value in series.returns):
-        return "no money on some days"
+    if series.broke:
+        return f"no money on {to_date(series.broke[0]).isoformat()}"
     return None
 
 
-def _return(span: Span, series: DailySeries, returns: Sequence[float], why: str | None) -> Estimate:
+def _return(span: Span, series: DailySeries, returns: DailyReturns, why: str | None) -> Estimate:
+    n = len(returns.values)
     is_bounded = series.base is not None and series.index and series.index[-1] is not None
-    if not is_bounded or series.resets:
-        return span.unknown(why or "no equity at the end of the window", n=len(returns))
+    if not is_bounded or series.resets or series.broke:
+        return span.unknown(why or "no equity at the end of the window", n=n)
     total = (series.index[-1] or 0.0) - 1
-    interval = None if why else return_interval(returns)
-    low, high = interval or (None, None)
-    return span.estimate(total * 100, _pct(low), _pct(high), n=len(returns))
+    low, high = (None, None) if why or returns.logs is None else returns.logs.interval()
+    return span.estimate(total * 100, _pct(low), _pct(high), n=n)
 
 
 def _profit(inputs: RowInputs) -> dict[str, Any]:
@@ -121,16 +120,17 @@ def _drawdown(inputs: RowInputs, why: str | None) -> Drawdown:
     return drawdown(inputs.series, inputs.base_day)
 
 
-def _noise(span: Span, returns: Sequence[float], why: str | None) -> dict[str, Any]:
+def _noise(span: Span, returns: DailyReturns, why: str | None) -> dict[str, Any]:
     """Volatility and Sharpe ratio."""
-    n = len(returns)
+    n, moments = len(returns.values), returns.moments
     names = ("sharpe_daily", "sharpe_annual", "sharpe_probability")
     all_names = ("volatility_daily_pct", "volatility_annual_pct", *names)
     if why is None and n < MIN_DAYS:
         why = f"too few days: {n} of {MIN_DAYS}"
-    if why is not None:
+    if why is not None or moments is None:
+        why = why or "too few days"
         return {**dict.fromkeys(all_names, span.unknown(why, n=n)), "sharpe_days_needed": None}
-    deviation = moments(returns).deviation
+    deviation = moments.deviation
     # Standard error of a deviation of n normal values.
     half = Z95 * deviation / (2 * (n - 1)) ** 0.5
     low, high = max(deviation - half, 0.0), deviation + half
@@ -145,7 +145,7 @@ def _noise(span: Span, returns: Sequence[float], why: str | None) -> dict[str, A
         if is_long
         else span.unknown(early, n=n),
     }
-    ratio = sharpe_ratio(returns)
+    ratio = sharpe_ratio(moments)
     if ratio is None:
         unknown = span.unknown("the returns do not vary", n=n)
         return {**found, **dict.fromkeys(names, unknown), "sharpe_days_needed": None}

@@ -4,11 +4,14 @@ Sums are exact: cost is an integer of 10⁻¹⁸, and what is left over by a div
 part that is closed, so realized and unrealized profit add up to the change of equity.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 OPTION_SHARES = 100
+MIN_FEE_DIVISOR = 200
+"""A fee that is kept in coins is at most 0.25 % of a purchase; twice that, to be sure."""
+
 PRICE_TO_MONEY = 10**14
 """qty × price is of 10⁻¹⁸; money is of 10⁻⁴."""
 
@@ -25,6 +28,8 @@ class Fill(Struct, frozen=True, kw_only=True, gc=False):
     order_id: bytes | str | None = None
     realized: int | None = None
     """What the recorder has of it, money of 10⁻⁴; None: not known."""
+    is_split: bool = False
+    """Whether `qty` is what a split added to the position, or removed: no trade."""
 
     @property
     def shares(self) -> int:
@@ -68,6 +73,10 @@ class Holding(Struct, kw_only=True, gc=False):
     opened_us: int = 0
     largest: int = 0
     opening_cost: int = 0
+    has_coin_fee: bool = False
+    """Whether the broker keeps its fee in coins, so that less can be sold than was bought."""
+    bought: int = 0
+    """Since it was flat."""
 
     def apply(self, fill: Fill, qty: int | None = None) -> tuple[int | None, list[RoundTrip]]:
         """Apply a fill, or a part of it; returns what it realized (money of 10⁻⁴, None where not
@@ -75,10 +84,15 @@ class Holding(Struct, kw_only=True, gc=False):
         left = fill.qty if qty is None else qty
         trips: list[RoundTrip] = []
         gain: int | None = 0
+        if fill.is_split:
+            self._split(left)
+            return gain, trips
         if self.qty and (self.qty > 0) != (left > 0):
             closed = min(abs(left), abs(self.qty)) * (1 if self.qty > 0 else -1)
             gain = self._close(fill, closed, is_whole=left == fill.qty)
             left += closed
+            if self._is_fee_only():
+                gain = self._add_fee(gain)
             if not self.qty:
                 trips.append(self._trip(fill))
         if left:
@@ -99,11 +113,32 @@ class Holding(Struct, kw_only=True, gc=False):
         self.is_realized_known = False
         return None
 
+    def _is_fee_only(self) -> bool:
+        """Whether what is left is what the broker kept of the purchases: the trip is over."""
+        return self.has_coin_fee and 0 < self.qty * MIN_FEE_DIVISOR <= self.bought
+
+    def _add_fee(self, gain: int | None) -> int | None:
+        """Close the trip: the coins of the fee were paid for, and are gone."""
+        cost, self.qty, self.cost = self.cost, 0, 0
+        if not self.is_known or gain is None:
+            return None
+        self.realized -= cost
+        return gain + _money(-cost)
+
+    def _split(self, qty: int) -> None:
+        """Another quantity at the same cost."""
+        if not self.qty or (self.qty > 0) != (self.qty + qty > 0):
+            return  # it was not held, as far as is known: the position of now says what was
+        self.qty += qty
+        self.largest = max(self.largest, abs(self.qty))
+
     def _open(self, fill: Fill, qty: int) -> None:
         if not self.qty:
+            self.bought = 0
             self.opened_us, self.largest, self.realized, self.opening_cost = fill.at_us, 0, 0, 0
             self.cost, self.is_known, self.is_realized_known = 0, True, True
         self.qty += qty
+        self.bought += max(qty, 0)
         self.cost += qty * fill.price
         self.opening_cost += abs(qty) * fill.price * fill.shares
         self.largest = max(self.largest, abs(self.qty))
@@ -129,9 +164,13 @@ class Trading(Struct, frozen=True, kw_only=True):
     open_trips: int
 
 
-def round_trips(fills: Iterable[Fill], opening: dict[str, int] | None = None) -> Trading:
+def round_trips(
+    fills: Iterable[Fill],
+    opening: Mapping[str, int] | None = None,
+    coins_with_fee: Collection[str] = (),
+) -> Trading:
     """The round trips of fills in their order. `opening`: symbol → quantity held before them, at
-    a cost that is not known."""
+    a cost that is not known. `coins_with_fee`: symbols whose fee the broker keeps in coins."""
     holdings = {
         symbol: Holding(symbol=symbol, qty=qty, is_known=False, largest=abs(qty))
         for symbol, qty in (opening or {}).items()
@@ -142,7 +181,9 @@ def round_trips(fills: Iterable[Fill], opening: dict[str, int] | None = None) ->
     for fill in fills:
         holding = holdings.get(fill.symbol)
         if holding is None:
-            holding = holdings[fill.symbol] = Holding(symbol=fill.symbol)
+            holding = holdings[fill.symbol] = Holding(
+                symbol=fill.symbol, has_coin_fee=fill.symbol in coins_with_fee
+            )
         gain, ended = holding.apply(fill)
         trips += ended
         add_known(realized, fill.day, gain)

@@ -1,6 +1,7 @@
 """Figures of round trips, orders and exposure."""
 
 from collections.abc import Sequence
+from operator import truediv
 from typing import Any
 
 from realtime.analytics.estimates import Estimate, Span, wilson
@@ -76,8 +77,8 @@ def order_figures(span: Span, inputs: RowInputs) -> dict[str, Any]:
 
 
 def exposure_figures(span: Span, inputs: RowInputs) -> dict[str, Any]:
-    days = inputs.gross
-    n = len(days)
+    exposure = inputs.exposure
+    n = len(exposure.gross)
     names = (
         "exposure_gross_pct",
         "exposure_net_pct",
@@ -95,13 +96,14 @@ def exposure_figures(span: Span, inputs: RowInputs) -> dict[str, Any]:
     if not n:
         why = "exposure is recorded while the daemon runs"
         return {**dict.fromkeys(names, span.unknown(why, n=0)), "turnover_daily_pct": turnover}
-    gross = sum(day[0] for day in days) / n
-    by_equity = [(g / e, net / e) for g, net, e in days if e > 0]
-    if by_equity:
-        gross_pct = span.estimate(sum(g for g, _ in by_equity) / len(by_equity) * 100, n=n)
-        net_pct = span.estimate(sum(v for _, v in by_equity) / len(by_equity) * 100, n=n)
+    gross = sum(exposure.gross) / n
+    if min(exposure.equity) > 0:
+        by_equity = sum(map(truediv, exposure.gross, exposure.equity)) / n
+        net_by_equity = sum(map(truediv, exposure.net, exposure.equity)) / n
+        gross_pct = span.estimate(by_equity * 100, n=n)
+        net_pct = span.estimate(net_by_equity * 100, n=n)
     else:
-        gross_pct = net_pct = span.unknown("no equity", n=n)
+        gross_pct = net_pct = span.unknown("no equity on some days", n=n)
     base = inputs.initial_balance
     return {
         "exposure_gross_pct": gross_pct,

@@ -9,6 +9,7 @@ from msgspec import Struct
 from realtime.core.model import Order, position_symbol
 from realtime.core.state import Execution
 from realtime.core.timestamps import microseconds
+from realtime.history.changes import enter_everything, keep_changes
 from realtime.history.day_file import CHECKPOINT_BYTES, Names, connect, random_id
 from realtime.history.exact import QUARTER_US, pack_id, quantity
 from realtime.history.outbox import keep_outbox
@@ -56,6 +57,7 @@ class Ledger:
                 (SCHEMA, random_id()),
             )
             keep_outbox(self._connection, is_wanted=has_outbox)
+            keep_changes(self._connection)
             self.names = Names(self._connection, by_number=False)
         except sqlite3.Error:
             self._connection.close()
@@ -309,6 +311,7 @@ class Ledger:
 
     def prune(self, before_us: int) -> None:
         """Forget fills, final orders and quarters of an hour from before a time."""
+        enter_everything(self._connection)
         self._connection.execute("DELETE FROM fill WHERE at_us < ?", (before_us,))
         self._connection.execute("DELETE FROM final WHERE final_us < ?", (before_us,))
         self._connection.execute("DELETE FROM equity15 WHERE slot < ?", (before_us // QUARTER_US,))

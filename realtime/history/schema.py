@@ -136,6 +136,14 @@ CREATE TABLE IF NOT EXISTS identity(    -- the broker's account behind a label, 
     acc INTEGER NOT NULL, from_us INTEGER NOT NULL, account_id TEXT NOT NULL, number TEXT,
     PRIMARY KEY(acc, from_us)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS changed(     -- what readers that keep the ledger in memory read again
+    acc INTEGER NOT NULL,        -- 0: every account
+    day INTEGER NOT NULL,        -- days since 1970 of what has changed; 0: everything
+    n INTEGER NOT NULL,          -- grows with every change
+    PRIMARY KEY(acc, day)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS changed_by_n ON changed(n);
+CREATE INDEX IF NOT EXISTS gap_by_end ON gap(to_us);
 CREATE TABLE IF NOT EXISTS report(      -- quality of the connection by UTC day
     acc INTEGER NOT NULL, day INTEGER NOT NULL,
     body TEXT NOT NULL,          -- JSON: `runtime.report`

@@ -34,6 +34,7 @@ class LedgerScene:
         self._ledger = Ledger(self.directory.ledger)
         self._ledger.begin()
         self._count = 0
+        self._fills: dict[str, list[int]] = {}
 
     def account(self, label: str, account_id: str | None = None) -> int:
         """Enter a label; returns its number."""
@@ -107,9 +108,28 @@ class LedgerScene:
             realized=None,
             source="stream",
         )
+        self._fills.setdefault(label, []).append(self._count)
         entered = Order(id=OrderId(order_id), client_order_id=client_order_id or order_id)
         self._ledger.add_origin(number, entered, None)
         return order_id
+
+    def remove_fill(self, label: str) -> None:
+        """Bust the newest execution of a label, if there is one."""
+        for count in self._fills.pop(label, [])[-1:]:
+            execution = Execution(
+                execution_id=str(UUID(int=10**9 + count)),  # type: ignore[arg-type]
+                order_id=OrderId(""),
+                symbol="AAPL",
+                side="buy",
+                qty="0",
+                price="0",
+                at="",
+            )
+            self._ledger.remove_fill(self.account(label), execution, 1)
+
+    def prune(self, before_us: int) -> None:
+        """Forget what is older."""
+        self._ledger.prune(before_us)
 
     def origin(self, label: str, order: Order, parent: str | None = None) -> None:
         """Enter what an order comes from."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from realtime.analytics.compare.comparison import compare, make_document
@@ -15,6 +16,8 @@ from realtime.analytics.compare.documents import (
     CompareRow,
 )
 from realtime.analytics.compare.row_data import AccountProfile
+from realtime.analytics.estimates import Estimate
+from realtime.analytics.figure_types import Figures, Money
 from tests.analytics.ledgers import LedgerScene, after, days, walk
 
 DAYS = days(21)
@@ -206,4 +209,120 @@ def test_fees_that_are_kept_in_coins_are_no_position_from_before(ledger: LedgerS
     ledger.fill("alpha", DAYS[3], "sell", "0.49875", "51000", symbol="BTCUSD")
     sold = AccountProfile(label="alpha", positions={})
     figures = row(document(ledger, "alpha", accounts=[sold]), "alpha").figures
-    assert figures.realized_pl.amount == "498.75"
+    # 25,436.25 for what cost 25,000: the coins of the fee were paid for, too.
+    assert figures.realized_pl.amount == "436.25"
+    assert (figures.round_trips, figures.open_trips) == (1, 0)
+
+
+@pytest.mark.parametrize("action_on", [9, 10, 11])
+def test_a_split_is_no_loss_and_no_gain(ledger: LedgerScene, action_on: int) -> None:
+    """The quantity changed a day before the price, or the broker dated the split a day late."""
+    equity = walk(100_000, CALM)
+    wrong = {**equity, DAYS[10]: equity[DAYS[10]] * 0.25}
+    ledger.closes("alpha", wrong)
+    ledger.activity("alpha", DAYS[action_on], "SPLIT", None, symbol="NVDA", qty=30 * 10**9)
+    alpha = row(document(ledger, "alpha"), "alpha")
+    end = (equity[DAYS[-1]] / 100_000 - 1) * 100
+    assert alpha.figures.return_pct.value == pytest.approx(end, rel=1e-6)
+    assert alpha.figures.max_drawdown.depth_pct is None
+    assert not alpha.ranked
+    assert f"equity of {DAYS[10]} is not used: SPLIT of NVDA" in str(alpha.reason)
+    curve = make_series_document(compare(ledger.reader(), request("alpha"))).rows[0].return_pct
+    assert curve[10] is None
+    assert min(value for value in curve if value is not None) > -1
+
+
+def test_a_large_loss_without_a_corporate_action_is_a_loss(ledger: LedgerScene) -> None:
+    ledger.closes("alpha", walk(100_000, [*CALM[:9], -0.4, *CALM[10:]]))
+    ledger.activity("alpha", DAYS[15], "SPLIT", None, symbol="NVDA", qty=30 * 10**9)
+    alpha = row(document(ledger, "alpha"), "alpha")
+    assert alpha.ranked
+    assert (alpha.figures.max_drawdown.depth_pct or 0) < -39
+
+
+def test_days_without_money_make_a_return_unknown(ledger: LedgerScene) -> None:
+    equity = walk(100_000, CALM)
+    ledger.closes("alpha", {**equity, DAYS[8]: 0.0})
+    ledger.closes("bravo", {**equity, DAYS[8]: -500.0})
+    ledger.closes("charlie", dict.fromkeys(equity, 0.0))
+    found = document(ledger, "alpha", "bravo", "charlie")
+    for key in ("alpha", "bravo", "charlie"):
+        figures = row(found, key).figures
+        assert not row(found, key).ranked
+        assert figures.return_pct.value is None
+        assert "no money on" in str(figures.return_pct.reason)
+        assert figures.sharpe_daily.value is None
+        assert figures.max_drawdown.depth_pct is None
+        assert figures.pl.amount is not None
+
+
+def test_a_deposit_into_an_empty_account_is_its_start(ledger: LedgerScene) -> None:
+    equity = walk(100_000, CALM)
+    ledger.closes("alpha", {**equity, DAYS[0]: 0.0})
+    ledger.activity("alpha", DAYS[1], "CSD", 100_000)
+    alpha = row(document(ledger, "alpha"), "alpha")
+    end = (equity[DAYS[-1]] / 100_000 - 1) * 100
+    assert alpha.figures.return_pct.value == pytest.approx(end, rel=1e-6)
+
+
+@pytest.mark.parametrize("on", [1, 2, 20])
+def test_a2_a_deposit_on_the_first_or_the_last_day_changes_no_figure(
+    ledger: LedgerScene, on: int
+) -> None:
+    plain = walk(100_000, CALM)
+    ledger.closes("alpha", plain)
+    deposit = plain[DAYS[on - 1]]
+    ledger.closes("bravo", {day: e * (2 if day >= DAYS[on] else 1) for day, e in plain.items()})
+    ledger.activity("bravo", DAYS[on], "CSD", deposit)
+    found = document(ledger, "alpha", "bravo")
+    alpha, bravo = row(found, "alpha").figures, row(found, "bravo").figures
+    for name in ("return_pct", "volatility_daily_pct", "sharpe_daily"):
+        assert getattr(bravo, name).value == pytest.approx(getattr(alpha, name).value, rel=1e-6)
+    assert bravo.max_drawdown.depth_pct == pytest.approx(alpha.max_drawdown.depth_pct, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"accounts": []},
+        {"since": "2026-06-30", "until": "2026-06-02"},
+        {"since": "2031-01-01", "until": "2031-02-01"},
+        {"since": "2001-01-01", "until": "2001-02-01"},
+        {"since": "2026-06-06", "until": "2026-06-07"},
+        {"benchmark": BenchmarkPrices(symbol="SPY", reason="no market data")},
+        {"by": "tier", "accounts": []},
+        {"by": "strategy", "books": {"a": "a-"}},
+        {"by": "fleet"},
+    ],
+)
+def test_what_is_not_known_is_null_with_a_reason(
+    ledger: LedgerScene, more: dict[str, object]
+) -> None:
+    """No account, no day, a window of the past or the future, from after to, no benchmark."""
+    ledger.closes("alpha", dict.fromkeys(DAYS, 100000000000000.0))
+    ledger.closes("bravo", walk(100_000, [0.001] * 20))
+    ledger.closes("charlie", {DAYS[0]: 5.0, DAYS[1]: 5.0})
+    found = document(ledger, "alpha", "bravo", "charlie", "delta", **more)
+    encoded = msgspec.json.encode(found)
+    assert b"Infinity" not in encoded
+    for compared in found.rows:
+        for name in Figures.__struct_fields__:
+            value = getattr(compared.figures, name)
+            if isinstance(value, Estimate) and value.value is None:
+                assert value.reason, (compared.key, name)
+            if isinstance(value, Money) and value.amount is None:
+                assert value.reason, (compared.key, name)
+    make_series_document(compare(ledger.reader(), request("alpha", "bravo", **more)))
+
+
+def test_fees_in_coins_end_round_trips_again_and_again(ledger: LedgerScene) -> None:
+    ledger.closes("alpha", walk(100_000, CALM))
+    for at in range(1, 6):
+        ledger.fill("alpha", DAYS[at], "buy", "1", "100", symbol="BTCUSD")
+        ledger.fill("alpha", DAYS[at], "sell", "0.9975", "110", symbol="BTCUSD", second=1)
+    for positions in ({}, {"BTCUSD": "0"}):
+        sold = AccountProfile(label="alpha", positions=dict(positions))
+        figures = row(document(ledger, "alpha", accounts=[sold]), "alpha").figures
+        assert (figures.round_trips, figures.open_trips) == (5, 0)
+        assert figures.realized_pl.amount == "48.625"
+        assert figures.win_rate_pct.value == 100

@@ -8,7 +8,13 @@ from random import Random
 import msgspec
 import pytest
 
-from realtime.analytics.compare.comparison import Comparison, compare, control_rows, make_document
+from realtime.analytics.compare.comparison import (
+    Comparison,
+    compare,
+    control_rows,
+    known_row,
+    make_document,
+)
 from realtime.analytics.compare.documents import CompareDocument, CompareRequest
 from realtime.analytics.compare.row_data import AccountProfile, RowData, Window
 from realtime.analytics.daily import make_series
@@ -33,7 +39,7 @@ def document(seed: int, count: int, rows: int, skilled: float = 0.0) -> CompareD
             closes[day] = value
         series = make_series(window.days, 10**10, closes)
         inputs = RowInputs(series=series, base_day=window.base)
-        data.append(RowData(key=str(number), kind="account", labels=[], inputs=inputs))
+        data.append(known_row(RowData(key=str(number), kind="account", labels=[], inputs=inputs)))
     return make_document(
         Comparison(
             request=CompareRequest(now_us=after(days(count + 1)[-1])),

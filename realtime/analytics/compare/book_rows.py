@@ -1,10 +1,11 @@
 """Rows of books over all accounts: profit at each day's last prices, on equity at the start."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from realtime.analytics.books import OTHER, Book, BookOfOrder, OrderKey, Origin, make_books
-from realtime.analytics.compare.members import Member, opening_positions
-from realtime.analytics.compare.row_data import Flag, RowData, Window, sum_known
+from realtime.analytics.compare.members import Member
+from realtime.analytics.compare.row_data import Flag, Row, RowData, Window, sum_known
 from realtime.analytics.daily import make_series
 from realtime.analytics.figure_types import RowInputs
 from realtime.analytics.round_trips import Fill, shares_of
@@ -18,28 +19,28 @@ def book_rows(
     books: Mapping[str, str],
     origins: Callable[[str], dict[OrderKey, Origin]],
     prices: Mapping[str, Mapping[int, int]],
-) -> list[RowData]:
+) -> list[Row]:
     """Rows of books over all accounts: what each made, on the equity that its accounts began with.
 
     Books have no equity of their own: their profit is marked at each day's last prices.
     """
     parts: dict[str, list[tuple[Member, Book, dict[str, int]]]] = {}
     for member in members:
-        opening = opening_positions(member.profile, member.fills)
+        opening = member.opening
         orders = BookOfOrder(books, origins(member.profile.label))
-        made = make_books(member.fills, orders, books, opening)
+        made = make_books(member.fills, orders, books, opening, member.coins_with_fee)
         for name, book in made.books.items():
             held = opening if name == OTHER else {}
             if book.fills or held:
                 parts.setdefault(name, []).append((member, book, held))
     order = [*books, OTHER]
     return [
-        _book_row(name, parts[name], window, prices)
+        Row(name, "book", partial(_make_data, name, parts[name], window, prices))
         for name in sorted(parts, key=lambda name: order.index(name))
     ]
 
 
-def _book_row(
+def _make_data(
     name: str,
     parts: Sequence[tuple[Member, Book, dict[str, int]]],
     window: Window,
@@ -48,8 +49,8 @@ def _book_row(
     base_equity: int | None = 0
     profit: dict[int, int | None] = dict.fromkeys(window.days, 0)
     for member, book, opening in parts:
-        close = member.closes.get(window.base)
-        base_equity = None if base_equity is None or close is None else base_equity + close.equity
+        equity = member.closes(window).get(window.base)
+        base_equity = None if base_equity is None or equity is None else base_equity + equity
         for day, amount in book_profit(book.fills, opening, prices, window).items():
             known = profit[day]
             profit[day] = None if known is None or amount is None else known + amount
@@ -62,7 +63,12 @@ def _book_row(
         total += amount
         closes[day] = total
     series = make_series(window.days, base_equity, closes)
-    fills = [f for _, b, _ in parts for f in b.fills if window.first <= f.day <= window.last]
+    fills = [
+        fill
+        for _, book, _ in parts
+        for fill in book.fills
+        if window.first <= fill.day <= window.last and not fill.is_split
+    ]
     realized: int | None = 0
     for _, book, _ in parts:
         for day, gain in book.realized.items():

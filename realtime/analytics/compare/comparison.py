@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
+from realtime.analytics.account_history import AccountHistory
 from realtime.analytics.compare.book_rows import book_rows
 from realtime.analytics.compare.documents import (
     BenchmarkDocument,
@@ -20,22 +21,18 @@ from realtime.analytics.compare.documents import (
 )
 from realtime.analytics.compare.members import Member, make_members
 from realtime.analytics.compare.pairs import make_pairs
-from realtime.analytics.compare.row_data import AccountProfile, RowData, Window
+from realtime.analytics.compare.row_data import AccountProfile, Row, RowData, Window
+from realtime.analytics.compare.row_summaries import RowCache, RowSummary
 from realtime.analytics.compare.rows import account_row, group_rows
 from realtime.analytics.daily import DailySeries, make_series
-from realtime.analytics.estimates import is_not_zero
 from realtime.analytics.figure_types import RowInputs
-from realtime.analytics.figures import compute
-from realtime.analytics.ledger_inputs import (
-    AccountHistory,
-    read_accounts,
-    read_labels,
-    read_origins,
-    read_prices,
-)
+from realtime.analytics.ledger_cache import LedgerCache
+from realtime.analytics.ledger_inputs import read_labels, read_origins, read_prices
+from realtime.analytics.recent import read_accounts
 from realtime.core.trading_days import (
     close_at,
     is_trading_day,
+    next_trading_day,
     previous_trading_day,
     to_date,
     to_number,
@@ -56,19 +53,30 @@ class Comparison(Struct, kw_only=True):
 
     request: CompareRequest
     window: Window | None
-    rows: list[RowData]
+    rows: list[Row]
+    open_day: int | None = None
+    """The trading day after the window that is not over."""
 
 
-def compare(reader: HistoryReader, request: CompareRequest) -> Comparison:
-    """Read and group; figures are computed by `document`."""
+class Memory:
+    """What comparisons keep between requests. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.ledger = LedgerCache()
+        self.rows = RowCache()
+
+
+def compare(
+    reader: HistoryReader, request: CompareRequest, memory: Memory | None = None
+) -> Comparison:
+    """Read and group; figures are computed by `make_document`."""
     profiles = {profile.label: profile for profile in request.accounts}
     if request.has_removed:
         for label in read_labels(reader):
             profiles.setdefault(label, AccountProfile(label=label))
     days = _days(request)
-    histories = read_accounts(
-        reader, list(profiles), to_number(days[0]), to_number(days[-1]), request.now_us
-    )
+    read = read_accounts if memory is None else memory.ledger.read
+    histories = read(reader, list(profiles), to_number(days[0]), request.now_us)
     window = _window(request, days, histories)
     if window is None:
         return Comparison(request=request, window=None, rows=[])
@@ -77,19 +85,22 @@ def compare(reader: HistoryReader, request: CompareRequest) -> Comparison:
         for label, profile in profiles.items()
         if (history := histories.get(label)) is not None
         for member in make_members(profile, history, by_identity=request.by == "account")
-        if member.is_current or member.closes
+        if member.is_current or member.closes(window)
     ]
     rows = _rows(reader, request, members, window)
     absent = [profile for label, profile in profiles.items() if label not in histories]
     if request.by in ("account", "label"):
         rows += [_absent_row(profile, window) for profile in absent]
     rows += control_rows(window, request.benchmark, {row.key for row in rows})
-    return Comparison(request=request, window=window, rows=rows)
+    after = to_number(next_trading_day(to_date(window.last)))
+    opened = {h.now.open_close[0] for h in histories.values() if h.now.open_close is not None}
+    open_day = after if after in opened else None
+    return Comparison(request=request, window=window, rows=rows, open_day=open_day)
 
 
 def _rows(
     reader: HistoryReader, request: CompareRequest, members: Sequence[Member], window: Window
-) -> list[RowData]:
+) -> list[Row]:
     match request.by:
         case "account" | "label":
             return [account_row(member, window) for member in members]
@@ -110,8 +121,8 @@ def _rows(
             )
 
 
-def _absent_row(profile: AccountProfile, window: Window) -> RowData:
-    return RowData(
+def _absent_row(profile: AccountProfile, window: Window) -> Row:
+    data = RowData(
         key=profile.label,
         kind="account",
         labels=[profile.label],
@@ -121,6 +132,7 @@ def _absent_row(profile: AccountProfile, window: Window) -> RowData:
         name=profile.name,
         reason="nothing recorded",
     )
+    return known_row(data)
 
 
 def _days(request: CompareRequest) -> list[date]:
@@ -145,7 +157,7 @@ def _window(
     base = to_number(previous_trading_day(days[0]))
     numbers = [to_number(day) for day in days]
     if request.since is None:
-        starts = [s for h in histories.values() if (s := h.first_close()) is not None]
+        starts = [s for h in histories.values() if (s := h.closes.first) is not None]
         first = min(starts, default=None)
         if first is not None and first > base:
             base, numbers = first, [day for day in numbers if day > first]
@@ -154,7 +166,7 @@ def _window(
 
 def control_rows(
     window: Window, benchmark: BenchmarkPrices | None, keys: Collection[str] = ()
-) -> list[RowData]:
+) -> list[Row]:
     """What doing nothing, and holding the benchmark, would have made. `keys` are those of other
     rows: a tier may be called `cash`."""
     flat = dict.fromkeys((window.base, *window.days), 10**8)
@@ -167,31 +179,39 @@ def control_rows(
         for day, price in benchmark.closes.items()
     }
     series = make_series(window.days, closes.get(window.base), closes)
-    row = _control(_free_key(benchmark.symbol, keys), window, series)
-    if benchmark.reason is not None:
-        row.reason = benchmark.reason
-    elif not series.is_complete:
-        row.reason = "no close of some days"
-    return [*rows, row]
+    reason = benchmark.reason
+    if reason is None and not series.is_complete:
+        reason = "no close of some days"
+    return [*rows, _control(_free_key(benchmark.symbol, keys), window, series, reason)]
 
 
 def _free_key(key: str, keys: Collection[str]) -> str:
     return f"{key} (control)" if key in keys else key
 
 
-def _control(key: str, window: Window, series: DailySeries) -> RowData:
+def _control(key: str, window: Window, series: DailySeries, reason: str | None = None) -> Row:
     inputs = RowInputs(series=series, base_day=window.base, has_trades=False, hides_money=True)
-    return RowData(key=key, kind="control", labels=[], inputs=inputs)
+    return known_row(RowData(key=key, kind="control", labels=[], inputs=inputs, reason=reason))
 
 
-def make_document(comparison: Comparison) -> CompareDocument:
+def known_row(data: RowData) -> Row:
+    """A row whose data is at hand."""
+    return Row(data.key, data.kind, lambda: data)
+
+
+def make_document(comparison: Comparison, memory: Memory | None = None) -> CompareDocument:
     """The comparison with all figures."""
     request, window = comparison.request, comparison.window
-    ranked = [row for row in comparison.rows if row.kind != "control" and row.reason is None]
-    controls = [row for row in comparison.rows if row.kind == "control"]
-    others = [row for row in comparison.rows if row.kind != "control" and row.reason is not None]
-    ranked.sort(key=lambda row: -(row.inputs.series.index[-1] or 0.0))
-    pairs, count, omitted = make_pairs(request, ranked, controls, window)
+    cache = RowCache() if memory is None else memory.rows
+    found = list(zip(cache.summaries(comparison.rows), comparison.rows, strict=True))
+    ranked = [pair for pair in found if pair[0].kind != "control" and pair[0].reason is None]
+    controls = [pair for pair in found if pair[0].kind == "control"]
+    others = [pair for pair in found if pair[0].kind != "control" and pair[0].reason is not None]
+    ranked.sort(key=lambda pair: -(pair[0].growth or 0.0))
+    pairs, count, omitted = make_pairs(
+        request, [row for _, row in ranked], [row for _, row in controls], window
+    )
+    summaries = [summary for summary, _ in (*ranked, *controls, *others)]
     return CompareDocument(
         by=request.by,
         as_of=instant(request.now_us),
@@ -203,18 +223,16 @@ def make_document(comparison: Comparison) -> CompareDocument:
         pairs_compared=count,
         pairs_omitted=omitted,
         benchmark=_benchmark(request.benchmark),
-        rows=[_row(row, len(ranked)) for row in (*ranked, *controls, *others)],
+        rows=[_row(summary, len(ranked)) for summary in summaries],
         pairs=pairs,
-        windows=[] if window is None else _windows(window, comparison.rows),
-        notes=_notes(comparison),
+        windows=[] if window is None else _windows(window, summaries),
+        notes=_notes(comparison, summaries),
     )
 
 
-def _row(row: RowData, ranked: int) -> CompareRow:
-    series = row.inputs.series
+def _row(row: RowSummary, ranked: int) -> CompareRow:
     is_ranked = row.reason is None and row.kind != "control"
-    returns = [r for r in series.returns if r is not None]
-    equity = series.equity[-1] if series.equity and row.kind != "control" else None
+    has_equity = row.kind in ("account", "group")
     return CompareRow(
         key=row.key,
         kind=row.kind,
@@ -226,14 +244,14 @@ def _row(row: RowData, ranked: int) -> CompareRow:
         reason=row.reason,
         flags=row.flags,
         own_from=None if row.own_from is None else to_date(row.own_from).isoformat(),
-        trading_days=sum(value is not None for value in series.equity),
-        end_equity=None if row.kind == "book" else plain(equity, MONEY_SCALE),
-        differs_from_zero=is_not_zero(returns, ranked) if is_ranked else None,
-        figures=compute(row.inputs),
+        trading_days=row.trading_days,
+        end_equity=plain(row.end_equity, MONEY_SCALE) if has_equity else None,
+        differs_from_zero=row.logs.is_not_zero(ranked) if is_ranked and row.logs else None,
+        figures=row.figures,
     )
 
 
-def _windows(window: Window, rows: Sequence[RowData]) -> list[CommonWindow]:
+def _windows(window: Window, rows: Sequence[RowSummary]) -> list[CommonWindow]:
     """Shorter windows that rows with a later start cover, the longest first."""
     starts = sorted({row.own_from for row in rows if row.own_from is not None})
     return [
@@ -259,9 +277,9 @@ def _benchmark(prices: BenchmarkPrices | None) -> BenchmarkDocument | None:
     )
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def _notes(comparison: Comparison, summaries: Sequence[RowSummary]) -> list[str]:
     """Facts of the whole comparison that a reader must know."""
-    rows = [row for row in comparison.rows if row.kind != "control"]
+    rows = [row for row in summaries if row.kind != "control"]
     notes = []
     if comparison.window is None:
         notes.append("comparison begins with the first whole trading day that was recorded")

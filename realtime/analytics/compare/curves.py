@@ -1,10 +1,12 @@
 """The curves of a comparison, and its daily returns as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
 
 from realtime.analytics.compare.comparison import CASH, Comparison
 from realtime.analytics.compare.documents import SeriesDocument, SeriesRow
-from realtime.analytics.compare.row_data import RowData
+from realtime.analytics.compare.row_data import Row, RowData
 from realtime.analytics.daily import drawdown_curve
 from realtime.core.trading_days import to_date
 from realtime.history.exact import MONEY_SCALE, plain
@@ -14,23 +16,61 @@ MAX_POINTS = 500
 
 def make_series_document(comparison: Comparison) -> SeriesDocument:
     """The curves of a comparison."""
-    request, window = comparison.request, comparison.window
+    window, keep = comparison.window, _kept_days(comparison)
     if window is None:
-        return SeriesDocument(by=request.by, days=[], last_is_open=False, rows=[])
-    rows = [r for r in comparison.rows if not request.rows or r.key in request.rows]
-    open_days = [row.open_day for row in rows if row.open_day is not None]
-    is_open = request.until is None and bool(open_days)
+        return _series_document(comparison, [])
     days = [window.base, *window.days]
-    keep = _thinned(len(days))
-    dates = [to_date(days[at]).isoformat() for at in keep]
-    if is_open:
-        dates.append(to_date(open_days[0][0]).isoformat())
-    return SeriesDocument(
-        by=request.by,
-        days=dates,
-        last_is_open=is_open,
-        rows=[_series_row(row, days, keep, is_open=is_open) for row in rows],
+    is_open = _is_open(comparison)
+    return _series_document(
+        comparison,
+        [_stream(row, days, keep, is_open=is_open) for row in _wanted_rows(comparison)],
     )
+
+
+def _series_document(comparison: Comparison, rows: list[SeriesRow]) -> SeriesDocument:
+    request, window = comparison.request, comparison.window
+    dates: list[str] = []
+    if window is not None:
+        days = [window.base, *window.days]
+        dates = [to_date(days[at]).isoformat() for at in _kept_days(comparison)]
+        if _is_open(comparison):
+            assert comparison.open_day is not None
+            dates.append(to_date(comparison.open_day).isoformat())
+    return SeriesDocument(by=request.by, days=dates, last_is_open=_is_open(comparison), rows=rows)
+
+
+def _wanted_rows(comparison: Comparison) -> list[Row]:
+    keys = comparison.request.rows
+    return [row for row in comparison.rows if not keys or row.key in keys]
+
+
+def _kept_days(comparison: Comparison) -> list[int]:
+    window = comparison.window
+    return [] if window is None else _thinned(len(window.days) + 1)
+
+
+def _is_open(comparison: Comparison) -> bool:
+    """Whether the day after the window goes on, and is asked for."""
+    return comparison.request.until is None and comparison.open_day is not None
+
+
+def encode_series(comparison: Comparison, encode: Callable[[Struct], bytes]) -> bytes:
+    """The document of the curves as JSON: a row at a time, for a thousand rows have 60 MB."""
+    head = encode(_series_document(comparison, []))
+    window, keep = comparison.window, _kept_days(comparison)
+    if window is None:
+        return head
+    rows = (
+        encode(_stream(row, [window.base, *window.days], keep, is_open=_is_open(comparison)))
+        for row in _wanted_rows(comparison)
+    )
+    return head.removesuffix(b"]}") + b",".join(rows) + b"]}"
+
+
+def _stream(row: Row, days: Sequence[int], keep: Sequence[int], *, is_open: bool) -> SeriesRow:
+    curve = _series_row(row.data, days, keep, is_open=is_open)
+    row.release()
+    return curve
 
 
 def _series_row(
@@ -79,7 +119,7 @@ def make_returns(comparison: Comparison) -> list[dict[str, object]]:
     if window is None:
         return []
     rows = [
-        row
+        row.data
         for row in comparison.rows
         if (row.key in request.rows if request.rows else row.key != CASH)
     ]

@@ -4,11 +4,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from realtime.analytics.compare.row_data import AccountProfile, By, Flag
+from realtime.analytics.compare.row_data import AccountProfile, By, Flag, RowKind
 from realtime.analytics.estimates import LEVEL, Estimate
 from realtime.analytics.figure_types import Figures
-
-RowKind = Literal["account", "group", "book", "control"]
 
 
 class BenchmarkPrices(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from realtime.analytics.compare.documents import CompareRequest, Pair
-from realtime.analytics.compare.row_data import RowData, Window
+from realtime.analytics.compare.row_data import Row, Window
 from realtime.analytics.estimates import MIN_DAYS, Span, paired_difference
 from realtime.core.trading_days import to_date
 
@@ -14,24 +14,19 @@ MAX_PAIR_ROWS = 40
 
 def make_pairs(
     request: CompareRequest,
-    ranked: Sequence[RowData],
-    controls: Sequence[RowData],
+    ranked: Sequence[Row],
+    controls: Sequence[Row],
     window: Window | None,
 ) -> tuple[list[Pair], int, str | None]:
     """All pairs of ranked rows and of those with control rows; of many rows only those named."""
-    usable = [row for row in controls if row.inputs.series.is_complete]
+    usable = [row for row in controls if row.data.inputs.series.is_complete]
     rows = [*ranked, *usable]
     if window is None or not ranked:
         return [], 0, "no row is ranked"
     if len(rows) <= MAX_PAIR_ROWS:
         chosen = [(a, b) for a, b in combinations(rows, 2) if a.kind != "control"]
     else:
-        named = {row.key for row in rows} & set(request.pairs_of)
-        chosen = [
-            (a, b)
-            for a, b in combinations(rows, 2)
-            if a.kind != "control" and (a.key in named or b.key in named)
-        ]
+        chosen = _pairs_of(rows, set(request.pairs_of))
     span = Span(
         to_date(window.first).isoformat(), to_date(window.last).isoformat(), len(window.days)
     )
@@ -42,10 +37,22 @@ def make_pairs(
     return pairs, len(chosen), omitted
 
 
-def _pair(a: RowData, b: RowData, comparisons: int, span: Span) -> Pair:
+def _pairs_of(rows: Sequence[Row], names: set[str]) -> list[tuple[Row, Row]]:
+    """Each named row with every other: of a thousand rows there are half a million pairs."""
+    named = [at for at, row in enumerate(rows) if row.key in names]
+    wanted = {
+        (min(one, other), max(one, other))
+        for one in named
+        for other in range(len(rows))
+        if one != other
+    }
+    return [(rows[a], rows[b]) for a, b in sorted(wanted) if rows[a].kind != "control"]
+
+
+def _pair(a: Row, b: Row, comparisons: int, span: Span) -> Pair:
     both = [
         (x, y)
-        for x, y in zip(a.inputs.series.returns, b.inputs.series.returns, strict=True)
+        for x, y in zip(a.data.inputs.series.returns, b.data.inputs.series.returns, strict=True)
         if x is not None and y is not None
     ]
     found = paired_difference([x for x, _ in both], [y for _, y in both], comparisons)

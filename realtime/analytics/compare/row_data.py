@@ -1,6 +1,6 @@
 """One row of a comparison before its figures are computed, and the window that rows share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -8,6 +8,7 @@ from msgspec import Struct
 from realtime.analytics.figure_types import RowInputs
 
 By = Literal["account", "label", "tier", "strategy", "fleet"]
+RowKind = Literal["account", "group", "book", "control"]
 
 
 class AccountProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -20,6 +21,8 @@ class AccountProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     initial_balance: str | None = None
     later_flows: str | None = None
     """Deposits minus withdrawals since the initial balance; None: not known."""
+    http_errors_24h: int = 0
+    """Requests that the broker refused (4xx) or failed (5xx)."""
     positions: dict[str, str] | None = None
     """Symbol → quantity; None: not known."""
 
@@ -29,7 +32,8 @@ class Flag(Struct, frozen=True, kw_only=True):
 
     flag: Literal[
         "gap", "missing_days", "reset", "unclassified", "own_start", "ended", "no_trade",
-        "unknown_entry", "broker_equity", "no_price",
+        "unknown_entry", "broker_equity", "no_price", "corporate_action",
+        "no_money",
     ]  # fmt: skip
     detail: str
 
@@ -38,7 +42,7 @@ class RowData(Struct, kw_only=True):
     """One row before its figures are computed."""
 
     key: str
-    kind: Literal["account", "group", "book", "control"]
+    kind: RowKind
     labels: list[str]
     inputs: RowInputs
     tier: str | None = None
@@ -51,6 +55,48 @@ class RowData(Struct, kw_only=True):
     """The first day, where it is not that of the window."""
     open_day: tuple[int, int, int] | None = None
     """The trading day that is not over: number, equity so far, profit of the day so far."""
+
+
+class CountsNow(Struct, frozen=True):
+    """Figures of this moment, whatever the window is."""
+
+    rejected: int
+    errors: int
+    open_trips: int
+
+
+class Row:
+    """A row whose data is computed when it is needed, or is in a cache.
+
+    `identity` has everything that the data depends on; None: it is in no cache. `now` are figures
+    that do not belong to it.
+    """
+
+    __slots__ = ("_data", "_make", "identity", "key", "kind", "now")
+
+    def __init__(
+        self,
+        key: str,
+        kind: RowKind,
+        make: Callable[[], RowData],
+        *,
+        identity: Hashable | None = None,
+        now: CountsNow | None = None,
+    ) -> None:
+        self.key, self.kind, self.identity, self.now = key, kind, identity, now
+        self._make = make
+        self._data: RowData | None = None
+
+    @property
+    def data(self) -> RowData:
+        """The row's data, computed once."""
+        if self._data is None:
+            self._data = self._make()
+        return self._data
+
+    def release(self) -> None:
+        """Forget the data: a thousand rows of a year have 60 MB."""
+        self._data = None
 
 
 class Window(Struct, frozen=True):

@@ -36,7 +36,7 @@ MAX_WAITING = 64
 """Queries under way or waiting; a further one is refused with `Retry-After`."""
 
 REPLY_S = 30.0
-"""Limit for a reply: two queries run at a time, each up to 10 s."""
+"""Limit for a reply: three queries run at a time, each up to 10 s."""
 
 STOP_S = 1.0
 RETRY_AFTER_S = 2

@@ -1,17 +1,13 @@
 """Responses of comparisons, rendered in the history process."""
 
 import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-
-import msgspec
-from msgspec import structs
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from realtime.analytics.book_report import make_book_report
-from realtime.analytics.compare.comparison import compare, make_document
-from realtime.analytics.compare.curves import make_returns, make_series_document
-from realtime.analytics.compare.documents import CompareDocument, CompareRow
+from realtime.analytics.compare.comparison import Comparison, Memory, compare, make_document
+from realtime.analytics.compare.curves import encode_series, make_returns
+from realtime.analytics.compare.documents import CompareDocument, CompareRequest, CompareRow
 from realtime.analytics.estimates import Estimate
 from realtime.analytics.figure_types import Contracts, Figures, Money
 from realtime.analytics.report_card import AccountReport, Latency, make_report
@@ -21,72 +17,53 @@ from realtime.api.history.messages import HistoryCall, HistoryReply
 from realtime.api.responses import csv_headers
 from realtime.history.reading import HistoryReader
 
-CACHE_S = 5.0
-MAX_CACHED = 8
-"""Of 1000 accounts over a year one reply has 3.4 MB."""
-
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-cache"}
 
 
-class ReplyCache:
-    """Replies of the last seconds: pages that show the same comparison cost one computation."""
+class _Comparisons:
+    """What this process keeps of comparisons; one is computed at a time."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
+        self._memory = Memory()
         self._lock = threading.Lock()
-        self._replies: OrderedDict[bytes, tuple[float, HistoryReply]] = OrderedDict()
 
-    def get(self, call: HistoryCall, make: Callable[[], HistoryReply]) -> HistoryReply:
-        """The reply to a call, at most `CACHE_S` old."""
-        assert call.compare is not None
-        # Neither the time nor the positions of the moment make it another comparison.
-        accounts = [structs.replace(a, positions=None) for a in call.compare.accounts]
-        same = structs.replace(call.compare, now_us=0, accounts=accounts)
-        key = call.kind.encode() + msgspec.msgpack.encode(same)
+    @contextmanager
+    def of(self, reader: HistoryReader, request: CompareRequest) -> Iterator[Comparison]:
+        """The rows of a request; not valid afterwards."""
         with self._lock:
-            known = self._replies.get(key)
-            if known is not None and self._clock() - known[0] < CACHE_S:
-                return known[1]
-        reply = make()
-        with self._lock:
-            self._replies[key] = (self._clock(), reply)
-            while len(self._replies) > MAX_CACHED:
-                self._replies.popitem(last=False)
-        return reply
+            yield compare(reader, request, self._memory)
+
+    def document(self, comparison: Comparison) -> CompareDocument:
+        """Its figures."""
+        return make_document(comparison, self._memory)
 
 
-_cache = ReplyCache()
+_comparisons = _Comparisons()
 
 
 def render_compare(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     """The table of a comparison."""
-    return _cache.get(call, lambda: _render_table(reader, call))
-
-
-def _render_table(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.compare is not None
-    document = make_document(compare(reader, call.compare))
+    with _comparisons.of(reader, call.compare) as comparison:
+        document = _comparisons.document(comparison)
     if call.compare.format == "csv":
-        rows = list(_flat_rows(document))
-        return csv_reply(rows, "compare")
+        return csv_reply(list(_flat_rows(document)), "compare")
     return HistoryReply(body=ENCODER.encode(document), headers=HEADERS)
 
 
 def render_series(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     """The curves of a comparison."""
-    return _cache.get(call, lambda: _render_curves(reader, call))
-
-
-def _render_curves(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     assert call.compare is not None
-    document = make_series_document(compare(reader, call.compare))
-    return HistoryReply(body=ENCODER.encode(document), headers=HEADERS)
+    with _comparisons.of(reader, call.compare) as comparison:
+        body = encode_series(comparison, ENCODER.encode)
+    return HistoryReply(body=body, headers=HEADERS)
 
 
 def render_returns(reader: HistoryReader, call: HistoryCall) -> HistoryReply:
     """Daily returns as a table: a column for each row of the comparison."""
     assert call.compare is not None
-    rows = make_returns(compare(reader, call.compare))
+    with _comparisons.of(reader, call.compare) as comparison:
+        rows = make_returns(comparison)
     return csv_reply(rows, "returns")
 
 

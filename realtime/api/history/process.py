@@ -1,7 +1,7 @@
 """The history process: reads history files for the daemon, so that its event loop never does.
 
 `python -m realtime.api.history.process DIRECTORY`: calls on stdin, replies on stdout, both as
-`messages.frame` writes them. Two queries run at a time, each with a limit. It ends when its stdin
+`messages.frame` writes them. Three queries run at a time, each with a limit. It ends when its stdin
 ends, so it does not outlive the daemon.
 """
 
@@ -33,8 +33,9 @@ from realtime.history.exact import DAY_US
 from realtime.history.postgres.address import Address
 from realtime.history.reading import FileReader
 
-CONCURRENT = 2
-"""A third query waits: these must not take the cores from the daemon."""
+CONCURRENT = 3
+"""A further query waits: these must not take the cores from the daemon. One comparison is computed
+at a time, so other queries do not wait for the second of two."""
 
 QUERY_S = 10.0
 NICENESS = 5
