@@ -18,6 +18,7 @@ DOCS = (
     ("docs/market.md", "market data: streams and reads through one cache"),
     ("docs/marks.md", "equity that moves with prices, and its error"),
     ("docs/history.md", "what survives a restart; the state at a moment of the past"),
+    ("docs/cluster.md", "one daemon in front of several others"),
     ("docs/compare.md", "accounts, tiers and strategies side by side, with intervals"),
     ("docs/notify.md", "webhooks, and notifications for people"),
     ("docs/recipes.md", "Grafana, Streamlit, Home Assistant, a spreadsheet"),
