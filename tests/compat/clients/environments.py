@@ -37,6 +37,7 @@ CLIENTS = (
     Client("legacy-python", ("alpaca-trade-api==3.2.0",), "legacy_python.py"),
     Client("ccxt", ("ccxt==4.5.90",), "ccxt_client.py"),
     Client("js-4", ("@alpacahq/alpaca-trade-api@4.0.2",), "js_4.mjs"),
+    Client("mcp", ("alpaca-mcp-server==2.4.0",), "mcp_server.py"),
     Client("js-3", ("@alpacahq/alpaca-trade-api@3.1.3",), "js_3.cjs"),
 )
 

@@ -55,6 +55,9 @@ def test_client_trades_and_listens(client: Client, broker: Broker, url: str) -> 
     if client.name == "ccxt":
         _check_ccxt(seen)
         return
+    if client.name == "mcp":
+        _check_mcp(seen, option)
+        return
     filled = dict.fromkeys(("market", "notional", "crypto", "option"), "filled")
     expected = {**filled, **dict.fromkeys(OPEN, "new"), "limit": "replaced"}
     assert seen["statuses"] == expected
@@ -63,6 +66,15 @@ def test_client_trades_and_listens(client: Client, broker: Broker, url: str) -> 
     assert seen["bars"] == 21
     if client.name != "js-3":  # its market-data streams insist on TLS
         assert set(seen["trades"]) & {"AAPL", "KO"}
+
+
+def _check_mcp(seen: dict[str, Any], option: str) -> None:
+    filled = dict.fromkeys(("market", "notional", "crypto", "option"), "filled")
+    assert seen["statuses"] == {**filled, "limit": "replaced"}
+    assert seen["positions"].keys() == {"AAPL", "NVDA", "ETHUSD", option}
+    assert (seen["position"], seen["bars"]) == ("ETHUSD", 21)
+    assert all(seen[name] for name in ("working", "by_id", "clock", "activities", "closed"))
+    assert seen["history"] == ["base_value", "base_value_asof"]
 
 
 def _check_ccxt(seen: dict[str, Any]) -> None:
