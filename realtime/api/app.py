@@ -226,6 +226,7 @@ def _add_alpaca(
 
     async def close(_: web.Application) -> None:
         server.close()
+        api.streams.close()
 
     app.on_shutdown.append(close)
     _run_while_serving(app, "alpaca", api.add_to(app))

@@ -5,9 +5,10 @@ The caller decides whether to retry. The error says whether the request may have
 broker's own rejection; after any other `LinkError` the result is unknown.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 
 import aiohttp
@@ -36,6 +37,9 @@ that much takes 40 ms, in which no other account is served."""
 
 MAX_FORWARDED_BYTES = 64 * 2**20
 """The same of a response that is passed on and not decoded: the list of all assets has 16 MB."""
+
+STREAM_SILENCE_S = 120.0
+"""Limit of silence on a stream that is passed on; the broker's event streams have heartbeats."""
 
 MAX_REQUEST_ID_LENGTH = 64
 
@@ -102,6 +106,25 @@ class ForwardedResponse(Struct, frozen=True):
     body: bytes
     sent_at: float
     """When the request left, epoch seconds."""
+
+
+class StreamedResponse:
+    """A response of the broker that is passed on while it arrives."""
+
+    def __init__(self, response: aiohttp.ClientResponse, name: str, sanitizer: Sanitizer) -> None:
+        self.status = response.status
+        self.headers = tuple(response.headers.items())
+        self._content = response.content
+        self._name = name
+        self._sanitizer = sanitizer
+
+    async def read_chunk(self) -> bytes:
+        """Return what has arrived; empty at its orderly end. Cancelling it loses nothing. Raises
+        `LinkError` if the connection is lost, or silent for `STREAM_SILENCE_S`."""
+        try:
+            return self._sanitizer.remove_secrets(await self._content.readany())
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise LinkError(f"{self._name}: the stream was lost") from error
 
 
 class HttpResponse(Struct, frozen=True):
@@ -244,6 +267,37 @@ class HttpClient:
                     self._sanitizer.remove_secrets(content),
                     sent_at,
                 )
+
+    @asynccontextmanager
+    async def open_stream(
+        self, target: str, headers: Mapping[str, str], lane: Lane, *, timeout_s: float
+    ) -> AsyncIterator[StreamedResponse]:
+        """Pass on a GET whose response may be endless; it is open while the block runs.
+
+        `timeout_s` is the limit until its head has arrived, and only until then a slot of the rate
+        limit is held. Raises `LinkError`.
+        """
+        name = f"GET {self._sanitizer.clean_text(target.partition('?')[0])}"
+        async with AsyncExitStack() as stack:
+            async with self._sending(name, lane, None, timeout_s), asyncio.timeout(timeout_s):
+                sent_at = self._clock()
+                request = self._session.get(
+                    URL(self._base_url + target, encoded=True),
+                    headers={**headers, **authorization_headers(self._credentials)},
+                    skip_auto_headers=("Content-Type", "User-Agent", "Accept"),
+                    allow_redirects=False,
+                    proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, connect=CONNECT_TIMEOUT_S, sock_read=STREAM_SILENCE_S
+                    ),
+                )
+                response = await stack.enter_async_context(request)
+                self._read_headers(response.headers, sent_at)
+                if response.status == 429:
+                    pause_s = responses.retry_after_s(response.headers)
+                    self.limiter.handle_rate_limited(pause_s, lane)
+            yield StreamedResponse(response, name, self._sanitizer)
 
     def has_credentials(self, key_id: str, secret_key: str) -> bool:
         """Whether this is the account's pair. Both are compared, in constant time."""

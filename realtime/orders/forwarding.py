@@ -5,12 +5,13 @@ that can be checked without knowing what it does: the permission, trading that i
 halt, a line in the journal before it leaves. Nothing is repeated.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from msgspec import Struct
 
 from realtime.auth.principal import Principal
-from realtime.broker.http_client import ForwardedResponse, HttpClient
+from realtime.broker.http_client import ForwardedResponse, HttpClient, StreamedResponse
 from realtime.errors import LinkError, NotSent
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.journal import Journal
@@ -18,7 +19,12 @@ from realtime.orders.order_client import to_read_refusal
 from realtime.orders.risk import RiskChecks
 from realtime.orders.trading_accounts import TradingAccounts
 
-__all__ = ["ForwardedRequest", "ForwardedResponse", "Forwarder"]  # `api` knows no broker
+__all__ = [
+    "ForwardedRequest",
+    "ForwardedResponse",
+    "Forwarder",
+    "StreamedResponse",
+]  # `api` knows no broker
 
 READ_TIMEOUT_S = 15.0
 """Limit of a read: a full list of assets takes two seconds."""
@@ -88,6 +94,24 @@ class Forwarder:
             )
         except LinkError as error:
             raise to_read_refusal(error) from error
+
+    @asynccontextmanager
+    async def open_stream(
+        self, label: str, request: ForwardedRequest
+    ) -> AsyncIterator[StreamedResponse]:
+        """Pass on a GET whose response may be endless. Raises `Declined` before the response, and
+        `LinkError` while it is read."""
+        client = self._get_client(label)
+        async with AsyncExitStack() as stack:
+            try:
+                response = await stack.enter_async_context(
+                    client.open_stream(
+                        request.target, request.headers, "forward", timeout_s=READ_TIMEOUT_S
+                    )
+                )
+            except LinkError as error:
+                raise to_read_refusal(error) from error
+            yield response
 
     async def change(
         self,

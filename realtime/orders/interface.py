@@ -1,6 +1,7 @@
 """What the HTTP API uses of the gateway, without knowing the broker behind it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 from realtime.auth.principal import Principal
 from realtime.core.model import Order
 from realtime.orders.errors import Declined, Unresolved
-from realtime.orders.forwarding import ForwardedRequest, ForwardedResponse
+from realtime.orders.forwarding import ForwardedRequest, ForwardedResponse, StreamedResponse
 from realtime.orders.order_request import OrderChanges, Placement
 from realtime.orders.results import AccountLiquidation, CanceledOrder, HaltState, Origin, Placed
 from realtime.orders.routing import Candidate, RoutingDecision, RoutingRequest
@@ -113,6 +114,10 @@ class ForwarderInterface(Protocol):
     def get_address(self, label: str) -> str: ...
 
     async def read(self, label: str, request: ForwardedRequest) -> ForwardedResponse: ...
+
+    def open_stream(
+        self, label: str, request: ForwardedRequest
+    ) -> AbstractAsyncContextManager[StreamedResponse]: ...
 
     async def change(
         self,

@@ -23,6 +23,7 @@ from realtime.api.alpaca.errors import (
     no_route,
     unresolved_response,
 )
+from realtime.api.alpaca.forwarded_streams import ForwardedStreams, is_stream_request
 from realtime.api.alpaca.forwarding import forward_change, forward_read, read_headers
 from realtime.api.alpaca.market_cache import MarketCache
 from realtime.api.alpaca.open_requests import OpenRequests
@@ -32,7 +33,7 @@ from realtime.api.alpaca.routes import ROUTES, AlpacaRoute, RouteTable, as_it_ca
 from realtime.api.alpaca.target import Target, parse_target
 from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.alpaca.trade_sse import PATH as TRADE_EVENTS
-from realtime.api.alpaca.trade_sse import serve_events
+from realtime.api.alpaca.trade_sse import EventsUnknown, serve_events
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.problems import CONTENT_TYPE as PROBLEM_TYPE
 from realtime.api.problems import Problem
@@ -135,6 +136,7 @@ class AlpacaApi:
         self.context = context
         self.selector = selector
         self.hub = hub
+        self.streams = ForwardedStreams()
         self._routes = RouteTable(routes)
         self._route_counts = route_counts
         self._market_data = market_data
@@ -178,10 +180,6 @@ class AlpacaApi:
         permission = _find_permission(method, target)
         credentials = read_credentials(http_request)
         caller = self.selector.select(credentials, permission, http_request)
-        if method == "GET" and http_request.path == TRADE_EVENTS:
-            self._route_counts[method, TRADE_EVENTS] += 1
-            is_allowed = partial(self.selector.is_allowed, credentials, caller.label)
-            return await serve_events(http_request, self.hub, caller.label, is_allowed)
         if permission == "market_data" and self._market_data is not None:
             return await self._market_data(http_request, caller, target)
         found = self._routes.find(method, target.segments)
@@ -198,11 +196,33 @@ class AlpacaApi:
             parts=parts,
             is_connected=_make_connection_check(http_request, method),
         )
+        is_allowed = partial(self.selector.is_allowed, credentials, caller.label)
+        if method == "GET" and target.path == TRADE_EVENTS:
+            self._route_counts[method, TRADE_EVENTS] += 1
+            return await self._serve_trade_events(http_request, request, is_allowed)
         name = FORWARDED if route is None else route.path
         self._route_counts[method, name] += 1
+        if route is None and is_stream_request(request):
+            response = await self.streams.serve(http_request, request, is_allowed)
+            assert response is not None, "errors are passed on, too"
+            return response
         if method in READ_METHODS:
             return await self._read(http_request, request, route)
         return make_response(await self._change(request, route))
+
+    async def _serve_trade_events(
+        self, http_request: web.Request, request: AlpacaRequest, is_allowed: Callable[[], bool]
+    ) -> web.StreamResponse:
+        """Serve events from memory; the broker serves those that reach further back."""
+        try:
+            return await serve_events(http_request, self.hub, request.label, is_allowed)
+        except EventsUnknown as unknown:
+            response = await self.streams.serve(
+                http_request, request, is_allowed, needs_success=True
+            )
+            if response is None:
+                raise AlpacaError(unknown.response) from unknown
+            return response
 
     async def _read(
         self,

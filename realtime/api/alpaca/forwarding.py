@@ -53,7 +53,9 @@ def read_headers(request: BaseRequest) -> dict[str, str]:
 async def forward_read(request: AlpacaRequest, complete: Complete) -> ApiResponse:
     """Return the broker's response to a read. Nothing that fails here can have changed anything."""
     try:
-        response = await request.context.trading.forwarder.read(request.label, _build(request))
+        response = await request.context.trading.forwarder.read(
+            request.label, build_request(request)
+        )
     except Declined as error:
         return complete(request, declined_response(error), request.context.clock())
     if response.status in (502, 504):
@@ -67,7 +69,7 @@ async def forward_change(request: AlpacaRequest, *, is_halted: bool = True) -> A
     forwarder, principal = request.context.trading.forwarder, request.caller.principal
     try:
         response = await forwarder.change(
-            request.label, _build(request), principal, is_halted=is_halted
+            request.label, build_request(request), principal, is_halted=is_halted
         )
     except Declined as error:
         return declined_response(error)
@@ -80,7 +82,8 @@ async def forward_change(request: AlpacaRequest, *, is_halted: bool = True) -> A
     return _to_response(request, response)
 
 
-def _build(request: AlpacaRequest) -> ForwardedRequest:
+def build_request(request: AlpacaRequest) -> ForwardedRequest:
+    """Return what is passed on of a request."""
     return ForwardedRequest(
         method=request.method,
         target=request.target.raw,
@@ -93,12 +96,17 @@ def _to_response(request: AlpacaRequest, response: ForwardedResponse) -> ApiResp
     return ApiResponse(
         status=response.status,
         body=response.body,
-        headers={
-            **_filter(response.headers),
-            "X-Realtime-Source": "upstream",
-            **account_headers(request.context, request.label),
-        },
+        headers=response_headers(request, response.headers),
     )
+
+
+def response_headers(request: AlpacaRequest, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers of a response that is passed back."""
+    return {
+        **_filter(headers),
+        "X-Realtime-Source": "upstream",
+        **account_headers(request.context, request.label),
+    }
 
 
 def _filter(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:

@@ -33,6 +33,10 @@ HEADERS = {
 }
 
 
+class EventsUnknown(AlpacaError):
+    """Older events are wanted than are kept here."""
+
+
 class EventRange(Struct, frozen=True, kw_only=True):
     """Which events a client wants; times in epoch ns, `NEVER` for none."""
 
@@ -64,8 +68,7 @@ def parse_range(query: Mapping[str, str]) -> EventRange:
 
 
 def select_past(events: AccountEvents, wanted: EventRange) -> list[Frame]:
-    """The events that are kept since a time or an id. Raises `AlpacaError` where older ones are not
-    known."""
+    """The events that are kept since a time or an id. Raises `EventsUnknown`."""
     if wanted.since_id:
         known = [f.event_id for f in events.frames]
         if wanted.since_id not in known:
@@ -158,8 +161,8 @@ def _invalid(text: str) -> AlpacaError:
     return AlpacaError(error_response(400, text))
 
 
-def _unknown(what: str, events: AccountEvents) -> AlpacaError:
+def _unknown(what: str, events: AccountEvents) -> EventsUnknown:
     oldest = events.frames[0].at if events.is_truncated else events.started_at
     since = format_micros(oldest // 1000)
     text = f"realtime: {what} is not kept any more; events are known since {since}"
-    return AlpacaError(error_response(400, text))
+    return EventsUnknown(error_response(400, text))

@@ -1,7 +1,7 @@
 """What is passed on reaches the broker as it was sent, and nothing else does."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,15 @@ class Broker:
         self.requests: list[web.BaseRequest] = []
         self.bodies: list[bytes] = []
         self.answer: Callable[[], web.Response] = lambda: web.Response(body=BODY)
+        self.stream: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]] | None = None
+        """Answers every path with `events` in it."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/stream" or request.headers.get("X-Internal"):
             return web.Response(status=404)
+        if "/events" in request.path and self.stream is not None:
+            self.requests.append(request)
+            return await self.stream(request)
         if "/forwarded" in request.path:
             self.requests.append(request)
             self.bodies.append(await request.read())

@@ -64,7 +64,9 @@ async def main():
                 limit_price="1", client_order_id="from-mcp",
             ),
         }  # fmt: skip
-        replaced = await call("replace_order_by_id", order_id=orders["limit"]["id"], limit_price="2")
+        replaced = await call(
+            "replace_order_by_id", order_id=orders["limit"]["id"], limit_price="2"
+        )
         working = await call("get_orders", status="open")
         by_id = await call("get_order_by_client_id", client_order_id="from-mcp")
         await call("cancel_order_by_id", order_id=replaced["id"])
