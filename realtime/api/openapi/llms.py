@@ -23,6 +23,7 @@ DOCS = (
     ("docs/notify.md", "webhooks, and notifications for people"),
     ("docs/recipes.md", "Grafana, Streamlit, Home Assistant, a spreadsheet"),
     ("docs/operations.md", "configuration, deployment, metrics, runbook"),
+    ("docs/cluster.md", "fronts: the same state served by further processes"),
     ("docs/events.md", "log events"),
     ("docs/reliability.md", "what is promised, and how it is tested"),
     ("docs/performance.md", "measured figures"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -143,19 +143,20 @@ def test_a_client_that_leaves_ends_the_stream_at_the_broker(tmp_path: Path) -> N
 def test_the_number_of_streams_is_bounded_and_requests_still_pass(tmp_path: Path) -> None:
     async def scene(daemon: Forwarded) -> None:
         upstreams = []
-        for _ in range(MAX_STREAMS):
-            daemon.broker.stream = upstream = Upstream()
-            upstreams.append(upstream)
-            response = await daemon.http.get(daemon.url + TARGET, headers=KEYS)
-            assert response.status == 200
-        status, _, _ = await daemon.send("GET", TARGET)
-        assert status == 429
-        assert (await daemon.send("GET", "/v2/forwarded"))[0] == 200
-        upstreams[0].chunks.put_nowait(None)
-        await upstreams[0].is_left.wait()
-        await asyncio.sleep(1)
-        daemon.broker.stream = Upstream()
-        async with opened(daemon) as response:
+        async with AsyncExitStack() as stack:
+            for _ in range(MAX_STREAMS):
+                daemon.broker.stream = upstream = Upstream()
+                upstreams.append(upstream)
+                response = await stack.enter_async_context(opened(daemon))
+                assert response.status == 200
+            status, _, _ = await daemon.send("GET", TARGET)
+            assert status == 429
+            assert (await daemon.send("GET", "/v2/forwarded"))[0] == 200
+            upstreams[0].chunks.put_nowait(None)
+            await upstreams[0].is_left.wait()
+            await asyncio.sleep(1)
+            daemon.broker.stream = Upstream()
+            response = await stack.enter_async_context(opened(daemon))
             assert response.status == 200
 
     forward(scene, tmp_path)
