@@ -16,12 +16,19 @@ from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.handlers.order_problems import declined_problem, unresolved_problem
 from realtime.api.history.messages import PARTIAL
 from realtime.api.history.request import HistoryRequest
+from realtime.api.owner_forwarding import forward_to_owner
+from realtime.api.owners import HOP_HEADER, HopRequest, OwnerForwarder
 from realtime.api.parameters import Parameters
 from realtime.api.problems import Problem, of_status, quote
 from realtime.api.responses import ApiResponse, make_response
 from realtime.api.route import PREFIXES, Route, all_paths
 from realtime.api.routes import ROUTES
-from realtime.api.security.authenticator import AUTHENTICATOR, PRINCIPAL, token_problem
+from realtime.api.security.authenticator import (
+    AUTHENTICATOR,
+    PRINCIPAL,
+    get_token,
+    token_problem,
+)
 from realtime.api.security.origins import check_origin
 from realtime.auth.principal import LOCAL, Permission, Principal
 from realtime.nearest import nearest
@@ -109,6 +116,11 @@ def _make_handler(
             cache_control=http_request.headers.get("Cache-Control"),
         )
         context.route_counts[counted_as] += 1
+        forwarder = None if context.cluster is None else context.cluster.forwarder
+        if route.at_owner and forwarder is not None:
+            forwarded = await _forward(forwarder, http_request, request)
+            if forwarded is not None:
+                return make_response(forwarded)
         render = partial(route.handler, request)
         response = render()
         if is_awaited := isawaitable(response):
@@ -121,6 +133,11 @@ def _make_handler(
             )
             return await context.broadcaster.serve(http_request, subscription)
         if isinstance(response, HistoryRequest):
+            if context.history is None and forwarder is not None:
+                forwarded = await _forward(forwarder, http_request, request)
+                if forwarded is not None:
+                    _check_again(http_request, route, principal)
+                    return make_response(forwarded)
             if context.history is None:
                 raise Problem("history_off", "history is not recorded here")
             past = await _fetch_past(context.history, response)
@@ -142,6 +159,26 @@ def _make_handler(
         return make_response(response)
 
     return handle
+
+
+async def _forward(
+    forwarder: OwnerForwarder,
+    http_request: web.Request,
+    request: RequestContext[Any],  # Any: of every route
+) -> ApiResponse | None:
+    """The response of the daemon that keeps the account in sync; None: this one does."""
+    has_token = request.principal.token_id is not None
+    hop = HopRequest(
+        method=http_request.method,
+        path=http_request.raw_path,
+        body=request.body,
+        token=get_token(http_request) if has_token else None,
+        key=request.key,
+        content_type=http_request.headers.get("Content-Type"),
+    )
+    return await forward_to_owner(
+        forwarder, request, hop, is_forwarded=HOP_HEADER in http_request.headers
+    )
 
 
 async def _fetch_past(history: PastReader, request: HistoryRequest) -> ApiResponse:

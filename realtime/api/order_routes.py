@@ -57,6 +57,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/orders",),
         summary="Place an order; account_id, routing_key or a strategy selects the account",
         query=RoutingQuery,
@@ -68,6 +69,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/stocks/order",),
         summary="The same, checked to be an order for a stock",
         query=RoutingQuery,
@@ -79,6 +81,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/options/order",),
         summary="The same, checked to be an order for options",
         query=RoutingQuery,
@@ -90,6 +93,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/stocks/{symbol}/buy",),
         summary="Buy by quantity or amount",
         query=placement.QuickOrder,
@@ -101,6 +105,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/stocks/{symbol}/sell",),
         summary="Sell by quantity or amount",
         query=placement.QuickOrder,
@@ -112,6 +117,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/orders/batch",),
         summary="Place many orders on many accounts at once; one result per order",
         query=RoutingQuery,
@@ -133,6 +139,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="DELETE",
+        at_owner=True,
         paths=("/orders",),
         summary="Cancel every open order of some accounts, or of all",
         query=AccountsQuery,
@@ -143,6 +150,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="GET",
+        at_owner=True,
         paths=("/orders/by_client_order_id",),
         summary="One order by its client order id; looked up at the broker if necessary",
         query=queries.ClientOrderQuery,
@@ -154,6 +162,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="GET",
+        at_owner=True,
         paths=("/orders/halt",),
         summary="What the kill switch has halted",
         query=NoQuery,
@@ -163,6 +172,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/orders/halt",),
         summary="The kill switch: stop new orders of one account, or of all",
         query=liquidation.HaltQuery,
@@ -174,6 +184,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="POST",
+        at_owner=True,
         paths=("/orders/resume",),
         summary="Allow new orders again",
         query=liquidation.HaltQuery,
@@ -185,6 +196,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="GET",
+        at_owner=True,
         paths=("/orders/closing",),
         summary="Progress of closing accounts, by symbol",
         query=AccountsQuery,
@@ -195,6 +207,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="DELETE",
+        at_owner=True,
         paths=("/orders/closing",),
         summary="End liquidations that are not done; the accounts keep what they have",
         query=AccountsQuery,
@@ -215,6 +228,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="PATCH",
+        at_owner=True,
         paths=("/orders/{order_id}",),
         summary="Replace an order; the response is its successor",
         query=AccountQuery,
@@ -226,6 +240,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="DELETE",
+        at_owner=True,
         paths=("/orders/{order_id}",),
         summary="Cancel an order",
         query=AccountQuery,
@@ -256,6 +271,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="DELETE",
+        at_owner=True,
         paths=("/positions",),
         summary="Close everything, everywhere: cancel all, close all, until nothing is left",
         query=liquidation.CloseEverythingQuery,
@@ -266,6 +282,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="DELETE",
+        at_owner=True,
         paths=("/positions/{account_id}",),
         summary="Close one account: cancel all, close all, until nothing is left",
         query=liquidation.CloseQuery,
@@ -276,6 +293,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="DELETE",
+        at_owner=True,
         paths=("/positions/{account_id}/{symbol}",),
         summary="Close one position, or a part of it",
         query=liquidation.PartQuery,
@@ -286,6 +304,7 @@ ORDER_ROUTES: tuple[Route[Any], ...] = (
     Route(
         access="any",
         method="GET",
+        at_owner=True,
         paths=("/realtime/budget/{account_id}",),
         summary="What is left of an account's requests to the broker, and what used them",
         query=NoQuery,

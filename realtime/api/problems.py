@@ -102,6 +102,11 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "too_many_subscribers": ProblemType(
         503, "Too many event subscribers", "retry after Retry-After, or poll"
     ),
+    "several_owners": ProblemType(
+        501,
+        "The accounts have several owners",
+        "name one account, or send the request to each owner",
+    ),
     "degraded": ProblemType(
         503, "Some accounts are not synced", "GET /realtime/status?state=waiting,refused shows them"
     ),

@@ -57,6 +57,10 @@ class Route(Struct, Generic[Query], frozen=True, kw_only=True):
     passes_query: bool = False
     """Whether the parameters go to the broker as they came; `query` only describes them."""
 
+    at_owner: bool = False
+    """Whether only the daemon can answer that keeps the account in sync; any other passes the
+    request on to it."""
+
     @property
     def permission(self) -> Permission | None:
         """What the dispatcher checks where the methods of a path differ; None: the middleware has

@@ -242,6 +242,7 @@ ROUTES: tuple[Route[Any], ...] = (
     ),
     Route(
         method="POST",
+        at_owner=True,
         paths=("/realtime/accounts/{account_id}/refresh",),
         summary="Read this account again now",
         query=NoQuery,

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from random import Random
 
 import aiohttp
+from aiohttp import web
 
 from realtime import __version__
 from realtime.api.documents.cluster import ClusterDocument, FeedFigures, OwnerRow
@@ -23,6 +24,7 @@ from realtime.cluster.mesh import MeshGate, make_mesh_application
 from realtime.config.settings import ClusterSettings
 from realtime.errors import ConfigError
 from realtime.runtime.environment import Environment
+from realtime.runtime.hops import Hops, add_forwarded_requests
 from realtime.store.store import Store
 
 MAX_CONNECTIONS_PER_ADDRESS = 64
@@ -36,7 +38,13 @@ class Cluster:
     """This daemon as a member: built before the application, then run."""
 
     def __init__(
-        self, settings: ClusterSettings, store: Store, environment: Environment, rng: Random
+        self,
+        settings: ClusterSettings,
+        store: Store,
+        environment: Environment,
+        rng: Random,
+        *,
+        has_own_accounts: bool,
     ) -> None:
         clock = environment.clock
         self._settings = settings
@@ -51,6 +59,9 @@ class Cluster:
             )
             self._feed = FeedServer(store, identity, clock=clock)
         self._clients: list[FeedClient] = []
+        self._has_own_accounts = has_own_accounts
+        self.forwarder: Hops | None = None
+        """Passes requests on to owners; None: no other daemon is followed."""
         self.mesh_port: int | None = None
         """Where other members connect; None while it does not listen."""
 
@@ -118,21 +129,25 @@ class Cluster:
         )
 
     @asynccontextmanager
-    async def run(self) -> AsyncIterator[None]:
-        """Listen for fronts and follow owners while the block runs."""
+    async def run(self, client_app: web.Application, host: str) -> AsyncIterator[None]:
+        """Listen for fronts and follow owners while the block runs.
+
+        `client_app` answers what fronts pass on; `host` is a name by which it is called.
+        """
         async with AsyncExitStack() as stack:
             if self._feed is not None:
-                await stack.enter_async_context(self._listen(self._feed))
+                mesh = make_mesh_application(self._gate)
+                mesh.router.add_get(FEED_PATH, self._feed.serve, allow_head=False)
+                add_forwarded_requests(mesh, client_app, host)
+                await stack.enter_async_context(self._listen(self._feed, mesh))
             if self._settings.of:
                 await stack.enter_async_context(self._follow())
             yield
 
     @asynccontextmanager
-    async def _listen(self, feed: FeedServer) -> AsyncIterator[None]:
+    async def _listen(self, feed: FeedServer, app: web.Application) -> AsyncIterator[None]:
         assert self._settings.listen is not None, "a feed has an address"
         host, port = self._settings.listen
-        app = make_mesh_application(self._gate)
-        app.router.add_get(FEED_PATH, feed.serve, allow_head=False)
         limiter = ConnectionLimiter(
             ConnectionCounter(MAX_CONNECTIONS_PER_ADDRESS, counts_loopback=True)
         )
@@ -169,6 +184,14 @@ class Cluster:
                 )
                 for address in settings.of
             ]
+            self.forwarder = Hops(
+                self._accounts,
+                session,
+                get_statuses=lambda: self.statuses,
+                has_own_accounts=self._has_own_accounts,
+                secret=settings.secrets[0],
+                tls=tls,
+            )
             async with _run_all([client.run() for client in self._clients]):
                 yield
 

@@ -196,7 +196,7 @@ async def run_daemon(
                     _recover_history(history, registry),
                     _run_marks(marks),
                     _watch_tiers(settings, store, alerts, app, notify, clock),
-                    nullcontext() if cluster is None else cluster.run(),
+                    nullcontext() if cluster is None else cluster.run(app, settings.server.host),
                 ):
                     yield Daemon(
                         store=store,
@@ -216,7 +216,9 @@ def _make_cluster(settings: Settings, store: Store, environment: Environment) ->
     from realtime.runtime.cluster import Cluster  # noqa: PLC0415 - as above
 
     rng = random.Random(f"{store.boot}:cluster")
-    return Cluster(settings.cluster, store, environment, rng)
+    return Cluster(
+        settings.cluster, store, environment, rng, has_own_accounts=not settings.is_front
+    )
 
 
 def _create_accounts(

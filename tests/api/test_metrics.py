@@ -127,6 +127,7 @@ class Member:
 
     is_complete = True
     missing = ""
+    forwarder = None
 
     def get_document(self) -> ClusterDocument:
         row = OwnerRow(

@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from msgspec import Struct, structs
 
 from realtime.cluster.feed_client import FeedStatus
@@ -78,6 +80,21 @@ class Pair(Struct, frozen=True):
         async with self.owner.http.get(f"http://127.0.0.1:{self.front.port}{path}") as response:
             return response.status, dict(response.headers), await response.read()
 
+    async def send(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> tuple[int, dict[str, str], Any]:
+        """What the front answers to a request with a JSON body; header names with underscores."""
+        async with self.owner.http.request(
+            method,
+            f"http://127.0.0.1:{self.front.port}{path}",
+            data=body if isinstance(body, bytes) else None,
+            json=None if isinstance(body, bytes) else body,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        ) as response:
+            content = await response.read()
+            document = msgspec.json.decode(content) if content else None
+            return response.status, dict(response.headers), document
+
     async def read_both(self, path: str) -> tuple[bytes, bytes]:
         """What owner and front answer to the same request."""
         async with self.owner.http.get(
@@ -94,12 +111,13 @@ async def pair(
     front_world: Environment,
     *,
     configure: Callable[[Settings], Settings] = lambda settings: settings,
+    configure_front: Callable[[Settings], Settings] = lambda settings: settings,
 ) -> AsyncIterator[Pair]:
     """Run both against a simulator that has been started."""
     make_owner = as_owner()
     async with (
         fleet(simulator, world, configure=lambda s: configure(make_owner(s))) as owner,
         Relay(RELAY_PORT, MESH_PORT) as relay,
-        run_daemon(front_settings(RELAY_PORT), front_world) as front,
+        run_daemon(configure_front(front_settings(RELAY_PORT)), front_world) as front,
     ):
         yield Pair(owner, front, relay)

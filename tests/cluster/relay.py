@@ -19,6 +19,8 @@ class Relay:
         self._server: asyncio.Server | None = None
         self._flows = asyncio.Event()
         self._flows.set()
+        self._answers = asyncio.Event()
+        self._answers.set()
         self.refuses = False
         self.connections = 0
 
@@ -45,8 +47,13 @@ class Relay:
         """Forward nothing more; nobody learns of it."""
         self._flows.clear()
 
+    def pause_responses(self) -> None:
+        """Forward requests, and nothing that is answered."""
+        self._answers.clear()
+
     def resume(self) -> None:
         self._flows.set()
+        self._answers.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -55,15 +62,21 @@ class Relay:
             return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
         self._writers |= {writer, there_writer}
-        for source, target in ((reader, there_writer), (there_reader, writer)):
-            task = asyncio.create_task(self._copy(source, target))
+        for source, target, may_flow in (
+            (reader, there_writer, self._flows),
+            (there_reader, writer, self._answers),
+        ):
+            task = asyncio.create_task(self._copy(source, target, may_flow))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may_flow: asyncio.Event
+    ) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK):
                 await self._flows.wait()
+                await may_flow.wait()
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

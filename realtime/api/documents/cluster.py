@@ -4,6 +4,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from realtime.api.owners import OwnerForwarder
+
 
 class OwnerRow(Struct, frozen=True, kw_only=True):
     """A daemon whose accounts are followed."""
@@ -55,6 +57,11 @@ class ClusterInterface(Protocol):
     @property
     def is_complete(self) -> bool:
         """Whether every account that an owner has was received."""
+        ...
+
+    @property
+    def forwarder(self) -> OwnerForwarder | None:
+        """Passes requests on to owners; None: no other daemon is followed."""
         ...
 
     @property

@@ -70,6 +70,14 @@ ORDER_PROBLEMS: Mapping[str, ProblemType] = {
     "not_owner": ProblemType(
         503, "Another daemon owns the account", "send it to the owner, or retry: nothing was sent"
     ),
+    "owner_unreachable": ProblemType(
+        503, "The daemon that owns the account cannot be reached", "nothing was sent: retry"
+    ),
+    "owner_response_lost": ProblemType(
+        504,
+        "The response of the account's owner was lost",
+        "it may have been done: read the orders before you repeat it",
+    ),
     "engine_unreachable": ProblemType(
         503, "The engine that decides ownership does not answer", "nothing was sent: retry"
     ),

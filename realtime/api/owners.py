@@ -1,0 +1,63 @@
+"""The daemons that keep accounts in sync, as the API of another daemon uses them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from realtime.api.responses import ApiResponse
+
+HOP_HEADER = "X-Realtime-Hop"
+"""On a request that a front has passed on: it is not passed on again."""
+
+
+class HopRequest(Struct, frozen=True, kw_only=True):
+    """A request on its way to an owner."""
+
+    method: str
+    path: str
+    """With the query, as the client sent it."""
+    body: bytes = b""
+    token: str | None = None
+    key: str | None = None
+    """`Idempotency-Key`."""
+    content_type: str | None = None
+
+
+class Owner(Struct, frozen=True):
+    """A daemon that keeps accounts in sync."""
+
+    address: str
+    """Of its mesh."""
+    name: str
+    url: str | None = None
+    """Its address for clients."""
+
+
+class HopUnsent(Exception):
+    """The owner cannot be reached: nothing was sent."""
+
+
+class HopLost(Exception):
+    """The response was lost: what became of the request is not known here."""
+
+
+class OwnerForwarder(Protocol):
+    """Finds owners and sends requests to them."""
+
+    @property
+    def owners(self) -> Sequence[Owner | None]:
+        """All of them; None is this daemon, if it has accounts of its own."""
+        ...
+
+    def get_owner(self, label: str) -> Owner | None:
+        """The owner of a followed account; None: this daemon."""
+        ...
+
+    def make_id(self) -> str:
+        """A client order id that was never used."""
+        ...
+
+    async def send(self, owner: Owner, request: HopRequest) -> ApiResponse:
+        """The owner's response. Raises `HopUnsent` or `HopLost`."""
+        ...
