@@ -30,6 +30,7 @@ DOCS = (
     ("docs/simulator.md", "the simulated broker and its faults"),
     ("docs/order-status.md", "statuses of orders"),
     ("docs/architecture.md", "packages and data flow"),
+    ("docs/cluster.md", "fronts on other machines that follow this daemon"),
     ("docs/glossary.md", "the words that are used"),
 )
 
