@@ -21,7 +21,6 @@ from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.alpaca.trading_socket import TradingStreamServer
 from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
 from realtime.api.dispatch import add_routes, problem_middleware
-from realtime.api.documents.cluster import ClusterInterface
 from realtime.api.documents.documents import Documents
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.prerenderer import Prerenderer
@@ -33,6 +32,7 @@ from realtime.api.market_routes import MARKET_ROUTES
 from realtime.api.metric_sources import MetricSources, RuntimeMetrics
 from realtime.api.metrics import Metrics
 from realtime.api.order_routes import ORDER_ROUTES
+from realtime.api.owners import ClusterInterface
 from realtime.api.responses import StaticPages, add_token_vary
 from realtime.api.route import PREFIXES, access_table
 from realtime.api.routes import ROUTES

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from realtime.api.documents.cluster import ClusterInterface
+from realtime.api.owners import ClusterInterface
 
 COUNTERS = (
     ("realtime_feed_sent_frames", "Frames sent to fronts", "sent_frames"),

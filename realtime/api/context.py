@@ -9,7 +9,6 @@ from msgspec import Struct
 from realtime.analytics.compare.documents import BenchmarkPrices
 from realtime.analytics.recorder import Recorder
 from realtime.analytics.tier_bounds import AlertLog
-from realtime.api.documents.cluster import ClusterInterface
 from realtime.api.documents.document_cache import RowCache
 from realtime.api.documents.documents import Documents
 from realtime.api.documents.health import FleetCounts, count_fleet
@@ -17,6 +16,7 @@ from realtime.api.documents.timestamps import format_http_date, format_millis
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.history.messages import HistoryCall
 from realtime.api.metrics import Metrics
+from realtime.api.owners import ClusterInterface
 from realtime.api.problems import Problem, quote
 from realtime.api.responses import ApiResponse, StaticPages
 from realtime.auth.principal import LOCAL, Principal

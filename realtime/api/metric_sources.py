@@ -6,9 +6,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from realtime.analytics.tier_bounds import AlertLog
-from realtime.api.documents.cluster import ClusterInterface
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
+from realtime.api.owners import ClusterInterface
 from realtime.api.security.client_limits import ConnectionLimiter
 from realtime.history.status import HistoryStatus
 from realtime.market.marks.status import MarksStatus

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from realtime.api.documents.cluster import ClusterDocument, FeedFigures
 from realtime.api.responses import ApiResponse
 
 HOP_HEADER = "X-Realtime-Hop"
@@ -61,3 +62,26 @@ class OwnerForwarder(Protocol):
     async def send(self, owner: Owner, request: HopRequest) -> ApiResponse:
         """The owner's response. Raises `HopUnsent` or `HopLost`."""
         ...
+
+
+class ClusterInterface(Protocol):
+    """What the API uses of it."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every account that an owner has was received."""
+        ...
+
+    @property
+    def forwarder(self) -> OwnerForwarder | None:
+        """Passes requests on to owners; None: no other daemon is followed."""
+        ...
+
+    @property
+    def missing(self) -> str:
+        """What is not received yet, in a sentence."""
+        ...
+
+    def get_document(self) -> ClusterDocument: ...
+
+    def get_figures(self) -> FeedFigures: ...

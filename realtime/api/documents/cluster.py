@@ -1,10 +1,6 @@
 """Which daemons this one follows, and which follow it: absent without `[cluster]`."""
 
-from typing import Protocol
-
 from msgspec import Struct
-
-from realtime.api.owners import OwnerForwarder
 
 
 class OwnerRow(Struct, frozen=True, kw_only=True):
@@ -49,26 +45,3 @@ class FeedFigures(Struct, frozen=True, kw_only=True):
     """Requests without the fleet's secret."""
     dropped: dict[str, int]
     """Reason → received frames that were not applied."""
-
-
-class ClusterInterface(Protocol):
-    """What the API uses of it."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every account that an owner has was received."""
-        ...
-
-    @property
-    def forwarder(self) -> OwnerForwarder | None:
-        """Passes requests on to owners; None: no other daemon is followed."""
-        ...
-
-    @property
-    def missing(self) -> str:
-        """What is not received yet, in a sentence."""
-        ...
-
-    def get_document(self) -> ClusterDocument: ...
-
-    def get_figures(self) -> FeedFigures: ...
