@@ -1,12 +1,13 @@
 """Daily closes of a benchmark: read once a day for all accounts, and kept.
 
-They are read with the key of the first enabled account, from the market data of its broker. Where
-there are none, the comparison says why.
+With `[market]` they are read through its cache and within its budget; otherwise with the key of the
+first enabled account, from the market data of its broker. Where there are none, the comparison says
+why.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from realtime.broker.rate_limiter import FleetLimiter, RateLimiter
 from realtime.config.settings import ALPACA_DOMAIN, DATA_URL, Settings
 from realtime.core.trading_days import close_at, previous_trading_day, trading_day_at
 from realtime.errors import RealtimeError
+from realtime.market.rest.bars import refusal
+from realtime.market.rest.reader import DataQuery, RestReader
 
 MAX_SYMBOLS = 16
 """Benchmarks that are kept; a further one replaces the oldest."""
@@ -33,14 +36,23 @@ FEED = "iex"
 PAGE_ROWS = 10_000
 
 
+ReadPage = Callable[[str, Mapping[str, str]], Awaitable[bytes]]
+"""Reads a page of the market-data API. Raises `RealtimeError`."""
+
+
 class BenchmarkReader:
     """Reads and keeps closes. `clock` gives epoch seconds."""
 
     def __init__(
-        self, settings: Settings, http: aiohttp.ClientSession, *, clock: Callable[[], float]
+        self,
+        settings: Settings,
+        http: aiohttp.ClientSession,
+        *,
+        clock: Callable[[], float],
+        market: RestReader | None = None,
     ) -> None:
         self._clock = clock
-        self._client = _make_client(settings, http, clock)
+        self._read_page = _make_read(settings, http, clock, market)
         self._lock = asyncio.Lock()
         self._known: dict[tuple[str, bool], tuple[float, BenchmarkPrices]] = {}
         """symbol, with dividends → when it must be read again, and the closes"""
@@ -67,7 +79,7 @@ class BenchmarkReader:
 
     async def _fetch(self, prices: BenchmarkPrices) -> tuple[BenchmarkPrices, float]:
         now = self._clock()
-        if self._client is None:
+        if self._read_page is None:
             reason = "no account with keys is configured"
             return structs.replace(prices, reason=reason), now + RETRY_S
         day = trading_day_at(now)
@@ -82,8 +94,7 @@ class BenchmarkReader:
         }
         path = f"/v2/stocks/{prices.symbol}/bars"
         try:
-            response = await self._client.request("GET", path, query, "read")
-            document = json.loads(response.body)
+            document = json.loads(await self._read_page(path, query))
             closes = dict(_closes(document.get("bars") or (), last))
         except RealtimeError as error:
             return structs.replace(prices, reason=error.message), now + RETRY_S
@@ -105,19 +116,36 @@ def _closes(bars: Iterable[dict[str, object]], last: date) -> Iterable[tuple[str
             yield day, float(close)
 
 
-def _make_client(
-    settings: Settings, http: aiohttp.ClientSession, clock: Callable[[], float]
-) -> HttpClient | None:
-    market = settings.market
+def _make_read(
+    settings: Settings,
+    http: aiohttp.ClientSession,
+    clock: Callable[[], float],
+    market: RestReader | None,
+) -> ReadPage | None:
+    """What reads a page; None: there is no key."""
+    if market is not None:
+        reader = market
+
+        async def read_cached(path: str, query: Mapping[str, str]) -> bytes:
+            answer = await reader.get(DataQuery(path, tuple(query.items()), "history"))
+            if answer.status != 200:
+                raise refusal(answer)
+            return answer.body
+
+        return read_cached
     for account in settings.accounts:
         if not account.enabled or account.credentials is None:
             continue
         host = urlsplit(account.trading_url).hostname or ""
         is_alpaca = host == ALPACA_DOMAIN or host.endswith(f".{ALPACA_DOMAIN}")
         url = DATA_URL if is_alpaca else account.trading_url
-        if market is not None:
-            return HttpClient(
-                http, market.data_url, market.credentials, RateLimiter(FleetLimiter()), clock=clock
-            )
-        return HttpClient(http, url, account.credentials, RateLimiter(FleetLimiter()), clock=clock)
+        limiter = RateLimiter(FleetLimiter())
+        return _read_with(HttpClient(http, url, account.credentials, limiter, clock=clock))
     return None
+
+
+def _read_with(client: HttpClient) -> ReadPage:
+    async def read(path: str, query: Mapping[str, str]) -> bytes:
+        return (await client.request("GET", path, dict(query), "read")).body
+
+    return read

@@ -173,7 +173,12 @@ async def run_daemon(
                 account_metrics=settings.server.account_metrics,
                 history=None if history is None else history.client,
                 books=settings.books,
-                read_benchmark=BenchmarkReader(settings, http, clock=clock).read,
+                read_benchmark=BenchmarkReader(
+                    settings,
+                    http,
+                    clock=clock,
+                    market=None if market is None else market.rest.reader,
+                ).read,
                 alerts=alerts,
                 market_rest=None if market is None else market.rest,
                 pages=PAGES,

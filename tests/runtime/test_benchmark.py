@@ -6,8 +6,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from realtime.broker.data_client import DataClient
 from realtime.config.settings import AccountSettings, Settings
 from realtime.core.trading_days import close_at, previous_trading_day, trading_day_at
+from realtime.market.rest.cache import MemoryCache
+from realtime.market.rest.reader import RestReader
+from realtime.market.rest.request_budget import RequestBudget
 from realtime.runtime.benchmark import BenchmarkReader
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
@@ -35,6 +39,38 @@ async def test_closes_are_read_once_a_day_for_all_clients() -> None:
         assert len(prices.closes) > 700
         total = await reader.read("SPY", True)
         assert (total.adjustment, total.return_kind) == ("all", "total")
+
+
+async def test_with_market_data_its_cache_and_budget_are_used() -> None:
+    async with (
+        Simulator(accounts=1, seed=7) as simulator,
+        aiohttp.ClientSession() as http,
+        asyncio.TaskGroup() as tasks,
+    ):
+        now = simulator.exchange.now() / 1e9
+        market = RestReader(
+            DataClient(
+                http, simulator.url, Credentials(Secret("demo-alpha"), Secret("demo-secret-alpha"))
+            ),
+            MemoryCache(),
+            RequestBudget(asyncio.get_running_loop().time),
+            scope="",
+            tasks=tasks,
+            clock=lambda: now,
+        )
+
+        def reader() -> BenchmarkReader:
+            return BenchmarkReader(
+                settings("http://127.0.0.1:1"), http, clock=lambda: now, market=market
+            )
+
+        first = await reader().read("SPY", False)
+        assert len(first.closes) > 700
+        assert market.statistics.requests == 1
+        # What another client of the cache has read is not read again.
+        assert (await reader().read("SPY", False)).closes == first.closes
+        assert (market.statistics.requests, market.statistics.cache_hits) == (1, 1)
+        assert (await reader().read("A.B", False)).reason
 
 
 @pytest.mark.parametrize("symbol", ["NOSUCH", "A.B"])
