@@ -26,6 +26,7 @@ from realtime.broker.market_codec import (
 from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.responses import NEW_KEY
 from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer
+from realtime.broker.stream_connection import WIRE_LOGGER
 from realtime.broker.trading_stream import (
     CLOSE_TIMEOUT_S,
     OPEN_TIMEOUT_S,
@@ -80,6 +81,7 @@ class MarketStream:
                 close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_FRAME_BYTES,
                 max_queue=MAX_QUEUED_FRAMES,
+                logger=WIRE_LOGGER,
                 **tls,
             )
         except InvalidStatus as error:

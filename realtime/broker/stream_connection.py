@@ -6,12 +6,18 @@ masked), so those are split here, and everything else is passed to websockets as
 frames, fragments, whatever breaks the protocol.
 """
 
+import logging
 from types import GeneratorType
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
+
+WIRE_LOGGER = logging.getLogger("realtime.wire")
+"""For websockets, which writes every frame to its logger at level DEBUG, also the one with the
+key: a program that uses the library must not find it in its log."""
+WIRE_LOGGER.setLevel(logging.INFO)
 
 CLOSE_FRAME_RECEIVED = b"close frame"
 """Takes the place of the close frame among the data frames. It is no JSON, so no event is like it;

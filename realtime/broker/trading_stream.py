@@ -27,7 +27,7 @@ from realtime.broker.codec import decode_frame, encode_authorization, encode_lis
 from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.responses import GATEWAY, NEW_KEY, retry_after_s
 from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer, strip_controls
-from realtime.broker.stream_connection import CLOSE_FRAME_RECEIVED, StreamConnection
+from realtime.broker.stream_connection import CLOSE_FRAME_RECEIVED, WIRE_LOGGER, StreamConnection
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Message, Stage, advance, begin
 from realtime.errors import ConnectionLimitReached, KeyRejected, LinkError
@@ -113,6 +113,7 @@ class TradingStream:
                 close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_FRAME_BYTES,
                 max_queue=MAX_QUEUED_FRAMES,
+                logger=WIRE_LOGGER,
                 create_connection=StreamConnection,
                 **tls,
             )
