@@ -120,7 +120,7 @@ class AlpacaSession:
 
         def accept() -> None:
             self._acknowledge()
-            self.client.send(self._hub.books(new))
+            self.client.send(self._hub.replay.get_books(new))
             self._catch_up(pairs, message, resume)
 
         await self._hub.subscribe(self.client, pairs, accept)
@@ -133,7 +133,7 @@ class AlpacaSession:
             self._make_resumable()
             self._replay(resume)
         elif message.get("snapshot", self._has_snapshot):
-            self.client.send(self._hub.snapshot(self.client, pairs))
+            self.client.send(self._hub.replay.make_snapshot(pairs))
 
     def _resume(self, seq: int) -> None:
         """Resume now, or after the first subscription."""
@@ -153,7 +153,7 @@ class AlpacaSession:
 
     def _replay(self, seq: int) -> None:
         self._hub.flush()
-        missed = self._hub.resume(self.client, seq)
+        missed = self._hub.replay.get_missed(self.client, seq)
         if missed is None:
             self._send({"T": "gap", "from": seq, "to": self._hub.ring.seq})
         else:

@@ -88,7 +88,7 @@ class FlatSession:
         self._send({"type": "subscribed", "subscriptions": self._subscriptions()})
         if action == "subscribe" and message.get("snapshot", self._has_snapshot):
             for hub, pairs in changes.items():
-                self.clients[hub].send(hub.snapshot(self.clients[hub], pairs))
+                self.clients[hub].send(hub.replay.make_snapshot(pairs))
         return "open"
 
     def _parse(self, message: Mapping[str, object]) -> dict[StreamHub, Pairs]:
@@ -126,7 +126,7 @@ class FlatSession:
         if hub.status.state == "refused":
             raise rejected(409)
         added, joined = pairs - client.pairs, client
-        await hub.subscribe(client, pairs, lambda: joined.send(hub.books(added)))
+        await hub.subscribe(client, pairs, lambda: joined.send(hub.replay.get_books(added)))
 
     def _subscriptions(self) -> dict[str, list[str]]:
         return by_channel({pair for client in self.clients.values() for pair in client.pairs})

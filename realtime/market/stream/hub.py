@@ -29,9 +29,11 @@ from realtime.market.stream.last_values import LastValue, LastValues
 from realtime.market.stream.missed import MissedLog
 from realtime.market.stream.order_books import OrderBooks
 from realtime.market.stream.relay import Relay
+from realtime.market.stream.replay import Replay
 from realtime.market.stream.sequence_ring import SequenceRing
-from realtime.market.stream.subscription_plan import Change, Request, SubscriptionPlan
+from realtime.market.stream.subscription_plan import Change, SubscriptionPlan
 from realtime.market.stream.union import SubscriptionUnion
+from realtime.market.stream.verdicts import Verdicts
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -45,12 +47,6 @@ MAX_NAMES = 50_000
 
 COUNTED_CHANNELS = frozenset({"trades", "quotes"})
 """What counts towards the names of a free plan; the broker's texts differ (MARKET 1)."""
-
-VERDICT_TIMEOUT_S = 2.0
-"""How long a client waits for the broker's word on new symbols; then they count as accepted. The Go
-SDK waits for its ack for three seconds."""
-
-SNAPSHOT_CHANNELS = {"trades": "t", "quotes": "q", "bars": "b", "dailyBars": "d", "statuses": "s"}
 
 HubState = Literal["idle", "connecting", "connected", "waiting", "occupied", "refused"]
 """`idle`: no client, no connection. `waiting`: lost, the next attempt follows. `occupied`: another
@@ -96,10 +92,18 @@ class StreamHub:
         """Kind → elements received since the start."""
         self.counts: Counter[str] = Counter()
         """reconnects, differences, conflated, slow_clients, resumed, gaps"""
+        self.replay = Replay(
+            self.plan,
+            self.ring,
+            self.last_values,
+            self.order_books,
+            self.acked_at,
+            self.counts,
+        )
         self.last_element_at: float | None = None
         self._max_subscriptions = max_subscriptions
         self._get_max_names = get_max_names
-        self._verdicts: dict[Request, tuple[Callable[[], None], asyncio.Future[None]]] = {}
+        self._verdicts = Verdicts()
         self._settled = asyncio.Event()
         self._merge_timer: asyncio.TimerHandle | None = None
         self._flushed_at = 0.0
@@ -200,71 +204,11 @@ class StreamHub:
     async def _request(self, new: Pairs, accept: Callable[[], None]) -> None:
         """Ask the broker for subscriptions; call `accept` as soon as it has confirmed them."""
         request = self.plan.request(new) if self.status.state == "connected" else None
-        if request is None:
-            self.changed.set()
-            accept()
-            return
-        verdict = asyncio.get_running_loop().create_future()
-        self._verdicts[request] = (accept, verdict)
         self.changed.set()
-        try:
-            async with asyncio.timeout(VERDICT_TIMEOUT_S):
-                await verdict
-        except TimeoutError:
+        if request is None:
             accept()
-            return
-        finally:
-            self._verdicts.pop(request, None)
-        if request.code is not None:
-            raise rejected(request.code)
-
-    def snapshot(self, client: StreamClient, pairs: Pairs) -> list[Element]:
-        """Return the newest known element of each subscription."""
-        found = []
-        for channel, name in sorted(pairs):
-            kind = SNAPSHOT_CHANNELS.get(channel)
-            names = self.last_values.symbols() if name == ALL else [name]
-            if kind is not None and (channel, name) in self.plan.acked:
-                values = [self.last_values.get(kind, symbol) for symbol in names]
-                found += [value.element for value in values if value is not None]
-        return self._as_of_now(found)
-
-    def books(self, pairs: Pairs) -> list[Element]:
-        """Return the whole order books of subscriptions that others have already: the broker sends
-        them at the first one only."""
-        names = {name for channel, name in pairs if channel == "orderbooks"}
-        symbols = self.order_books.symbols() if ALL in names else names
-        found = [self.order_books.get(symbol) for symbol in sorted(symbols)]
-        return self._as_of_now([book for book in found if book is not None])
-
-    def _as_of_now(self, elements: list[Element]) -> list[Element]:
-        """Return copies with the number of the newest element: what is sent beside the stream must
-        not set back where a client resumes."""
-        copies = [Element(e.kind, e.symbols, e.raw) for e in elements]
-        for element in copies:
-            element.seq = self.ring.seq
-        return copies
-
-    def resume(self, client: StreamClient, seq: int) -> list[Element] | None:
-        """Return what a client missed since an element and before it subscribed; None if that is
-        not known completely: then there is a gap."""
-        seqs = [self.acked_at.get(pair, (0.0, self.ring.seq + 1))[1] for pair in client.pairs]
-        is_complete = all(acked_seq <= seq for acked_seq in seqs)
-        missed = self.ring.get_after(seq, self.ring.seq) if is_complete else None
-        self.counts["gaps" if missed is None else "resumed"] += 1
-        if missed is None:
-            return None
-        return [element for element in missed if self._was_missed(client, element)]
-
-    def _was_missed(self, client: StreamClient, element: Element) -> bool:
-        """Whether an element matches subscriptions, all of which began after it."""
-        channel = CHANNEL_OF_TYPE.get(element.kind, "")
-        began = [
-            client.since[channel, symbol]
-            for symbol in (*element.symbols, ALL)
-            if (channel, symbol) in client.pairs
-        ]
-        return bool(began) and element.seq <= min(began)
+        else:
+            await self._verdicts.wait_for(request, accept)
 
     def get_last(self, kind: str, symbol: str) -> LastValue | None:
         """Return the newest element of a kind (`t`, `q`, `b` …) while the broker sends it."""
@@ -302,7 +246,7 @@ class StreamHub:
         """Send late elements to the clients that asked for gaps: others may take the last message
         for the newest price."""
         self.flush()
-        elements = self._as_of_now(elements)
+        elements = self.replay.as_of_now(elements)
         for client in list(self.relay.clients):
             if client.is_resumable:
                 client.send([e for e in elements if _matches(client.pairs, e)])
@@ -323,7 +267,7 @@ class StreamHub:
         now = self.clock()
         self.union.expire(now)
         change = self.plan.next_change(self.union.wanted, now)
-        self._resolve_requests()
+        self._verdicts.resolve()
         return change
 
     def next_wake_at(self) -> float | None:
@@ -352,7 +296,7 @@ class StreamHub:
                 code=message.code,
                 by_client=failed is not None,
             )
-        self._resolve_requests()
+        self._verdicts.resolve()
         self.changed.set()
 
     def set_status(self, status: HubStatus) -> None:
@@ -367,7 +311,7 @@ class StreamHub:
             self.plan.disconnect()
             self.acked_at.clear()
             self.order_books.clear()
-            self._resolve_requests()
+            self._verdicts.resolve()
         if was_live != is_live:
             self.flush()
             self._notify({"live": is_live})
@@ -381,13 +325,6 @@ class StreamHub:
                 kind = {"type": "link"} if client.codec == "flat" else {"T": "link"}
                 feed = {"path": self.stream.path}
                 client.port.write(encode_message({**kind, **facts, **feed}, client.codec))
-
-    def _resolve_requests(self) -> None:
-        for request, (accept, verdict) in list(self._verdicts.items()):
-            if request.is_done and not verdict.done():
-                if request.code is None:
-                    accept()
-                verdict.set_result(None)
 
 
 def _matches(pairs: Pairs, element: Element) -> bool:
