@@ -32,6 +32,16 @@ async def test_every_body_is_the_brokers_byte_for_byte() -> None:
             assert json.loads(first.body) is not None
 
 
+async def test_a_logo_is_a_picture_and_is_repeated() -> None:
+    async with market_server() as server:
+        direct = await server.scene.direct("/v1beta1/logos/AAPL")
+        first, again = [await server.get("/v1beta1/logos/AAPL") for _ in range(2)]
+        assert first.body == again.body == direct
+        assert direct.startswith(b"\x89PNG")
+        assert first.headers["Content-Type"] == "image/png"
+        assert again.headers["X-Realtime-Source"] == "cache"
+
+
 @pytest.mark.skipif(not MARKET_FILE.exists(), reason=f"{MARKET_FILE} is not there")
 def test_every_path_of_the_brokers_description_is_there_with_its_parameters() -> None:
     document = json.loads(MARKET_FILE.read_bytes())
@@ -71,7 +81,9 @@ async def test_parameters_pass_as_they_came_also_unknown_ones() -> None:
         ("/v2/stocks/quotes/latest?symbols=$$$", 400),
         ("/v2/stocks/quotes/latest", 400),
         ("/v2/stocks/NOPE/quotes/latest", 404),
-        ("/v1beta1/forex/latest/rates?currency_pairs=USDJPY", 404),
+        ("/v1beta1/forex/latest/rates?currency_pairs=USD", 400),
+        ("/v1beta1/fixed_income/latest/prices?isins=XX", 400),
+        ("/v1beta1/logos/NOPE?placeholder=false", 404),
     ],
 )
 async def test_the_brokers_refusal_passes_unchanged_and_is_not_cached(

@@ -18,7 +18,7 @@ from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.faults.requests import Latency, RateLimited, ServerError, Unauthorized
 from realtime.simulator.faults.sockets import KeyRevoked, Maintenance
 from realtime.simulator.market.elements import Fields
-from realtime.simulator.market.rest import crypto, options, reference, stocks
+from realtime.simulator.market.rest import crypto, options, other_assets, reference, stocks
 from realtime.simulator.market.rest.context import DataRequest, Sources
 from realtime.simulator.market.settings import REQUESTS_PER_MINUTE
 from realtime.simulator.rest import responses
@@ -26,6 +26,7 @@ from realtime.simulator.rest.rate_limiter import RateLimiter, RequestBudget
 from realtime.simulator.rest.server import KEY_HEADER, SECRET_HEADER
 
 Handler = Callable[[DataRequest], Fields]
+Picture = Callable[[DataRequest], bytes]
 R = TypeVar("R", bound=RequestFault)
 
 
@@ -33,7 +34,7 @@ class Route(NamedTuple):
     """A row of the table; all methods are GET. `is_public` needs no key."""
 
     path: str
-    handler: Handler
+    handler: Handler | Picture
     is_public: bool = False
 
 
@@ -85,7 +86,7 @@ class MarketDataServer:
         params = dict(request.match_info)
         context = DataRequest(self._sources, label, params, dict(request.query))
         try:
-            return self._with_budget(responses.json_response(route.handler(context)), budget)
+            return self._with_budget(_make_response(route.handler(context)), budget)
         except ApiError as error:
             return self._with_budget(responses.json_error(error.body, error.status), budget)
 
@@ -108,6 +109,12 @@ class MarketDataServer:
 
     def _with_budget(self, response: web.Response, budget: RequestBudget) -> web.Response:
         return responses.with_budget(response, budget, self._sources.clock())
+
+
+def _make_response(content: Fields | bytes) -> web.Response:
+    if isinstance(content, bytes):
+        return web.Response(body=content, content_type="image/png")
+    return responses.json_response(content)
 
 
 def _single(handler: Handler, name: str) -> Handler:
@@ -175,5 +182,16 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "/v1/corporate-actions",
         lambda request: request.sources.corporate_actions.page(request.query),
+    ),
+    Route("/v1beta1/forex/latest/rates", other_assets.latest_rates),
+    Route("/v1beta1/forex/rates", other_assets.rates),
+    Route("/v1beta1/indices/latest/values", other_assets.latest_values),
+    Route("/v1beta1/indices/values", other_assets.values),
+    Route("/v1beta1/fixed_income/latest/prices", other_assets.latest_bond_prices),
+    Route("/v1beta1/fixed_income/latest/quotes", other_assets.latest_bond_quotes),
+    Route("/v1beta1/logos/{symbol}", other_assets.logo),
+    *(
+        Route(f"/v1beta1/crypto-perps/{{loc}}/latest/{name}", other_assets.perp(name))
+        for name in ("bars", "quotes", "trades", "orderbooks", "pricing")
     ),
 )

@@ -221,3 +221,31 @@ async def test_same_seed_and_start_give_the_same_history(clock: Clock) -> None:
         async with sim, Rest(sim) as rest:
             answers.append(await get(rest, "/v2/stocks/bars", **BARS))
     assert answers[0] == answers[1]
+
+
+async def test_rates_of_currencies_are_paged_and_the_same_at_every_request(rest: Rest) -> None:
+    path = "/v1beta1/forex/rates"
+    span = {"start": "2026-10-01T00:00:00Z", "end": "2026-10-01T09:59:00Z"}
+    query = {"currency_pairs": "USDJPY,EURUSD", **span}
+    whole = await get(rest, path, **query, limit="10000")
+    assert whole["next_page_token"] is None
+    pages: dict[str, list[Any]] = {}
+    token = ""
+    while token is not None:
+        page = await get(rest, path, **query, limit="500", page_token=token)
+        for pair, rows in page["rates"].items():
+            pages.setdefault(pair, []).extend(rows)
+        token = page["next_page_token"]
+    assert pages == whole["rates"]
+    assert [len(rows) for rows in pages.values()] == [600, 600]
+    assert all(row["bp"] < row["mp"] < row["ap"] for row in pages["USDJPY"])
+
+
+async def test_perpetual_futures_follow_their_coins(rest: Rest) -> None:
+    path = "/v1beta1/crypto-perps/{}/latest/bars"
+    symbols = "BTCUSDT.P,NOPEUSDT.P"
+    future = await get(rest, path.format("global"), symbols=symbols)
+    coin = await get(rest, "/v1beta3/crypto/us/latest/bars", symbols="BTC/USD")
+    assert future["bars"] == {"BTCUSDT.P": coin["bars"]["BTC/USD"]}
+    status, _ = await rest.request("GET", path.format("us"), params={"symbols": symbols})
+    assert status == 400
