@@ -10,7 +10,11 @@ from realtime.market.rest.latest_values import error_message
 from tests.api.market.server import market_server
 from tests.simulator.market.rest.test_openapi import MARKET_FILE, requests_of_every_route
 
-FROM_MEMORY = {"/market/status": "market_data", "/market/marks": "account_access"}
+FROM_MEMORY = {
+    "/market/status": "market_data",
+    "/market/marks": "account_access",
+    "/market/marks/{account_id}": "account_access",
+}
 """Routes that never cost a request → the permission."""
 
 QUOTES = "/v2/stocks/quotes/latest?symbols=AAPL"
