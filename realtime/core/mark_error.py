@@ -8,6 +8,7 @@ the last of them is the naive error.
 from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from math import comb
 from typing import Literal
 
 from msgspec import Struct
@@ -39,7 +40,8 @@ class MarkError(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ErrorSummary(Struct, frozen=True, kw_only=True):
-    """Percentiles of the absolute errors of the last reads."""
+    """Percentiles of the absolute errors of the last reads. `p95` is an upper bound of it: fewer
+    reads do not make a mark look better."""
 
     reads: int
     p50: Decimal
@@ -72,10 +74,10 @@ class ErrorWindow:
         return ErrorSummary(
             reads=len(amounts),
             p50=percentile(amounts, 50),
-            p95=percentile(amounts, 95),
+            p95=upper_p95(amounts),
             max=amounts[-1],
             p50_bps=percentile(points, 50),
-            p95_bps=percentile(points, 95),
+            p95_bps=upper_p95(points),
             max_bps=points[-1],
             last=self._errors[-1].error,
         )
@@ -96,3 +98,24 @@ def measure(
 def percentile(values: Sequence[Decimal], percent: int) -> Decimal:
     """The smallest of sorted values that is at least as large as so many per cent of them."""
     return values[max(0, -(-len(values) * percent // 100) - 1)]
+
+
+def upper_p95(values: Sequence[Decimal]) -> Decimal:
+    """The smallest of sorted values that 95 of 100 further ones stay below, with a confidence of
+    90 %: the largest, if there are fewer than 45."""
+    return values[_UPPER_RANKS[min(len(values), MAX_ERRORS)] - 1]
+
+
+def _upper_rank(count: int) -> int:
+    """The rank that bounds the 95th percentile of so many values (distribution-free: the number of
+    values below it is binomial)."""
+    below = 0.0
+    for rank in range(count):
+        below += comb(count, rank) * 0.95**rank * 0.05 ** (count - rank)
+        if below >= CONFIDENCE:
+            return rank + 1
+    return count
+
+
+CONFIDENCE = 0.9
+_UPPER_RANKS = tuple(_upper_rank(count) for count in range(MAX_ERRORS + 1))

@@ -145,9 +145,11 @@ class MarkedAccount:
 
     def rebase(self, account: Account, positions: Mapping[Symbol, Position]) -> frozenset[Symbol]:
         """Start from a read that is confirmed: its cash and its positions. See `set_positions`."""
-        self.cash = number(account.cash)
+        cash = number(account.cash)
+        is_paid = self.is_known and self._is_paid(positions, cash - self.cash)
+        self.cash = cash
         self.last_equity = None if account.last_equity is None else number(account.last_equity)
-        repriced = self._take(positions, is_confirmed=True)
+        repriced = self._take(positions, is_confirmed=True, is_paid=is_paid)
         self.is_known = True
         self._traded.clear()
         return repriced
@@ -231,8 +233,22 @@ class MarkedAccount:
             sum((h.intraday_base for h in priced), ZERO),
         )
 
+    def _is_paid(self, positions: Mapping[Symbol, Position], cash_change: Decimal) -> bool:
+        """Whether cash has moved for quantities that no known fill explains: a fill or a bust that
+        was missed. After a split it does not move."""
+        total = ZERO
+        for key in positions.keys() | self._holdings.keys():
+            old, position = self._holdings.get(key), positions.get(key)
+            expected = self._traded.get(key, ZERO if old is None else old.size)
+            size, shown = ZERO, None if old is None else old.price
+            if position is not None:
+                size = number(position.qty) * multiplier(position)
+                shown = number(position.current_price) if position.current_price else shown
+            total += (size - expected) * (shown or ZERO)
+        return total != 0 and abs(total + cash_change) <= abs(total) / 10
+
     def _take(
-        self, positions: Mapping[Symbol, Position], *, is_confirmed: bool
+        self, positions: Mapping[Symbol, Position], *, is_confirmed: bool, is_paid: bool = False
     ) -> frozenset[Symbol]:
         new: dict[Symbol, Holding] = {}
         repriced = set()
@@ -248,7 +264,7 @@ class MarkedAccount:
                 new[key] = _unexplained(position)
                 continue
             base = _intraday_base(position, None if traded is None or is_confirmed else old)
-            new[key] = holding = _next_holding(old, position, base, traded)
+            new[key] = holding = _next_holding(old, position, base, traded, is_paid=is_paid)
             if old is not None and holding.price != old.price:
                 repriced.add(key)
         if not is_confirmed:
@@ -333,9 +349,14 @@ def _unexplained(position: Position) -> Holding:
 
 
 def _next_holding(
-    old: Holding | None, position: Position, intraday_base: Decimal, traded: Decimal | None
+    old: Holding | None,
+    position: Position,
+    intraday_base: Decimal,
+    traded: Decimal | None,
+    *,
+    is_paid: bool,
 ) -> Holding:
-    """`traded`: the size as fills explain it; None without a fill."""
+    """`traded`: the size as fills explain it; None without a fill. `is_paid`: cash explains it."""
     each = multiplier(position)
     size = number(position.qty) * each
     shown = None if position.current_price is None else number(position.current_price)
@@ -353,7 +374,7 @@ def _next_holding(
     # 1. New, or not priced before, or unchanged, or as the fills left it: nothing can jump.
     if old is None or old.price is None or (size == old.size and old.held_at is None):
         return new
-    if traded is not None and abs(size - traded) <= MAX_FEE * abs(traded):
+    if is_paid or (traded is not None and abs(size - traded) <= MAX_FEE * abs(traded)):
         return new
     # 2. The value is what it was, more or less: at our price, or at the one the broker shows.
     value = old.price * (old.size if traded is None else traded)
@@ -362,6 +383,11 @@ def _next_holding(
     if shown is None:
         return structs.replace(old, held_at=old.held_at or old.price)
     if is_plausible(value, size * shown, new.max_change):
+        return structs.replace(new, price=shown, is_behind=False)
+    if not is_near(shown, old.price, new.max_change) and (abs(size) > abs(old.size)) == (
+        shown < old.price
+    ):
+        # Price and quantity changed in one read, so both are booked.
         return structs.replace(new, price=shown, is_behind=False)
     # 3. The value jumps: only a price that has moved since shows that the quantity is right.
     if old.held_at is not None and shown != old.held_at:

@@ -44,5 +44,5 @@ def test_the_summary_covers_the_last_reads() -> None:
     summary = window.summary
     assert summary is not None
     assert (summary.reads, summary.max, summary.last) == (MAX_ERRORS, Decimal(109), Decimal(-109))
-    assert (summary.p50, summary.p95) == (Decimal(59), Decimal(104))
+    assert (summary.p50, summary.p95) == (Decimal(59), Decimal(108))  # an upper bound
     assert summary.p95_bps == summary.p95

@@ -168,3 +168,63 @@ def test_moved_sums_equal_the_sum_of_all(
     for n, units in moves:
         of.move(Symbol(f"S{n}"), Decimal(units).scaleb(-4))
     assert of.sums == of.total()
+
+
+def test_a_split_that_another_account_s_read_has_shown_waits_for_this_one_s() -> None:
+    """The market's price changes with the first read; quantity and price of others with theirs."""
+    of = marked(position())
+    assert of.move(NVDA, Decimal(10))  # a warning, and no other value
+    assert (of.equity, of.holdings[NVDA].is_held) == (Decimal(2000), True)
+    assert not of.move(NVDA, Decimal("10.1"))
+    rebase(of, position(qty="100", price="10"))
+    assert (of.equity, of.holdings[NVDA].is_held) == (Decimal(2000), False)
+    assert of.move(NVDA, Decimal("10.1"))
+    assert of.equity == 2010
+
+
+def test_a_price_that_this_account_s_read_has_shown_is_believed() -> None:
+    of = marked(position())
+    of.move(NVDA, Decimal(10))
+    rebase(of, position(price="10"))
+    assert of.move(NVDA, Decimal(10))
+    assert of.equity == 1100
+
+
+@pytest.mark.parametrize(
+    ("fill", "read", "price", "expected"),
+    [
+        (3, "13", "100", 2300),  # as the fill left it
+        (3, "130", "10", 2300),  # and split since
+        (3, "130", "100", 2000),  # split, and priced before it: the old quantity is kept
+        (3, "12.99", "100", 2299),  # coins, with their fee
+    ],
+)
+def test_after_a_fill_only_another_quantity_waits(
+    fill: int, read: str, price: str, expected: int
+) -> None:
+    of = marked(position(), cash="1000")
+    of.add_execution(NVDA, Decimal(fill), Decimal(0))
+    of.set_positions({NVDA: position(qty=read, price=price)})
+    assert of.equity == expected
+
+
+def test_a_position_that_no_trade_explains_waits_for_a_confirmed_read() -> None:
+    """After a change of its name a position may be shown twice."""
+    of = marked(position())
+    both = {p.symbol: p for p in (position(), position("ZNVDA"))}
+    of.set_positions(both)
+    assert (of.equity, of.holdings[Symbol("ZNVDA")].is_held) == (Decimal(2000), True)
+    of.set_positions({Symbol("ZNVDA"): both[Symbol("ZNVDA")]})
+    assert of.equity == 2000
+    rebase(of, position("ZNVDA"))
+    assert (of.equity, list(of.holdings)) == (Decimal(2000), [Symbol("ZNVDA")])
+
+
+def test_cash_that_moved_with_a_quantity_explains_it() -> None:
+    """A bust that no event has reported: without it the value only jumps."""
+    paid = marked(position())
+    rebase(paid, position(qty="4"), cash="1600")
+    assert paid.equity == 1600 + 400
+    unpaid = marked(position())
+    rebase(unpaid, position(qty="4"))
+    assert unpaid.equity == 2000

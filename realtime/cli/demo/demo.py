@@ -28,6 +28,7 @@ from realtime.cli.formatting import format_quantity
 from realtime.config.settings import (
     AccountSettings,
     HistorySettings,
+    MarketSettings,
     OrdersSettings,
     ServerSettings,
     Settings,
@@ -167,7 +168,13 @@ class Demo:
 def demo_settings(
     specs: Sequence[AccountSpec], trading_url: str, port: int, folder: Path
 ) -> Settings:
-    """Return settings for these accounts of a simulator; journal and history are in a folder."""
+    """Return settings for these accounts of a simulator; journal and history are in a folder.
+
+    Prices come from the simulator's market data, with the first account's key.
+    """
+    accounts = tuple(_account_settings(spec, trading_url) for spec in specs)
+    credentials = accounts[0].credentials
+    assert credentials is not None, "the simulator knows its keys"
     return Settings(
         path=Path("demo"),
         server=ServerSettings(port=port),
@@ -175,7 +182,13 @@ def demo_settings(
         history=HistorySettings(path=folder / "history"),
         books=DEMO_BOOKS,
         tiers=DEMO_TIERS,
-        accounts=tuple(_account_settings(spec, trading_url) for spec in specs),
+        market=MarketSettings(
+            account=accounts[0].label,
+            credentials=credentials,
+            data_url=trading_url,
+            stream_url=trading_url.replace("http", "ws", 1),
+        ),
+        accounts=accounts,
     )
 
 

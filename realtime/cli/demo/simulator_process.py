@@ -170,6 +170,7 @@ async def _serve(options: SimulatorOptions) -> None:
         activity=options.activity,
         past_days=options.past_days,
     )
+    sim.market_data.settings.plan = "plus"  # every symbol is streamed; it costs nothing until used
     try:
         port = await sim.start(LOOPBACK, options.port)
     except OSError as error:

@@ -218,6 +218,7 @@ class SetQuirks(Command, frozen=True):
     execution_id_on_pending_new: bool | None = None
     legacy_frames: bool | None = None
     rest_micros: bool | None = None
+    unpriced: list[str] | None = None
 
     def run(self, sim: ControlledSimulator) -> object:
         for name in self.__struct_fields__:

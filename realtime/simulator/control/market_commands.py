@@ -36,6 +36,7 @@ class SetMarketData(Command, frozen=True):
     ignored_above: Limit | UnsetType | None = UNSET
     subscribe_error: Literal[405, 409, 410] | UnsetType | None = UNSET
     drop_every: Limit | UnsetType | None = UNSET
+    iex_delay_s: Seconds | UnsetType = UNSET
     cut_in_frame: bool | UnsetType = UNSET
     halted_symbols: list[str] | UnsetType = UNSET
     no_trades: list[str] | UnsetType = UNSET

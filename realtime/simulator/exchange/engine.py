@@ -62,6 +62,13 @@ from realtime.simulator.exchange.venue.prices import PriceProcess
 __all__ = ["AccountSpec", "ApiError", "Exchange", "Quirks", "TradeUpdate"]
 
 
+PRICED_FIELDS = (
+    "current_price", "market_value", "unrealized_pl", "unrealized_plpc", "unrealized_intraday_pl",
+    "unrealized_intraday_plpc", "change_today",
+)  # fmt: skip
+"""What a position without a price does not have."""
+
+
 class Exchange:
     """An Alpaca-like broker with its own accounts and order books."""
 
@@ -190,7 +197,10 @@ class Exchange:
     def account(self, label: str) -> Document:
         """Answer GET /v2/account."""
         account = self._account(label)
-        balances = compute_balances(account, self._state.prices.last)
+        last = self._state.prices.last
+        if self.quirks.unpriced:
+            last = {**last, **dict.fromkeys(self.quirks.unpriced, Decimal(0))}
+        balances = compute_balances(account, last)
         return account_document(account, balances, pdt_fields=self.quirks.pdt_fields)
 
     def configurations(self, label: str) -> Document:
@@ -390,12 +400,15 @@ class Exchange:
         symbol = position.asset.symbol
         price = self._state.prices.last[symbol]
         available = available_qty(account, position.asset, price)
-        return position_document(
+        document = position_document(
             position,
             price=price,
             lastday=self._state.prices.lastday[symbol],
             available=available if position.qty > 0 else -available,
         )
+        if symbol in self.quirks.unpriced:
+            document |= dict.fromkeys(PRICED_FIELDS)
+        return document
 
     def _rest_order(self, order: Order, *, nested: bool) -> Document:
         return rest_order(order, with_legs=nested, micros=self.quirks.rest_micros)

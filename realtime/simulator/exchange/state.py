@@ -5,7 +5,7 @@ downwards only: matching → execution → groups → lifecycle → trade_events
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
@@ -40,6 +40,9 @@ class Quirks:
     execution_id_on_pending_new: bool = False
     legacy_frames: bool = False
     rest_micros: bool = True
+    # Symbols whose positions have no price and no value, as of an asset that became inactive;
+    # equity is without them.
+    unpriced: list[str] = field(default_factory=list)
 
 
 class ExchangeState:

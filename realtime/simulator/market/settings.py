@@ -44,6 +44,7 @@ class MarketDataSettings(msgspec.Struct, kw_only=True):
     ignored_above: Limit | None = None  # names per connection; more are acked and stay silent
     subscribe_error: Literal[405, 409, 410] | None = None
     drop_every: Limit | None = None  # n-th trades that streams do not get
+    iex_delay_s: Seconds = 0.0  # the stream of `iex` is this much late; its times are true
     cut_in_frame: bool = False  # the next frame; then it is off again
     # Data.
     halted_symbols: list[str] = []

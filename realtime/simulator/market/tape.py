@@ -33,6 +33,9 @@ MAX_MINUTES = 4_320
 # An updated bar follows this long after its minute.
 UPDATE_DELAY_NS = 30 * SECOND
 
+# Messages of a feed that is late; of more, the oldest are lost.
+MAX_LATE = 1_000_000
+
 _TRADE_SHARE = 0.3  # of steps without a price change that print a trade
 _IEX_SHARE = 0.4
 
@@ -81,6 +84,8 @@ class Tape:
         # symbol → feed → tape
         self._feeds: dict[str, dict[str, FeedTape]] = {}
         self._minute = 0
+        # due, feed, elements: of a feed that is late
+        self._late: deque[tuple[int, str, list[Element]]] = deque(maxlen=MAX_LATE)
 
     def start(self) -> None:
         """Start the tape at the first use of market data."""
@@ -97,6 +102,9 @@ class Tape:
         """Make quotes and trades of every tradable symbol, and bars of an ended minute."""
         if self.started_at is None:
             return
+        while self._late and self._late[0][0] <= self._clock():
+            _, feed, elements = self._late.popleft()
+            self._send_now(feed, elements)
         self._end_minutes()
         is_open = self._exchange.session_phase() == REGULAR
         for asset in list(self._exchange.listing.by_symbol.values()):
@@ -214,6 +222,13 @@ class Tape:
                 yield symbol, feed, tape
 
     def _send(self, feed: str, elements: list[Element]) -> None:
+        delay_s = self._settings.iex_delay_s if feed == "iex" else 0.0
+        if delay_s:
+            self._late.append((self._clock() + int(delay_s * SECOND), feed, elements))
+        else:
+            self._send_now(feed, elements)
+
+    def _send_now(self, feed: str, elements: list[Element]) -> None:
         if elements:
             for listener in self.listeners:
                 listener(feed, elements)

@@ -3,7 +3,8 @@
 import { formatDecimal, parseDecimal } from "./decimal.js";
 import { formatTime } from "./time_format.js";
 
-const FEED_NAMES = { sip: "SIP", iex: "IEX" };
+const FEED_NAMES = { sip: "SIP", iex: "IEX only", opra: "OPRA", indicative: "indicative", us: "Alpaca's exchange" };
+const LETTERS = { sip: "S", iex: "I", opra: "O", indicative: "I", us: "C" };
 const MAX_NAMES = 4;
 const ENOUGH_CHECKS = 20; // fewer have no 95th percentile worth the name
 const ONE = 10n ** 18n;
@@ -17,7 +18,6 @@ export function markNotes(mark, positions, nowMs) {
   for (const symbol of held.slice(0, MAX_NAMES)) notes.push([heldText(symbol, byName.get(symbol)), "warn"]);
   if (held.length > MAX_NAMES) notes.push([`and ${held.length - MAX_NAMES} more wait for the broker`, "warn"]);
   if (halted.length) notes.push([`trading halted: ${names(halted)}, at the last price`, "warn"]);
-  if (mark.provisional) notes.push(["after the last fill: the broker has not confirmed it yet", "warn"]);
   notes.push([sourceText(mark, nowMs), old ? "warn" : null]);
   if (mark.error) notes.push([errorText(mark.error), null]);
   return notes;
@@ -60,7 +60,7 @@ export function priceSource({ source, feed }) {
   if (source === "broker") return ["B", "the broker's last read"];
   if (source === "quote") return ["Q", `the middle of bid and ask (${feed})`];
   if (source !== "trade") return ["–", "no price is known"];
-  return feed === "iex" ? ["I", "the last trade at IEX"] : [feed === "sip" ? "S" : "T", `the last trade (${FEED_NAMES[feed] ?? feed})`];
+  return [LETTERS[feed] ?? "T", `the last trade, ${FEED_NAMES[feed] ?? feed}`];
 }
 
 function heldText(symbol, position) {

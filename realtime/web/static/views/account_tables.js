@@ -61,7 +61,7 @@ export class AccountTables {
     setAttribute(this.noPositions, "hidden", Boolean(positions?.length));
     setText(this.noPositions, positions ? (this.books?.book ? `No positions in ${this.books.book.name}.` : "No positions.") : this.reason);
     const isProvisional = version?.provisional.includes("positions");
-    const note = valuedAt ? ` · quantities exact, prices and values of ${formatTime(valuedAt)}` : isProvisional ? " · prices not confirmed since the last fill" : "";
+    const note = valuedAt ? ` · quantities exact, prices and values of ${formatTime(valuedAt)}` : marks.size ? " · at the market's prices" : isProvisional ? " · prices not confirmed since the last fill" : "";
     setText(this.positionCount, positions?.length ? `${positions.length}${note}` : "");
   }
 
