@@ -20,11 +20,13 @@ from realtime.core.timestamps import NEVER
 
 
 def find_order_anomalies(
-    before: AccountState, state: AccountState, order: Order
+    known: Order | None, state: AccountState, order: Order
 ) -> tuple[Anomaly, ...]:
-    """What does not fit between the event's order and the orders known before and after it."""
+    """What does not fit between the event's order, the version known before, and the orders known
+    after it."""
+    if known is None and order.replaced_by is None and order.replaces is None:
+        return ()
     anomalies: list[Anomaly] = []
-    known = before.orders.get(order.id)
     if known is not None and _contradicts_time(known, order, state):
         kind: AnomalyKind = "reopened" if known.is_closed > order.is_closed else "contradicted"
         detail = f"{_describe(known)} → {_describe(order)}"
@@ -52,11 +54,12 @@ def find_fill_anomalies(
     anomalies: list[Anomaly] = []
     for order, _ in flatten(update.order):
         own = [e for e in executions if e.order_id == order.id]
+        old, new = before.orders.get(order.id), state.orders.get(order.id)
         # 1. The event changed nothing of this order.
-        if not own and state.orders.get(order.id) is before.orders.get(order.id):
+        if not own and new is old:
             continue
         # 2. It grew by what was executed.
-        if _growth(before, state, order.id) == _executed(before, own, order.id):
+        if _growth(old, new) == (_executed(before, own, order.id) if own else ZERO):
             continue
         # 3. It did not, and more is unexplained than before.
         lacked, lacks = unexplained_qty(before, order.id), unexplained_qty(state, order.id)
@@ -66,11 +69,10 @@ def find_fill_anomalies(
     if is_multileg(update.order) and update.qty and update.price and not update.legs:
         detail = "filled without its legs' executions"
         anomalies.append(Anomaly("fills_gap", update.order.id, detail))
-    anomalies += [
-        Anomaly("fills_gap", e.order_id, "executed while unknown")
-        for e in executions
-        if e.order_id not in state.orders
-    ]
+    for execution in executions:
+        if execution.order_id not in state.orders:
+            detail = "executed while unknown"
+            anomalies.append(Anomaly("fills_gap", execution.order_id, detail))
     return tuple(anomalies)
 
 
@@ -117,8 +119,7 @@ def _describe(order: Order) -> str:
     return f"{order.status} {order.filled_qty or 0}"
 
 
-def _growth(before: AccountState, state: AccountState, order_id: OrderId) -> Decimal:
-    old, new = before.orders.get(order_id), state.orders.get(order_id)
+def _growth(old: Order | None, new: Order | None) -> Decimal:
     return number(new.filled_qty if new else None) - number(old.filled_qty if old else None)
 
 

@@ -34,14 +34,17 @@ def apply(
     """The next state; the same object if nothing changed. `now` is our clock, epoch seconds;
     `positions_read_at` the broker's clock (µs) when positions were last read."""
     # 1. An unknown order, older than evicted ones: not applied, at most read by id.
-    if is_older_than_evicted(update.order, state):
+    known = state.orders.get(update.order.id)
+    if known is None and is_older_than_evicted(update.order, state):
         anomalies = find_late_anomalies(state, update)
         return Applied(state=_mark(state, anomalies, now), anomalies=anomalies)
     # 2. Any order: its newest version, and its legs'.
     before = state
     state = _merge_orders(state, update)
-    executions = tuple(e for e in executions_of(update, state.orders) if is_new_execution(state, e))
-    anomalies = find_order_anomalies(before, state, update.order)
+    executions = executions_of(update, state.orders)
+    if executions:
+        executions = tuple(e for e in executions if is_new_execution(state, e))
+    anomalies = find_order_anomalies(known, state, update.order)
     counted = executions[-1:] if is_reversal(update) else executions
     # 3. Executions that are new: counted once, the position after them, money provisional.
     if executions:
@@ -54,7 +57,8 @@ def apply(
             state = structs.replace(state, provisional=state.provisional | MONEY)
     # 4. Fills without executions: something was missed.
     anomalies += find_fill_anomalies(before, state, update, executions)
-    state = _mark(state, anomalies, now)
+    if anomalies:
+        state = _mark(state, anomalies, now)
     if len(state.orders) > len(before.orders):
         state = evict(state)
     return Applied(state=state, executions=counted, anomalies=anomalies)

@@ -6,13 +6,15 @@ recently go first. An order that replaced a kept one stays, and so does a leg of
 order never names one that is not there.
 """
 
-from heapq import nlargest
+from operator import attrgetter
 
 from msgspec import structs
 
 from realtime.core.model import Order, OrderId
 from realtime.core.state import CLOSED_ORDERS_KEPT, EVICTION_SLACK, AccountState
 from realtime.core.timestamps import NEVER, microseconds
+
+_get_id, _get_submitted_at, _get_updated_at = map(attrgetter, ("id", "submitted_at", "updated_at"))
 
 
 def evict(state: AccountState) -> AccountState:
@@ -47,8 +49,8 @@ def is_older_than_evicted(order: Order, state: AccountState) -> bool:
     Also if it is open: a stream that repeats an order's end hours later repeats its beginning, too.
     """
     return (
-        order.id not in state.orders
-        and NEVER < microseconds(order.updated_at) < state.evicted_before
+        NEVER < microseconds(order.updated_at) < state.evicted_before
+        and order.id not in state.orders
     )
 
 
@@ -59,13 +61,15 @@ def was_evicted(order: Order, state: AccountState) -> bool:
 
 def _choose_evicted(state: AccountState, closed: list[Order], surplus: int) -> dict[OrderId, Order]:
     """The closed orders to evict, at most `surplus`."""
-    newest = nlargest(
-        CLOSED_ORDERS_KEPT, state.orders.values(), key=lambda o: microseconds(o.submitted_at)
-    )
-    listed = {order.id for order in newest if order.submitted_at}
-    closed.sort(key=lambda order: (microseconds(order.updated_at), order.id))
+    orders = list(state.orders.values())
+    times = list(map(microseconds, map(_get_submitted_at, orders)))
+    newest = sorted(range(len(orders)), key=times.__getitem__, reverse=True)[:CLOSED_ORDERS_KEPT]
+    listed = {orders[at].id for at in newest if orders[at].submitted_at}
+    # As tuples, so that no function of ours is called for each of some hundred orders.
+    updated = map(microseconds, map(_get_updated_at, closed))
+    oldest = sorted(zip(updated, map(_get_id, closed), closed, strict=True))[:surplus]
     evicted: dict[OrderId, Order] = {}
-    for order in closed[:surplus]:
+    for _, _, order in oldest:
         named_by = (order.replaces, state.parents.get(order.id))
         is_named = any(i in state.orders and i not in evicted for i in named_by if i is not None)
         if order.id not in listed and not is_named:

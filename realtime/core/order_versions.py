@@ -15,7 +15,7 @@ from msgspec import structs
 
 from realtime.core.decimals import number
 from realtime.core.model import Order, OrderId
-from realtime.core.order_status import PROGRESS, UNKNOWN_PROGRESS
+from realtime.core.order_status import CLOSED, PROGRESS, UNKNOWN_PROGRESS
 from realtime.core.timestamps import NEVER, microseconds
 
 
@@ -59,7 +59,7 @@ def _rank(order: Order, era_since: int) -> tuple[bool, bool, object, int, int]:
     updated_at = microseconds(order.updated_at)
     return (
         updated_at >= era_since,
-        order.is_closed,
+        order.status in CLOSED,
         number(order.filled_qty),
         updated_at,
         PROGRESS.get(order.status, UNKNOWN_PROGRESS),

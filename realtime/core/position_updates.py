@@ -78,7 +78,8 @@ def move_positions(
         elif qty is not None:
             _set_position(positions, _order_of(state, execution, update), execution, qty)
         # 5. It is the newest, but the event has no position: it stays, provisional.
-    for symbol in {position_symbol(e.symbol) for e in executions}:
+    for execution in executions:
+        symbol = position_symbol(execution.symbol)
         newest = evidence.get(symbol)
         execution_held_back = _released(state, newest, positions_read_at)
         if newest is not None and execution_held_back is not None:
@@ -180,8 +181,8 @@ def _released(
 ) -> Execution | None:
     """The execution held back whose position is the newest after all: no order shows a later
     execution any more, and REST has not been read since."""
-    execution = newest.held_back if newest is not None and newest.qty else None
-    if execution is None:
+    execution = None if newest is None else newest.held_back
+    if newest is None or execution is None or not newest.qty:
         return None
     if microseconds(execution.at) < positions_read_at + CLOCK_ERROR_S * 1_000_000:
         return None

@@ -11,6 +11,10 @@ from functools import lru_cache
 NEVER = 0
 """Earlier than any time the broker writes; the key of a missing timestamp."""
 
+_SECONDS_LENGTH = len("2026-10-06T14:02:11.")
+_SCALES = tuple(10 ** (9 - digits) for digits in range(10))
+"""Number of fractional digits → nanoseconds of the last of them."""
+
 _MICRO_LENGTH = len("2026-10-06T14:02:11.519102Z")
 
 
@@ -22,6 +26,15 @@ def nanoseconds(timestamp: str | None) -> int:
     """
     if not timestamp:
         return NEVER
+    if timestamp[-1] == "Z" and timestamp[_SECONDS_LENGTH - 1 : _SECONDS_LENGTH] == ".":
+        digits = timestamp[_SECONDS_LENGTH:-1]
+        if digits.isdecimal() and digits.isascii():  # as the broker writes it
+            try:
+                seconds = _whole_seconds(timestamp[: _SECONDS_LENGTH - 1] + "+00:00")
+                nanos: int = int(digits[:9]) * _SCALES[len(digits[:9])]
+                return seconds * 1_000_000_000 + nanos
+            except (ValueError, OverflowError):
+                return NEVER
     body, offset = _split_zone(timestamp)
     whole, _, fraction = body.partition(".")
     try:
