@@ -34,7 +34,7 @@ from realtime.broker.lenient_decoder import (
 )
 from realtime.broker.order_normalizer import normalize_order
 from realtime.broker.responses import NEW_KEY
-from realtime.broker.sanitizer import check_object_count, check_texts
+from realtime.broker.sanitizer import SMALL_BYTES, check_object_count, check_texts
 from realtime.core.cash_flows import CashFlow
 from realtime.core.extended import extend
 from realtime.core.model import Account, FillActivity, Order, Position, TradeUpdate
@@ -240,11 +240,13 @@ def _check_answer(message: Authorization | Listening) -> Message:
 
 
 def _normalize(order: Order, path: str, size: int) -> Order:
+    is_strict = type(order) is StrictOrder
     _check_identity(order, path)
-    check_texts(order, size, path)
+    if size > SMALL_BYTES:
+        check_texts(order, size, path)
     # The order was just decoded and has no other owner: it is changed in place.
     normalize_order(order)
-    intern_fields(order)
+    intern_fields(order, shares_words=is_strict)
     return order
 
 

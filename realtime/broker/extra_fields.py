@@ -9,7 +9,7 @@ The structs of `core.model` have the fields that we know. Here each has two rela
   three times (strict, plain, its members), which takes about five times as long.
 """
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import Raw, Struct
 
@@ -19,10 +19,33 @@ from realtime.core.model import Account, Order, Position, TradeUpdate
 T = TypeVar("T", bound=Struct)
 
 
+AssetClass = Literal["us_equity", "us_option", "crypto"]
+OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop", ""]
+Side = Literal["buy", "sell", ""]
+PositionIntent = Literal["buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"]
+TimeInForce = Literal["day", "gtc", "opg", "cls", "ioc", "fok"]
+Status = Literal[
+    "held", "pending_review", "pending_new", "accepted", "accepted_for_bidding", "new", "stopped",
+    "suspended", "partially_filled", "pending_replace", "pending_cancel", "done_for_day",
+    "calculated", "filled", "canceled", "expired", "rejected", "replaced",
+]  # fmt: skip
+
+
 class StrictOrder(Order, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """Decodes orders, and their legs, that have no unknown fields."""
+    """Decodes orders, and their legs, that have no unknown fields and only known words.
+
+    Of each known word there is one string, which saves the memory of thousands and the time to
+    share them (`interning`). An order with another word is decoded as one with an unknown field.
+    """
 
     legs: "tuple[StrictOrder, ...] | None" = None
+    asset_class: AssetClass | None = None
+    order_type: OrderType | None = None
+    type: OrderType | None = None
+    side: Side | None = None
+    position_intent: PositionIntent | None = None
+    time_in_force: TimeInForce | None = None
+    status: Status = ""  # type: ignore[assignment]  # a missing one is found later
 
 
 class StrictPosition(Position, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):

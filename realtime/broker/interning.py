@@ -2,7 +2,8 @@
 
 Every decoded order has its own "limit", "buy" and asset id, a third of what it uses. `sys.intern`
 keeps a string for as long as it is used; so only fields with few different values are interned: no
-price, no time except the end of a day, and only short quantities.
+price, no time except the end of a day, and only short quantities. Known words (types, sides,
+statuses) are shared by the strict decoder already (`extra_fields`).
 """
 
 from operator import attrgetter
@@ -33,14 +34,25 @@ MAX_QUANTITY_LENGTH = 4
 
 QUANTITIES = frozenset({"qty", "filled_qty"})
 
+WORDS = frozenset(
+    {"asset_class", "order_type", "type", "side", "position_intent", "time_in_force", "status"}
+)
+"""Fields whose known values are shared by the decoder of `StrictOrder`."""
+
+OTHER_FIELDS = tuple(name for name in INTERNED_FIELDS if name not in WORDS)
+
 _get_values = attrgetter(*INTERNED_FIELDS)
+_get_others = attrgetter(*OTHER_FIELDS)
 
 
-def intern_fields(order: Order) -> None:
+def intern_fields(order: Order, *, shares_words: bool = False) -> None:
     """Intern the strings of an order and of its legs, in place. The caller must be its only owner:
-    it has just decoded it."""
-    for name, value in zip(INTERNED_FIELDS, _get_values(order), strict=True):
+    it has just decoded it. `shares_words`: as a `StrictOrder`."""
+    values = _get_others(order) if shares_words else _get_values(order)
+    names = OTHER_FIELDS if shares_words else INTERNED_FIELDS
+    for name, value in zip(names, values, strict=True):
         if value and (len(value) <= MAX_QUANTITY_LENGTH or name not in QUANTITIES):
             force_setattr(order, name, intern(value))
-    for leg in order.legs or ():
-        intern_fields(leg)
+    if order.legs:
+        for leg in order.legs:
+            intern_fields(leg, shares_words=shares_words)

@@ -40,8 +40,9 @@ def normalize_order(order: Order) -> Order:
     for name, time in zip(TIME_FIELDS, _get_times(order), strict=True):
         if time is not None and len(time) > _MICROS_LENGTH:
             force_setattr(order, name, round_to_micros(time))
-    for leg in order.legs or ():
-        normalize_order(leg)
+    if order.legs:
+        for leg in order.legs:
+            normalize_order(leg)
     return order
 
 

@@ -51,8 +51,12 @@ class Sanitizer:
 
     def clean(self, raw: bytes) -> bytes:
         """Return JSON or other text without control characters and without our secrets."""
-        if not (raw.isascii() and b"\\" not in raw and b"\x7f" not in raw):
-            raw = _RAW_CONTROL.sub(b" ", _ESCAPE.sub(_without_control, raw))
+        if raw.isascii() and b"\\" not in raw and b"\x7f" not in raw:
+            for secret in self._secrets:
+                if secret in raw:
+                    return self.remove_secrets(raw)
+            return raw
+        raw = _RAW_CONTROL.sub(b" ", _ESCAPE.sub(_without_control, raw))
         return self.remove_secrets(raw)
 
     def remove_secrets(self, raw: bytes) -> bytes:

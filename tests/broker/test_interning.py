@@ -1,8 +1,14 @@
-import msgspec
+from typing import get_args
 
-from realtime.broker.codec import decode_orders
-from realtime.broker.interning import INTERNED_FIELDS, intern_fields
-from realtime.core.model import Order
+import msgspec
+import pytest
+from msgspec import structs
+
+from realtime.broker.codec import decode_frame, decode_orders
+from realtime.broker.extra_fields import Status
+from realtime.broker.interning import INTERNED_FIELDS, WORDS, intern_fields
+from realtime.core.model import Order, TradeUpdate
+from realtime.core.order_status import ORDER_STATUSES
 from tests.api.documents.made import order
 
 LEG = order(3, status="held")
@@ -42,3 +48,26 @@ def test_long_quantities_are_not_held() -> None:
     assert first.qty is second.qty is again.qty
     assert first.filled_qty == again.filled_qty
     assert first.filled_qty is not again.filled_qty
+
+
+def test_every_known_status_is_decoded_without_a_second_try() -> None:
+    assert set(get_args(Status)) == ORDER_STATUSES.keys()
+
+
+@pytest.mark.parametrize("field", sorted(WORDS))
+def test_a_word_that_is_not_known_passes_as_it_is(field: str) -> None:
+    """Also in a list: the other orders are as they would be without it."""
+    orders = (structs.replace(order(1), **{field: "new_word"}), order(2))
+    body = msgspec.json.encode(orders)
+    decoded = decode_orders(body)
+    assert decoded == orders
+    assert [type(each) for each in decoded] == [Order, Order]
+    assert msgspec.json.encode(decoded) == body
+
+
+def test_a_frame_with_a_word_that_is_not_known_is_an_event() -> None:
+    body = b'{"stream":"trade_updates","data":{"event":"new","order":%b}}'
+    changed = structs.replace(order(1), side="sell_short", status="frozen")
+    message = decode_frame(body % msgspec.json.encode(changed))
+    assert isinstance(message, TradeUpdate)
+    assert message.order == changed
