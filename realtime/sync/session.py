@@ -64,6 +64,8 @@ class SyncSession:
         self._clock = clock
         self._buffer: list[TradeUpdate] | None = []
         """Events that arrived before the snapshot; None once they are replayed."""
+        self._has_new_balances = False
+        """Whether an event that was applied changed balances, and they were not requested yet."""
         self._lacking: dict[OrderId, float] = {}
         """order's id → since when it shows more filled than executions are known (our clock)"""
         self._anomalies = AnomalyResolver(replica, on_read=self.handle_read)
@@ -100,11 +102,17 @@ class SyncSession:
     async def _receive(self) -> None:
         """Receive frames until the stream ends, which raises."""
         while True:
+            applied: list[TradeUpdate] = []
             for message in await self._stream.receive_batch():
-                if type(message) is TradeUpdate:
-                    self._handle_event(message)
-                else:
+                if type(message) is not TradeUpdate:
                     self._handle_other(message)
+                elif self._buffer is None:
+                    self._apply_event(message)
+                    applied.append(message)
+                else:
+                    self._buffer_event(self._buffer, message)
+            if applied:
+                self._follow_up(applied)
 
     def _handle_other(self, message: Message) -> None:
         """Handle a message that is no event."""
@@ -140,7 +148,8 @@ class SyncSession:
         self._watchdog.watch(self._replica.record.state.orders.values())
         for applied in replayed:
             self._handle_applied(applied)
-        if MONEY & self._replica.record.state.provisional:
+        if self._has_new_balances or MONEY & self._replica.record.state.provisional:
+            self._has_new_balances = False
             self._balances.request()
         self._request_confirmation()
 
@@ -160,22 +169,30 @@ class SyncSession:
                 self._reporter.report_rate_limited(error, wait_s)
                 await asyncio.sleep(wait_s)
 
-    def _handle_event(self, update: TradeUpdate) -> None:
-        if self._buffer is None:
-            self._reconciler.handle_event(update)
-            self._handle_applied(self._replica.apply_event(update))
-            self._anomalies.handle_event()
-            self._watchdog.watch((update.order,))
-        elif len(self._buffer) < MAX_BUFFERED:
-            self._store.record_message(self._replica.label, now=self._clock())
-            self._buffer.append(update)
-        else:
+    def _buffer_event(self, buffer: list[TradeUpdate], update: TradeUpdate) -> None:
+        if len(buffer) >= MAX_BUFFERED:
             raise LinkError(f"more than {MAX_BUFFERED} events during a snapshot")
+        self._store.record_message(self._replica.label, now=self._clock())
+        buffer.append(update)
+
+    def _apply_event(self, update: TradeUpdate) -> None:
+        self._reconciler.handle_event(update)
+        self._handle_applied(self._replica.apply_event(update))
+
+    def _follow_up(self, updates: list[TradeUpdate]) -> None:
+        """Once for the events of one read: what may have to be read by REST after them."""
+        if self._has_new_balances:
+            self._has_new_balances = False
+            self._balances.request()
+        self._anomalies.handle_event()
+        self._watchdog.watch({update.order.id: update.order for update in updates}.values())
 
     def _handle_applied(self, applied: Applied) -> None:
-        if applied.executions or any(anomaly.kind in GAPS for anomaly in applied.anomalies):
-            self._balances.request()
+        if applied.executions:
+            self._has_new_balances = True
         if applied.anomalies:
+            if any(anomaly.kind in GAPS for anomaly in applied.anomalies):
+                self._has_new_balances = True
             self._note_lacking(a.order_id for a in applied.anomalies if a.kind in GAPS)
             self._anomalies.add(applied.anomalies)
 

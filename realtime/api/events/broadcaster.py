@@ -131,7 +131,7 @@ class Broadcaster:
         self._is_closing = False
         self._marks = marks
         store.subscribe(self._buffer.handle_change)
-        self._buffer.add_listener(self._has_work.set)
+        self._buffer.add_listener(self._wake)
 
     @property
     def subscribers(self) -> int:
@@ -141,6 +141,11 @@ class Broadcaster:
     def send_alert(self, alert: Alert) -> None:
         """Send an alert to the subscribers that selected the type."""
         self._buffer.add_alert(alert)
+
+    def _wake(self) -> None:
+        # Without subscribers nothing is sent; one that joins wakes the task itself (`_join`).
+        if self._subscribers:
+            self._has_work.set()
 
     async def run(self) -> None:
         """Send events and heartbeats to the synced subscribers, until cancelled."""

@@ -60,16 +60,32 @@ class EventBuffer:
 
     def handle_change(self, change: Change) -> None:
         """Add the events of a change of the store. Fast: the writer waits for it."""
+        label, append, head = change.label, self._events.append, self.head
         for kind, source in get_events(change):
-            self._append(change.label, kind, source)
+            head += 1
+            if source is None:  # most are markers
+                append(BufferedEvent(head, label, kind, None))
+            else:
+                event = _make_event(head, label, kind, source)
+                self._bytes += event.size
+                append(event)
+        if head > self.head:
+            self.head = self._newest[label] = head
         if change.after is None:
-            self._newest.pop(change.label, None)
+            del self._newest[label]
+        self._trim()
         for listener in self._listeners:
             listener()
 
     def add_alert(self, alert: Alert) -> None:
         """Add an alert that has begun or ended: no change of the store."""
-        self._append(AccountLabel(alert.account_id), "alert", alert)
+        self.head += 1
+        label = AccountLabel(alert.account_id)
+        event = _make_event(self.head, label, "alert", alert)
+        self._bytes += event.size
+        self._events.append(event)
+        self._newest[label] = self.head
+        self._trim()
         for listener in self._listeners:
             listener()
 
@@ -96,15 +112,7 @@ class EventBuffer:
         tail.reverse()
         return tail[:count]
 
-    def _append(self, label: AccountLabel, kind: Kind, source: EventSource) -> None:
-        self.head += 1
-        if source is None:  # most are markers
-            event = BufferedEvent(self.head, label, kind, None)
-        else:
-            event = _make_event(self.head, label, kind, source)
-            self._bytes += event.size
-        self._events.append(event)
-        self._newest[label] = self.head
+    def _trim(self) -> None:
         while len(self._events) > self._max_events or self._bytes > self._max_bytes:
             self._bytes -= self._events.popleft().size
 

@@ -4,7 +4,7 @@ Nothing is encoded here, and parts are compared by identity: values are replaced
 so a part that is the same object has not changed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -74,23 +74,38 @@ EventSource = TradeUpdate | CorrectedEvent | GapFoundEvent | OrderInDoubt | Aler
 """What an event is encoded from; None: the current state."""
 
 
-def get_events(change: Change) -> Iterator[tuple[Kind, EventSource]]:
+def get_events(change: Change) -> Sequence[tuple[Kind, EventSource]]:
     """The events of a change, in the order in which a client must apply them."""
     before, after = change.before, change.after
     if after is None:
-        yield "gone", None
-        return
-    for update in change.updates:
-        yield "order", update
+        return [("gone", None)]
+    events: list[tuple[Kind, EventSource]] = [("order", update) for update in change.updates]
     if before is None:
-        for kind in SNAPSHOT:
-            yield kind, None
-        return
+        events += [(kind, None) for kind in SNAPSHOT]
+        return events
     if change.doubt is not None:
-        yield "doubt", change.doubt
-    yield from _gap(change, before, after)
-    yield from _orders(change, before, after)
-    yield from _parts(before, after)
+        events.append(("doubt", change.doubt))
+    if before.link is not after.link or change.recovered:
+        events += _gap(change, before, after)
+    if not _is_as_reported(change, before, after):
+        events += _orders(change, before, after)
+    events += _parts(before, after)
+    return events
+
+
+def _is_as_reported(change: Change, before: Record, after: Record) -> bool:
+    """Whether the orders changed as the one event reported, which is nearly always so; or not."""
+    orders = after.state.orders
+    if not change.updates:
+        return before.state.orders is orders
+    order = change.updates[0].order
+    return (
+        len(change.updates) == 1
+        and change.recovered is None
+        and order.legs is None
+        and before.has_data
+        and orders.get(order.id) is order
+    )
 
 
 def _gap(change: Change, before: Record, after: Record) -> Iterator[tuple[Kind, EventSource]]:
@@ -137,25 +152,33 @@ def _orders(change: Change, before: Record, after: Record) -> Iterator[tuple[Kin
         yield "changed", CorrectedEvent(after, changed, removed)
 
 
-def _parts(before: Record, after: Record) -> Iterator[tuple[Kind, EventSource]]:
+def _parts(before: Record, after: Record) -> Sequence[tuple[Kind, EventSource]]:
     if before.version == after.version:
-        if before.confirmed_at != after.confirmed_at:
-            yield "account", None
-            yield "row", None
-        return
+        return _CONFIRMED if before.confirmed_at != after.confirmed_at else ()
     if before.mark is not after.mark:
-        yield "mark", None
-        return
+        return _MARKED
     was, now = before.state, after.state
-    link_changed = before.link is not after.link
+    has_new_link = before.link is not after.link
+    is_same_trust = not has_new_link and now.provisional == was.provisional
+    if is_same_trust and before.has_data and now.account is was.account and now is not was:
+        # As after nearly every event.
+        return _ROW if now.positions is was.positions else _POSITIONS_AND_ROW
     trust_changed = (
         now.provisional != was.provisional or before.link.is_stale != after.link.is_stale
     )
+    events: list[tuple[Kind, EventSource]] = []
     if trust_changed or now.positions is not was.positions:
-        yield "positions", None
+        events.append(("positions", None))
     if trust_changed or now.account is not was.account:
-        yield "account", None
-    if link_changed or before.has_data != after.has_data:
-        yield "link", None
-    if link_changed or now is not was:
-        yield "row", None
+        events.append(("account", None))
+    if has_new_link or before.has_data != after.has_data:
+        events.append(("link", None))
+    if has_new_link or now is not was:
+        events.append(("row", None))
+    return events
+
+
+_ROW: Sequence[tuple[Kind, EventSource]] = (("row", None),)
+_POSITIONS_AND_ROW: Sequence[tuple[Kind, EventSource]] = (("positions", None), ("row", None))
+_CONFIRMED: Sequence[tuple[Kind, EventSource]] = (("account", None), ("row", None))
+_MARKED: Sequence[tuple[Kind, EventSource]] = (("mark", None),)
