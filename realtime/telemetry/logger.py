@@ -18,6 +18,9 @@ from realtime.telemetry.fill_line import EVENT, Fill
 from realtime.telemetry.log_sentences import format_sentence
 from realtime.telemetry.redaction import redact
 
+_CURRENT = getattr(getattr(structlog, "_config", None), "_CONFIG", None)
+"""structlog's configuration, of which `get_config` makes a copy each time; None if it moved."""
+
 _UNCONFIGURED = list(structlog.get_config()["processors"])
 
 LIBRARY_LOGGER = logging.getLogger("realtime")
@@ -46,6 +49,7 @@ class Logger:
 
     def __init__(self) -> None:
         self._config: dict[str, Any] | None = None  # Any: structlog's own type
+        self._processors: object = None
         self._levels: frozenset[str] = frozenset()
         self._last_step: Processor | None = None
         self._write: Callable[[str, EventDict], None] = lambda level, event: None
@@ -63,12 +67,14 @@ class Logger:
         """Write these levels directly while structlog's only processor is `last_step`; and fills by
         `write_fill`, unless it returns False."""
         self._config, self._last_step = structlog.get_config(), last_step
+        self._processors = self._config["processors"]
         self._levels, self._write = levels, write
         self._write_fill = write_fill if "info" in levels else None
 
     def debug(self, event: str, **facts: object) -> None:
         """Log details for debugging."""
-        self._log("debug", event, facts)
+        if "debug" in self._levels or self._observers or not self._is_ours():
+            self._log("debug", event, facts)
 
     def info(self, event: str, **facts: object) -> None:
         """Log a change of state."""
@@ -77,12 +83,9 @@ class Logger:
     def fill(self, event: str, fill: Fill) -> None:
         """Log `fill.applied`: the same line as by `info`, for a fifth of its cost."""
         assert event == EVENT
-        if self._write_fill is not None and not self._is_fill_observed:
-            config = structlog.get_config()
-            is_ours = config == self._config and config["processors"] == [self._last_step]
-            if is_ours and self._write_fill(fill):
-                return
-        self._log("info", event, structs.asdict(fill))
+        write = None if self._is_fill_observed or not self._is_ours() else self._write_fill
+        if write is None or not write(fill):
+            self._log("info", event, structs.asdict(fill))
 
     def warning(self, event: str, **facts: object) -> None:
         """Log a problem from which the daemon recovers."""
@@ -108,6 +111,14 @@ class Logger:
             self._note_observed()
 
         return end
+
+    def _is_ours(self) -> bool:
+        """Whether structlog is as `enable_direct_writes` was called with."""
+        processors = getattr(_CURRENT, "default_processors", None)
+        if processors is None:
+            processors = structlog.get_config()["processors"]
+        # The same list, with the same contents: a test that captures lines changes these in place.
+        return processors is self._processors and processors == [self._last_step]
 
     def _note_observed(self) -> None:
         self._is_fill_observed = any(EVENT in events for events, _ in self._observers)
