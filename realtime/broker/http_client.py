@@ -49,6 +49,9 @@ LATENCY_BOUNDS_S = (
 
 CHUNK_BYTES = 2**16
 
+READ_METHODS = frozenset({"GET", "HEAD"})
+"""They change nothing (RFC 9110 section 9.2.1)."""
+
 
 BeforeSend = Callable[[], None]
 """Called when a connection is ready, immediately before the first byte of a request leaves: nothing
@@ -181,6 +184,9 @@ class HttpClient:
         """Seconds from a request to its whole response, of those that were answered."""
         self.last_request_id: str | None = None
         """The broker's id of the last request that was answered."""
+        self.check_change: BeforeSend | None = None
+        """Called before the first byte of every request that may change something at the broker;
+        None: any may leave."""
         self._session = session
         self._base_url = url.rstrip("/")
         self._credentials = credentials
@@ -221,6 +227,8 @@ class HttpClient:
         """
         name = f"{method} {path}"
         before_send = None if departure is None else departure.check
+        if self.check_change is not None and method not in READ_METHODS:
+            before_send = _call_both(self.check_change, before_send)
         async with self._sending(name, lane, before_send, timeout_s):
             if departure is not None:
                 await departure.record()
@@ -243,6 +251,8 @@ class HttpClient:
         not followed: it would take the key to another host. Raises `LinkError`.
         """
         name = f"{method} {self._sanitizer.clean_text(target.partition('?')[0])}"
+        if self.check_change is not None and method not in READ_METHODS:
+            before_send = _call_both(self.check_change, before_send)
         async with self._sending(name, lane, before_send, timeout_s):
             sent_at = self._clock()
             async with self._session.request(
@@ -376,6 +386,17 @@ class HttpClient:
             limit=responses.parse_integer(headers.get("X-RateLimit-Limit")),
         )
         return request_id
+
+
+def _call_both(first: BeforeSend, second: BeforeSend | None) -> BeforeSend:
+    if second is None:
+        return first
+
+    def call() -> None:
+        first()
+        second()
+
+    return call
 
 
 async def read_body(content: aiohttp.StreamReader, max_bytes: int = MAX_BODY_BYTES) -> bytes:

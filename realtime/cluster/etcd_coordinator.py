@@ -81,6 +81,8 @@ class EtcdCoordinator:
         self._name = name
         self._wall_clock = wall_clock
         self._member = Member(name=name)
+        self._stopped: dict[str, str] = {}
+        """account → why no new order of it may leave, although it is owned"""
         self.view = FleetView(self._keys)
         self.lease = Lease(client, boottime)
         self.intents = IntentLog(
@@ -227,6 +229,16 @@ class EtcdCoordinator:
         """The accounts that were ever owned, as last reported."""
         return self.view.public_assignments
 
+    @property
+    def owners(self) -> Mapping[str, str]:
+        """Account → its owner, where its lease holds; late as `assignments` is."""
+        return self.view.owners
+
+    @property
+    def owned_accounts(self) -> list[str]:
+        """All accounts that this daemon owns, also those that it does not know any more."""
+        return [account for account in self.view.assignments if self.owns(account)]
+
     def owns(self, account: str) -> bool:
         """Whether this daemon is the owner by the assignment, under its present lease."""
         state = self.view.assignments.get(account)
@@ -256,6 +268,7 @@ class EtcdCoordinator:
             since=self._format_now(),
             reason=reason,
             halt=None if before is None else before.halt,
+            closing=None if before is None else before.closing,
         )
         conditions = []
         if before is not None and before.owner is not None:
@@ -287,6 +300,7 @@ class EtcdCoordinator:
                 since=self._format_now(),
                 reason=reason,
                 halt=state.value.halt,
+                closing=state.value.closing,
             )
             if await self._assign(account, state, value, conditions):
                 return self.assignments[account]
@@ -338,6 +352,8 @@ class EtcdCoordinator:
                 else f"{owner} owns account {account}",
                 owner=None if is_here else owner,
             )
+        if account in self._stopped and not reduces_risk:
+            raise NotOwner(f"account {account}: {self._stopped[account]}")
         if self.view.is_rolled_back:
             raise NotOwner("etcd is older than it was: its generation must be raised")
         if not self.lease.holds(reduces_risk=reduces_risk):
@@ -347,6 +363,14 @@ class EtcdCoordinator:
             )
 
     # orders
+
+    def stop_orders(self, account: str, reason: str) -> None:
+        """Refuse new orders of an account from now on, as before it is handed over."""
+        self._stopped[account] = reason
+
+    def allow_orders(self, account: str) -> None:
+        """Refuse them no longer."""
+        self._stopped.pop(account, None)
 
     async def intend(self, intent: Intent) -> None:
         """Record an order that is about to be sent."""
@@ -378,17 +402,36 @@ class EtcdCoordinator:
         if account is None:
             key = self._keys.halt
             change: Operation = Delete(key) if latch is None else Put(key, encode(latch))
-            await self._commit((), (change,))
+            result = await self._commit((), (change,))
+            self.view.apply_halt(latch, result.revision)
+            self.view.notify()
             return
+        await self._update_assignment(account, halt=latch)
+
+    @property
+    def closings(self) -> Mapping[str, str]:
+        """Accounts that are being closed, and by which principal."""
+        return {
+            account: state.value.closing
+            for account, state in self.view.assignments.items()
+            if state.value.closing is not None
+        }
+
+    async def set_closing(self, account: str, user_id: str | None) -> None:
+        """Record that an account is being closed, or not any more; as its owner."""
+        await self._update_assignment(account, closing=user_id)
+
+    async def _update_assignment(self, account: str, **changes: object) -> None:
+        """Change what an assignment says beside its owner."""
         for _ in range(MAX_ATTEMPTS):
             listing = await self._client.get(self._keys.assignment(account))
             pair = next(iter(listing.keys), None)
             before = None if pair is None else decode(pair.value, AssignmentValue)
             if before is None:
                 before = AssignmentValue(owner=None, epoch=next_epoch(0, self.view.generation))
-            if before.halt == latch:
+            value = structs.replace(before, **changes)
+            if value == before:
                 return
-            value = structs.replace(before, halt=latch)
             revision = 0 if pair is None else pair.mod_revision
             key = self._keys.assignment(account)
             result = await self._commit(

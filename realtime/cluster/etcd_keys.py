@@ -63,6 +63,8 @@ class AssignmentValue(Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: str = ""
     reason: str = ""
     halt: Latch | None = None
+    closing: str | None = None
+    """The principal that has the account closed, while it is: a later owner continues."""
 
     def to_assignment(self, account: str) -> Assignment:
         """Return it as the interface has it."""

@@ -40,6 +40,7 @@ class FleetView:
         self._max_revision = 0
         self.generation = 0
         self.halt: Latch | None = None
+        self._halt_revision = 0
         self.members: dict[str, MemberState] = {}
         self.assignments: dict[str, AssignmentState] = {}
         self.is_rolled_back = False
@@ -47,6 +48,7 @@ class FleetView:
         self._rolled_back_at = 0
         self._public_members: dict[str, Member] | None = None
         self._public_assignments: dict[str, Assignment] | None = None
+        self._owners: dict[str, str] | None = None
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -66,6 +68,19 @@ class FleetView:
             }
         return self._public_assignments
 
+    @property
+    def owners(self) -> dict[str, str]:
+        """Account → its owner, where the lease under which it owns the account holds."""
+        if self._owners is None:
+            self._owners = {
+                account: state.value.owner
+                for account, state in self.assignments.items()
+                if state.value.owner is not None
+                and (member := self.members.get(state.value.owner)) is not None
+                and member.lease == state.value.lease
+            }
+        return self._owners
+
     def subscribe(self, on_change: Callable[[], None]) -> Callable[[], None]:
         """Call `on_change` after every change; return how to end that."""
         self._listeners.append(on_change)
@@ -84,15 +99,15 @@ class FleetView:
             for account, state in self.assignments.items()
             if state.revision > listing.revision and not self.is_rolled_back
         }
-        self.halt = None
+        self.apply_halt(None, listing.revision)
         for pair in listing.keys:
-            self._apply(pair.key, pair)
+            self._apply(pair.key, pair, listing.revision)
         self.notify()
 
     def apply_events(self, events: Events) -> None:
         """Apply what has changed."""
         for key, pair in events.puts_and_deletes:
-            self._apply(key, pair)
+            self._apply(key, pair, events.revision)
         self.revision = max(self.revision, events.revision)
         self._max_revision = max(self._max_revision, self.revision)
         self.notify()
@@ -102,15 +117,20 @@ class FleetView:
         known = self.assignments.get(account)
         if known is None or known.revision < revision:
             self.assignments[account] = AssignmentState(value, revision)
-            self._public_assignments = None
+            self._public_assignments = self._owners = None
+
+    def apply_halt(self, latch: Latch | None, revision: int) -> None:
+        """Apply the halt of every account, as of a revision."""
+        if revision >= self._halt_revision:
+            self.halt, self._halt_revision = latch, revision
 
     def notify(self) -> None:
         """Call the subscribers."""
-        self._public_members = self._public_assignments = None
+        self._public_members = self._public_assignments = self._owners = None
         for on_change in tuple(self._listeners):
             on_change()
 
-    def _apply(self, key: str, pair: KeyValue | None) -> None:
+    def _apply(self, key: str, pair: KeyValue | None, revision: int) -> None:
         keys = self._keys
         if key.startswith(keys.assignments):
             account = key.removeprefix(keys.assignments)
@@ -126,7 +146,7 @@ class FleetView:
             else:
                 self.members[name] = MemberState(member, pair.lease, pair.mod_revision)
         elif key == keys.halt:
-            self.halt = None if pair is None else decode(pair.value, Latch)
+            self.apply_halt(None if pair is None else decode(pair.value, Latch), revision)
         elif key == keys.generation and pair is not None and pair.value.isdigit():
             self.generation = int(pair.value)
             if self.generation > self._rolled_back_at:

@@ -12,7 +12,7 @@ from realtime.config import validators as values
 from realtime.config.auth_section import find_secret_file
 from realtime.config.file_permissions import check_permissions
 from realtime.config.problems import InvalidValue, Problem
-from realtime.config.settings import ClusterSettings, ClusterTls
+from realtime.config.settings import ClusterSettings, ClusterTls, EngineSettings
 from realtime.errors import ConfigError
 from realtime.secret import Secret
 
@@ -26,6 +26,12 @@ CLUSTER: Mapping[str, Callable[[object], object]] = {
     "tls_certificate_file": values.text,
     "tls_key_file": values.text,
     "tls_ca_file": values.text,
+    "engine": values.owner_urls,
+    "engine_user": values.text,
+    "engine_password_file": values.text,
+    "engine_ca_file": values.text,
+    "engine_certificate_file": values.text,
+    "engine_key_file": values.text,
 }
 
 NEW_SECRET = "openssl rand -hex 32 makes a secret; chmod 600"
@@ -43,6 +49,12 @@ class ClusterSection(Struct, frozen=True, kw_only=True):
     tls_certificate_file: str | None = None
     tls_key_file: str | None = None
     tls_ca_file: str | None = None
+    engine: tuple[str, ...] = ()
+    engine_user: str | None = None
+    engine_password_file: str | None = None
+    engine_ca_file: str | None = None
+    engine_certificate_file: str | None = None
+    engine_key_file: str | None = None
 
 
 def read_cluster(
@@ -52,13 +64,14 @@ def read_cluster(
     problems = _check_tls(section)
     if section.member is None:
         problems.append(Problem("cluster: no `member`", "name this daemon; each has another name"))
-    if section.listen is None and not section.of:
+    if section.listen is None and not section.of and not section.engine:
         problems.append(
             Problem(
                 "cluster: neither `listen` nor `of`",
                 "set `listen` where fronts connect, or `of` to follow other daemons",
             )
         )
+    engine = _read_engine(section, beside, environ, problems)
     secrets = _read_secrets(section.secret_file, beside, environ, problems)
     if problems or section.member is None:
         return None, problems
@@ -75,7 +88,67 @@ def read_cluster(
         of=section.of,
         tls=tls,
         ca_file=None if section.tls_ca_file is None else beside.parent / section.tls_ca_file,
+        engine=engine,
     ), []
+
+
+def _read_engine(
+    section: ClusterSection, beside: Path, environ: Mapping[str, str], problems: list[Problem]
+) -> EngineSettings | None:
+    """Return the addresses of etcd, and how it is authenticated."""
+    names = ("user", "password_file", "ca_file", "certificate_file", "key_file")
+    present = [name for name in names if getattr(section, f"engine_{name}") is not None]
+    if not section.engine:
+        if present:
+            fact = f"cluster: engine_{present[0]} without `engine`"
+            problems.append(Problem(fact, "set `engine` to the addresses of etcd's nodes"))
+        return None
+    if section.of:
+        fact = "cluster: `of` and `engine`"
+        problems.append(Problem(fact, "with `engine` the other members are found there"))
+    for first, second in (("user", "password_file"), ("certificate_file", "key_file")):
+        if (first in present) != (second in present):
+            fact = f"cluster: engine_{first} and engine_{second} belong together"
+            problems.append(Problem(fact, "set both, or none"))
+    for url in section.engine:
+        is_clear = url.startswith("http://") and not values.is_loopback(
+            urlsplit(url).hostname or ""
+        )
+        if is_clear and section.engine_user is not None:
+            fact = f"cluster: the password would cross the network in clear to {url}"
+            problems.append(Problem(fact, "use https"))
+    password = None
+    if section.engine_password_file is not None:
+        password = _read_password(section.engine_password_file, beside, environ, problems)
+
+    def path_of(name: str | None) -> Path | None:
+        return None if name is None else beside.parent / name
+
+    return EngineSettings(
+        addresses=section.engine,
+        user=section.engine_user,
+        password=password,
+        ca_file=path_of(section.engine_ca_file),
+        certificate_file=path_of(section.engine_certificate_file),
+        key_file=path_of(section.engine_key_file),
+    )
+
+
+def _read_password(
+    name: str, beside: Path, environ: Mapping[str, str], problems: list[Problem]
+) -> Secret | None:
+    path, is_from_systemd = find_secret_file(name, beside, environ)
+    if not is_from_systemd and (problem := check_permissions(path)):
+        problems.append(problem)
+        return None
+    try:
+        return Secret(toml_file.read_bytes(path).decode().strip())
+    except (FileNotFoundError, UnicodeError):
+        fact = f"{path} cannot be read (cluster.engine_password_file)"
+        problems.append(Problem(fact, "write the password of engine_user into it"))
+    except toml_file.TomlError as error:
+        problems.append(error.problem)
+    return None
 
 
 def _check_tls(section: ClusterSection) -> list[Problem]:

@@ -250,6 +250,18 @@ class ClusterTls(Struct, frozen=True, kw_only=True):
     key_file: Path
 
 
+class EngineSettings(Struct, frozen=True, kw_only=True):
+    """The etcd that decides which daemon owns which account: the addresses of its nodes, and how
+    they are authenticated."""
+
+    addresses: tuple[str, ...]
+    user: str | None = None
+    password: Secret | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+
 class ClusterSettings(Struct, frozen=True, kw_only=True):
     """This daemon as a member of a fleet of several.
 
@@ -267,6 +279,8 @@ class ClusterSettings(Struct, frozen=True, kw_only=True):
     of: tuple[str, ...] = ()
     tls: ClusterTls | None = None
     ca_file: Path | None = None
+    engine: EngineSettings | None = None
+    """None: this daemon owns the accounts of its configuration, and no other one does."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):

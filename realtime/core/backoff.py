@@ -24,6 +24,9 @@ OWN_SLOT_WINDOW_S = 240.0
 OWN_SLOT_S = (45.0, 57.0)
 """Bounds of the wait meanwhile, random so that the accounts of a fleet do not retry together."""
 
+FORMER_OWNER_SLOT_S = (8.0, 12.0)
+"""The same where another daemon held the connection and has ended without closing it."""
+
 MIN_RATE_LIMITED_S = 60.0
 """After that window: less often than once a minute, × (1 ± 0.2)."""
 
@@ -38,17 +41,23 @@ class Backoff(Struct, frozen=True):
         return self._advanced(), self._ladder_s() * _spread(rng)
 
     def after_rate_limit(
-        self, rng: Callable[[], float], *, is_own_slot: bool, retry_after_s: float | None
+        self,
+        rng: Callable[[], float],
+        *,
+        is_own_slot: bool,
+        retry_after_s: float | None,
+        is_former_owner_slot: bool = False,
     ) -> tuple["Backoff", float]:
         """Return the same after a 429 at the handshake.
 
-        `is_own_slot`: the broker may still count our own last connection. `retry_after_s` is the
+        `is_own_slot`: the broker may still count our own last connection. `is_former_owner_slot`:
+        or that of the daemon from which the account was taken over. `retry_after_s` is the
         broker's own minimum; it is bounded, because a wrong header must not end the account.
         """
-        first, last = OWN_SLOT_S
+        first, last = FORMER_OWNER_SLOT_S if is_former_owner_slot else OWN_SLOT_S
         wait_s = (
             first + (last - first) * rng()
-            if is_own_slot
+            if is_own_slot or is_former_owner_slot
             else max(MIN_RATE_LIMITED_S, self._ladder_s()) * _spread(rng)
         )
         if retry_after_s is not None and retry_after_s > wait_s:

@@ -11,7 +11,7 @@ after it, only the broker knows.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,11 +23,11 @@ from realtime.broker.order_api import OrderResponse
 from realtime.cluster.alone import Alone
 from realtime.cluster.coordinator import Coordinator, Intent
 from realtime.core.model import Order
-from realtime.errors import RealtimeError
+from realtime.errors import NotOwner, RealtimeError
 from realtime.orders.errors import Declined, Unresolved
 from realtime.orders.idempotency import IdempotencyIndex, OrderRecord
 from realtime.orders.journal import Journal
-from realtime.orders.order_client import OrderClient
+from realtime.orders.order_client import SEARCH_DELAYS_S, OrderClient
 from realtime.orders.results import Placed
 from realtime.orders.risk import RateReservation
 from realtime.orders.routing import RoutingDecision
@@ -91,6 +91,8 @@ class OrderExecutor:
         self._group: asyncio.TaskGroup | None = None
         self._submissions: set[asyncio.Task[Outcome]] = set()
         self._searches: set[asyncio.Task[None]] = set()
+        self._recalled: dict[str, set[str]] = {}
+        """account → client order ids that a former owner may have sent, and that are looked up"""
         self.outcomes: Counter[str] = Counter()
         """Orders by result since the start: `placed`, `refused`, `unknown`."""
 
@@ -176,6 +178,50 @@ class OrderExecutor:
         log.info("order.found", **facts)
         self._order_clients[record.account].on_doubt(record.client_order_id, order.id)
         self._journal.note("order.found", facts)
+
+    def has_recalled(self, account: str) -> bool:
+        """Whether a former owner of the account may have sent orders whose status is unknown."""
+        return bool(self._recalled.get(account))
+
+    def recall(self, account: str, records: Sequence[OrderRecord]) -> None:
+        """Look up orders that a former owner may have sent, for 20 minutes; never send them."""
+        open_ids = self._recalled.setdefault(account, set())
+        waiting = []
+        for record in records:
+            if record.task is None and record.client_order_id not in open_ids:
+                self._index.add(record)
+                open_ids.add(record.client_order_id)
+                self._order_clients[account].on_doubt(record.client_order_id, None)
+                waiting.append(record)
+        if waiting and self._group is not None:
+            log.warning("order.recalled", account=account, count=len(waiting))
+            search = self._group.create_task(
+                self._look_up_recalled(account, waiting), name=f"recall:{account}"
+            )
+            self._searches.add(search)
+            search.add_done_callback(self._searches.discard)
+
+    async def _look_up_recalled(self, account: str, records: Sequence[OrderRecord]) -> None:
+        open_ids = self._recalled[account]
+        waiting = list(records)
+        try:
+            for delay_s in (0.0, *SEARCH_DELAYS_S):
+                await asyncio.sleep(delay_s)
+                for record in waiting:
+                    self._coordinator.check(account, reduces_risk=True)
+                    response = await self._order_clients[account].find(record.client_order_id)
+                    if response is not None:
+                        self.record_found(record, response.order)
+                        open_ids.discard(record.client_order_id)
+                waiting = [record for record in waiting if record.state == "unknown"]
+                if not waiting:
+                    return
+            for record in waiting:
+                self._coordinator.settle(account, record.client_order_id, "not_found")
+        except NotOwner:  # the next owner looks them up
+            return
+        finally:
+            open_ids.difference_update(record.client_order_id for record in records)
 
     def _spawn(self, submission: Submission, *, is_repeat: bool) -> "asyncio.Task[Outcome]":
         if self._group is None:

@@ -18,10 +18,11 @@ from typing import Self
 from msgspec import structs
 
 from realtime.auth.principal import Principal
-from realtime.cluster.coordinator import Coordinator
+from realtime.cluster.alone import Alone
+from realtime.cluster.coordinator import Coordinator, Intent
 from realtime.core.decimals import plain
 from realtime.core.model import Order, position_symbol
-from realtime.errors import RealtimeError
+from realtime.errors import NotOwner, RealtimeError
 from realtime.orders import validation
 from realtime.orders.cancellation import CancelExecutor
 from realtime.orders.close_reservations import CloseReservations, Reservation
@@ -38,9 +39,9 @@ from realtime.orders.idempotency import (
 from realtime.orders.journal import Journal
 from realtime.orders.journal_sync import JournalSync
 from realtime.orders.kill_switch import KillSwitch
-from realtime.orders.order_client import OrderClient, to_read_refusal
+from realtime.orders.order_client import OrderClient, to_declined, to_read_refusal
 from realtime.orders.order_lookup import OrderLookup
-from realtime.orders.order_parts import split_order
+from realtime.orders.order_parts import OrderPart, split_order
 from realtime.orders.order_request import (
     OrderChanges,
     OrderRequest,
@@ -101,13 +102,14 @@ class Gateway:
             clock=clock,
             wall_clock=self._wall_clock,
         )
+        self._coordinator: Coordinator = coordinator or Alone()
         self.executor = OrderExecutor(
             order_clients,
             index=self.index,
             journal=journal,
             sync_journal=self._journal_sync.sync,
             clock=clock,
-            coordinator=coordinator,
+            coordinator=self._coordinator,
         )
         self._closes = CloseReservations(self._close_tracker, clock, self.executor.record_found)
         self._lookup = OrderLookup(
@@ -312,6 +314,50 @@ class Gateway:
         self.get_order_client(label, principal)
         return await self._lookup.find(label, client_order_id)
 
+    def recall(self, account: str, intents: Sequence[Intent]) -> None:
+        """Take over what a former owner of an account may have sent: it is looked up, counted in
+        caps and closes as if it had been placed, and never sent from here."""
+        now = self._clock()
+        records = []
+        for intent in intents:
+            record = self.index.get_by_id(account, intent.client_order_id) or OrderRecord(
+                account=account,
+                client_order_id=intent.client_order_id,
+                fingerprint=intent.fingerprint,
+                key=intent.key,
+                sent_at=now,
+            )
+            records.append(record)
+            if not intent.reduces_risk:
+                self.risk_checks.count(account, intent.principal, at=now)
+            if intent.symbol is not None and intent.side in ("buy", "sell"):
+                part = OrderPart(
+                    symbol=position_symbol(intent.symbol),
+                    side="sell" if intent.side == "sell" else "buy",
+                    qty=None if intent.qty is None else Decimal(intent.qty),
+                    is_close=intent.reduces_risk,
+                )
+                self._close_tracker.add(record, part, is_close=part.is_close)
+        self.executor.recall(account, records)
+
+    def is_owned(self, label: str) -> bool:
+        """Whether this daemon trades the account, and no other one does."""
+        if label not in self.order_clients:
+            return False
+        try:
+            self._coordinator.check(label)
+        except NotOwner:
+            return False
+        return True
+
+    def _check_owner(self, label: str, principal: Principal) -> None:
+        """Raise `Declined` if another daemon owns an account that the principal may see."""
+        if label in self.order_clients and principal.can_see(label):
+            try:
+                self._coordinator.check(label)
+            except NotOwner as error:
+                raise to_declined(error, label) from error
+
     def check_token(self, principal: Principal) -> None:
         """Raise `Declined` if the caller's token has expired, or may have been revoked."""
         if principal.expires_at is not None and principal.expires_at <= self._wall_clock():
@@ -337,6 +383,8 @@ class Gateway:
             request.tier,
             request.labels,
         )
+        if request.account_id is not None:
+            self._check_owner(request.account_id, principal)
         known = self.index.get_by_key(key)
         route = (
             self.router.route(request, principal)

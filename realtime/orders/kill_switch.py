@@ -15,6 +15,10 @@ from realtime.telemetry.log import get_logger
 log = get_logger()
 
 
+OnRequest = Callable[[str | None, Halt | None], None]
+"""Called with the scope and its latch, None if it was released."""
+
+
 class KillSwitch:
     """All latches, by scope: a label, or None for every account."""
 
@@ -22,6 +26,7 @@ class KillSwitch:
         self._journal = journal
         self._clock = clock
         self._latches: dict[str | None, Halt] = {}
+        self._listeners: list[OnRequest] = []
 
     @property
     def state(self) -> HaltState:
@@ -40,6 +45,8 @@ class KillSwitch:
                 )
             case "trading.resumed":
                 self._release(entry.scope)
+            case "trading.resumed_scope":
+                self._latches.pop(entry.scope, None)
             case event if event == DAMAGED:
                 # The line may have been a halt of every account.
                 reason = f"{entry.message}; check it, then resume"
@@ -52,6 +59,7 @@ class KillSwitch:
         self._journal.note(
             "trading.halted", {"scope": scope, "message": reason, "principal": principal}
         )
+        self._notify(scope, self._latches[scope])
         return self.state
 
     def resume(self, scope: str | None, *, principal: str) -> HaltState:
@@ -59,7 +67,35 @@ class KillSwitch:
         self._journal.write("trading.resumed", {"scope": scope, "principal": principal})
         self._release(scope)
         log.warning("trading.resumed", account=scope, principal=principal)
+        self._notify(scope, None)
         return self.state
+
+    def subscribe(self, on_request: OnRequest) -> None:
+        """Call `on_request` after every halt and resume that is requested here."""
+        self._listeners.append(on_request)
+
+    def unsubscribe(self, on_request: OnRequest) -> None:
+        """Call it no longer."""
+        self._listeners.remove(on_request)
+
+    def latch_shared(self, halt: Halt) -> None:
+        """Latch what was requested at another daemon. It is not in the journal here: the engine
+        has it."""
+        self._latches[halt.account_id] = halt
+        log.warning(
+            "trading.halted",
+            account=halt.account_id,
+            reason=halt.reason,
+            principal=halt.principal,
+        )
+
+    def release_shared(self, scope: str | None) -> None:
+        """Release what was released at another daemon."""
+        if self._latches.pop(scope, None) is not None:
+            log.warning("trading.resumed", account=scope, principal="another daemon")
+            self._journal.note(
+                "trading.resumed_scope", {"scope": scope, "principal": "another daemon"}
+            )
 
     def check(self, label: str) -> None:
         """Raise `Declined` if this account may not have new orders."""
@@ -73,6 +109,10 @@ class KillSwitch:
                 remedy="POST /orders/resume, or `realtime halt --resume`",
                 guard="halted",
             )
+
+    def _notify(self, scope: str | None, halt: Halt | None) -> None:
+        for on_request in self._listeners:
+            on_request(scope, halt)
 
     def _latch(self, scope: str | None, *, reason: str, principal: str) -> None:
         at = datetime.fromtimestamp(self._clock(), UTC).isoformat("T", "milliseconds")[:-6] + "Z"

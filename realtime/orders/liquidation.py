@@ -50,6 +50,8 @@ class LiquidationService:
         self._journal = gateway.journal
         self.accounts: dict[str, AccountLiquidation] = {}
         """account → progress; stays when done, until it is closed again"""
+        self._users: dict[str, str] = {}
+        """account → the principal that began its last liquidation"""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
@@ -57,7 +59,7 @@ class LiquidationService:
     async def __aenter__(self) -> "LiquidationService":
         self._group = await asyncio.TaskGroup().__aenter__()
         for label in sorted(self._gateway.liquidating):
-            if self._resumes and label in self._gateway.order_clients:
+            if self._resumes and self._gateway.is_owned(label):
                 log.warning("liquidation.resumed", account=label)
                 self._start(label, RESTART)
         return self
@@ -115,10 +117,33 @@ class LiquidationService:
             return False
         return True
 
+    def get_user(self, label: str) -> str:
+        """Return the name of the principal that began a liquidation."""
+        return self._users.get(label, RESTART.user_id)
+
+    def resume_for(self, label: str, user_id: str) -> None:
+        """Continue what a former owner of the account began."""
+        if label not in self._tasks:
+            self._gateway.liquidating.add(label)
+            self._journal.note("closing.begun", {"account": label, "principal": user_id})
+            log.warning("liquidation.resumed", account=label)
+            self._start(label, structs.replace(RESTART, user_id=user_id))
+
+    def leave(self, label: str) -> None:
+        """End here what the account's next owner continues, or has ended."""
+        if task := self._tasks.pop(label, None):
+            task.cancel()
+            self.accounts.pop(label, None)
+        if label in self._gateway.liquidating:
+            self._gateway.liquidating.discard(label)
+            self._journal.note("closing.left", {"account": label})
+        self._changed.set()
+
     def _start(self, label: str, principal: Principal) -> None:
         assert self._group is not None, "entered before it is used"
         # It was permitted when it started, and continues when the caller's token has ended.
         principal = structs.replace(principal, expires_at=None, token_id=None)
+        self._users[label] = principal.user_id
         self.accounts[label] = AccountLiquidation(account_id=label, symbols={})
         liquidation = Liquidation(self._gateway, self.accounts[label], self._changed.set, principal)
         self._tasks[label] = self._group.create_task(
@@ -204,6 +229,9 @@ class Liquidation:
     async def _is_flat(self) -> bool:
         positions, orders = await self._read()
         self.progress.last_error = None
+        if self._gateway.executor.has_recalled(self.progress.account_id):
+            self.progress.last_error = "a former owner may have sent orders that are looked up"
+            return False
         return not positions and not orders
 
     async def _close_once(self) -> None:

@@ -15,6 +15,7 @@ from msgspec import structs
 from realtime.broker.order_api import OrderApi
 from realtime.cluster.coordinator import Coordinator
 from realtime.core.model import AccountLabel, Order, Position, position_symbol
+from realtime.errors import NotOwner
 from realtime.orders.forwarding import Forwarder
 from realtime.orders.gateway import Gateway
 from realtime.orders.interface import BudgetDocument
@@ -118,7 +119,9 @@ async def open_trading_service(
             journal=Journal(
                 audit_log, wall_clock or clock, is_exclusive=is_daemon, get_tier=get_tier
             ),
-            get_candidates=lambda only: _get_candidates(trading_accounts.accounts, store, only),
+            get_candidates=lambda only: _get_candidates(
+                trading_accounts.accounts, store, only, coordinator
+            ),
             clock=clock,
             wall_clock=wall_clock,
             rng=rng,
@@ -131,11 +134,26 @@ async def open_trading_service(
 
 
 def _get_candidates(
-    accounts: Mapping[str, TradingAccount], store: Store | None, only: str | None
+    accounts: Mapping[str, TradingAccount],
+    store: Store | None,
+    only: str | None,
+    coordinator: Coordinator | None,
 ) -> list[Candidate]:
     if only is not None:
         return [_make_candidate(only, accounts[only], store)] if only in accounts else []
-    return [_make_candidate(label, account, store) for label, account in accounts.items()]
+    return [
+        _make_candidate(label, account, store)
+        for label, account in accounts.items()
+        if coordinator is None or _is_owned(coordinator, label)
+    ]
+
+
+def _is_owned(coordinator: Coordinator, label: str) -> bool:
+    try:
+        coordinator.check(label)
+    except NotOwner:
+        return False
+    return True
 
 
 def _make_candidate(label: str, account: TradingAccount, store: Store | None) -> Candidate:

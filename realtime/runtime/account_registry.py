@@ -5,7 +5,8 @@ as a whole is never stopped or started.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from msgspec import structs
@@ -28,6 +29,9 @@ log = get_logger()
 MAX_ROTATION_S = 30.0
 """How long the next account with new keys waits until the one before is synced again."""
 
+BUDGET_WINDOW_S = 60.0
+"""The broker counts requests by the minute."""
+
 SETTLED_STATES = ("synced", "waiting", "refused")
 """Link states in which an account no longer delays the next one."""
 
@@ -47,6 +51,7 @@ class AccountRegistry:
         factory: AccountFactory,
         trading_accounts: TradingAccounts,
         tasks: AccountTasks,
+        settings: Sequence[AccountSettings],
         coordinator: Coordinator,
         clock: Callable[[], float],
     ) -> None:
@@ -56,6 +61,7 @@ class AccountRegistry:
         self._trading_accounts = trading_accounts
         self._tasks = tasks
         self._coordinator = coordinator
+        self._settings = {account.label: account for account in settings}
         self._clock = clock
         self._to_rotate: dict[str, AccountSettings] = {}
         self._rotation: asyncio.Task[None] | None = None
@@ -72,6 +78,7 @@ class AccountRegistry:
     async def apply(self, settings: Settings, diff: SettingsDiff) -> None:
         """Apply changed settings. New keys are used afterwards, one account after another."""
         accounts = {account.label: account for account in settings.accounts}
+        self._settings = accounts
         renumbered = [x for x in diff.restarted if self._is_renumbered(accounts[x])]
         exchanged = [*diff.exchanged, *renumbered]
         await self._stop([*diff.removed, *diff.exchanged, *diff.restarted])
@@ -124,7 +131,62 @@ class AccountRegistry:
         add_to_store(self._store, account, self._clock())
         self._run(account, account.account_number)
 
-    def _restart(self, account: AccountSettings) -> None:
+    def __contains__(self, label: object) -> bool:
+        return label in self._accounts
+
+    def set_budget(self, label: str, remaining: int) -> None:
+        """Count on so many requests in the next minute, until the broker reports another number."""
+        running = self._accounts.get(label)
+        if running is not None:
+            limiter = running.trading_account.http_client.limiter
+            limiter.update_from_headers(remaining=remaining, reset_in_s=BUDGET_WINDOW_S)
+
+    @property
+    def enabled(self) -> list[str]:
+        """The accounts of the configuration that may be connected."""
+        return list(self._accounts)
+
+    def is_followed(self, label: str) -> bool:
+        """Whether this daemon connects the account."""
+        running = self._accounts.get(label)
+        return running is not None and bool(running.tasks)
+
+    def follow(self, label: str, *, taken_slot_until: float = -math.inf) -> None:
+        """Connect an account that this daemon owns from now on.
+
+        `taken_slot_until`: until when the broker may count the former owner's connection (loop
+        time).
+        """
+        account = self._settings.get(label)
+        if account is not None and label in self._accounts:
+            reason = "connecting: this daemon owns it from now on"
+            self._restart(account, reason, taken_slot_until=taken_slot_until)
+
+    async def release(self, label: str, *, reason: str) -> None:
+        """Disconnect an account that another daemon may own: its stream is closed in order, so that
+        the broker frees the connection at once. What is known stays, stale for this reason."""
+        await self._stop([label])
+        account, record, now = self._settings.get(label), self._store.get(label), self._clock()
+        if account is None or record is None or label not in self._accounts:
+            return
+        known = record.state.account
+        number = account.account_number or (None if known is None else known.account_number)
+        running = self._factory.create(account, number)
+        if running is None:
+            return
+        self._accounts[label] = running
+        self._trading_accounts.add(label, running.trading_account)
+        stale_since = record.link.stale_since if record.link.is_stale else now
+        link = Link(state="waiting", since=now, stale_since=stale_since, stale_reason=reason)
+        self._store.update(AccountLabel(label), now=now, link=link)
+
+    def _restart(
+        self,
+        account: AccountSettings,
+        reason: str = "reconnecting: the configuration changed",
+        *,
+        taken_slot_until: float = -math.inf,
+    ) -> None:
         """Start again with other settings; the known state stays, stale, until it is read again."""
         label, now = account.label, self._clock()
         record = self._store.get(label)
@@ -133,11 +195,11 @@ class AccountRegistry:
         self._store.set_profile(profile_of(account), now=now)
         link = _first_link(account, now)
         if account.enabled and record.has_data:
-            link = structs.replace(link, stale_reason="reconnecting: the configuration changed")
+            link = structs.replace(link, stale_reason=reason)
         self._store.update(AccountLabel(label), now=now, link=link)
         known = record.state.account
         number = account.account_number or (None if known is None else known.account_number)
-        self._run(account, number)
+        self._run(account, number, taken_slot_until=taken_slot_until)
 
     def _is_renumbered(self, account: AccountSettings) -> bool:
         """Whether the settings name another account than the one whose state is known: nothing of
@@ -155,10 +217,16 @@ class AccountRegistry:
             running.change_rules(account, self._tasks)
             self._trading_accounts.add(account.label, running.trading_account)
 
-    def _run(self, account: AccountSettings, account_number: str | None) -> None:
+    def _run(
+        self,
+        account: AccountSettings,
+        account_number: str | None,
+        *,
+        taken_slot_until: float = -math.inf,
+    ) -> None:
         """Run an account with new settings, or no longer if it was disabled."""
         label = account.label
-        running = self._factory.create(account, account_number)
+        running = self._factory.create(account, account_number, taken_slot_until=taken_slot_until)
         if running is None:
             self._accounts.pop(label, None)
             self._trading_accounts.remove(label)

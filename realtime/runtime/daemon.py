@@ -31,7 +31,8 @@ from realtime.broker.http_client import open_session
 from realtime.broker.rest_client import RestClient
 from realtime.broker.warm_connections import keep_warm
 from realtime.cluster.alone import Alone
-from realtime.config.settings import Settings
+from realtime.cluster.coordinator import Coordinator
+from realtime.config.settings import ClusterSettings, Settings
 from realtime.config.settings_diff import SettingsDiff
 from realtime.config.validators import is_loopback
 from realtime.orders.trading_service import TradingService, open_trading_service
@@ -55,6 +56,7 @@ from realtime.web.files import PAGES
 
 if TYPE_CHECKING:
     from realtime.runtime.cluster import Cluster
+    from realtime.runtime.engine import Engine
 
 log = get_logger()
 
@@ -69,6 +71,8 @@ class Daemon(Struct, frozen=True, kw_only=True):
     """Where clients connect."""
     cluster: "Cluster | None" = None
     """None: there is no `[cluster]`."""
+    engine: "Engine | None" = None
+    """None: without `[cluster] engine`."""
 
     @property
     def settings(self) -> Settings:
@@ -89,12 +93,21 @@ async def run_daemon(
     wall_clock = environment.wall_clock or clock
     started_at = clock()
     store = Store(boot=f"{environment.rng.getrandbits(48):012x}")
-    async with open_session(environment.make_connector()) as http:
+    async with (
+        open_session(environment.make_connector()) as http,
+        _open_engine(settings, environment, store.boot) as engine,
+    ):
         resources = BrokerResources(http, settings.alpaca.startup_concurrency)
-        factory = AccountFactory(store, resources, clock=clock, rng=environment.rng)
+        factory = AccountFactory(
+            store,
+            resources,
+            clock=clock,
+            rng=environment.rng,
+            check_change=None if engine is None else engine.check_change,
+        )
         # Its own: without `[market]` the random numbers of the others are the same.
         market_rng = random.Random(f"{store.boot}:market")
-        coordinator = Alone()
+        coordinator: Coordinator = Alone() if engine is None else engine.coordinator
         access = _access_rules(settings)
         verifier = access.verifier
         accounts = _create_accounts(settings, store, factory, clock())
@@ -128,6 +141,7 @@ async def run_daemon(
                 factory=factory,
                 trading_accounts=trading_service.trading_accounts,
                 tasks=tasks,
+                settings=settings.accounts,
                 coordinator=coordinator,
                 clock=clock,
             )
@@ -202,6 +216,7 @@ async def run_daemon(
                     _run_marks(marks),
                     _watch_tiers(settings, store, alerts, app, notify, clock),
                     nullcontext() if cluster is None else cluster.run(app, settings.server.host),
+                    _run_engine(engine, registry, trading_service),
                 ):
                     yield Daemon(
                         store=store,
@@ -209,6 +224,7 @@ async def run_daemon(
                         reloader=reloader,
                         port=port,
                         cluster=cluster,
+                        engine=engine,
                     )
     log.info("daemon.stopped", uptime_s=round(clock() - started_at, 1))
 
@@ -224,6 +240,53 @@ def _make_cluster(settings: Settings, store: Store, environment: Environment) ->
     return Cluster(
         settings.cluster, store, environment, rng, has_own_accounts=not settings.is_front
     )
+
+
+@asynccontextmanager
+async def _open_engine(
+    settings: Settings, environment: Environment, boot: str
+) -> AsyncIterator["Engine | None"]:
+    """Hold connections to what decides ownership; None where this is the only daemon."""
+    cluster = settings.cluster
+    if cluster is None or cluster.engine is None:
+        yield None
+        return
+    # Without the section nothing of it is imported.
+    from realtime.runtime.engine import open_engine  # noqa: PLC0415 - as above
+
+    async with open_engine(
+        cluster.engine,
+        environment,
+        fleet=cluster.fleet,
+        member=cluster.member,
+        address=get_mesh_address(cluster),
+        labels=[account.label for account in settings.accounts if account.enabled],
+        run=boot,
+    ) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _run_engine(
+    engine: "Engine | None", registry: AccountRegistry, trading_service: TradingService
+) -> AsyncIterator[None]:
+    """Follow the accounts that this daemon owns while the block runs, as the engine decides."""
+    if engine is None:
+        yield
+        return
+    from realtime.runtime.ownership import Peers  # noqa: PLC0415 - as above
+
+    async with engine.run(registry, trading_service, Peers()):
+        yield
+
+
+def get_mesh_address(cluster: ClusterSettings) -> str:
+    """Return where other members connect, for them; empty: nowhere."""
+    if cluster.listen is None:
+        return ""
+    host, port = cluster.listen
+    scheme = "http" if cluster.tls is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _create_accounts(

@@ -5,6 +5,7 @@ import math
 import random
 import ssl
 from collections.abc import Callable
+from functools import partial
 
 import aiohttp
 from msgspec import structs
@@ -113,7 +114,10 @@ class RunningAccount:
 
 
 class AccountFactory:
-    """Creates running accounts. `clock` returns epoch seconds; `rng` seeds each account's own."""
+    """Creates running accounts. `clock` returns epoch seconds; `rng` seeds each account's own.
+
+    `check_change` is called with the label before a request that may change something leaves.
+    """
 
     def __init__(
         self,
@@ -122,16 +126,25 @@ class AccountFactory:
         *,
         clock: Callable[[], float],
         rng: random.Random,
+        check_change: Callable[[str], None] | None = None,
     ) -> None:
+        self._check_change = check_change
         self._store = store
         self._resources = resources
         self._clock = clock
         self._rng = rng
 
-    def create(self, account: AccountSettings, account_number: str | None) -> RunningAccount | None:
+    def create(
+        self,
+        account: AccountSettings,
+        account_number: str | None,
+        *,
+        taken_slot_until: float = -math.inf,
+    ) -> RunningAccount | None:
         """Return an account that is not started; None if it is disabled.
 
-        `account_number`: the number that the key must belong to, if known.
+        `account_number`: the number that the key must belong to, if known. `taken_slot_until`: see
+        `AccountSupervisor`.
         """
         credentials = account.credentials
         if not account.enabled or credentials is None:
@@ -158,7 +171,10 @@ class AccountFactory:
             rng=random.Random(f"{self._rng.random()}:{account.label}"),
             intervals=lambda: intervals_for(len(self._store)),
             refresh_limiter=resources.refresh_limiter,
+            taken_slot_until=taken_slot_until,
         )
+        if self._check_change is not None:
+            rest.http.check_change = partial(self._check_change, account.label)
         trading_account = TradingAccount(
             rules=account_risk_rules(account),
             tier=account.tier,

@@ -71,7 +71,11 @@ class SyncTarget(Struct, frozen=True, kw_only=True):
 
 
 class AccountSupervisor:
-    """Connects one account, again and again."""
+    """Connects one account, again and again.
+
+    `taken_slot_until`: until when the broker may count the connection of another daemon, from which
+    the account was taken over (loop time).
+    """
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class AccountSupervisor:
         intervals: Callable[[], ReadIntervals],
         clock: Callable[[], float],
         rng: random.Random,
+        taken_slot_until: float = -math.inf,
     ) -> None:
         self._target = target
         self._store = store
@@ -94,6 +99,7 @@ class AccountSupervisor:
         self._rng = rng
         self._backoff = Backoff()
         self._session: SyncSession | None = None
+        self._taken_slot_until = taken_slot_until
         self._own_slot_until = -math.inf
         """Until when the broker may count a former connection of ours (loop time)."""
         self._next_poll_at = math.inf
@@ -182,7 +188,10 @@ class AccountSupervisor:
                     retry_after_s=error.retry_after_s,
                 )
             self._backoff, wait_s = self._backoff.after_rate_limit(
-                rng, is_own_slot=is_own_slot, retry_after_s=error.retry_after_s
+                rng,
+                is_own_slot=is_own_slot,
+                retry_after_s=error.retry_after_s,
+                is_former_owner_slot=now < self._taken_slot_until,
             )
         else:
             self._backoff, wait_s = self._backoff.after_failure(rng)

@@ -47,6 +47,8 @@ class EtcdModel:
         self._ids = count(1000)
         self._changed = asyncio.Event()
         self.down_until = 0.0
+        self.timeline: list[tuple[float, str, KeyValue | None]] = []
+        """Every write, with its time: for checks."""
 
     def get(self, get: Get) -> tuple[KeyValue, ...]:
         if not get.is_prefix:
@@ -176,6 +178,7 @@ class EtcdModel:
         else:
             self.keys[key] = pair
         self.history.append((self.revision, key, pair))
+        self.timeline.append((_now(), key, pair))
 
     def _remove_keys_of(self, lease: int) -> None:
         keys = [key for key, pair in self.keys.items() if pair.lease == lease]

@@ -17,7 +17,7 @@ NEXT_ORDER = {"account_id": "alpha", "client_order_id": "mine-1"}
 
 
 class Refusing(Alone):
-    """Refuses an intent, or the last check, with an error."""
+    """Refuses an intent, or the last check after it, with an error."""
 
     def __init__(
         self, on_intent: Exception | None = None, on_check: Exception | None = None
@@ -38,7 +38,7 @@ class Refusing(Alone):
         self.settled.append((account, client_order_id, outcome))
 
     def check(self, account: str, *, reduces_risk: bool = False) -> None:
-        if self._on_check is not None:
+        if self._on_check is not None and self.intents:
             raise self._on_check
 
 
