@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from bench import (
     changed,
+    cluster,
     compare,
     facade,
     history,
@@ -117,6 +118,11 @@ def _compare(quick: bool) -> list[str]:
     return compare.lines(compare.measure(accounts), accounts)
 
 
+def _cluster(quick: bool) -> list[str]:
+    run = cluster.measure(200, 2000, 3) if quick else cluster.measure(1000, 5000, 10)
+    return cluster.lines(run)
+
+
 def _recovery(_: bool) -> list[str]:
     return recovery.lines(recovery.measure(1000, 30))
 
@@ -141,6 +147,7 @@ SECTIONS = (
     Section("start", _start),
     Section("history", _history),
     Section("compare", _compare),
+    Section("cluster", _cluster),
     Section("recovery", _recovery, is_quick=False),
     Section("growth", _growth, is_quick=False),
 )
