@@ -92,7 +92,8 @@ class RecordParts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     positions: dict[Symbol, Position] | UnsetType = UNSET
     removed_positions: list[Symbol] = []
     replaces_positions: bool = False
-    orders: list[Order] | UnsetType = UNSET
+    orders: list[Order | int] | UnsetType = UNSET
+    """A number on the wire: that of the update in the same frame whose order it is."""
     removed_orders: list[OrderId] = []
     replaces_orders: bool = False
     parents: dict[OrderId, OrderId] | UnsetType = UNSET
@@ -175,6 +176,11 @@ _DECODERS: Mapping[int, msgspec.json.Decoder[Any]] = {
 _encode = msgspec.json.Encoder().encode
 
 
+DECODE_ERRORS = (
+    msgspec.MsgspecError, zlib.error, UnicodeError, RecursionError, KeyError, IndexError,
+)  # fmt: skip
+
+
 class Frame(Struct, frozen=True):
     """A frame of which only the header was read."""
 
@@ -191,7 +197,9 @@ class Frame(Struct, frozen=True):
             value: Body = _DECODERS[_NUMBERS[_TYPES[self.kind]]].decode(body)
             if self.flags & HAS_EXTENDED:
                 value = _with_extended(value, body)
-        except (msgspec.MsgspecError, zlib.error, UnicodeError, RecursionError, KeyError) as error:
+            if isinstance(value, AccountChange) and value.updates:
+                value = _with_orders_of_updates(value)
+        except DECODE_ERRORS as error:
             raise ProtocolViolation(f"a {self.kind} frame does not fit: {error}") from error
         return value
 
@@ -285,7 +293,7 @@ def _has_extended(value: AccountSnapshot | AccountChange) -> bool:
         return False
     return (
         (isinstance(parts.account, Account) and type(parts.account) is not Account)
-        or any(map(_is_extended, parts.orders or ()))
+        or any(isinstance(order, Order) and _is_extended(order) for order in parts.orders or ())
         or any(type(position) is not Position for position in (parts.positions or {}).values())
     )
 
@@ -330,7 +338,10 @@ def _with_extended(value: Body, body: bytes) -> Body:
             }
         if parts.orders is not UNSET:
             pairs = zip(parts.orders, raw.parts.orders, strict=True)
-            changed["orders"] = [extend(order, raw_order) for order, raw_order in pairs]
+            changed["orders"] = [
+                order if isinstance(order, int) else extend(order, raw_order)
+                for order, raw_order in pairs
+            ]
         parts = msgspec.structs.replace(parts, **changed)
     if isinstance(value, AccountSnapshot):
         assert parts is not None, "a snapshot has parts"
@@ -340,6 +351,18 @@ def _with_extended(value: Body, body: bytes) -> Body:
         for update, raw_update in zip(value.updates, raw.updates, strict=True)
     ]
     return msgspec.structs.replace(value, parts=parts, updates=updates)
+
+
+def _with_orders_of_updates(value: AccountChange) -> AccountChange:
+    """The change with the orders that are in it once, as those of its updates."""
+    parts = value.parts
+    if parts is None or not any(isinstance(order, int) for order in parts.orders or ()):
+        return value
+    orders = [
+        value.updates[order].order if isinstance(order, int) else order
+        for order in parts.orders or ()
+    ]
+    return msgspec.structs.replace(value, parts=msgspec.structs.replace(parts, orders=orders))
 
 
 def _extend_update(update: TradeUpdate, raw: Raw) -> TradeUpdate:

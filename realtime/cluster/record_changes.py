@@ -6,13 +6,14 @@ exactly where the owner has different ones, so that both announce the same event
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from realtime.cluster.frames import AccountChange, AccountSnapshot, RecordParts
-from realtime.core.model import ExecutionId, Order, OrderId
-from realtime.core.persistent_map import changed_keys, put
+from realtime.core.model import ExecutionId, Order, OrderId, TradeUpdate
+from realtime.core.persistent_map import new_entries, put
 from realtime.core.state import AccountState, Execution
 from realtime.errors import ProtocolViolation
 from realtime.store.records import Change, Record
@@ -69,7 +70,7 @@ def make_change(change: Change, *, epoch: int, n: int) -> AccountChange:
     if before is None:
         parts = make_snapshot(after, epoch=epoch, n=n).parts
     else:
-        parts = _make_parts(before, after)
+        parts = _make_parts(before, after, change.updates)
     return AccountChange(
         label=change.label,
         epoch=epoch,
@@ -83,7 +84,7 @@ def make_change(change: Change, *, epoch: int, n: int) -> AccountChange:
     )
 
 
-def _make_parts(before: Record, after: Record) -> RecordParts:
+def _make_parts(before: Record, after: Record, updates: Sequence[TradeUpdate]) -> RecordParts:
     fields: dict[str, Any] = {
         "as_of": after.as_of,
         "last_message_at": after.last_message_at,
@@ -98,7 +99,10 @@ def _make_parts(before: Record, after: Record) -> RecordParts:
             fields["account"] = now.account
         if now.orders is not was.orders:
             difference = compare_maps(was.orders, now.orders)
-            fields["orders"] = list(difference.changed.values())
+            of_updates = {id(update.order): at for at, update in enumerate(updates)}
+            fields["orders"] = [
+                of_updates.get(id(order), order) for order in difference.changed.values()
+            ]
             fields["removed_orders"] = difference.removed
             fields["replaces_orders"] = difference.replaces
         for name in ("positions", "parents", "executions"):
@@ -116,17 +120,16 @@ def _make_parts(before: Record, after: Record) -> RecordParts:
 
 def compare_maps(before: Mapping[K, V], after: Mapping[K, V]) -> MapDifference:
     """The difference of two mappings, by value. Where the order of what stayed is another, all."""
-    keys = changed_keys(before, after)
-    if keys is not None:
-        changed = {key: after[key] for key in keys}
-        if len(after) == len(before) + sum(1 for key in changed if key not in before):
-            return MapDifference(_without_equal(changed, before), [], False)
-    removed = [key for key in before if key not in after]
-    kept = [key for key in before if key in after]
-    added = [key for key in after if key not in before]
-    if [*kept, *added] != list(after):
-        return MapDifference(dict(after), [], True)
-    return MapDifference(_without_equal(after, before), removed, False)
+    entries = new_entries(before, after)
+    if entries is not None:
+        return MapDifference(_without_equal(entries, before), [], False)
+    old, new = dict(before.items()), dict(after.items())
+    removed = [] if old.keys() <= new.keys() else [key for key in old if key not in new]
+    kept = [key for key in old if key in new] if removed else list(old)
+    if kept != list(islice(new, len(kept))):
+        return MapDifference(new, [], True)
+    changed = {key: value for key, value in new.items() if old.get(key) is not value}
+    return MapDifference(_without_equal(changed, old), removed, False)
 
 
 def _compare_executions(before: Executions, after: Executions) -> MapDifference:
@@ -174,7 +177,9 @@ def _apply_to_state(state: AccountState, parts: RecordParts) -> AccountState:
     if parts.account is not UNSET:
         fields["account"] = parts.account
     if not isinstance(parts.orders, UnsetType):
-        changed: dict[OrderId, Order] = {order.id: order for order in parts.orders}
+        changed = {order.id: order for order in parts.orders if isinstance(order, Order)}
+        if len(changed) != len(parts.orders):
+            raise ProtocolViolation("an order twice, or of no update")
         fields["orders"] = apply_to_map(
             state.orders, changed, parts.removed_orders, replaces=parts.replaces_orders
         )

@@ -10,6 +10,7 @@ The garbage collector never visits it (`gc=False`): nothing that is kept in it l
 
 from abc import ABCMeta
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from itertools import islice
 from typing import Any, TypeVar, overload
 
 from msgspec import Struct, StructMeta
@@ -139,6 +140,21 @@ def changed_keys(before: Mapping[K, V], after: Mapping[K, V]) -> list[K] | None:
     if type(before) is PersistentMap and before._old is after._old:
         return [key for key, value in after._new.items() if before._new.get(key) is not value]
     return None
+
+
+def new_entries(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V] | None:
+    """The entries by which `after` was made from `before`, where that is certain: nothing else
+    differs, and none was removed. None if only a comparison of all entries can tell."""
+    if type(after) is not PersistentMap:
+        return None
+    if after._old is before:
+        return after._new
+    if type(before) is not PersistentMap or before._old is not after._old:
+        return None
+    old = before._new
+    if list(old) != list(islice(after._new, len(old))):
+        return None  # of another branch
+    return {key: value for key, value in after._new.items() if old.get(key, _ABSENT) is not value}
 
 
 def differing_keys(before: Mapping[K, V], after: Mapping[K, V]) -> list[K]:

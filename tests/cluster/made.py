@@ -122,6 +122,8 @@ def histories(draw: st.DrawFn) -> list[tuple[Record, tuple[TradeUpdate, ...]]]:
             as_of=before.as_of + at / 7,
             confirmed_at=before.as_of if draw(st.booleans()) else before.confirmed_at,
         )
-        updates = (update(at),) if draw(st.booleans()) else ()
+        changed = [o for i, o in state.orders.items() if o is not before.state.orders.get(i)]
+        own = [TradeUpdate(event="fill", order=o, frame=b"{}") for o in changed[:2]]
+        updates = tuple(draw(st.sampled_from([[], [update(at)], own, [update(at), *own]])))
         versions.append((after, updates))
     return versions

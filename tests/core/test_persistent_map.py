@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.core.persistent_map import MAX_NEW, PersistentMap, changed_keys, put
+from realtime.core.persistent_map import (
+    MAX_NEW,
+    PersistentMap,
+    changed_keys,
+    new_entries,
+    put,
+)
 
 Puts = st.lists(st.tuples(st.integers(0, 60), st.integers()), max_size=150)
 
@@ -88,3 +94,23 @@ def test_changed_keys_are_those_of_a_comparison_or_unknown(
         assert keys is None or different <= set(keys) <= set(after)
     assert changed_keys(begin, begin) == []
     assert changed_keys({1: 1}, {2: 2}) is None
+
+
+@given(begin=st.dictionaries(st.integers(0, 60), st.integers()), puts=Puts)
+def test_new_entries_are_all_that_differs_or_nothing_is_said(
+    begin: dict[int, int], puts: list[tuple[int, int]]
+) -> None:
+    versions: list[Mapping[int, int]] = [begin]
+    for key, value in puts:
+        versions.append(put(versions[-1], key, value))
+        versions.append(put(versions[len(versions) // 2], key, value))
+    for before, after in itertools.pairwise(versions):
+        entries = new_entries(before, after)
+        if entries is not None:
+            assert list({**before, **entries}.items()) == list(after.items())
+
+
+def test_entries_of_another_branch_are_not_new() -> None:
+    base = {1: 1, 2: 2}
+    assert new_entries(put(base, 3, 3), put(base, 4, 4)) is None
+    assert new_entries(base, put(base, 3, 3)) == {3: 3}
