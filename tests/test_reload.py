@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 from msgspec import Struct, structs
 
-from realtime.config.settings import AccountSettings, Settings
+from realtime.config.settings import AccountSettings, Settings, TierBounds
 from realtime.config.settings_diff import SettingsDiff
-from realtime.core.model import AccountLabel
+from realtime.core.model import AccountLabel, Position, Symbol
 from realtime.errors import ConfigError
 from realtime.runtime.account_registry import MAX_ROTATION_S
 from realtime.runtime.daemon import Daemon, run_daemon
@@ -271,5 +272,38 @@ def test_a_reload_while_keys_rotate() -> None:
             await asyncio.sleep(60)
             assert list(made.daemon.store.records) == list(old)[:1]
             assert made.state(next(iter(old))) == "synced"
+
+    virtual.run(play)
+
+
+def test_books_and_tiers_apply_at_once() -> None:
+    async def play() -> None:
+        async with scene() as made:
+            label = next(iter(made.accounts))
+            tiny = structs.replace(made.accounts[label], tier="tiny", initial_balance="1")
+            held = Position(symbol=Symbol("AAPL"), qty="1", market_value="100")
+            record = made.daemon.store.records[AccountLabel(label)]
+            state = structs.replace(record.state, positions={held.symbol: held})
+            before = structs.replace(
+                made.daemon.settings,
+                accounts=(tiny, *list(made.accounts.values())[1:]),
+                tiers={"tiny": TierBounds(risk_pct="5")},
+                books={"momentum": "mom-"},
+            )
+            made.files.append(before)
+            assert (await made.daemon.reload()).needs_restart == ()
+            made.daemon.store.update(AccountLabel(label), now=record.as_of, state=state)
+            await asyncio.sleep(1)
+            async with aiohttp.ClientSession(connector=virtual.VirtualConnector()) as session:
+                url = f"http://127.0.0.1:{made.daemon.port}/alerts"
+                async with session.get(url) as response:
+                    over = (await response.json())["over"]
+                assert [alert["account_id"] for alert in over] == [label]
+                made.files.append(structs.replace(before, tiers={}))
+                await made.daemon.reload()
+                await asyncio.sleep(1)
+                async with session.get(url) as response:
+                    document = await response.json()
+            assert (document["watched"], document["over"]) == (False, [])
 
     virtual.run(play)

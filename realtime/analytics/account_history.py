@@ -89,6 +89,7 @@ class Recent(Struct, kw_only=True):
     rejected: int = 0
     """Orders of the last 24 hours."""
     disconnects: int = 0
+    http_errors: int = 0
 
 
 def money_of(history: AccountHistory, types: frozenset[str], first: int, last: int) -> int:

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+from msgspec.json import Decoder
+
 from realtime.analytics.account_history import AccountHistory, Recent
 from realtime.analytics.activity_types import (
     FLOWS,
@@ -11,8 +14,10 @@ from realtime.analytics.daily import DAY_US
 from realtime.analytics.executions import FILL_COLUMNS, make_fills
 from realtime.analytics.ledger_inputs import MAX_LOOKUPS, is_one_of, last_day_over, read_past
 from realtime.core.trading_days import close_at, to_date, to_number
-from realtime.history.exact import US
+from realtime.history.exact import US, day_number
 from realtime.history.reading import HistoryReader
+
+HOUR_US = 3_600 * US
 
 
 def read_recent(
@@ -44,6 +49,7 @@ def read_recent(
         if number in histories and final_us <= now_us:
             histories[number].now.rejected += 1
     _read_recent_gaps(reader, histories, since_us, now_us)
+    _read_errors(reader, histories, few, now_us)
 
 
 def _read_recent_fills(
@@ -95,6 +101,32 @@ def _read_recent_gaps(
                 history.now.gaps.append((begin, end, reason))
             if reason == "link down" and end > day_ago_us:
                 history.now.disconnects += 1
+
+
+class _ErrorHours(Struct):
+    """A part of `report_card.ReportDay`."""
+
+    error_hours: dict[int, int] = {}
+
+
+_decode_errors = Decoder(_ErrorHours).decode
+
+
+def _read_errors(
+    reader: HistoryReader, histories: Mapping[int, AccountHistory], few: str, now_us: int
+) -> None:
+    """Responses 4xx and 5xx of the last 24 hours, by whole hours."""
+    today, this_hour = day_number(now_us), now_us // HOUR_US
+    for number, day, body in reader.read_ledger(
+        "SELECT acc, day, body FROM account CROSS JOIN report ON acc = account.n"
+        f" AND day BETWEEN ? AND ? WHERE 1{few}",
+        (today - 1, today),
+    ):
+        if number not in histories or '"error_hours"' not in body:
+            continue
+        for hour, count in _decode_errors(body).error_hours.items():
+            if this_hour - 24 < day * 24 + hour <= this_hour:
+                histories[number].now.http_errors += count
 
 
 def read_accounts(

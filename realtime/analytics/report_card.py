@@ -22,6 +22,7 @@ MAX_CAUSES = 20
 """Causes of a day that are counted separately; further ones count as `other`."""
 
 MAX_OUTAGES = 200
+NOT_SYNCED = "out of sync now: the next read shows what was missed"
 
 
 class Latency(Struct, frozen=True, kw_only=True):
@@ -45,6 +46,10 @@ class ReportDay(Struct, kw_only=True, omit_defaults=True):
     causes: dict[str, int] = {}
     rate_limited: dict[str, int] = {}
     """Lane of the request → 429s."""
+    http_errors: dict[str, int] = {}
+    """`4xx` and `5xx` → responses, without 404."""
+    error_hours: dict[int, int] = {}
+    """Hour of the day → the same, together."""
     push: list[int] = []
     rest: list[int] = []
 
@@ -60,10 +65,13 @@ class AccountReport(Struct, frozen=True, kw_only=True):
     not_synced_s: float
     silent: int
     silent_s: float
-    events_missed: int
+    events_missed: int | None
+    """Null with a reason: only the next read shows it."""
+    events_missed_reason: str | None
     events_recovered: int
     causes: dict[str, int]
     rate_limited: dict[str, int]
+    http_errors: dict[str, int]
     push: Latency
     rest: Latency
 
@@ -105,6 +113,7 @@ def add_days(into: ReportDay, day: ReportDay) -> None:
     into.longest_s = max(into.longest_s, day.longest_s)
     into.recovered += day.recovered
     into.causes = dict(Counter(into.causes) + Counter(day.causes))
+    into.http_errors = dict(Counter(into.http_errors) + Counter(day.http_errors))
     into.rate_limited = dict(Counter(into.rate_limited) + Counter(day.rate_limited))
     into.push = add_counts(into.push, day.push)
     into.rest = add_counts(into.rest, day.rest)
@@ -139,29 +148,35 @@ def make_report(
         if label in wanted:
             days[label][day] = _decode(body)
     total = ReportDay()
+    gaps = _gaps(reader, wanted, from_us, to_us, now_us)
+    # A read lists every execution: what was missed is what it found, unless it is still to come.
+    waiting = _out_of_sync(reader, wanted) if to_us >= now_us else set[str]()
     accounts, by_day = [], []
     for label, found in days.items():
         merged = ReportDay()
         for day, counts in found.items():
             add_days(merged, counts)
-            by_day.append(_report(label, day, counts))
+            is_today = day == day_number(now_us)
+            unknown = NOT_SYNCED if label in waiting and is_today else None
+            by_day.append(_report(label, day, counts, unknown))
         add_days(total, merged)
-        accounts.append(_report(label, None, merged))
+        accounts.append(_report(label, None, merged, NOT_SYNCED if label in waiting else None))
     accounts.sort(key=lambda account: -account.not_synced_s)
-    gaps = _gaps(reader, wanted, from_us, to_us, now_us)
     return ReportDocument(
         since=to_date(first).isoformat(),
         until=to_date(last).isoformat(),
         as_of=instant(now_us),
         days=last - first + 1,
-        total=_report("all", None, total),
+        total=_report("all", None, total, NOT_SYNCED if waiting else None),
         accounts=accounts,
         by_day=by_day,
         outages=[_outage(*gap) for gap in gaps[-MAX_OUTAGES:]][::-1],
         fleet_outages=_fleet_outages(gaps, len(wanted))[::-1],
         notes=[
             "latencies compare the broker's clock with ours: they include the clocks' difference",
-            "an event that was missed and that no read found either is not known to anyone",
+            "missed events are executions that no event delivered and a read found: a read lists"
+            " every execution",
+            "seconds of silence count from when it was noticed",
         ],
     )
 
@@ -172,7 +187,10 @@ Gap = tuple[str | None, int, int, str]
 """Label (None: all), from, to (µs), reason."""
 
 
-def _report(label: str, day: int | None, counts: ReportDay) -> AccountReport:
+def _report(
+    label: str, day: int | None, counts: ReportDay, unknown: str | None = None
+) -> AccountReport:
+    """`unknown`: why missed events are not known."""
     return AccountReport(
         account_id=label,
         day=None if day is None else to_date(day).isoformat(),
@@ -181,10 +199,12 @@ def _report(label: str, day: int | None, counts: ReportDay) -> AccountReport:
         not_synced_s=round(counts.not_synced_s, 1),
         silent=counts.silent,
         silent_s=round(counts.silent_s, 1),
-        events_missed=counts.recovered,
+        events_missed=counts.recovered if unknown is None else None,
+        events_missed_reason=unknown,
         events_recovered=counts.recovered,
         causes=counts.causes,
         rate_limited=counts.rate_limited,
+        http_errors=counts.http_errors,
         push=_latency(counts.push),
         rest=_latency(counts.rest),
     )
@@ -209,6 +229,14 @@ def _gaps(
         (now_us, to_us, now_us, from_us),
     )
     return [row for row in rows if row[0] is None or row[0] in wanted]
+
+
+def _out_of_sync(reader: HistoryReader, wanted: set[str]) -> set[str]:
+    """Accounts that are out of sync now."""
+    rows = reader.read_ledger(
+        "SELECT label FROM gap JOIN account ON account.n = acc WHERE to_us IS NULL"
+    )
+    return {label for (label,) in rows if label in wanted}
 
 
 def _outage(label: str | None, begin: int, end: int, reason: str) -> Outage:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from realtime.analytics.round_trips import shares_of
 from realtime.core.decimals import ZERO, number, plain
@@ -20,15 +20,10 @@ from realtime.store.records import Record
 Rule = Literal["position_risk", "order_risk", "position_contracts", "order_contracts"]
 AlertState = Literal["over", "would_be", "cannot_be_met"]
 
-HYSTERESIS = Decimal("0.95")
-"""An alert ends below this part of its bound …"""
-
-CALM_S = 60.0
-"""… or when its value was not over the bound for this long."""
+AlertKey = tuple[Rule, AlertState, str, str | None]
+"""Rule, state, symbol, order."""
 
 HUNDRED = Decimal(100)
-MAX_CLOSED = 500
-"""Alerts that are over and still listed; until the end of their day."""
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -52,7 +47,7 @@ class Measure(Struct, frozen=True, kw_only=True):
     detail: str | None = None
 
     @property
-    def key(self) -> tuple[str, str, str, str | None]:
+    def key(self) -> AlertKey:
         """What makes it the same alert at another time."""
         return self.rule, self.state, self.symbol, self.order_id
 
@@ -77,6 +72,14 @@ class Alert(Struct, frozen=True, kw_only=True):
     """None: it goes on."""
     order_id: str | None = None
     detail: str | None = None
+    hidden_until: float | None = None
+    hidden_by: str | None = None
+    """A person has seen it: it is listed apart until then, and still counted."""
+
+    @property
+    def key(self) -> AlertKey:
+        """What makes it the same alert at another time."""
+        return self.rule, self.state, self.symbol, self.order_id
 
 
 def measure(record: Record, bounds: Bounds) -> Iterator[Measure]:
@@ -171,118 +174,31 @@ class _Scale:
             )
 
 
-class AlertLog:
-    """The alerts of all accounts: what is open, and what has ended today."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, dict[tuple[str, str, str, str | None], _OpenAlert]] = {}
-        self._closed: list[Alert] = []
-
-    def update(self, record: Record, bounds: Bounds | None, now: float) -> list[Alert]:
-        """Look at an account again; returns the alerts that have begun or ended."""
-        label = str(record.profile.label)
-        known = self._open.setdefault(label, {})
-        measures = {m.key: m for m in (measure(record, bounds) if bounds else ())}
-        news: list[Alert] = []
-        for key, found in measures.items():
-            if key not in known and (found.value > found.bound or found.state == "cannot_be_met"):
-                known[key] = _OpenAlert(_alert(record, found, now), found)
-                news.append(known[key].alert)
-        for key, entry in list(known.items()):
-            if entry.update(measures.get(key), now):
-                del known[key]
-                news.append(entry.ended(now))
-                self._closed.append(news[-1])
-        del self._closed[:-MAX_CLOSED]
-        if not known:
-            del self._open[label]
-        return news
-
-    def remove(self, label: str) -> None:
-        """Forget an account that is no longer configured."""
-        self._open.pop(label, None)
-
-    def accounts(self) -> list[str]:
-        """Accounts with open alerts."""
-        return list(self._open)
-
-    def open(self) -> list[Alert]:
-        """Open alerts: over, would be, cannot be met; the furthest over its bound first."""
-        alerts = [entry.alert for entries in self._open.values() for entry in entries.values()]
-        order = ("over", "would_be", "cannot_be_met")
-        return sorted(alerts, key=lambda a: (order.index(a.state), -_share(a)))
-
-    def closed(self, since: float) -> list[Alert]:
-        """Alerts that have ended since a time, the newest first."""
-        return [a for a in reversed(self._closed) if (a.until or 0.0) >= since]
-
-
-class _OpenAlert:
-    """An alert that goes on."""
-
-    __slots__ = ("alert", "calm_since", "worst")
-
-    def __init__(self, alert: Alert, found: Measure) -> None:
-        self.alert = alert
-        self.worst = found.value
-        self.calm_since: float | None = None
-
-    def update(self, found: Measure | None, now: float) -> bool:
-        """Take the newest value; returns whether the alert is over."""
-        if found is None:
-            return True
-        self.worst = max(self.worst, found.value)
-        self.alert = Alert(
-            account_id=self.alert.account_id,
-            tier=self.alert.tier,
-            rule=found.rule,
-            state=found.state,
-            symbol=found.symbol,
-            value=_plain(found.value),
-            bound=_plain(found.bound),
-            of_equity_pct=None if found.of_equity_pct is None else _plain(found.of_equity_pct),
-            worst=_plain(self.worst),
-            since=self.alert.since,
-            order_id=found.order_id,
-            detail=found.detail,
-        )
-        if found.state == "cannot_be_met":
-            return False
-        if found.value > found.bound:
-            self.calm_since = None
-            return False
-        if found.value < found.bound * HYSTERESIS:
-            return True
-        self.calm_since = now if self.calm_since is None else self.calm_since
-        return now - self.calm_since >= CALM_S
-
-    def ended(self, now: float) -> Alert:
-        """The alert, over at a time."""
-        return structs.replace(self.alert, until=now)
-
-
-def _alert(record: Record, found: Measure, now: float) -> Alert:
+def make_alert(record: Record, found: Measure, now: float) -> Alert:
+    """The alert of a value that is over its bound."""
     return Alert(
         account_id=str(record.profile.label),
         tier=record.profile.tier,
         rule=found.rule,
         state=found.state,
         symbol=found.symbol,
-        value=_plain(found.value),
-        bound=_plain(found.bound),
-        of_equity_pct=None if found.of_equity_pct is None else _plain(found.of_equity_pct),
-        worst=_plain(found.value),
+        value=format_value(found.value),
+        bound=format_value(found.bound),
+        of_equity_pct=None if found.of_equity_pct is None else format_value(found.of_equity_pct),
+        worst=format_value(found.value),
         since=now,
         order_id=found.order_id,
         detail=found.detail,
     )
 
 
-def _plain(value: Decimal) -> str:
+def format_value(value: Decimal) -> str:
+    """Four decimals."""
     return plain(round(value, 4))
 
 
-def _share(alert: Alert) -> Decimal:
+def share_of_bound(alert: Alert) -> Decimal:
+    """The value as a part of its bound."""
     return number(alert.value) / (number(alert.bound) or Decimal(1))
 
 

@@ -7,8 +7,8 @@ from secrets import token_urlsafe
 
 from aiohttp import web
 
+from realtime.analytics.alert_log import AlertLog
 from realtime.analytics.recorder import Recorder
-from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.alpaca.account_selection import AccountSelector, make_key_principal
 from realtime.api.alpaca.app import (
     CANONICAL_PATH,

@@ -6,9 +6,9 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
+from realtime.analytics.alert_log import AlertLog
 from realtime.analytics.compare.documents import BenchmarkPrices
 from realtime.analytics.recorder import Recorder
-from realtime.analytics.tier_bounds import AlertLog
 from realtime.api.documents.document_cache import RowCache
 from realtime.api.documents.documents import Documents
 from realtime.api.documents.health import FleetCounts, count_fleet
@@ -110,7 +110,7 @@ class ApiContext:
         self.history = history
         """None: nothing is recorded."""
         self.refresh = refresh
-        self.books = books or {}
+        self.books = {} if books is None else books
         """Book → prefix of `client_order_id`, in the order of the configuration."""
         self.alerts = alerts
         """None: no tier has bounds."""

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from realtime.analytics.tier_bounds import AlertLog
+from realtime.analytics.alert_log import AlertLog
 from realtime.api.documents.notify import NotifyDocument
 from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.owners import ClusterInterface

@@ -15,7 +15,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from realtime.analytics.tier_bounds import AlertLog
+from realtime.analytics.alert_log import AlertLog
 from realtime.api.cluster_metrics import cluster_families
 from realtime.api.documents.health import FleetCounts, count_fleet
 from realtime.api.documents.notify import NotifyDocument
@@ -101,7 +101,7 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
     yield from _rest(sources)
     yield from _orders(sources)
     yield from _daemon(sources)
-    if sources.alerts is not None:
+    if sources.alerts is not None and sources.alerts.is_watched:
         yield _alerts(sources.alerts)
     if sources.history is not None:
         yield from history_families(sources.history())

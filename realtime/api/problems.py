@@ -60,6 +60,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "notify_off": ProblemType(
         404, "No webhooks and no notifications", "add [[webhooks]] or [[notify]]: docs/notify.md"
     ),
+    "unknown_alert": ProblemType(404, "Unknown alert, or it has ended", "GET /alerts lists them"),
     "unknown_webhook": ProblemType(404, "Unknown webhook", "GET /admin/notify lists them"),
     "config_refused": ProblemType(
         409, "Invalid configuration; nothing has changed", "correct the files, then reload again"

@@ -14,7 +14,7 @@ from realtime.analytics.compare.documents import CompareDocument, SeriesDocument
 from realtime.analytics.report_card import ReportDocument
 from realtime.api.context import RequestContext
 from realtime.api.documents.accounts import AccountsDocument, AccountsQuery
-from realtime.api.documents.alerts import AlertsDocument
+from realtime.api.documents.alerts import AlertDocument, AlertsDocument
 from realtime.api.documents.dashboard import DashboardDocument, DashboardQuery
 from realtime.api.documents.document_cache import ENCODER
 from realtime.api.documents.health import HealthDocument, HealthQuery
@@ -29,7 +29,7 @@ from realtime.api.handlers.account import (
     get_orders,
     get_positions,
 )
-from realtime.api.handlers.alerts import AlertsQuery, get_alerts
+from realtime.api.handlers.alerts import AlertsQuery, HideQuery, get_alerts, hide_alert
 from realtime.api.handlers.broker import (
     BrokerOrdersQuery,
     BrokerPositionsQuery,
@@ -404,6 +404,16 @@ ROUTES: tuple[Route[Any], ...] = (
         handler=get_alerts,
         document=AlertsDocument,
         problems=("unknown_account",),
+    ),
+    Route(
+        method="POST",
+        paths=("/alerts/{account_id}/hide",),
+        summary="List an open alert apart for a time: a person has seen it",
+        query=HideQuery,
+        handler=hide_alert,
+        document=AlertDocument,
+        access="trading",
+        problems=("unknown_account", "unknown_alert"),
     ),
     Route(
         paths=("/report",),

@@ -7,6 +7,7 @@ broker's own rejection; after any other `LinkError` the result is unknown.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
@@ -182,6 +183,8 @@ class HttpClient:
         self.limiter = limiter
         self.latency = Histogram(LATENCY_BOUNDS_S)
         """Seconds from a request to its whole response, of those that were answered."""
+        self.errors: Counter[str] = Counter()
+        """`4xx` and `5xx` → responses. Without 404: that nothing is there is an answer."""
         self.last_request_id: str | None = None
         """The broker's id of the last request that was answered."""
         self.check_change: BeforeSend | None = None
@@ -368,6 +371,8 @@ class HttpClient:
             request_id = self._read_headers(response.headers, sent_at)
             content = self._sanitizer.clean(await read_body(response.content))
             self.latency.observe(max(0.0, self._clock() - sent_at))
+            if response.status >= 400 and response.status != 404:
+                self.errors[f"{response.status // 100}xx"] += 1
             name = f"{method} {self._sanitizer.clean_text(path)}"
             responses.check(response.status, response.headers, content, name, request_id)
             return HttpResponse(response.status, content, request_id)

@@ -122,9 +122,11 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
             for name in before.__struct_fields__
             if getattr(before, name) != getattr(after, name)
         ]
-    for name in ("history", "market", "books", "tiers", "cluster"):
+    for name in ("history", "market", "cluster"):
         if getattr(old, name) != getattr(new, name):
             changed.append(name)
+    if old.books != new.books and new.market is not None and new.market.marks:
+        changed.append("market.marks")  # totals of marks by book
     if old.alpaca.startup_concurrency != new.alpaca.startup_concurrency:
         changed.append("alpaca.startup_concurrency")
     if old.auth is None or new.auth is None:

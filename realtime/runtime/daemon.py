@@ -17,7 +17,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime import __version__
-from realtime.analytics.tier_bounds import Alert, AlertLog
+from realtime.analytics.alert_log import AlertLog
+from realtime.analytics.tier_bounds import Alert
 from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
@@ -165,7 +166,9 @@ async def run_daemon(
                     history=None if history is None else history.client,
                 )
             cluster = _make_cluster(settings, store, environment)
-            alerts = AlertLog() if settings.tiers else None
+            alerts = AlertLog(is_watched=bool(settings.tiers))
+            books = dict(settings.books)
+            reloader.subscribe(partial(_replace_books, books))
             app = build_application(
                 store,
                 Documents(started_at=started_at),
@@ -186,7 +189,7 @@ async def run_daemon(
                 ),
                 account_metrics=settings.server.account_metrics,
                 history=None if history is None else history.client,
-                books=settings.books,
+                books=books,
                 read_benchmark=BenchmarkReader(
                     settings,
                     http,
@@ -214,7 +217,7 @@ async def run_daemon(
                     _monitor_clock(environment, store),
                     _recover_history(history, registry),
                     _run_marks(marks),
-                    _watch_tiers(settings, store, alerts, app, notify, clock),
+                    _watch_tiers(reloader, store, alerts, app, notify, clock),
                     nullcontext() if cluster is None else cluster.run(app, settings.server.host),
                     _run_engine(engine, registry, trading_service),
                 ):
@@ -342,26 +345,31 @@ async def _run_marks(marks: Marks | None) -> AsyncIterator[None]:
         yield
 
 
+def _replace_books(books: dict[str, str], settings: Settings) -> None:
+    """Let `books`, which the application reads, be those of the settings."""
+    books.clear()
+    books.update(settings.books)
+
+
 @asynccontextmanager
 async def _watch_tiers(
-    settings: Settings,
+    reloader: Reloader,
     store: Store,
-    alerts: AlertLog | None,
+    alerts: AlertLog,
     app: web.Application,
     notify: NotifyHost,
     clock: Callable[[], float],
 ) -> AsyncIterator[None]:
-    """Watch the bounds of `[tiers]` while the block runs; without them it costs nothing."""
-    if alerts is None:
-        yield
-        return
+    """Watch the bounds of `[tiers]` while the block runs; without them it only waits for some."""
     broadcaster = app[BROADCAST]
 
     def send(alert: Alert) -> None:
         broadcaster.send_alert(alert)
         notify.add_alert(alert)
 
-    monitor = TierMonitor(store, settings.tiers, alerts, clock=clock, send=send)
+    tiers = reloader.settings.tiers
+    monitor = TierMonitor(store, tiers, alerts, clock=clock, send=send)
+    reloader.subscribe(lambda settings: monitor.replace(settings.tiers))
     async with _run_beside(monitor.run(), "tier-bounds"):
         yield
 

@@ -62,7 +62,12 @@ class Reloader:
         self._clock = clock
         self._apply_targets = apply_targets
         """Applies `[[webhooks]]` and `[[notify]]`."""
+        self._subscribers: list[Callable[[Settings], None]] = []
         self._lock = asyncio.Lock()
+
+    def subscribe(self, on_settings: Callable[[Settings], None]) -> None:
+        """Call `on_settings` with the settings after every reload."""
+        self._subscribers.append(on_settings)
 
     async def reload(self) -> SettingsDiff:
         """Read the files again and apply what changed. Raises `ConfigError`, and then nothing
@@ -82,6 +87,8 @@ class Reloader:
             # Tokens first: what was revoked must not be used while accounts reconnect.
             self._apply_token_rules(settings)
             await self._registry.apply(settings, diff)
+            for on_settings in self._subscribers:
+                on_settings(settings)
             if self._apply_targets is not None and diff.notify:
                 await self._apply_targets(settings)
             self.last_reload = (True, self._clock())

@@ -24,6 +24,7 @@ from realtime.store.store import Store
 from realtime.telemetry.histogram import Histogram
 
 INTERVAL_S = 20.0
+DAY_S = 86_400
 MAX_CAUSE_LENGTH = 80
 SILENT_STATE = "deaf"
 
@@ -31,7 +32,7 @@ SILENT_STATE = "deaf"
 class _AccountCard:
     """One account's day so far."""
 
-    __slots__ = ("counted_until", "day", "has_synced", "push", "rest_seen", "since")
+    __slots__ = ("counted_until", "day", "has_synced", "is_silent", "push", "rest_seen", "since")
 
     def __init__(self, day: ReportDay) -> None:
         self.day = day
@@ -40,7 +41,9 @@ class _AccountCard:
         self.since: float | None = None
         """Since when it is out of sync, epoch seconds."""
         self.counted_until = 0.0
-        self.rest_seen: tuple[list[int], dict[str, int]] | None = None
+        self.is_silent = False
+        """Whether it is because the socket was open and delivered nothing."""
+        self.rest_seen: tuple[list[int], dict[str, int], dict[str, int]] | None = None
         """What was counted of its requests at the last look."""
 
 
@@ -129,7 +132,8 @@ class ReportCard:
         if card.since is None:
             card.since = card.counted_until = now
             card.day.outages += 1
-            card.day.silent += link.state == SILENT_STATE
+            card.is_silent = link.state == SILENT_STATE
+            card.day.silent += card.is_silent
             cause = link.last_error_message or link.stale_reason or "unknown"
             count_cause(card.day, cause[:MAX_CAUSE_LENGTH])
 
@@ -137,22 +141,31 @@ class ReportCard:
         if card.since is None or until <= card.counted_until:
             return
         card.day.not_synced_s += until - card.counted_until
+        if card.is_silent:
+            card.day.silent_s += until - card.counted_until
         card.day.longest_s = max(card.day.longest_s, until - card.since)
         card.counted_until = until
 
     def _count_requests(self, card: _AccountCard, rest: RestClient) -> None:
         counts = list(rest.http.latency.counts)
         limited = {str(lane): n for lane, n in rest.http.limiter.rate_limited.items()}
-        before = card.rest_seen or ([0] * len(counts), {})
-        card.rest_seen = (counts, limited)
+        errors = dict(rest.http.errors)
+        before = card.rest_seen or ([0] * len(counts), {}, {})
+        card.rest_seen = (counts, limited, errors)
         if sum(counts) < sum(before[0]):  # another client: the account was started again
-            before = ([0] * len(counts), {})
+            before = ([0] * len(counts), {}, {})
         risen = [now - then for now, then in zip(counts, before[0], strict=True)]
         card.day.rest = _added(card.day.rest, risen)
         for lane, count in limited.items():
             if more := count - before[1].get(lane, 0):
                 known = card.day.rate_limited
                 card.day.rate_limited = {**known, lane: known.get(lane, 0) + more}
+        hour = int(self._clock() % DAY_S // 3600)
+        for status, count in errors.items():
+            if more := count - before[2].get(status, 0):
+                day = card.day
+                day.http_errors = {**day.http_errors, status: day.http_errors.get(status, 0) + more}
+                day.error_hours = {**day.error_hours, hour: day.error_hours.get(hour, 0) + more}
 
 
 def read_known(path: Path, now: float) -> dict[str, ReportDay]:

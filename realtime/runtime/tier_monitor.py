@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from realtime.analytics.tier_bounds import Alert, AlertLog, Bounds
+from realtime.analytics.alert_log import AlertLog
+from realtime.analytics.tier_bounds import Alert, Bounds
 from realtime.config.settings import TierBounds
 from realtime.store.records import Change
 from realtime.store.store import Store
@@ -32,6 +33,16 @@ class TierMonitor:
         send: Callable[[Alert], None],
     ) -> None:
         self._store = store
+        self._alerts = alerts
+        self._clock = clock
+        self._send = send
+        self._tiers: dict[str, Bounds] = {}
+        self._has_tiers = asyncio.Event()
+        self._changed: set[str] = set()
+        self.replace(tiers)
+
+    def replace(self, tiers: Mapping[str, TierBounds]) -> None:
+        """Watch these bounds from now on; alerts of others end at the next look."""
         self._tiers = {
             name: Bounds(
                 risk_pct=None if bounds.risk_pct is None else Decimal(bounds.risk_pct),
@@ -40,20 +51,24 @@ class TierMonitor:
             )
             for name, bounds in tiers.items()
         }
-        self._alerts = alerts
-        self._clock = clock
-        self._send = send
-        self._changed: set[str] = {str(record.profile.label) for record in store}
+        self._alerts.is_watched = bool(tiers)
+        self._changed = {str(record.profile.label) for record in self._store}
+        if tiers:
+            self._has_tiers.set()
+        else:
+            self._has_tiers.clear()
 
     async def run(self) -> None:
-        """Look at what has changed, until cancelled."""
-        end = self._store.subscribe(self.handle_change)
-        try:
-            while True:
-                await self.update()
-                await asyncio.sleep(INTERVAL_S)
-        finally:
-            end()
+        """Look at what has changed, until cancelled; without bounds, at nothing."""
+        while True:
+            await self._has_tiers.wait()
+            end = self._store.subscribe(self.handle_change)
+            try:
+                while self._tiers or self._alerts.accounts():
+                    await self.update()
+                    await asyncio.sleep(INTERVAL_S)
+            finally:
+                end()
 
     def handle_change(self, change: Change) -> None:
         """Remember that an account has changed."""

@@ -28,6 +28,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "config.warning": ("{reason}",),
     "alert.ended": ("{symbol}: {rule} is within its bound {bound} again (worst {worst})",),
+    "alert.hidden": ("{symbol}: the alert of {rule} is hidden ({hide}) by {by}",),
     "alert.started": ("{symbol}: {rule} {value}, the tier's bound is {bound} ({state})",),
     "daemon.ready": (
         "ready in {took_s} s: {synced} synced, {waiting} waiting, {refused} refused",

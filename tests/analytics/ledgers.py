@@ -139,8 +139,8 @@ class LedgerScene:
         """Enter a day of the report card."""
         self._ledger.put_report(self.account(label), day, body)
 
-    def gap(self, label: str, from_us: int, to_us: int) -> None:
-        """Enter a time in which an account was out of sync."""
+    def gap(self, label: str, from_us: int, to_us: int | None) -> None:
+        """Enter a time in which an account was out of sync; None: it still is."""
         self._ledger.add_gap(self.account(label), from_us, to_us, "link down", None)
 
     def price(self, symbol: str, prices: Mapping[date, float]) -> None:

@@ -18,6 +18,7 @@ from realtime.analytics.compare.documents import (
 from realtime.analytics.compare.row_data import AccountProfile
 from realtime.analytics.estimates import Estimate
 from realtime.analytics.figure_types import Figures, Money
+from realtime.analytics.report_card import ReportDay
 from tests.analytics.ledgers import LedgerScene, after, days, walk
 
 DAYS = days(21)
@@ -326,3 +327,17 @@ def test_fees_in_coins_end_round_trips_again_and_again(ledger: LedgerScene) -> N
         assert (figures.round_trips, figures.open_trips) == (5, 0)
         assert figures.realized_pl.amount == "48.625"
         assert figures.win_rate_pct.value == 100
+
+
+def test_errors_of_a_day_are_rejections_lost_connections_and_http_errors(
+    ledger: LedgerScene,
+) -> None:
+    """Of the last 24 hours, by whole hours: 4xx and 5xx are counted by UTC day."""
+    ledger.closes("alpha", walk(100_000, CALM))
+    now_us = after(DAYS[-1])
+    today, hour = divmod(now_us // (3600 * 10**6), 24)
+    for day, hours in ((today, {hour: 2, 0: 1}), (today - 1, {hour: 50, hour + 1: 4, 0: 70})):
+        card = ReportDay(error_hours=hours, http_errors={"4xx": sum(hours.values())})
+        ledger.put_report("alpha", day, msgspec.json.encode(card).decode())
+    ledger.gap("alpha", now_us - 10**9, now_us - 10**8)
+    assert row(document(ledger, "alpha"), "alpha").figures.errors_24h == 2 + 1 + 4 + 1

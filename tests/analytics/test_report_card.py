@@ -46,3 +46,19 @@ def test_causes_are_bounded() -> None:
         count_cause(day, str(number))
     assert len(day.causes) == 21
     assert sum(day.causes.values()) == 100
+
+
+def test_missed_events_are_not_known_while_an_account_is_out_of_sync(tmp_path: Path) -> None:
+    scene = LedgerScene(tmp_path / "history")
+    for label in ("good", "bad"):
+        scene.put_report(label, DAY, msgspec.json.encode(ReportDay(recovered=2)).decode())
+    scene.gap("bad", DAY * DAY_US + 10**6, None)
+    noon = DAY * DAY_US + DAY_US // 2
+    report = make_report(scene.reader(), ["good", "bad"], DAY * DAY_US, noon, noon)
+    scene.close()
+    by_label = {card.account_id: card for card in (*report.accounts, report.total)}
+    assert by_label["good"].events_missed == 2
+    for label in ("bad", "all"):
+        assert by_label[label].events_missed is None
+        assert "out of sync now" in str(by_label[label].events_missed_reason)
+        assert by_label[label].events_recovered >= 2

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from realtime.analytics.tier_bounds import AlertLog, Bounds, Measure, measure
+from realtime.analytics.alert_log import AlertLog
+from realtime.analytics.tier_bounds import Bounds, Measure, measure
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Order, OrderId, Position, Symbol
 from realtime.core.state import AccountState
@@ -122,3 +123,18 @@ def test_shares_and_coins_can_be_ordered_in_parts_so_no_bound_is_too_small_for_t
     order = structs.replace(buy("1", "50000", "BTC/USD"), asset_class="crypto")
     news = AlertLog().update(record(orders=(order,)), TINY, 0)
     assert {alert.state for alert in news} == {"over", "would_be"}
+
+
+def test_a_hidden_alert_shows_again_after_its_time_and_when_it_begins_again() -> None:
+    log = AlertLog()
+    (alert,) = log.update(record(held("1", "251")), TINY, 0)
+    assert log.hide("alpha", alert.key, 100.0, "a person") is not None
+    log.update(record(held("1", "252")), TINY, 50)
+    assert [(a.hidden_by, a.value) for a in log.open()] == [("a person", "25.2")]
+    log.update(record(held("1", "252")), TINY, 100)
+    assert [a.hidden_by for a in log.open()] == [None]
+    log.hide("alpha", alert.key, 500.0, "a person")
+    log.update(record(held("1", "100")), TINY, 101)
+    assert log.hide("alpha", alert.key, 500.0, "a person") is None
+    log.update(record(held("1", "260")), TINY, 102)
+    assert [a.hidden_until for a in log.open()] == [None]

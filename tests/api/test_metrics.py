@@ -11,7 +11,7 @@ from prometheus_client import parser as text_parser
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from realtime.analytics.tier_bounds import AlertLog
+from realtime.analytics.alert_log import AlertLog
 from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.documents.cluster import ClusterDocument, FeedFigures, OwnerRow
 from realtime.api.documents.notify import NotifyDocument, TargetRow, WebhookRow

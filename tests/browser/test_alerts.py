@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from playwright.async_api import expect
 
-from realtime.analytics.tier_bounds import AlertLog, Bounds
+from realtime.analytics.alert_log import AlertLog
+from realtime.analytics.tier_bounds import Bounds
 from realtime.api.listener import serve
 from tests.api.reader import Clock, application
 from tests.browser.compared import NOW, labels_of, make_store

@@ -49,6 +49,18 @@ def lost(reason: str, state: str = "waiting") -> Link:
     return Link(state=state, stale_reason=reason, stale_since=NOON)  # type: ignore[arg-type]
 
 
+def test_silence_counts_until_the_account_is_in_sync_again() -> None:
+    scene = Scene()
+    scene.link(NOON + 10, SYNCED)
+    scene.link(NOON + 20, lost("silent", "deaf"))
+    scene.link(NOON + 21, lost("connecting", "connecting"))
+    scene.link(NOON + 51, SYNCED)
+    scene.link(NOON + 60, lost("1006"))
+    scene.link(NOON + 70, SYNCED)
+    day = scene.written()[DAY]
+    assert (day.silent, day.silent_s, day.not_synced_s) == (1, 31.0, 41.0)
+
+
 def test_outages_count_from_the_first_sync_with_their_seconds_and_causes() -> None:
     scene = Scene()
     scene.link(NOON + 5, lost("no snapshot yet"))

@@ -2,7 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from realtime.analytics.tier_bounds import Alert, AlertLog
+from realtime.analytics.alert_log import AlertLog
+from realtime.analytics.tier_bounds import Alert
 from realtime.config.settings import TierBounds
 from realtime.core.link import Link
 from realtime.core.model import Account, AccountLabel, Position, Symbol

@@ -99,7 +99,7 @@ class Member:
         recent = self.history.now
         return CountsNow(
             recent.rejected,
-            recent.rejected + recent.disconnects + self.profile.http_errors_24h,
+            recent.rejected + recent.disconnects + recent.http_errors,
             self._open_trips(),
         )
 

@@ -21,8 +21,6 @@ class AccountProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     initial_balance: str | None = None
     later_flows: str | None = None
     """Deposits minus withdrawals since the initial balance; None: not known."""
-    http_errors_24h: int = 0
-    """Requests that the broker refused (4xx) or failed (5xx)."""
     positions: dict[str, str] | None = None
     """Symbol → quantity; None: not known."""
 

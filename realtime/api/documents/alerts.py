@@ -26,6 +26,8 @@ class AlertDocument(Struct, frozen=True, kw_only=True):
     since: str
     until: str | None = field(name="ended_at")
     detail: str | None
+    hidden_until: str | None
+    hidden_by: str | None
 
 
 class AlertsDocument(Struct, frozen=True, kw_only=True):
@@ -37,6 +39,8 @@ class AlertsDocument(Struct, frozen=True, kw_only=True):
     over: list[AlertDocument]
     would_be: list[AlertDocument]
     cannot_be_met: list[AlertDocument]
+    hidden: list[AlertDocument]
+    """Open, but a person has seen them: in none of the other lists."""
     ended_today: list[AlertDocument]
 
 
@@ -56,4 +60,6 @@ def make_alert_document(alert: Alert) -> AlertDocument:
         since=format_millis(alert.since),
         until=None if alert.until is None else format_millis(alert.until),
         detail=alert.detail,
+        hidden_until=None if alert.hidden_until is None else format_millis(alert.hidden_until),
+        hidden_by=alert.hidden_by,
     )

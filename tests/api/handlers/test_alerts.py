@@ -4,10 +4,12 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from realtime.analytics.tier_bounds import AlertLog, Bounds
+from realtime.analytics.alert_log import AlertLog
+from realtime.analytics.tier_bounds import Bounds
 from realtime.api.events.event_buffer import EventBuffer
 from realtime.api.events.sse_encoder import SseEncoder
 from tests.api.documents.made import NOW, fleet
+from tests.api.guarded import get, guarded, token
 from tests.api.reader import Clock, reading
 
 BOUNDS = Bounds(risk_pct=Decimal("0.001"))
@@ -53,3 +55,43 @@ def test_an_alert_is_an_event() -> None:
     body = SseEncoder(store, buffer).encode(event)
     assert body.startswith(b"event: alert\ndata: {")
     assert b'"rule":"order_risk"' in body
+
+
+async def test_a_hidden_alert_is_listed_apart_until_its_time_is_over() -> None:
+    clock = Clock()
+    async with reading(fleet(), clock, alerts=log_with_alert()) as reader:
+        alert = (await reader.get("/alerts")).json["over"][0]
+        names = ("rule", "state", "symbol", "order_id")
+        query = "&".join(f"{name}={alert[name]}" for name in names if alert[name])
+        hidden = (await reader.ask("POST", f"/alerts/alpha/hide?{query}")).json
+        assert (hidden["hidden_by"], hidden["rule"]) == ("local", alert["rule"])
+        lists = (await reader.get("/alerts")).json
+        assert lists["hidden"] == [hidden]
+        assert alert not in lists["over"]
+        body = (await reader.get("/metrics")).body.decode()
+        count = len(lists["over"]) + 1
+        assert f'realtime_tier_alerts{{state="over"}} {count}' in body  # it stays counted
+        assert (await reader.ask("POST", f"/alerts/alpha/hide?{query}&hide=no")).status == 200
+        assert (await reader.get("/alerts")).json["over"] == [alert, *lists["over"]]
+        await reader.ask("POST", f"/alerts/alpha/hide?{query}")
+        clock.now += 3600
+        assert (await reader.get("/alerts")).json["hidden"] == []
+        (
+            await reader.ask("POST", "/alerts/alpha/hide?rule=order_risk&state=over&symbol=X")
+        ).problem(404, "unknown_alert")
+        (await reader.ask("POST", f"/alerts/nobody/hide?{query}")).problem(404, "unknown_account")
+
+
+async def test_hiding_needs_the_permission_to_trade() -> None:
+    request = "/alerts/alpha/hide?rule=order_risk&state=over&symbol=AAPL"
+    async with guarded(fleet(), Clock(), open_reads=True, alerts=log_with_alert()) as server:
+        for bearer, status in ((None, 401), (token(), 403), (token(permissions=["trading"]), 404)):
+            (answer,) = await server.exchange(get(request, bearer, method="POST"))
+            assert answer.status == status, answer
+
+
+async def test_no_page_of_another_origin_hides_an_alert() -> None:
+    path = "/alerts/alpha/hide?rule=order_risk&state=over&symbol=AAPL"
+    async with reading(fleet(), Clock(), alerts=log_with_alert()) as reader:
+        answer = await reader.ask("POST", path, Origin="https://evil.example")
+        answer.problem(403, "cross_origin")

@@ -138,11 +138,11 @@ export class BrokerView {
   }
 
   #showSummary(total) {
-    const lost = total.events_missed - total.events_recovered;
     const figures = [
       ["Not synced", formatSeconds(total.not_synced_s), "all accounts added up"],
       ["Outages", total.outages.toLocaleString("en"), total.outages ? `longest ${formatSeconds(total.longest_s)}` : ""],
-      ["Events missed", total.events_missed.toLocaleString("en"), total.events_missed ? `${total.events_recovered.toLocaleString("en")} found, ${lost.toLocaleString("en")} lost` : "none lost"],
+      ["Events missed", formatMissed(total), total.events_missed_reason ?? (total.events_missed ? `${total.events_recovered.toLocaleString("en")} found by the next read` : "none")],
+      ["HTTP errors", sumOf(total.http_errors).toLocaleString("en"), Object.entries(total.http_errors).map(([kind, count]) => `${kind} ${count}`).join(", ")],
       ["Rate limited", sumOf(total.rate_limited).toLocaleString("en"), Object.entries(total.rate_limited).map(([kind, count]) => `${kind} ${count}`).join(", ")],
       ["Push p50 / p99", formatLatency(total.push), countText(total.push)],
       ["REST p50 / p99", formatLatency(total.rest), countText(total.rest)],
@@ -157,6 +157,9 @@ const numberColumn = (key, name, show, about = null) => ({
   fill: (cell, card) => { setAttribute(cell, "title", about?.(card) || null); return setText(cell, show(card)); },
 });
 
+/** Executions that no event delivered, or a dash while the next read is awaited. */
+const formatMissed = ({ events_missed: missed }) => missed?.toLocaleString("en") ?? "–";
+
 const COLUMNS = [
   { key: "account", name: "Account", kind: "head", fill: fillName },
   { key: "strip", name: "When", fill: fillStrip },
@@ -164,7 +167,8 @@ const COLUMNS = [
   numberColumn("outages", "Outages", (card) => card.count.toLocaleString("en")),
   numberColumn("longest", "Longest", (card) => formatSeconds(card.longest_s)),
   numberColumn("silent", "Silent", (card) => (card.silent ? `${card.silent} · ${formatSeconds(card.silent_s)}` : "0")),
-  numberColumn("missed", "Missed → found", (card) => (card.events_missed ? `${card.events_missed} → ${card.events_recovered}` : "0")),
+  numberColumn("missed", "Missed → found", (card) => (card.events_missed === 0 ? "0" : `${formatMissed(card)} → ${card.events_recovered}`), (card) => card.events_missed_reason),
+  numberColumn("errors", "4xx 5xx", (card) => sumOf(card.http_errors).toLocaleString("en"), (card) => Object.entries(card.http_errors).map(([kind, count]) => `${kind}: ${count}`).join(", ")),
   numberColumn("limited", "429", (card) => sumOf(card.rate_limited).toLocaleString("en"), (card) => Object.entries(card.rate_limited).map(([kind, count]) => `${kind}: ${count}`).join(", ")),
   numberColumn("push", "Push p50 / p99", (card) => formatLatency(card.push), (card) => countText(card.push)),
   numberColumn("rest", "REST p50 / p99", (card) => formatLatency(card.rest), (card) => countText(card.rest)),
