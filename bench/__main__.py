@@ -14,7 +14,7 @@ from bench.children import ROOT
 from bench.load import has_wrk
 from bench.machine import allow_files, describe_machine, load
 from bench.queries import absent
-from bench.sections import SECTIONS, Section
+from bench.sections import SECTIONS, Section, make_sections
 
 
 def main() -> int:
@@ -24,13 +24,16 @@ def main() -> int:
     options.add_argument("--quick", action="store_true", help="a minute in place of a quarter hour")
     options.add_argument("--write", action="store_true", help="into docs/performance.md")
     options.add_argument("--micro", action="store_true", help="pyperf's figures as well")
+    options.add_argument(
+        "--minutes", type=float, default=1.0, help="of each run of `history`; 10 is its target"
+    )
     options.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=" ".join(names))
     given = options.parse_args()
     allow_files()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     sections = [
         section
-        for section in SECTIONS
+        for section in make_sections(given.minutes)
         if section.name in (given.only or names) and (section.is_quick or not given.quick)
     ]
     failed = run(sections, quick=given.quick, writes=given.write)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct, convert
@@ -14,10 +14,15 @@ from bench.events import NO_HISTORY, broker, daemon
 from bench.load import Load
 from realtime.api.history.client import HistoryClient
 from realtime.api.history.messages import HistoryCall
+from realtime.core.link import Link
+from realtime.core.model import AccountLabel
 from realtime.history.directory import HistoryDirectory
 from realtime.history.exact import epoch_us
+from realtime.history.queue import HistoryQueue
 from realtime.history.reading import FileReader
 from realtime.history.state_at import state_at
+from realtime.store.records import Change, Profile
+from realtime.store.store import Store
 
 ACCOUNTS = 1000
 EVENTS_PER_S = 5_000
@@ -25,6 +30,7 @@ EVENTS_PER_S = 5_000
 
 READS_PER_S = 10
 SINGLE = 300
+APPENDS, APPEND_ROUNDS = 20_000, 7
 
 
 class Run(Struct):
@@ -42,6 +48,14 @@ class Run(Struct):
     reads: Load | None
 
 
+class Append(Struct):
+    """What the event loop pays for a change of the store, in µs of processor time."""
+
+    off_us: float
+    """Without history: the store notifies no one of it."""
+    on_us: float
+
+
 class Single(Struct):
     """Queries one after another, of an account with a thousand events since its snapshot."""
 
@@ -52,7 +66,7 @@ class Single(Struct):
     """In the reader process: find, read and merge."""
 
 
-def measure(seconds: float) -> tuple[list[Run], Single]:
+def measure(seconds: float) -> tuple[list[Run], Single, Append]:
     """Without history, with it, and with it while the past is read."""
     runs = []
     single = None
@@ -64,7 +78,30 @@ def measure(seconds: float) -> tuple[list[Run], Single]:
         run, single = _run(name, text, seconds, reads=reads)
         runs.append(run)
     assert single is not None
-    return runs, single
+    return runs, single, _append()
+
+
+def _append() -> Append:
+    """The same changes of a store without and with the writer's queue, in turns: the smallest of
+    several rounds, for the machine only adds to it."""
+    off, on = [], []
+    for _ in range(APPEND_ROUNDS):
+        off.append(_change_store(lambda change: None, subscribes=False))
+        on.append(_change_store(HistoryQueue(max_changes=APPENDS * 2).add, subscribes=True))
+    return Append(off_us=min(off), on_us=min(on))
+
+
+def _change_store(add: Callable[[Change], None], *, subscribes: bool) -> float:
+    store = Store(boot="bench")
+    label = AccountLabel("a0")
+    store.add(Profile(label=label), now=0.0)
+    if subscribes:
+        store.subscribe(add)
+    links = [Link(state="synced"), Link(state="syncing")]
+    began = time.thread_time()
+    for number in range(APPENDS):
+        store.update(label, now=float(number), link=links[number % 2])
+    return (time.thread_time() - began) / APPENDS * 1e6
 
 
 def _run(name: str, text: str, seconds: float, *, reads: bool) -> tuple[Run, Single | None]:
@@ -169,7 +206,7 @@ async def _loop_us(path: Path, now: float) -> float:
         return (time.thread_time() - began) / SINGLE * 1e6
 
 
-def lines(runs: Sequence[Run], single: Single) -> list[str]:
+def lines(runs: Sequence[Run], single: Single, append: Append) -> list[str]:
     """The table."""
     text = [
         "| | events/s | rows/s | event p50 | event p99 | core busy | memory | lost | reads p50 |",
@@ -183,9 +220,14 @@ def lines(runs: Sequence[Run], single: Single) -> list[str]:
             f" {run.p99_ms:.2f} ms | {run.busy:.0%} | {memory} |"
             f" {run.lost:,} | {reads} |"
         )
+    without, *others = runs
+    added = ", ".join(f"{run.p99_ms - without.p99_ms:+.2f} ms" for run in others)
     return [
         *text,
         "",
+        f"* event p99 beside the run without history: {added}",
+        f"* a change of the store: {append.off_us:.2f} µs of the event loop without history,"
+        f" {append.on_us:.2f} µs with it",
         f"* state as of a moment, in the reader process: p50 {single.state_p50_ms:.1f} ms,"
         f" p99 {single.state_p99_ms:.1f} ms",
         f"* the event loop's part of it: {single.loop_us:.0f} µs",

@@ -15,6 +15,7 @@ from bench import (
     facade,
     history,
     market,
+    market_rest,
     marks,
     orders,
     push,
@@ -86,6 +87,10 @@ def _market(quick: bool) -> list[str]:
     return market.lines(market.measure(seconds), seconds)
 
 
+def _market_rest(quick: bool) -> list[str]:
+    return market_rest.lines(market_rest.measure(200 if quick else 2000))
+
+
 def _marks(quick: bool) -> list[str]:
     return marks.lines(marks.measure(2 if quick else 20))
 
@@ -109,8 +114,8 @@ def _start(quick: bool) -> list[str]:
     return lines
 
 
-def _history(quick: bool) -> list[str]:
-    return history.lines(*history.measure(10 if quick else 60))
+def _history(minutes: float) -> Callable[[bool], list[str]]:
+    return lambda quick: history.lines(*history.measure(10 if quick else minutes * 60))
 
 
 def _compare(quick: bool) -> list[str]:
@@ -133,21 +138,27 @@ def _growth(_: bool) -> list[str]:
     )
 
 
-SECTIONS = (
-    Section("queries", _queries),
-    Section("changed", _changed),
-    Section("frames", _frames),
-    Section("stages", _stages),
-    Section("events", _events),
-    Section("push", _pushed),
-    Section("market", _market),
-    Section("marks", _marks),
-    Section("orders", _orders),
-    Section("facade", _facade),
-    Section("start", _start),
-    Section("history", _history),
-    Section("compare", _compare),
-    Section("cluster", _cluster),
-    Section("recovery", _recovery, is_quick=False),
-    Section("growth", _growth, is_quick=False),
-)
+def make_sections(history_minutes: float = 1.0) -> tuple[Section, ...]:
+    """Return all sections. `history_minutes`: how long each run of events is recorded."""
+    return (
+        Section("queries", _queries),
+        Section("changed", _changed),
+        Section("frames", _frames),
+        Section("stages", _stages),
+        Section("events", _events),
+        Section("push", _pushed),
+        Section("market", _market),
+        Section("market-rest", _market_rest),
+        Section("marks", _marks),
+        Section("orders", _orders),
+        Section("facade", _facade),
+        Section("start", _start),
+        Section("history", _history(history_minutes)),
+        Section("compare", _compare),
+        Section("cluster", _cluster),
+        Section("recovery", _recovery, is_quick=False),
+        Section("growth", _growth, is_quick=False),
+    )
+
+
+SECTIONS = make_sections()
