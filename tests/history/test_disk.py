@@ -3,6 +3,7 @@ that had room in the queue is missing afterwards."""
 
 import os
 import random
+import resource
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -144,6 +145,69 @@ def test_a_disk_that_becomes_read_only_is_reported_and_survived(disk: SmallDisk)
     again.writer.write_guarded()
     assert again.writer.status.condition == "recording"
     assert_whole(again)
+
+
+def test_a_limit_of_file_size_is_reported_and_survived(tmp_path: Path) -> None:
+    """RLIMIT_FSIZE, as systemd's LimitFSIZE sets it."""
+    small = Small(tmp_path, max_changes=10_000)
+    small.writer.write()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+    try:
+        conditions = set()
+        for number in range(1_000, 1_400):
+            small.clock.now += 1
+            small.touch("alpha", number)
+            if number % 20 == 0:
+                small.writer.write_guarded()
+                conditions.add(small.writer.status.condition)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "failing" in conditions
+    small.clock.now += RETRY_S
+    small.writer.write_guarded()
+    assert small.writer.status.condition == "recording"
+    assert small.writer.status.lost == {}
+    assert_whole(small)
+
+
+def test_an_hour_without_a_disk_costs_a_bounded_queue_and_a_gap_that_counts(
+    tmp_path: Path,
+) -> None:
+    """At two changes a second; what waits is bounded, and every change is written or counted."""
+    small = Small(tmp_path / "history", max_changes=1_000)
+    small.writer.write()
+    small.writer.kill()
+    file = tmp_path / "history"
+    file.rename(tmp_path / "away")
+    file.write_text("not a directory")
+    changes = 7_200
+    most = 0
+    for number in range(changes):
+        small.clock.now += 0.5
+        small.touch("alpha", 0, order(number % 50, qty=str(number + 1)))
+        if number % 10 == 0:
+            small.writer.write_guarded()
+        most = max(most, len(small.queue))
+    status = small.writer.status
+    assert (status.condition, status.failure, status.is_dropping) == (
+        "failing", "not_writable", True,
+    )  # fmt: skip
+    assert status.missing_since is not None
+    assert most <= 1_000 * 1.2
+    assert sum(status.lost.values()) + status.waiting == changes
+    file.unlink()
+    (tmp_path / "away").rename(file)
+    small.clock.now += RETRY_S
+    for _ in range(3):
+        small.writer.write_guarded()
+        small.clock.now += 1
+    small.touch("alpha", 0, order(0, qty="9999"))
+    small.writer.write_guarded()
+    assert small.writer.status.condition == "recording"
+    rows = small.rows("SELECT sum(rows) FROM gap WHERE reason = 'overflow'")
+    assert rows == [(sum(small.writer.status.lost.values()),)]
+    assert_whole(small)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -11,7 +11,7 @@ from realtime.api.handlers.market_problems import MarketProblem, refusal_problem
 from realtime.api.problems import quote as shorten
 from realtime.api.responses import JSON, ApiResponse
 from realtime.market.rest.freshness import Kind
-from realtime.market.rest.reader import DataQuery
+from realtime.market.rest.reader import DataAnswer, DataQuery, is_complete
 
 MAX_PARAMETERS = 100
 MAX_QUERY_LENGTH = 8_000
@@ -28,20 +28,33 @@ def path_handler(path: str, kind: Kind) -> MarketHandler:
         query = DataQuery(path.format_map(parts), _read_params(request.raw_query), kind)
         answer = await read_data(request, query)
         if answer.status == 401 or not 200 <= answer.status < 500:
-            # The client's own token was right; and what is not the broker's is not passed on.
+            # The client's own token was right.
             raise refusal_problem(answer)
+        if not _is_of_broker(answer):
+            raise MarketProblem(
+                "market_unreachable",
+                f"a response with status {answer.status} that is not the broker's",
+                remedy="a proxy or a captive portal answered: check the way to data_url",
+            )
         headers = {
             "Content-Type": answer.content_type or JSON,
             **age_headers(request, answer),
         }
         if answer.status == 429:
             headers["Retry-After"] = refusal_problem(answer).headers["Retry-After"]
-        feed = dict(query.params).get("feed")
-        if feed is not None and feed.isalpha() and feed.isascii():
-            headers["X-Realtime-Feed"] = feed
+        feeds = [text for name, text in query.params if name == "feed"]
+        if len(feeds) == 1 and feeds[0].isalpha() and feeds[0].isascii():
+            headers["X-Realtime-Feed"] = feeds[0]
         return ApiResponse(status=answer.status, body=answer.body, headers=headers)
 
     return get_path
+
+
+def _is_of_broker(answer: DataAnswer) -> bool:
+    """Whether a response has the form of the broker's: a page of a proxy is not passed on."""
+    if answer.source == "cache" or is_complete(answer):
+        return True
+    return answer.status != 200 and answer.content_type.startswith("application/json")
 
 
 def _read_part(name: str, text: str) -> str:

@@ -8,6 +8,7 @@ token, and whose key read it: a value of one feed or plan is never returned for 
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from msgspec import Struct
 from realtime.broker.data_client import DataClient, DataResponse
 from realtime.errors import LinkError, NotSent
 from realtime.market.rest.cache import Cache, Entry
-from realtime.market.rest.freshness import Kind, get_lifetime_s
+from realtime.market.rest.freshness import OPEN_RANGE_S, Kind, get_lifetime_s
 from realtime.market.rest.request_budget import RequestBudget
 from realtime.market.rest.single_flight import SingleFlight
 from realtime.secret import Credentials
@@ -40,6 +41,13 @@ class DataQuery(Struct, frozen=True):
     """Escaped, from the root."""
     params: tuple[tuple[str, str], ...]
     kind: Kind
+
+    def get_lifetime_s(self, now: float) -> float:
+        """Return how long a response is fresh. A parameter that is repeated may mean either value,
+        so such a response is not kept as one of the past."""
+        params = dict(self.params)
+        lifetime_s = get_lifetime_s(self.kind, params, now)
+        return lifetime_s if len(params) == len(self.params) else min(lifetime_s, OPEN_RANGE_S)
 
 
 class CacheRules(Struct, frozen=True):
@@ -171,8 +179,10 @@ class RestReader:
         )
 
     def key_of(self, query: DataQuery) -> str:
-        """Return the cache's key of a query; the order of parameters does not matter."""
-        return self.scoped(f"{query.path}?{urlencode(sorted(query.params), safe='/,:')}")
+        """Return the cache's key of a query. The order of parameters does not matter, except that
+        of the same name: the broker uses one of them."""
+        params = sorted(query.params, key=itemgetter(0))
+        return self.scoped(f"{query.path}?{urlencode(params, safe='/,:')}")
 
     def scoped(self, key: str) -> str:
         """Return a key with whose credentials read its entry."""
@@ -191,7 +201,7 @@ class RestReader:
         invalidations = self._invalidations
         answer = await self.fetch(query)
         if is_complete(answer) and invalidations == self._invalidations:
-            lifetime_s = get_lifetime_s(query.kind, dict(query.params), answer.as_of)
+            lifetime_s = query.get_lifetime_s(answer.as_of)
             await self.cache.write(
                 {
                     key: Entry(part.body, part.content_type, part.as_of, part.as_of + lifetime_s)

@@ -4,8 +4,10 @@ import json
 from urllib.parse import urlencode
 
 import pytest
+from aiohttp import web
 
 from realtime.api.market_routes import DATA_PATHS, MARKET_ROUTES
+from realtime.market.rest.cache import MemoryCache
 from realtime.market.rest.latest_values import error_message
 from tests.api.market.server import market_server
 from tests.simulator.market.rest.test_openapi import MARKET_FILE, requests_of_every_route
@@ -172,3 +174,45 @@ def test_every_route_requires_the_permission_and_is_closed_to_other_origins() ->
         is_local = route.paths[0] in FROM_MEMORY
         assert route.access == FROM_MEMORY.get(route.paths[0], "market_data")
         assert route.reaches_broker(route.query()) is not is_local
+
+
+PAGE = b"<html><script>alert(1)</script></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body"),
+    [
+        (200, "text/html", PAGE),
+        (200, "text/html", b'{"quotes":{}}'),
+        (200, "application/json", b'{"quotes":{"AAPL":'),
+        (200, "application/json", b""),
+        (403, "text/html", PAGE),
+        (404, "text/html", PAGE),
+        (502, "text/html", PAGE),
+        (302, "text/html", PAGE),
+    ],
+)
+async def test_what_is_not_the_brokers_is_not_passed_on(
+    status: int, content_type: str, body: bytes
+) -> None:
+    """A captive portal, or a proxy: its page is neither shown nor kept."""
+
+    async def answer(_: web.Request) -> web.Response:
+        headers = {"Content-Type": content_type, "Location": "/elsewhere"}
+        return web.Response(status=status, body=body, headers=headers)
+
+    broker = web.Application()
+    broker.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(broker)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with market_server(url=f"http://127.0.0.1:{runner.addresses[0][1]}") as server:
+            reply = await server.get(QUOTES)
+            problem = reply.problem(503, "market_unreachable")
+            assert "alert" not in str(problem) + reply.body.decode()
+            cached = server.scene.reader.cache
+            assert isinstance(cached, MemoryCache)
+            assert len(cached) == 0
+    finally:
+        await runner.cleanup()

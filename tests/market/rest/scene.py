@@ -60,9 +60,13 @@ def data_query(path: str, kind: Kind = "latest", **params: str) -> DataQuery:
 
 @asynccontextmanager
 async def rest_scene(
-    *, cache: Cache | None = None, keys: Credentials = KEYS, **options: Any
+    *,
+    cache: Cache | None = None,
+    keys: Credentials = KEYS,
+    url: str | None = None,
+    **options: Any,
 ) -> AsyncIterator[RestScene]:
-    """Run a simulator and a reader of it."""
+    """Run a simulator and a reader of it, or of another address."""
     clock = Clock()
     async with (
         Simulator(accounts=2, step_s=None, clock=clock, **options) as simulator,
@@ -70,7 +74,7 @@ async def rest_scene(
         asyncio.TaskGroup() as tasks,
     ):
         reader = RestReader(
-            DataClient(http, simulator.url, keys),
+            DataClient(http, url or simulator.url, keys),
             cache or MemoryCache(),
             RequestBudget(asyncio.get_running_loop().time),
             scope=make_scope(keys, simulator.url),

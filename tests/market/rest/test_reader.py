@@ -6,7 +6,14 @@ import pytest
 
 from realtime.errors import LinkError, NotSent
 from realtime.market.rest.cache import MemoryCache
-from realtime.market.rest.reader import CacheRules, DataAnswer, is_complete, make_scope
+from realtime.market.rest.freshness import LIFETIME_S, OPEN_RANGE_S
+from realtime.market.rest.reader import (
+    CacheRules,
+    DataAnswer,
+    DataQuery,
+    is_complete,
+    make_scope,
+)
 from realtime.secret import Credentials, Secret
 from tests.market.rest.redis_server import running_redis
 from tests.market.rest.scene import KEYS, data_query, rest_scene
@@ -75,6 +82,43 @@ async def test_the_order_of_parameters_is_no_part_of_the_key() -> None:
         await scene.reader.get(data_query(BARS, "history", **CLOSED))
         turned = dict(reversed(CLOSED.items()))
         assert (await scene.reader.get(data_query(BARS, "history", **turned))).source == "cache"
+
+
+SWAPPED = [
+    (("feed", "iex"), ("feed", "sip")),
+    (("currency", "USD"), ("currency", "EUR")),
+    (("asof", "2026-10-01"), ("asof", "")),
+    (("adjustment", "raw"), ("adjustment", "all")),
+    (("end", "2026-10-01"), ("end", "2026-10-06")),
+    (("page_token", "a"), ("page_token", "b")),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), SWAPPED)
+async def test_a_repeated_parameter_is_another_request_in_another_order(
+    first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    """The broker uses one of them: which one is not known here."""
+    async with rest_scene() as scene:
+        base = (("symbols", "AAPL"), ("timeframe", "1Day"), ("start", "2026-09-28"))
+        queries = [
+            DataQuery("/v2/stocks/bars", (*base, *pair), "history")
+            for pair in ((first, second), (second, first), (first,), (second,))
+        ]
+        assert len({scene.reader.key_of(query) for query in queries}) == 4
+
+
+def test_what_a_repeated_parameter_means_is_not_kept_for_long() -> None:
+    """Its end may be the one that reaches into the present."""
+    base = (("symbols", "AAPL"), ("timeframe", "1Day"), ("start", "2026-09-28"))
+    past, now = ("end", "2026-10-01"), 1_791_295_200.0
+    once = DataQuery("/v2/stocks/bars", (*base, past), "history")
+    assert once.get_lifetime_s(now) > 3600
+    for pair in ((past, ("end", "2026-10-06")), (("end", "2026-10-06"), past)):
+        query = DataQuery("/v2/stocks/bars", (*base, *pair), "history")
+        assert query.get_lifetime_s(now) == OPEN_RANGE_S
+    latest = DataQuery("/v2/stocks/quotes/latest", (("feed", "a"), ("feed", "b")), "latest")
+    assert latest.get_lifetime_s(now) == LIFETIME_S["latest"]
 
 
 def test_another_key_or_another_address_has_entries_of_its_own() -> None:
