@@ -30,6 +30,7 @@ EVENTS_PER_S = 5_000
 
 READS_PER_S = 10
 SINGLE = 300
+SETTLE_S = 30.0
 APPENDS, APPEND_ROUNDS = 20_000, 7
 
 
@@ -125,8 +126,7 @@ def _run(name: str, text: str, seconds: float, *, reads: bool) -> tuple[Run, Sin
                 load = convert(json.loads(readers.read_line()), Load)
         else:
             seen, load = _play(child, port, seconds), None
-        time.sleep(2)
-        rows = _rows(path) - before
+        rows = _settled_rows(path) - before
         run = Run(
             name=name,
             rate=seen["sent"] / seconds,
@@ -161,6 +161,15 @@ def _rows(path: Path) -> int:
     return sum(
         _query(file.path, "SELECT max(n) FROM event") for file in HistoryDirectory(path).day_files()
     )
+
+
+def _settled_rows(path: Path) -> int:
+    """Rows once no more are added: the writer may be behind on a busy machine."""
+    rows, until = -1, time.monotonic() + SETTLE_S
+    while (now := _rows(path)) != rows and time.monotonic() < until:
+        rows = now
+        time.sleep(2)
+    return now
 
 
 def _lost(path: Path) -> int:
