@@ -78,6 +78,25 @@ def is_match(if_none_match: str | None, etag: str) -> bool:
     return if_none_match.strip() == "*" or etag in _ENTITY_TAG.findall(if_none_match)
 
 
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Whether `Accept-Encoding` allows gzip, by name or by `*` (RFC 9110 section 12.5.3)."""
+    weights: dict[str, float] = {}
+    for item in (accept_encoding or "").lower().split(","):
+        coding, _, parameter = (part.strip() for part in item.partition(";"))
+        weights[coding] = _weight(parameter)
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
 def csv_response(
     response: ApiResponse, columns: Sequence[str], name: str, member: str | None = None
 ) -> ApiResponse:

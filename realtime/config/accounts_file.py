@@ -97,6 +97,7 @@ ACCOUNT: Checks = {
 ALPACA_API: Checks = {
     "enabled": values.flag,
     "compat": values.some_of("pdt"),
+    "idempotent": values.flag,
     "behind_tls": values.flag,
 }
 SECTIONS = (

@@ -125,11 +125,13 @@ class AlpacaApiSettings(Struct, frozen=True, kw_only=True):
     """Whether Alpaca's own API is served here, for Alpaca's own clients.
 
     `enabled` None: on loopback only. `compat`: fields that Alpaca removed and old clients require.
-    `behind_tls`: a proxy in front of this daemon ends TLS.
+    `behind_tls`: a proxy in front of this daemon ends TLS. `idempotent`: an equal body with the
+    same `client_order_id` within a minute gets the first order, in place of the broker's refusal.
     """
 
     enabled: bool | None = None
     compat: tuple[str, ...] = ()
+    idempotent: bool = False
     behind_tls: bool = False
 
     def is_enabled_on(self, host: str) -> bool:

@@ -451,6 +451,7 @@ def _alpaca_options(settings: Settings, registry: AccountRegistry) -> AlpacaOpti
         return None
     return AlpacaOptions(
         pdt_fields="pdt" in section.compat,
+        is_idempotent=section.idempotent,
         books=settings.books,
         request_balances=registry.request_balances,
     )

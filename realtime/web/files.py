@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from realtime.api.problems import Problem, quote
-from realtime.api.responses import ApiResponse, StaticPages, is_match, make_response
+from realtime.api.responses import ApiResponse, StaticPages, accepts_gzip, is_match, make_response
 
 HERE = Path(__file__).parent
 HOME = "static/index.html"
@@ -66,25 +66,6 @@ class File(Struct, frozen=True):
         if is_match(if_none_match, headers["ETag"]):
             return ApiResponse(status=304, headers=headers)
         return ApiResponse(body=body, headers=headers)
-
-
-def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether `Accept-Encoding` allows gzip, by name or by `*` (RFC 9110 section 12.5.3)."""
-    weights: dict[str, float] = {}
-    for item in (accept_encoding or "").lower().split(","):
-        coding, _, parameter = (part.strip() for part in item.partition(";"))
-        weights[coding] = _weight(parameter)
-    return weights.get("gzip", weights.get("*", 0.0)) > 0
-
-
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
 
 
 def read_file(path: Path) -> File:

@@ -40,3 +40,8 @@ def test_unknown_compat_is_refused(folder: Folder) -> None:
     assert section(folder, f'[alpaca_api]\ncompat = ["pdt"]\n{A}').compat == ("pdt",)
     with pytest.raises(ConfigError):
         section(folder, f'[alpaca_api]\ncompat = ["x"]\n{A}')
+
+
+def test_idempotent_is_a_flag_and_off_by_default(folder: Folder) -> None:
+    assert not section(folder, A).idempotent
+    assert section(folder, f"[alpaca_api]\nidempotent = true\n{A}").idempotent

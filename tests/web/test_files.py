@@ -6,8 +6,9 @@ from gzip import decompress
 
 import pytest
 
+from realtime.api.responses import accepts_gzip
 from realtime.api.routes import wants_page
-from realtime.web.files import FILES, HERE, HOME, POLICY, accepts_gzip
+from realtime.web.files import FILES, HERE, HOME, POLICY
 from tests.api.reader import Reader
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

@@ -37,7 +37,7 @@ from realtime.api.alpaca.trade_sse import EventsUnknown, serve_events
 from realtime.api.fastpath.response_cache import PARSED_REQUEST, ParsedRequest
 from realtime.api.problems import CONTENT_TYPE as PROBLEM_TYPE
 from realtime.api.problems import Problem
-from realtime.api.responses import ApiResponse, make_response
+from realtime.api.responses import ApiResponse, accepts_gzip, make_response
 from realtime.api.security.origins import check_origin
 from realtime.auth.principal import Permission
 from realtime.errors import RealtimeError
@@ -61,7 +61,7 @@ FORWARDED = "/v2/{path}"
 """The name under which requests that are passed on are counted."""
 
 TRADING_WORDS = ("order", "position")
-"""A change of a path with a segment that begins so must go through the gateway, or not at all."""
+"""A change of a path that contains one of these must go through the gateway, or not at all."""
 
 HARMLESS = (("v2", "watchlists"), ("v2", "watchlists:by_name"), ("v2", "account", "configurations"))
 """Paths of what may be changed with a token, and while trading is halted: it moves no money, or
@@ -192,6 +192,7 @@ class AlpacaApi:
             method=method,
             target=target,
             headers=read_headers(http_request),
+            accepts_gzip=accepts_gzip(http_request.headers.get("Accept-Encoding")),
             body=await http_request.read() if method not in READ_METHODS else b"",
             parts=parts,
             is_connected=_make_connection_check(http_request, method),
@@ -282,9 +283,9 @@ class AlpacaApi:
     async def _change(self, request: AlpacaRequest, route: AlpacaRoute | None) -> ApiResponse:
         if route is not None and route.change is not None:
             return await route.change(request)
-        if _is_trading_path(request.target):
-            raise AlpacaError(no_route())
         is_harmless = any(request.target.segments[: len(path)] == path for path in HARMLESS)
+        if _is_trading_path(request.target) and not is_harmless:
+            raise AlpacaError(no_route())
         if not is_harmless and not request.caller.has_keys:
             raise AlpacaError(error_response(403, KEYS_NEEDED))
         return await forward_change(request, is_halted=not is_harmless)
@@ -311,8 +312,8 @@ def _make_connection_check(request: web.Request, method: str) -> Callable[[], bo
 
 
 def _is_trading_path(target: Target) -> bool:
-    parts = [part for segment in target.segments for part in segment.lower().split("/")]
-    return any(part.startswith(TRADING_WORDS) for part in parts)
+    path = target.path.lower()
+    return any(word in path for word in TRADING_WORDS)
 
 
 @web.middleware

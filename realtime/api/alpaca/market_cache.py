@@ -7,10 +7,11 @@ The clock is the broker's, moved on by ours: its `is_open` changes only at its o
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from realtime.core.timestamps import NEVER, nanoseconds
 
@@ -49,10 +50,21 @@ class _CachedClock(Struct, frozen=True):
     expires_at: float
 
 
-class _Cached(Struct, frozen=True):
+class CachedAssets(Struct, frozen=True, kw_only=True):
+    """A response about assets."""
+
     body: bytes
+    etag: str
     read_at: float
+    """Epoch seconds."""
     expires_at: float
+    compressed: bytes | None = None
+    """With gzip; None for a short one, and until it has been made."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return len(self.body) + len(self.compressed or b"")
 
 
 _decode_clock = msgspec.json.Decoder(_Clock).decode
@@ -67,7 +79,7 @@ class MarketCache:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._clocks: dict[str, _CachedClock] = {}
-        self._assets: OrderedDict[tuple[str, str], _Cached] = OrderedDict()
+        self._assets: OrderedDict[tuple[str, str], CachedAssets] = OrderedDict()
         self._asset_bytes = 0
         self._calendars: dict[str, tuple[str, list[str], list[Raw]]] = {}
         """address → New York's day when it was read, dates, days"""
@@ -81,7 +93,7 @@ class MarketCache:
         at = round(now * 1_000_000) * 1000 + cached.offset_ns
         if at >= cached.changes_at:
             return None
-        document = msgspec.structs.replace(cached.document, timestamp=format_new_york(at))
+        document = structs.replace(cached.document, timestamp=format_new_york(at))
         return _encode(document)
 
     def add_clock(self, address: str, body: bytes, sent_at: float) -> None:
@@ -127,23 +139,34 @@ class MarketCache:
             return
         self._calendars[address] = (self._today(), dates, days)
 
-    def get_asset(self, address: str, target: str) -> tuple[bytes, float] | None:
-        """Return a response about assets, and when it was read; None if it must be read."""
+    def get_asset(self, address: str, target: str) -> CachedAssets | None:
+        """Return a response about assets; None if it must be read."""
         cached = self._assets.get((address, target))
         if cached is None or self._clock() >= cached.expires_at:
             return None
         self._assets.move_to_end((address, target))
-        return cached.body, cached.read_at
+        return cached
 
-    def add_asset(self, address: str, target: str, body: bytes) -> None:
+    def add_asset(self, address: str, target: str, body: bytes) -> CachedAssets:
         """Keep a response about assets; the one that was not used for longest is dropped first."""
-        old = self._assets.pop((address, target), None)
-        self._asset_bytes += len(body) - (0 if old is None else len(old.body))
         now = self._clock()
-        self._assets[address, target] = _Cached(body, now, now + ASSETS_TTL_S)
+        etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+        cached = CachedAssets(body=body, etag=etag, read_at=now, expires_at=now + ASSETS_TTL_S)
+        self._put(address, target, cached)
+        return cached
+
+    def add_compressed(self, address: str, target: str, of: CachedAssets, content: bytes) -> None:
+        """Keep a response with gzip as well, if it is still the one that is kept."""
+        if self._assets.get((address, target)) is of:
+            self._put(address, target, structs.replace(of, compressed=content))
+
+    def _put(self, address: str, target: str, cached: CachedAssets) -> None:
+        old = self._assets.pop((address, target), None)
+        self._asset_bytes += cached.size - (0 if old is None else old.size)
+        self._assets[address, target] = cached
         while self._asset_bytes > MAX_CACHE_BYTES:
             _, dropped = self._assets.popitem(last=False)
-            self._asset_bytes -= len(dropped.body)
+            self._asset_bytes -= dropped.size
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._clock(), NEW_YORK).date().isoformat()

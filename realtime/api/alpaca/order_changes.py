@@ -15,6 +15,7 @@ from realtime.api.alpaca.open_requests import (
 from realtime.api.alpaca.requests import AlpacaRequest
 from realtime.api.responses import ApiResponse
 from realtime.core.model import OrderId
+from realtime.core.timestamps import nanoseconds
 from realtime.orders.errors import MALFORMED, Declined, Unresolved
 from realtime.orders.order_request import OrderChanges, OrderRequest, Placement, read_body
 from realtime.orders.results import Placed
@@ -22,6 +23,9 @@ from realtime.orders.results import Placed
 CANCELED = frozenset({"canceled", "pending_cancel"})
 
 UNKNOWN_CANCEL_S = 20 * 60.0
+
+IDEMPOTENT_S = 60.0
+"""How long after an order an equal body with the same id gets that order, with `idempotent`."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -137,12 +141,19 @@ async def run_order(
     )
     if before is not None:
         context.recent_writes.add(before, *changed_ids)
-    placed = answer.placed
-    if placed.how == "replayed" and not answer.is_repeat:
-        # The broker's own response to an id that an order has; the gateway would return the order.
-        message = "client_order_id must be unique"
-        raise Declined("broker_refuses", message, alpaca={"code": MALFORMED, "message": message})
+    if answer.placed.how == "replayed" and not answer.is_repeat:
+        if not _is_recent_repeat(request, answer.placed):
+            # The broker's own response to an id that an order has.
+            text = "client_order_id must be unique"
+            raise Declined("broker_refuses", text, alpaca={"code": MALFORMED, "message": text})
+        answer = msgspec.structs.replace(answer, is_repeat=True)
     return _order_response(request, answer)
+
+
+def _is_recent_repeat(request: AlpacaRequest, placed: Placed) -> bool:
+    """Whether an equal body with its own id gets the first order, which is young enough."""
+    age_s = request.context.clock() - nanoseconds(placed.order.created_at) / 1e9
+    return request.context.options.is_idempotent and age_s < IDEMPOTENT_S
 
 
 async def _look_up(request: AlpacaRequest, open_request: OpenRequest) -> Placed:

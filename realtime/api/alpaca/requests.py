@@ -20,6 +20,8 @@ class AlpacaOptions(Struct, frozen=True, kw_only=True):
 
     pdt_fields: bool = False
     """Whether every account has the fields that Alpaca removed in July 2026."""
+    is_idempotent: bool = False
+    """Whether an equal body with the same `client_order_id` soon after gets the first order."""
     books: Mapping[str, str] = {}
     """Book → prefix of `client_order_id`: a token whose `user_id` is a book trades in it."""
     request_balances: Callable[[str], None] = lambda label: None
@@ -50,6 +52,7 @@ class AlpacaRequest(Struct, frozen=True, kw_only=True):
     target: Target
     headers: Mapping[str, str] = {}
     """Those that are passed on to the broker."""
+    accepts_gzip: bool = False
     body: bytes = b""
     parts: Mapping[str, str] = {}
     """Path parameters."""

@@ -40,7 +40,7 @@ class AlpacaRoute(Struct, frozen=True, kw_only=True):
     read: ReadFromMemory | None = None
     complete: Complete = as_it_came
     is_timed: bool = False
-    """Whether the answer from memory is another one at every moment."""
+    """Whether the answer from memory depends on the time, and not on the account's version."""
     change: Change | None = None
 
 
@@ -75,18 +75,21 @@ ROUTES: tuple[AlpacaRoute, ...] = (
         path="/v2/calendar",
         read=market_reads.get_calendar,
         complete=market_reads.keep_calendar,
+        is_timed=True,
     ),
     AlpacaRoute(
         method="GET",
         path="/v2/assets",
         read=market_reads.get_asset,
         complete=market_reads.keep_asset,
+        is_timed=True,
     ),
     AlpacaRoute(
         method="GET",
         path="/v2/assets/{symbol+}",
         read=market_reads.get_asset,
         complete=market_reads.keep_asset,
+        is_timed=True,
     ),
     AlpacaRoute(method="POST", path="/v2/orders", change=order_changes.place_order),
     AlpacaRoute(method="DELETE", path="/v2/orders", change=order_changes.cancel_all_orders),

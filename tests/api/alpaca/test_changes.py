@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from msgspec import structs
 
-from realtime.config.settings import OrderLimits, Settings
+from realtime.config.settings import AlpacaApiSettings, OrderLimits, Settings
 from tests.api.alpaca.client import Client, Reply, keys, trade
 
 BUY: dict[str, Any] = {
@@ -169,6 +169,29 @@ def test_equal_bodies_of_two_accounts_are_two_orders(tmp_path: Path) -> None:
     trade(scene, tmp_path)
 
 
+def test_idempotent_returns_the_first_order_for_a_minute(tmp_path: Path) -> None:
+    def idempotent(settings: Settings) -> Settings:
+        return structs.replace(settings, alpaca_api=AlpacaApiSettings(idempotent=True))
+
+    async def scene(client: Client) -> None:
+        body = {**BUY, "client_order_id": "mine 1"}
+        first = await post(client, body)
+        await asyncio.sleep(50)
+        again = await post(client, body)
+        assert (again.status, again.json["id"]) == (200, first.json["id"])
+        assert again.headers["X-Realtime-Repeat"] == f"of {first.json['id']}"
+        assert (await post(client, {**body, "qty": 2.0})).status == 422
+        await asyncio.sleep(11)
+        late = await post(client, body)
+        assert (late.status, late.json["message"]) == (422, "client_order_id must be unique")
+        assert len(client.at_broker()) == 1
+        # Without an id of its own an equal body is another order, as ever.
+        assert (await post(client)).json["id"] != (await post(client)).json["id"]
+        assert len(client.at_broker()) == 3
+
+    trade(scene, tmp_path, change=idempotent)
+
+
 def test_own_client_order_id_is_unique_as_at_the_broker(tmp_path: Path) -> None:
     async def scene(client: Client) -> None:
         body = {**BUY, "client_order_id": "mine 1"}
@@ -294,6 +317,7 @@ def test_audit_log_has_every_change(tmp_path: Path) -> None:
     "target",
     [
         "/v2/orders/x/y", "/v1/orders", "/v3/orders", "/v2/Orders", "/v2/orders:x",
+        "/v2/multi-orders", "/v2/x:orders", "/v2/bulkOrders", "/v2/all_positions",
         "/v2/account/orders", "/v2/positions/AAPL/x/y", "/v2/x%2Forders", "/v2/positions",
         "/v2/x/../orders", "/v2//orders", "/v2/%252e%252e/v2/orders",
     ],

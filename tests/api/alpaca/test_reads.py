@@ -1,15 +1,21 @@
 """Every answer from memory is the broker's own, byte for byte; all others come from the broker."""
 
 import asyncio
+import gzip
 import random
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 from msgspec import structs
 
-from tests.api.alpaca.client import Client, trade
+from realtime.api.alpaca import market_reads
+from realtime.api.alpaca.routes import ROUTES
+from tests.api.alpaca.client import Client, keys, trade
 from tests.api.alpaca.order_books import place_random_orders, random_query
+from tests.virtual import world
 
 QUERIES = 300
 MANY_QUERIES = 10_000
@@ -254,3 +260,44 @@ def test_old_dotnet_client_gets_the_fields_it_requires(tmp_path: Path) -> None:
         assert "pattern_day_trader" not in document
 
     trade(scene, tmp_path)
+
+
+def test_a_long_list_of_assets_is_compressed_and_has_a_tag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market_reads, "MIN_COMPRESSED_BYTES", 1_000)
+
+    async def scene(client: Client) -> None:
+        plain = await client.here("GET", "/v2/assets")
+        assert plain.source == "upstream"
+        url = f"http://127.0.0.1:{client.fleet.daemon.port}/v2/assets"
+
+        async def get(**headers: str) -> tuple[int, Mapping[str, str], bytes]:
+            sent = {**keys("alpha"), "Accept-Encoding": "identity", **headers}
+            connector = world(1).make_connector()
+            async with (
+                aiohttp.ClientSession(connector=connector, auto_decompress=False) as http,
+                http.get(url, headers=sent) as response,
+            ):
+                return response.status, response.headers.copy(), await response.read()
+
+        await asyncio.sleep(1)  # it is compressed in a thread
+        while True:
+            status, headers, body = await get(**{"Accept-Encoding": "gzip"})
+            if headers.get("Content-Encoding") == "gzip":
+                break
+            await asyncio.sleep(0.01)
+        assert status == 200
+        assert gzip.decompress(body) == plain.body
+        assert (await get())[2] == plain.body
+        assert (await get(**{"Accept-Encoding": "gzip;q=0"}))[2] == plain.body
+        status, _, body = await get(**{"If-None-Match": headers["ETag"]})
+        assert (status, body) == (304, b"")
+
+    trade(scene, tmp_path)
+
+
+def test_what_depends_on_the_time_is_not_kept_for_an_account_that_rests() -> None:
+    """The cache of responses keeps the others until the account's version changes."""
+    timed = {route.path for route in ROUTES if route.read is not None and route.is_timed}
+    assert timed == {"/v2/clock", "/v2/calendar", "/v2/assets", "/v2/assets/{symbol+}"}
