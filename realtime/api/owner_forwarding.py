@@ -25,6 +25,8 @@ from realtime.orders.errors import Unresolved
 MAX_ATTEMPTS = 3
 """Of a lookup, or of a call with a key, after a response was lost."""
 
+HALT_PATHS = frozenset({"/orders/halt", "/orders/resume"})
+
 PLACING = re.compile(r"/(orders|stocks/order|options/order|stocks/[^/]+/(buy|sell))")
 
 
@@ -39,6 +41,8 @@ async def forward_to_owner(
 
     `is_forwarded`: another front has passed it on already; it is not passed on again.
     """
+    if forwarder.are_halts_shared and _path_of(hop) in HALT_PATHS:
+        return None
     owner = _find_owner(forwarder, request)
     if owner is None:
         return None

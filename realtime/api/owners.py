@@ -51,6 +51,11 @@ class OwnerForwarder(Protocol):
         """All of them; None is this daemon, if it has accounts of its own."""
         ...
 
+    @property
+    def are_halts_shared(self) -> bool:
+        """Whether a halt at any daemon holds at all of them."""
+        ...
+
     def get_owner(self, label: str) -> Owner | None:
         """The owner of a followed account; None: this daemon."""
         ...

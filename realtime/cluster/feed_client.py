@@ -77,6 +77,8 @@ class FeedStatus(Struct, kw_only=True):
     resumed: int = 0
     head: int = 0
     """The number of the owner's newest frame here."""
+    is_engine_reachable: bool | None = None
+    """Whether the owner reaches the engine; None: it has none."""
     skew_s: float | None = None
     """The owner's clock minus ours, with the way between them."""
 
@@ -135,6 +137,10 @@ class FeedClient:
                 wait_s = FIRST_RETRY_S
             await self._lose(reason)
             await asyncio.sleep(wait_s * self._rng.uniform(0.8, 1.2))
+
+    async def end(self) -> None:
+        """Mark the owner's accounts stale for good: it is no member any more."""
+        await self._lose("it is no member of the fleet any more")
 
     async def _lose(self, reason: str) -> None:
         """Mark the owner's accounts stale, and say so once."""
@@ -213,6 +219,8 @@ class FeedClient:
                     if value.n != n:
                         raise ProtocolViolation(f"a beat of {value.n} follows frame {n}")
                     status.skew_s = round(value.at - self._clock(), 3)
+                    if value.is_engine_reachable is not None:
+                        status.is_engine_reachable = value.is_engine_reachable
                     if not status.is_current:
                         await self._finish_joining(hello, loop.time() - started_at)
                     accounts.record_messages(feed, value.messages)

@@ -111,12 +111,16 @@ class FeedServer:
         *,
         clock: Callable[[], float],
         get_epoch: Callable[[AccountLabel], int] = lambda label: 0,
+        get_lease: Callable[[], tuple[float, bool] | None] = lambda: None,
         buffer: FeedBuffer | None = None,
     ) -> None:
         self._store = store
         self._identity = identity
         self._clock = clock
         self._get_epoch = get_epoch
+        self._get_lease = get_lease
+        """For how long this daemon may rely on its lease, and whether the engine answers; None:
+        there is no engine."""
         self._buffer = FeedBuffer() if buffer is None else buffer
         self.counts = FeedCounts()
         self._changes: list[Change | Handed] = []
@@ -251,7 +255,14 @@ class FeedServer:
         }
         changed = {label: at for label, at in messages.items() if self._messages.get(label) != at}
         self._messages = messages
-        return Beat(n=self._buffer.head, at=self._clock(), messages=changed)
+        lease = self._get_lease()
+        return Beat(
+            n=self._buffer.head,
+            at=self._clock(),
+            lease_s=None if lease is None else round(lease[0], 3),
+            is_engine_reachable=None if lease is None else lease[1],
+            messages=changed,
+        )
 
     def _deactivate(self) -> None:
         """Keep nothing any more: no front is there, nor will one resume."""

@@ -51,10 +51,24 @@ class Followed(Struct, kw_only=True, eq=False):
 
 
 class FrontAccounts:
-    """All followed accounts. `clock` gives epoch seconds."""
+    """All followed accounts. `clock` gives epoch seconds.
 
-    def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
+    `is_own`: whether this daemon keeps an account in sync itself; None: every account in the store
+    that comes from no feed. `keeps`: whether an account stays although no owner has it now, because
+    this daemon may become its owner.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float],
+        is_own: Callable[[str], bool] | None = None,
+        keeps: Callable[[str], bool] = lambda label: False,
+    ) -> None:
         self._store = store
+        self._is_own = is_own or self._is_unfollowed
+        self._keeps = keeps
         self._clock = clock
         self._accounts: dict[AccountLabel, Followed] = {}
         self._highest: dict[AccountLabel, int] = {}
@@ -64,6 +78,14 @@ class FrontAccounts:
         self._conflicts: set[AccountLabel] = set()
         """Accounts of which a second owner was logged."""
         self.dropped: Counter[Dropped] = Counter()
+
+    def _is_unfollowed(self, label: str) -> bool:
+        return self._store.get(label) is not None
+
+    def leave(self, label: str, epoch: int) -> None:
+        """Follow an account no longer: this daemon owns it from this epoch on."""
+        self._accounts.pop(AccountLabel(label), None)
+        self._highest[AccountLabel(label)] = epoch
 
     def get_feed(self, label: str) -> str | None:
         """The feed that an account comes from; None: it is not followed."""
@@ -98,15 +120,21 @@ class FrontAccounts:
             if claimed is None:
                 continue
             can_resume = can_resume and (claimed.is_joined or not hello.resumed)
-            if self._store.get(label) is None:
-                self._announce(label, hello.member)
+            self._announce(label, hello.member)
         self._store.sort(label for label in hello.epochs if self.get_feed(label) == feed)
         return can_resume
 
     def _announce(self, label: AccountLabel, member: str) -> None:
         """Add an account of which only the label is known: reads of it say that it is starting."""
         now = self._clock()
+        known = self._store.get(label)
+        if known is not None and known.owner == member:
+            return
         reason = f"not received from {member} yet"
+        if known is not None:
+            link = make_stale_link(known.link, reason, now)
+            self._store.put(structs.replace(known, link=link, owner=member))
+            return
         link = Link(since=now, stale_since=now, stale_reason=reason)
         self._store.put(Record(profile=Profile(label=label), link=link, as_of=now, owner=member))
 
@@ -117,7 +145,7 @@ class FrontAccounts:
             self.dropped["stale_epoch"] += 1
             return None
         if followed is None:
-            if self._store.get(label) is not None:  # this daemon keeps it in sync itself
+            if self._is_own(label):
                 self._report_conflict(label, member)
                 return None
             followed = self._accounts[label] = Followed(feed=feed, epoch=epoch)
@@ -239,8 +267,10 @@ class FrontAccounts:
 
     def _remove(self, label: AccountLabel) -> None:
         """The account is in no configuration any more; its highest epoch stays known."""
-        del self._accounts[label]
-        if self._store.get(label) is not None:
+        followed = self._accounts.pop(label)
+        if self._keeps(label):
+            self._mark_stale(followed, "no daemon owns it now", self._clock())
+        elif self._store.get(label) is not None:
             self._store.remove(label)
 
 

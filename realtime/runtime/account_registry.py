@@ -29,6 +29,10 @@ log = get_logger()
 MAX_ROTATION_S = 30.0
 """How long the next account with new keys waits until the one before is synced again."""
 
+NO_OWNER = "-"
+"""In the place of an owner's name: this daemon does not keep the account in sync, and does not know
+which one does. No member has this name."""
+
 BUDGET_WINDOW_S = 60.0
 """The broker counts requests by the minute."""
 
@@ -74,6 +78,8 @@ class AccountRegistry:
         for label, account in self._accounts.items():
             if self._is_owned(label):
                 account.start(self._tasks, label)
+            else:
+                self._set_owner(label, NO_OWNER, "no daemon is known to own it yet")
 
     async def apply(self, settings: Settings, diff: SettingsDiff) -> None:
         """Apply changed settings. New keys are used afterwards, one account after another."""
@@ -160,13 +166,16 @@ class AccountRegistry:
         account = self._settings.get(label)
         if account is not None and label in self._accounts:
             reason = "connecting: this daemon owns it from now on"
+            record = self._store.get(label)
+            if record is not None and record.owner is not None:
+                self._store.put(structs.replace(record, owner=None))
             self._restart(account, reason, taken_slot_until=taken_slot_until)
 
-    async def release(self, label: str, *, reason: str) -> None:
+    async def release(self, label: str, *, reason: str, owner: str | None) -> None:
         """Disconnect an account that another daemon may own: its stream is closed in order, so that
         the broker frees the connection at once. What is known stays, stale for this reason."""
         await self._stop([label])
-        account, record, now = self._settings.get(label), self._store.get(label), self._clock()
+        account, record = self._settings.get(label), self._store.get(label)
         if account is None or record is None or label not in self._accounts:
             return
         known = record.state.account
@@ -176,9 +185,15 @@ class AccountRegistry:
             return
         self._accounts[label] = running
         self._trading_accounts.add(label, running.trading_account)
-        stale_since = record.link.stale_since if record.link.is_stale else now
-        link = Link(state="waiting", since=now, stale_since=stale_since, stale_reason=reason)
-        self._store.update(AccountLabel(label), now=now, link=link)
+        self._set_owner(label, owner or NO_OWNER, reason)
+
+    def _set_owner(self, label: str, owner: str, reason: str) -> None:
+        """Mark an account as another daemon's: what is known of it is stale for this reason."""
+        record, now = self._store.get(label), self._clock()
+        if record is not None:
+            since = record.link.stale_since if record.link.is_stale else now
+            link = Link(state="waiting", since=now, stale_since=since, stale_reason=reason)
+            self._store.put(structs.replace(record, owner=owner, link=link, as_of=now))
 
     def _restart(
         self,
@@ -235,6 +250,8 @@ class AccountRegistry:
         self._trading_accounts.add(label, running.trading_account)
         if self._is_owned(label):
             running.start(self._tasks, label)
+        else:
+            self._set_owner(label, NO_OWNER, "no daemon is known to own it yet")
 
     def _is_owned(self, label: str) -> bool:
         try:

@@ -22,9 +22,13 @@ from realtime.cluster.feed_server import FEED_PATH, FeedIdentity, FeedServer
 from realtime.cluster.front_accounts import FrontAccounts
 from realtime.cluster.mesh import MeshGate, make_mesh_application
 from realtime.config.settings import ClusterSettings
+from realtime.core.model import AccountLabel
 from realtime.errors import ConfigError
+from realtime.runtime.engine import Engine
 from realtime.runtime.environment import Environment
 from realtime.runtime.hops import Hops, add_forwarded_requests
+from realtime.runtime.member_follower import MemberFollower
+from realtime.runtime.ownership import Peers
 from realtime.store.store import Store
 
 MAX_CONNECTIONS_PER_ADDRESS = 64
@@ -45,19 +49,35 @@ class Cluster:
         rng: Random,
         *,
         has_own_accounts: bool,
+        engine: Engine | None = None,
     ) -> None:
         clock = environment.clock
         self._settings = settings
+        self._engine = engine
+        self._store = store
         self._environment = environment
         self._rng = rng
-        self._accounts = FrontAccounts(store, clock=clock)
+        coordinator = None if engine is None else engine.coordinator
+        self._accounts = FrontAccounts(
+            store,
+            clock=clock,
+            is_own=None if coordinator is None else coordinator.owns,
+            keeps=lambda label: coordinator is not None and label in self._configured,
+        )
+        self._configured = {record.profile.label for record in store}
         self._gate = MeshGate(settings.secrets, clock)
         self._feed: FeedServer | None = None
         if settings.listen is not None:
             identity = FeedIdentity(
                 fleet=settings.fleet, member=settings.member, version=__version__, url=settings.url
             )
-            self._feed = FeedServer(store, identity, clock=clock)
+            self._feed = FeedServer(
+                store,
+                identity,
+                clock=clock,
+                get_epoch=lambda label: 0 if engine is None else engine.get_epoch(label),
+                get_lease=lambda: None if engine is None else engine.get_lease(),
+            )
         self._clients: list[FeedClient] = []
         self._has_own_accounts = has_own_accounts
         self.forwarder: Hops | None = None
@@ -74,6 +94,8 @@ class Cluster:
     def is_complete(self) -> bool:
         """Whether every owner was received once, with all of its accounts."""
         are_joined = all(status.has_joined for status in self.statuses)
+        if self._engine is not None:
+            return are_joined and self._engine.knows_owners
         return are_joined and len(self._clients) == len(self._settings.of)
 
     @property
@@ -128,6 +150,32 @@ class Cluster:
             dropped={str(reason): n for reason, n in self._accounts.dropped.items()},
         )
 
+    @property
+    def peers(self) -> Peers:
+        """What this daemon knows of the other members without the engine."""
+
+        def suspected() -> list[str]:
+            return [
+                status.member
+                for status in self.statuses
+                if status.member is not None and status.has_joined and not status.is_current
+            ]
+
+        def may_reach_engine() -> bool:
+            current = [status for status in self.statuses if status.is_current]
+            return not current or any(status.is_engine_reachable for status in current)
+
+        def handle_handed(label: str, owner: str, epoch: int) -> None:
+            if self._feed is not None:
+                self._feed.hand_over(AccountLabel(label), owner=owner, epoch=epoch)
+
+        return Peers(
+            suspected=suspected,
+            may_reach_engine=may_reach_engine,
+            handle_handed=handle_handed,
+            handle_owned=self._accounts.leave,
+        )
+
     @asynccontextmanager
     async def run(self, client_app: web.Application, host: str) -> AsyncIterator[None]:
         """Listen for fronts and follow owners while the block runs.
@@ -140,7 +188,7 @@ class Cluster:
                 mesh.router.add_get(FEED_PATH, self._feed.serve, allow_head=False)
                 add_forwarded_requests(mesh, client_app, host)
                 await stack.enter_async_context(self._listen(self._feed, mesh))
-            if self._settings.of:
+            if self._settings.of or self._engine is not None:
                 await stack.enter_async_context(self._follow())
             yield
 
@@ -168,11 +216,14 @@ class Cluster:
     @asynccontextmanager
     async def _follow(self) -> AsyncIterator[None]:
         settings = self._settings
-        tls = make_client_tls(settings.ca_file, settings.of)
+        # With an engine the addresses are not known yet.
+        addresses = settings.of or (() if settings.tls is None else ("https://",))
+        tls = make_client_tls(settings.ca_file, addresses)
         # Not the session for the broker: its proxies are not for other members.
         async with aiohttp.ClientSession(connector=self._environment.make_connector()) as session:
-            self._clients = [
-                FeedClient(
+
+            def make_client(address: str) -> FeedClient:
+                return FeedClient(
                     address,
                     self._accounts,
                     session,
@@ -182,16 +233,22 @@ class Cluster:
                     rng=self._rng,
                     tls=tls,
                 )
-                for address in settings.of
-            ]
+
+            self._clients = [make_client(address) for address in settings.of]
             self.forwarder = Hops(
                 self._accounts,
                 session,
                 get_statuses=lambda: self.statuses,
                 has_own_accounts=self._has_own_accounts,
+                are_halts_shared=self._engine is not None,
                 secret=settings.secrets[0],
                 tls=tls,
             )
+            if self._engine is not None:
+                follower = MemberFollower(self._engine, self._clients, make_client)
+                async with _run_all([follower.run()]):
+                    yield
+                return
             async with _run_all([client.run() for client in self._clients]):
                 yield
 

@@ -165,7 +165,7 @@ async def run_daemon(
                     books=settings.books,
                     history=None if history is None else history.client,
                 )
-            cluster = _make_cluster(settings, store, environment)
+            cluster = _make_cluster(settings, store, environment, engine)
             alerts = AlertLog(is_watched=bool(settings.tiers))
             books = dict(settings.books)
             reloader.subscribe(partial(_replace_books, books))
@@ -219,7 +219,7 @@ async def run_daemon(
                     _run_marks(marks),
                     _watch_tiers(reloader, store, alerts, app, notify, clock),
                     nullcontext() if cluster is None else cluster.run(app, settings.server.host),
-                    _run_engine(engine, registry, trading_service),
+                    _run_engine(engine, registry, trading_service, cluster),
                 ):
                     yield Daemon(
                         store=store,
@@ -232,7 +232,9 @@ async def run_daemon(
     log.info("daemon.stopped", uptime_s=round(clock() - started_at, 1))
 
 
-def _make_cluster(settings: Settings, store: Store, environment: Environment) -> "Cluster | None":
+def _make_cluster(
+    settings: Settings, store: Store, environment: Environment, engine: "Engine | None"
+) -> "Cluster | None":
     """Return what other members see of this daemon, and it of them; None without `[cluster]`."""
     if settings.cluster is None:
         return None
@@ -241,7 +243,12 @@ def _make_cluster(settings: Settings, store: Store, environment: Environment) ->
 
     rng = random.Random(f"{store.boot}:cluster")
     return Cluster(
-        settings.cluster, store, environment, rng, has_own_accounts=not settings.is_front
+        settings.cluster,
+        store,
+        environment,
+        rng,
+        has_own_accounts=not settings.is_front,
+        engine=engine,
     )
 
 
@@ -271,15 +278,16 @@ async def _open_engine(
 
 @asynccontextmanager
 async def _run_engine(
-    engine: "Engine | None", registry: AccountRegistry, trading_service: TradingService
+    engine: "Engine | None",
+    registry: AccountRegistry,
+    trading_service: TradingService,
+    cluster: "Cluster | None",
 ) -> AsyncIterator[None]:
     """Follow the accounts that this daemon owns while the block runs, as the engine decides."""
-    if engine is None:
+    if engine is None or cluster is None:
         yield
         return
-    from realtime.runtime.ownership import Peers  # noqa: PLC0415 - as above
-
-    async with engine.run(registry, trading_service, Peers()):
+    async with engine.run(registry, trading_service, cluster.peers):
         yield
 
 

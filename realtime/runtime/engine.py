@@ -43,6 +43,22 @@ class Engine:
         """This daemon's in the fleet."""
         return self._member.name
 
+    @property
+    def knows_owners(self) -> bool:
+        """Whether every enabled account has an owner, as far as this daemon knows."""
+        ownership = self.ownership
+        return ownership is not None and ownership.has_owners
+
+    def get_epoch(self, label: str) -> int:
+        """Return the epoch of an account's assignment."""
+        assignment = self.coordinator.assignments.get(label)
+        return 0 if assignment is None else assignment.epoch
+
+    def get_lease(self) -> tuple[float, bool]:
+        """Return for how long the lease may be relied on, and whether the engine answers."""
+        lease = self.coordinator.lease
+        return max(0.0, lease.remaining_s), lease.holds()
+
     def check_change(self, label: str) -> None:
         """Raise `NotOwner` if a request that changes something must not leave: the last moment."""
         self.coordinator.check(label, reduces_risk=True)

@@ -39,6 +39,7 @@ class Hops:
         *,
         get_statuses: Callable[[], Sequence[FeedStatus]],
         has_own_accounts: bool,
+        are_halts_shared: bool = False,
         secret: Secret,
         tls: ssl.SSLContext | None,
     ) -> None:
@@ -46,6 +47,7 @@ class Hops:
         self._session = session
         self._get_statuses = get_statuses
         self._has_own_accounts = has_own_accounts
+        self.are_halts_shared = are_halts_shared
         self._secret = secret
         self._tls = tls
 

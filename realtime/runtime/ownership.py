@@ -30,7 +30,7 @@ from realtime.cluster.claims import (
 from realtime.cluster.etcd_coordinator import EtcdCoordinator
 from realtime.errors import EngineUnreachable, EtcdRefusal, NotOwner, RealtimeError
 from realtime.orders.trading_service import TradingService
-from realtime.runtime.account_registry import AccountRegistry
+from realtime.runtime.account_registry import NO_OWNER, AccountRegistry
 from realtime.runtime.halt_sync import HaltSync
 from realtime.telemetry.log import get_logger
 
@@ -74,6 +74,8 @@ class Peers(Struct, frozen=True, kw_only=True):
     may_reach_engine: Callable[[], bool] = lambda: True
     """Whether some peer may reach the engine, as far as is known here: False only if every peer
     reports that it cannot."""
+    handle_owned: Callable[[str, int], None] = lambda account, epoch: None
+    """Called with account and epoch before an account is connected here."""
     handle_handed: Callable[[str, str, int], None] = lambda account, owner, epoch: None
     """Called with account, next owner and epoch after the last change of an account here."""
 
@@ -115,6 +117,12 @@ class Ownership:
         self.handed_over = 0
         self.moving = 0
         """Accounts that still belong to another member."""
+
+    @property
+    def has_owners(self) -> bool:
+        """Whether every account has an owner."""
+        owners = self._coordinator.owners
+        return all(label in owners for label in self._registry.enabled)
 
     @property
     def owned(self) -> list[str]:
@@ -231,12 +239,13 @@ class Ownership:
         owner = None if assignment is None else assignment.owner
         elsewhere = owner is not None and owner != self._name
         reason = f"{owner} owns it" if elsewhere else "no contact with the engine"
-        await self._registry.release(label, reason=reason)
+        await self._registry.release(label, reason=reason, owner=owner if elsewhere else None)
         self._trading.liquidations.leave(label)
         self._ready.discard(label)
         log.warning("account.released", account=label, owner=owner if elsewhere else None)
-        if assignment is not None and elsewhere:
-            self._peers.handle_handed(label, str(owner), assignment.epoch)
+        if assignment is not None:
+            name = str(owner) if elsewhere else NO_OWNER
+            self._peers.handle_handed(label, name, assignment.epoch)
 
     async def _follow_owned(self) -> None:
         """Recall what may be open of newly owned accounts, then connect them."""
@@ -269,6 +278,8 @@ class Ownership:
             former = self._taken_from.pop(label, None)
             now = asyncio.get_running_loop().time()
             until = now if former is None else now + SLOT_S
+            epoch = coordinator.assignments[label].epoch
+            self._peers.handle_owned(label, epoch)
             self._registry.follow(label, taken_slot_until=until)
             if former is not None:
                 self._registry.set_budget(label, STARTING_BUDGET)
@@ -352,7 +363,7 @@ class Ownership:
             if label in self._ready:
                 coordinator.allow_orders(label)
             return
-        await self._registry.release(label, reason=f"handed over to {to}")
+        await self._registry.release(label, reason=f"handed over to {to}", owner=to)
         self._trading.liquidations.leave(label)
         self._ready.discard(label)
         self.handed_over += 1

@@ -40,6 +40,7 @@ from tests.world.network import Network
 SECRET = Secret("0123456789abcdef0123456789abcdef")
 DAEMONS = ("beta", "gamma", "delta")
 BROKER_PORT = 8091
+MESH_PORT = 18_101
 NEVER = float("inf")
 LIMIT_S = 3600.0
 
@@ -286,12 +287,13 @@ def play(
     seed: int = 1,
     slot_s: float = 90.0,
     daemons: tuple[str, ...] = DAEMONS,
+    has_mesh: bool = False,
 ) -> None:
     """Play a scene from its beginning to its end."""
 
     async def main(loop: WorldLoop) -> None:
         async with asyncio.timeout(LIMIT_S):
-            await _play(loop, scene, accounts, seed, slot_s, daemons)
+            await _play(loop, scene, accounts, seed, slot_s, daemons, has_mesh)
 
     with asyncio.Runner(loop_factory=WorldLoop) as runner:
         loop = runner.get_loop()
@@ -306,6 +308,7 @@ async def _play(
     seed: int,
     slot_s: float,
     daemons: tuple[str, ...],
+    has_mesh: bool,
 ) -> None:
     labels = list(Simulator(accounts=accounts, seed=seed).exchange.labels)
     network = loop.network = Network(
@@ -318,6 +321,8 @@ async def _play(
         await broker.start(port=BROKER_PORT)
         async with broker:
             several = Several(broker, network, Path(folder), seed)
+            if has_mesh:
+                several.meshes = {name: MESH_PORT + n for n, name in enumerate(daemons)}
             async with several.open():
                 try:
                     await several.post_fault(kind="second_connection", release_s=slot_s)
