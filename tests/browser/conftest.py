@@ -6,7 +6,9 @@ window: no cookie, no chosen colour outlives it.
 playwright is imported where it is used: without the extra these files are only passed over.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
@@ -28,6 +30,18 @@ LIMIT_MS = 15_000
 """Limit of anything a test waits for; a page is there within half a second."""
 
 Open = Callable[..., Awaitable["Page"]]
+
+
+async def becomes(page: "Page", script: str, expected: object) -> None:
+    """Wait until a script returns this: what it measures is still being drawn for a moment."""
+    result = await page.evaluate(script)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LIMIT_MS / 1000):
+            while result != expected:
+                await asyncio.sleep(0.05)
+                result = await page.evaluate(script)
+    assert result == expected
+
 
 in_one_loop = pytest_asyncio.fixture(loop_scope="session")
 """A fixture of one test, in the loop of all: the browser's."""

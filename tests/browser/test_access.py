@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from realtime.api.listener import serve
 from tests.api.documents.made import fleet
 from tests.api.reader import Clock, application
-from tests.browser.conftest import Open, in_one_loop
+from tests.browser.conftest import Open, becomes, in_one_loop
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -66,7 +66,7 @@ async def test_text_has_enough_contrast(url: str, open_page: Open, scheme: str) 
     for view in VIEWS:
         await page.goto(f"{url}/{view}")
         await expect(page.locator("html")).to_have_attribute("data-connection", "connected")
-        assert await page.evaluate(CONTRAST) == [], view
+        await becomes(page, CONTRAST, [])
 
 
 async def test_controls_have_names_and_landmarks_exist(url: str, open_page: Open) -> None:
@@ -74,7 +74,7 @@ async def test_controls_have_names_and_landmarks_exist(url: str, open_page: Open
     for view in VIEWS:
         await page.goto(f"{url}/{view}")
         await expect(page.locator("html")).to_have_attribute("data-connection", "connected")
-        assert await page.evaluate(NAMELESS) == [], view
+        await becomes(page, NAMELESS, [])
         for landmark in ("banner", "main", "contentinfo"):
             await expect(page.get_by_role(landmark)).to_have_count(1)
         await expect(page.get_by_role("heading", level=1)).to_have_count(1)
@@ -124,10 +124,10 @@ async def test_headings_tables_and_lists_are_marked_up(
     for view in VIEWS:
         await page.goto(f"{url}/{view}")
         await expect(page.locator("html")).to_have_attribute("data-connection", "connected")
-        assert await page.evaluate(ORDER), view
-        assert await page.evaluate(TABLES) == [], view
-        assert await page.evaluate(LISTS) == [], view
-        assert await page.evaluate(HIDDEN_BY_SCROLLING) == [], view
+        await becomes(page, ORDER, True)
+        await becomes(page, TABLES, [])
+        await becomes(page, LISTS, [])
+        await becomes(page, HIDDEN_BY_SCROLLING, [])
         titles.add(await page.title())
     assert await page.locator("html").get_attribute("lang") == "en"
     assert len(titles) == len(VIEWS)
@@ -161,7 +161,7 @@ async def test_reduced_motion_is_respected(url: str, open_page: Open) -> None:
     page = await open_page(url)
     await page.emulate_media(reduced_motion="reduce")
     await expect(page.locator(ROWS)).to_have_count(5)
-    assert await page.evaluate("document.getAnimations().length") == 0
+    await becomes(page, "document.getAnimations().length", 0)
 
 
 async def test_tab_goes_from_the_top_to_the_table(url: str, open_page: Open) -> None:

@@ -12,7 +12,7 @@ from realtime.analytics.tier_bounds import Bounds
 from realtime.api.listener import serve
 from tests.api.reader import Clock, application
 from tests.browser.compared import NOW, labels_of, make_store
-from tests.browser.conftest import Open, in_one_loop
+from tests.browser.conftest import Open, becomes, in_one_loop
 from tests.browser.test_access import CONTRAST, LISTS, NAMELESS, ORDER, TABLES
 from tests.browser.test_layout import FAULTS
 from tests.browser.test_states import served
@@ -68,10 +68,10 @@ async def test_without_bounds_the_page_says_how_to_set_them(open_page: Open) -> 
 async def test_it_fits_and_is_readable(url: str, open_page: Open, width: int, scheme: str) -> None:
     page = await open_page(f"{url}/#/alerts", width=width, height=900, scheme=scheme)
     await expect(page.locator(ROWS).first).to_be_visible()
-    assert await page.evaluate(FAULTS) == []
-    assert await page.evaluate(NAMELESS) == []
-    assert await page.evaluate(ORDER)
-    assert await page.evaluate(TABLES) == []
-    assert await page.evaluate(LISTS) == []
+    await becomes(page, FAULTS, [])
+    await becomes(page, NAMELESS, [])
+    await becomes(page, ORDER, True)
+    await becomes(page, TABLES, [])
+    await becomes(page, LISTS, [])
     await expect(page.locator("main")).to_have_css("opacity", "1")
-    assert await page.evaluate(CONTRAST) == []
+    await becomes(page, CONTRAST, [])

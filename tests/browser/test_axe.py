@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.api.documents.made import fleet
 from tests.browser.compared import labels_of, make_store, served_comparison, write_ledger
-from tests.browser.conftest import Open, in_one_loop
+from tests.browser.conftest import Open, becomes, in_one_loop
 from tests.browser.recorded import record, served_past
 from tests.browser.test_past import moment
 from tests.browser.test_states import served, there
@@ -59,7 +59,7 @@ async def check(open_page: Open, address: str, selector: str, width: int, scheme
     await expect(page.locator("main")).to_have_css("opacity", "1")
     await expect(page.locator("main > *")).to_have_css("opacity", "1")
     await page.evaluate(AXE.read_text(encoding="utf-8"))
-    assert await page.evaluate(RUN) == []
+    await becomes(page, RUN, [])
 
 
 @pytest.mark.parametrize("view", ["", "?group=tier", "account/alpha", "account/bravo"])

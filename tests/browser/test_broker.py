@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.compared import labels_of, make_store, served_comparison, write_ledger
-from tests.browser.conftest import Open, in_one_loop
+from tests.browser.conftest import Open, becomes, in_one_loop
 from tests.browser.test_layout import FAULTS
 from tests.browser.test_states import served
 
@@ -83,4 +83,4 @@ async def test_without_books_an_account_stands_as_it_is(open_page: Open) -> None
 async def test_they_fit(url: str, open_page: Open, view: str, width: int) -> None:
     page = await open_page(f"{url}/#/{view}", width=width, height=900)
     await expect(page.locator(".books tbody tr, .broker tbody tr").first).to_be_visible()
-    assert await page.evaluate(FAULTS) == []
+    await becomes(page, FAULTS, [])

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.compared import labels_of, make_store, served_comparison, write_ledger
-from tests.browser.conftest import Open, in_one_loop
+from tests.browser.conftest import Open, becomes, in_one_loop
 from tests.browser.test_access import CONTRAST, LISTS, NAMELESS, ORDER, TABLES
 from tests.browser.test_layout import FAULTS
 from tests.browser.test_states import served
@@ -176,11 +176,11 @@ async def test_without_history_it_says_how_to_have_it(open_page: Open) -> None:
 async def test_it_is_readable_and_named(url: str, open_page: Open, scheme: str) -> None:
     page = await open_page(f"{url}/#/compare?by=tier&open=large", scheme=scheme)
     await expect(page.locator("tr[data-member]")).to_have_count(4)
-    assert await page.evaluate(CONTRAST) == []
-    assert await page.evaluate(NAMELESS) == []
-    assert await page.evaluate(ORDER)
-    assert await page.evaluate(TABLES) == []
-    assert await page.evaluate(LISTS) == []
+    await becomes(page, CONTRAST, [])
+    await becomes(page, NAMELESS, [])
+    await becomes(page, ORDER, True)
+    await becomes(page, TABLES, [])
+    await becomes(page, LISTS, [])
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 780, 390, 320])
@@ -194,4 +194,4 @@ async def test_it_fits(
     async with served_comparison(path, make_store(labels_of(count))) as url:
         page = await open_page(f"{url}/#/compare", width=width, height=900)
         await compared(page, count)
-        assert await page.evaluate(FAULTS) == []
+        await becomes(page, FAULTS, [])

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, becomes
 from tests.browser.fleets import strained
 from tests.browser.test_states import ROWS, served, there
 
@@ -84,11 +84,11 @@ async def check(
         await page.emulate_media(forced_colors="active")
     await there(page)
     await expect(page.locator(ROWS).first).to_be_visible()
-    assert await page.evaluate(FAULTS) == []
+    await becomes(page, FAULTS, [])
     await page.mouse.wheel(0, 900)
-    assert await page.evaluate(FAULTS) == []
+    await becomes(page, FAULTS, [])
     label = await page.locator(f"{ROWS} th a").first.get_attribute("href")
     await page.goto(f"{url}/{label}")
     equity = page.locator(".account-view .stat.large .value")
     await expect(equity).to_contain_text("98,765,392,200.55")
-    assert await page.evaluate(FAULTS) == []
+    await becomes(page, FAULTS, [])

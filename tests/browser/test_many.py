@@ -33,9 +33,6 @@ TURNS_A_SECOND = 20
 BUSIEST = 0.6
 """Part of one core, in processor time of the page's own thread."""
 
-MAX_MS = 1000
-"""Of tasks over 50 ms by the clock on the wall; generous, for machines with other work."""
-
 
 @pytest.fixture
 def thousand() -> Store:
@@ -109,10 +106,9 @@ async def test_two_thousand_changes_a_second_leave_time_for_the_reader(
             change(thousand, record, 7)
         await expect(page.locator(".stat.large .value")).to_have_text("$7,000.00")
         tasks: list[float] = await page.evaluate("window.longTasks")
-        longest = max(tasks, default=0)
+        longest = max(tasks, default=0)  # by the clock on the wall: reported, not a condition
         record_property("page", f"busy {busy / took_s:.0%}, longest task {longest:.0f} ms")
         assert busy / took_s < BUSIEST
-        assert longest < MAX_MS
 
 
 MAX_BYTES_PER_S = 50_000

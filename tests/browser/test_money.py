@@ -203,10 +203,11 @@ async def test_one_of_many_changes_does_not_light_the_page(open_page: Open) -> N
         await there(page)
         await page.evaluate(
             """() => {
-                window.flashes = 0;
+                window.flashes = {};
                 const animate = Element.prototype.animate;
                 Element.prototype.animate = function (...all) {
-                    window.flashes += 1;
+                    const second = Math.floor(performance.now() / 1000);
+                    window.flashes[second] = (window.flashes[second] ?? 0) + 1;
                     return animate.apply(this, all);
                 };
             }"""
@@ -216,7 +217,7 @@ async def test_one_of_many_changes_does_not_light_the_page(open_page: Open) -> N
             state = structs.replace(state_of(), account=money)
             store.update(label, now=NOW, state=state)
         await expect(page.locator(f"{ROWS} td.equity").first).to_have_text("200.00")
-        assert await page.evaluate("window.flashes") <= 12
+        assert await page.evaluate("Math.max(0, ...Object.values(window.flashes))") <= 12
 
 
 async def test_a_negative_position_has_a_minus_sign(open_page: Open) -> None:

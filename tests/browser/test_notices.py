@@ -7,7 +7,7 @@ from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW, fleet, put, state_of
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, becomes
 from tests.browser.fleets import LONGEST, account, add
 from tests.browser.relay import relay
 from tests.browser.test_states import ROWS, served, there
@@ -76,7 +76,7 @@ async def test_a_long_label_leaves_room_for_the_text(open_page: Open, width: int
         box = await page.locator(".notice .why").bounding_box()
         assert box is not None
         assert box["width"] >= 200
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await becomes(page, "document.documentElement.scrollWidth <= innerWidth", True)
 
 
 async def test_a_device_without_a_network_says_so(open_page: Open) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import Page, Request, Route, expect
 
 from realtime.store.store import Store
 from tests.api.documents.made import NOW, fleet
-from tests.browser.conftest import Open, in_one_loop
+from tests.browser.conftest import Open, becomes, in_one_loop
 from tests.browser.recorded import record, served_past
 from tests.browser.test_layout import FAULTS
 from tests.browser.test_states import ROWS, served, there
@@ -61,7 +61,7 @@ async def at(page: Page, pattern: str) -> None:
 async def test_an_address_opens_the_past_marked_as_such(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/#/account/alpha?as_of={moment(2.5)}")
     await past_is_shown(page)
-    assert (await page.title()).startswith("3 Oct, 04:02 · alpha")
+    await expect(page).to_have_title(re.compile("^3 Oct, 04:02 · alpha"))
     orders = page.get_by_role("table", name="Orders")
     await expect(page.locator(".time-note")).to_contain_text("exact to the event")
     await expect(orders).not_to_contain_text("TSLA")
@@ -259,4 +259,4 @@ async def test_the_bar_fits(url: str, open_page: Open, width: int) -> None:
     for view in ("account/alpha", ""):
         page = await open_page(f"{url}/#/{view}?as_of={moment(7)}", width=width, height=900)
         await past_is_shown(page)
-        assert await page.evaluate(FAULTS) == []
+        await becomes(page, FAULTS, [])

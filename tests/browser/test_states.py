@@ -12,7 +12,7 @@ from realtime.store.records import Profile
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW, fleet, state_of
 from tests.api.reader import Clock, application
-from tests.browser.conftest import Open, in_one_loop
+from tests.browser.conftest import Open, becomes, in_one_loop
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -115,8 +115,7 @@ async def test_dark_is_as_the_system_or_as_chosen(url: str, open_page: Open) -> 
 async def test_nothing_is_wider_than_a_phone(url: str, open_page: Open, view: str) -> None:
     page = await open_page(f"{url}/{view}", width=390, height=844)
     await there(page)
-    width = await page.evaluate("document.documentElement.scrollWidth")
-    assert width == 390
+    await becomes(page, "document.documentElement.scrollWidth", 390)
 
 
 async def test_a_link_that_comes_and_goes_is_remembered(open_page: Open) -> None:
@@ -144,15 +143,17 @@ async def test_no_figure_is_cut_off(url: str, open_page: Open, width: int) -> No
     """Columns go as room goes; those that stay fill their card and show all of their figures."""
     page = await open_page(url, width=width, height=900)
     await expect(page.locator(ROWS)).to_have_count(5)
-    assert await page.evaluate(
+    await becomes(
+        page,
         """() => {
             const table = document.querySelector("table.fleet");
             const cut = [...table.querySelectorAll("th, td.number")].filter(
                 cell => cell.checkVisibility() && cell.scrollWidth > cell.clientWidth + 1);
             return [table.clientWidth - table.parentElement.clientWidth,
                 ...cut.map(cell => cell.textContent)];
-        }"""
-    ) == [0]
+        }""",
+        [0],
+    )
 
 
 async def test_real_money_is_marked(open_page: Open) -> None:
