@@ -1,27 +1,43 @@
 """What every test run needs to know: which tests wait for an extra or for a word.
 
 `api`, `compat` and `browser` tests import what they drive at the top of their files, so the files
-themselves are skipped where it is not installed. `slow` tests run when `-m` names them. Properties
-try the same few examples in every default run; `HYPOTHESIS_PROFILE=ci` tries many new ones.
+themselves are skipped where it is not installed. `slow` tests run when `-m` names them; those that
+start other programs are slow by their folder. Properties try the same few examples in every default
+run; `HYPOTHESIS_PROFILE=ci` tries many new ones.
 """
 
+import gc
 import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from aiohttp.web_app import _cached_build_middleware
+from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
 API, COMPAT, BROWSER = HERE / "conformance", HERE / "compat", HERE / "browser"
 NO_STRANGERS = "schemathesis is not installed: pip install -c constraints.txt -e '.[dev,api]'"
 NO_BROWSER = "no playwright or no Chromium: EXTRAS=dev,top,browser and apt-get install chromium"
 NO_SDK = "alpaca-py is not installed: pip install -c constraints.txt -e '.[dev,compat]'"
-settings.register_profile("default", derandomize=True, deadline=None, max_examples=40)
-settings.register_profile("ci", deadline=None, max_examples=1000)
+SLOW_FOLDERS = [API, COMPAT, BROWSER, HERE / "processes", HERE / "history" / "postgres"]
+"""Browsers, other clients, other processes, a database: all their tests are slow ones."""
+
+# No property fails because the machine is busy: neither a limit for each example, nor the check
+# that examples are made quickly. (That they are plausible is still checked.)
+settings.register_profile(
+    "default",
+    derandomize=True,
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "ci", settings.get_profile("default"), derandomize=False, max_examples=1000
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 HAS_STRANGERS = importlib.util.find_spec("schemathesis") is not None
@@ -66,13 +82,34 @@ def pytest_pycollect_makemodule(
     return None
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("markexpr")
     for item in items:
+        if any(folder in item.path.parents for folder in SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
         if not HAS_SDK and item.get_closest_marker("compat"):
             item.add_marker(pytest.mark.skip(reason=NO_SDK))
         if "slow" not in wanted and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="slow: scripts/test -m slow"))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Thousands of tests are collected, none is garbage: a third of the time was spent looking."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave the collected tests out of later looks, each of which would stop a test for long."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_applications() -> Iterator[None]:
+    """aiohttp keeps the last thousand handlers with their applications: of tests that are over."""
+    yield
+    _cached_build_middleware.cache_clear()
 
 
 @pytest.hookimpl(wrapper=True)

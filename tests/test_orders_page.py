@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from realtime.api.handlers.order_problems import ORDER_PROBLEMS
 from realtime.api.order_routes import ORDER_ROUTES
 from realtime.config import load
@@ -40,6 +42,7 @@ def test_the_risk_checks_of_the_page_are_valid(tmp_path: Path) -> None:
     assert settings.accounts[0].orders.max_notional == "1000"
 
 
+@pytest.mark.slow
 async def test_the_library_example_runs(tmp_path: Path) -> None:
     async with Simulator(accounts=2) as simulator:
         write_config(tmp_path, simulator.specs, simulator.url)
@@ -50,7 +53,7 @@ async def test_the_library_example_runs(tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
         )
         assert ran.returncode == 0, ran.stderr

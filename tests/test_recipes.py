@@ -28,7 +28,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="u
 DAEMON = "http://127.0.0.1:8090"
 ADDRESSES = sorted({each.rstrip("'\"") for each in re.findall(DAEMON + r"(/[^\s'\",)`|]+)", PAGE)})
 QUERIES = msgspec.json.decode(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
-LIMIT_S = 10
+LIMIT_S = 30.0
 
 
 def blocks(language: str) -> list[str]:
@@ -98,6 +98,7 @@ def test_streamlit_example_runs() -> None:
     assert set(ast.literal_eval(shown[1])) <= set(AccountRow.__struct_fields__)
 
 
+@pytest.mark.slow
 async def test_pandas_reads_the_csv_without_changing_values(reader: Reader) -> None:
     pytest.importorskip("pandas")
     (lines,) = [text for text in blocks("python") if "pandas" in text]

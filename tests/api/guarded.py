@@ -20,7 +20,7 @@ from tests.api.documents.made import NOW
 from tests.api.reader import Clock, application
 from tests.auth.made import SECRET, claims, signed
 
-LIMIT_S = 5.0
+LIMIT_S = 30.0
 HOSTS = frozenset({"board.example"})
 PAGES = ("https://page.example",)
 

@@ -39,7 +39,7 @@ from tests.api.reader import Clock, application
 from tests.auth.made import SECRET
 from tests.market.stream.scene import KEYS
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 Message = dict[str, Any]
 

@@ -159,6 +159,7 @@ async def test_a_message_that_is_too_long_closes(server: StreamServer) -> None:
         assert await user.closed() == 1009
 
 
+@pytest.mark.slow
 async def test_one_client_has_a_limit_of_subscriptions() -> None:
     settings = StreamSettings(max_subscriptions=3)
     async with run_server(settings=settings) as server, authorized(server) as user:

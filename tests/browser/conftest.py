@@ -26,7 +26,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
 ]  # fmt: skip
-LIMIT_MS = 15_000
+LIMIT_MS = 30_000
 """Limit of anything a test waits for; a page is there within half a second."""
 
 Open = Callable[..., Awaitable["Page"]]

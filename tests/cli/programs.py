@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 """Limit of anything a test waits for; a working command takes a second or two."""
 
 

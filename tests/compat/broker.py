@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from realtime.simulator.app import Simulator
 from realtime.simulator.faults.catalogue import parse_fault
 
-LIMIT_S = 5.0
+LIMIT_S = 30.0
 # Tuesday, 2026-10-06, 10:00 in New York: the session is open, and history has a day before it.
 TUESDAY_10_00 = 1_791_295_200_000_000_000
 # Steps after which even an order in many parts is filled.

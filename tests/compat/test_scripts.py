@@ -35,7 +35,7 @@ from realtime.simulator.account_presets import preset_label
 
 pytestmark = pytest.mark.compat
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 DAY = TimeInForce.DAY
 LISTENS = re.compile(r"realtime_trading_stream_listens_total ([0-9.]+)")
 LABELS = (preset_label(number) for number in count(0, 4))

@@ -13,7 +13,7 @@ from realtime.web.files import PAGES
 from tests.api.documents.made import NOW, fleet
 from tests.api.reader import Clock
 
-LIMIT_S = 10
+LIMIT_S = 30.0
 
 
 class Served(threading.Thread):

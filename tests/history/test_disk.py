@@ -19,6 +19,7 @@ from realtime.history.state_at import state_at
 from realtime.history.writer import RETRY_S
 from tests.api.documents.made import order
 from tests.history.scene import Recording, Small, play, trade
+from tests.seeds import seeds
 
 
 class SmallDisk:
@@ -91,6 +92,7 @@ def test_a_full_disk_is_reported_and_what_waited_is_written_once_there_is_room(
     assert rows == 400
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_too_long_leaves_a_gap(disk: SmallDisk) -> None:
     small = Small(disk.path / "history", max_changes=50)
     small.writer.write_guarded()
@@ -114,6 +116,7 @@ def test_a_disk_that_is_full_for_too_long_leaves_a_gap(disk: SmallDisk) -> None:
     assert_whole(small)
 
 
+@pytest.mark.slow
 def test_a_full_disk_deletes_the_oldest_day(disk: SmallDisk) -> None:
     small = Small(disk.path / "history", max_changes=10_000)
     small.writer.write_guarded()
@@ -210,7 +213,7 @@ def test_an_hour_without_a_disk_costs_a_bounded_queue_and_a_gap_that_counts(
     assert_whole(small)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(2, 12))
 def test_torn_pages_anywhere_never_stop_recording(tmp_path: Path, seed: int) -> None:
     """Of the file, of its log, or both: it is read as it was, or set aside."""
     rng = random.Random(seed)

@@ -26,6 +26,7 @@ from realtime.simulator.app import Simulator
 from tests import virtual
 from tests.fleet import Fleet, fleet
 from tests.history.scene import Recording, trade
+from tests.seeds import seeds
 
 LABELS = ("alpha", "bravo")
 MAX_INSTRUCTIONS = 60_000
@@ -169,7 +170,7 @@ def _check(path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(2, 4))
 def test_every_execution_is_kept_once_whenever_it_is_killed(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

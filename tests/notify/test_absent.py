@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import asyncio, sys
 from tests import virtual
@@ -27,5 +29,6 @@ assert not loaded, loaded
 """
 
 
+@pytest.mark.slow
 def test_without_the_sections_nothing_is_imported_or_started() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=50)

@@ -75,7 +75,7 @@ def settings(
 async def send(made: WebhookSettings) -> Failure | None:
     client = WebhookClient(made, make_connector, lambda: 1.0)
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             failure = await client.send("msg_1", b"{}")
     finally:
         await client.close()

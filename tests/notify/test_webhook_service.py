@@ -371,6 +371,7 @@ def test_a_changed_address_gets_what_is_stored(tmp_path: Path) -> None:
     virtual.run(play)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000))
 def test_every_event_arrives_and_accounts_are_in_order(
     tmp_path_factory: pytest.TempPathFactory, seed: int

@@ -176,6 +176,7 @@ def play(seed: int, journal: Path) -> Counter[str]:
     return run(partial(history, seed, journal), limit_s=36_000)
 
 
+@pytest.mark.slow
 def test_every_kind_of_call_is_carried_out_once(tmp_path: Path) -> None:
     counts: Counter[str] = Counter()
     for seed in SEEDS:

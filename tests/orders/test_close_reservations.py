@@ -77,6 +77,7 @@ async def try_route(route: Route, setup: TradingSetup, rng: random.Random) -> st
     return "placed"
 
 
+@pytest.mark.slow
 def test_closes_of_every_route_never_cross_zero() -> None:
     async def main(seed: int) -> Counter[str]:
         rng = random.Random(seed)

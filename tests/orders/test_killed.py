@@ -168,6 +168,7 @@ SLOW = [pytest.mark.slow, pytest.mark.timeout(3000)]
 """`KILLS=1000 scripts/test tests/orders/test_killed.py -m slow` takes four minutes when idle."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rounds",
     [12, pytest.param(int(os.environ.get("KILLS", "100")), marks=SLOW)],

@@ -86,9 +86,8 @@ LABELS = 6
 ORDERS = 50
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
 def test_thousands_of_orders_under_faults_are_each_placed_once(seed: int) -> None:
     """Faults and cuts at random, callers that repeat: every order once, and each in the end."""
 

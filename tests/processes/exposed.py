@@ -44,7 +44,7 @@ async def main(directory: Path) -> dict[str, object]:
                 *daemon(config, port), stdout=output, stderr=output
             )
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not events(log, "daemon.ready"):
                     await asyncio.sleep(0.05)
             results = await probe(port)
@@ -72,7 +72,7 @@ async def probe(port: int) -> dict[str, object]:
         source, sink = await asyncio.open_connection(ADDRESS, port)
         for _ in range(3):
             sink.write(head.replace(b"127.0.0.1", ADDRESS.encode()))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 responses.append((await read_answer(source)).status)
         sink.close()
         results[name] = responses
@@ -87,7 +87,7 @@ async def connection_limiter(port: int) -> int:
     for source, sink in connections:
         try:
             sink.write(get("/livez"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 served += (await read_answer(source)).status == 200
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -106,7 +106,7 @@ async def run(*command: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         out, _ = await process.communicate()
     return process.returncode, out.decode()
 

@@ -21,7 +21,7 @@ async def test_the_simulator_is_killed_and_comes_back(tmp_path: Path) -> None:
         try:
             await both.until_synced()
             await simulator.stop(signal.SIGKILL)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while (await both.health())["connected_accounts"] != 0:
                     await asyncio.sleep(0.02)
             simulator = await both.start_simulator("--accounts", "3", "--activity", "0")

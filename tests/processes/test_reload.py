@@ -66,7 +66,7 @@ class Scene(Struct):
         """Send SIGHUP; return its log line."""
         before = len(events(self.program.log, event))
         self.program.process.send_signal(signal.SIGHUP)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(found := events(self.program.log, event)) == before:
                 await asyncio.sleep(0.02)
         return found[-1]

@@ -117,7 +117,7 @@ async def send_nonsense(port: int, outputs: Outputs) -> None:
     ):
         source, sink = await asyncio.open_connection("127.0.0.1", port)
         sink.write(raw.encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             outputs.add(f"nonsense {raw[:4]!r}", await source.read(65536))
         sink.close()
 
@@ -130,7 +130,7 @@ async def command(outputs: Outputs, *arguments: str, config: Path, url: str) -> 
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         out, _ = await process.communicate()
     outputs.add(f"realtime {' '.join(arguments)}", out)
 

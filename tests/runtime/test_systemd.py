@@ -34,7 +34,7 @@ class Manager:
                 return self.lines
 
     async def until(self, line: str, times: int = 1) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.receive().count(line) < times:  # noqa: ASYNC110 - another process sends
                 await asyncio.sleep(0.01)
 
@@ -99,6 +99,7 @@ async def test_watchdog_stops_when_the_loop_hangs(manager: Manager, tmp_path: Pa
     notifying.cancel()
 
 
+@pytest.mark.slow
 async def test_daemon_notifies_ready_reload_and_stop(
     manager: Manager, sim: Simulator, config: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.simulator.app import Simulator
 
-LIMIT_S = 5.0
+LIMIT_S = 30.0
 
 MARKET_BUY = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 # Far below any price: it rests.

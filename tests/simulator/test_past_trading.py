@@ -3,12 +3,15 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from realtime.simulator.app import Simulator
 from realtime.simulator.exchange.timestamps import SECOND
 
 NOW = 1_796_137_200 * SECOND  # Monday, 30 November 2026, 15:00 UTC
 
 
+@pytest.mark.slow
 def test_cash_activities_orders_and_portfolio_history_agree() -> None:
     exchange = Simulator(accounts=5, seed=7, clock=lambda: NOW, past_days=30).exchange
     for label in exchange.labels:

@@ -18,6 +18,7 @@ FAULTS = (
 )
 
 
+@pytest.mark.slow
 def test_same_seed_sends_the_same_bytes() -> None:
     first, again, other = day(seed=7), day(seed=7), day(seed=8)
     assert first == again

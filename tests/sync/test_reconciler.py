@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from structlog.testing import capture_logs
 
 from realtime.sync.intervals import FIRST_RECONCILE_S, intervals_for
@@ -32,6 +33,7 @@ def test_deaf_stream_is_detected_and_replaced() -> None:
     play(act)
 
 
+@pytest.mark.slow
 def test_quiet_market_is_not_a_deaf_stream() -> None:
     async def act(fleet: Fleet) -> None:
         before = fleet.attempts("alpha")

@@ -133,6 +133,7 @@ def test_taken_connection_is_first_our_own_and_only_later_another_programs() -> 
     play(act, before={"kind": "refuse_handshake", "account": "alpha", "status": 429})
 
 
+@pytest.mark.slow
 def test_unclean_disconnect_is_over_within_two_minutes() -> None:
     """The broker frees the connection after 90 s."""
 
@@ -285,6 +286,7 @@ def test_key_of_another_account_is_refused() -> None:
     play(act, synced_first=False, numbers={"alpha": "PA0EXAMPLE09"})
 
 
+@pytest.mark.slow
 def test_long_outage_is_polled_and_stays_stale() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.fault(kind="refuse_handshake", account="alpha", status=503, for_s=400)

@@ -36,6 +36,7 @@ def test_equal_seeds_leave_equal_traces() -> None:
     assert elsewhere == [here[::-1]] * 2
 
 
+@pytest.mark.slow
 def test_different_seeds_leave_different_traces() -> None:
     assert len({play(draw(seed)).digest for seed in range(4)}) == 4
 

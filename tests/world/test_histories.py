@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.seeds import seeds
 from tests.world.history import play
 from tests.world.report import describe
 from tests.world.schedule import FOUND, Size, decode, draw
 from tests.world.shrink import shrink
-
-SEEDS = [*range(40), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(40, 200))]
-"""The first forty in every run: they are the most a default run has time for."""
 
 MORE: tuple[tuple[Size, range], ...] = (
     *(("small", range(first, first + 25)) for first in range(200, 300, 25)),
@@ -26,12 +24,13 @@ def keep_promises(seed: int, size: Size) -> None:
         pytest.fail(describe(outcome, shrink(outcome), size), pytrace=False)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(12, 200))
 def test_every_promise_is_kept(seed: int) -> None:
     """Whatever happens: right, or marked; and equal to the broker's books when all is quiet."""
     keep_promises(seed, "small")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
 def test_what_broke_a_promise_once_breaks_none_now(path: Path) -> None:
     outcome = play(decode(path.read_bytes()))

@@ -193,6 +193,7 @@ def test_failing_gateway_is_never_repeated_by_an_sdk(
     forward(scene, tmp_path)
 
 
+@pytest.mark.slow
 def test_reads_that_are_passed_on_keep_to_their_share(tmp_path: Path) -> None:
     """20 at once, then one a second; the others are refused, and nothing of them is sent."""
 

@@ -45,6 +45,7 @@ async def compare_random_lists(client: Client, seed: int, queries: int, orders: 
     return sources.count("memory") / len(sources)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_lists_equal_the_brokers(tmp_path: Path, seed: int) -> None:
     async def scene(client: Client) -> None:
@@ -53,6 +54,7 @@ def test_random_lists_equal_the_brokers(tmp_path: Path, seed: int) -> None:
     trade(scene, tmp_path)
 
 
+@pytest.mark.slow
 def test_random_lists_of_a_long_history_equal_the_brokers(tmp_path: Path) -> None:
     """More orders than memory keeps: what reaches beyond it is passed on."""
 

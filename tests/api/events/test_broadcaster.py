@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
+import pytest
 from msgspec import Struct, structs
 
 from realtime.api.app import build_application
@@ -21,7 +22,7 @@ from tests.api.events.listener import Event, Mirror, Parser
 from tests.api.reader import Clock, Reader
 
 ALPHA = AccountLabel("alpha")
-LIMIT_S = 20
+LIMIT_S = 60.0
 BIG = "x" * 60_000
 
 
@@ -202,6 +203,7 @@ async def test_stopping_the_daemon_ends_the_responses() -> None:
     sink.close()
 
 
+@pytest.mark.slow
 async def test_subscriber_that_has_just_caught_up_receives_the_end_too() -> None:
     """And it has caught up although events never pause.
 

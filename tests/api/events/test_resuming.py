@@ -218,12 +218,14 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), steps)
 def test_nothing_is_lost_or_sent_twice(seed: int, steps: list[tuple[str, int]]) -> None:
     """With a buffer that holds everything no client ever gets a second snapshot."""
     virtual.run(lambda: play(seed, steps, 100_000))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000), steps)
 def test_small_buffer_costs_a_snapshot_and_nothing_else(
     seed: int, steps: list[tuple[str, int]]

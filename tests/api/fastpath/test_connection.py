@@ -5,7 +5,7 @@ import pytest
 
 from tests.api.reader import Reader
 
-LIMIT_S = 5
+LIMIT_S = 30.0
 
 OUTSIDE = [
     (b"\x16\x03\x01 not http\r\n\r\n", 400, "malformed_request"),

@@ -66,6 +66,7 @@ async def test_a_comparison_has_figures_pairs_and_control_rows(recorded: Path) -
         assert (document.benchmark.feed, document.benchmark.return_kind) == ("iex", "price")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["account", "label", "tier", "strategy", "fleet"])
 async def test_every_grouping_answers(recorded: Path, by: str) -> None:
     async with comparing(recorded) as reader:

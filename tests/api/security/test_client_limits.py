@@ -124,7 +124,7 @@ async def quick_sweeps(
     monkeypatch.setitem(limits.TIMEOUTS_S, "write", 0.1)
     app = application(store, Clock())
     app[CONNECTION_LIMITER].addresses = ConnectionCounter(most, counts_loopback=True)
-    async with asyncio.timeout(5), serve(app, "127.0.0.1", 0) as port:
+    async with asyncio.timeout(30), serve(app, "127.0.0.1", 0) as port:
         yield port, app[CONNECTION_LIMITER]
 
 

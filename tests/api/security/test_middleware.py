@@ -21,7 +21,7 @@ from tests.auth.made import OTHER_SECRET, SECRET
 
 DASHBOARD = "/realtime/dashboard/alpha"
 EVENTS = "/realtime/events?account_id=alpha"
-LIMIT_S = 5
+LIMIT_S = 30.0
 
 
 class World:

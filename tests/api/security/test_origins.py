@@ -17,7 +17,7 @@ async def ask(store: Store, *lines: str, target: str = "/session", method: str =
         source, sink = await asyncio.open_connection("127.0.0.1", server.port)
         head = [f"{method} {target} HTTP/1.1", *lines, f"Authorization: Bearer {token()}"]
         sink.write("\r\n".join([*head, "Content-Length: 0", "", ""]).encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await read_answer(source)
         sink.close()
     return answer.code or str(answer.status)

@@ -165,6 +165,6 @@ async def test_an_unknown_account_is_a_usage_error(sim: Simulator, config: Path)
 
 async def sim_settled(sim: Simulator, label: str) -> None:
     """Wait until the exchange has filled an account's orders."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while sim.exchange.orders(label, {"status": "open"}):  # noqa: ASYNC110 - the exchange has no event for it
             await asyncio.sleep(0.05)

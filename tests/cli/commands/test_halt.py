@@ -48,12 +48,13 @@ async def halts(url: str) -> list[dict[str, Any]]:  # as the document has them
 async def wait_until_halted(url: str) -> float:
     """Wait until the daemon reports a halt; return the seconds it took."""
     began = time.monotonic()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await halts(url):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 async def test_halt_finds_the_daemon_by_its_configuration(sim: Simulator, config: Path) -> None:
     async with daemon_of(config) as url:
         halted = await run("halt", "--config", str(config), "--reason", "storm")
@@ -68,6 +69,7 @@ async def test_halt_finds_the_daemon_by_its_configuration(sim: Simulator, config
         assert (await request("POST", f"{url}/orders", ORDER))[0] in (200, 201)
 
 
+@pytest.mark.slow
 async def test_url_wins_over_environment_and_configuration(sim: Simulator, config: Path) -> None:
     async with daemon_of(config) as url:
         status = await run("status", "--url", url, "--config", "missing", REALTIME_URL=NO_DAEMON)
@@ -77,6 +79,7 @@ async def test_url_wins_over_environment_and_configuration(sim: Simulator, confi
         assert "the address is from REALTIME_URL" in other.err
 
 
+@pytest.mark.slow
 async def test_a_running_daemon_obeys_a_halt_in_the_journal(sim: Simulator, config: Path) -> None:
     """The command does not reach the daemon, and fails; but they share the journal."""
     async with daemon_of(config) as url:
@@ -92,6 +95,7 @@ async def test_a_running_daemon_obeys_a_halt_in_the_journal(sim: Simulator, conf
         assert (status, problem["code"]) == (423, "orders_halted")
 
 
+@pytest.mark.slow
 async def test_a_halt_without_a_token_is_in_the_journal(sim: Simulator, config: Path) -> None:
     """Whoever can write the journal may halt, token or not; the command reports the refusal."""
     (config.parent / "token.secret").write_bytes(SECRET)
@@ -106,6 +110,7 @@ async def test_a_halt_without_a_token_is_in_the_journal(sim: Simulator, config: 
         assert (again.code, again.err) == (SUCCESS, "")
 
 
+@pytest.mark.slow
 async def test_an_unknown_account_is_halted_nowhere(sim: Simulator, config: Path) -> None:
     words = ("halt", "--account", "alhpa", "--config", str(config))
     async with daemon_of(config):
@@ -127,6 +132,7 @@ async def test_a_halt_that_cannot_be_written_says_so(sim: Simulator, config: Pat
     assert halted.out == ""
 
 
+@pytest.mark.slow
 async def test_close_halts_a_running_daemon_until_it_is_flat(sim: Simulator, config: Path) -> None:
     """Not flat yet: the daemon stays halted for this account, and for no other."""
     async with daemon_of(config) as url:

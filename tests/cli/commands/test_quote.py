@@ -38,6 +38,7 @@ async def market_daemon(*, has_market: bool = True) -> AsyncIterator[tuple[Simul
             yield simulator, f"http://127.0.0.1:{daemon.port}"
 
 
+@pytest.mark.slow
 async def test_it_shows_quotes_of_all_classes_and_what_is_wrong_with_a_symbol() -> None:
     async with market_daemon() as (simulator, url):
         option = simulator.exchange.listing.options()[0].symbol
@@ -68,6 +69,7 @@ async def test_a_feed_without_the_entitlement_is_an_error_with_its_remedy() -> N
         assert "remedy" in answer.err
 
 
+@pytest.mark.slow
 async def test_without_market_data_it_names_the_section() -> None:
     async with market_daemon(has_market=False) as (_, url):
         answer = await run("quote", "AAPL", REALTIME_URL=url)

@@ -4,6 +4,8 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
 from realtime.cli import CONFIG_REFUSED, SUCCESS, UNREACHABLE
 from realtime.simulator.app import Simulator
 from tests.cli.commands.test_run import daemon, ready
@@ -11,6 +13,7 @@ from tests.cli.conftest import edit
 from tests.cli.programs import free_port, line_with, run, stop
 
 
+@pytest.mark.slow
 async def test_files_are_read_again(sim: Simulator, config: Path) -> None:
     """By signal and by command; errors have their own exit code, and nothing changes."""
     async with daemon(config) as (process, url):

@@ -119,7 +119,7 @@ async def test_a_log_level_that_does_not_exist(sim: Simulator, config: Path) -> 
 
 async def wait_for_line(path: Path, event: str) -> None:
     """Wait for a line of a log file."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not path.exists() or event not in path.read_text():  # noqa: ASYNC110, ASYNC240 - a file
             await asyncio.sleep(0.05)
 

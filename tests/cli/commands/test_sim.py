@@ -39,6 +39,7 @@ def first_line(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().rstrip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_sim_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal.Signals) -> None:
     args = ("--accounts", "3", "--seed", "9", "--port", "0", "--activity", "50")
@@ -58,17 +59,19 @@ def test_sim_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal.Signals
         assert process.communicate() == ("", "")
 
 
+@pytest.mark.slow
 def test_sim_ends_with_its_duration() -> None:
     with started("--accounts", "1", "--port", "0", "--duration", "0.1") as process:
         assert "1 account, seed 7" in first_line(process)
         assert process.wait(timeout=10) == 0
 
 
+@pytest.mark.slow
 def test_taken_port_is_said_with_a_remedy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with started("--accounts", "1", "--port", str(port)) as process:
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert out == ""
     assert f"127.0.0.1:{port} is taken by another program" in err
@@ -82,7 +85,7 @@ def test_taken_port_is_said_with_a_remedy() -> None:
 )
 def test_bad_flag_is_a_usage_error(args: tuple[str, ...]) -> None:
     with started(*args) as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert out == ""
     assert "Traceback" not in err
@@ -90,11 +93,12 @@ def test_bad_flag_is_a_usage_error(args: tuple[str, ...]) -> None:
 
 def test_help_names_every_fault() -> None:
     with started("--help") as process:
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert set(FAULT_TYPES) <= set(re.findall(r"[a-z_0-9]+", out))
 
 
+@pytest.mark.slow
 def test_labels_and_balance(tmp_path: Path) -> None:
     args = (
         "--labels",
@@ -130,6 +134,6 @@ def test_labels_and_balance(tmp_path: Path) -> None:
 )
 def test_wrong_labels_and_balances_are_usage_errors(args: tuple[str, ...], message: str) -> None:
     with started(*args, "--port", "0") as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert message in err

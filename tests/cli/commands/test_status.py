@@ -82,7 +82,7 @@ async def settled(pair: Fleet) -> None:
 
     unsubscribe = pair.daemon.store.subscribe(check)
     check(None)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await done.wait()
     unsubscribe()
 
@@ -159,6 +159,7 @@ async def test_named_accounts(sim: Simulator) -> None:
     assert "did you mean bravo?" in unknown.err
 
 
+@pytest.mark.slow
 async def test_json_is_the_status_document(sim: Simulator) -> None:
     async with daemon(sim) as url:
         answer = await status(url, "--json", "alpha")
@@ -197,6 +198,7 @@ async def test_accounts_with_a_problem_and_their_cause(sim: Simulator) -> None:
     assert quiet == Answer(FAILED, "", "")
 
 
+@pytest.mark.slow
 async def test_from_20_accounts_on_problems_are_grouped_by_cause() -> None:
     """One outage of a thousand accounts is a few lines: the refused first, then by cause."""
     outage = {**ROW, "last_error": SINCE, "last_error_message": "no route to host"}

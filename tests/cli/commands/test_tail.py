@@ -6,6 +6,8 @@ import signal
 from asyncio.subprocess import Process
 from contextlib import AsyncExitStack
 
+import pytest
+
 from realtime.cli import SUCCESS, UNREACHABLE, USAGE_ERROR
 from realtime.runtime.environment import real_environment
 from realtime.simulator.app import Simulator
@@ -76,6 +78,7 @@ async def test_no_daemon() -> None:
     assert answer.err.startswith(f"no daemon at {url} – start one with: realtime demo\n")
 
 
+@pytest.mark.slow
 async def test_an_unknown_account(sim: Simulator) -> None:
     async with daemon(sim) as url:
         answer = await run("tail", "alhpa", REALTIME_URL=url)

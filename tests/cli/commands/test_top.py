@@ -35,7 +35,7 @@ async def pilot(sim: Simulator) -> AsyncIterator[Driver]:
 
 
 async def until(pilot: Driver, holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not holds():
             await pilot.pause(0.05)
 

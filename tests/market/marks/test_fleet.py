@@ -31,6 +31,7 @@ async def settle(running: Fleet) -> None:
     await running.until(running.settled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_at_rest_marked_equity_is_the_broker_s_to_the_cent(seed: int) -> None:
     async def act(running: Fleet) -> None:
@@ -46,6 +47,7 @@ def test_at_rest_marked_equity_is_the_broker_s_to_the_cent(seed: int) -> None:
     play(act, seed=seed)
 
 
+@pytest.mark.slow
 def test_marks_move_between_reads_without_a_request_of_the_account() -> None:
     async def act(running: Fleet) -> None:
         label = next(iter(running.links))
@@ -62,6 +64,7 @@ def test_marks_move_between_reads_without_a_request_of_the_account() -> None:
     play(act)
 
 
+@pytest.mark.slow
 def test_the_error_against_rest_is_small_with_the_whole_stream() -> None:
     async def act(running: Fleet) -> None:
         await hold(running)
@@ -79,6 +82,7 @@ def test_the_error_against_rest_is_small_with_the_whole_stream() -> None:
     play(act)
 
 
+@pytest.mark.slow
 def test_a_basic_plan_streams_the_largest_positions_and_polls_the_others() -> None:
     async def act(running: Fleet) -> None:
         await hold(running)

@@ -23,6 +23,7 @@ def check(scene: Scene, clients: list[Client | None]) -> None:
     assert hub.clients == sum(client is not None for client in clients)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_union_is_the_sum_of_the_clients_and_what_the_broker_has(seed: int) -> None:

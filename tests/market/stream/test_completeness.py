@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from realtime.simulator.exchange.timestamps import MINUTE
 from realtime.simulator.faults.catalogue import parse_fault
 from tests.market.stream.scene import IEX, Scene, in_virtual_time
@@ -30,6 +32,7 @@ def test_a_silent_symbol_is_found_and_subscribed_again() -> None:
     in_virtual_time(main)
 
 
+@pytest.mark.slow
 def test_quotes_and_bars_are_compared_too() -> None:
     async def main(scene: Scene) -> None:
         client = await scene.client()
@@ -91,6 +94,7 @@ def test_single_lost_trades_are_found_by_their_ids_and_delivered_late() -> None:
     in_virtual_time(main)
 
 
+@pytest.mark.slow
 def test_bars_of_a_disconnect_are_filled_and_marked() -> None:
     async def main(scene: Scene) -> None:
         client = await scene.client()

@@ -41,6 +41,7 @@ def send(relay: Relay, *elements: Element) -> None:
     relay.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["msgpack", "json"])
 def test_elements_of_all_kinds_pass_byte_for_byte(codec: Codec) -> None:
     """100 000 elements: what a client gets is what the broker sent, in its order."""

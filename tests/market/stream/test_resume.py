@@ -47,6 +47,7 @@ def test_a_client_that_returns_gets_what_it_missed(is_in_subscribe: bool) -> Non
     in_virtual_time(main)
 
 
+@pytest.mark.slow
 def test_a_client_that_returns_too_late_gets_one_gap() -> None:
     async def main(scene: Scene) -> None:
         client = await scene.client(is_resumable=True)

@@ -41,6 +41,7 @@ class Day:
             self.exchange.advance()
 
 
+@pytest.mark.slow
 def test_rate_is_in_events_a_second() -> None:
     for rate in (0.5, 20.0, 300.0):
         day = Day(5, rate)
@@ -52,6 +53,7 @@ def test_rate_is_in_events_a_second() -> None:
         assert expected * 0.8 - 12 <= made <= expected * 1.2 + 12, rate
 
 
+@pytest.mark.slow
 def test_accounts_keep_trading_and_stay_solvent() -> None:
     """About 3 to 8 positions and 5 to 15 open orders, of every kind, and money left."""
     day = Day(4, 40)
