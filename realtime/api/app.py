@@ -9,14 +9,17 @@ from aiohttp import web
 
 from realtime.analytics.alert_log import AlertLog
 from realtime.analytics.recorder import Recorder
-from realtime.api.alpaca.account_selection import AccountSelector, make_key_principal
+from realtime.api.alpaca.account_selection import AccountSelector, Caller, make_key_principal
 from realtime.api.alpaca.app import (
     CANONICAL_PATH,
     AlpacaApi,
+    MarketData,
     alpaca_error_middleware,
     make_alpaca_context,
 )
+from realtime.api.alpaca.errors import AlpacaError, problem_response
 from realtime.api.alpaca.requests import AlpacaOptions
+from realtime.api.alpaca.target import Target
 from realtime.api.alpaca.trade_hub import TradeHub
 from realtime.api.alpaca.trading_socket import TradingStreamServer
 from realtime.api.context import ApiContext, BenchmarkReader, PastReader, Refresh
@@ -26,6 +29,7 @@ from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.prerenderer import Prerenderer
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
+from realtime.api.handlers.market_paths import pass_data_path
 from realtime.api.handlers.notify import NotifyInterface, add_notify, notify_access
 from realtime.api.handlers.reload import BROADCAST, ON_REVOKE, Reload, add_reload, reload_access
 from realtime.api.market_routes import MARKET_ROUTES
@@ -33,7 +37,8 @@ from realtime.api.metric_sources import MetricSources, RuntimeMetrics
 from realtime.api.metrics import Metrics
 from realtime.api.order_routes import ORDER_ROUTES
 from realtime.api.owners import ClusterInterface
-from realtime.api.responses import StaticPages, add_token_vary
+from realtime.api.problems import Problem
+from realtime.api.responses import StaticPages, add_token_vary, make_response
 from realtime.api.route import PREFIXES, access_table
 from realtime.api.routes import ROUTES
 from realtime.api.security.authenticator import (
@@ -201,14 +206,34 @@ def build_application(
     if alpaca is not None and trading is not None and hub is not None:
         # After `allow_origins`: no page may use these routes.
         selector = AccountSelector(store, trading.forwarder, authenticator, rejections)
-        alpaca_context = make_alpaca_context(store, trading, alpaca, clock=clock)
-        _add_alpaca(app, AlpacaApi(alpaca_context, selector, route_counts, hub), names, wall_clock)
+        api = AlpacaApi(
+            make_alpaca_context(store, trading, alpaca, clock=clock),
+            selector,
+            route_counts,
+            hub,
+            market_data=_pass_market_data(market_rest, clock),
+        )
+        _add_alpaca(app, api, names, wall_clock)
     _add_administration(app, reload, notify)
     if access.verifier is not None:
         # After `allow_origins`: no page of another origin can begin a session here.
         Sessions(authenticator, wall_clock, make_code).add(app, PREFIXES)
         app.on_response_prepare.append(add_token_vary)
     return app
+
+
+def _pass_market_data(market: MarketRest | None, clock: Callable[[], float]) -> MarketData | None:
+    """Return what answers paths of market data that no route is for; None without `[market]`."""
+    if market is None:
+        return None
+
+    async def answer(_: web.Request, __: Caller, target: Target) -> web.StreamResponse:
+        try:
+            return make_response(await pass_data_path(market, target.raw, clock()))
+        except Problem as problem:
+            raise AlpacaError(problem_response(problem)) from problem
+
+    return answer
 
 
 def _make_hub(store: Store, trading: TradingInterface, clock: Callable[[], float]) -> TradeHub:

@@ -74,7 +74,7 @@ def latest_handler(asset_class: AssetClass, field: Field) -> MarketHandler:
             body=body,
             headers={
                 "Content-Type": JSON,
-                **age_headers(request, result),
+                **age_headers(result, request.context.clock()),
                 **({"X-Realtime-Feed": query.feed} if query.feed else {}),
             },
         )
@@ -112,7 +112,11 @@ def batch_handler(asset_class: AssetClass) -> MarketHandler:
             as_of=None if oldest is None else format_millis(oldest.as_of),
             stale=tuple(name for name, value in values.items() if value.is_stale),
         )
-        freshness = {"Cache-Control": NO_STORE} if oldest is None else age_headers(request, oldest)
+        freshness = (
+            {"Cache-Control": NO_STORE}
+            if oldest is None
+            else age_headers(oldest, request.context.clock())
+        )
         headers = {"Content-Type": JSON, **freshness}
         return ApiResponse(body=ENCODER.encode(document), headers=headers)
 
@@ -146,7 +150,8 @@ def bars_handler(asset_class: AssetClass) -> MarketHandler:
         if is_newest or asset_class != "stocks":
             body = _single_page(symbol, body, is_newest=is_newest)
         return ApiResponse(
-            body=body, headers={"Content-Type": JSON, **age_headers(request, answer)}
+            body=body,
+            headers={"Content-Type": JSON, **age_headers(answer, request.context.clock())},
         )
 
     return get_bars
@@ -200,13 +205,11 @@ async def read_data(request: RequestContext[Struct], query: DataQuery) -> DataAn
         raise link_problem(error) from None
 
 
-def age_headers(
-    request: RequestContext[Struct], value: DataAnswer | LatestValue
-) -> Mapping[str, str]:
+def age_headers(value: DataAnswer | LatestValue, now: float) -> Mapping[str, str]:
     """Return where a value is from and how old it is."""
     headers = {
         "Cache-Control": NO_STORE,
-        "Age": str(max(0, int(request.context.clock() - value.as_of))),
+        "Age": str(max(0, int(now - value.as_of))),
         "X-Realtime-As-Of": format_millis(value.as_of),
         "X-Realtime-Source": value.source,
     }

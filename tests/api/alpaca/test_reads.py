@@ -13,6 +13,7 @@ from msgspec import structs
 
 from realtime.api.alpaca import market_reads
 from realtime.api.alpaca.routes import ROUTES
+from realtime.config.settings import MarketSettings, Settings
 from tests.api.alpaca.client import Client, keys, trade
 from tests.api.alpaca.order_books import place_random_orders, random_query
 from tests.virtual import world
@@ -303,3 +304,42 @@ def test_what_depends_on_the_time_is_not_kept_for_an_account_that_rests() -> Non
     """The cache of responses keeps the others until the account's version changes."""
     timed = {route.path for route in ROUTES if route.read is not None and route.is_timed}
     assert timed == {"/v2/clock", "/v2/calendar", "/v2/assets", "/v2/assets/{symbol+}"}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1beta1/screener/of-tomorrow?top=3&top=4",
+        "/v2/stocks/AAPL/depth?levels=%31%30",
+        "/v1beta3/crypto/us/latest/funding?symbols=BTC%2FUSD",
+        "/v1beta1/logos/a/b",
+    ],
+)
+def test_a_path_of_market_data_that_is_not_known_here_is_passed_on(
+    tmp_path: Path, target: str
+) -> None:
+    """With the key of `[market]`, to its host, and unchanged."""
+
+    async def scene(client: Client) -> None:
+        before = client.fleet.simulator.counters.total()
+        here = await client.here("GET", target)
+        there = await client.there("GET", target)
+        assert (here.status, here.body) == (there.status, there.body)
+        assert here.source == "rest"
+        assert (await client.here("POST", target)).status in (403, 404, 405)
+        counts = client.fleet.simulator.counters.total()
+        assert counts.get("requests", 0) - before.get("requests", 0) <= 2
+
+    trade(scene, tmp_path, change=with_market)
+
+
+def with_market(settings: Settings) -> Settings:
+    (account, *_) = settings.accounts
+    assert account.credentials is not None
+    market = MarketSettings(
+        account=account.label,
+        credentials=account.credentials,
+        data_url=account.trading_url,
+        stream_url=account.trading_url.replace("http", "ws"),
+    )
+    return structs.replace(settings, market=market)
