@@ -3,13 +3,17 @@ differs."""
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.compat.broker import Broker, tuesday
 from tests.compat.daemon import MarketDaemon
 from tests.compat.data_stream import RunningStream
+from tests.compat.transcripts import STREAM_TIMEOUT_S, open_socket, receive
 
 with warnings.catch_warnings():
     # The SDK uses the old client of websockets, which warns at import.
@@ -130,3 +134,70 @@ def test_a_feed_outside_the_plan_ends_the_stream_as_at_the_broker(
     running.stream.subscribe_trades(running.put, "KO")
     with running:
         running.wait_ended()  # alpaca-py ends on `insufficient subscription`
+
+
+# -- Go and C#, played (MARKET 4) ------------------------------------------------------------------
+
+AUTH = {"action": "auth", "key": KEYS[0], "secret": KEYS[1]}
+GO_MSGPACK = {"Content-Type": "application/msgpack"}
+
+
+def test_go_gets_each_step_alone_and_in_time(broker: Broker, base: str) -> None:
+    """Greeting, authorization and ack are arrays of one, in order, within 3 s; `T` is the first
+    key; no data comes before the ack. It subscribes to all channels, the empty ones as null."""
+    with open_socket(f"{base}/v2/iex", **GO_MSGPACK) as stream:
+
+        def step() -> dict[str, Any]:
+            data = stream.recv(timeout=STREAM_TIMEOUT_S)
+            assert isinstance(data, bytes)
+            (message,) = msgspec.msgpack.decode(data)
+            assert next(iter(message)) == "T"
+            assert isinstance(message, dict)
+            return message
+
+        assert step() == {"T": "success", "msg": "connected"}
+        stream.send(msgspec.msgpack.encode(AUTH))
+        assert step() == {"T": "success", "msg": "authenticated"}
+        names = {"trades": ["KO"], "quotes": None, "bars": None, "updatedBars": None}
+        more = {"dailyBars": None, "statuses": None, "lulds": None, "imbalances": None}
+        subscribe = {"action": "subscribe", **names, **more, "news": None, "orderbooks": None}
+        stream.send(msgspec.msgpack.encode(subscribe))
+        ack = step()
+        assert (ack["T"], ack["trades"]) == ("subscription", ["KO"])
+        trade: dict[str, Any] = {}
+        while trade.get("T") != "t":
+            broker.step()
+            with suppress(TimeoutError):
+                data = stream.recv(timeout=0.1)
+                assert isinstance(data, bytes)
+                trade = msgspec.msgpack.decode(data)[0]
+        assert next(iter(trade)) == "T"
+        assert isinstance(trade["t"], datetime), "an extension, and no text"
+        assert type(trade["i"]) is int
+        assert 0 <= trade["s"] < 2**32
+
+
+def test_csharp_sends_json_as_binary_without_a_content_type(broker: Broker, base: str) -> None:
+    with open_socket(f"{base}/v2/iex") as stream:
+
+        def send(message: object) -> None:
+            stream.send(msgspec.json.encode(message))
+
+        assert receive(stream) == [{"T": "success", "msg": "connected"}]
+        send(AUTH)
+        assert receive(stream) == [{"T": "success", "msg": "authenticated"}]
+        send({"action": "subscribe", "trades": ["KO"], "quotes": [], "bars": []})
+        (ack,) = receive(stream)
+        assert (ack["T"], ack["trades"]) == ("subscription", ["KO"])
+        elements: list[Any] = []
+        while not elements:
+            broker.step()
+            with suppress(TimeoutError):
+                elements = msgspec.json.decode(stream.recv(timeout=0.1))
+        assert elements[0]["T"] == "t"
+        send({"action": "unsubscribe", "trades": ["KO"]})
+        while True:
+            messages = receive(stream)
+            if messages[0]["T"] == "subscription":
+                assert messages[0]["trades"] == []
+                break
