@@ -28,6 +28,7 @@ MAX_ATTEMPTS = 3
 HALT_PATHS = frozenset({"/orders/halt", "/orders/resume"})
 
 PLACING = re.compile(r"/(orders|stocks/order|options/order|stocks/[^/]+/(buy|sell))")
+"""Routes that place one order."""
 
 
 async def forward_to_owner(
@@ -48,6 +49,9 @@ async def forward_to_owner(
         return None
     if is_forwarded:
         raise OrderProblem("not_owner", f"{owner.name} owns the account, not this daemon")
+    if owner.problem is not None and _may_add_risk(hop):
+        # A daemon that was stopped for a while would place it later, when its price is another.
+        raise _unreachable(owner, owner.problem)
     client_order_id: str | None = None
     if hop.method == "POST" and PLACING.fullmatch(_path_of(hop)) and hop.key is None:
         hop, client_order_id = _with_id(hop, forwarder.make_id)
@@ -58,6 +62,13 @@ async def forward_to_owner(
     except HopLost as error:
         response = await _recover(forwarder, owner, request, hop, client_order_id, str(error))
     return structs.replace(response, headers={**response.headers, "X-Realtime-Owner": owner.name})
+
+
+def _may_add_risk(hop: HopRequest) -> bool:
+    """Whether a request is an order, or the change of one; cancels and halts go in any case."""
+    path = _path_of(hop)
+    is_order = PLACING.fullmatch(path) is not None or path == "/orders/batch"
+    return hop.method == "PATCH" or (hop.method == "POST" and is_order)
 
 
 def _find_owner(forwarder: OwnerForwarder, request: RequestContext[Any]) -> Owner | None:

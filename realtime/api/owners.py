@@ -33,6 +33,8 @@ class Owner(Struct, frozen=True):
     name: str
     url: str | None = None
     """Its address for clients."""
+    problem: str | None = None
+    """Why nothing of it is received now; None while its feed is current."""
 
 
 class HopUnsent(Exception):

@@ -27,7 +27,7 @@ from realtime.cluster.frames import (
     read_hello,
 )
 from realtime.cluster.front_accounts import FrontAccounts
-from realtime.cluster.mesh import SECRET_HEADER
+from realtime.cluster.mesh import SECRET_HEADER, describe_os_error
 from realtime.errors import ConfigError, ProtocolViolation
 from realtime.secret import Secret
 from realtime.telemetry.log import get_logger
@@ -284,7 +284,7 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its certificate is not valid here: set `tls_ca_file`"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {error.os_error.strerror or error.os_error}"
+        return f"cannot connect: {describe_os_error(error.os_error)}"
     if isinstance(error, aiohttp.ClientPayloadError | ConnectionResetError):
         return "the connection was lost"
     return str(error)[:200] or type(error).__name__

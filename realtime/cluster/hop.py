@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
-from realtime.cluster.mesh import SECRET_HEADER
+from realtime.cluster.mesh import SECRET_HEADER, describe_os_error
 from realtime.secret import Secret
 
 FORWARD_PATH = "/cluster/forward"
@@ -77,6 +77,6 @@ async def send_to_owner(
     except aiohttp.ConnectionTimeoutError as error:
         raise NotSent("no connection within 2 s") from error
     except aiohttp.ClientConnectorError as error:
-        raise NotSent(error.os_error.strerror or str(error.os_error)) from error
+        raise NotSent(describe_os_error(error.os_error)) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise ResponseLost(str(error)[:200] or type(error).__name__) from error

@@ -1,5 +1,6 @@
 """The address where other members connect: everything there requires the fleet's secret."""
 
+import os
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
@@ -57,3 +58,10 @@ def make_mesh_application(gate: MeshGate) -> web.Application:
         return web.Response(status=401, text="the secret of this fleet is missing or wrong\n")
 
     return web.Application(middlewares=[check_secret], client_max_size=MAX_BODY_BYTES)
+
+
+def describe_os_error(error: OSError) -> str:
+    """The reason of an error of the system, without an address."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return error.strerror or str(error) or "no connection"

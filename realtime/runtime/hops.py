@@ -97,7 +97,8 @@ class Hops:
 
 
 def _make_owner(status: FeedStatus) -> Owner:
-    return Owner(status.address, status.member or status.address, status.url)
+    problem = None if status.is_current else f"nothing is received from it: {status.error}"
+    return Owner(status.address, status.member or status.address, status.url, problem)
 
 
 def add_forwarded_requests(mesh: web.Application, app: web.Application, host: str) -> None:

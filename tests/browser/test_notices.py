@@ -5,6 +5,7 @@ from playwright.async_api import expect
 
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
+from realtime.store.records import Profile, Record
 from realtime.store.store import Store
 from tests.api.documents.made import LIVE, NOW, fleet, put, state_of
 from tests.browser.conftest import Open, becomes
@@ -158,3 +159,19 @@ async def test_forced_colours_keep_badges_lamps_and_pressed_chips(open_page: Ope
             for tone in ("good", "warn", "bad")
         }
         assert len(set(shapes.values())) == 3
+
+
+async def test_a_front_names_the_owner_that_it_does_not_receive(open_page: Open) -> None:
+    store = Store(boot="b00t")
+    reason = "owner beta not received: nothing received for 1.5 s"
+    link = Link(state="waiting", since=NOW, stale_since=NOW - 3, stale_reason=reason)
+    for label in ("alpha", "bravo"):
+        profile = Profile(label=AccountLabel(label))
+        store.put(Record(profile=profile, state=state_of(), link=link, owner="beta", as_of=NOW))
+    async for url in served(store):
+        page = await open_page(url)
+        await expect(page.locator(".notice strong")).to_have_text(
+            "All 2 accounts are not received from beta"
+        )
+        await expect(page.locator(".notice")).to_contain_text("Nothing received for 1.5 s".lower())
+        await expect(page.locator(".notice")).not_to_contain_text("lost the broker")

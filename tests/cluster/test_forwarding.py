@@ -144,6 +144,7 @@ def test_a_lost_response_is_looked_up_and_the_order_is_not_sent_again() -> None:
     async def scenario(both: Pair, simulator: Simulator) -> None:
         label = first_label(both)
         for headers in ({}, {"Idempotency_Key": "k1"}):
+            await both.until(lambda: both.status.is_current)
             before = placed(simulator, label)
             both.relay.pause_responses()
             task = asyncio.create_task(
@@ -195,6 +196,30 @@ def test_without_the_owner_nothing_is_sent_and_reads_go_on() -> None:
         assert "nothing was sent" in problem["remedy"]
         status, headers, _ = await both.read(f"/realtime/dashboard/{label}")
         assert (status, headers["X-Realtime-Stale"]) == (200, "true")
+
+    play(scenario)
+
+
+def test_an_owner_that_is_silent_gets_no_order_but_a_cancel() -> None:
+    """A daemon that was stopped would place the order when it goes on."""
+
+    async def scenario(both: Pair, simulator: Simulator) -> None:
+        label = first_label(both)
+        order_id = both.owner.buy(label, type="limit", limit_price="1.00")
+        await both.until(both.is_equal)
+        before = len(placed(simulator, label))
+        both.relay.pause()
+        await both.until(lambda: not both.status.is_current)
+        status, _, problem = await both.send("POST", "/orders", {**ORDER, "account_id": label})
+        assert (status, problem["code"]) == (503, "owner_unreachable")
+        assert "nothing is received from it" in problem["detail"]
+        path = f"/orders/{order_id}?account_id={label}"
+        cancel = asyncio.create_task(both.send("DELETE", path))
+        await asyncio.sleep(0.5)
+        both.relay.resume()
+        assert (await cancel)[0] == 204
+        await both.until(lambda: not both.owner.working(label))
+        assert len(placed(simulator, label)) == before
 
     play(scenario)
 

@@ -104,6 +104,8 @@ export function boundNotices(alerts) {
 
 function classify(link) {
   const cause = link.last_error_message;
+  // Not the broker is away, but the daemon that follows the account.
+  if (link.owner && link.stale_reason?.startsWith("owner ")) return { kind: "owner", tone: "warn", cause: link.stale_reason };
   switch (link.state) {
     case "disabled": return null;
     case "synced": return link.stale ? { kind: "stale", tone: "warn", cause: link.stale_reason } : null;
@@ -125,6 +127,8 @@ function describe({ kind, cause, labels, links }, total) {
   switch (kind) {
     case "refused":
       return { href, full, title: `${names} ${isOne ? "is" : "are"} refused by the broker`, text: `${sentence(cause ?? "access denied")} ${held}`, remedy: link.remedy || "Correct the keys in secrets.toml, then realtime reload; keys in the environment need a restart" };
+    case "owner":
+      return { href, full, title: `${names} ${isOne ? "is" : "are"} not received from ${link.owner}`, text: `${sentence(cause)} ${held}`, remedy: "No action needed if it restarts: this daemon connects again automatically" };
     case "deaf":
       return { href, full, title: `${names} ${isOne ? "receives" : "receive"} no events`, text: `The broker has news that the stream did not deliver. ${held}`, remedy: "No action needed: a new connection follows" };
     case "stale":

@@ -265,7 +265,7 @@ export class AccountView {
   #showHead() {
     const { row } = this.fleet.entries.get(this.label) ?? {};
     const { account, link, version } = this.#shown;
-    const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, account?.account_number];
+    const parts = [row?.name !== this.label ? row?.name : null, row?.tier ?? link?.tier, account?.account_number, link?.owner && `owner ${link.owner}`];
     this.badge.show(this.#isPaper === false ? false : undefined);
     setText(this.about, parts.filter(Boolean).join(" · "));
     const { word, tone, detail } = currentLinkStatus(link);
