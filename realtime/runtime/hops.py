@@ -1,5 +1,6 @@
 """Requests between members that only the owner of an account may answer: sent, and served."""
 
+import asyncio
 import secrets
 import ssl
 from collections.abc import Callable, Sequence
@@ -22,6 +23,12 @@ from realtime.cluster.hop import (
 )
 from realtime.cluster.mesh import SECRET_HEADER
 from realtime.secret import Secret
+
+MAX_IN_FLIGHT = 48
+"""Requests to owners at one time: fewer than the connections that a mesh accepts of one address."""
+
+SLOT_TIMEOUT_S = 2.0
+"""A request that cannot leave by then is refused: nothing was sent."""
 
 METHODS = frozenset({"GET", "POST", "PATCH", "DELETE"})
 
@@ -50,6 +57,7 @@ class Hops:
         self.are_halts_shared = are_halts_shared
         self._secret = secret
         self._tls = tls
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
 
     @property
     def owners(self) -> Sequence[Owner | None]:
@@ -79,6 +87,11 @@ class Hops:
         if request.content_type is not None:
             headers["Content-Type"] = request.content_type
         try:
+            async with asyncio.timeout(SLOT_TIMEOUT_S):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise HopUnsent(f"{MAX_IN_FLIGHT} requests are on their way") from None
+        try:
             status, body, kept = await send_to_owner(
                 self._session,
                 owner.address,
@@ -93,6 +106,8 @@ class Hops:
             raise HopUnsent(str(error)) from error
         except ResponseLost as error:
             raise HopLost(str(error)) from error
+        finally:
+            self._slots.release()
         return ApiResponse(status=status, body=body, headers=kept)
 
 
