@@ -15,7 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct, structs
 
 from realtime.core.decimals import ZERO, number
-from realtime.core.mark_prices import MAX_CHANGE, MAX_OPTION_CHANGE, is_near
+from realtime.core.mark_prices import MAX_CHANGE, MAX_OPTION_CHANGE, SymbolPrice, is_near
 from realtime.core.model import Account, Position, Symbol
 from realtime.core.positions import OPTION_MULTIPLIER
 
@@ -28,6 +28,8 @@ class Part(NamedTuple):
     cost: Decimal
     intraday_base: Decimal
 
+
+ONE = Decimal(1)
 
 NANO = Decimal("1E-9")
 """To which a book's part of a cost is rounded."""
@@ -50,7 +52,7 @@ class Holding(Struct, kw_only=True, gc=False):
     intraday_base: Decimal
     """Value against which the broker computes today's gain: yesterday's close, or today's cost."""
     price: Decimal | None
-    multiplier: Decimal = Decimal(1)
+    multiplier: Decimal = ONE
     held_at: Decimal | None = None
     """The broker's price when its quantity changed without a trade: the quantity before is kept
     until the broker shows another price. None: nothing is held back."""
@@ -122,6 +124,12 @@ class MarkedAccount:
         self._holdings: dict[Symbol, Holding] = {}
         self._positions: Mapping[Symbol, Position] = {}
         """From which the holdings were made: the same object needs no second look."""
+        self._base: dict[Symbol, Decimal] = {}
+        """Sizes of the last confirmed read."""
+        self._fill_prices: dict[Symbol, tuple[Decimal, Decimal]] = {}
+        """Price and multiplier of the last fill."""
+        self._reduced: set[Symbol] = set()
+        """Keys whose last fill made the position smaller."""
         self._traded: dict[Symbol, Decimal] = {}
         """Key of a position with a fill since the last confirmed read → its size, as the fills
         explain it."""
@@ -151,7 +159,10 @@ class MarkedAccount:
         self.last_equity = None if account.last_equity is None else number(account.last_equity)
         repriced = self._take(positions, is_confirmed=True, is_paid=is_paid)
         self.is_known = True
+        self._base = {key: holding.size for key, holding in self._holdings.items()}
         self._traded.clear()
+        self._reduced.clear()
+        self._fill_prices.clear()
         return repriced
 
     def set_positions(self, positions: Mapping[Symbol, Position]) -> frozenset[Symbol]:
@@ -164,43 +175,86 @@ class MarkedAccount:
         """
         return self._take(positions, is_confirmed=False)
 
-    def add_execution(self, key: Symbol, size: Decimal, price: Decimal) -> None:
+    def add_execution(
+        self, key: Symbol, size: Decimal, price: Decimal, multiplier: Decimal = ONE
+    ) -> None:
         """Move cash for a fill. `size` is signed quantity times multiplier, positive if bought."""
+        self._fill_prices[key] = (price, multiplier)
         self.cash -= size * price
         known, holding = self._traded.get(key), self._holdings.get(key)
-        if known is None:
-            known = ZERO if holding is None else holding.size
-        self._traded[key] = known + size
+        if holding is not None and holding.size * size < 0:
+            self._reduced.add(key)
+        else:
+            self._reduced.discard(key)
+        self._traded[key] = (self._base.get(key, ZERO) if known is None else known) + size
 
     def move(self, key: Symbol, price: Decimal) -> bool:
         """Mark a position at another price; whether a sum or a warning has changed."""
         holding = self._holdings.get(key)
         if holding is None:
             return False
-        was_behind, holding.is_behind = holding.is_behind, not _may_follow(holding, price)
-        if holding.is_behind or holding.price == price:
+        was_behind = holding.is_behind
+        step = self._step(holding, price)
+        if step is None:
             return holding.is_behind != was_behind
         long_value, short_value, cost, base = self.sums
-        if holding.price is None:
-            cost, base = cost + holding.cost, base + holding.intraday_base
-            step = holding.size * price
-        else:
-            step = holding.size * (price - holding.price)
-        for part in holding.parts:
-            value, book_cost, book_base = self.books.get(part.book, NO_BOOK)
-            if holding.price is None:
-                value += part.size * price
-                book_cost, book_base = book_cost + part.cost, book_base + part.intraday_base
-            else:
-                value += part.size * (price - holding.price)
-            self.books[part.book] = BookSums(value, book_cost, book_base)
-        holding.price = price
         if holding.size > 0:
             long_value += step
         else:
             short_value += step
         self.sums = Sums(long_value, short_value, cost, base)
         return True
+
+    def move_all(self, prices: Mapping[Symbol, SymbolPrice]) -> None:
+        """Mark every position at the price of its symbol, where there is one."""
+        long_step = short_step = ZERO
+        for key, holding in self._holdings.items():
+            known = prices.get(key)
+            if known is None or known.current is None or known.current.price is holding.price:
+                continue
+            step = self._step(holding, known.current.price)
+            if step is None:
+                continue
+            if holding.size > 0:
+                long_step += step
+            else:
+                short_step += step
+        long_value, short_value, cost, base = self.sums
+        self.sums = Sums(long_value + long_step, short_value + short_step, cost, base)
+
+    def _step(self, holding: Holding, price: Decimal) -> Decimal | None:
+        """Set a position's price; what its value has changed by, None if it keeps its price."""
+        old = holding.price
+        if old is None:
+            return self._set_first_price(holding, price)
+        if (price > old * holding.max_change or price * holding.max_change < old) and not (
+            holding.shown is not None and is_near(price, holding.shown, holding.max_change)
+        ):
+            holding.is_behind = True
+            return None
+        holding.is_behind = False
+        if price == old:
+            return None
+        change = price - old
+        for part in holding.parts:
+            value, book_cost, book_base = self.books.get(part.book, NO_BOOK)
+            self.books[part.book] = BookSums(value + part.size * change, book_cost, book_base)
+        holding.price = price
+        return holding.size * change
+
+    def _set_first_price(self, holding: Holding, price: Decimal) -> Decimal:
+        """Count a position that had no price."""
+        holding.price = price
+        long_value, short_value, cost, base = self.sums
+        self.sums = Sums(long_value, short_value, cost + holding.cost, base + holding.intraday_base)
+        for part in holding.parts:
+            value, book_cost, book_base = self.books.get(part.book, NO_BOOK)
+            self.books[part.book] = BookSums(
+                value + part.size * price,
+                book_cost + part.cost,
+                book_base + part.intraday_base,
+            )
+        return holding.size * price
 
     def split_again(self) -> None:
         """Split all positions by book: what the books hold has changed."""
@@ -233,6 +287,25 @@ class MarkedAccount:
             sum((h.intraday_base for h in priced), ZERO),
         )
 
+    def _opened_by_fill(self, key: Symbol) -> Holding:
+        """A position of which only the fill is known yet."""
+        price, each = self._fill_prices[key]
+        cost = self._traded[key] * price
+        return Holding(
+            symbol=key,
+            size=self._traded[key],
+            cost=cost,
+            intraday_base=cost,
+            price=price,
+            multiplier=each,
+        )
+
+    def _lags(self, key: Symbol, position: Position, traded: Decimal) -> bool:
+        """Whether a position is still as before its fills, of which cash knows: a bust is reported
+        without the position after it."""
+        size = number(position.qty) * multiplier(position)
+        return size == self._base.get(key) and abs(size - traded) > MAX_FEE * abs(size)
+
     def _is_paid(self, positions: Mapping[Symbol, Position], cash_change: Decimal) -> bool:
         """Whether cash has moved for quantities that no known fill explains: a fill or a bust that
         was missed. After a split it does not move."""
@@ -255,7 +328,7 @@ class MarkedAccount:
         for key, position in positions.items():
             old, traded = self._holdings.get(key), self._traded.get(key)
             is_same = not is_confirmed and position is self._positions.get(key)
-            if is_same and old is not None and not old.is_held:
+            if is_same and old is not None and traded is None and not old.is_held:
                 new[key] = old
                 continue
             if old is not None and not old.size:
@@ -263,16 +336,25 @@ class MarkedAccount:
             if old is None and traded is None and self.is_known and not is_confirmed:
                 new[key] = _unexplained(position)
                 continue
+            if traded is not None and not is_confirmed and self._lags(key, position, traded):
+                if old is not None and traded:
+                    new[key] = _resize(old, traded)
+                continue
             base = _intraday_base(position, None if traded is None or is_confirmed else old)
-            new[key] = holding = _next_holding(old, position, base, traded, is_paid=is_paid)
+            new[key] = holding = _next_holding(
+                old, position, base, traded, is_confirmed=is_confirmed, is_paid=is_paid
+            )
             if old is not None and holding.price != old.price:
                 repriced.add(key)
         if not is_confirmed:
             for key in self._holdings.keys() - positions.keys():
                 old = self._holdings[key]
-                if abs(self._traded.get(key, old.size)) <= MAX_FEE * abs(old.size):
-                    continue  # sold
+                if key in self._reduced or key not in self._base:
+                    continue  # sold, or only its fill is known
                 new[key] = structs.replace(old, held_at=old.held_at or old.price or ZERO)
+            for key in self._traded.keys() - positions.keys() - self._base.keys() - new.keys():
+                if self._traded[key]:
+                    new[key] = self._opened_by_fill(key)
         self._holdings, self._positions = new, positions
         self.sums = self.total()
         self.split_again()
@@ -292,14 +374,6 @@ def multiplier(position: Position) -> Decimal:
 def max_change(asset_class: str | None) -> Decimal:
     """The ratio of two prices in a row that is believed without a read."""
     return MAX_OPTION_CHANGE if asset_class == "us_option" else MAX_CHANGE
-
-
-def _may_follow(holding: Holding, price: Decimal) -> bool:
-    """Whether a position may be marked at a price: near its own, or near what a read has shown."""
-    near = (holding.price, holding.shown)
-    return holding.price is None or any(
-        known is not None and is_near(price, known, holding.max_change) for known in near
-    )
 
 
 def is_plausible(old: Decimal, new: Decimal, ratio: Decimal) -> bool:
@@ -333,6 +407,14 @@ def _split_holding(holding: Holding, split: Split) -> tuple[Part, ...]:
     return (*parts, *(Part(book, size, cost, base) for book, size in sizes[-1:]))
 
 
+def _resize(old: Holding, size: Decimal) -> Holding:
+    """A position after fills that it does not show yet, at the same average entry price."""
+    share = size / old.size
+    return structs.replace(
+        old, size=size, cost=old.cost * share, intraday_base=old.intraday_base * share
+    )
+
+
 def _unexplained(position: Position) -> Holding:
     """A position that no trade explains: not counted until a read confirms it."""
     shown = None if position.current_price is None else number(position.current_price)
@@ -354,6 +436,7 @@ def _next_holding(
     intraday_base: Decimal,
     traded: Decimal | None,
     *,
+    is_confirmed: bool,
     is_paid: bool,
 ) -> Holding:
     """`traded`: the size as fills explain it; None without a fill. `is_paid`: cash explains it."""
@@ -384,13 +467,12 @@ def _next_holding(
         return structs.replace(old, held_at=old.held_at or old.price)
     if is_plausible(value, size * shown, new.max_change):
         return structs.replace(new, price=shown, is_behind=False)
-    if not is_near(shown, old.price, new.max_change) and (abs(size) > abs(old.size)) == (
-        shown < old.price
-    ):
+    is_inverse = (abs(size) > abs(old.size)) == (shown < old.price)
+    if is_confirmed and is_inverse and not is_near(shown, old.price, new.max_change):
         # Price and quantity changed in one read, so both are booked.
         return structs.replace(new, price=shown, is_behind=False)
     # 3. The value jumps: only a price that has moved since shows that the quantity is right.
-    if old.held_at is not None and shown != old.held_at:
+    if is_confirmed and old.held_at is not None and shown != old.held_at:
         return structs.replace(new, price=shown, is_behind=False)
     return structs.replace(old, held_at=old.held_at or shown)
 

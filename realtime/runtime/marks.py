@@ -26,6 +26,9 @@ TICK_S = 0.05
 """Between two looks at what has changed: a price is in a mark within this time, or within the
 quarter of a second that its account waits after a mark."""
 
+MIN_WAIT_S = 0.001
+"""Between two looks when accounts are due: those of a millisecond are marked together."""
+
 CALENDAR_DAYS = 14
 """Days before and after today: longer than any closure of the exchange."""
 
@@ -115,7 +118,9 @@ async def _tick(engine: MarkEngine, store: Store, clock: Callable[[], float]) ->
     while True:
         for mark in engine.tick():
             store.set_mark(mark, now=clock())
-        await asyncio.sleep(0.0 if engine.has_more else TICK_S)
+        due_at = engine.get_next_due()
+        wait_s = TICK_S if due_at is None else min(TICK_S, max(MIN_WAIT_S, due_at - clock()))
+        await asyncio.sleep(0.0 if engine.has_more else wait_s)
 
 
 async def _keep_calendar(

@@ -228,3 +228,40 @@ def test_cash_that_moved_with_a_quantity_explains_it() -> None:
     unpaid = marked(position())
     rebase(unpaid, position(qty="4"))
     assert unpaid.equity == 2000
+
+
+@pytest.mark.parametrize(("busted", "expected"), [(4, 2000), (10, 2000)])
+def test_a_fill_that_the_position_does_not_show_yet_counts_in_both(
+    busted: int, expected: int
+) -> None:
+    """A bust is reported without the position after it: cash and quantity move together."""
+    of = marked(position())
+    of.add_execution(NVDA, Decimal(-busted), Decimal(100))
+    of.set_positions({NVDA: position()})
+    assert of.equity == expected
+    of.set_positions({NVDA: position()})
+    assert of.equity == expected
+    rebase(of, *([position(qty="6")] if busted == 4 else []), cash=str(1000 + 100 * busted))
+    assert of.equity == 2000
+
+
+def test_a_fill_that_a_read_showed_before_its_event_counts_once() -> None:
+    of = marked(position())
+    of.set_positions({NVDA: position(qty="12")})
+    of.add_execution(NVDA, Decimal(2), Decimal(100))
+    of.set_positions({NVDA: position(qty="12")})
+    assert (of.equity, of.holdings[NVDA].size) == (Decimal(2000), Decimal(12))
+
+
+def test_a_position_of_which_only_the_fill_is_known_is_worth_what_was_paid() -> None:
+    of = marked(cash="1000")
+    of.add_execution(NVDA, Decimal(-3), Decimal(100))
+    of.set_positions({})
+    assert (of.equity, of.cash) == (Decimal(1000), Decimal(1300))
+    of.move(NVDA, Decimal(101))
+    assert of.equity == 997
+    of.set_positions({NVDA: position(qty="-3", price="101")})
+    assert of.equity == 997
+    of.add_execution(NVDA, Decimal(3), Decimal(101))
+    of.set_positions({})
+    assert of.equity == 997

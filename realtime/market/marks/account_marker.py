@@ -120,6 +120,7 @@ class AccountMarker:
         """Start from what the last read brought; return its error. Nothing without a read."""
         requested_at, state = self._reading_at, self.record.state
         self._reading_at = None
+        self.marked.move_all(self._prices)
         if requested_at is None or state.account is None:
             return None
         is_confirmed = state.provisional.isdisjoint(MONEY)
@@ -144,16 +145,14 @@ class AccountMarker:
 
     def catch_up(self) -> None:
         """Take the positions of the record, and the prices of all of them."""
-        self.is_behind = False
-        if self.marked.is_known:
+        if self.is_behind and self.marked.is_known:
             self.marked.set_positions(self.record.state.positions)
-        for key in tuple(self.marked.holdings):
-            known = self._prices.get(key)
-            if known is not None and known.current is not None:
-                self.marked.move(key, known.current.price)
+        self.is_behind = False
+        self.marked.move_all(self._prices)
 
     def roll_over(self) -> None:
         """The market closed: today's gain starts at zero, until the broker shows its own figure."""
+        self.marked.move_all(self._prices)
         equity = self.marked.equity
         if equity is not None:
             if self._last_equity_source == "broker":
@@ -304,7 +303,7 @@ class AccountMarker:
         key = position_symbol(execution.symbol)
         qty = number(execution.qty) * (1 if execution.side.startswith("buy") else -1)
         each = self._multiplier(key, execution.order_id, state)
-        self.marked.add_execution(key, sign * qty * each, number(execution.price))
+        self.marked.add_execution(key, sign * qty * each, number(execution.price), each)
         if self.books is not None:
             self.books.apply(execution, sign, state)
 

@@ -10,6 +10,7 @@ An account gets a new mark at most four times a second, and only if a cent or a 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from heapq import heappop, heappush
 from itertools import islice
 
 import msgspec
@@ -45,9 +46,10 @@ CHECK_EVERY_S = 60.0
 REFRESH_S = 5.0
 """How often marks are made without a price: warnings appear although nothing trades."""
 
-MAX_MOVES = 2_000
-MAX_MARKS = 64
-"""Work of one tick: about two milliseconds each."""
+MAX_MOVED = 1_000
+"""Symbols of one tick, and"""
+MAX_MARKS = 32
+"""accounts: a few milliseconds each."""
 
 NS = 1_000_000_000
 
@@ -93,6 +95,10 @@ class MarkEngine:
         self._moved: set[Symbol] = set()
         self._changed: dict[AccountLabel, None] = {}
         """Accounts whose mark may change, in the order in which they changed."""
+        self._waiting: set[AccountLabel] = set()
+        """Those of them that had a mark less than `MIN_INTERVAL_S` ago."""
+        self._due: list[tuple[float, AccountLabel]] = []
+        """A heap: when those that wait are due."""
         self._reading: set[AccountLabel] = set()
         self._due_at: dict[AccountLabel, float] = {}
         self._checked_at: dict[AccountLabel, float] = {}
@@ -123,6 +129,7 @@ class MarkEngine:
         if change.after is None:
             self._markers.pop(label, None)
             self._changed.pop(label, None)
+            self._waiting.discard(label)
             self._due_at.pop(label, None)
             self._checked_at.pop(label, None)
             self._set_symbols(label, ())
@@ -141,7 +148,7 @@ class MarkEngine:
         self._add_error(error)
         if marker.is_reading:
             self._reading.add(label)
-        self._changed[label] = None
+        self._note(label)
         positions = change.after.state.positions
         if change.before is None or positions is not change.before.state.positions:
             # The second asset under a symbol has another key: prices of the stream are not its own.
@@ -182,18 +189,20 @@ class MarkEngine:
         self._roll_over(now)
         self._select_for_refresh(now)
         self._finish_reads(now)
-        caught_up = 0
-        for label in tuple(self._changed):
-            marker = self._markers[label]
-            if marker.is_behind and caught_up < MAX_MARKS:
-                caught_up += 1
-                marker.catch_up()
-        moves = 0
-        while self._moved and moves < MAX_MOVES:
-            moves += self._move(self._moved.pop())
-        marks = list(islice(self._make_marks(now), MAX_MARKS))
-        self.has_more = bool(self._moved) or MAX_MARKS in (len(marks), caught_up)
+        while self._due and self._due[0][0] <= now:
+            self._stop_waiting(heappop(self._due)[1])
+        moved = 0
+        while self._moved and moved < MAX_MOVED:
+            moved += 1
+            for label in self._index.holders.get(self._moved.pop(), ()):
+                self._note(label)
+        marks = self._make_marks(now)
+        self.has_more = bool(self._moved) or bool(self._changed)
         return marks
+
+    def get_next_due(self) -> float | None:
+        """When an account that waits is due, epoch seconds; None if no account waits."""
+        return self._due[0][0] if self._due else None
 
     def account_books(self) -> Iterator[tuple[AccountLabel, AccountBooks]]:
         """The books of each account; nothing where none are configured."""
@@ -206,7 +215,7 @@ class MarkEngine:
         marker = self._markers.get(label)
         if marker is not None:
             marker.marked.split_again()
-            self._changed[label] = None
+            self._note(label)
 
     # -- what clients read -------------------------------------------------------------------------
 
@@ -274,7 +283,8 @@ class MarkEngine:
         if new.current != old.current:
             self._moved.add(symbol)
         elif (new.held is None) != (old.held is None) or new.halted_since != old.halted_since:
-            self._changed.update(dict.fromkeys(self._index.holders.get(symbol, ())))
+            for label in self._index.holders.get(symbol, ()):
+                self._note(label)
 
     def _set_symbols(self, label: AccountLabel, symbols: Iterable[Symbol]) -> None:
         for symbol in self._index.set_symbols(label, symbols):
@@ -296,14 +306,15 @@ class MarkEngine:
             key = (self.feed, error.prices_from)
             self.errors_by_source.setdefault(key, ErrorWindow()).add(error)
 
-    def _move(self, symbol: Symbol) -> int:
-        """Mark a symbol's holders at its price; return how many there are."""
-        current = self._prices[symbol].current
-        holders = self._index.holders.get(symbol, ())
-        for label in holders:
-            if current is not None and self._markers[label].marked.move(symbol, current.price):
-                self._changed[label] = None
-        return 1 + len(holders)
+    def _note(self, label: AccountLabel) -> None:
+        """An account's mark may change: at once, or when it is due."""
+        if label not in self._waiting:
+            self._changed[label] = None
+
+    def _stop_waiting(self, label: AccountLabel) -> None:
+        if label in self._waiting:  # else it was removed
+            self._waiting.discard(label)
+            self._changed[label] = None
 
     def _select_for_refresh(self, now: float) -> None:
         """Every account in turn, all of them within `REFRESH_S`."""
@@ -317,7 +328,7 @@ class MarkEngine:
                 self._refresh_queue.extend(self._markers)
             label = self._refresh_queue.popleft()
             if label in self._markers:
-                self._changed[label] = None
+                self._note(label)
 
     def _roll_over(self, now: float) -> None:
         close = self.calendar.last_close(now)
@@ -326,17 +337,22 @@ class MarkEngine:
         if self._last_close is not None:
             for label, marker in self._markers.items():
                 marker.roll_over()
-                self._changed[label] = None
+                self._note(label)
         self._last_close = close
 
-    def _make_marks(self, now: float) -> Iterator[AccountMark]:
-        """Marks that are due and new. Accounts that are not due yet keep their place."""
+    def _make_marks(self, now: float) -> list[AccountMark]:
+        """The marks that are due and new, of as many accounts as there is time for."""
         session = self.calendar.session(now)
-        for label in tuple(self._changed):
-            marker = self._markers[label]
-            if marker.is_behind or self._due_at.get(label, now) > now:
-                continue
+        marks = []
+        for label in tuple(islice(self._changed, MAX_MARKS)):
             del self._changed[label]
+            due_at = self._due_at.get(label, 0.0)
+            if due_at > now:
+                self._waiting.add(label)
+                heappush(self._due, (due_at, label))
+                continue
+            marker = self._markers[label]
+            marker.catch_up()
             self._check(marker, now)
             mark = marker.make_mark(now=now, session=session, seq=self.seq + 1, feed=self.feed)
             if mark is None:
@@ -348,7 +364,8 @@ class MarkEngine:
                 self._due_at[label] = now + MIN_INTERVAL_S
                 self.counts["marks"] += 1
                 self._add_to_totals(marker.record.profile, mark)
-                yield mark
+                marks.append(mark)
+        return marks
 
     def _add_to_totals(self, profile: Profile, mark: AccountMark | None) -> None:
         self.totals.update(profile.label, mark, paper=profile.paper, tier=profile.tier)

@@ -307,10 +307,11 @@ def explain(played: Played) -> str:
 def is_right(played: Played) -> bool:
     """Whether marks were the broker's at rest, near it always, and the sums exact.
 
-    On the way, a bust of what was split since is not judged: its quantity is in other units.
+    On the way, a bust of what was split or renamed since is not judged: its quantity is in
+    other units, or of another symbol.
     """
     words = {act.split()[1] for act in played.acts}
     strays = played.strays
-    if "_split" in words and words & {"_bust", "_correct"}:
+    if words & {"_split", "_rename"} and words & {"_bust", "_correct"}:
         strays = ()
     return not (played.differences or strays or played.drift)
