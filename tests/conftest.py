@@ -90,7 +90,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.slow)
         if not HAS_SDK and item.get_closest_marker("compat"):
             item.add_marker(pytest.mark.skip(reason=NO_SDK))
-        if "slow" not in wanted and item.get_closest_marker("slow"):
+        is_slow = item.get_closest_marker("slow") and not item.get_closest_marker("quick")
+        if "slow" not in wanted and is_slow:
             item.add_marker(pytest.mark.skip(reason="slow: scripts/test -m slow"))
 
 

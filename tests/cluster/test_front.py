@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import pytest
 
 from realtime.cli.sse_parser import ServerSentEvent, SseParser
 from realtime.cluster import feed_server
@@ -108,6 +109,7 @@ def first_label(both: Pair) -> AccountLabel:
     return next(iter(both.owner.daemon.store.records))
 
 
+@pytest.mark.slow
 def test_every_document_equals_the_owners_after_traffic_and_cuts() -> None:
     async def scenario(both: Pair, simulator: Simulator) -> None:
         rng = random.Random(3)
@@ -225,6 +227,7 @@ async def collect(both: Pair, port: int, events: list[ServerSentEvent]) -> None:
                 events.append(event)
 
 
+@pytest.mark.slow
 def test_a_client_of_the_front_receives_the_events_of_the_owner() -> None:
     """Every trade update byte for byte, and in the order of its account."""
 
@@ -363,6 +366,7 @@ def test_an_account_that_the_owner_removes_or_adds_is_so_at_the_front() -> None:
     play(scenario)
 
 
+@pytest.mark.slow
 def test_without_the_section_nothing_of_it_is_imported() -> None:
     names = ["feed_server", "feed_client", "feed_buffer", "frames", "front_accounts", "mesh"]
     program = (

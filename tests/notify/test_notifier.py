@@ -270,6 +270,7 @@ def test_quiet_hours_over_midnight(quiet: tuple[int, int], minute: int, expected
     assert target.is_quiet() == expected
 
 
+@pytest.mark.slow
 def test_what_a_service_refuses_is_sent_later_and_given_up_with_a_count(tmp_path: Path) -> None:
     async def play() -> None:
         scene = Scene(tmp_path)
@@ -322,6 +323,7 @@ def test_the_usual_days_are_weekdays() -> None:
     assert [day.date for day in days] == ["2026-11-27", "2026-11-30"]
 
 
+@pytest.mark.slow
 def test_a_digest_is_sent_five_minutes_after_the_close_of_each_day(tmp_path: Path) -> None:
     today = datetime.fromtimestamp(virtual.EPOCH_S, UTC).date()
 

@@ -33,6 +33,7 @@ def test_fill_is_visible_at_once_and_balances_follow() -> None:
     play(act)
 
 
+@pytest.mark.slow
 def test_outage_has_one_line_at_its_start_one_a_minute_and_one_at_its_end() -> None:
     async def act(fleet: Fleet) -> None:
         with capture_logs() as lines:
@@ -55,6 +56,7 @@ def test_outage_has_one_line_at_its_start_one_a_minute_and_one_at_its_end() -> N
     play(act)
 
 
+@pytest.mark.slow
 def test_discrepancies_of_polls_and_of_the_reconnect_get_one_line_each() -> None:
     async def act(fleet: Fleet) -> None:
         with capture_logs() as lines:
@@ -110,6 +112,7 @@ def test_unanswered_listen_is_retried() -> None:
     play(act, before={"kind": "listen_silent", "account": "alpha", "count": 1})
 
 
+@pytest.mark.slow
 def test_taken_connection_is_first_our_own_and_only_later_another_programs() -> None:
     async def act(fleet: Fleet) -> None:
         began = asyncio.get_running_loop().time()
@@ -252,6 +255,7 @@ def test_rejection_during_a_session_keeps_the_stream() -> None:
     play(act)
 
 
+@pytest.mark.slow
 def test_refused_credentials_are_not_retried_and_affect_no_other_account() -> None:
     async def act(fleet: Fleet) -> None:
         await fleet.until(lambda: fleet.links["alpha"].state == "refused")

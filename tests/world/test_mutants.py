@@ -1,5 +1,7 @@
 """The world can fail: it notices broken rules. All of them: `scripts/mutants`."""
 
+import pytest
+
 from tests.world.mutants import MUTANTS, Edit, Mutant
 from tests.world.mutation import ROOT, judge, misfit
 
@@ -18,6 +20,7 @@ def test_mutants_are_as_many_as_promised() -> None:
     assert len(MUTANTS) >= 70
 
 
+@pytest.mark.slow
 def test_a_broken_rule_is_noticed() -> None:
     (verdict,) = judge([MUTANTS["buffer dropped"]], range(20), jobs=1)
     assert verdict.history is not None, verdict

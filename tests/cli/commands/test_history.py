@@ -209,6 +209,7 @@ def test_orders_are_exported_with_their_strings(tmp_path: Path) -> None:
     assert {row["status"] for row in rows} == {"filled", "canceled"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "args", [("diff", "nope", "2026-11-30"), ("diff", "alpha", "noon"), ("history", "show", "nope")]
 )

@@ -121,6 +121,7 @@ def test_labels_and_balance(tmp_path: Path) -> None:
     assert {account["initial_balance"] for account in accounts.values()} == {"2500.50"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -25,6 +25,8 @@ from tests.cli.programs import (
 )
 from tests.fleet import Fleet, fleet
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 SINCE = "2026-11-21T04:10:31Z"
 HEALTH = {
     "status": "degraded", "version": "1", "uptime_s": 273_600.0, "total_accounts": 1,
@@ -123,6 +125,7 @@ def documents(status: object, *accounts: dict[str, object]) -> Callable[[bytes],
     return answer_to
 
 
+@pytest.mark.quick
 async def test_all_synced(sim: Simulator) -> None:
     """One line: a table would add nothing."""
     async with daemon(sim) as url:

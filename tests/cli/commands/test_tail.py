@@ -16,6 +16,8 @@ from tests.cli.conftest import fault
 from tests.cli.programs import ended, free_port, line_with, run, started, stop
 from tests.fleet import fleet
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 
 def buy(sim: Simulator, label: str) -> None:
     order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}

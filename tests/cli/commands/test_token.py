@@ -7,6 +7,8 @@ from realtime.auth.tokens import TokenRules, verify_token
 from tests.auth.made import SECRET
 from tests.cli.programs import run
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 USAGE_ERROR = 2
 
 

@@ -22,6 +22,8 @@ from tests.cli.commands.test_status import daemon
 from tests.cli.conftest import fault
 from tests.cli.programs import Answer, free_port, run
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 Driver = Pilot[None]
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from tests.market.marks.schedules import explain, is_right, play_schedule
+from tests.seeds import seeds
 
 SEEDS_OF_A_BLOCK = 50
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(2, 12))
 def test_at_rest_marks_are_the_broker_s_to_the_cent(seed: int) -> None:
     played = play_schedule(seed)
     assert is_right(played), explain(played)

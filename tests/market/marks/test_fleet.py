@@ -96,6 +96,7 @@ def test_a_basic_plan_streams_the_largest_positions_and_polls_the_others() -> No
     play(act, plan="basic", reserve=2)
 
 
+@pytest.mark.slow
 def test_without_marks_in_the_configuration_no_document_mentions_them() -> None:
     async def act(running: Fleet) -> None:
         label = next(iter(running.links))

@@ -132,6 +132,7 @@ def test_a_closed_market_is_not_a_silent_stream() -> None:
     in_virtual_time(main)
 
 
+@pytest.mark.slow
 def test_checks_stay_within_the_request_budget() -> None:
     """Of 200 requests a minute, the checks of one stream use a tenth."""
 

@@ -20,6 +20,7 @@ def last_seq(client: Client) -> int:
     return max(int(m["seq"]) for m in client.received if m["T"] == "seq")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_in_subscribe", [True, False], ids=["with subscribe", "before"])
 def test_a_client_that_returns_gets_what_it_missed(is_in_subscribe: bool) -> None:
     async def main(scene: Scene) -> None:

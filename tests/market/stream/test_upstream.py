@@ -3,6 +3,7 @@
 import asyncio
 
 import aiohttp
+import pytest
 
 from realtime.market.stream.market_streams import StreamSettings
 from realtime.secret import Credentials, Secret
@@ -23,6 +24,7 @@ def test_any_number_of_clients_is_one_connection() -> None:
     in_virtual_time(main)
 
 
+@pytest.mark.slow
 def test_a_connection_is_opened_on_demand_and_closed_when_unused() -> None:
     async def main(scene: Scene) -> None:
         await asyncio.sleep(60)
@@ -65,6 +67,7 @@ def test_what_the_key_may_use_is_probed_without_a_connection() -> None:
     in_virtual_time(main)
 
 
+@pytest.mark.slow
 def test_another_program_that_holds_the_connection_is_named_and_not_disturbed() -> None:
     """406: retried after 1, 2, 4 … 60 s, and REST stays available."""
 
