@@ -20,7 +20,8 @@ from bench.stage_sampler import StageSampler
 from realtime.config import load
 from realtime.runtime.daemon import run_daemon
 from realtime.runtime.environment import real_environment
-from realtime.runtime.process import freeze_memory, run_in_loop
+from realtime.runtime.garbage import collect_garbage
+from realtime.runtime.process import run_in_loop
 from realtime.store.records import Change
 from realtime.telemetry.log import configure
 
@@ -97,8 +98,9 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
             while not all(record.link.is_synced for record in daemon.store):
                 await asyncio.sleep(0.01)
         synced_s = time.monotonic() - began
-        if settles:
-            freeze_memory()
+        collecting = asyncio.create_task(
+            collect_garbage(lambda: daemon.store.version) if settles else asyncio.sleep(0)
+        )
         print(json.dumps({"synced_s": synced_s}), flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             word, *rest = line.split()
@@ -114,6 +116,7 @@ async def follow(config: Path, port: int, *, settles: bool) -> None:
                     while len(counting.latencies_ns) < int(rest[0]):
                         await asyncio.sleep(0.01)
             print(json.dumps(counting.stats()), flush=True)
+        collecting.cancel()
 
 
 def main() -> None:

@@ -98,6 +98,11 @@ def fleet_families(sources: MetricSources) -> Iterator[Metric]:
         "Delay of the event loop",
         [({}, sources.loop_monitor.lag)],
     )
+    yield histogram_family(
+        "realtime_gc_pause_seconds",
+        "Stops of everything by the garbage collector",
+        [({}, sources.loop_monitor.pauses)],
+    )
     yield from _rest(sources)
     yield from _orders(sources)
     yield from _daemon(sources)

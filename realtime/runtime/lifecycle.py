@@ -12,8 +12,8 @@ from realtime.config.settings import LogSettings, Settings
 from realtime.errors import ConfigError
 from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import real_environment
+from realtime.runtime.garbage import collect_garbage
 from realtime.runtime.process import (
-    freeze_memory,
     raise_descriptor_limit,
     run_in_loop,
     stop_signals,
@@ -92,15 +92,16 @@ async def _reload_on_sighup(daemon: Daemon, service: ServiceManager) -> None:
 async def _report_ready(
     daemon: Daemon, environ: Mapping[str, str], started_at: float, service: ServiceManager
 ) -> None:
-    """Report once that every account was tried. `started_at` is the loop's time."""
+    """Report once that every account was tried; from then on collect garbage in short slices.
+    `started_at` is the loop's time."""
     if daemon.cluster is not None:
         await daemon.cluster.wait_until_complete()
     enabled = count_readiness(daemon.store).enabled
     with _progress(enabled, daemon.settings, environ) as set_count:
         readiness = await wait_until_ready(daemon.store, set_count)
-    freeze_memory()
     service.notify("READY=1", f"STATUS={readiness}")
     _log_ready(readiness, asyncio.get_running_loop().time() - started_at)
+    await collect_garbage(lambda: daemon.store.version)
 
 
 @contextmanager
