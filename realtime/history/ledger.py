@@ -310,8 +310,16 @@ class Ledger:
             self._connection.execute("DELETE FROM outbox WHERE n <= ?", (upto,))
 
     def prune(self, before_us: int) -> None:
-        """Forget fills, final orders and quarters of an hour from before a time."""
+        """Forget fills, final orders with what they come from, and quarters of an hour from before
+        a time. An order that another one replaces, or is a leg of, stays as long as that one."""
         enter_everything(self._connection)
+        self._connection.execute(
+            "DELETE FROM origin WHERE EXISTS (SELECT 1 FROM final WHERE final.acc = origin.acc"
+            " AND final.ord = origin.ord AND final_us < ?) AND (acc, ord) NOT IN"
+            " (SELECT acc, parent FROM origin WHERE parent IS NOT NULL"
+            " UNION SELECT acc, replaces FROM origin WHERE replaces IS NOT NULL)",
+            (before_us,),
+        )
         self._connection.execute("DELETE FROM fill WHERE at_us < ?", (before_us,))
         self._connection.execute("DELETE FROM final WHERE final_us < ?", (before_us,))
         self._connection.execute("DELETE FROM equity15 WHERE slot < ?", (before_us // QUARTER_US,))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from realtime.history.directory import HistoryDirectory
-from realtime.history.exact import epoch_us, unpack_id
+from realtime.history.exact import epoch_us, instant, unpack_id
 from realtime.history.queue import HistoryQueue
 from realtime.history.reading import FileReader
 from realtime.history.state_at import state_at
@@ -186,6 +186,32 @@ def test_minutes_quarters_and_days(tmp_path: Path) -> None:
     assert small.rows("SELECT count(*), min(equity) FROM equity", day.path) == [(6, 1_002_814_000)]
     assert small.rows("SELECT count(*), max(close) FROM equity15") == [(2, 1_002_814_000)]
     assert small.rows("SELECT minutes, drawdown FROM day") == [(3, 0), (3, 0)]
+
+
+def test_what_is_kept_for_long_is_not_kept_forever(tmp_path: Path) -> None:
+    """Also what orders come from, unless an order that is kept comes from it."""
+    small = Small(tmp_path)
+    old = epoch_us(NOW - 500 * 86_400)
+
+    def closed(number: int, at_us: int, **more: str) -> None:
+        done = order(number, status="filled", updated_at=instant(at_us), **more)
+        small.touch("alpha", number, done)
+
+    closed(501, old)
+    closed(502, old)  # replaced by one that is kept
+    replaced = order(502).id
+    closed(503, epoch_us(NOW), replaces=replaced)
+    small.touch("alpha", 504)  # still open
+    small.writer.write()
+    before = small.rows("SELECT count(*) FROM origin WHERE client_order_id LIKE 'rt-05%'")
+    assert before == [(4,)]
+    small.clock.now += 86_400  # a new day: what is too old is forgotten
+    small.touch("bravo", 505)
+    small.writer.write()
+    kept = small.rows("SELECT client_order_id FROM origin WHERE client_order_id LIKE 'rt-05%'")
+    assert {name for (name,) in kept} == {"rt-0502", "rt-0503", "rt-0504", "rt-0505"}
+    finals = small.rows("SELECT client_order_id FROM final WHERE client_order_id LIKE 'rt-05%'")
+    assert finals == [("rt-0503",)]
 
 
 def test_a_mistake_of_ours_does_not_end_the_recording(
