@@ -33,6 +33,10 @@ from realtime.history.realized import (
 from realtime.history.rollups import Day, RecordedAccount
 from realtime.store.records import Record
 
+MAX_COIN_FEE = 3, 1000
+"""The broker deducts its fee of up to 0.25 % from the coins that are bought, so less is held.
+Source: its page on crypto fees."""
+
 
 def add_fills(
     ledger: Ledger,
@@ -113,14 +117,18 @@ def realize_missed(
     """
     held: dict[Symbol, Holding] = {}
     unknown: set[Symbol] = set()
+    fees = _largest_fees(missing)
     for symbol, net in net_quantity(missing).items():
         first_qty = holding_of(now.get(symbol)).qty - traded.get(symbol, 0) - net
+        fee = fees.get(symbol, 0)
         if before is None:
-            held[symbol] = Holding(first_qty, None)
-            is_known = not has_other_changes(symbol)
+            is_flat = -fee <= first_qty <= 0
+            held[symbol] = FLAT if is_flat else Holding(first_qty, None)
+            is_short_coin = symbol in fees and first_qty < -fee  # which the broker does not have
+            is_known = not is_short_coin and not has_other_changes(symbol)
         else:
             held[symbol] = before.get(symbol, FLAT)
-            is_known = held[symbol].qty == first_qty
+            is_known = 0 <= held[symbol].qty - first_qty <= fee
         if not is_known:
             unknown.add(symbol)
     return [
@@ -129,6 +137,18 @@ def realize_missed(
         else result
         for result in realize(missing, held)
     ]
+
+
+def _largest_fees(executions: Iterable[Execution]) -> dict[Symbol, int]:
+    """Symbol of a coin → the largest fee of its purchases, in coins."""
+    share, whole = MAX_COIN_FEE
+    fees: dict[Symbol, int] = {}
+    for execution in executions:
+        bought = signed_quantity(execution)
+        if "/" in execution.symbol and bought > 0:
+            symbol = position_symbol(execution.symbol)
+            fees[symbol] = fees.get(symbol, 0) + bought * share // whole
+    return fees
 
 
 def _realize_change(

@@ -124,6 +124,38 @@ def test_missed_executions_have_a_result_where_the_books_agree(name: str) -> Non
     assert [result.gain for result in results] == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "is_known"),
+    [
+        ({}, "0.9975", True),
+        ({}, "1", True),
+        ({}, "0.99", False),
+        ({}, "1.0025", False),
+        ({Symbol("BTCUSD"): Holding(ONE, 90 * ONE)}, "1.9975", True),
+        ({Symbol("BTCUSD"): Holding(ONE, 90 * ONE)}, "1.9", False),
+        (None, "0.9975", True),
+        (None, "0.9", False),
+    ],
+)
+def test_a_fee_in_coins_is_no_reason_not_to_know(
+    before: dict[Symbol, Holding] | None, now: str, is_known: bool
+) -> None:
+    """Bought 2 and sold 1 of a coin; the broker took 0.25 % of what was bought."""
+    trades = [
+        execution(1, "buy", "2", "100", "BTC/USD"),
+        execution(2, "sell", "1", "110", "BTC/USD"),
+    ]
+    held = structs.replace(position(now, "100"), symbol=Symbol("BTCUSD"))
+    results = realize_missed(
+        trades,
+        before=before,
+        now={Symbol("BTCUSD"): held},
+        traded={},
+        has_other_changes=lambda symbol: False,
+    )
+    assert (results[1].gain is not None) == is_known
+
+
 def test_without_a_recorded_state_a_split_makes_results_unknown() -> None:
     results = realize_missed(
         run([("buy", "1", "90"), ("sell", "1", "95")]),
