@@ -29,6 +29,7 @@ from realtime.api.events.broadcaster import Broadcaster
 from realtime.api.fastpath.prerenderer import Prerenderer
 from realtime.api.fastpath.response_cache import ResponseCache
 from realtime.api.fastpath.runner import CONNECTION_LIMITER, REQUEST_STATS, RESPONSE_CACHE
+from realtime.api.handlers.cluster_admin import ClusterAdministration, cluster_admin_access
 from realtime.api.handlers.market_paths import pass_data_path
 from realtime.api.handlers.notify import NotifyInterface, add_notify, notify_access
 from realtime.api.handlers.reload import BROADCAST, ON_REVOKE, Reload, add_reload, reload_access
@@ -80,6 +81,7 @@ def build_application(
     broadcast: Broadcaster | None = None,
     trading: TradingInterface | None = None,
     reload: Reload | None = None,
+    cluster_admin: ClusterAdministration | None = None,
     refresh: Refresh | None = None,
     notify: NotifyInterface | None = None,
     runtime_metrics: RuntimeMetrics = RuntimeMetrics(),  # noqa: B008 - frozen
@@ -113,6 +115,7 @@ def build_application(
             **access_table(routes),
             **session_access(PREFIXES),
             **reload_access(PREFIXES),
+            **(cluster_admin_access(PREFIXES) if cluster_admin is not None else {}),
             **({} if notify is None else notify_access(PREFIXES)),
             **{prefix + "/page/{path}": "open" for prefix in PREFIXES},
             CANONICAL_PATH: "open",  # it selects the account by its own credentials
@@ -214,7 +217,7 @@ def build_application(
             market_data=_pass_market_data(market_rest, clock),
         )
         _add_alpaca(app, api, names, wall_clock)
-    _add_administration(app, reload, notify)
+    _add_administration(app, reload, notify, cluster_admin)
     if access.verifier is not None:
         # After `allow_origins`: no page of another origin can begin a session here.
         Sessions(authenticator, wall_clock, make_code).add(app, PREFIXES)
@@ -270,12 +273,17 @@ def _key_pairs(trading: TradingInterface | None) -> FindKeyPair:
 
 
 def _add_administration(
-    app: web.Application, reload: Reload | None, notify: NotifyInterface | None
+    app: web.Application,
+    reload: Reload | None,
+    notify: NotifyInterface | None,
+    cluster_admin: ClusterAdministration | None,
 ) -> None:
     if reload is not None:
         add_reload(app, reload, PREFIXES)
     if notify is not None:
         add_notify(app, notify, PREFIXES)
+    if cluster_admin is not None:
+        cluster_admin.add_to(app, PREFIXES)
 
 
 def _run_while_serving(app: web.Application, name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from realtime.api.documents.cluster import ClusterDocument, FeedFigures
+from realtime.api.documents.cluster import ClusterDocument, EngineFigures, FeedFigures
 from realtime.api.responses import ApiResponse
 
 HOP_HEADER = "X-Realtime-Hop"
@@ -92,3 +92,7 @@ class ClusterInterface(Protocol):
     def get_document(self) -> ClusterDocument: ...
 
     def get_figures(self) -> FeedFigures: ...
+
+    def get_engine_figures(self) -> EngineFigures | None:
+        """Return what is counted of the engine; None: there is none."""
+        ...

@@ -62,6 +62,12 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     ),
     "unknown_alert": ProblemType(404, "Unknown alert, or it has ended", "GET /alerts lists them"),
     "unknown_webhook": ProblemType(404, "Unknown webhook", "GET /admin/notify lists them"),
+    "engine_reachable": ProblemType(
+        409, "The engine answers", "it decides which daemon owns which account; nothing to do"
+    ),
+    "engine_unreachable": ProblemType(
+        503, "The engine that decides ownership does not answer", "see `realtime cluster status`"
+    ),
     "config_refused": ProblemType(
         409, "Invalid configuration; nothing has changed", "correct the files, then reload again"
     ),

@@ -42,6 +42,7 @@ GROUPS = {
         "front": "Serve the accounts of other daemons, without keys.",
         "check": "Test the keys, REST and websocket of each account.",
         "reload": "Make a running daemon read its files again.",
+        "cluster": "Several daemons: show who owns what, drain one, go on alone.",
         "token": "Print a token for development, or a sign-in link for a browser.",
         "mcp": "Serve a running daemon's state to an AI agent, read-only.",
         "openapi": "Print the HTTP interface as an OpenAPI 3.1 document.",

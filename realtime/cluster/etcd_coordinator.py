@@ -81,6 +81,7 @@ class EtcdCoordinator:
         self._name = name
         self._wall_clock = wall_clock
         self._member = Member(name=name)
+        self._is_alone = False
         self._stopped: dict[str, str] = {}
         """account → why no new order of it may leave, although it is owned"""
         self.view = FleetView(self._keys)
@@ -137,6 +138,7 @@ class EtcdCoordinator:
         waited_until = asyncio.get_running_loop().time() + NAME_WAIT_S
         while True:
             await self.lease.grant()
+            self._is_alone = False
             if await self._put_member(is_new=True):
                 break
             lease, self.lease.id = self.lease.id, 0
@@ -242,12 +244,23 @@ class EtcdCoordinator:
     def owns(self, account: str) -> bool:
         """Whether this daemon is the owner by the assignment, under its present lease."""
         state = self.view.assignments.get(account)
-        return (
+        return self.is_alone or (
             state is not None
             and self.lease.id != 0
             and state.value.owner == self._name
             and state.value.lease == self.lease.id
         )
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this daemon owns every account without the engine; until that answers."""
+        return self._is_alone and not self.lease.holds()
+
+    def go_alone(self) -> None:
+        """Own every account until the engine answers again: no intent is recorded, and no other
+        daemon may run."""
+        self._is_alone = True
+        self.view.notify()
 
     async def claim(self, account: str, *, reason: str) -> Assignment | None:
         """Own an account without an owner, or whose owner's lease has ended."""
@@ -352,6 +365,8 @@ class EtcdCoordinator:
                 else f"{owner} owns account {account}",
                 owner=None if is_here else owner,
             )
+        if self.is_alone:
+            return
         if account in self._stopped and not reduces_risk:
             raise NotOwner(f"account {account}: {self._stopped[account]}")
         if self.view.is_rolled_back:
@@ -375,6 +390,8 @@ class EtcdCoordinator:
     async def intend(self, intent: Intent) -> None:
         """Record an order that is about to be sent."""
         self.check(intent.account, reduces_risk=intent.reduces_risk)
+        if self.is_alone:
+            return
         await self.intents.record(intent)
 
     def settle(self, account: str, client_order_id: str, outcome: IntentOutcome) -> None:

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from realtime import __version__
-from realtime.api.documents.cluster import ClusterDocument, FeedFigures, OwnerRow
+from realtime.api.documents.cluster import ClusterDocument, EngineFigures, FeedFigures, OwnerRow
 from realtime.api.documents.timestamps import format_millis
 from realtime.api.fastpath.runner import CONNECTION_LIMITER
 from realtime.api.listener import serve
@@ -122,7 +122,12 @@ class Cluster:
             member=self._settings.member,
             fronts=0 if self._feed is None else self._feed.fronts,
             owners=[self._make_row(status) for status in self.statuses],
+            engine=None if self._engine is None else self._engine.get_document(),
         )
+
+    def get_engine_figures(self) -> EngineFigures | None:
+        """What is counted of the engine; None: there is none."""
+        return None if self._engine is None else self._engine.get_figures()
 
     def _make_row(self, status: FeedStatus) -> OwnerRow:
         return OwnerRow(

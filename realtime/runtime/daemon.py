@@ -23,6 +23,7 @@ from realtime.api.alpaca.requests import AlpacaOptions
 from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
 from realtime.api.documents.timestamps import set_display_offset
+from realtime.api.handlers.cluster_admin import ClusterAdministration
 from realtime.api.handlers.reload import BROADCAST, revoke
 from realtime.api.listener import serve
 from realtime.api.metric_sources import RuntimeMetrics
@@ -182,6 +183,7 @@ async def run_daemon(
                 access=access,
                 trading=trading_service,
                 reload=reloader.reload,
+                cluster_admin=_make_cluster_admin(engine),
                 refresh=registry.read_now,
                 notify=notify,
                 runtime_metrics=_metric_sources(
@@ -289,6 +291,12 @@ async def _run_engine(
         return
     async with engine.run(registry, trading_service, cluster.peers):
         yield
+
+
+def _make_cluster_admin(engine: "Engine | None") -> ClusterAdministration | None:
+    if engine is None:
+        return None
+    return ClusterAdministration(engine.get_document, engine.drain, engine.go_alone)
 
 
 def get_mesh_address(cluster: ClusterSettings) -> str:

@@ -5,6 +5,7 @@ Imported only where the section is in the configuration.
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import blake2b
@@ -12,9 +13,10 @@ from hashlib import blake2b
 import aiohttp
 
 from realtime import __version__
+from realtime.api.documents.cluster import EngineDocument, EngineFigures, MemberRow
 from realtime.cluster.coordinator import Member
 from realtime.cluster.etcd_coordinator import EtcdCoordinator
-from realtime.cluster.etcd_gateway import EtcdGateway, EtcdUser
+from realtime.cluster.etcd_gateway import LATENCY_BOUNDS_S, EtcdGateway, EtcdUser
 from realtime.cluster.etcd_types import EtcdClient
 from realtime.config.settings import EngineSettings
 from realtime.errors import ConfigError
@@ -22,6 +24,10 @@ from realtime.orders.trading_service import TradingService
 from realtime.runtime.account_registry import AccountRegistry
 from realtime.runtime.environment import Environment
 from realtime.runtime.ownership import Ownership, Peers
+from realtime.telemetry.histogram import Histogram
+
+COUNT_INTERVAL_S = 10.0
+"""Between two looks at which nodes of etcd answer."""
 
 
 class Engine:
@@ -33,7 +39,7 @@ class Engine:
         self.coordinator = coordinator
         self.gateway = gateway
         """None: a test's model."""
-        self.nodes = nodes
+        self.nodes = self.nodes_up = nodes
         """Of etcd, in the configuration."""
         self._member = member
         self.ownership: Ownership | None = None
@@ -59,6 +65,65 @@ class Engine:
         lease = self.coordinator.lease
         return max(0.0, lease.remaining_s), lease.holds()
 
+    def get_document(self) -> EngineDocument:
+        """Return what is known of the fleet, and what this daemon owns."""
+        coordinator, ownership = self.coordinator, self.ownership
+        members, owners = coordinator.members, coordinator.owners
+        counts = Counter(owners.values())
+        enabled = [] if ownership is None else ownership.enabled
+        return EngineDocument(
+            member=self.name,
+            reachable=coordinator.lease.holds(),
+            nodes=self.nodes,
+            nodes_up=self.nodes_up,
+            lease_s=max(-1e6, round(coordinator.lease.remaining_s, 1)),
+            accounts=counts[self.name],
+            unowned=sum(1 for label in enabled if label not in owners),
+            moving=0 if ownership is None else ownership.moving,
+            draining=ownership is not None and ownership.is_draining,
+            alone=coordinator.is_alone,
+            cut_off=ownership is not None and ownership.is_cut_off,
+            members=[
+                MemberRow(
+                    member=name,
+                    address=member.address,
+                    version=member.version,
+                    accounts=counts[name],
+                    draining=member.is_draining,
+                    same_accounts=member.accounts == self._member.accounts,
+                )
+                for name, member in sorted(members.items())
+            ],
+        )
+
+    def get_figures(self) -> EngineFigures:
+        """Return what is counted since the start."""
+        ownership, intents, gateway = self.ownership, self.coordinator.intents, self.gateway
+        return EngineFigures(
+            latency=Histogram(LATENCY_BOUNDS_S) if gateway is None else gateway.latency,
+            failures=0 if gateway is None else gateway.failures,
+            leases_lost=self.coordinator.lease.losses,
+            taken_over=0 if ownership is None else ownership.taken_over,
+            handed_over=0 if ownership is None else ownership.handed_over,
+            intents_recorded=intents.recorded,
+            intents_refused=intents.refused,
+        )
+
+    async def drain(self, principal: str) -> None:
+        """Hand over all accounts, on behalf of a principal. Raises `EngineUnreachable`."""
+        assert self.ownership is not None, "it runs"
+        await self.ownership.drain(principal)
+
+    def go_alone(self, principal: str) -> None:
+        """Go on without the engine, on behalf of a principal. Raises `NotSent` if it answers."""
+        assert self.ownership is not None, "it runs"
+        self.ownership.go_alone(principal)
+
+    async def _count_nodes(self) -> None:
+        while self.gateway is not None:
+            self.nodes_up = await self.gateway.count_nodes()
+            await asyncio.sleep(COUNT_INTERVAL_S)
+
     def check_change(self, label: str) -> None:
         """Raise `NotOwner` if a request that changes something must not leave: the last moment."""
         self.coordinator.check(label, reduces_risk=True)
@@ -76,12 +141,16 @@ class Engine:
         )
         self.ownership = ownership
         async with self.coordinator.join(self._member):
-            task = asyncio.create_task(ownership.run(), name="ownership")
+            tasks = [
+                asyncio.create_task(ownership.run(), name="ownership"),
+                asyncio.create_task(self._count_nodes(), name="engine:nodes"),
+            ]
             try:
                 yield
             finally:
-                task.cancel()
-                await asyncio.wait([task])
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
 
 
 @asynccontextmanager

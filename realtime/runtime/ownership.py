@@ -28,7 +28,7 @@ from realtime.cluster.claims import (
     find_ownerless,
 )
 from realtime.cluster.etcd_coordinator import EtcdCoordinator
-from realtime.errors import EngineUnreachable, EtcdRefusal, NotOwner, RealtimeError
+from realtime.errors import EngineUnreachable, EtcdRefusal, NotOwner, NotSent, RealtimeError
 from realtime.orders.trading_service import TradingService
 from realtime.runtime.account_registry import NO_OWNER, AccountRegistry
 from realtime.runtime.halt_sync import HaltSync
@@ -129,7 +129,26 @@ class Ownership:
         """The accounts that this daemon owns."""
         return [label for label in self._registry.enabled if self._coordinator.owns(label)]
 
-    async def drain(self) -> None:
+    @property
+    def enabled(self) -> list[str]:
+        """The accounts of this daemon's configuration that may be connected."""
+        return self._registry.enabled
+
+    def go_alone(self, principal: str) -> None:
+        """Own every account without the engine, until it answers again. Only a person can know that
+        no other daemon runs.
+
+        Raises `NotSent` if the engine answers: then it decides.
+        """
+        if self._coordinator.lease.holds():
+            raise NotSent("the engine answers: it decides which daemon owns which account")
+        self._coordinator.go_alone()
+        facts = {"principal": principal, "message": "without the engine"}
+        self._trading.gateway.journal.note("cluster.alone", facts)
+        log.error("member.alone", principal=principal, accounts=len(self.enabled))
+        self._changed.set()
+
+    async def drain(self, principal: str = "") -> None:
         """Hand over all accounts, some at a time, and claim none until the daemon ends.
 
         Raises `EngineUnreachable`.
@@ -137,7 +156,7 @@ class Ownership:
         self.is_draining = True
         self._moves_at = 0.0
         await self._coordinator.update_member(is_draining=True)
-        log.warning("member.draining", accounts=len(self.owned))
+        log.warning("member.draining", accounts=len(self.owned), principal=principal)
         self._changed.set()
 
     async def run(self) -> None:
@@ -216,7 +235,7 @@ class Ownership:
         lease = coordinator.lease
         unrenewed_s = -lease.remaining_s
         followed = [x for x in self._registry.enabled if self._registry.is_followed(x)]
-        if lease.holds():
+        if lease.holds() or coordinator.is_alone:
             self.is_cut_off = False
             lost = [label for label in followed if not coordinator.owns(label)]
         elif unrenewed_s > CUT_OFF_S and self._peers.may_reach_engine():
@@ -249,7 +268,7 @@ class Ownership:
 
     async def _follow_owned(self) -> None:
         """Recall what may be open of newly owned accounts, then connect them."""
-        if not self._coordinator.lease.holds():
+        if not self._coordinator.lease.holds() and not self._coordinator.is_alone:
             return
         labels = [
             label
@@ -262,7 +281,7 @@ class Ownership:
     async def _follow(self, label: str) -> None:
         coordinator = self._coordinator
         if label not in self._ready:
-            intents = await coordinator.recall(label)
+            intents = [] if coordinator.is_alone else await coordinator.recall(label)
             if not coordinator.owns(label):
                 return
             if intents:
@@ -278,7 +297,8 @@ class Ownership:
             former = self._taken_from.pop(label, None)
             now = asyncio.get_running_loop().time()
             until = now if former is None else now + SLOT_S
-            epoch = coordinator.assignments[label].epoch
+            assignment = coordinator.assignments.get(label)
+            epoch = 0 if assignment is None else assignment.epoch
             self._peers.handle_owned(label, epoch)
             self._registry.follow(label, taken_slot_until=until)
             if former is not None:
@@ -380,6 +400,8 @@ class Ownership:
     async def _sync_closings(self) -> None:
         """Record which owned accounts are being closed: a later owner continues that."""
         coordinator = self._coordinator
+        if coordinator.is_alone:
+            return
         for label in self.owned:
             if label not in self._ready:
                 continue

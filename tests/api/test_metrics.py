@@ -13,7 +13,14 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from realtime.analytics.alert_log import AlertLog
 from realtime.api.alpaca.trade_hub import TradeHub
-from realtime.api.documents.cluster import ClusterDocument, FeedFigures, OwnerRow
+from realtime.api.documents.cluster import (
+    ClusterDocument,
+    EngineDocument,
+    EngineFigures,
+    FeedFigures,
+    MemberRow,
+    OwnerRow,
+)
 from realtime.api.documents.notify import NotifyDocument, TargetRow, WebhookRow
 from realtime.api.fastpath.runner import REQUEST_STATS
 from realtime.api.history.client import HistoryClient
@@ -29,6 +36,7 @@ from realtime.market.rest.request_budget import BudgetStatus
 from realtime.market.rest.status import CacheStatus, RestStatus
 from realtime.market.stream.status import StreamRow, StreamsStatus
 from realtime.store.store import Store
+from realtime.telemetry.histogram import Histogram
 from tests.api.documents.made import LIVE, NOW
 from tests.api.guarded import ALL, Raw, get, guarded, token
 from tests.api.reader import Clock, Reader
@@ -134,7 +142,25 @@ class Member:
             member="beta", address="http://127.0.0.1:1", url=None, connected=True, since="",
             accounts=3, error=None, skew_s=0.0,
         )  # fmt: skip
-        return ClusterDocument(fleet="main", member="alpha", fronts=2, owners=[row])
+        engine = EngineDocument(
+            member="alpha", reachable=True, nodes=3, nodes_up=2, lease_s=3.5, accounts=333,
+            unowned=1, moving=0, draining=False, alone=False, cut_off=False,
+            members=[
+                MemberRow(
+                    member="alpha", address="", version="1", accounts=333, draining=False,
+                    same_accounts=True,
+                ),
+            ],
+        )  # fmt: skip
+        return ClusterDocument(fleet="main", member="alpha", fronts=2, owners=[row], engine=engine)
+
+    def get_engine_figures(self) -> EngineFigures:
+        latency = Histogram((0.001, 0.01))
+        latency.observe(0.002)
+        return EngineFigures(
+            latency=latency, failures=7, leases_lost=1, taken_over=4, handed_over=5,
+            intents_recorded=1000, intents_refused=3,
+        )  # fmt: skip
 
     def get_figures(self) -> FeedFigures:
         return FeedFigures(
@@ -150,6 +176,17 @@ async def test_what_owners_and_fronts_send_is_counted(store: Store, clock: Clock
     assert values(families["realtime_mesh_rejected"]) == {(): 5}
     assert values(families["realtime_owner_up"]) == {("beta",): 1}
     assert values(families["realtime_owner_dropped_frames"]) == {("stale_epoch",): 6}
+
+
+async def test_what_decides_ownership_is_counted(store: Store, clock: Clock) -> None:
+    families = await everything(store, clock)
+    assert values(families["realtime_engine_up"]) == {(): 1}
+    assert values(families["realtime_engine_nodes_up"]) == {(): 2}
+    assert values(families["realtime_engine_lease_seconds"]) == {(): 3.5}
+    assert values(families["realtime_owned_accounts"]) == {(): 333}
+    assert values(families["realtime_unowned_accounts"]) == {(): 1}
+    assert values(families["realtime_intents"]) == {("recorded",): 1000, ("refused",): 3}
+    assert values(families["realtime_accounts_taken_over"]) == {(): 4}
 
 
 async def everything(store: Store, clock: Clock) -> dict[str, Metric]:
