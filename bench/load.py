@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from typing import cast
 
 import uvloop
@@ -112,18 +114,23 @@ def has_wrk() -> bool:
     return shutil.which("wrk") is not None
 
 
-def flood(port: int, path: str, *, connections: int, seconds: float, core: int = 1) -> Load:
-    """As many requests for one path as possible, over keep-alive connections."""
+def flood(port: int, *paths: str, connections: int, seconds: float, core: int = 1) -> Load:
+    """As many requests for these paths in turn as possible, over keep-alive connections."""
     if not has_wrk():
-        return _own(port, path, connections, seconds, core)
+        return _own(port, paths, connections, seconds, core)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
-    done = subprocess.run(
-        [*_pinned(core), *command, f"http://127.0.0.1:{port}{path}"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=seconds + 30,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if len(paths) > 1:
+            script.write(_IN_TURN % ",".join(map(json.dumps, paths)))
+            script.flush()
+            command += ["-s", script.name]
+        done = subprocess.run(
+            [*_pinned(core), *command, f"http://127.0.0.1:{port}{paths[0]}"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=seconds + 30,
+        )
     per_s = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     assert per_s is not None, done.stdout
     assert "Non-2xx" not in done.stdout, done.stdout
@@ -131,11 +138,19 @@ def flood(port: int, path: str, *, connections: int, seconds: float, core: int =
     return Load(float(per_s[1]), p50, p99)
 
 
-def _own(port: int, path: str, connections: int, seconds: float, core: int) -> Load:
+_IN_TURN = """
+local paths, requests, at = {%s}, {}, 0
+init = function() for i, path in ipairs(paths) do requests[i] = wrk.format("GET", path) end end
+request = function() at = at %% #paths + 1; return requests[at] end
+"""
+"""Requests are made once: the client must not be what limits the rate."""
+
+
+def _own(port: int, paths: Sequence[str], connections: int, seconds: float, core: int) -> Load:
     options = {"port": port, "connections": connections, "seconds": seconds, "core": core}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     done = subprocess.run(
-        [sys.executable, "-m", "bench.load", *words, path],
+        [sys.executable, "-m", "bench.load", *words, *paths],
         cwd=ROOT,
         capture_output=True,
         text=True,

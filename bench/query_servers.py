@@ -58,9 +58,8 @@ def filled_store(accounts: int, positions: int, orders: int) -> Store:
     return store
 
 
-async def serve_ours(port: int, *, is_plain: bool) -> None:
+async def serve_ours(port: int, store: Store, *, is_plain: bool) -> None:
     """The readers' edge."""
-    store = filled_store(1, POSITIONS, ORDERS)
     app = build_application(
         store, Documents(), clock=time.time, version="bench", started_at=time.time()
     )
@@ -104,7 +103,16 @@ def serve_fastapi(port: int, body: bytes) -> None:
 
 def rendered() -> bytes:
     """The bytes that all serve."""
-    return Documents().render_dashboard(next(iter(filled_store(1, POSITIONS, ORDERS)))).body
+    return next(iter(rendered_fleet(1, POSITIONS, ORDERS).values()))
+
+
+def rendered_fleet(accounts: int, positions: int, orders: int) -> dict[str, bytes]:
+    """path → the bytes of each account's dashboard."""
+    documents = Documents()
+    return {
+        f"/realtime/dashboard/{record.profile.label}": documents.render_dashboard(record).body
+        for record in filled_store(accounts, positions, orders)
+    }
 
 
 def main() -> None:
@@ -113,6 +121,9 @@ def main() -> None:
     options.add_argument("kind", choices=["realtime", "no_shortcut", "aiohttp", "fastapi"])
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--core", type=int, default=0)
+    options.add_argument("--accounts", type=int, default=1)
+    options.add_argument("--positions", type=int, default=POSITIONS)
+    options.add_argument("--orders", type=int, default=ORDERS)
     given = options.parse_args()
     pin(given.core)
     configure("error", "json")
@@ -123,7 +134,8 @@ def main() -> None:
         if given.kind == "aiohttp":
             runner.run(serve_aiohttp(given.port, rendered()))
         else:
-            runner.run(serve_ours(given.port, is_plain=given.kind == "no_shortcut"))
+            store = filled_store(given.accounts, given.positions, given.orders)
+            runner.run(serve_ours(given.port, store, is_plain=given.kind == "no_shortcut"))
 
 
 if __name__ == "__main__":

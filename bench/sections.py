@@ -26,6 +26,7 @@ from bench import (
 from bench.events import drip, pour, pour_peer
 from bench.growth import measure as measure_growth
 from bench.queries import measure as measure_queries
+from bench.queries import measure_fleet
 from bench.starting import memory, start
 
 
@@ -40,6 +41,13 @@ class Section(Struct, frozen=True):
 
 def _queries(quick: bool) -> list[str]:
     return table.queries(measure_queries(1, 1.0) if quick else measure_queries(5, 3.0))
+
+
+def _fleet_queries(quick: bool) -> list[str]:
+    rounds, seconds = (1, 1.0) if quick else (5, 3.0)
+    return table.fleet_queries(
+        [measure_fleet(rounds, seconds, *parts) for parts in ((5, 5), (10, 10))]
+    )
 
 
 def _changed(quick: bool) -> list[str]:
@@ -142,6 +150,7 @@ def make_sections(history_minutes: float = 1.0) -> tuple[Section, ...]:
     """Return all sections. `history_minutes`: how long each run of events is recorded."""
     return (
         Section("queries", _queries),
+        Section("fleet-queries", _fleet_queries),
         Section("changed", _changed),
         Section("frames", _frames),
         Section("stages", _stages),

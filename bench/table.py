@@ -8,7 +8,7 @@ from statistics import median
 from bench.children import ROOT
 from bench.events import Drip, Pour
 from bench.growth import Growth
-from bench.queries import Round
+from bench.queries import FleetRound, Round
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -45,6 +45,28 @@ def queries(seen: Mapping[str, Sequence[Round]]) -> list[str]:
             f"| {NAMES[kind]} | {_middle(rounds):,.0f} | {ratio} | {spread} | {cpu:.1f} µs |"
             f" {p50:,.0f} µs |"
         )
+    return lines
+
+
+def fleet_queries(seen: Sequence[Sequence[FleetRound]]) -> list[str]:
+    """Different accounts in turn: rates, and processor time a request, ours and nginx's."""
+    lines = [
+        "| bytes | realtime: requests/s | processor time | nginx: requests/s | processor time |"
+        " requests/s against nginx | processor time against nginx |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for rounds in seen:
+        cells = [f"{rounds[0].size:,}", f"{median(r.ours.per_s for r in rounds):,.0f}"]
+        cells.append(f"{median(r.ours_cpu_us for r in rounds):.1f} µs")
+        pairs = [(r, r.nginx) for r in rounds if r.nginx is not None]
+        if pairs:
+            cells.append(f"{median(nginx.per_s for _, nginx in pairs):,.0f}")
+            cells.append(f"{median(r.nginx_cpu_us for r, _ in pairs):.1f} µs")
+            cells.append(f"{median(r.ours.per_s / nginx.per_s for r, nginx in pairs):.2f} ×")
+            cells.append(f"{median(r.nginx_cpu_us / r.ours_cpu_us for r, _ in pairs):.2f} ×")
+        else:
+            cells += ["not installed", "–", "–", "–"]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
