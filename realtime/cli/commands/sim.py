@@ -29,6 +29,7 @@ _HELP = """Serve simulated Alpaca accounts: REST, trading stream and faults on o
       unknown_event unknown_status null_data missing_fields garbage
     Faults of REST:  rate_limited unauthorized server_error latency no_answer
       accepted_but_504 lagging_positions lagging_activities stale_orders
+      changed_fields
 
     docs/simulator.md has an example for each.
     """

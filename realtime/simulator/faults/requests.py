@@ -59,7 +59,15 @@ class StaleOrders(RequestFault, frozen=True, kw_only=True, tag="stale_orders"):
     seconds: Duration = 10.0
 
 
+class ChangedFields(RequestFault, frozen=True, kw_only=True, tag="changed_fields"):
+    """Respond as another version of the interface: members of the document, or of each row, are
+    `removed`, and others are `added`."""
+
+    removed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+
 FAULT_TYPES: tuple[type[RequestFault], ...] = (
     RateLimited, Unauthorized, ServerError, Latency, NoAnswer, AcceptedBut504, LaggingPositions,
-    LaggingActivities, StaleOrders,
+    LaggingActivities, StaleOrders, ChangedFields,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from realtime.simulator.faults.base import RequestFault
 from realtime.simulator.faults.registry import FaultRegistry
 from realtime.simulator.faults.requests import (
     AcceptedBut504,
+    ChangedFields,
     Latency,
     NoAnswer,
     RateLimited,
@@ -129,7 +130,10 @@ class RestServer:
             context = RequestContext(
                 self._context, label, route.method, request.path, path_params, query, body
             )
-            return responses.json_response(route.handler(context), route.status)
+            document = route.handler(context)
+            if document is not None and (changed := self._trigger(ChangedFields, label, request)):
+                document = _change_fields(document, changed)
+            return responses.json_response(document, route.status)
         except ApiError as error:
             return responses.json_error(error.body, error.status)
 
@@ -138,6 +142,15 @@ class RestServer:
 
     def _with_budget(self, response: web.Response, budget: RequestBudget) -> web.Response:
         return responses.with_budget(response, budget, self._context.clock())
+
+
+def _change_fields(document: object, changed: ChangedFields) -> object:
+    plain = msgspec.json.decode(msgspec.json.encode(document))
+    for row in plain if isinstance(plain, list) else [plain]:
+        for name in changed.removed:
+            row.pop(name, None)
+        row.update(dict.fromkeys(changed.added, "added"))
+    return plain
 
 
 async def _body(request: web.Request) -> object:

@@ -1,6 +1,7 @@
 """Faults of REST answers, each seen by a raw client."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -133,3 +134,16 @@ async def test_order_list_is_stale_and_single_orders_are_not(sim: Simulator, res
     assert await rest.get("/v2/orders?status=closed") == []
     assert (await rest.get(f"/v2/orders/{old['id']}"))["status"] == "canceled"
     assert (await rest.get(f"/v2/orders/{new['id']}"))["status"] == "new"
+
+
+async def test_members_of_documents_are_removed_and_added(rest: Rest) -> None:
+    await rest.fault(
+        "changed_fields", path="/v2/account", removed=["multiplier"], added=["new_field"]
+    )
+    account: Any = await rest.get("/v2/account")
+    assert "multiplier" not in account
+    assert account["new_field"] == "added"
+    await rest.request("POST", "/v2/orders", MARKET_BUY)
+    await rest.fault("changed_fields", path="/v2/orders", removed=["hwm"])
+    orders: Any = await rest.get("/v2/orders?status=all")
+    assert all("hwm" not in order for order in orders)
