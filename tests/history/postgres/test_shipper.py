@@ -17,6 +17,7 @@ from realtime.history.postgres.reader import DatabaseReader
 from realtime.history.postgres.shipper import Shipper
 from realtime.history.queries import STEP_US
 from realtime.history.reading import FileReader
+from tests.api.documents.made import order
 from tests.history.postgres.server import Server
 from tests.history.scene import Recording, Small, play, trade
 
@@ -152,6 +153,39 @@ def test_what_changes_in_the_ledger_is_copied_again_and_leaves_the_outbox(
         assert small.rows(
             "SELECT count(*) FROM outbox WHERE n <= ?".replace("?", str(progress.outbox))
         ) == [(0,)]
+
+
+def test_an_hour_without_the_database_is_copied_afterwards_and_nothing_grows_without_limit(
+    tmp_path: Path, server: Server, schema: str
+) -> None:
+    """What waits for it are keys of rows that the files have anyway, each once."""
+    small = ship_small(tmp_path)
+    with database(server, schema) as connection:
+        shipper = Shipper(small.directory, connection)
+        progress = shipper.ship()
+        small.writer.acknowledge(progress.outbox)
+        copied = count(connection, "event")
+        for number in range(720):  # it is down
+            small.clock.now += 5
+            small.touch("alpha", number % 40, order(number % 40, status="filled", qty=str(number)))
+            small.writer.write()
+        assert count(connection, "event") == copied
+        tables = ("fill", "final", "gap", "equity15", "day", "close", "origin", "identity")
+        rows = sum(int(str(small.rows(f"SELECT count(*) FROM {t}")[0][0])) for t in tables)
+        ((waiting,),) = small.rows("SELECT count(*) FROM outbox")
+        assert int(str(waiting)) <= rows
+        small.writer.acknowledge(shipper.ship().outbox)
+        for table in ("event", "snapshot", "equity", "price"):
+            found = [small.rows(f"SELECT count(*) FROM {table}", file.path)
+                     for file in small.directory.day_files()]  # fmt: skip
+            assert count(connection, table) == sum(int(str(n)) for ((n,),) in found), table
+        for table in tables:
+            ((total,),) = small.rows(f"SELECT count(*) FROM {table}")
+            assert count(connection, table) == total, table
+        small.clock.now += 60
+        small.writer.write()
+        ((left,),) = small.rows("SELECT count(*) FROM outbox")
+        assert int(str(left)) < 20
 
 
 def test_days_are_complete_once_they_are_over_and_expire(
