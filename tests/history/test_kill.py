@@ -20,7 +20,8 @@ from realtime.history import day_file
 from realtime.history.exact import unpack_id
 from realtime.history.reading import NoHistory
 from realtime.history.state_at import state_at
-from realtime.runtime.history_recovery import read_newest, recover
+from realtime.runtime.broker_history import fetch_missed
+from realtime.runtime.history_recovery import read_newest
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
 from tests import virtual
@@ -143,7 +144,7 @@ async def _recover(recording: Recording, running: Fleet, place: Path, simulator:
             clock=virtual.wall_clock,
         )
         recording.queue.add_recovered(
-            await recover(label, rest, newest.get(label), virtual.wall_clock())
+            await fetch_missed(label, rest, newest.get(label), virtual.wall_clock())
         )
 
 
