@@ -126,6 +126,9 @@ class MarkedAccount:
         """From which the holdings were made: the same object needs no second look."""
         self._base: dict[Symbol, Decimal] = {}
         """Sizes of the last confirmed read."""
+        self._lagging: dict[Symbol, tuple[Decimal, Decimal]] = {}
+        """Size of a position that did not change with its last fill, and the size that all fills
+        explained when it was looked at last."""
         self._fill_prices: dict[Symbol, tuple[Decimal, Decimal]] = {}
         """Price and multiplier of the last fill."""
         self._reduced: set[Symbol] = set()
@@ -163,6 +166,7 @@ class MarkedAccount:
         self._traded.clear()
         self._reduced.clear()
         self._fill_prices.clear()
+        self._lagging.clear()
         return repriced
 
     def set_positions(self, positions: Mapping[Symbol, Position]) -> frozenset[Symbol]:
@@ -300,11 +304,15 @@ class MarkedAccount:
             multiplier=each,
         )
 
-    def _lags(self, key: Symbol, position: Position, traded: Decimal) -> bool:
+    def _lags(self, key: Symbol, position: Position, traded: Decimal, *, is_same: bool) -> bool:
         """Whether a position is still as before its fills, of which cash knows: a bust is reported
         without the position after it."""
-        size = number(position.qty) * multiplier(position)
-        return size == self._base.get(key) and abs(size - traded) > MAX_FEE * abs(size)
+        size, base = number(position.qty) * multiplier(position), self._base.get(key)
+        lagging, explained = self._lagging.get(key, (base, base or ZERO))
+        if is_same and traded != explained:
+            lagging = size
+        self._lagging[key] = (base or ZERO) if lagging is None else lagging, traded
+        return size in (base, lagging) and abs(size - traded) > MAX_FEE * abs(size)
 
     def _is_paid(self, positions: Mapping[Symbol, Position], cash_change: Decimal) -> bool:
         """Whether cash has moved for quantities that no known fill explains: a fill or a bust that
@@ -336,7 +344,11 @@ class MarkedAccount:
             if old is None and traded is None and self.is_known and not is_confirmed:
                 new[key] = _unexplained(position)
                 continue
-            if traded is not None and not is_confirmed and self._lags(key, position, traded):
+            if (
+                traded is not None
+                and not is_confirmed
+                and self._lags(key, position, traded, is_same=is_same)
+            ):
                 if old is not None and traded:
                     new[key] = _resize(old, traded)
                 continue

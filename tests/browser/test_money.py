@@ -1,14 +1,12 @@
 """Money on the page: kinds apart, unknown is not zero, flows, signs, colours, ages."""
 
 import re
-from decimal import Decimal
 
 import pytest
 from msgspec import structs
 from playwright.async_api import expect
 
 from realtime.core.cash_flows import NetFlows
-from realtime.core.mark import AccountMark, PriceCounts
 from realtime.core.model import AccountLabel
 from realtime.store.records import Profile
 from realtime.store.store import Store
@@ -98,32 +96,6 @@ async def test_a_part_that_was_never_confirmed_has_no_age(open_page: Open) -> No
         page = await open_page(url)
         await there(page)
         await expect(page.locator(".stat.large .note")).not_to_contain_text("confirmed")
-
-
-async def test_the_feed_of_prices_and_their_age_are_named_with_market_data(open_page: Open) -> None:
-    """From the snapshot of the stream, and from each newer mark."""
-    store = Store(boot="b00t")
-    name = add(store, "alpha", account("100"))
-    amounts = dict.fromkeys(
-        ("cash", "long_market_value", "short_market_value", "unrealized_pl",
-         "unrealized_intraday_pl"),
-        Decimal(100),
-    )  # fmt: skip
-    mark = AccountMark(
-        label=name, seq=1, at=NOW, equity=Decimal(100), last_equity=Decimal(100),
-        last_equity_source="broker", prices=PriceCounts(fresh=1, old=0), price_at=NOW - 41,
-        feed="iex", session="regular", is_provisional=False, is_stale=False,
-        equity_rest=Decimal(100), equity_rest_at=NOW, error=None, books=(), **amounts,
-    )  # fmt: skip
-    async for url in served(store):
-        page = await open_page(f"{url}/#/account/alpha")
-        await there(page)
-        note = page.locator(".stat.large .note")
-        await expect(note).not_to_contain_text("prices")
-        store.set_mark(mark, now=NOW)
-        await expect(note).to_contain_text("prices of iex, the oldest 41 s ago")
-        store.set_mark(structs.replace(mark, seq=2, price_at=NOW - 7), now=NOW)
-        await expect(note).to_contain_text("prices of iex, the oldest 7 s ago")
 
 
 async def test_unknown_flows_are_named(open_page: Open) -> None:

@@ -265,3 +265,16 @@ def test_a_position_of_which_only_the_fill_is_known_is_worth_what_was_paid() -> 
     of.add_execution(NVDA, Decimal(3), Decimal(101))
     of.set_positions({})
     assert of.equity == 997
+
+
+def test_a_fill_and_its_bust_between_two_reads_leave_nothing() -> None:
+    of = marked(cash="1000")
+    bought = position(qty="3", price="100")
+    of.add_execution(NVDA, Decimal(3), Decimal(100))
+    of.set_positions({NVDA: bought})
+    assert (of.equity, of.cash) == (Decimal(1000), Decimal(700))
+    of.add_execution(NVDA, Decimal(-3), Decimal(100))
+    of.set_positions({NVDA: bought})
+    assert (of.equity, of.cash) == (Decimal(1000), Decimal(1000))
+    of.set_positions({NVDA: bought})
+    assert of.equity == 1000
