@@ -183,6 +183,8 @@ class MarkedAccount:
         self, key: Symbol, size: Decimal, price: Decimal, multiplier: Decimal = ONE
     ) -> None:
         """Move cash for a fill. `size` is signed quantity times multiplier, positive if bought."""
+        if not size:
+            return
         self._fill_prices[key] = (price, multiplier)
         self.cash -= size * price
         known, holding = self._traded.get(key), self._holdings.get(key)

@@ -278,3 +278,12 @@ def test_a_fill_and_its_bust_between_two_reads_leave_nothing() -> None:
     assert (of.equity, of.cash) == (Decimal(1000), Decimal(1000))
     of.set_positions({NVDA: bought})
     assert of.equity == 1000
+
+
+def test_an_execution_without_a_size_changes_nothing() -> None:
+    """What is left of one that was reversed: the position that it closed stays closed."""
+    of = marked(position(price="100"))
+    of.add_execution(NVDA, Decimal(-10), Decimal(100))
+    of.add_execution(NVDA, Decimal(0), Decimal(100))
+    of.set_positions({})
+    assert (of.equity, len(of.holdings)) == (Decimal(2000), 0)
