@@ -335,6 +335,11 @@ def mark_families(status: MarksStatus) -> Iterator[Metric]:
         "Sums that did not agree with all positions added up",
         status.drift,
     )
+    yield CounterMetricFamily(
+        "realtime_marks_failures",
+        "How often marks ended by a mistake of the program, and began again",
+        status.failures,
+    )
 
 
 def history_families(status: HistoryStatus) -> Iterator[Metric]:

@@ -118,6 +118,8 @@ async def _tick(engine: MarkEngine, store: Store, clock: Callable[[], float]) ->
     while True:
         for mark in engine.tick():
             store.set_mark(mark, now=clock())
+        for label in engine.pop_withdrawn():
+            store.remove_mark(label, now=clock())
         due_at = engine.get_next_due()
         wait_s = TICK_S if due_at is None else min(TICK_S, max(MIN_WAIT_S, due_at - clock()))
         await asyncio.sleep(0.0 if engine.has_more else wait_s)

@@ -80,6 +80,8 @@ class MarkEngine:
         """(stock feed, where prices came from) → errors of the last such reads."""
         self.totals = MarkTotals()
         """Sums of the newest marks, by tier and by book."""
+        self.withdrawn: list[AccountLabel] = []
+        """Accounts that were disabled, until `pop_withdrawn`: nothing is known of them any more."""
         self.seq = 0
         self.has_more = False
         """Whether the last `tick` left something to do at once."""
@@ -126,7 +128,10 @@ class MarkEngine:
 
     def _handle_change(self, change: Change) -> None:
         label = change.label
-        if change.after is None:
+        is_disabled = change.after is not None and change.after.link.state == "disabled"
+        if change.after is None or is_disabled:
+            if is_disabled and label in self._markers:
+                self.withdrawn.append(label)
             self._markers.pop(label, None)
             self._changed.pop(label, None)
             self._waiting.discard(label)
@@ -199,6 +204,11 @@ class MarkEngine:
         marks = self._make_marks(now)
         self.has_more = bool(self._moved) or bool(self._changed)
         return marks
+
+    def pop_withdrawn(self) -> list[AccountLabel]:
+        """Accounts whose mark is not shown any more."""
+        labels, self.withdrawn = self.withdrawn, []
+        return labels
 
     def get_next_due(self) -> float | None:
         """When an account that waits is due, epoch seconds; None if no account waits."""

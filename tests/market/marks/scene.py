@@ -46,9 +46,11 @@ def play(
     start: float = virtual.EPOCH_S,
     step_s: float = 0.1,
     books: dict[str, str] | None = None,
+    then: Callable[[Fleet], Awaitable[None]] | None = None,
     **fields: object,
 ) -> None:
-    """Run a daemon with market data in virtual time. `start`: epoch seconds."""
+    """Run a daemon with market data in virtual time. `start`: epoch seconds. `then`: what follows
+    after a restart of the daemon."""
 
     async def scene() -> None:
         loop = asyncio.get_running_loop()
@@ -73,9 +75,12 @@ def play(
         def configure(settings: Settings) -> Settings:
             return structs.replace(with_market(settings, **fields), books=books or {})
 
-        async with simulator, fleet(simulator, world, configure=configure) as running:
-            await running.until(running.all_synced)
-            await act(running)
+        async with simulator:
+            for each in (act, then):
+                if each is not None:
+                    async with fleet(simulator, world, configure=configure) as running:
+                        await running.until(running.all_synced)
+                        await each(running)
 
     virtual.run(scene)
 

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from realtime.broker.codec import CalendarRow
 from realtime.broker.market_codec import Element, make_element
+from realtime.core.link import Link
 from realtime.core.mark import AccountMark
 from realtime.core.model import Account, AccountLabel, ExecutionId, Order, OrderId, Position, Symbol
 from realtime.core.position_keys import positions_by_key
@@ -437,3 +438,18 @@ def test_many_accounts_are_marked_in_slices() -> None:
     assert 0 < len(first) < 300
     assert scene.engine.has_more
     assert len(scene.tick(0)) == 300 - len(first)
+
+
+def test_a_disabled_account_has_no_mark_and_comes_back_with_its_next_read() -> None:
+    scene = Scene()
+    scene.add(ALPHA, position())
+    scene.tick()
+    scene.store.update(ALPHA, now=scene.now, link=Link(state="disabled"))
+    assert scene.engine.pop_withdrawn() == [ALPHA]
+    assert not scene.engine.totals.tiers
+    scene.trade("NVDA", 101.0)
+    assert scene.tick() == []
+    scene.store.update(ALPHA, now=scene.now, link=LIVE)
+    scene.read(ALPHA, position(price="102"))
+    scene.tick()
+    assert scene.equity(ALPHA) == 2020

@@ -267,3 +267,22 @@ def test_a_limit_of_streamed_symbols_is_kept_and_the_others_are_read_in_turn() -
         assert mark_of(running, label).equity == broker_equity(running, label)
 
     play(act, accounts=1, plan="basic", reserve=20, step_s=0.5)
+
+
+def test_after_a_restart_marks_are_the_broker_s_again() -> None:
+    async def before(running: Fleet) -> None:
+        await hold(running, *STOCKS)
+        await asyncio.sleep(20)
+
+    async def after(running: Fleet) -> None:
+        await asyncio.sleep(2)
+        for label in running.links:
+            mark = mark_of(running, label)
+            assert mark.equity is not None
+            assert abs(mark.equity - broker_equity(running, label)) < 50
+        running.simulator.set_activity(0)
+        await asyncio.sleep(60)
+        for label in running.links:
+            assert mark_of(running, label).equity == broker_equity(running, label)
+
+    play(before, then=after, step_s=0.5)
