@@ -27,7 +27,8 @@ MIN_GROWTH = 20_000
 """More excluded objects than after the last full collection, for another to be worth its time."""
 
 MAX_GROWTH = 500_000
-"""With so many more, everything is collected although the fleet is busy: about 100 MB."""
+"""With so many more, everything is collected although the fleet is busy: about 100 MB. With fewer
+objects to begin with, half as many: a small daemon stays small, and collects all in little time."""
 
 
 class GarbageCollector:
@@ -51,7 +52,8 @@ class GarbageCollector:
             self._activity = activity
             growth = gc.get_freeze_count() - self._excluded
             is_idle = activity == before and now >= self._thorough_at
-            if growth > MAX_GROWTH or (is_idle and growth > MIN_GROWTH):
+            limit = min(MAX_GROWTH, max(MIN_GROWTH, self._excluded // 2))
+            if growth > limit or (is_idle and growth > MIN_GROWTH):
                 self._collect_everything(now)
 
     def _collect_everything(self, now: float) -> None:

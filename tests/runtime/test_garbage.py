@@ -93,3 +93,16 @@ def test_so_much_is_collected_although_the_fleet_is_busy(monkeypatch: pytest.Mon
     collector.collect(CHECK_INTERVAL_S)
     assert gone() is None
     assert kept
+
+
+def test_a_small_daemon_collects_everything_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gc, "get_freeze_count", iter([100_000, 149_999, 100_000]).__next__)
+    collector = GarbageCollector(iter(range(9)).__next__, 0.0)
+    gone = late_garbage(collector)
+    collector.collect(CHECK_INTERVAL_S)
+    assert gone() is not None
+
+    monkeypatch.setattr(gc, "get_freeze_count", iter([100_000, 150_001, 100_000]).__next__)
+    collector = GarbageCollector(iter(range(9)).__next__, 0.0)
+    collector.collect(CHECK_INTERVAL_S)
+    assert gone() is None
