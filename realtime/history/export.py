@@ -20,6 +20,7 @@ from realtime.history.exact import (
     plain,
     unpack_id,
 )
+from realtime.history.maintenance import errors_of
 from realtime.history.reading import FileReader
 
 Table = Literal["fills", "orders", "days", "events", "minutes"]
@@ -144,15 +145,16 @@ EXPORTS: Mapping[Table, Export] = {
 
 
 def read_table(reader: FileReader, table: Table, day: int | None = None) -> Iterator[Any]:
-    """The rows of a table, as they are in the files; of one UTC day, or of all that are kept.
-    Raises `sqlite3.Error`."""
+    """The rows of a table, as they are in the files; of one UTC day, or of all that are kept. A day
+    that the daemon deletes meanwhile is left out. Raises `RealtimeError` with the damaged file."""
     export = EXPORTS[table]
     files = [reader.directory.ledger]
     if export.is_daily:
         files = [file.path for file in reader.day_files() if day is None or file.day == day]
     for path in files:
-        with reader.open(path) as connection:
-            yield from connection.execute(export.sql)
+        if path.exists():
+            with errors_of(path), reader.open(path) as connection:
+                yield from connection.execute(export.sql)
 
 
 _TEXT: Mapping[Kind, Callable[[Any], object]] = {

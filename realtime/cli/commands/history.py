@@ -170,13 +170,12 @@ def export(*, table: str, target: Path, day: str | None, config: Path | None) ->
             f"no history in {directory.path}", remedy="the daemon writes it once it has run"
         )
     maintenance.check_target(directory, target)
-    with maintenance.errors_of(directory.ledger):
-        rows = read_table(FileReader(directory), name, number)
-        try:
-            is_parquet = target.suffix == ".parquet"
-            count = write_parquet(name, rows, target) if is_parquet else _csv(name, rows, target)
-        except OSError as error:
-            raise RealtimeError(f"{target}: {error.strerror or error}") from error
+    rows = read_table(FileReader(directory), name, number)
+    try:
+        is_parquet = target.suffix == ".parquet"
+        count = write_parquet(name, rows, target) if is_parquet else _csv(name, rows, target)
+    except OSError as error:
+        raise RealtimeError(f"{target}: {error.strerror or error}") from error
     click.echo(f"{count} rows in {target}")
 
 
@@ -190,12 +189,20 @@ def _csv(table: "Table", rows: "Iterator[object]", target: Path) -> int:
     # The target is opened only when the files can be read.
     first, count = next(rows, None), 0
     lines = csv_rows(table, chain([] if first is None else [first], rows))
-    with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(next(lines))
-        for line in lines:
-            writer.writerow([format_cell(value) for value in line])
-            count += 1
+    is_special = target.exists() and not target.is_file()  # such as /dev/stdout
+    partial = target if is_special else target.with_name(f"{target.name}.part")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(next(lines))
+            for line in lines:
+                writer.writerow([format_cell(value) for value in line])
+                count += 1
+        if not is_special:
+            partial.replace(target)  # by a whole file only
+    finally:
+        if not is_special:
+            partial.unlink(missing_ok=True)
     return count
 
 

@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from realtime.cli import FAILED, SUCCESS, USAGE_ERROR, group
 from realtime.history.directory import HistoryDirectory
-from realtime.history.export import EXPORTS, TABLES
+from realtime.history.export import EXPORTS, TABLES, read_table
 from realtime.history.maintenance import copy_file
 from realtime.history.queue import HistoryQueue
+from realtime.history.reading import FileReader
 from realtime.history.writer import HistoryWriter
 from realtime.notify.outbox import NewMessage, Outbox, Writes
 from realtime.simulator.app import Simulator
@@ -172,6 +173,34 @@ def test_a_ledger_that_cannot_be_read_is_named_and_the_file_stays(tmp_path: Path
     assert (code, "ledger.sqlite: file is not a database" in message) == (FAILED, True)
     assert "remedy: `realtime history check`" in message
     assert target.read_text() == "of yesterday"
+
+
+def test_a_day_that_is_deleted_while_others_are_exported_is_left_out(tmp_path: Path) -> None:
+    """And a damaged one is named, not the ledger."""
+    directory = record(tmp_path)
+    (day,) = directory.day_files()
+    earlier = day.path.with_name("2026-01-02.sqlite")
+    earlier.write_bytes(day.path.read_bytes())
+    rows = read_table(FileReader(directory), "events")
+    first = next(rows)
+    assert first is not None
+    day.path.unlink()
+    assert len(list(rows)) < 2 * len(list(read_table(FileReader(directory), "events")))
+    earlier.write_bytes(b"no database" * 400)
+    code, message = run(tmp_path, "history", "export", "events", str(tmp_path / "events.csv"))
+    assert (code, "2026-01-02.sqlite: file is not a database" in message) == (FAILED, True)
+    assert "ledger" not in message
+
+
+def test_an_export_that_fails_leaves_the_file_before_it(tmp_path: Path) -> None:
+    directory = record(tmp_path)
+    (day,) = directory.day_files()
+    day.path.with_name("2027-01-02.sqlite").write_bytes(b"no database" * 400)
+    target = tmp_path / "events.csv"
+    target.write_text("of yesterday")
+    assert run(tmp_path, "history", "export", "events", str(target))[0] == FAILED
+    assert target.read_text() == "of yesterday"
+    assert not target.with_name("events.csv.part").exists()
 
 
 def test_truth_values_are_exported_as_the_daemon_sends_them(tmp_path: Path) -> None:
