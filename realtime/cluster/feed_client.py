@@ -131,8 +131,9 @@ class FeedClient:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 reason = _describe(error)
                 wait_s = min(MAX_RETRY_S, max(FIRST_RETRY_S, 2 * wait_s))
-            except ssl.CertificateError as error:
-                reason, wait_s = f"certificate refused: {error}", REFUSED_RETRY_S
+            except Exception:  # a bug: nothing may be shown as current that no longer is
+                log.exception("owner.failed", address=self.status.address)
+                reason, wait_s, self._position = "internal error", MAX_RETRY_S, None
             if self.status.is_current:
                 wait_s = FIRST_RETRY_S
             await self._lose(reason)

@@ -11,7 +11,7 @@ stale while the owner's feed is not there.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct, structs
@@ -55,7 +55,8 @@ class FrontAccounts:
 
     `is_own`: whether this daemon keeps an account in sync itself; None: every account in the store
     that comes from no feed. `keeps`: whether an account stays although no owner has it now, because
-    this daemon may become its owner.
+    this daemon may become its owner. `feeds`: addresses of owners, in the order in which their
+    accounts are shown; others come after them.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class FrontAccounts:
         clock: Callable[[], float],
         is_own: Callable[[str], bool] | None = None,
         keeps: Callable[[str], bool] = lambda label: False,
+        feeds: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._is_own = is_own or self._is_unfollowed
@@ -75,6 +77,8 @@ class FrontAccounts:
         """account → the highest epoch seen, also of accounts that are gone"""
         self._current: set[str] = set()
         """Feeds that are up to date."""
+        self._order: dict[str, list[AccountLabel]] = {address: [] for address in feeds}
+        """feed → its accounts, in the order of the owner's configuration"""
         self._conflicts: set[AccountLabel] = set()
         """Accounts of which a second owner was logged."""
         self.dropped: Counter[Dropped] = Counter()
@@ -121,7 +125,14 @@ class FrontAccounts:
                 continue
             can_resume = can_resume and (claimed.is_joined or not hello.resumed)
             self._announce(label, hello.member)
-        self._store.sort(label for label in hello.epochs if self.get_feed(label) == feed)
+        self._order[feed] = list(hello.epochs)
+        # By owner, however fast each of them was, and then as each has them.
+        self._store.sort(
+            label
+            for address, labels in self._order.items()
+            for label in labels
+            if self.get_feed(label) == address
+        )
         return can_resume
 
     def _announce(self, label: AccountLabel, member: str) -> None:

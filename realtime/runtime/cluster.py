@@ -63,6 +63,7 @@ class Cluster:
             clock=clock,
             is_own=None if coordinator is None else coordinator.owns,
             keeps=lambda label: coordinator is not None and label in self._configured,
+            feeds=settings.of,
         )
         self._configured = {record.profile.label for record in store}
         self._gate = MeshGate(settings.secrets, clock)

@@ -194,10 +194,13 @@ class Store:
         return new
 
     def sort(self, labels: Iterable[AccountLabel]) -> None:
-        """Put these accounts, of those that there are, before all others, in this order."""
-        first = {label: self._records[label] for label in labels if label in self._records}
-        if list(self._records)[: len(first)] != list(first):
-            self._records = {**first, **self._records}
+        """Put these accounts, of those that there are, into this order, in the places that they
+        have together; all others stay where they are."""
+        ordered = [label for label in labels if label in self._records]
+        chosen, rest = frozenset(ordered), iter(ordered)
+        names = [next(rest) if label in chosen else label for label in self._records]
+        if names != list(self._records):
+            self._records = {label: self._records[label] for label in names}
             self.version += 1
 
     def count(self, name: str) -> None:

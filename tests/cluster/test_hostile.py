@@ -8,6 +8,7 @@ from msgspec import structs
 from realtime.cluster import feed_server
 from realtime.cluster.feed_server import FEED_PATH
 from realtime.cluster.frames import FORMAT, AccountChange, Beat, Handed, Hello, encode_frame
+from realtime.cluster.front_accounts import FrontAccounts
 from realtime.cluster.mesh import SECRET_HEADER
 from realtime.cluster.record_changes import make_snapshot
 from realtime.core.model import AccountLabel
@@ -317,5 +318,51 @@ def test_a_front_that_leaves_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
             await asyncio.sleep(10)
             async with owner.http.get(url, headers=headers) as response:
                 assert response.status == 200
+
+    run(main)
+
+
+def test_accounts_are_in_the_order_of_the_configured_owners_however_fast_each_is() -> None:
+    async def main() -> None:
+        bravo = AccountLabel("bravo")
+        late = make_snapshot(record("bravo", state=BOOKS), epoch=0, n=0)
+        second = [
+            encode_frame(structs.replace(HELLO, member="gamma", epochs={bravo: 0})),
+            encode_frame(late),
+            encode_frame(BEAT),
+        ]
+        async with (
+            FakeOwner(RELAY_PORT, *second).running(),
+            run_daemon(front_settings(MESH_PORT, RELAY_PORT), world(3)) as front,
+        ):
+            await asyncio.sleep(1)
+            assert list(front.store.records) == [bravo]
+            async with FakeOwner(MESH_PORT, *GOOD).running():
+                await asyncio.sleep(3)
+                assert list(front.store.records) == [ALPHA, bravo]
+
+    run(main)
+
+
+def test_an_internal_error_leaves_nothing_marked_as_current(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    async def main() -> None:
+        change = AccountChange(label=ALPHA, epoch=5, n=1, parts=SNAPSHOT.parts)
+        frames = [*GOOD, *[encode_frame(BEAT)] * 2, encode_frame(change)]
+        async with (
+            FakeOwner(MESH_PORT, *frames[:3]).running() as owner,
+            run_daemon(front_settings(), world(3)) as front,
+        ):
+            await asyncio.sleep(0.5)
+            assert not front.store.records[ALPHA].link.is_stale
+            monkeypatch.setattr(FrontAccounts, "apply_change", fail)
+            owner.frames = b"".join(frames)
+            await asyncio.sleep(2.5)
+            assert front.store.records[ALPHA].link.is_stale
+            assert "internal error" in error_of(front)
 
     run(main)

@@ -207,10 +207,13 @@ def test_a_record_of_another_daemon_gets_a_version_of_this_store(store: Store) -
     assert store.get("account_1") is same
 
 
-def test_accounts_can_be_sorted(store: Store) -> None:
+def test_accounts_are_sorted_among_themselves(store: Store) -> None:
+    c, d = AccountLabel("account_3"), AccountLabel("account_4")
+    for label in (c, d):
+        store.add(Profile(label=label), now=1.0)
     version = store.version
-    store.sort([A, B])
+    store.sort([A, c])
     assert store.version == version
-    store.sort([B, AccountLabel("nobody")])
-    assert list(store.records) == [B, A]
+    store.sort([d, AccountLabel("nobody"), A])
+    assert list(store.records) == [d, B, c, A]
     assert store.version > version
