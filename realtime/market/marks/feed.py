@@ -20,6 +20,7 @@ from realtime.market.marks.ticks import exact
 from realtime.market.rest.reader import DataQuery
 from realtime.market.stream.channels import Pairs, Rejected
 from realtime.market.stream.client import Batch, StreamClient
+from realtime.market.stream.hub import HubState
 from realtime.market.stream.market_streams import MarketStreams
 from realtime.market.symbols import ROOTS, AssetClass, normalize_symbol
 from realtime.telemetry.log import get_logger
@@ -37,6 +38,9 @@ SYMBOLS_PER_READ = 100
 
 BASIC_SYMBOLS = 10
 """Streamed symbols on a basic plan, if the configuration reserves no number."""
+
+DOWN: frozenset[HubState] = frozenset({"waiting", "occupied", "refused"})
+"""States of a stream in which it delivers nothing, and will not at once."""
 
 CLASSES: Mapping[str | None, AssetClass] = {"crypto": "crypto", "us_option": "options"}
 """The broker's name of an asset class → that of the market-data API; the others are stocks."""
@@ -145,8 +149,10 @@ class PriceFeed:
             chosen = names if limit is None else self._largest(names, limit)
             if limit is not None:
                 limit -= len(chosen)
-            self._polled[kind] = [name for name in names if name not in chosen]
             await self._subscribe(kind, chosen)
+            if self._is_down(kind):
+                chosen = {}
+            self._polled[kind] = [name for name in names if name not in chosen]
             streamed += len(chosen)
             polled += len(self._polled[kind])
         self.status = FeedStatus(
@@ -174,6 +180,11 @@ class PriceFeed:
     def _largest(self, names: Mapping[str, Symbol], count: int) -> dict[str, Symbol]:
         ranked = sorted(names, key=lambda n: (-self._engine.exposure(names[n]), n))
         return {name: names[name] for name in ranked[:count]}
+
+    def _is_down(self, kind: AssetClass) -> bool:
+        """Whether the stream delivers nothing, so that all its prices are read by REST."""
+        client = self._clients.get(kind)
+        return client is not None and self._streams.get_hub_of(kind).status.state in DOWN
 
     async def _subscribe(self, kind: AssetClass, names: Iterable[str]) -> None:
         wanted: Pairs = frozenset((channel, name) for name in names for channel in CHANNELS[kind])

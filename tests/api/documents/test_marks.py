@@ -8,6 +8,7 @@ from msgspec import UNSET, structs
 from realtime.api.documents.accounts import make_account_row
 from realtime.api.documents.dashboard import make_dashboard
 from realtime.api.documents.document_cache import ENCODER
+from realtime.api.documents.mark_totals import add_up_marks, make_mark_totals
 from realtime.api.documents.marks import make_mark
 from realtime.api.documents.summary import sum_marks
 from realtime.core.mark import AccountMark, PriceCounts
@@ -15,6 +16,8 @@ from realtime.core.mark_error import ErrorWindow, MarkError
 from realtime.core.model import AccountLabel
 from realtime.core.state import AccountState
 from realtime.store.records import Profile, Record
+from realtime.store.scoped_store import ScopedStore
+from realtime.store.store import Store
 from tests.api.documents.made import ACCOUNT, LIVE, NOW
 
 ALPHA = AccountLabel("alpha")
@@ -106,3 +109,32 @@ def test_a_sum_with_an_unknown_mark_is_unknown() -> None:
     assert sum_marks(marks[:2]) == "3.5"
     assert sum_marks(marks) is None
     assert sum_marks([make_account_row(record(None)).equity_mark]) is UNSET
+
+
+def test_totals_of_a_client_that_sees_some_accounts_have_these_only() -> None:
+    store = Store(boot="b00t")
+    for label, tier, paper in (
+        ("alpha", "large", True),
+        ("bravo", "large", True),
+        ("charlie", None, False),
+    ):
+        name = AccountLabel(label)
+        store.add(Profile(label=name, tier=tier, paper=paper), now=NOW)
+        store.set_mark(structs.replace(mark("100.005"), label=name), now=NOW)
+    seen = make_mark_totals(add_up_marks(ScopedStore(store, frozenset({"alpha", "charlie"}))))
+    assert [(t.tier, t.paper, t.accounts, t.equity_mark) for t in seen.by_tier] == [
+        ("large", True, 1, "100"),
+        ("", False, 1, "100"),
+    ]
+    everything = make_mark_totals(add_up_marks(store))
+    assert [(t.accounts, t.equity_mark) for t in everything.by_tier] == [(2, "200"), (1, "100")]
+
+
+def test_one_unknown_mark_makes_the_tier_s_sum_unknown() -> None:
+    store = Store(boot="b00t")
+    for label, equity in (("alpha", "1"), ("bravo", None)):
+        name = AccountLabel(label)
+        store.add(Profile(label=name), now=NOW)
+        store.set_mark(structs.replace(mark(equity), label=name), now=NOW)
+    (tier,) = make_mark_totals(add_up_marks(store)).by_tier
+    assert (tier.accounts, tier.unknown, tier.equity_mark, tier.day_pl_mark) == (2, 1, None, None)

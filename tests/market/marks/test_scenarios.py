@@ -286,3 +286,23 @@ def test_after_a_restart_marks_are_the_broker_s_again() -> None:
             assert mark_of(running, label).equity == broker_equity(running, label)
 
     play(before, then=after, step_s=0.5)
+
+
+def test_while_another_program_holds_the_stream_prices_are_read_by_rest() -> None:
+    async def act(running: Fleet) -> None:
+        label = await hold(running, *STOCKS)
+        await asyncio.sleep(10)
+        settings = running.simulator.market_data.settings
+        settings.slot_release_s, settings.cut_in_frame = 3600.0, True
+        await asyncio.sleep(60)
+        document = await running.reader("/market/marks")
+        assert isinstance(document, dict)
+        assert (document["prices"]["streamed"], document["prices"]["polled"]) == (0, len(STOCKS))
+        mark = mark_of(running, label)
+        assert mark.equity is not None
+        assert abs(mark.equity - broker_equity(running, label)) < 50
+        running.simulator.set_activity(0)
+        await asyncio.sleep(60)
+        assert mark_of(running, label).equity == broker_equity(running, label)
+
+    play(act, step_s=0.5)
