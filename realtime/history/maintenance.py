@@ -56,13 +56,27 @@ def back_up(directory: HistoryDirectory, target: Path) -> list[Path]:
         sources.append(directory.ledger)
     for source in sources:
         copy = target / source.name
-        if not _is_sealed(source):
-            copy_file(source, copy)
-        elif not copy.exists() or copy.stat().st_size != source.stat().st_size:
-            shutil.copyfile(source, copy)
-        copy.chmod(FILE_MODE)
+        try:
+            _back_up_file(source, copy)
+        except (OSError, RealtimeError):
+            if source.exists():
+                raise
+            continue  # the daemon has deleted the day meanwhile; an older copy stays
         copies.append(copy)
     return copies
+
+
+def _back_up_file(source: Path, copy: Path) -> None:
+    if not _is_sealed(source):
+        copy_file(source, copy)
+    elif not copy.exists() or copy.stat().st_size != source.stat().st_size:
+        partial = copy.with_name(f"{copy.name}.part")
+        try:
+            shutil.copyfile(source, partial)
+            os.replace(partial, copy)
+        finally:
+            partial.unlink(missing_ok=True)
+    copy.chmod(FILE_MODE)
 
 
 def copy_file(

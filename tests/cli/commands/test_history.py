@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from realtime.cli import FAILED, SUCCESS, USAGE_ERROR, group
-from realtime.history.directory import HistoryDirectory
+from realtime.history.directory import DayPath, HistoryDirectory
 from realtime.history.export import EXPORTS, TABLES, read_table
-from realtime.history.maintenance import copy_file
+from realtime.history.maintenance import back_up, copy_file
 from realtime.history.queue import HistoryQueue
 from realtime.history.reading import FileReader
 from realtime.history.writer import HistoryWriter
@@ -111,6 +111,21 @@ def test_a_backup_that_fails_leaves_the_copy_before_it(tmp_path: Path) -> None:
     assert (code, "ledger.sqlite: file is not a database" in message) == (FAILED, True)
     assert (target / "ledger.sqlite").read_bytes() == before
     assert sorted(path.suffix for path in target.iterdir()) == [".sqlite", ".sqlite"]
+
+
+def test_a_day_that_is_deleted_during_a_backup_is_left_out(tmp_path: Path) -> None:
+    directory = record(tmp_path)
+    (day,) = directory.day_files()
+
+    class Deleting(HistoryDirectory):
+        def day_files(self) -> list[DayPath]:
+            found = super().day_files()
+            gone = DayPath(0, 1, self.path / "1970-01-01.sqlite")
+            return [gone, *found]
+
+    copies = back_up(Deleting(directory.path), tmp_path / "copy")
+    assert [copy.name for copy in copies] == [day.path.name, "ledger.sqlite"]
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {c.name for c in copies}
 
 
 def test_a_backup_replaces_what_sqlite_kept_beside_the_copy(tmp_path: Path) -> None:
