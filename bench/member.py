@@ -65,8 +65,8 @@ async def follow(settings: Settings) -> None:
 
 async def _wait_until_complete(daemon: Daemon) -> None:
     if daemon.settings.is_front and daemon.cluster is not None:
-        await daemon.cluster.wait_until_complete()
-        assert daemon.cluster.is_complete, daemon.cluster.missing
+        while not daemon.cluster.is_complete:
+            await daemon.cluster.wait_until_complete()
         return
     while not all(record.link.is_synced for record in daemon.store):
         await asyncio.sleep(0.01)

@@ -360,10 +360,11 @@ class FeedServer:
             self._flush(max_s=1.0)  # the snapshot has all changes: none may get its number later
             snapshot = make_snapshot(record, epoch=self._get_epoch(label), n=self._buffer.head)
             front.write(encode_frame(snapshot))
+            worked_s = loop.time() - started_at
             if position < self._buffer.head:
                 position = await self._send_after(front, position)
             await front.wait_for_drain()
-            await asyncio.sleep(loop.time() - started_at)
+            await asyncio.sleep(worked_s)
         return position
 
     async def _send_after(self, front: _Front, position: int) -> int:
