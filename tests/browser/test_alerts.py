@@ -56,6 +56,33 @@ async def test_the_table_names_value_bound_and_measure(url: str, open_page: Open
     await expect(row.locator("td.since")).to_have_text("2 min")
 
 
+async def test_an_alert_is_hidden_and_shown_again_by_the_keyboard(
+    url: str, open_page: Open
+) -> None:
+    page = await open_page(f"{url}/#/alerts")
+    await expect(page.locator(ROWS).first).to_be_visible()
+    count = await page.locator(ROWS).count()
+    row = page.locator(ROWS).first
+    rule = await row.locator("td.rule").inner_text()
+    await row.get_by_role("button", name=re.compile("^1 h")).press("Enter")
+    await expect(page.locator(ROWS)).to_have_count(count - 1)
+    await page.get_by_role("button", name=re.compile("^Hidden")).press("Enter")
+    await expect(page).to_have_url(re.compile(r"list=hidden$"))
+    hidden = page.locator(ROWS)
+    await expect(hidden).to_have_count(1)
+    await expect(hidden.locator("td.rule")).to_have_text(rule)
+    await expect(hidden.locator("td.against")).to_contain_text("hidden by local until")
+    await hidden.get_by_role("button", name=re.compile("^Show")).press("Enter")
+    await expect(page.locator(".empty")).to_have_text("No alert is hidden.")
+
+
+async def test_a_position_over_its_bound_has_a_bar(url: str, open_page: Open) -> None:
+    page = await open_page(f"{url}/#/account/noise")
+    bar = page.locator("table[aria-label=Positions] .over-bound:visible").first
+    await expect(bar).to_have_attribute("title", re.compile(r"0\.8 % .* bound is 0\.7 %"))
+    await expect(bar).to_contain_text("% of the bound")
+
+
 async def test_without_bounds_the_page_says_how_to_set_them(open_page: Open) -> None:
     async for url in served(make_store(LABELS)):
         page = await open_page(f"{url}/#/alerts")

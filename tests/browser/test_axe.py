@@ -4,12 +4,18 @@ axe-core is vendored for this file only; it is in the repository, not in the dis
 """
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from realtime.analytics.alert_log import AlertLog
+from realtime.analytics.tier_bounds import Bounds
+from realtime.api.listener import serve
 from tests.api.documents.made import fleet
+from tests.api.reader import Clock, application
+from tests.browser.compared import NOW as COMPARED_NOW
 from tests.browser.compared import labels_of, make_store, served_comparison, write_ledger
 from tests.browser.conftest import Open, becomes, in_one_loop
 from tests.browser.recorded import record, served_past
@@ -82,6 +88,19 @@ async def test_compare_broker_and_books(
     compared_url: str, open_page: Open, view: str, selector: str, width: int, scheme: str
 ) -> None:
     await check(open_page, f"{compared_url}/#/{view}", selector, width, scheme)
+
+
+@pytest.mark.parametrize("view", ["alerts", "alerts?list=hidden", "account/noise"])
+async def test_alerts(open_page: Open, view: str, width: int, scheme: str) -> None:
+    store, alerts, clock = make_store(labels_of(3)), AlertLog(), Clock()
+    clock.now = COMPARED_NOW
+    for entry in list(store):
+        alerts.update(entry, Bounds(risk_pct=Decimal("0.7")), COMPARED_NOW - 130)
+    first = alerts.open()[0]
+    alerts.hide(first.account_id, first.key, COMPARED_NOW + 3600, "a person")
+    async with serve(application(store, clock, alerts=alerts), "127.0.0.1", 0) as port:
+        selector = ".account-view" if view.startswith("account") else "table.alerts tbody tr"
+        await check(open_page, f"http://127.0.0.1:{port}/#/{view}", selector, width, scheme)
 
 
 @pytest.mark.parametrize("view", ["", "account/alpha"])

@@ -95,6 +95,28 @@ async def test_pairs_are_stated_in_words(url: str, open_page: Open) -> None:
     await expect(words).to_contain_text("Too few days: 3 of 5. Curves only.")
 
 
+async def test_a_grid_shows_every_pair_in_words(url: str, open_page: Open) -> None:
+    page = await open_page(f"{url}/#/compare")
+    await page.locator(".pairs-grid > summary").press("Enter")
+    cells = page.locator("table.pairs tbody td:has(.unseen)")
+    await expect(cells).to_have_count(28)
+    await expect(cells.filter(has_text="were not compared")).to_have_count(1)  # cash and SPY
+    await expect(page.locator("table.pairs i[data-standing=open]")).to_have_count(25)
+    await expect(cells.filter(has_text="cannot be distinguished from")).to_have_count(25)
+
+
+async def test_own_start_is_a_switch(url: str, open_page: Open) -> None:
+    """A row that begins late has no curve until the switch is on."""
+    page = await open_page(f"{url}/#/compare")
+    switch = page.get_by_role("button", name=re.compile("^Own start"))
+    await expect(switch).to_have_attribute("aria-pressed", "false")
+    names = page.locator(".reading")
+    await expect(names).not_to_contain_text("late")
+    await switch.press("Enter")
+    await expect(page).to_have_url(re.compile("own=yes"))
+    await expect(switch).to_have_attribute("aria-pressed", "true")
+
+
 async def test_the_address_holds_the_whole_view(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/#/compare")
     await compared(page, 8)

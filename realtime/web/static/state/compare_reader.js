@@ -22,12 +22,13 @@ export function parseCompareQuery(params) {
     pins: pins === null ? null : pins.split(",").slice(0, MAX_PINS).map((key) => key || null),
     sort: { column: params.get("sort") ?? "return_pct", descending: params.get("order") !== "asc" },
     columns: params.has("columns") ? new Set(params.get("columns").split(",").filter(Boolean)) : null,
+    own: params.get("own") === "yes",
     expanded: new Set((params.get("open") ?? "").split(",").filter(Boolean)),
   };
 }
 
 /** The parameters of an address with this state; what is as usual is left out. */
-export function formatCompareQuery({ by, window: span, from, to, unit, benchmark, pins, sort, columns, expanded }) {
+export function formatCompareQuery({ by, window: span, from, to, unit, benchmark, pins, sort, columns, own, expanded }) {
   const params = new URLSearchParams();
   if (by !== "account") params.set("by", by);
   if (span && span !== DEFAULT_WINDOW) params.set("window", span);
@@ -39,6 +40,7 @@ export function formatCompareQuery({ by, window: span, from, to, unit, benchmark
   if (sort.column !== "return_pct") params.set("sort", sort.column);
   if (!sort.descending) params.set("order", "asc");
   if (columns) params.set("columns", [...columns].join(","));
+  if (own) params.set("own", "yes");
   if (expanded.size) params.set("open", [...expanded].join(","));
   return params;
 }

@@ -28,6 +28,28 @@ export class TierAlerts {
     this.timer = setTimeout(() => this.#poll(), EVENT_DELAY_MS);
   }
 
+  /** Open alerts of an account. */
+  of(label) {
+    const found = this.document;
+    return found ? [found.over, found.would_be, found.cannot_be_met, found.hidden].flat().filter(({ account_id: owner }) => owner === label) : [];
+  }
+
+  /** Hide an alert: `hour`, `today`, or `no` to show it again. The text of an error, or null. */
+  async hide({ account_id: label, rule, state, symbol, order_id: order }, hide) {
+    const params = new URLSearchParams({ rule, state, symbol, hide, ...(order ? { order_id: order } : {}) });
+    try {
+      const response = await fetch(`alerts/${encodeURIComponent(label)}/hide?${params}`, { method: "POST", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (response.ok) {
+        this.renew();
+        return null;
+      }
+      const problem = await response.json();
+      return [problem.title, problem.detail].filter(Boolean).join(": ");
+    } catch {
+      return "Not hidden: the daemon did not respond.";
+    }
+  }
+
   async #poll() {
     this.isRenewing = false;
     if (!document.hidden) {

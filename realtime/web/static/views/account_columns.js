@@ -1,5 +1,6 @@
 // The columns of an account's positions and orders.
 
+import { createBoundBar, fillBoundBar } from "../components/bound_bar.js";
 import { createElement, setAttribute, setShortText, setText } from "../components/dom.js";
 import { formatDecimal, parseDecimal, percent, toneOf } from "../format/decimal.js";
 import { formatPrice, formatQuantity, formatSymbol, shortenLabel } from "../format/instrument_format.js";
@@ -56,12 +57,27 @@ export function withMark(position, mark) {
   };
 }
 
-function fillSymbol(cell, { symbol, mark }) {
+function fillSymbol(cell, { symbol, mark, alert }) {
   if (!cell.firstChild) cell.append(createElement("span"), createElement("span", { class: "flag" }));
+  fillBound(cell, alert);
   const flag = !mark ? "" : mark.price === null ? "no price" : mark.held ? "jumped" : mark.halted ? "halted" : "";
-  setText(cell.lastChild, flag);
-  setAttribute(cell.lastChild, "hidden", flag === "");
+  setText(cell.children[1], flag);
+  setAttribute(cell.children[1], "hidden", flag === "");
   return setText(cell.firstChild, formatSymbol(symbol));
+}
+
+/** A bar of a position's risk against the bound of its tier, where it is over it. */
+function fillBound(cell, alert) {
+  let box = cell.querySelector(".over-bound");
+  if (!alert && !box) return;
+  if (!box) {
+    box = createElement("a", { class: "over-bound", href: "#/alerts?list=over" }, ...createBoundBar());
+    cell.append(box);
+  }
+  setAttribute(box, "hidden", alert ? null : true);
+  if (!alert) return;
+  fillBoundBar(box.children, alert);
+  setAttribute(box, "title", `${formatDecimal(parseDecimal(alert.value), 1)} % of the initial balance, the tier's bound is ${formatDecimal(parseDecimal(alert.bound), 1)} %`);
 }
 
 /** The price, the letter of its source, and on focus its age. */

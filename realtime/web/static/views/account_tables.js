@@ -34,8 +34,9 @@ export class AccountTables {
   }
 
   /** Show an account's positions and orders, of a book if one is chosen; `reason` stands where they are unknown. */
-  show(account, reason, books = null) {
+  show(account, reason, books = null, alerts = []) {
     this.account = account;
+    this.bounds = new Map(alerts.filter(({ rule, state }) => rule === "position_risk" && state === "over").map((alert) => [alert.symbol, alert]));
     this.books = books;
     this.reason = reason;
     this.#showPositions();
@@ -55,7 +56,7 @@ export class AccountTables {
     const { version, valuedAt } = this.account;
     const marks = new Map((valuedAt ? [] : (this.account.markedPositions ?? [])).map((mark) => [mark.symbol, mark]));
     const held = this.books ? this.books.filterPositions(this.account.positions) : this.account.positions;
-    const positions = held?.map((position) => withMark(position, this.books?.book ? undefined : marks.get(position.symbol)));
+    const positions = held?.map((position) => ({ ...withMark(position, this.books?.book ? undefined : marks.get(position.symbol)), alert: this.books?.book ? undefined : this.bounds.get(position.symbol) }));
     this.positions.show(positions ?? [], ({ symbol }) => symbol);
     setAttribute(this.positions.element.parentElement, "hidden", !positions?.length);
     setAttribute(this.noPositions, "hidden", Boolean(positions?.length));

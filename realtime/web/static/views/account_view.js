@@ -25,8 +25,9 @@ export class AccountView {
   name = "account";
 
   /** `onAddress()` is called when the reader chooses another range of the curve. */
-  constructor(fleet, { label, range, book, asOf }, { onStreamChange, onAddress, onChange }) {
+  constructor(fleet, { label, range, book, asOf }, { alerts, onStreamChange, onAddress, onChange }) {
     this.fleet = fleet;
+    this.alerts = alerts;
     this.label = label;
     this.range = range; // as chosen
     this.curveRange = range; // of what is drawn
@@ -135,7 +136,7 @@ export class AccountView {
     this.#showHead();
     this.#showMoney(account);
     setAttribute(this.books.element, "data-past", this.asOf === null ? null : "yes");
-    this.tables.show(account, this.#unknownReason(), this.asOf === null ? this.books : null);
+    this.tables.show(account, this.#unknownReason(), this.asOf === null ? this.books : null, this.asOf === null ? this.alerts.of(this.label) : []);
     this.history.show(account.link, this.asOf === null ? this.fleet.linkEvents.get(this.label) ?? [] : []);
     this.curve.outages = this.#outages();
     this.fills.show(this.#shownFills(account), account.orders ? "No fills." : this.#unknownReason());

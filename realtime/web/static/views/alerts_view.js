@@ -1,14 +1,15 @@
 // Bounds of tiers: which are exceeded, which would be, and which no order can meet.
 
 import { formatAccountAddress, formatAddress } from "../address.js";
-import { createElement, setAttribute, setText } from "../components/dom.js";
+import { createBoundBar, fillBoundBar } from "../components/bound_bar.js";
+import { createElement, setAttribute, setChildren, setText } from "../components/dom.js";
 import { loadSheet } from "../components/style_sheet.js";
 import { Table } from "../components/table.js";
 import { formatTrimmed, parseDecimal } from "../format/decimal.js";
 import { formatSymbol, shortenLabel } from "../format/instrument_format.js";
 import { formatAge, formatTime } from "../format/time_format.js";
 
-const LISTS = { over: "Over", would_be: "Would be over", cannot_be_met: "Cannot be met", ended_today: "Ended today" };
+const LISTS = { over: "Over", would_be: "Would be over", cannot_be_met: "Cannot be met", hidden: "Hidden", ended_today: "Ended today" };
 const OPEN = ["over", "would_be", "cannot_be_met"];
 const RULES = {
   position_risk: "risk of one position", order_risk: "risk of one order",
@@ -76,7 +77,7 @@ export class AlertsView {
   #emptyText(found) {
     if (!found) return this.alerts.isEnded ? "This token may not see alerts." : "Reading …";
     if (!found.watched) return "No tier has bounds: add [tiers.NAME] with risk_pct or max_contracts to accounts.toml.";
-    return this.list === "ended_today" ? "No alert has ended today." : "No bound is exceeded.";
+    return { ended_today: "No alert has ended today.", hidden: "No alert is hidden." }[this.list] ?? "No bound is exceeded.";
   }
 
   #build() {
@@ -85,15 +86,37 @@ export class AlertsView {
       const count = createElement("b");
       return [list, { count, chip: createElement("button", { type: "button", class: "chip", on: { click: () => this.#choose(list) } }, createElement("span", { text }), count) }];
     }));
-    this.table = new Table(COLUMNS, { label: "Alerts" });
+    this.table = new Table([...COLUMNS, { key: "hide", name: "Hide", fill: (cell, alert) => this.#fillHide(cell, alert) }], { label: "Alerts" });
     this.table.element.classList.add("alerts");
     this.empty = createElement("p", { class: "empty" });
     this.more = createElement("p", { class: "more-notices" });
+    this.message = createElement("p", { class: "unseen", role: "status" });
     return createElement("div", { class: "compare-view" },
       createElement("div", { class: "compare-head" }, this.heading, createElement("div", { class: "chips segments wrapping", role: "group", "aria-label": "Which alerts" }, ...[...this.chips.values()].map(({ chip }) => chip))),
       createElement("p", { class: "compare-about", text: "Bounds of tiers are watched, not enforced: nothing is stopped. The risk checks of orders enforce." }),
       createElement("section", { class: "card", "aria-label": "Alerts" },
-        createElement("div", { class: "scroller", tabindex: "0", role: "group", "aria-label": "Alerts" }, this.table.element), this.empty, this.more));
+        createElement("div", { class: "scroller", tabindex: "0", role: "group", "aria-label": "Alerts" }, this.table.element), this.empty, this.more), this.message);
+  }
+
+  /** Buttons that hide an alert for an hour or for today, or show it again. */
+  #fillHide(cell, alert) {
+    cell.alert = alert;
+    const state = alert.ended_at ? "" : alert.hidden_until ? "hidden" : "open";
+    if (cell.dataset.state === state) return false;
+    cell.dataset.state = state;
+    const choices = { open: { hour: "1 h", today: "Today" }, hidden: { no: "Show" } }[state] ?? {};
+    setChildren(cell, Object.entries(choices).map(([hide, text]) => createElement("button", {
+      type: "button", class: "chip", text, "aria-label": `${text}: ${state === "open" ? "hide" : "list again"} ${alert.account_id}, ${RULES[alert.rule] ?? alert.rule}`,
+      on: { click: () => this.#hide(cell.alert, hide) },
+    })));
+    return false;
+  }
+
+  async #hide(alert, hide) {
+    const error = await this.alerts.hide(alert, hide);
+    setText(this.message, error ?? (hide === "no" ? "Shown again." : "Hidden. It stays counted."));
+    if (error) setText(this.more, error);
+    this.heading.focus({ preventScroll: true });
   }
 
   #choose(list) {
@@ -132,6 +155,7 @@ const COLUMNS = [
 ];
 
 function againstText(alert) {
+  if (alert.hidden_until) return `hidden by ${alert.hidden_by} until ${formatTime(alert.hidden_until)}`;
   if (alert.detail) return alert.detail;
   if (alert.state === "would_be") return "if the open order fills";
   if (!isShare(alert)) return alert.worst && alert.ended_at ? `at most ${amount(alert.worst, alert)}` : "";
@@ -155,12 +179,8 @@ function fillState(cell, { shownState: state }) {
 
 /** A bar of the value against its bound, which is the mark at two thirds. */
 function fillShare(cell, { value, bound }) {
-  if (!cell.firstChild) cell.append(createElement("span", { class: "bound-bar", "aria-hidden": "true" }, createElement("i")), createElement("span", { class: "unseen" }));
-  const [now, limit] = [Number(value), Number(bound)];
-  const isKnown = value !== null && limit > 0;
-  setAttribute(cell.firstChild, "hidden", isKnown ? null : true);
-  setText(cell.lastChild, isKnown ? `${Math.round((now / limit) * 100)}\u00a0% of the bound` : "not known");
-  cell.firstChild.firstChild.style.width = isKnown ? `${Math.min(1.5, now / limit) * 66.6}%` : "0";
+  if (!cell.firstChild) cell.append(...createBoundBar());
+  fillBoundBar(cell.children, { value, bound });
   return false;
 }
 

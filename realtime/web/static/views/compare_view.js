@@ -11,6 +11,7 @@ import { formatDay, now, waitForClock } from "../format/time_format.js";
 import { GROUPINGS, MAX_PINS, WINDOWS, formatCompareQuery, parseCompareQuery, readComparison } from "../state/compare_reader.js";
 import { PastReader } from "../state/past_reader.js";
 import { CompareTable, sortRows } from "./compare_table.js";
+import { PairGrid } from "./compare_pairs.js";
 import { pairSentences } from "./compare_words.js";
 
 const REFRESH_MS = 60_000;
@@ -111,6 +112,8 @@ export class CompareView {
     this.about = createElement("p", { class: "compare-about" });
     this.curve = new MultiCurve({ label: "Curves", onDay: (day) => this.#showReading(day), onRange: (from, to) => this.#zoom(from, to), onPoint: (key) => this.#point(key) });
     this.reading = new Reading();
+    this.own = createElement("button", { type: "button", class: "chip", text: "Own start", title: "Rows that begin later than the window, from their own start", on: { click: () => this.#change({ own: !this.query.own }) } });
+    this.pairs = new PairGrid();
     this.words = createElement("section", { class: "card words", "aria-label": "What can be distinguished" });
     this.table = new CompareTable({
       onSort: (sort) => this.#change({ sort }), onPin: (key) => this.#pin(key), onPoint: (key) => this.#point(key),
@@ -128,7 +131,7 @@ export class CompareView {
     return createElement("div", { class: "compare-view" },
       createElement("div", { class: "compare-head" }, this.heading, this.groupings.element, this.windows.element,
         createElement("span", { class: "dates" }, this.from, createElement("span", { text: "–", "aria-hidden": "true" }), this.to),
-        this.units.element, createElement("label", { class: "versus" }, createElement("span", { text: "vs" }), this.benchmark), this.csv),
+        this.units.element, this.own, createElement("label", { class: "versus" }, createElement("span", { text: "vs" }), this.benchmark), this.csv),
       this.about, this.empty, this.body, this.message);
   }
 
@@ -254,7 +257,8 @@ export class CompareView {
     const selected = many ? (this.selected ?? sortRows(ranked, this.query.sort)[0]?.key ?? null) : null;
     const lines = pairSentences(found, selected);
     setAttribute(this.words, "hidden", !lines.length);
-    setChildren(this.words, lines.map((text, index) => createElement("p", { text, class: index ? null : "first" })));
+    this.pairs.show(found.pairs, sortRows([...ranked, ...found.rows.filter(({ kind }) => kind === "control")], this.query.sort).map(({ key }) => key));
+    setChildren(this.words, [...lines.map((text, index) => createElement("p", { text, class: index ? null : "first" })), this.pairs.element]);
   }
 
   #showCurve() {
@@ -262,7 +266,13 @@ export class CompareView {
     const { series, document: found } = this.result;
     const unit = this.query.unit;
     const rows = new Map(found.rows.map((row) => [row.key, row]));
-    this.lines = series.rows.filter(({ key, kind }) => kind !== "control" || key !== "cash").map(({ key, kind, pl, return_pct: percent, drawdown_pct: fall, own_from: ownFrom }) => ({
+    const isOwn = ({ key, own_from: from }) => from !== null && !rows.get(key)?.ranked;
+    const own = series.rows.filter(isOwn);
+    setAttribute(this.own, "hidden", own.length ? null : true);
+    setAttribute(this.own, "aria-pressed", String(this.query.own));
+    setText(this.own, `Own start ${own.length}`);
+    const shown = series.rows.filter((row) => (row.kind !== "control" || row.key !== "cash") && (this.query.own || !isOwn(row)));
+    this.lines = shown.map(({ key, kind, pl, return_pct: percent, drawdown_pct: fall, own_from: ownFrom }) => ({
       key, name: key, shortName: shortenLabel(key, MAX_NAME_CHARS), slot: this.slots.get(key) ?? null, isBenchmark: kind === "control", isOwnStart: ownFrom !== null && !rows.get(key)?.ranked,
       values: unit === "pct" ? percent : (pl ?? []).map((amount) => (amount === null ? null : toNumber(parseDecimal(amount)))), drawdown: fall,
     })).filter(({ values }) => values.some((value) => value !== null));
