@@ -248,7 +248,7 @@ def _per_comparison(level: float, comparisons: int) -> float:
 
 def _lags(n: int) -> int:
     """How many days before a day it may depend on (Newey and West's rule)."""
-    return math.floor(4 * (n / 100) ** (2 / 9))
+    return int(4 * (n / 100) ** (2 / 9))
 
 
 def _long_run_variance(values: Sequence[float], mean: float) -> float:
