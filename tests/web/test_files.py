@@ -87,11 +87,11 @@ def first_load() -> set[str]:
 
 
 def test_the_first_load_is_small() -> None:
-    """Compressed, all that the page loads before the first paint: below 120 kB; all of it: 170."""
+    """Compressed, all that the page loads before the first paint: below 120 kB; all of it: 180."""
     sizes = {path: len(file.gzip_body or file.body) for path, file in FILES.items()}
     assert sum(sizes[path] for path in first_load()) < 120_000
     page = [path for path in FILES if not path.startswith(("static/docs", "static/runbook"))]
-    assert sum(sizes[path] for path in page) < 170_000
+    assert sum(sizes[path] for path in page) < 180_000
 
 
 def test_every_notice_has_its_entry_in_the_runbook() -> None:

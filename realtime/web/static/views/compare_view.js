@@ -12,7 +12,7 @@ import { GROUPINGS, MAX_PINS, WINDOWS, formatCompareQuery, parseCompareQuery, re
 import { PastReader } from "../state/past_reader.js";
 import { CompareTable, sortRows } from "./compare_table.js";
 import { PairGrid } from "./compare_pairs.js";
-import { pairSentences } from "./compare_words.js";
+import { pairSentences, sharedFlags } from "./compare_words.js";
 
 const REFRESH_MS = 60_000;
 const MAX_NAME_CHARS = 14;
@@ -131,8 +131,8 @@ export class CompareView {
     return createElement("div", { class: "compare-view" },
       createElement("div", { class: "compare-head" }, this.heading, this.groupings.element, this.windows.element,
         createElement("span", { class: "dates" }, this.from, createElement("span", { text: "–", "aria-hidden": "true" }), this.to),
-        this.units.element, this.own, createElement("label", { class: "versus" }, createElement("span", { text: "vs" }), this.benchmark), this.csv),
-      this.about, this.empty, this.body, this.message);
+        this.units.element, createElement("label", { class: "versus" }, createElement("span", { text: "vs" }), this.benchmark), this.csv),
+      createElement("div", { class: "compare-sub" }, this.about, this.own), this.empty, this.body, this.message);
   }
 
   #chips(name, choices, onChoose) {
@@ -294,14 +294,6 @@ export class CompareView {
       lines: this.lines.map((line) => ({ name: shortenLabel(line.name, 18), title: line.name, slot: line.slot, isBenchmark: line.isBenchmark, value: line.values[index] ?? null })),
     });
   }
-}
-
-/** Flags that every row but the control rows has: said once, not in each row. Flag → text. */
-function sharedFlags(rows) {
-  const own = rows.filter(({ kind }) => kind !== "control");
-  const [first] = own;
-  const shared = (first?.flags ?? []).filter(({ flag }) => own.length > 1 && own.every((row) => row.flags.some((each) => each.flag === flag)));
-  return new Map(shared.map(({ flag, detail }) => [flag, detail || flag.replaceAll("_", " ")]));
 }
 
 /** A trading day `2026-06-08` as `8 Jun`. */

@@ -54,6 +54,14 @@ export function standing(pairs, row, column) {
   return pair.distinguishable ? (pair.ahead === row ? "ahead" : "behind") : "open";
 }
 
+/** Flags that every row but the control rows has: stated once, not in each row. Flag → text. */
+export function sharedFlags(rows) {
+  const own = rows.filter(({ kind }) => kind !== "control");
+  const [first] = own;
+  const shared = (first?.flags ?? []).filter(({ flag }) => own.length > 1 && own.every((row) => row.flags.some((each) => each.flag === flag)));
+  return new Map(shared.map(({ flag, detail }) => [flag, detail || flag.replaceAll("_", " ")]));
+}
+
 function other({ a, b }, key) {
   return a === key ? b : a;
 }
