@@ -341,3 +341,13 @@ def test_errors_of_a_day_are_rejections_lost_connections_and_http_errors(
         ledger.put_report("alpha", day, msgspec.json.encode(card).decode())
     ledger.gap("alpha", now_us - 10**9, now_us - 10**8)
     assert row(document(ledger, "alpha"), "alpha").figures.errors_24h == 2 + 1 + 4 + 1
+
+
+@pytest.mark.parametrize("by", ["account", "label", "tier", "fleet", "strategy"])
+def test_every_grouping_states_what_paper_lacks(ledger: LedgerScene, by: str) -> None:
+    ledger.closes("alpha", walk(100_000, CALM))
+    ledger.fill("alpha", DAYS[2], "buy", "1", "100")
+    ledger.price("AAPL", dict.fromkeys(DAYS, 100.0))
+    assert (
+        "paper accounts pay no fees and get no dividends" in document(ledger, "alpha", by=by).notes
+    )

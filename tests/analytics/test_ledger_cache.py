@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bench.compare import measure as measure_compare
 from realtime.analytics.compare.comparison import Memory, compare, make_document
 from realtime.analytics.compare.curves import encode_series, make_series_document
 from realtime.analytics.compare.documents import CompareRequest
@@ -142,3 +143,11 @@ def test_days_of_the_ledger_are_numbered_by_trading_day(ledger: LedgerScene) -> 
     ledger.activity("alpha", DAYS[3], "CSD", 1.0)
     changed = ledger.reader().read_ledger("SELECT day FROM changed ORDER BY n DESC LIMIT 1")
     assert changed == [(to_number(DAYS[3]),)]
+
+
+@pytest.mark.slow
+def test_a7_a_thousand_accounts_over_a_year_are_light_from_memory() -> None:
+    """The target is 50 ms of processor time and 100 MB; the bound allows for a slower machine."""
+    costs = measure_compare(1000)
+    assert costs.same_s < 0.15, costs
+    assert costs.table_mb < 100, costs

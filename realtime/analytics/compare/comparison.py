@@ -283,7 +283,7 @@ def _notes(comparison: Comparison, summaries: Sequence[RowSummary]) -> list[str]
     notes = []
     if comparison.window is None:
         notes.append("comparison begins with the first whole trading day that was recorded")
-    papers = {row.paper for row in rows if row.paper is not None}
+    papers = {profile.paper for profile in comparison.request.accounts} if rows else set()
     if True in papers:
         notes.append("paper accounts pay no fees and get no dividends")
     if papers == {True, False}:
