@@ -6,7 +6,13 @@ import pytest
 
 from realtime.cluster.etcd_keys import IntentValue, Keys, decode
 from realtime.cluster.etcd_types import Get
-from realtime.errors import EngineHalted, EngineUnreachable, IntentExists, RealtimeError
+from realtime.errors import (
+    EngineHalted,
+    EngineUnreachable,
+    IntentExists,
+    NotOwner,
+    RealtimeError,
+)
 from tests.cluster.fleets import HALT, ModelFleet, make_intent, run_on_model, wait_for
 
 KEYS = Keys("test")
@@ -145,5 +151,28 @@ def test_a_settled_intent_says_what_became_of_its_order() -> None:
             assert leases[2] == 0  # open: it stays until it is settled
             for lease in leases[:2]:
                 assert 48 * 3600 <= fleet.model.leases[lease].ttl_s <= 50 * 3600
+
+    run_on_model(main)
+
+
+def test_an_order_that_waits_for_the_engine_while_its_owner_is_replaced_is_refused() -> None:
+    """The first transaction that reaches etcd again fails, before the daemon has received anything
+    of its successor."""
+
+    async def main(fleet: ModelFleet) -> None:
+        loop = asyncio.get_running_loop()
+        async with fleet.member("beta") as beta, fleet.member("gamma") as gamma:
+            await beta.claim("alpha", reason="start")
+            client = fleet.clients["beta"]
+            client.cut_until = cut_at = loop.time() + 6.0
+            await asyncio.sleep(3.5)
+            waiting = asyncio.create_task(beta.intend(make_intent()))
+            await wait_for(lambda: "beta" not in gamma.members)
+            assert await gamma.claim("alpha", reason="taken over") is not None
+            assert loop.time() < cut_at
+            with pytest.raises(NotOwner):
+                await waiting
+            assert loop.time() > cut_at
+            assert in_store(fleet) == {}
 
     run_on_model(main)
