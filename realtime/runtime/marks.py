@@ -77,11 +77,11 @@ class Marks:
             except Exception:
                 self._failures += 1
                 log.exception("marks.failed")
+                for record in list(self._store):
+                    self._store.remove_mark(record.profile.label, now=self._clock())
             finally:
                 self._engine.close()
                 self._feed.close()
-                for record in list(self._store):
-                    self._store.remove_mark(record.profile.label, now=self._clock())
             await asyncio.sleep(RESTART_S)
             self._engine = self._make_engine()
             self._feed = PriceFeed(self._engine, self._streams)

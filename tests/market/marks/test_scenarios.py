@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from realtime.market.marks.engine import MIN_INTERVAL_S
+from realtime.core.mark import AccountMark
+from realtime.market.marks.engine import MIN_INTERVAL_S, MarkEngine
 from tests.fleet import Fleet
 from tests.market.marks.scene import broker_equity, follow, mark_of, new_york, play
 
@@ -304,5 +305,39 @@ def test_while_another_program_holds_the_stream_prices_are_read_by_rest() -> Non
         running.simulator.set_activity(0)
         await asyncio.sleep(60)
         assert mark_of(running, label).equity == broker_equity(running, label)
+
+    play(act, step_s=0.5)
+
+
+def test_a_mistake_of_the_program_withdraws_all_marks_and_they_begin_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tick, broken = MarkEngine.tick, [False]
+
+    def tick_or_fail(engine: MarkEngine) -> list[AccountMark]:
+        if broken.pop():
+            broken.append(False)
+            raise ValueError("a mistake")
+        broken.append(False)
+        return tick(engine)
+
+    monkeypatch.setattr(MarkEngine, "tick", tick_or_fail)
+
+    async def act(running: Fleet) -> None:
+        label = await hold(running, "NVDA")
+        assert mark_of(running, label).equity is not None
+        broken[0] = True
+        await asyncio.sleep(1)
+        assert all(record.mark is None for record in running.daemon.store)
+        document = await running.reader(f"/realtime/dashboard/{label}")
+        assert isinstance(document, dict)
+        assert "equity_mark" not in document
+        assert document["account"]["equity"] is not None
+        running.simulator.set_activity(0)
+        await asyncio.sleep(60)
+        assert mark_of(running, label).equity == broker_equity(running, label)
+        totals = await running.reader("/market/marks")
+        assert isinstance(totals, dict)
+        assert (totals["failures"], totals["accounts"]) == (1, 2)
 
     play(act, step_s=0.5)
