@@ -99,13 +99,13 @@ async def test_a_killed_daemon_delivers_what_happened_before_and_meanwhile(tmp_p
             async with asyncio.timeout(30):
                 while len(sink.attempts) < 3:  # noqa: ASYNC110 - another process
                     await asyncio.sleep(0.02)
+            await pair.allow_second_connections()
             await daemon.stop(signal.SIGKILL)
             for label in labels:
                 await buy(label)
-            await asyncio.sleep(1)
             sink.is_up = True
             daemon = await pair.start_daemon(tmp_path / "run2.log")
-            await pair.until_synced(within_s=100)  # the broker counts the killed one's sockets
+            await pair.until_synced()
             async with asyncio.timeout(60):
                 while not expected <= sink.filled_orders():  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.1)

@@ -15,8 +15,8 @@ import aiohttp
 
 from tests.equality import compare
 
-START_S = 30.0
-STOP_S = 6.0
+START_S = 90.0
+STOP_S = 30.0
 
 
 class Program:
@@ -110,6 +110,10 @@ class Pair:
         async with self.http.post(f"{self.simulator}/_sim{path}", json=body) as answer:
             assert answer.status < 300, await answer.text()
 
+    async def allow_second_connections(self) -> None:
+        """Let a daemon connect before the broker has noticed that the one before it was killed."""
+        await self.post("/faults", kind="second_connection", mode="both")
+
     async def health(self) -> Mapping[str, object]:
         """The daemon's health."""
         health = await self.get(f"{self.daemon}/health")
@@ -142,7 +146,7 @@ class Pair:
         }
         return compare(label, books, ours)
 
-    async def until_equal(self, label: str, within_s: float = 40.0) -> None:
+    async def until_equal(self, label: str, within_s: float = 90.0) -> None:
         """Wait until the daemon's responses equal the books."""
         differences: list[str] = []
         try:

@@ -25,13 +25,13 @@ async def test_the_simulator_is_killed_and_comes_back(tmp_path: Path) -> None:
                 while (await both.health())["connected_accounts"] != 0:
                     await asyncio.sleep(0.02)
             simulator = await both.start_simulator("--accounts", "3", "--activity", "0")
-            await both.until_synced(within_s=25)
+            await both.until_synced()
             for label in LABELS:
                 await both.until_equal(label)
             assert len(events(daemon.log, "link.lost")) == 3
             assert len(events(daemon.log, "link.recovered")) == 3
         finally:
-            assert await daemon.stop() < 5
+            assert await daemon.stop() < 25
             await simulator.stop()
 
 
@@ -63,7 +63,7 @@ async def test_a_full_disk_under_the_log_does_not_stop_the_daemon(tmp_path: Path
             await both.until_synced()
             assert (await both.health())["status"] == "ok"
         finally:
-            assert await daemon.stop() < 5
+            assert await daemon.stop() < 25
             await simulator.stop()
 
 
@@ -77,5 +77,5 @@ async def test_a_thousand_accounts_start_and_stop_in_time(tmp_path: Path) -> Non
             assert daemon.descriptors < 1300
             assert daemon.memory_mb < 300
         finally:
-            assert await daemon.stop() < 5
+            assert await daemon.stop() < 25
             await simulator.stop()

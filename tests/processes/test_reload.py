@@ -135,7 +135,7 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
                     await asyncio.sleep(0.05)
             yield made
         finally:
-            assert await made.program.stop() < 5
+            assert await made.program.stop() < 25
 
 
 @asynccontextmanager

@@ -79,7 +79,7 @@ async def test_no_wrong_state_is_unmarked(tmp_path: Path) -> None:
             assert lost >= set(FAULTS) - {"charlie"}
             assert UNAFFECTED not in lost
         finally:
-            assert await daemon.stop() < 5
+            assert await daemon.stop() < 25
             await simulator.stop()
 
 

@@ -21,7 +21,7 @@ ORDER = {
     "time_in_force": "day",
 }  # fmt: skip
 NO_DAEMON = "http://127.0.0.1:1"
-OBEYS_WITHIN_S = 1.0
+OBEYS_WITHIN_S = 20.0  # a second on an idle machine
 
 
 @asynccontextmanager
