@@ -28,6 +28,7 @@ from realtime.cluster.frames import (
 )
 from realtime.cluster.front_accounts import FrontAccounts
 from realtime.cluster.mesh import SECRET_HEADER, describe_os_error
+from realtime.config.validators import LABEL
 from realtime.errors import ConfigError, ProtocolViolation
 from realtime.secret import Secret
 from realtime.telemetry.log import get_logger
@@ -184,7 +185,9 @@ class FeedClient:
         except StopAsyncIteration:
             raise ConnectionError("the owner has ended the feed") from None
         if hello.fleet != self._fleet:
-            raise OwnerRefused(f"it belongs to fleet {hello.fleet!r}, not {self._fleet!r}")
+            raise OwnerRefused(f"it belongs to fleet {hello.fleet[:64]!r}, not {self._fleet!r}")
+        if not LABEL.fullmatch(hello.member):  # it becomes a header of responses
+            raise ProtocolViolation(f"its name is none: {hello.member[:64]!r}")
         self._run = hello.run
         self.status.member, self.status.url = hello.member, hello.url
         self.status.head = hello.head

@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 
 from realtime.cluster.frames import AccountChange, AccountSnapshot, Handed, Hello
 from realtime.cluster.record_changes import apply_parts, find_recovered
+from realtime.config.validators import LABEL
 from realtime.core.link import Link
 from realtime.core.model import AccountLabel
 from realtime.errors import ProtocolViolation
@@ -31,6 +32,9 @@ Dropped = Literal["stale_epoch", "two_owners", "not_joined"]
 
 MAX_ACCOUNTS = 10_000
 """Of one owner, as in the configuration."""
+
+MAX_FOLLOWED = 5 * MAX_ACCOUNTS
+"""Of all owners together."""
 
 MARKED_AT_ONCE = 50
 """Accounts that are marked stale before other tasks run."""
@@ -159,6 +163,8 @@ class FrontAccounts:
             if self._is_own(label):
                 self._report_conflict(label, member)
                 return None
+            if not LABEL.fullmatch(label) or len(self._accounts) >= MAX_FOLLOWED:
+                raise ProtocolViolation(f"no account to follow: {label[:64]!r}")
             followed = self._accounts[label] = Followed(feed=feed, epoch=epoch)
         elif followed.feed != feed:
             if epoch == followed.epoch and followed.feed in self._current:

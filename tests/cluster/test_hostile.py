@@ -65,6 +65,14 @@ def test_a_fake_owner_that_speaks_the_protocol_is_followed() -> None:
         (GOOD[1], "begins with a snapshot"),
         (encode_frame(structs.replace(HELLO, format=FORMAT + 1)), "update the older one"),
         (encode_frame(structs.replace(HELLO, fleet="other")), "belongs to fleet 'other'"),
+        (
+            encode_frame(structs.replace(HELLO, member="beta\r\nSet-Cookie: a=b")),
+            "its name is none",
+        ),
+        (
+            encode_frame(structs.replace(HELLO, epochs={AccountLabel("a/../b"): 0})),
+            "no account to follow",
+        ),
         (GOOD[0] + GOOD[0], "a second hello"),
         (GOOD[0] + encode_frame(Beat(n=7, at=1.0)), "a beat of 7 follows frame 0"),
         (
