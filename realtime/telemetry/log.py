@@ -196,19 +196,25 @@ class _LineWriter:
         self._output = output
         self._waiting: list[bytes] = []
         """Lines of fills in this iteration of the event loop."""
+        self._flushed_by: asyncio.AbstractEventLoop | None = None
+        """The loop that will write them."""
         self.debug = self.info = self.warning = self.error = self.critical = self._write
 
     def add(self, line: bytes) -> None:
         """Write a line at the end of this iteration of the event loop; without a loop at once."""
         self._waiting.append(line)
-        if len(self._waiting) == 1:
-            try:
-                asyncio.get_running_loop().call_soon(self.flush)
-            except RuntimeError:
-                self.flush()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if loop is not self._flushed_by:
+            self._flushed_by = loop
+            loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write the lines that wait."""
+        self._flushed_by = None
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             _LogState.lost += self._output.write_lines(waiting)

@@ -124,6 +124,27 @@ async def test_another_line_comes_after_the_fills_before_it() -> None:
     assert events == [EVENT, "link.lost", EVENT]
 
 
+def test_fills_of_a_loop_that_was_stopped_are_written_by_the_next() -> None:
+    configured(stream := io.StringIO())
+
+    def log_and_stop() -> None:
+        logs.get_logger().fill(EVENT, FILL)
+        loop.stop()
+
+    loop = asyncio.new_event_loop()
+    loop.call_soon(log_and_stop)
+    loop.run_forever()
+    loop.close()
+    assert stream.getvalue() == ""
+
+    async def log_and_wait() -> None:
+        logs.get_logger().fill(EVENT, FILL)
+        await asyncio.sleep(0)
+
+    asyncio.run(log_and_wait())
+    assert stream.getvalue().count("\n") == 2
+
+
 async def test_a_new_configuration_loses_no_fill() -> None:
     configured(before := io.StringIO())
     logs.get_logger().fill(EVENT, FILL)
