@@ -351,3 +351,46 @@ def test_every_grouping_states_what_paper_lacks(ledger: LedgerScene, by: str) ->
     assert (
         "paper accounts pay no fees and get no dividends" in document(ledger, "alpha", by=by).notes
     )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a1_a5_activities_of_every_kind_are_counted_once_or_named(
+    ledger: LedgerScene, seed: int
+) -> None:
+    """An oracle of sums: what is a flow, a result, both voided, or of unknown effect."""
+    rng = Random(seed)
+    equity = walk(100_000, [rng.gauss(0, 0.01) for _ in range(20)])
+    ledger.closes("alpha", equity)
+    kinds = {
+        "flow": ("CSD", "CSW", "JNLC", "JNL", "ACATC", "TRANS"),
+        "fees": ("FEE", "CFEE", "PTC", "DIVFEE", "ACATF"),
+        "dividends": ("DIV", "DIVCGL", "DIVNRA", "CGD"),
+        "interest": ("INT", "INTNRA", "SWP"),
+        "unknown": ("XYZ", "ACATS", "JNLS"),
+    }
+    sums = dict.fromkeys(kinds, 0)
+    unknown = set()
+    for _ in range(rng.randrange(1, 15)):
+        kind = rng.choice(list(kinds)[: 5 if seed % 2 else 4])
+        type_, day = rng.choice(kinds[kind]), rng.randrange(0, 21)
+        cents = rng.randrange(-50_000, 50_000)
+        status = rng.choice(["executed", "executed", "canceled"])
+        ledger.activity("alpha", DAYS[day], type_, cents / 100, status=status)
+        # What counts for the base is before the window.
+        if status == "executed" and day > 0:
+            sums[kind] += cents
+            unknown |= {type_} if kind == "unknown" else set()
+    alpha = row(document(ledger, "alpha"), "alpha")
+    figures = alpha.figures
+
+    def cents_of(amount: str | None) -> int:
+        return round(float(amount or "nan") * 100)
+
+    change = round((equity[DAYS[-1]] - equity[DAYS[0]]) * 100)
+    assert cents_of(figures.pl.amount) == pytest.approx(change - sums["flow"], abs=1)
+    assert cents_of(figures.net_flows.amount) == sums["flow"]
+    for name in ("fees", "dividends", "interest"):
+        assert cents_of(getattr(figures, name).amount) == sums[name]
+    assert alpha.ranked == (not unknown)
+    for type_ in unknown:
+        assert type_ in str(alpha.reason)
