@@ -2,8 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from realtime.runtime.ownership import SLOT_S
 from tests.cluster.several import Several, play
+
+pytestmark = pytest.mark.slow  # several daemons each
 
 
 def test_daemons_that_start_together_share_the_accounts() -> None:

@@ -63,9 +63,9 @@ def get_alerts(request: RequestContext[AlertsQuery]) -> ApiResponse:
 class HideQuery(Struct, frozen=True, kw_only=True):
     """Which alert, and for how long."""
 
-    rule: Rule
-    state: AlertState
-    symbol: ShortWord
+    rule: Annotated[Rule, Meta(description="Its rule.")]
+    state: Annotated[AlertState, Meta(description="Its state.")]
+    symbol: Annotated[ShortWord, Meta(description="Its symbol.")]
     order_id: Annotated[ShortWord | None, Meta(description="Of an alert about an order.")] = None
     hide: Annotated[
         Literal["hour", "today", "no"],

@@ -12,6 +12,8 @@ from realtime.market.marks.engine import MIN_INTERVAL_S, MarkEngine
 from tests.fleet import Fleet
 from tests.market.marks.scene import broker_equity, follow, mark_of, new_york, play
 
+pytestmark = pytest.mark.slow  # a day of a fleet each
+
 STOCKS = ("AAPL", "MSFT", "NVDA", "SPY", "XLF")
 
 
