@@ -40,7 +40,7 @@ def test_every_route_has_a_summary_and_a_documented_type() -> None:
             "properties"
         ].values():
             assert field["description"]
-            assert "default" in field
+            assert "default" in field or route.method != "GET"
 
 
 def test_every_path_exists_once() -> None:
