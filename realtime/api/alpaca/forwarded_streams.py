@@ -12,7 +12,12 @@ from contextlib import suppress
 from aiohttp import web
 
 from realtime.api.alpaca.errors import AlpacaError, declined_response, error_response
-from realtime.api.alpaca.forwarding import build_request, response_headers
+from realtime.api.alpaca.forwarding import (
+    GATEWAY_STATUSES,
+    build_request,
+    gateway_error,
+    response_headers,
+)
 from realtime.api.alpaca.requests import AlpacaRequest
 from realtime.api.responses import COMMON_HEADERS
 from realtime.errors import LinkError
@@ -69,6 +74,8 @@ class ForwardedStreams:
             async with forwarder.open_stream(label, build_request(request)) as upstream:
                 if needs_success and upstream.status != 200:
                     return None
+                if upstream.status in GATEWAY_STATUSES:
+                    raise AlpacaError(gateway_error(upstream.status))
                 headers = {**COMMON_HEADERS, **response_headers(request, upstream.headers)}
                 response = web.StreamResponse(status=upstream.status, headers=headers)
                 response.headers["X-Accel-Buffering"] = "no"

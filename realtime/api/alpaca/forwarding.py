@@ -40,6 +40,9 @@ DROPPED_HEADERS = frozenset({
 })  # fmt: skip
 """Headers of a response that the client does not receive."""
 
+GATEWAY_STATUSES = (502, 504)
+"""Never passed on: an SDK would send the request again."""
+
 Complete = Callable[[AlpacaRequest, ApiResponse, float], ApiResponse]
 """Returns an answer with what this daemon knows better; the number is when the request left."""
 
@@ -58,10 +61,14 @@ async def forward_read(request: AlpacaRequest, complete: Complete) -> ApiRespons
         )
     except Declined as error:
         return complete(request, declined_response(error), request.context.clock())
-    if response.status in (502, 504):
-        gateway = f"the broker's gateway answered {response.status}"
-        return complete(request, error_response(NEVER_SENT, gateway), response.sent_at)
+    if response.status in GATEWAY_STATUSES:
+        return complete(request, gateway_error(response.status), response.sent_at)
     return complete(request, _to_response(request, response), response.sent_at)
+
+
+def gateway_error(status: int) -> ApiResponse:
+    """Return what a client receives for a read that the broker's gateway did not pass on."""
+    return error_response(NEVER_SENT, f"the broker's gateway answered {status}")
 
 
 async def forward_change(request: AlpacaRequest, *, is_halted: bool = True) -> ApiResponse:

@@ -84,6 +84,18 @@ def test_a_path_without_the_word_is_streamed_for_a_client_that_wants_events(
     forward(scene, tmp_path)
 
 
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_status_on_which_sdks_repeat_is_not_passed_on(tmp_path: Path, status: int) -> None:
+    async def scene(daemon: Forwarded) -> None:
+        daemon.broker.stream = upstream = Upstream(status=status)
+        upstream.chunks.put_nowait(None)
+        refused, headers, body = await daemon.send("GET", TARGET)
+        assert (refused, "Retry-After" in headers) == (503, False)
+        assert b"message" in body
+
+    forward(scene, tmp_path)
+
+
 def test_an_error_of_the_broker_is_passed_on(tmp_path: Path) -> None:
     async def scene(daemon: Forwarded) -> None:
         daemon.broker.stream = upstream = Upstream(status=422)
