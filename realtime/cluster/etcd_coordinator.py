@@ -236,6 +236,16 @@ class EtcdCoordinator:
         """Account → its owner, where its lease holds; late as `assignments` is."""
         return self.view.owners
 
+    def handle_successor(self, account: str, owner: str, epoch: int) -> None:
+        """Give up an account that another daemon has with a higher epoch, although etcd has not
+        reported that yet: this daemon may be cut off from it."""
+        state = self.view.assignments.get(account)
+        if state is not None and self.owns(account) and epoch > state.value.epoch:
+            value = structs.replace(state.value, owner=owner, lease=0, epoch=epoch)
+            # With the revision as it is: what etcd reports later counts.
+            self.view.assignments[account] = AssignmentState(value, state.revision)
+            self.view.notify()
+
     @property
     def owned_accounts(self) -> list[str]:
         """All accounts that this daemon owns, also those that it does not know any more."""

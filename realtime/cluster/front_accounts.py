@@ -60,7 +60,8 @@ class FrontAccounts:
     `is_own`: whether this daemon keeps an account in sync itself; None: every account in the store
     that comes from no feed. `keeps`: whether an account stays although no owner has it now, because
     this daemon may become its owner. `feeds`: addresses of owners, in the order in which their
-    accounts are shown; others come after them.
+    accounts are shown; others come after them. `handle_successor` is called with label, owner and
+    epoch when another daemon's feed has an account that is this one's own, before it is a conflict.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class FrontAccounts:
         is_own: Callable[[str], bool] | None = None,
         keeps: Callable[[str], bool] = lambda label: False,
         feeds: Sequence[str] = (),
+        handle_successor: Callable[[str, str, int], None] = lambda label, owner, epoch: None,
     ) -> None:
         self._store = store
         self._is_own = is_own or self._is_unfollowed
         self._keeps = keeps
+        self._handle_successor = handle_successor
         self._clock = clock
         self._accounts: dict[AccountLabel, Followed] = {}
         self._highest: dict[AccountLabel, int] = {}
@@ -160,6 +163,8 @@ class FrontAccounts:
             self.dropped["stale_epoch"] += 1
             return None
         if followed is None:
+            if self._is_own(label):
+                self._handle_successor(label, member, epoch)
             if self._is_own(label):
                 self._report_conflict(label, member)
                 return None

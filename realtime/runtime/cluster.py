@@ -63,6 +63,9 @@ class Cluster:
             clock=clock,
             is_own=None if coordinator is None else coordinator.owns,
             keeps=lambda label: coordinator is not None and label in self._configured,
+            handle_successor=(lambda label, owner, epoch: None)
+            if coordinator is None
+            else coordinator.handle_successor,
             feeds=settings.of,
         )
         self._configured = {record.profile.label for record in store}

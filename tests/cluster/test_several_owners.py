@@ -156,3 +156,20 @@ def test_an_account_without_an_owner_stays_known() -> None:
             assert record.link.is_stale == (record.owner == "beta")
 
     play(scene, daemons=PAIR, has_mesh=True)
+
+
+def test_an_owner_that_is_cut_off_from_etcd_gives_way_when_it_receives_its_successor() -> None:
+    """By the feed: it closes its streams long before half a minute, and answers from the feed."""
+
+    async def scene(several: Several) -> None:
+        await several.start(*PAIR)
+        await several.until(lambda: several.all_synced() and is_followed(several), 30)
+        label = next(x for x in several.labels if several.owner(x) == "beta")
+        several.cut_from_engine("beta", 1000)
+        await several.until(lambda: "gamma" in several.owners(label), 10)
+        await several.until(lambda: several.record("beta", label).owner == "gamma", 5)
+        assert several.owners(label) == ["gamma"]
+        await several.until(lambda: several.is_synced(label), 20)
+        await several.until(lambda: not several.record("beta", label).link.is_stale, 5)
+
+    play(scene, daemons=PAIR, has_mesh=True, slot_s=9.0)
