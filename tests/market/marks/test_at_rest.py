@@ -8,7 +8,7 @@ from tests.seeds import seeds
 SEEDS_OF_A_BLOCK = 50
 
 
-@pytest.mark.parametrize("seed", seeds(2, 12))
+@pytest.mark.parametrize("seed", seeds(2, 30))
 def test_at_rest_marks_are_the_broker_s_to_the_cent(seed: int) -> None:
     played = play_schedule(seed)
     assert is_right(played), explain(played)
