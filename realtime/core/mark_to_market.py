@@ -367,7 +367,7 @@ class MarkedAccount:
                     continue  # sold, or only its fill is known
                 new[key] = structs.replace(old, held_at=old.held_at or old.price or ZERO)
             for key in self._traded.keys() - positions.keys() - self._base.keys() - new.keys():
-                if self._traded[key]:
+                if self._traded[key] and key not in self._reduced:
                     new[key] = self._opened_by_fill(key)
         self._holdings, self._positions = new, positions
         self.sums = self.total()

@@ -287,3 +287,13 @@ def test_an_execution_without_a_size_changes_nothing() -> None:
     of.add_execution(NVDA, Decimal(0), Decimal(100))
     of.set_positions({})
     assert (of.equity, len(of.holdings)) == (Decimal(2000), 0)
+
+
+def test_a_position_that_was_opened_split_and_sold_between_two_reads_is_gone() -> None:
+    of = marked(cash="1000")
+    of.add_execution(NVDA, Decimal(8), Decimal(100))
+    of.set_positions({NVDA: position(qty="8", price="100")})
+    of.add_execution(NVDA, Decimal(-2), Decimal(400))  # four shares have become one
+    for _ in range(2):
+        of.set_positions({})
+        assert (of.equity, len(of.holdings)) == (Decimal(1000), 0)
