@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from msgspec import Struct
 
 from realtime.cluster.coordinator import Assignment
@@ -47,14 +48,18 @@ LIMIT_S = 3600.0
 ORDER = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 
 
-class Sent(Struct, frozen=True):
-    """An order as the broker received it."""
+class Sent(Struct):
+    """An order as it arrived at the broker."""
 
     at: float
     daemon: str
     account: str
     client_order_id: str
-    status: int
+    status: int = 0
+    """Of the response; 0: there was none."""
+
+
+SENT = web.RequestKey("sent", Sent)
 
 
 class RecordingBroker(Simulator):
@@ -69,17 +74,28 @@ class RecordingBroker(Simulator):
         """Whether the broker would refuse another connection of an account."""
         return self._broadcaster.is_slot_taken(label) or bool(self._broadcaster.sockets(label))
 
+    def _application(self) -> web.Application:
+        app = super()._application()
+        app.middlewares.insert(0, self._note)  # before any fault delays or drops the request
+        return app
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == "POST" and request.path == "/v2/orders":
+            daemon, _, account = self._network.hosts[request.url.host or ""].partition("/")
+            now = asyncio.get_running_loop().time()
+            body = json.loads(await request.read())
+            sent = Sent(now, daemon, account, str(body.get("client_order_id")))
+            self.sent.append(sent)
+            request[SENT] = sent
+        return await handler(request)
+
     async def _set_response_headers(
         self, request: web.Request, response: web.StreamResponse
     ) -> None:
         await super()._set_response_headers(request, response)
-        if request.method == "POST" and request.path == "/v2/orders":
-            daemon, _, account = self._network.hosts[request.url.host or ""].partition("/")
-            body = json.loads(await request.read())
-            now = asyncio.get_running_loop().time()
-            self.sent.append(
-                Sent(now, daemon, account, str(body.get("client_order_id")), response.status)
-            )
+        if (sent := request.get(SENT)) is not None:
+            sent.status = response.status
 
 
 class Reply(Struct, frozen=True):
