@@ -216,7 +216,9 @@ class MarkedAccount:
         long_step = short_step = ZERO
         for key, holding in self._holdings.items():
             known = prices.get(key)
-            if known is None or known.current is None or known.current.price is holding.price:
+            if known is None or known.current is None:
+                continue
+            if known.current.price is holding.price and not holding.is_behind:
                 continue
             step = self._step(holding, known.current.price)
             if step is None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.core.mark_prices import PricePoint, SymbolPrice
 from realtime.core.mark_to_market import MarkedAccount, multiplier, unpriced
 from realtime.core.model import Account, Order, OrderId, Position, Symbol
 from realtime.core.positions import after_execution
@@ -297,3 +298,14 @@ def test_a_position_that_was_opened_split_and_sold_between_two_reads_is_gone() -
     for _ in range(2):
         of.set_positions({})
         assert (of.equity, len(of.holdings)) == (Decimal(1000), 0)
+
+
+def test_a_position_is_no_longer_held_once_the_market_has_its_price() -> None:
+    of = marked(position(price="10"))
+    (price,) = (holding.price for holding in of.holdings.values())
+    assert price is not None
+    of.move(NVDA, Decimal(100))
+    assert of.holdings[NVDA].is_held
+    point = PricePoint(price=price, at=1, source="broker")
+    of.move_all({NVDA: SymbolPrice(current=point)})
+    assert not of.holdings[NVDA].is_held
