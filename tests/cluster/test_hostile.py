@@ -352,6 +352,7 @@ def test_accounts_are_in_the_order_of_the_configured_owners_however_fast_each_is
     run(main)
 
 
+@pytest.mark.slow
 def test_an_internal_error_leaves_nothing_marked_as_current(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,7 +8,7 @@ from tests.world.acts import SIMULATED_WORDS
 from tests.world.kinds import KINDS, SIMULATED
 from tests.world.schedule import draw
 
-LEFT_OUT = {"accepted_but_504", "msgpack", "after_unauthorized"}
+LEFT_OUT = {"accepted_but_504", "msgpack", "after_unauthorized", "changed_fields"}
 """About orders that are placed, frames that are asked for, sockets that are kept after a refusal:
 the daemon of these worlds does none of it."""
 
