@@ -4,6 +4,7 @@ The simulator is the oracle: at rest each figure of a mark equals the broker's o
 """
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -315,3 +316,19 @@ def is_right(played: Played) -> bool:
     if words & {"_split", "_rename"} and words & {"_bust", "_correct"}:
         strays = ()
     return not (played.differences or strays or played.drift)
+
+
+def main() -> None:
+    """Play the seeds from the first argument up to the second."""
+    first, last = int(sys.argv[1]), int(sys.argv[2])
+    broken = []
+    for seed in range(first, last):
+        played = play_schedule(seed)
+        if not is_right(played):
+            broken.append(seed)
+            print(explain(played), flush=True)
+    print(f"{last - first} schedules, {len(broken)} broken: {broken}")
+
+
+if __name__ == "__main__":
+    main()
