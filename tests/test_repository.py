@@ -1,5 +1,6 @@
 """What a clone promises before anything is installed: short scripts, pinned versions."""
 
+import ast
 import re
 import stat
 import subprocess
@@ -71,3 +72,38 @@ def test_llms_text_names_pages_and_routes_that_exist() -> None:
         f"{route.method} {path}" for route in (*ROUTES, *ORDER_ROUTES) for path in route.paths
     }
     assert {path for path, _ in MAIN_ROUTES} <= routes
+
+
+GATED = ("api", "compat", "browser")
+"""Extras whose test folders are not collected without them."""
+
+MODULES = {"alpaca-py": "alpaca", "psycopg[binary]": "psycopg", "python-dotenv": "dotenv"}
+"""Requirement → its module, where their names differ."""
+
+
+def test_default_tests_are_collected_without_other_extras() -> None:
+    """A test file that imports another extra at its top would fail `scripts/test`."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    default = {plain_name(line) for name in ("dev", "top") for line in extras[name]}
+    others = {
+        MODULES.get(plain_name(line), plain_name(line).partition("[")[0])
+        for name, lines in extras.items()
+        if name not in ("dev", "top", *GATED)
+        for line in lines
+        if plain_name(line) not in default
+    }
+    others |= {"cryptography"}  # which PyJWT's extra brings
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if path.relative_to(ROOT / "tests").parts[0] in ("conformance", "compat", "browser"):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            wrong += [f"{path}: {n}" for n in names if n.partition(".")[0] in others]
+    assert not wrong

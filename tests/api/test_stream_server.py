@@ -1,7 +1,5 @@
 """Websockets of market data: authorization, bad input, limits, slow clients, TLS."""
 
-import datetime
-import ipaddress
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -10,9 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -23,6 +18,7 @@ from realtime.market.stream.market_streams import StreamSettings
 from tests.api.streams import StreamServer, User, opened, trusting
 from tests.api.streams import stream_server as run_server
 from tests.auth.made import claims, signed
+from tests.certificates import make_certificate
 from tests.market.stream.made import element
 from tests.processes.pair import free_port
 
@@ -297,34 +293,6 @@ async def everything(user: User) -> list[dict[str, object]]:
 
 
 # -- TLS, and the daemon without market data -----------------------------------------------------
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "c.pem", folder / "k.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return paths
 
 
 async def test_clients_that_insist_on_tls_have_a_listener(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from realtime.config.settings import ClusterTls, Settings
 from realtime.runtime.daemon import run_daemon
 from realtime.runtime.environment import real_environment
 from realtime.simulator.app import Simulator
-from tests.api.test_stream_server import make_certificate
+from tests.certificates import make_certificate
 from tests.cli.programs import free_port
 from tests.cluster.fronts import Pair, as_owner, front_settings
 from tests.cluster.test_forwarding import ORDER, placed
@@ -66,7 +66,6 @@ def test_a_browser_gets_the_page_of_a_front() -> None:
 async def test_the_feed_and_orders_go_over_tls_to_an_owner_that_is_verified(
     tmp_path: Path,
 ) -> None:
-    pytest.importorskip("cryptography", reason="the certificate is made with it")
     certificate, key = make_certificate(tmp_path)
     mesh = free_port()
     tls = ClusterTls(certificate_file=certificate, key_file=key)
