@@ -19,6 +19,8 @@ from realtime.history.exact import US
 from realtime.history.reading import FileReader
 from tests.analytics.ledgers import LedgerScene, after, days, walk
 
+pytestmark = pytest.mark.slow
+
 DAYS = days(30)
 LABELS = ("alpha", "bravo", "charlie")
 

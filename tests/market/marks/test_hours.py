@@ -10,6 +10,8 @@ from tests.market.marks.scene import broker_equity, follow, mark_of, new_york, p
 
 BEFORE_S, AFTER_S = 40.0, 20.0
 
+pytestmark = pytest.mark.slow
+
 CLOSES = (
     "2026-03-06T16:00",  # the last of standard time
     "2026-03-09T16:00",  # the first of daylight saving time
