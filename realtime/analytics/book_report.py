@@ -13,11 +13,12 @@ from realtime.analytics.account_history import AccountHistory
 from realtime.analytics.activity_types import CORPORATE, EXPIRY, OPTION_TRADES, SECURITIES_FLOWS
 from realtime.analytics.books import Book, BookOfOrder, Books, OrderKey, Origin, make_books
 from realtime.analytics.compare.members import coins_with_fee, is_coin_fee
-from realtime.analytics.estimates import Estimate, Span, wilson
+from realtime.analytics.compare.row_data import sum_known
+from realtime.analytics.estimates import Estimate, Span
 from realtime.analytics.figure_types import Money, money
 from realtime.analytics.ledger_inputs import read_origins, read_prices
 from realtime.analytics.recent import read_accounts
-from realtime.analytics.round_trips import PRICE_TO_MONEY, Fill, Holding, shares_of
+from realtime.analytics.round_trips import Fill, Holding
 from realtime.core.trading_days import previous_trading_day, to_date, to_number, trading_day_at
 from realtime.history.exact import (
     MONEY_SCALE,
@@ -30,6 +31,7 @@ from realtime.history.exact import (
 )
 from realtime.history.exact import money as to_units
 from realtime.history.reading import HistoryReader
+from realtime.history.realized import PRICE_TO_MONEY, shares_of
 
 UNKNOWN_ENTRY = "the entry price is not known"
 
@@ -210,12 +212,7 @@ def _row(book: Book, prefix: str | None, marks: _Marks, open_orders: int, span: 
     positions = [_position(holding, marks) for holding in held]
     values = [to_units(position.market_value) for position in positions]
     open_pl = [to_units(position.unrealized_pl.amount) for position in positions]
-    realized: int | None = 0
-    for gain in book.realized.values():
-        realized = None if realized is None or gain is None else realized + gain
     known = [trip.realized for trip in book.trips if trip.realized is not None]
-    wins, n = sum(gain > 0 for gain in known), len(known)
-    interval = wilson(wins, n)
     if marks.equity is None or marks.equity <= 0 or None in values:
         exposure = span.unknown("the account's equity or a price is not known")
     else:
@@ -225,15 +222,13 @@ def _row(book: Book, prefix: str | None, marks: _Marks, open_orders: int, span: 
         name=book.name,
         prefix=prefix,
         day_pl=_day_pl(book, marks),
-        realized_pl=money(realized, UNKNOWN_ENTRY),
-        unrealized_pl=money(_sum(open_pl), UNKNOWN_ENTRY),
+        realized_pl=money(sum_known(list(book.realized.values())), UNKNOWN_ENTRY),
+        unrealized_pl=money(sum_known(open_pl), UNKNOWN_ENTRY),
         exposure_pct=exposure,
         open_orders=open_orders,
         fills=len(book.fills),
         round_trips=len(book.trips),
-        win_rate_pct=span.unknown("no closed trade yet", n=0)
-        if interval is None
-        else span.estimate(wins / n * 100, interval[0] * 100, interval[1] * 100, n=n),
+        win_rate_pct=span.share(sum(gain > 0 for gain in known), len(known), "no closed trade yet"),
         positions=positions,
     )
 
@@ -306,8 +301,3 @@ def _opposed(books: Books) -> list[OpposedBooks]:
                 )
             )
     return found
-
-
-def _sum(amounts: Sequence[int | None]) -> int | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if len(known) == len(amounts) else None

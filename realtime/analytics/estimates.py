@@ -83,6 +83,14 @@ class Span(Struct, frozen=True):
         """A figure that is not known."""
         return self.estimate(None, n=self.days if n is None else n, reason=reason)
 
+    def share(self, successes: int, n: int, reason: str) -> Estimate:
+        """A share in per cent with its interval; of nothing it is not known, for a reason."""
+        interval = wilson(successes, n)
+        if interval is None:
+            return self.unknown(reason, n=0)
+        low, high = interval
+        return self.estimate(successes / n * 100, low * 100, high * 100, n=n)
+
 
 class Moments(Struct, frozen=True):
     """Mean, sample deviation (n − 1), skewness, kurtosis (3 for a normal one) of daily figures."""

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from realtime.core.trading_days import to_date
 from realtime.history.exact import US, day_number, instant
 from realtime.history.reading import HistoryReader
-from realtime.telemetry.histogram import quantile
+from realtime.telemetry.histogram import quantile, to_ms
 
 LATENCY_BOUNDS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -212,11 +212,7 @@ def _report(
 
 def _latency(counts: Sequence[int]) -> Latency:
     middle, high = (quantile(LATENCY_BOUNDS_S, counts, share) for share in (0.5, 0.99))
-    return Latency(n=sum(counts), p50_ms=_ms(middle), p99_ms=_ms(high))
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else float(f"{seconds * 1000:.3g}")
+    return Latency(n=sum(counts), p50_ms=to_ms(middle), p99_ms=to_ms(high))
 
 
 def _gaps(

@@ -8,12 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-OPTION_SHARES = 100
+from realtime.history.realized import PRICE_TO_MONEY, shares_of
+
 MIN_FEE_DIVISOR = 200
 """A fee that is kept in coins is at most 0.25 % of a purchase; twice that, to be sure."""
-
-PRICE_TO_MONEY = 10**14
-"""qty × price is of 10⁻¹⁸; money is of 10⁻⁴."""
 
 
 class Fill(Struct, frozen=True, kw_only=True, gc=False):
@@ -195,14 +193,6 @@ def add_known(sums: dict[int, int | None], key: int, amount: int | None) -> None
     """Add an amount; a sum with an unknown part is unknown."""
     known = sums.get(key, 0)
     sums[key] = None if known is None or amount is None else known + amount
-
-
-def shares_of(symbol: str) -> int:
-    """How many shares one unit of a symbol is about: options have names such as
-    `AAPL261218C00190000`."""
-    if len(symbol) > 15 and symbol[-9] in "CP" and symbol[-8:].isdigit():
-        return OPTION_SHARES if symbol[-15:-9].isdigit() else 1
-    return 1
 
 
 def _money(value: int) -> int:

@@ -12,9 +12,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from realtime.analytics.round_trips import shares_of
 from realtime.core.decimals import ZERO, number, plain
 from realtime.core.model import Order, Position, Symbol, position_symbol
+from realtime.history.realized import shares_of
 from realtime.store.records import Record
 
 Rule = Literal["position_risk", "order_risk", "position_contracts", "order_contracts"]

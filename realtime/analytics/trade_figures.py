@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from operator import truediv
 from typing import Any
 
-from realtime.analytics.estimates import Estimate, Span, wilson
+from realtime.analytics.estimates import Estimate, Span
 from realtime.analytics.figure_types import Contracts, Money, RowInputs, money
-from realtime.analytics.round_trips import shares_of
 from realtime.history.exact import QTY_SCALE, plain
+from realtime.history.realized import shares_of
 
 
 def trade_figures(span: Span, inputs: RowInputs) -> dict[str, Any]:
@@ -16,16 +16,13 @@ def trade_figures(span: Span, inputs: RowInputs) -> dict[str, Any]:
     n = len(known)
     wins, losses = [g for g in known if g > 0], [g for g in known if g < 0]
     none_yet = "no closed trade in the window" if not inputs.trips else "no entry price is known"
-    interval = wilson(len(wins), n)
     durations = [(trip.closed_us - trip.opened_us) / 1e6 for trip in inputs.trips]
     if losses:
         factor = span.estimate(sum(wins) / -sum(losses), n=n)
     else:
         factor = span.unknown("no loss yet" if n else none_yet, n=n)
     return {
-        "win_rate_pct": span.unknown(none_yet, n=0)
-        if interval is None
-        else span.estimate(len(wins) / n * 100, interval[0] * 100, interval[1] * 100, n=n),
+        "win_rate_pct": span.share(len(wins), n, none_yet),
         "profit_factor": factor,
         "expectancy": _average(known, none_yet),
         "average_win": _average(wins, "no win yet"),

@@ -86,8 +86,10 @@ def shares_per_unit(asset_class: str | None) -> int:
 
 
 def shares_of(symbol: str) -> int:
-    """How many shares one unit of a symbol is about: an option has the OCC's form."""
-    return OPTION_SHARES if _OPTION.fullmatch(symbol) else 1
+    """How many shares one unit of a symbol is about: an option has the OCC's form, such as
+    `AAPL261218C00190000`."""
+    # The length first: this runs for every execution, and most are of stocks.
+    return OPTION_SHARES if len(symbol) > 15 and _OPTION.fullmatch(symbol) else 1
 
 
 def worth(qty: str | None, price: str | None, shares: int = 1) -> int:

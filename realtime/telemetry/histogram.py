@@ -68,7 +68,10 @@ class RecentWindow:
 def _lately(bounds: Sequence[float], counts: Sequence[int], took_s: float) -> RecentPercentiles:
     p50, p95, p99 = (quantile(bounds, counts, share) for share in (0.5, 0.95, 0.99))
     return RecentPercentiles(
-        per_s=round(sum(counts) / took_s, 1), p50_ms=_ms(p50), p95_ms=_ms(p95), p99_ms=_ms(p99)
+        per_s=round(sum(counts) / took_s, 1),
+        p50_ms=to_ms(p50),
+        p95_ms=to_ms(p95),
+        p99_ms=to_ms(p99),
     )
 
 
@@ -89,5 +92,6 @@ def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> fl
     return bounds[-1]
 
 
-def _ms(seconds: float | None) -> float | None:
+def to_ms(seconds: float | None) -> float | None:
+    """Milliseconds with three digits."""
     return None if seconds is None else float(f"{seconds * 1000:.3g}")

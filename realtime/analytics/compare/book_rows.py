@@ -8,9 +8,10 @@ from realtime.analytics.compare.members import Member
 from realtime.analytics.compare.row_data import Flag, Row, RowData, Window, sum_known
 from realtime.analytics.daily import make_series
 from realtime.analytics.figure_types import RowInputs
-from realtime.analytics.round_trips import Fill, shares_of
+from realtime.analytics.round_trips import Fill
 from realtime.core.trading_days import to_date
 from realtime.history.exact import money
+from realtime.history.realized import shares_of
 
 
 def book_rows(
