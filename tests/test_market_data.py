@@ -13,9 +13,9 @@ import pytest
 from realtime import MarketData
 from realtime.accounts import Accounts, NotOpen
 from realtime.config.settings import MarketSettings, Settings
+from realtime.core.trading_day import NEW_YORK
 from realtime.errors import BrokerError, ConfigError, LinkError, ProtocolViolation
 from realtime.market.rest.bars import find_start
-from realtime.market.rest.freshness import NEW_YORK
 from realtime.market.values import Quote
 from realtime.market_data import find_market_settings, make_environment
 from realtime.simulator.app import Simulator

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from realtime.analytics.live_books import LiveBooks
 from realtime.api.history.client import HistoryClient
+from realtime.core.trading_day import NEW_YORK
 from realtime.errors import RealtimeError
 from realtime.market.marks.engine import MarkEngine
 from realtime.market.marks.feed import PriceFeed
-from realtime.market.marks.sessions import NEW_YORK, TradingCalendar, parse_calendar
+from realtime.market.marks.sessions import TradingCalendar, parse_calendar
 from realtime.market.marks.status import MarksStatus, get_status
 from realtime.market.stream.market_streams import MarketStreams
 from realtime.runtime.account_registry import AccountRegistry

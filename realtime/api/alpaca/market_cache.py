@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import blake2b
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Raw, Struct, structs
 
 from realtime.core.timestamps import NEVER, nanoseconds
+from realtime.core.trading_day import NEW_YORK
 
 CLOCK_TTL_S = 300.0
 """After it the broker's clock is read again, so ours cannot run away from it."""
@@ -26,8 +26,6 @@ CALENDAR_RETRY_S = 3600.0
 
 MAX_CACHE_BYTES = 64 * 2**20
 """Responses about assets, over all brokers; the list of all assets has 16 MB."""
-
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 class _Clock(Struct):

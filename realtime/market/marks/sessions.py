@@ -7,14 +7,13 @@ Source: Alpaca `GET /v2/calendar`: per trading day `date`, `open` and `close` (H
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from realtime.broker.codec import CalendarRow
 from realtime.core.mark import Session
+from realtime.core.trading_day import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 SESSION_OPEN, SESSION_CLOSE = time(4), time(20)
 """Where a calendar does not state them."""
 

@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
+from realtime.core.trading_day import NEW_YORK
 from realtime.errors import BrokerError, ProtocolViolation
-from realtime.market.rest.freshness import NEW_YORK, bar_width_s
+from realtime.market.rest.freshness import bar_width_s
 from realtime.market.rest.latest_values import error_message
 from realtime.market.rest.reader import DataAnswer, DataQuery, RestReader
 from realtime.market.symbols import ROOTS, AssetClass

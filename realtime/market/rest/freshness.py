@@ -13,7 +13,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
+
+from realtime.core.trading_day import NEW_YORK
 
 Kind = Literal[
     "latest", "history", "chain", "news", "screener", "corporate_actions", "reference", "rates"
@@ -36,7 +37,6 @@ SETTLED_S = 16 * 60.0
 CLOSED_RANGE_S = 86_400.0
 """A range of the past. Not longer, because the broker repairs its history."""
 
-NEW_YORK = ZoneInfo("America/New_York")
 DAY_CHANGE = time(4)
 """When a split or a new symbol takes effect: before the first session of the day."""
 

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from realtime.config.settings import MarketSettings, Settings
 from realtime.core.mark import AccountMark
-from realtime.market.marks.sessions import NEW_YORK
+from realtime.core.trading_day import NEW_YORK
 from realtime.runtime.environment import Environment
 from realtime.simulator.app import Simulator
 from realtime.store.records import Change

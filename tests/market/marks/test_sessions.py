@@ -6,11 +6,8 @@ import pytest
 
 from realtime.broker.codec import CalendarRow
 from realtime.core.mark import Session
-from realtime.market.marks.sessions import (
-    NEW_YORK,
-    TradingCalendar,
-    parse_calendar,
-)
+from realtime.core.trading_day import NEW_YORK
+from realtime.market.marks.sessions import TradingCalendar, parse_calendar
 
 ROWS = [
     # A weekend with the end of daylight saving time, and one with Thanksgiving and a half day.
