@@ -203,11 +203,23 @@ class TierBounds(Struct, frozen=True, kw_only=True):
     watched: tuple[str, ...] = ("stocks", "options", "crypto")
 
 
-class WebhookSettings(Struct, frozen=True, kw_only=True):
+class AccountSelection(Struct, frozen=True, kw_only=True):
+    """Accounts by label or tier; all of them if neither is named."""
+
+    accounts: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+
+    def selects(self, label: str, tier: str | None) -> bool:
+        """Whether an account is one of them."""
+        if not self.accounts and not self.tiers:
+            return True
+        return label in self.accounts or tier in self.tiers
+
+
+class WebhookSettings(AccountSelection, frozen=True, kw_only=True):
     """One receiver of events. `secrets` has one, or two while they are exchanged; both sign.
 
-    `labels` are its accounts, by `accounts` and `tiers`; None: all. `allow_host` is its own host if
-    that may be on this machine or a private network.
+    `allow_host` is its own host if that may be on this machine or a private network.
     """
 
     name: str
@@ -215,8 +227,6 @@ class WebhookSettings(Struct, frozen=True, kw_only=True):
     host: str
     secrets: tuple[Secret, ...]
     types: tuple[str, ...] = ("order",)
-    accounts: tuple[str, ...] = ()
-    tiers: tuple[str, ...] = ()
     allow_host: str | None = None
     authorities: str | None = None
     """Certificates (PEM) of the authorities that may sign the receiver's; None: the system's."""
@@ -224,7 +234,7 @@ class WebhookSettings(Struct, frozen=True, kw_only=True):
     timeout_s: int = 15
 
 
-class NotifySettings(Struct, frozen=True, kw_only=True):
+class NotifySettings(AccountSelection, frozen=True, kw_only=True):
     """One target of notifications for people. `url` is apprise's.
 
     `min_notional` is a decimal string; fills below it are left out. `quiet` is a start and an end
@@ -235,8 +245,6 @@ class NotifySettings(Struct, frozen=True, kw_only=True):
     url: Secret
     scheme: str
     types: tuple[str, ...]
-    accounts: tuple[str, ...] = ()
-    tiers: tuple[str, ...] = ()
     severity: Literal["info", "warning", "error"] = "info"
     min_notional: str | None = None
     out_of_sync_s: int = 60

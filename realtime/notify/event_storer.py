@@ -81,7 +81,7 @@ class EventStorer:
     def count_lost(self, event: QueuedEvent) -> None:
         """Count an event that finds no room, for all that select it."""
         for webhook in self._webhooks.values():
-            if event.kind in webhook.kinds and webhook.selects(event.label, event.tier):
+            if event.kind in webhook.kinds and webhook.settings.selects(event.label, event.tier):
                 webhook.add_loss(event.label, Loss(event.at, event.at, 1))
                 webhook.is_full = True  # until a gap reports it
 

@@ -22,7 +22,7 @@ from realtime.notify.notices import (
 )
 from realtime.notify.sync_watch import SyncWatch
 from realtime.notify.target import NotifyTarget
-from realtime.store.records import Change, Record
+from realtime.store.records import Change
 from realtime.store.store import Store
 from realtime.telemetry.log import get_logger
 
@@ -175,12 +175,7 @@ class Notifier:
     def _add_digests(self, day: date) -> None:
         outages = self._watch.measure_day()
         for target in self._targets.values():
-            records = [record for record in self._store if _selects(target.settings, record)]
+            selects = target.settings.selects
+            records = [r for r in self._store if selects(r.profile.label, r.profile.tier)]
             text = make_digest(records, outages, day, is_calendar_known=self._is_calendar_known)
             target.add(Notice(type="digest", severity="info", text=text))
-
-
-def _selects(settings: NotifySettings, record: Record) -> bool:
-    if not settings.accounts and not settings.tiers:
-        return True
-    return record.profile.label in settings.accounts or record.profile.tier in settings.tiers

@@ -73,9 +73,7 @@ class NotifyTarget:
         )
         if is_small:
             return False
-        if notice.account is None or not (settings.accounts or settings.tiers):
-            return True
-        return notice.account in settings.accounts or notice.tier in settings.tiers
+        return notice.account is None or settings.selects(notice.account, notice.tier)
 
     def add(self, notice: Notice) -> None:
         """Collect a notice, if it is selected. Returns at once."""

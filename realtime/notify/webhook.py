@@ -55,13 +55,6 @@ class Webhook:
         """Its name."""
         return self.settings.name
 
-    def selects(self, label: AccountLabel, tier: str | None) -> bool:
-        """Whether it receives events of an account: of all, or by label or tier."""
-        settings = self.settings
-        if not settings.accounts and not settings.tiers:
-            return True
-        return label in settings.accounts or tier in settings.tiers
-
     async def replace(self, settings: WebhookSettings, client: WebhookClient) -> None:
         """Use other settings from now on; what is stored stays."""
         old, self.client = self.client, client

@@ -56,7 +56,7 @@ class WebhookPlan:
         """Add an event. `stopped_at`: when the run before stored its last one, with the first read
         of an account."""
         webhook = self.webhook
-        if not webhook.selects(event.label, event.tier):
+        if not webhook.settings.selects(event.label, event.tier):
             return
         if event.kind is None:
             record = self._store.get(event.label)
