@@ -48,6 +48,11 @@ def normalize_symbol(asset_class: AssetClass, text: str) -> str | None:
             return f"{pair[1]}/{pair[2]}" if pair else None
 
 
+def latest_part(asset_class: str, values: str) -> str:
+    """Return the path, after that of the class, of the latest `quotes`, `trades` or `bars`."""
+    return f"latest/{values}" if asset_class == "crypto" else f"{values}/latest"
+
+
 def class_of(symbol: str) -> AssetClass:
     """Return the class that the spelling of a symbol means; a coin needs its slash."""
     if "/" in symbol and _PAIR.fullmatch(symbol.upper()):

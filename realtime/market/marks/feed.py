@@ -7,7 +7,6 @@ the largest positions are streamed, and the last trades of the others are read b
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -22,7 +21,7 @@ from realtime.market.stream.channels import Pairs, Rejected
 from realtime.market.stream.client import Batch, StreamClient
 from realtime.market.stream.hub import HubState
 from realtime.market.stream.market_streams import MarketStreams
-from realtime.market.symbols import ROOTS, AssetClass, normalize_symbol
+from realtime.market.symbols import ROOTS, AssetClass, latest_part, normalize_symbol
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -216,7 +215,7 @@ class PriceFeed:
         params = [("symbols", ",".join(names))]
         if kind == "stocks":
             params.append(("feed", self._engine.feed))
-        path = f"{ROOTS[kind]}{_LATEST[kind]}"
+        path = f"{ROOTS[kind]}/{latest_part(kind, 'trades')}"
         answer = await self._streams.reader.get(DataQuery(path, tuple(params), "latest"))
         if answer.status != 200:
             log.debug("marks.prices_not_read", kind=kind, reason=f"status {answer.status}")
@@ -225,10 +224,3 @@ class PriceFeed:
             if trade is not None:
                 symbol = Symbol(name.replace("/", ""))
                 self._engine.set_latest_trade(symbol, exact(trade.p), nanoseconds(trade.t))
-
-
-_LATEST: Mapping[AssetClass, Literal["/trades/latest", "/latest/trades"]] = {
-    "stocks": "/trades/latest",
-    "options": "/trades/latest",
-    "crypto": "/latest/trades",
-}

@@ -25,7 +25,7 @@ from realtime.market.rest.reader import (
     may_be_stale,
 )
 from realtime.market.rest.single_flight import wait_for
-from realtime.market.symbols import ROOTS, AssetClass
+from realtime.market.symbols import ROOTS, AssetClass, latest_part
 
 Field = Literal["quote", "trade", "snapshot"]
 
@@ -202,10 +202,8 @@ def _to_data_query(query: LatestQuery, symbols: Sequence[str]) -> DataQuery:
     root = ROOTS[query.asset_class]
     if query.field == "snapshot":
         path = f"{root}/snapshots"
-    elif query.asset_class == "crypto":
-        path = f"{root}/latest/{query.field}s"
     else:
-        path = f"{root}/{query.field}s/latest"
+        path = f"{root}/{latest_part(query.asset_class, f'{query.field}s')}"
     params = [("symbols", ",".join(symbols))]
     params += [("feed", query.feed)] if query.feed else []
     params += [("currency", query.currency)] if query.currency else []

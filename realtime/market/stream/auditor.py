@@ -17,6 +17,7 @@ from realtime.market.stream.channels import ALL
 from realtime.market.stream.hub import StreamHub
 from realtime.market.stream.missed import MINUTE_NS, SECOND, Missed, is_behind
 from realtime.market.stream.stream_rest import StreamRest
+from realtime.market.symbols import latest_part
 from realtime.telemetry.log import get_logger
 
 log = get_logger()
@@ -136,9 +137,9 @@ class StreamAuditor:
     async def _read_latest(self, channel: str, symbols: Sequence[str]) -> dict[str, int]:
         """Return symbol → the time of REST's newest trade, quote or bar."""
         kind = self._hub.stream.kind
-        part = f"latest/{channel}" if kind == "crypto" else f"{channel}/latest"
         if kind == "options" and channel == "bars":
             return {}
+        part = latest_part(kind, channel)
         body = await self._rest.read(part, {"symbols": ",".join(symbols)})
         values = body.get(channel)
         if not isinstance(values, dict):
