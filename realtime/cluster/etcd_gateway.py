@@ -47,7 +47,6 @@ MAX_WATCH_LINE_BYTES = 16 * 2**20
 """Security limit of one answer of a watch; etcd's own limit of a request is 1.5 MiB."""
 
 UNAUTHENTICATED = 16
-COMPACTED = "compacted"
 
 LATENCY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 

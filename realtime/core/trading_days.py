@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from realtime.core.cash_flows import new_york_date
 
-CLOSE_HOUR = 16
 DAY_S = 86_400
 _EPOCH = date(1970, 1, 1)
 _ONE_DAY = timedelta(days=1)

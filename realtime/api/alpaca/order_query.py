@@ -46,11 +46,6 @@ class OrderListQuery(Struct, frozen=True, kw_only=True):
     before_order_id: str = ""
     after_order_id: str = ""
 
-    @property
-    def has_filters(self) -> bool:
-        """Whether orders are selected by more than status and time."""
-        return bool(self.symbols or self.side or self.asset_classes)
-
 
 def parse_order_query(target: Target) -> OrderListQuery | None:
     """Return the query; None if it is not understood for sure."""

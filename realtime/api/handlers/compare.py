@@ -19,8 +19,6 @@ from realtime.core.trading_days import previous_trading_day, trading_day_at
 from realtime.history.exact import US, epoch_us
 from realtime.store.records import Record
 
-MAX_DAYS = 4_000
-
 Names = Annotated[
     tuple[ShortWord, ...], Meta(max_length=1000, description="Only these accounts, by label.")
 ]
@@ -62,10 +60,6 @@ class CompareQuery(Struct, frozen=True, kw_only=True):
         Meta(max_length=6, description="Of more than 40 rows: only pairs with one of these."),
     ] = ()
     format: Format = "json"
-
-
-class SeriesQuery(CompareQuery, frozen=True, kw_only=True):
-    """Parameters of the curves."""
 
 
 def reads_benchmark(query: CompareQuery) -> bool:

@@ -17,7 +17,6 @@ from realtime.broker.market_codec import Control, Element
 from realtime.market.stream.channels import (
     ALL,
     CHANNEL_OF_TYPE,
-    TYPES,
     Pairs,
     Rejected,
     StreamPath,
@@ -25,7 +24,7 @@ from realtime.market.stream.channels import (
 )
 from realtime.market.stream.client import StreamClient
 from realtime.market.stream.formats import encode_message
-from realtime.market.stream.last_values import LastValue, LastValues
+from realtime.market.stream.last_values import LastValues
 from realtime.market.stream.missed import MissedLog
 from realtime.market.stream.order_books import OrderBooks
 from realtime.market.stream.relay import Relay
@@ -209,17 +208,6 @@ class StreamHub:
             accept()
         else:
             await self._verdicts.wait_for(request, accept)
-
-    def get_last(self, kind: str, symbol: str) -> LastValue | None:
-        """Return the newest element of a kind (`t`, `q`, `b` …) while the broker sends it."""
-        if self.status.state != "connected":
-            return None
-        for channel, channel_kind in TYPES.items():
-            if channel_kind == kind and not self.plan.acked.isdisjoint(
-                ((channel, symbol), (channel, ALL))
-            ):
-                return self.last_values.get(kind, symbol)
-        return None
 
     # -- data ------------------------------------------------------------------------------------
 

@@ -63,17 +63,6 @@ class LastValues:
         """Return every symbol with a trade or a quote."""
         return list({*self._trades, *(s for kind, s in self._values if kind == "q")})
 
-    def remove(self, kind: str, symbol: str) -> None:
-        """Remove a value that is no longer updated."""
-        if kind == "t":
-            self._trades.pop(symbol, None)
-        self._values.pop((kind, symbol), None)
-
-    def clear(self) -> None:
-        """Remove everything: the stream was interrupted."""
-        self._values.clear()
-        self._trades.clear()
-
     def _correct(self, element: Element, now: float) -> None:
         fields = raw_fields(element)
         trades = self._trades.get(element.symbol, deque())

@@ -25,8 +25,6 @@ MAX_ATTEMPTS = 3
 RETRY_S = 60.0
 """After that it is tried again at this interval; so is a name that the broker refused."""
 
-SYMBOL_LIMIT = 405
-
 Action = Literal["subscribe", "unsubscribe"]
 
 

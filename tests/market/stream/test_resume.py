@@ -115,16 +115,16 @@ def test_a_canceled_trade_is_not_a_last_value() -> None:
         hub = scene.streams.hubs[IEX]
         await scene.until(lambda: hub.elements["t"] >= 3)
         tape = scene.simulator.market_data.tape
-        last = hub.get_last("t", "AAPL")
+        last = hub.last_values.get("t", "AAPL")
         assert last is not None
         tape.amend("AAPL", price=1.25)
         await scene.until(lambda: hub.elements["c"] == 1)
-        corrected = hub.get_last("t", "AAPL")
+        corrected = hub.last_values.get("t", "AAPL")
         assert corrected is not None
         assert corrected.element.fields()["p"] == 1.25
         tape.amend("AAPL", price=None)
         await scene.until(lambda: hub.elements["x"] == 1)
-        before = hub.get_last("t", "AAPL")
+        before = hub.last_values.get("t", "AAPL")
         assert before is not None
         assert before.element.fields()["p"] != 1.25
 
