@@ -118,7 +118,7 @@ def _make_handler(
         context.route_counts[counted_as] += 1
         forwarder = None if context.cluster is None else context.cluster.forwarder
         if route.at_owner and forwarder is not None:
-            forwarded = await _forward(forwarder, http_request, request)
+            forwarded = await _forward(forwarder, http_request, request, route.paths[0])
             if forwarded is not None:
                 return make_response(forwarded)
         render = partial(route.handler, request)
@@ -134,7 +134,7 @@ def _make_handler(
             return await context.broadcaster.serve(http_request, subscription)
         if isinstance(response, HistoryRequest):
             if context.history is None and forwarder is not None:
-                forwarded = await _forward(forwarder, http_request, request)
+                forwarded = await _forward(forwarder, http_request, request, route.paths[0])
                 if forwarded is not None:
                     _check_again(http_request, route, principal)
                     return make_response(forwarded)
@@ -165,12 +165,14 @@ async def _forward(
     forwarder: OwnerForwarder,
     http_request: web.Request,
     request: RequestContext[Any],  # Any: of every route
+    path_of_route: str,
 ) -> ApiResponse | None:
     """The response of the daemon that keeps the account in sync; None: this one does."""
     has_token = request.principal.token_id is not None
     hop = HopRequest(
         method=http_request.method,
         path=http_request.raw_path,
+        route=path_of_route,
         body=request.body,
         token=get_token(http_request) if has_token else None,
         key=request.key,

@@ -6,7 +6,6 @@ the owner's gateway places one order for a key, however often it comes.
 """
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +26,9 @@ MAX_ATTEMPTS = 3
 
 HALT_PATHS = frozenset({"/orders/halt", "/orders/resume"})
 
-PLACING = re.compile(r"/(orders|stocks/order|options/order|stocks/[^/]+/(buy|sell))")
+PLACING = frozenset({
+    "/orders", "/stocks/order", "/options/order", "/stocks/{symbol}/buy", "/stocks/{symbol}/sell",
+})  # fmt: skip
 """Routes that place one order."""
 
 
@@ -42,7 +43,7 @@ async def forward_to_owner(
 
     `is_forwarded`: another front has passed it on already; it is not passed on again.
     """
-    if forwarder.are_halts_shared and _path_of(hop) in HALT_PATHS:
+    if forwarder.are_halts_shared and hop.route in HALT_PATHS:
         return None
     owner = _find_owner(forwarder, request)
     if owner is None:
@@ -53,7 +54,7 @@ async def forward_to_owner(
         # A daemon that was stopped for a while would place it later, when its price is another.
         raise _unreachable(owner, owner.problem)
     client_order_id: str | None = None
-    if hop.method == "POST" and PLACING.fullmatch(_path_of(hop)) and hop.key is None:
+    if hop.method == "POST" and hop.route in PLACING and hop.key is None:
         hop, client_order_id = _with_id(hop, forwarder.make_id)
     try:
         response = await forwarder.send(owner, hop)
@@ -66,8 +67,7 @@ async def forward_to_owner(
 
 def _may_add_risk(hop: HopRequest) -> bool:
     """Whether a request is an order, or the change of one; cancels and halts go in any case."""
-    path = _path_of(hop)
-    is_order = PLACING.fullmatch(path) is not None or path == "/orders/batch"
+    is_order = hop.route in PLACING or hop.route == "/orders/batch"
     return hop.method == "PATCH" or (hop.method == "POST" and is_order)
 
 
@@ -128,10 +128,6 @@ def _read_object(body: bytes) -> Any:  # Any: JSON of a client
         return None  # the owner says what is wrong with it
 
 
-def _path_of(hop: HopRequest) -> str:
-    return hop.path.partition("?")[0].removeprefix("/api/v1")
-
-
 def _with_id(hop: HopRequest, make_id: Callable[[], str]) -> tuple[HopRequest, str | None]:
     """The request with a client order id, and the id; an id of the client's own is kept. The rest
     of the body stays as it is, so that no number changes."""
@@ -169,8 +165,9 @@ async def _recover(
         query = {"client_order_id": client_order_id}
         if len(labels) == 1:
             query["account_id"] = labels[0]
-        path = f"/orders/by_client_order_id?{urlencode(query)}"
-        again = HopRequest(method="GET", path=path, token=hop.token)
+        route = "/orders/by_client_order_id"
+        path = f"{route}?{urlencode(query)}"
+        again = HopRequest(method="GET", path=path, route=route, token=hop.token)
     for _ in range(MAX_ATTEMPTS if again is not None else 0):
         try:
             response = await forwarder.send(owner, again or hop)
@@ -178,7 +175,7 @@ async def _recover(
             continue
         if hop.key is not None or response.status == 200:
             return response
-    if PLACING.fullmatch(_path_of(hop)):
+    if hop.route in PLACING:
         raise Unresolved(
             f"the response of {owner.name} was lost: {reason}",
             account_id=labels[0] if len(labels) == 1 else "",

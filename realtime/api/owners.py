@@ -18,6 +18,9 @@ class HopRequest(Struct, frozen=True, kw_only=True):
     method: str
     path: str
     """With the query, as the client sent it."""
+    route: str
+    """The first path of its route. What a request does is decided by it: the client may spell the
+    path in many ways (`/orde%72s`)."""
     body: bytes = b""
     token: str | None = None
     key: str | None = None

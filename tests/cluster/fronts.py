@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
+from yarl import URL
 
 from realtime.cluster.feed_client import FeedStatus
 from realtime.config.settings import ClusterSettings, ServerSettings, Settings
@@ -86,7 +87,7 @@ class Pair(Struct, frozen=True):
         """What the front answers to a request with a JSON body; header names with underscores."""
         async with self.owner.http.request(
             method,
-            f"http://127.0.0.1:{self.front.port}{path}",
+            URL(f"http://127.0.0.1:{self.front.port}{path}", encoded=True),
             data=body if isinstance(body, bytes) else None,
             json=None if isinstance(body, bytes) else body,
             headers={name.replace("_", "-"): value for name, value in headers.items()},

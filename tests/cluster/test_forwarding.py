@@ -38,6 +38,10 @@ ORDER = {
 }
 
 
+SPELLINGS_OF_ORDERS = ("/orde%72s", "/%6frders", "/api/v1/orde%72s", "/api/%76%31/orders")
+"""The router decodes a path before it compares."""
+
+
 def play(
     scenario: Scenario,
     *,
@@ -213,6 +217,9 @@ def test_an_owner_that_is_silent_gets_no_order_but_a_cancel() -> None:
         status, _, problem = await both.send("POST", "/orders", {**ORDER, "account_id": label})
         assert (status, problem["code"]) == (503, "owner_unreachable")
         assert "nothing is received from it" in problem["detail"]
+        for path in SPELLINGS_OF_ORDERS:
+            status, _, problem = await both.send("POST", path, {**ORDER, "account_id": label})
+            assert (path, status, problem["code"]) == (path, 503, "owner_unreachable")
         path = f"/orders/{order_id}?account_id={label}"
         cancel = asyncio.create_task(both.send("DELETE", path))
         await asyncio.sleep(0.5)
