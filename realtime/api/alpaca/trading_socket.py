@@ -41,6 +41,9 @@ UNAUTHORIZED_CLOSE_S = 5.0
 MAX_UNSENT_BYTES = 4 * 2**20
 """A client that has not read so much is closed: nothing may be left out."""
 
+MAX_SEQ = 2**63 - 1
+"""No event has a larger number, and MessagePack has none above 2**64 (its specification)."""
+
 MAX_CLIENTS = 2_000
 
 UNAUTHORIZED, TOO_MANY, SLOW = 401, 406, 407
@@ -186,7 +189,7 @@ class TradingSession:
             self._hub.remove(self.label, self)
         if type(resume) is int:
             self._has_own_messages = True
-            self._replay(resume)
+            self._replay(min(max(resume, 0), MAX_SEQ))
         elif self._has_own_messages:
             self._send({"stream": "seq", "data": {"seq": self._hub.events(self.label).seq}})
         return "open"

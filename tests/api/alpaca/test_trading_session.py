@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, cast
 
 import msgspec
+import pytest
 from msgspec import structs
 
 from realtime.api.alpaca.account_selection import Caller, make_key_principal
@@ -34,6 +35,26 @@ class SlowConnection:
 
     def wake(self) -> None:
         self.is_awake = True
+
+
+@pytest.mark.parametrize("number", [-(10**30), -1, 2**63, 2**64, 10**30])
+async def test_a_number_that_no_event_can_have_is_a_gap_in_every_format(number: int) -> None:
+    store = Store(boot="b")
+    store.add(Profile(label=ALPHA), now=NOW)
+    connection = SlowConnection()
+    session = TradingSession(
+        cast(TradingConnection, connection),
+        TradeHub(store, clock=lambda: NOW, get_keys_version=lambda: 0),
+        lambda credentials: Caller(label="alpha", principal=make_key_principal("alpha")),
+        lambda credentials, label: True,
+        has_own_messages=False,
+    )
+    await session.handle(b'{"action":"auth","key":"k","secret":"s"}')
+    listen = b'{"action":"listen","data":{"streams":["trade_updates"],"resume":%d}}' % number
+    await session.handle(listen)
+    gap = connection.sent[-1]
+    assert gap["stream"] == "gap"
+    assert msgspec.msgpack.encode(gap)  # what `TradingConnection.send` does for such a client
 
 
 async def test_newest_figures_follow_when_a_slow_client_has_read() -> None:
