@@ -26,7 +26,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[0-9:.Z+ -]*)?")
 def get_clock(request: AlpacaRequest) -> ApiResponse | None:
     """Return the market's clock."""
     address = _get_address(request)
-    if address is None or request.target.query:
+    if address is None or request.target.has_parameters:
         return None
     body = request.context.market_cache.get_clock(address)
     return None if body is None else _respond(request, body, request.context.clock())
@@ -35,7 +35,7 @@ def get_clock(request: AlpacaRequest) -> ApiResponse | None:
 def keep_clock(request: AlpacaRequest, response: ApiResponse, sent_at: float) -> ApiResponse:
     """Keep the clock that the broker has just answered."""
     address = _get_address(request)
-    if address is not None and response.status == 200 and not request.target.query:
+    if address is not None and response.status == 200 and not request.target.has_parameters:
         request.context.market_cache.add_clock(address, response.body, sent_at)
     return response
 
@@ -57,7 +57,7 @@ def keep_calendar(request: AlpacaRequest, response: ApiResponse, sent_at: float)
     address = _get_address(request)
     if address is None or response.status != 200:
         return response
-    if request.target.query:
+    if request.target.has_parameters:
         if request.context.market_cache.starts_reading(address):
             work = _read_calendar(request, address)
             request.context.background.start(work, f"calendar:{request.label}")

@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 def get_account(request: AlpacaRequest) -> ApiResponse | None:
     """Return the account's figures."""
     record = get_current_record(request, "account")
-    if record is None or request.target.query:
+    if record is None or request.target.has_parameters:
         return None
     body = add_pdt_fields(request, _encode(record.state.account))
     return memory_response(request, record, body, as_of=record.confirmed_at)
@@ -40,7 +40,7 @@ def complete_account(request: AlpacaRequest, response: ApiResponse, sent_at: flo
 def get_positions(request: AlpacaRequest) -> ApiResponse | None:
     """Return all positions, in the broker's order."""
     record = get_current_record(request, "positions")
-    if record is None or request.target.query:
+    if record is None or request.target.has_parameters:
         return None
     body = _encode(tuple(record.state.positions.values()))
     return memory_response(request, record, body, as_of=record.confirmed_at)

@@ -31,6 +31,11 @@ class Target(Struct, frozen=True, kw_only=True):
     """Whether every parameter occurs once, so that `query` is the whole of it."""
 
     @property
+    def has_parameters(self) -> bool:
+        """Whether there is any parameter, also one that cannot be decoded."""
+        return bool(self.query) or not self.is_plain
+
+    @property
     def path(self) -> str:
         """The decoded path."""
         return "/" + "/".join(self.segments)

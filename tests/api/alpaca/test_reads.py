@@ -190,6 +190,23 @@ def test_calendar_and_assets_cost_one_request_a_day(tmp_path: Path) -> None:
     trade(scene, tmp_path)
 
 
+@pytest.mark.parametrize("odd", ["%ff", "&".join(f"x{number}" for number in range(101))])
+def test_parameters_that_cannot_be_read_are_parameters(tmp_path: Path, odd: str) -> None:
+    """A part of the calendar is not the whole of it, for this program or any other."""
+
+    async def scene(client: Client) -> None:
+        await client.here("GET", f"/v2/calendar?start=2026-10-01&end=2026-10-02&{odd}")
+        await asyncio.sleep(1)
+        target = "/v2/calendar?start=2026-11-01&end=2026-12-02"
+        bravo = structs.replace(client, label="bravo")
+        assert (await bravo.here("GET", target)).body == (await client.there("GET", target)).body
+        for target in ("/v2/clock", "/v2/account", "/v2/positions"):
+            await client.here("GET", target)
+            assert (await client.here("GET", f"{target}?{odd}")).source == "upstream"
+
+    trade(scene, tmp_path)
+
+
 def test_unconfirmed_state_is_passed_on(tmp_path: Path) -> None:
     """After a fill money is provisional, and after any change it is read again: both are the
     broker's to answer until then."""
