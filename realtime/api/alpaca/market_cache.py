@@ -27,6 +27,9 @@ CALENDAR_RETRY_S = 3600.0
 MAX_CACHE_BYTES = 64 * 2**20
 """Responses about assets, over all brokers; the list of all assets has 16 MB."""
 
+ENTRY_BYTES = 1024
+"""Of one response beside its body and its target: the empty list to a filter is an entry, too."""
+
 
 class _Clock(Struct):
     timestamp: str
@@ -160,14 +163,20 @@ class MarketCache:
 
     def _put(self, address: str, target: str, cached: CachedAssets) -> None:
         old = self._assets.pop((address, target), None)
-        self._asset_bytes += cached.size - (0 if old is None else old.size)
+        if old is not None:
+            self._asset_bytes -= _weigh(target, old)
+        self._asset_bytes += _weigh(target, cached)
         self._assets[address, target] = cached
         while self._asset_bytes > MAX_CACHE_BYTES:
-            _, dropped = self._assets.popitem(last=False)
-            self._asset_bytes -= dropped.size
+            (_, oldest), dropped = self._assets.popitem(last=False)
+            self._asset_bytes -= _weigh(oldest, dropped)
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._clock(), NEW_YORK).date().isoformat()
+
+
+def _weigh(target: str, cached: CachedAssets) -> int:
+    return cached.size + len(target) + ENTRY_BYTES
 
 
 def format_new_york(at: int) -> str:

@@ -86,6 +86,17 @@ def test_assets_are_bounded_in_bytes_and_time() -> None:
     assert cache.get_asset(BROKER, "c") is None
 
 
+def test_many_short_answers_about_assets_are_bounded_too() -> None:
+    """A target is a client's text: of any length, and of any number."""
+    cache = MarketCache(Clock())
+    targets = [f"/v2/assets?exchange={number:08000d}" for number in range(10_000)]
+    for target in targets:
+        cache.add_asset(BROKER, target, b"[]")
+    kept = [target for target in targets if cache.get_asset(BROKER, target) is not None]
+    assert 1000 < len(kept) < 8000
+    assert kept[-1] == targets[-1]
+
+
 def test_time_has_new_yorks_offset_in_summer_and_winter() -> None:
     summer = int(CLOSES) * 1_000_000_000
     assert format_new_york(summer) == "2026-10-06T16:00:00-04:00"
