@@ -6,14 +6,9 @@ client wants which symbol.
 
 import asyncio
 import ssl
-from typing import Any
 
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidStatus,
-    WebSocketException,
-)
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from realtime.broker.market_codec import (
     Control,
@@ -23,20 +18,9 @@ from realtime.broker.market_codec import (
     encode_authorization,
     encode_change,
 )
-from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.responses import NEW_KEY
 from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer
-from realtime.broker.stream_connection import WIRE_LOGGER
-from realtime.broker.trading_stream import (
-    CLOSE_TIMEOUT_S,
-    OPEN_TIMEOUT_S,
-    PING_INTERVAL_S,
-    PING_TIMEOUT_S,
-    NoRedirectConnect,
-    close_socket,
-    connection_lost,
-    describe,
-)
+from realtime.broker.socket_connect import close_socket, connection_lost, open_socket
 from realtime.errors import ConnectionLimitReached, FeedRefused, KeyRejected, LinkError
 from realtime.secret import Credentials
 
@@ -66,34 +50,14 @@ class MarketStream:
     @classmethod
     async def connect(cls, url: str, *, ssl_context: ssl.SSLContext | None) -> "MarketStream":
         """Open the socket. Raises `LinkError`."""
-        tls: dict[str, Any] = {}  # Any: one argument, which websockets does not accept as None
-        if ssl_context is not None and url.startswith("wss:"):
-            tls["ssl"] = ssl_context
-        try:
-            socket = await NoRedirectConnect(
-                url,
-                additional_headers=HEADERS,
-                proxy=find_proxy(url),
-                compression=None,
-                open_timeout=OPEN_TIMEOUT_S,
-                ping_interval=PING_INTERVAL_S,
-                ping_timeout=PING_TIMEOUT_S,
-                close_timeout=CLOSE_TIMEOUT_S,
-                max_size=MAX_FRAME_BYTES,
-                max_queue=MAX_QUEUED_FRAMES,
-                logger=WIRE_LOGGER,
-                **tls,
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            fact = f"the broker answered {status} to the connection attempt"
-            raise LinkError(fact, status=status) from error
-        except TimeoutError as error:
-            raise LinkError(f"no websocket within {OPEN_TIMEOUT_S:.0f} s") from error
-        except ssl.SSLCertVerificationError as error:
-            raise LinkError(f"cannot connect: {describe(error)}", remedy=UNKNOWN_CA) from error
-        except (OSError, WebSocketException, UnicodeError, EOFError) as error:
-            raise LinkError(f"cannot connect: {describe(error)}") from error
+        socket = await open_socket(
+            url,
+            ssl_context=ssl_context,
+            max_bytes=MAX_FRAME_BYTES,
+            max_queued=MAX_QUEUED_FRAMES,
+            make_refusal=_make_refusal,
+            headers=HEADERS,
+        )
         return cls(socket)
 
     async def authorize(self, credentials: Credentials) -> None:
@@ -158,3 +122,8 @@ class MarketStream:
             case 409:
                 return FeedRefused(text)
         return LinkError(f"{text} ({message.code})", code=message.code)
+
+
+def _make_refusal(error: InvalidStatus) -> LinkError:
+    status = error.response.status_code
+    return LinkError(f"the broker answered {status} to the connection attempt", status=status)

@@ -8,47 +8,31 @@ the listen ack are kept and returned first.
 import asyncio
 import ssl
 from collections import deque
-from contextlib import suppress
-from typing import Any
 
 from msgspec.structs import force_setattr
 from multidict import CIMultiDict
-from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as websocket_connect
-from websockets.exceptions import (
-    ConcurrencyError,
-    ConnectionClosed,
-    InvalidStatus,
-    WebSocketException,
-)
-from websockets.frames import Close
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from realtime.broker.codec import decode_frame, encode_authorization, encode_listen
-from realtime.broker.proxies import UNKNOWN_CA, find_proxy
 from realtime.broker.responses import GATEWAY, NEW_KEY, retry_after_s
-from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer, strip_controls
-from realtime.broker.stream_connection import CLOSE_FRAME_RECEIVED, WIRE_LOGGER, StreamConnection
+from realtime.broker.sanitizer import MAX_MESSAGE_LENGTH, Sanitizer
+from realtime.broker.socket_connect import (
+    close_socket,
+    connection_lost,
+    make_closed_error,
+    open_socket,
+)
+from realtime.broker.stream_connection import CLOSE_FRAME_RECEIVED, StreamConnection
 from realtime.core.model import TradeUpdate
 from realtime.core.protocol import Message, Stage, advance, begin
 from realtime.errors import ConnectionLimitReached, KeyRejected, LinkError
 from realtime.secret import Credentials
-
-OPEN_TIMEOUT_S = 10.0
-"""Limit of TCP, TLS and the websocket handshake together; the broker takes well under one."""
 
 AUTHORIZE_TIMEOUT_S = 10.0
 """Limit of the answer to our authorization; the broker's own limit on its data stream is 10 s."""
 
 LISTEN_TIMEOUT_S = 10.0
 """Limit of the listen ack."""
-
-CLOSE_TIMEOUT_S = 2.0
-"""Limit of the closing handshake; then the socket is aborted. A shutdown takes at most 5 s, and a
-server that has not answered within 2 s will not."""
-
-PING_INTERVAL_S = 10.0
-PING_TIMEOUT_S = 20.0
-"""A connection without a pong for this long is dead. A pong does not prove that events arrive."""
 
 MAX_FRAME_BYTES = 2**20
 """Security limit; an order with four legs is 5 KB."""
@@ -72,13 +56,6 @@ LIMIT_STATUSES = frozenset({406, 429})
 SOCKET_TAKEN = "another program may hold this key's only connection; stop it"
 
 
-class NoRedirectConnect(websocket_connect):
-    """Connects without following redirects: the secret goes to the configured host only."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
-
-
 class TradingStream:
     """An open trading socket."""
 
@@ -99,32 +76,14 @@ class TradingStream:
 
         Raises `ConnectionLimitReached` or another `LinkError`.
         """
-        tls: dict[str, Any] = {}  # Any: one argument, which websockets does not accept as None
-        if ssl_context is not None and url.startswith("wss:"):
-            tls["ssl"] = ssl_context
-        try:
-            socket = await NoRedirectConnect(
-                url,
-                proxy=find_proxy(url),
-                compression=None,
-                open_timeout=OPEN_TIMEOUT_S,
-                ping_interval=PING_INTERVAL_S,
-                ping_timeout=PING_TIMEOUT_S,
-                close_timeout=CLOSE_TIMEOUT_S,
-                max_size=MAX_FRAME_BYTES,
-                max_queue=MAX_QUEUED_FRAMES,
-                logger=WIRE_LOGGER,
-                create_connection=StreamConnection,
-                **tls,
-            )
-        except InvalidStatus as error:
-            raise _handshake_error(error) from error
-        except TimeoutError as error:
-            raise LinkError(f"no websocket within {OPEN_TIMEOUT_S:.0f} s") from error
-        except ssl.SSLCertVerificationError as error:
-            raise LinkError(f"cannot connect: {describe(error)}", remedy=UNKNOWN_CA) from error
-        except (OSError, WebSocketException, UnicodeError, EOFError) as error:
-            raise LinkError(f"cannot connect: {describe(error)}") from error
+        socket = await open_socket(
+            url,
+            ssl_context=ssl_context,
+            max_bytes=MAX_FRAME_BYTES,
+            max_queued=MAX_QUEUED_FRAMES,
+            make_refusal=_make_refusal,
+            create_connection=StreamConnection,
+        )
         assert isinstance(socket, StreamConnection)
         return cls(socket)
 
@@ -202,7 +161,7 @@ class TradingStream:
     def _decode(self, frame: bytes) -> Message:
         """Decode a frame. Raises `LinkError` for the close frame."""
         if frame == CLOSE_FRAME_RECEIVED:
-            raise _closed(self._socket.protocol.close_rcvd)
+            raise make_closed_error(self._socket.protocol.close_rcvd)
         if self._sanitizer is not None:
             frame = self._sanitizer.clean(frame)
         message = decode_frame(frame)
@@ -223,7 +182,7 @@ class TradingStream:
             raise LinkError(step.failed[:MAX_MESSAGE_LENGTH])
 
 
-def _handshake_error(error: InvalidStatus) -> LinkError:
+def _make_refusal(error: InvalidStatus) -> LinkError:
     status = error.response.status_code
     if status in LIMIT_STATUSES:
         return ConnectionLimitReached(
@@ -238,38 +197,3 @@ def _handshake_error(error: InvalidStatus) -> LinkError:
         status=status,
         remedy="" if status >= 500 else GATEWAY,
     )
-
-
-async def close_socket(socket: ClientConnection) -> None:
-    """Close, and wait until the socket is closed, at most `CLOSE_TIMEOUT_S`. Never raises."""
-    try:
-        async with asyncio.timeout(CLOSE_TIMEOUT_S), asyncio.TaskGroup() as tasks:
-            tasks.create_task(_discard(socket), name="discard")
-            await socket.close()
-    except TimeoutError:
-        pass  # the broker does not answer: abort
-    finally:
-        socket.transport.abort()
-
-
-async def _discard(socket: ClientConnection) -> None:
-    """Read the frames that are left: the answer to the closing handshake comes after them."""
-    with suppress(ConnectionClosed, ConcurrencyError):  # the end, or `receive` is still running
-        while True:
-            await socket.recv(decode=False)
-
-
-def connection_lost(closed: ConnectionClosed) -> LinkError:
-    """The error of a connection that has ended."""
-    return _closed(closed.rcvd or closed.sent)
-
-
-def _closed(close: Close | None) -> LinkError:
-    code = 1006 if close is None else close.code
-    reason = "" if close is None else strip_controls(close.reason)
-    return LinkError(f"connection closed ({code}{': ' + reason if reason else ''})", code=code)
-
-
-def describe(error: BaseException) -> str:
-    """Return the text of an error, or its type if it has none."""
-    return str(error) or type(error).__name__

@@ -13,12 +13,11 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request, Response
 
 from realtime.broker import trading_stream as stream_module
+from realtime.broker.socket_connect import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S
 from realtime.broker.trading_stream import (
     AUTHORIZE_TIMEOUT_S,
-    CLOSE_TIMEOUT_S,
     FRAMES_PER_TURN,
     MAX_EARLY_MESSAGES,
-    OPEN_TIMEOUT_S,
     TradingStream,
 )
 from realtime.core.model import TradeUpdate

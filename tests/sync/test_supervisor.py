@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from realtime.broker.trading_stream import CLOSE_TIMEOUT_S, TradingStream
+from realtime.broker.socket_connect import CLOSE_TIMEOUT_S
+from realtime.broker.trading_stream import TradingStream
 from realtime.sync.link_reporter import NOT_CONNECTED
 from tests.equality import unequal
 from tests.fleet import Fleet
