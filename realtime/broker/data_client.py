@@ -13,10 +13,14 @@ from yarl import URL
 
 from realtime.broker import responses
 from realtime.broker.codec import authorization_headers
-from realtime.broker.http_client import CONNECT_TIMEOUT_S, read_body, split_proxy
-from realtime.broker.proxies import UNKNOWN_CA, find_proxy
+from realtime.broker.http_client import (
+    CONNECT_TIMEOUT_S,
+    read_body,
+    split_proxy,
+    translate_errors,
+)
+from realtime.broker.proxies import find_proxy
 from realtime.broker.sanitizer import Sanitizer
-from realtime.errors import LinkError, NotSent
 from realtime.secret import Credentials
 
 REQUEST_TIMEOUT_S = 20.0
@@ -56,19 +60,8 @@ class DataClient:
     async def get(self, path: str, params: Params) -> DataResponse:
         """Read `path` (escaped, from the root). Raises `LinkError` without a complete response."""
         name = f"GET {self._sanitizer.clean_text(path)}"
-        try:
+        with translate_errors(name, self._sanitizer, REQUEST_TIMEOUT_S):
             return await self._get(path, params)
-        except aiohttp.ClientConnectorCertificateError as error:
-            fact = f"{name} was not sent: {self._sanitizer.clean_text(str(error))}"
-            raise NotSent(fact, remedy=UNKNOWN_CA) from error
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
-            raise NotSent(f"{name} was not sent: {reason}") from error
-        except TimeoutError as error:
-            raise LinkError(f"no response to {name} within {REQUEST_TIMEOUT_S:.0f} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
-            raise LinkError(f"{name} failed: {reason}") from error
 
     async def _get(self, path: str, params: Params) -> DataResponse:
         query = urlencode(list(params), safe="/,:")

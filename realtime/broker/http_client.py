@@ -8,8 +8,8 @@ broker's own rejection; after any other `LinkError` the result is unknown.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
 import aiohttp
@@ -100,6 +100,25 @@ def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None
         return url, None
     authorization = aiohttp.encode_basic_auth(url.user, url.password or "")
     return url.with_user(None), {"Proxy-Authorization": authorization}
+
+
+@contextmanager
+def translate_errors(name: str, sanitizer: Sanitizer, timeout_s: float) -> Iterator[None]:
+    """Turn aiohttp's errors of one request into `NotSent`, or another `LinkError` if it may have
+    taken effect. `name` is clean; `timeout_s` was its limit."""
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError as error:
+        fact = f"{name} was not sent: {sanitizer.clean_text(str(error))}"
+        raise NotSent(fact, remedy=UNKNOWN_CA) from error
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        reason = sanitizer.clean_text(str(error)) or type(error).__name__
+        raise NotSent(f"{name} was not sent: {reason}") from error
+    except TimeoutError as error:
+        raise LinkError(f"no response to {name} within {timeout_s:.0f} s") from error
+    except (aiohttp.ClientError, OSError) as error:
+        reason = sanitizer.clean_text(str(error)) or type(error).__name__
+        raise LinkError(f"{name} failed: {reason}") from error
 
 
 class ForwardedResponse(Struct, frozen=True):
@@ -326,22 +345,11 @@ class HttpClient:
         async with self.limiter.slot(lane):
             token = _before_send.set(before_send)
             try:
-                yield
+                with translate_errors(name, self._sanitizer, timeout_s):
+                    yield
             except RateLimited as error:
                 self.limiter.handle_rate_limited(error.retry_after_s, lane)
                 raise
-            except aiohttp.ClientConnectorCertificateError as error:
-                fact = f"{name} was not sent: {self._sanitizer.clean_text(str(error))}"
-                raise NotSent(fact, remedy=UNKNOWN_CA) from error
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
-                raise NotSent(f"{name} was not sent: {reason}") from error
-            except TimeoutError as error:
-                fact = f"no response to {name} within {timeout_s:.0f} s"
-                raise LinkError(fact) from error
-            except (aiohttp.ClientError, OSError) as error:
-                reason = self._sanitizer.clean_text(str(error)) or type(error).__name__
-                raise LinkError(f"{name} failed: {reason}") from error
             finally:
                 _before_send.reset(token)
 
