@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,24 @@ config_option = click.option(
 )
 
 yes_option = click.option("--yes", "is_yes", is_flag=True, help="Do not ask for confirmation.")
+
+
+def listen_options(command: Command) -> Command:
+    """Add `--host`, `--port` and `--log-file`: of a daemon that is started."""
+    host = click.option("--host", help="Address to listen on; default 127.0.0.1.")
+    port = click.option("--port", type=int, help="Port to listen on; default 8090.")
+    log_file = click.option(
+        "--log-file",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="Write the log here; default: [log] file, else stdout.",
+    )
+    return host(port(log_file(command)))
+
+
+def with_log_file(environ: Mapping[str, str], log_file: Path | None) -> dict[str, str]:
+    """Return the environment with the log file of the command line in it."""
+    return {**environ, **({"REALTIME_LOG_FILE": str(log_file)} if log_file else {})}
 
 
 def daemon_options(command: Command) -> Command:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from realtime.cli.options import config_option
+from realtime.cli.options import config_option, listen_options, with_log_file
 
 
 @click.command()
@@ -24,14 +24,7 @@ from realtime.cli.options import config_option
     help="The secret of the fleet, equal on all members; default: [cluster] secret_file.",
 )
 @config_option
-@click.option("--host", help="Address to listen on; default 127.0.0.1.")
-@click.option("--port", type=int, help="Port to listen on; default 8090.")
-@click.option(
-    "--log-file",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Write the log here; default: [log] file, else stdout.",
-)
+@listen_options
 def command(
     *,
     addresses: tuple[str, ...],
@@ -52,7 +45,7 @@ def command(
     from realtime.config.loader import load_environ, load_front  # noqa: PLC0415 - as above
     from realtime.runtime.lifecycle import run_until_stopped  # noqa: PLC0415 - as above
 
-    environ = {**os.environ, **({"REALTIME_LOG_FILE": str(log_file)} if log_file else {})}
+    environ = with_log_file(os.environ, log_file)
     read = partial(
         load_front,
         config,

@@ -6,19 +6,12 @@ from pathlib import Path
 
 import click
 
-from realtime.cli.options import config_option
+from realtime.cli.options import config_option, listen_options, with_log_file
 
 
 @click.command()
 @config_option
-@click.option("--host", help="Address to listen on; default 127.0.0.1.")
-@click.option("--port", type=int, help="Port to listen on; default 8090.")
-@click.option(
-    "--log-file",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Write the log here; default: [log] file, else stdout.",
-)
+@listen_options
 @click.option(
     "--audit-log",
     type=click.Path(path_type=Path),
@@ -43,7 +36,7 @@ def command(
     from realtime.config.loader import load_environ  # noqa: PLC0415 - as above
     from realtime.runtime.lifecycle import run_until_stopped  # noqa: PLC0415 - as above
 
-    environ = {**os.environ, **({"REALTIME_LOG_FILE": str(log_file)} if log_file else {})}
+    environ = with_log_file(os.environ, log_file)
     read = partial(load, config, environ=environ, host=host, port=port, audit_log=audit_log)
     # Variables of `.env` also say where the log goes.
     run_until_stopped(read(), load_environ(config, environ), read)
