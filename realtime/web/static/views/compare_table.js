@@ -1,6 +1,7 @@
 // The table of a comparison: ranked rows, then control rows, then those that cannot be ranked.
 
 import { formatAccountAddress } from "../address.js";
+import { createColumnMenu } from "../components/column_menu.js";
 import { createElement, setAttribute, setChildren } from "../components/dom.js";
 import { createMoneyBadge } from "../components/money_badge.js";
 import { shortenLabel } from "../format/instrument_format.js";
@@ -25,7 +26,7 @@ export class CompareTable {
     this.element.addEventListener("pointerover", point);
     this.element.addEventListener("pointerleave", () => this.onPoint(null));
     this.element.addEventListener("focusin", point);
-    this.menu = this.#buildMenu();
+    Object.assign(this, createColumnMenu(COMPARE_COLUMNS.filter(({ key }) => key !== "return_pct"), (key, isWanted) => this.#toggleColumn(key, isWanted))); // `menu` and `boxes`
   }
 
   /** Show rows; `members` are shown below their group, `slots` are the pinned keys. */
@@ -106,24 +107,6 @@ export class CompareTable {
   #sort(column) {
     const isSame = this.sort.column === column;
     this.onSort({ column, descending: isSame ? !this.sort.descending : column !== "name" });
-  }
-
-  #buildMenu() {
-    this.boxes = new Map();
-    const items = COMPARE_COLUMNS.filter(({ key }) => key !== "return_pct").map(({ key, name }) => {
-      const box = createElement("input", { type: "checkbox", on: { change: () => this.#toggleColumn(key, box.checked) } });
-      this.boxes.set(key, box);
-      return createElement("label", {}, box, createElement("span", { text: name }));
-    });
-    const menu = createElement("details", { class: "menu" }, createElement("summary", { class: "chip", text: "Columns" }), createElement("div", { class: "menu-list" }, ...items));
-    menu.addEventListener("focusout", (event) => { if (!menu.contains(event.relatedTarget)) menu.open = false; });
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !menu.open) return;
-      event.stopPropagation();
-      menu.open = false;
-      menu.firstElementChild.focus();
-    });
-    return menu;
   }
 
   #toggleColumn(key, isWanted) {

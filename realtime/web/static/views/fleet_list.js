@@ -1,6 +1,7 @@
 // The table of all accounts with its search, filters, order and choice of columns.
 
 import { formatFleetAddress } from "../address.js";
+import { createColumnMenu } from "../components/column_menu.js";
 import { createElement, setAttribute, setChildren, setText } from "../components/dom.js";
 import { VirtualTable } from "../components/virtual_table.js";
 import { STATES } from "../format/link_status.js";
@@ -65,6 +66,8 @@ export class FleetList {
   }
 
   #build() {
+    const { menu, boxes } = createColumnMenu(FLEET_COLUMNS.filter(({ rank }) => rank > 0), (key, isWanted) => this.#toggleColumn(key, isWanted));
+    this.boxes = boxes;
     this.field = createElement("input", {
       type: "search", id: "search", placeholder: "Search accounts", "aria-label": "Search accounts by label, name or tier",
       autocomplete: "off", spellcheck: "false", value: this.query.search,
@@ -80,26 +83,8 @@ export class FleetList {
     const search = createElement("label", { class: "search" }, createSearchIcon(), this.field, createElement("kbd", { text: "/", "aria-hidden": "true" }));
     return createElement("section", { class: "card wide", "aria-labelledby": "accounts-title" },
       createElement("div", { class: "bar" },
-        createElement("h2", { id: "accounts-title", text: "Accounts" }), this.count, this.orders, this.chips, this.problemsFirst, this.grouped, this.#buildMenu(), search),
+        createElement("h2", { id: "accounts-title", text: "Accounts" }), this.count, this.orders, this.chips, this.problemsFirst, this.grouped, menu, search),
       this.table.element, this.empty);
-  }
-
-  #buildMenu() {
-    this.boxes = new Map();
-    const items = FLEET_COLUMNS.filter(({ rank }) => rank > 0).map(({ key, name }) => {
-      const box = createElement("input", { type: "checkbox", on: { change: () => this.#toggleColumn(key, box.checked) } });
-      this.boxes.set(key, box);
-      return createElement("label", {}, box, createElement("span", { text: name }));
-    });
-    const menu = createElement("details", { class: "menu" }, createElement("summary", { class: "chip", text: "Columns" }), createElement("div", { class: "menu-list" }, ...items));
-    menu.addEventListener("focusout", (event) => { if (!menu.contains(event.relatedTarget)) menu.open = false; });
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !menu.open) return;
-      event.stopPropagation();
-      menu.open = false;
-      menu.firstElementChild.focus();
-    });
-    return menu;
   }
 
   #showChips(states, entries, isKnown) {
