@@ -6,15 +6,12 @@ Nothing here imports alpaca-py.
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from realtime.simulator.app import Simulator
 from realtime.simulator.faults.catalogue import parse_fault
+from tests.compat.background import LIMIT_S, Background
 
-LIMIT_S = 30.0
 # Tuesday, 2026-10-06, 10:00 in New York: the session is open, and history has a day before it.
 TUESDAY_10_00 = 1_791_295_200_000_000_000
 # Steps after which even an order in many parts is filled.
@@ -23,32 +20,15 @@ ENOUGH_STEPS = 20
 T = TypeVar("T")
 
 
-class Broker:
+class Broker(Background):
     """A simulator controlled by tests: prices rest and orders wait until `step`."""
 
     def __init__(self, **options: Any) -> None:
+        super().__init__("broker")
         self._options = options
-        self._ready: Future[None] = Future()
-        self._thread = Thread(target=self._serve, name="broker", daemon=True)
-        self._loop: asyncio.AbstractEventLoop
-        self._leave: asyncio.Event
         self._sim: Simulator
         self.url = ""
         self.stream_url = ""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.result(LIMIT_S)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._leave.set)
-        self._thread.join(LIMIT_S)
 
     def call(self, act: Callable[[Simulator], T]) -> T:
         """Call a function with the simulator on its own thread; return its result."""
@@ -103,22 +83,12 @@ class Broker:
         """Add a fault."""
         self.call(lambda sim: sim.faults.add(parse_fault({"kind": kind, **parameters})))
 
-    def _serve(self) -> None:
-        try:
-            asyncio.run(self._live())
-        except BaseException as error:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
-
-    async def _live(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._leave = asyncio.Event()
+    async def live(self) -> None:
+        """Run the simulator."""
         self._sim = Simulator(**self._options)
         async with self._sim:
             self.url, self.stream_url = self._sim.url, self._sim.stream_url
-            self._ready.set_result(None)
-            await self._leave.wait()
+            await self.serve_until_left()
 
 
 def tuesday() -> Callable[[], int]:

@@ -5,7 +5,8 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any, Self
 
-from tests.compat.broker import LIMIT_S, Broker
+from tests.compat.background import LIMIT_S
+from tests.compat.broker import Broker
 
 STEPS = 100
 

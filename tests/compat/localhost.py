@@ -8,11 +8,8 @@ import re
 import tempfile
 import urllib.request
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from pathlib import Path
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from msgspec import structs
@@ -24,7 +21,8 @@ from realtime.runtime.daemon import Daemon, run_daemon
 from realtime.runtime.environment import real_environment
 from realtime.secret import Credentials, Secret
 from realtime.simulator.app import Simulator
-from tests.compat.broker import LIMIT_S, Broker, tuesday
+from tests.compat.background import LIMIT_S, Background
+from tests.compat.broker import Broker, tuesday
 from tests.processes.proxy import Proxy, proxy
 
 T = TypeVar("T")
@@ -35,16 +33,13 @@ FIELDS = ("status", "filled_qty", "replaced_by", "qty")
 """Members of an order that say whether the daemon has its newest version."""
 
 
-class Localhost:
+class Localhost(Background):
     """One daemon for the whole suite; `follow` adds the account of a test."""
 
     def __init__(self, broker: Broker, clock: Callable[[], int] | None = None) -> None:
+        super().__init__("localhost")
         self._broker = broker
         self._now = clock or tuesday()
-        self._ready: Future[None] = Future()
-        self._thread = Thread(target=self._serve, name="localhost", daemon=True)
-        self._loop: asyncio.AbstractEventLoop
-        self._leave: asyncio.Event
         self._daemon: Daemon
         self._clock: Callable[[], float] = lambda: self._now() / 1_000_000_000
         self._wire: Proxy
@@ -52,20 +47,6 @@ class Localhost:
         self._label = ""
         self.url = ""
         self.stream_url = broker.stream_url
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.result(LIMIT_S)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._leave.set)
-        self._thread.join(LIMIT_S)
 
     def follow(self, label: str) -> None:
         """Follow an account from now on, as after an edit of the files."""
@@ -150,16 +131,8 @@ class Localhost:
         keys = Credentials(Secret(f"demo-{label}"), Secret(f"demo-secret-{label}"))
         return AccountSettings(label=label, trading_url=self._broker.url, credentials=keys)
 
-    def _serve(self) -> None:
-        try:
-            asyncio.run(self._live())
-        except BaseException as error:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
-
-    async def _live(self) -> None:
-        self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
+    async def live(self) -> None:
+        """Run the daemon."""
         environment = structs.replace(real_environment(), clock=self._clock, wall_clock=None)
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(
@@ -176,8 +149,7 @@ class Localhost:
                 self.url = f"http://127.0.0.1:{self._daemon.port}"
                 async with proxy(self._daemon.port) as self._wire:
                     self.stream_url = f"ws://127.0.0.1:{self._wire.port}/stream"
-                    self._ready.set_result(None)
-                    await self._leave.wait()
+                    await self.serve_until_left()
 
 
 EITHER = pytest.mark.parametrize("target", ["broker", "localhost"], indirect=True)

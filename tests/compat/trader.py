@@ -9,7 +9,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
-from tests.compat.broker import LIMIT_S, Broker
+from tests.compat.background import LIMIT_S
+from tests.compat.broker import Broker
 from tests.compat.localhost import Localhost
 
 with warnings.catch_warnings():
