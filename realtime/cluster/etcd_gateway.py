@@ -41,7 +41,7 @@ nodes of 3.4.23). Four attempts fit into the 4 s in which a lease must be renewe
 
 WATCH_LIFETIME_S = 15.0
 """After this a watch is opened again, at the next node: one whose node is cut off from the others
-is silent, and cannot be told from one that has nothing to report."""
+is silent, as one is that has nothing to report."""
 
 MAX_WATCH_LINE_BYTES = 16 * 2**20
 """Security limit of one answer of a watch; etcd's own limit of a request is 1.5 MiB."""

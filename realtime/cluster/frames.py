@@ -139,7 +139,7 @@ class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float
     """The owner's clock, epoch seconds: never compared, only shown."""
     lease_s: float | None = None
-    """How long the owner may go on if it hears nothing more of the engine; None: no engine."""
+    """How long the owner may act without another answer of the engine; None: no engine."""
     is_engine_reachable: bool | None = None
     """None: no engine."""
     budgets: dict[AccountLabel, int] = {}

@@ -35,8 +35,8 @@ NANO = Decimal("1E-9")
 """To which a book's part of a cost is rounded."""
 
 MAX_FEE = Decimal("0.01")
-"""Part of a quantity that fees paid in coins may take of a fill: 0.25 % at the most, twice a round
-trip (Alpaca: crypto fees)."""
+"""Part of a filled quantity that fees paid in coins may be: at most 0.25 %, twice in a round trip
+(Alpaca: crypto fees)."""
 
 
 class Holding(Struct, kw_only=True, gc=False):

@@ -54,7 +54,7 @@ class StateAt(Struct, frozen=True, kw_only=True):
     link: Link
     version: int
     at_us: int
-    """When this state became visible; not after the moment asked for."""
+    """When this state became visible; not after the requested moment."""
     valued_at_us: int | None
     """The end of the minute that money and market values are of; None: of the state itself."""
     gap: str | None

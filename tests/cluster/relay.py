@@ -44,7 +44,7 @@ class Relay:
         self._writers.clear()
 
     def pause(self) -> None:
-        """Forward nothing more; nobody learns of it."""
+        """Forward nothing more, and close nothing."""
         self._flows.clear()
 
     def pause_responses(self) -> None:

@@ -32,7 +32,7 @@ Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def server(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A receiver that reads a request's head and then does as told; yields its port."""
+    """A receiver that reads a request's head, then calls `behave`; yields its port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -175,7 +175,7 @@ async def test_redirects_are_not_followed() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate that nobody has signed."""
+    """A certificate without a signature of an authority."""
     return make_certificate(tmp_path_factory.mktemp("tls"))
 
 

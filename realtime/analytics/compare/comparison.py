@@ -136,7 +136,7 @@ def _absent_row(profile: AccountProfile, window: Window) -> Row:
 
 
 def _days(request: CompareRequest) -> list[date]:
-    """The trading days that are asked for and over."""
+    """The trading days of the request that are over."""
     now = request.now_us / US
     last = trading_day_at(now)
     if now < close_at(last):
@@ -153,7 +153,7 @@ def _days(request: CompareRequest) -> list[date]:
 def _window(
     request: CompareRequest, days: Sequence[date], histories: Mapping[str, AccountHistory]
 ) -> Window | None:
-    """The days as asked for; without a beginning, not earlier than history begins."""
+    """The days as requested; without a beginning, not earlier than history begins."""
     base = to_number(previous_trading_day(days[0]))
     numbers = [to_number(day) for day in days]
     if request.since is None:

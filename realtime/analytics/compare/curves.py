@@ -50,7 +50,7 @@ def _kept_days(comparison: Comparison) -> list[int]:
 
 
 def _is_open(comparison: Comparison) -> bool:
-    """Whether the day after the window goes on, and is asked for."""
+    """Whether the request includes the current day, which is not over."""
     return comparison.request.until is None and comparison.open_day is not None
 
 

@@ -1,4 +1,4 @@
-// A bar of a value against its bound, which is the mark at two thirds; the words are for everybody.
+// A bar of a value against its bound, which is the mark at two thirds; the text says the same.
 
 import { createElement, setAttribute, setText } from "./dom.js";
 
