@@ -56,6 +56,10 @@ class Parameter(Struct, frozen=True):
         except msgspec.ValidationError:
             raise self._wrong(f"{self.name}={quote(text)}", describe_type(self.kind)) from None
 
+    def make_missing_problem(self) -> Problem:
+        """A required parameter that was not sent."""
+        return self._wrong(f"{self.name}: missing", describe_type(self.kind))
+
     def _wrong(self, detail: str, remedy: str) -> Problem:
         return Problem("bad_parameter", detail, remedy=f"{self.name}: {remedy}")
 
@@ -73,10 +77,11 @@ class Parameters(Generic[Query]):
         }
         self._fields = {field.encode_name: field.name for field in structs.fields(query)}
         """Parameter → the struct's own name for it: `from` is no name in Python."""
+        self._required = [f.encode_name for f in structs.fields(query) if f.required]
         # Clients repeat the same query strings.
         self.read = lru_cache(maxsize=MAX_CACHED_QUERIES)(self._parse)
         """Return the query struct of a query string. Raises the problem `bad_parameter` for an
-        unknown name or an invalid value."""
+        unknown name, an invalid value or a required one that is missing."""
 
     def _parse(self, text: str) -> Query:
         occurrences: dict[str, list[str]] = {}
@@ -87,6 +92,9 @@ class Parameters(Generic[Query]):
             if name not in self.known:
                 raise self._unknown(name)
             values[name] = self.known[name].parse(texts)
+        for name in self._required:
+            if name not in values:
+                raise self.known[name].make_missing_problem()
         return self.query(**{self._fields[name]: value for name, value in values.items()})
 
     def _unknown(self, name: str) -> Problem:

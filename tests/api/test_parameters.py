@@ -1,6 +1,8 @@
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from msgspec import structs
 
 from realtime.api.documents.accounts import AccountsQuery
 from realtime.api.documents.health import HealthQuery
@@ -8,6 +10,7 @@ from realtime.api.documents.history import FleetHistoryQuery
 from realtime.api.documents.orders import OrdersQuery
 from realtime.api.parameters import Parameters, describe_type
 from realtime.api.problems import Problem
+from realtime.api.route import Route
 from realtime.api.routes import ROUTES
 from tests.api.reader import Reader
 
@@ -74,6 +77,31 @@ def test_invalid_queries(text: str, detail: str, remedy: str) -> None:
         Parameters(OrdersQuery).read(text)
     problem = raised.value
     assert (problem.code, problem.detail, problem.remedy) == ("bad_parameter", detail, remedy)
+
+
+REQUIRED = [
+    (route, field.encode_name)
+    for route in ROUTES
+    for field in structs.fields(route.query)
+    if field.required
+]
+
+
+def test_some_routes_have_required_parameters() -> None:
+    assert REQUIRED
+
+
+@pytest.mark.parametrize(("route", "name"), REQUIRED, ids=lambda value: str(value)[:40])
+def test_a_required_parameter_that_is_missing_is_a_problem_that_names_it(
+    route: Route[Any], name: str
+) -> None:
+    samples = {"rule": "order_risk", "state": "over", "symbol": "AAPL"}
+    others = {n: samples[n] for r, n in REQUIRED if r is route and n != name}
+    with pytest.raises(Problem) as raised:
+        Parameters(route.query).read(urlencode(others))
+    problem = raised.value
+    assert (problem.code, problem.detail) == ("bad_parameter", f"{name}: missing")
+    assert (problem.remedy or "").startswith(f"{name}: ")
 
 
 async def test_invalid_query_is_a_problem(reader: Reader) -> None:
