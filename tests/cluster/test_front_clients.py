@@ -46,8 +46,34 @@ def test_alpacas_clients_place_no_order_at_a_front() -> None:
         url = f"http://127.0.0.1:{both.front.port}/v2/orders"
         keys = {"APCA-API-KEY-ID": label, "APCA-API-SECRET-KEY": "any"}
         async with both.owner.http.post(url, json=ORDER, headers=keys) as response:
-            assert response.status >= 400
+            assert response.status == 503
+            message = (await response.json())["message"]
+        assert message.startswith("realtime: nothing was sent: another daemon owns "), message
         assert len(placed(simulator, label)) == before
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("path", ["/v2/account", "/v2/positions", "/v2/orders/none", "/v2/wallets"])
+def test_a_front_without_keys_never_blames_those_of_alpacas_clients(path: str) -> None:
+    async def scenario(both: Pair, simulator: Simulator) -> None:
+        label = first_label(both)
+        record = both.front.store.get(label)
+        assert record is not None
+        unconfirmed = structs.replace(
+            record,
+            state=structs.replace(record.state, provisional=frozenset({"account", "positions"})),
+        )
+        both.front.store.put(unconfirmed)
+        keys = {"APCA-API-KEY-ID": label, "APCA-API-SECRET-KEY": "any"}
+        url = f"http://127.0.0.1:{both.front.port}{path}"
+        async with both.owner.http.get(url, headers=keys) as response:
+            if path in ALPACA_PATHS:
+                assert response.status == 200
+                assert response.headers["X-Realtime-Stale"] == "true"
+            else:
+                assert response.status == 503
+                assert "another daemon owns " in (await response.json())["message"]
 
     play(scenario)
 

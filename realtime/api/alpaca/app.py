@@ -24,7 +24,12 @@ from realtime.api.alpaca.errors import (
     unresolved_response,
 )
 from realtime.api.alpaca.forwarded_streams import ForwardedStreams, is_stream_request
-from realtime.api.alpaca.forwarding import forward_change, forward_read, read_headers
+from realtime.api.alpaca.forwarding import (
+    find_owner_refusal,
+    forward_change,
+    forward_read,
+    read_headers,
+)
 from realtime.api.alpaca.market_cache import MarketCache
 from realtime.api.alpaca.open_requests import OpenRequests
 from realtime.api.alpaca.recent_writes import RecentWrites
@@ -197,6 +202,8 @@ class AlpacaApi:
             parts=parts,
             is_connected=_make_connection_check(http_request, method),
         )
+        if method not in READ_METHODS and (refusal := find_owner_refusal(request)) is not None:
+            raise AlpacaError(refusal)
         is_allowed = partial(self.selector.is_allowed, credentials, caller.label)
         if method == "GET" and target.path == TRADE_EVENTS:
             self._route_counts[method, TRADE_EVENTS] += 1

@@ -15,6 +15,7 @@ from realtime.api.alpaca.errors import AlpacaError, declined_response, error_res
 from realtime.api.alpaca.forwarding import (
     GATEWAY_STATUSES,
     build_request,
+    find_owner_refusal,
     gateway_error,
     response_headers,
 )
@@ -66,6 +67,9 @@ class ForwardedStreams:
         With `needs_success`, return None for a response of the broker that is an error.
         """
         label = request.label
+        refusal = find_owner_refusal(request)
+        if refusal is not None:
+            raise AlpacaError(refusal)
         if self._open[label] >= MAX_STREAMS:
             raise AlpacaError(error_response(429, f"{MAX_STREAMS} streams of the account are open"))
         self._open[label] += 1

@@ -53,8 +53,24 @@ def read_headers(request: BaseRequest) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def find_owner_refusal(request: AlpacaRequest) -> ApiResponse | None:
+    """Return why nothing is sent to the broker for an account that another daemon owns, or None.
+
+    It has the account's keys, and this daemon has not: 401 would blame the client's.
+    """
+    record = request.context.store.get(request.label)
+    if record is None or record.owner is None:
+        return None
+    message = f"realtime: nothing was sent: another daemon owns {request.label}"
+    remedy = f"GET /realtime/status names it (now: {record.owner}); send this request there"
+    return error_response(NEVER_SENT, f"{message}. {remedy}")
+
+
 async def forward_read(request: AlpacaRequest, complete: Complete) -> ApiResponse:
     """Return the broker's response to a read. Nothing that fails here can have changed anything."""
+    refusal = find_owner_refusal(request)
+    if refusal is not None:
+        return complete(request, refusal, request.context.clock())
     try:
         response = await request.context.trading.forwarder.read(
             request.label, build_request(request)

@@ -1,15 +1,34 @@
 """`realtime cluster`: which daemon owns which account; drain one; let the last one go on alone."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from realtime.cli import FAILED, SUCCESS
+from realtime.cli import FAILED, SUCCESS, CommandError
 from realtime.cli.options import daemon_options
 
 POLL_INTERVAL_S = 0.5
 DRAIN_TIMEOUT_S = 300.0
+
+
+@contextmanager
+def engine_needed() -> Iterator[None]:
+    """Raises `CommandError` where the daemon has no etcd, so has none of these routes."""
+    from realtime.cli.client import DaemonError  # noqa: PLC0415 - `--help` must not import it
+
+    try:
+        yield
+    except DaemonError as error:
+        if error.code != "unknown_route":
+            raise
+        raise CommandError(
+            "this daemon has no `engine` in [cluster]: etcd decides nothing here",
+            remedy="`realtime status` shows owners and fronts",
+            exit_code=FAILED,
+        ) from error
 
 
 @click.group()
@@ -32,7 +51,8 @@ def status(*, as_json: bool, url: str | None, config: Path | None) -> int:
     from realtime.cli.client import connect  # noqa: PLC0415 - as above
     from realtime.cli.cluster_format import format_engine  # noqa: PLC0415 - as above
 
-    document = connect(url, config).get("/admin/cluster", EngineDocument)
+    with engine_needed():
+        document = connect(url, config).get("/admin/cluster", EngineDocument)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
     else:
@@ -52,7 +72,8 @@ def drain(*, url: str | None, config: Path | None) -> int:
     from realtime.cli.client import connect  # noqa: PLC0415 - as above
 
     daemon = connect(url, config)
-    document = daemon.post("/admin/cluster/drain", EngineDocument)
+    with engine_needed():
+        document = daemon.post("/admin/cluster/drain", EngineDocument)
     others = [row for row in document.members if row.member != document.member]
     if document.accounts and not any(not row.draining and row.same_accounts for row in others):
         click.echo("no other daemon can take the accounts: it keeps them", err=True)
@@ -85,7 +106,8 @@ def alone(*, yes: bool, url: str | None, config: Path | None) -> int:
     if not confirm("Every other daemon of this fleet is stopped?", is_yes=yes):
         return FAILED
     try:
-        document = connect(url, config).post("/admin/cluster/alone", EngineDocument)
+        with engine_needed():
+            document = connect(url, config).post("/admin/cluster/alone", EngineDocument)
     except DaemonError as error:
         click.echo(str(error), err=True)
         return FAILED
