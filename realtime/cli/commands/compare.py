@@ -75,8 +75,11 @@ def print_comparison(document: "CompareDocument", console: "Console") -> None:
     if document.since is None:
         console.print("; ".join(document.notes) or "nothing recorded yet")
         return
+    days = (
+        "1 trading day" if document.trading_days == 1 else f"{document.trading_days} trading days"
+    )
     console.print(
-        f"{document.since} to {document.until}: {document.trading_days} trading days, "
+        f"{document.since} to {document.until}: {days}, "
         f"days end {document.boundary}, deposits taken out"
     )
     table = Table(box=None, pad_edge=False)
@@ -116,15 +119,17 @@ def _cells(row: "CompareRow") -> list[str]:
 
 
 def _number(value: float | None, *, signed: bool = False, digits: int = 2) -> str:
+    from realtime.cli.formatting import MINUS, UNKNOWN  # noqa: PLC0415 - as above
+
     if value is None:
-        return "–"
-    return f"{value:{'+' if signed else ''}.{digits}f}"
+        return UNKNOWN
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", MINUS)
 
 
 def _interval(estimate: "Estimate", digits: int = 1) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
-    return f"{estimate.low:.{digits}f}…{estimate.high:.{digits}f}"
+    return f"{_number(estimate.low, digits=digits)}…{_number(estimate.high, digits=digits)}"
 
 
 def _sentences(document: "CompareDocument") -> list[str]:

@@ -42,6 +42,17 @@ def test_rows_pairs_and_reasons(tmp_path: Path) -> None:
     assert "Note: paper accounts pay no fees and get no dividends" in text
 
 
+def test_signs_are_those_of_every_other_table(tmp_path: Path) -> None:
+    scene = LedgerScene(tmp_path / "history")
+    rng = Random(1)
+    scene.closes("bad", walk(100_000, [rng.gauss(-0.01, 0.001) for _ in range(20)]))
+    text = printed(scene, "bad")
+    scene.close()
+    row = next(line for line in text.splitlines() if line.startswith("bad"))
+    assert "-" not in row
+    assert row.count("−") == 5  # return, both ends of its interval, P/L, drawdown
+
+
 def test_without_history_it_says_what_is_missing(tmp_path: Path) -> None:
     scene = LedgerScene(tmp_path / "history")
     text = printed(scene, "alpha")

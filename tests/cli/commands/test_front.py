@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from realtime.cli import SUCCESS, USAGE_ERROR
+from realtime.cli import FAILED, SUCCESS, USAGE_ERROR
 from realtime.simulator.app import Simulator
 from tests.cli.programs import free_port, line_with, run, started, stop
 
@@ -52,6 +52,10 @@ async def test_a_front_serves_the_accounts_of_an_owner_and_needs_no_keys(
             assert "3 of owner beta" in answer.out
             answer = await run("status", "--url", f"http://127.0.0.1:{owner_port}")
             assert "1 front" in answer.out
+            for command in ("status", "drain"):
+                answer = await run("cluster", command, "--url", url)
+                assert answer.code == FAILED
+                assert "no `engine` in [cluster]" in answer.err
             await stop(owner)
         await line_with(front, "owner.lost")
         answer = await run("status", "--url", url)

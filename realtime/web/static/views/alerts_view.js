@@ -155,7 +155,7 @@ const COLUMNS = [
 ];
 
 function againstText(alert) {
-  if (alert.hidden_until) return `hidden by ${alert.hidden_by} until ${formatTime(alert.hidden_until)}`;
+  if (alert.hidden_until && !alert.ended_at) return `hidden by ${alert.hidden_by} until ${formatTime(alert.hidden_until)}`;
   if (alert.detail) return alert.detail;
   if (alert.state === "would_be") return "if the open order fills";
   if (!isShare(alert)) return alert.worst && alert.ended_at ? `at most ${amount(alert.worst, alert)}` : "";
