@@ -117,6 +117,29 @@ def test_rows_that_do_not_cover_the_window_are_listed_with_the_reason(ledger: Le
     assert "late" in found.windows[0].adds
 
 
+def test_a_book_whose_accounts_begin_later_names_the_window_that_ranks_it(
+    ledger: LedgerScene,
+) -> None:
+    later = {day: amount for day, amount in walk(100_000, CALM).items() if day >= DAYS[5]}
+    ledger.closes("alpha", later)
+    ledger.fill("alpha", DAYS[7], "buy", "1", "100")
+    ledger.price("AAPL", dict.fromkeys(DAYS, 100.0))
+    found = document(ledger, "alpha", by="strategy")
+    start = DAYS[6].isoformat()
+    assert (row(found, "other").reason, row(found, "other").own_from) == (f"starts {start}", start)
+    assert [(window.since, window.adds) for window in found.windows] == [(start, ["other"])]
+    again = document(ledger, "alpha", by="strategy", since=start)
+    assert row(again, "other").ranked
+
+
+def test_a_window_in_which_no_day_is_over_is_replaced_and_says_so(ledger: LedgerScene) -> None:
+    ledger.closes("alpha", walk(100_000, CALM))
+    found = document(ledger, "alpha", since="2099-01-01")
+    assert (found.since, found.trading_days) == (DAYS[-1].isoformat(), 1)
+    assert any(note.startswith("no trading day since 2099-01-01") for note in found.notes)
+    assert not any(note.startswith("no trading day") for note in document(ledger, "alpha").notes)
+
+
 def test_a_label_that_became_another_account_is_two_rows(ledger: LedgerScene) -> None:
     before, new = walk(40_000, CALM[:10]), walk(100_000, CALM[:9], DAYS[11])
     ledger.closes("alpha", {**before, **new})

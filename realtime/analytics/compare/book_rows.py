@@ -99,7 +99,12 @@ def _make_data(
         paper=None,
     )
     if base_equity is None:
-        row.reason = "no equity of its accounts at the start of the window"
+        row.own_from = _find_own_start([member for member, _, _ in parts], window)
+        row.reason = (
+            "no equity of its accounts at the start of the window"
+            if row.own_from is None
+            else f"starts {to_date(row.own_from).isoformat()}"
+        )
     elif series.missing:
         row.reason = f"no price of a position on {to_date(series.missing[0]).isoformat()}"
         row.flags.append(Flag(flag="no_price", detail=row.reason))
@@ -107,6 +112,15 @@ def _make_data(
         row.reason = "no trade in the window"
         row.flags.append(Flag(flag="no_trade", detail=row.reason))
     return row
+
+
+def _find_own_start(members: Sequence[Member], window: Window) -> int | None:
+    """The first day of the window before which the equity of all accounts is known."""
+    starts = [member.closes(window).first for member in members]
+    known = [start for start in starts if start is not None]
+    if len(known) < len(starts):
+        return None
+    return next((day for day in window.days if day > max(known)), None)
 
 
 def book_profit(

@@ -283,6 +283,9 @@ def _notes(comparison: Comparison, summaries: Sequence[RowSummary]) -> list[str]
     notes = []
     if comparison.window is None:
         notes.append("comparison begins with the first whole trading day that was recorded")
+    since, window = comparison.request.since, comparison.window
+    if since is not None and window is not None and to_date(window.first).isoformat() < since:
+        notes.append(f"no trading day since {since} is over: the last one before is shown")
     papers = {profile.paper for profile in comparison.request.accounts} if rows else set()
     if True in papers:
         notes.append("paper accounts pay no fees and get no dividends")

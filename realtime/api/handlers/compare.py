@@ -15,6 +15,7 @@ from realtime.api.history.messages import HistoryCall, Kind
 from realtime.api.history.moments import parse_moment
 from realtime.api.history.request import HistoryRequest
 from realtime.api.parameters import NoQuery
+from realtime.api.problems import Problem
 from realtime.core.trading_days import previous_trading_day, trading_day_at
 from realtime.history.exact import US, epoch_us
 from realtime.store.records import Record
@@ -105,6 +106,12 @@ async def _request(
         format=format_,
         now_us=epoch_us(context.clock()),
     )
+    if compare.since is not None and compare.until is not None and compare.since > compare.until:
+        raise Problem(
+            "bad_parameter",
+            f"from={compare.since} is after to={compare.until}",
+            remedy="from: the first trading day, to: the last",
+        )
     if reads_benchmark(query):
         prices = await _benchmark(request, query.benchmark.upper())
         compare = structs.replace(compare, benchmark=prices)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from realtime.analytics.estimates import Estimate
 
 MAX_SENTENCES = 6
+MAX_WINDOWS = 3
 TIMEOUT_S = 30.0
 """A query of the past takes up to 10 s; its process may have to start, a benchmark to be read."""
 
@@ -72,6 +73,8 @@ def print_comparison(document: "CompareDocument", console: "Console") -> None:
     """Print a comparison as a table, what its pairs say, and what cannot be ranked."""
     from rich.table import Table  # noqa: PLC0415 - as above
 
+    from realtime.cli.formatting import name_some  # noqa: PLC0415 - as above
+
     if document.since is None:
         console.print("; ".join(document.notes) or "nothing recorded yet")
         return
@@ -97,8 +100,16 @@ def print_comparison(document: "CompareDocument", console: "Console") -> None:
         console.print(f"Not ranked ({len(unranked)})")
         for row in unranked:
             console.print(f"  {row.key}: {row.reason}")
+    for window in document.windows[:MAX_WINDOWS]:
+        days = format_days(window.trading_days)
+        console.print(f"--from {window.since} ({days}) ranks {name_some(window.adds)}, too")
     for note in document.notes:
         console.print(f"Note: {note}", style="dim")
+
+
+def format_days(count: int) -> str:
+    """A number of trading days, in words."""
+    return "1 trading day" if count == 1 else f"{count} trading days"
 
 
 def _cells(row: "CompareRow") -> list[str]:

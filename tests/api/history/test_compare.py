@@ -99,7 +99,14 @@ async def test_books_and_report_answer(recorded: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["by=nothing", "from=yesterday", "benchmark=a/b", "account_id=nobody"]
+    "query",
+    [
+        "by=nothing",
+        "from=yesterday",
+        "benchmark=a/b",
+        "account_id=nobody",
+        "from=2026-11-20&to=2026-11-01",
+    ],
 )
 async def test_wrong_parameters_are_errors_that_say_so(recorded: Path, query: str) -> None:
     async with comparing(recorded) as reader:

@@ -38,7 +38,9 @@ def test_rows_pairs_and_reasons(tmp_path: Path) -> None:
     assert "20 trading days" in text
     assert "Of 3 pairs, 2 can be distinguished at 95%" in text
     assert "good is ahead of flat, cash." in text
-    assert f"late: starts {days(21)[6].isoformat()}" in text
+    start = days(21)[6].isoformat()
+    assert f"late: starts {start}" in text
+    assert f"--from {start} (15 trading days) ranks late, too" in text
     assert "Note: paper accounts pay no fees and get no dividends" in text
 
 
