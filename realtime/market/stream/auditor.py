@@ -58,8 +58,9 @@ class StreamAuditor:
         self._filler = BarFiller(hub, self._rest)
         self._refreshed_at: dict[str, float] = {}
         self._turn = 0
+        """Checks since the start: by it the symbols of the next one are chosen."""
         self._observed: dict[tuple[str, str], int] = {}
-        """Channel and symbol → the time of REST's newest value at the last check."""
+        """Channel and symbol → the time of REST's newest value at its last check."""
         self._reported: dict[object, None] = {}
         """Ids of trades that were reported, the newest."""
 
@@ -76,6 +77,7 @@ class StreamAuditor:
     async def _check_forever(self) -> None:
         while True:
             await asyncio.sleep(CHECK_INTERVAL_S)
+            self._turn += 1
             try:
                 await self._compare_latest()
                 if self._hub.stream.feed in AUDITED_FEEDS:
@@ -90,7 +92,6 @@ class StreamAuditor:
     async def _compare_latest(self) -> None:
         """Compare the newest element of silent symbols with REST's."""
         hub, now = self._hub, self._hub.clock()
-        observed, self._observed = self._observed, {}
         behind: list[Missed] = []
         for channel, kind in (("trades", "t"), ("quotes", "q"), ("bars", "b")):
             silent = self._find_silent(channel, kind, now)
@@ -104,9 +105,10 @@ class StreamAuditor:
                 stream_ns = max(stream_ns, 0 if last is None else last.element.time_ns())
                 rest_ns = latest.get(symbol, 0)
                 age_ns = MINUTE_NS if kind == "b" else 0  # a bar is labeled by its start
-                if rest_ns + age_ns <= now_ns:  # REST may show the bar of the running minute
+                seen_ns = self._observed.get((channel, symbol), 0)
+                # REST may show the bar of the running minute.
+                if kind != "b" or rest_ns + age_ns <= now_ns:
                     self._observed[channel, symbol] = rest_ns
-                seen_ns = observed.get((channel, symbol), 0)
                 if is_behind(stream_ns, rest_ns, now_ns - age_ns, observed_ns=seen_ns):
                     behind.append(
                         Missed(channel=channel, symbol=symbol, from_ns=stream_ns, to_ns=rest_ns)
@@ -178,7 +180,6 @@ class StreamAuditor:
         if not names:
             return
         start = self._turn * AUDITED_SYMBOLS % len(names)
-        self._turn += 1
         symbols = (names + names)[start : start + min(AUDITED_SYMBOLS, len(names))]
         since, until = now - AUDIT_FROM_S, now - AUDIT_UNTIL_S
         since = max([since, *(self._acked_at(symbol) for symbol in symbols)])

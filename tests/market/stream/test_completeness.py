@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 
+from realtime.market.stream import auditor
 from realtime.simulator.exchange.timestamps import MINUTE
 from realtime.simulator.faults.catalogue import parse_fault
 from tests.market.stream.scene import IEX, Scene, in_virtual_time
+
+INDICATIVE = "/v1beta1/indicative"
 
 
 def test_a_silent_symbol_is_found_and_subscribed_again() -> None:
@@ -143,5 +146,23 @@ def test_checks_stay_within_the_request_budget() -> None:
         before = scene.counts["data_requests"]
         await asyncio.sleep(60)
         assert scene.counts["data_requests"] - before <= 25
+
+    in_virtual_time(main)
+
+
+def test_every_silent_symbol_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a stream whose trades have no ids, of which none are compared."""
+    monkeypatch.setattr(auditor, "MAX_SYMBOLS", 1)
+
+    async def main(scene: Scene) -> None:
+        client = await scene.client(INDICATIVE)
+        listed = scene.simulator.exchange.listing.by_symbol.values()
+        *names, other = sorted(asset.symbol for asset in listed if asset.is_option)[:3]
+        await client.send(action="subscribe", quotes=[*names, other])
+        hub = scene.streams.hubs[INDICATIVE]
+        await asyncio.sleep(20)
+        assert hub.missed.total == 0
+        scene.set(silent_symbols=names)
+        await scene.until(lambda: {m.symbol for m in hub.missed.entries} == set(names))
 
     in_virtual_time(main)
