@@ -3,7 +3,8 @@
     async with realtime.MarketData.from_config("accounts.toml") as market:
         bars = await market.get_bars("AAPL", timeframe="1Day", limit=100)
         async for message in market.stream(["AAPL", "BTC/USD"], streams=["trades"]):
-            print(message["symbol"], message["price"])
+            if message["type"] == "trade":  # others: "link", "error" …
+                print(message["symbol"], message["price"])
 
 `Accounts` has the same methods. The key is that of `[market] account`, or ALPACA_PERSONAL_KEY_ID
 and its secret, or that of the first enabled paper account. Numbers are exact decimals.
