@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 
 from realtime.api.app import build_application
 from realtime.api.documents.documents import Documents
+from realtime.api.documents.timestamps import format_millis
 from realtime.api.listener import serve as serve_http
 from realtime.broker.connect_limiter import ConnectLimiter
 from realtime.broker.data_client import DataClient
@@ -140,7 +141,7 @@ async def run_relay(options: argparse.Namespace) -> None:
             )
 
             async def stats(_: list[str]) -> object:
-                (row,) = get_streams_status(streams).streams
+                (row,) = get_streams_status(streams, format_millis).streams
                 return {
                     **usage(),
                     "conflated": row.conflated,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from msgspec import Struct
 
+from realtime.api.documents.timestamps import format_millis
 from realtime.broker.data_client import DataClient
 from realtime.broker.http_client import open_session
 from realtime.config.settings import MarketSettings
@@ -48,7 +49,7 @@ class Market(Struct, frozen=True, kw_only=True):
 
     def get_streams_status(self) -> StreamsStatus:
         """Return the state of all streams."""
-        return get_streams_status(self.streams)
+        return get_streams_status(self.streams, format_millis)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from realtime.api.documents.timestamps import format_millis
 from realtime.broker.market_codec import Element
 from realtime.market.rest.reader import ANY_FRESH, DataQuery
 from realtime.market.stream.client import MAX_UNSENT_BYTES
@@ -125,17 +126,17 @@ def test_no_line_of_the_log_and_no_response_contains_the_key(
         scene.simulator.faults.add(parse_fault({"kind": "cut", "account": "alpha"}))
         hub = streams.get_hub("/v2/iex")
         await scene.until(lambda: hub.status.state == "occupied", within_s=30)
-        shown.append(repr(get_streams_status(streams)))
+        shown.append(repr(get_streams_status(streams, format_millis)))
         await scene.until(lambda: hub.status.state == "connected", within_s=200)
         client.read()
         shown.append(repr(client.received))
-        shown.append(msgspec.json.encode(get_streams_status(streams)).decode())
+        shown.append(msgspec.json.encode(get_streams_status(streams, format_millis)).decode())
 
     async def with_a_wrong_key(scene: Scene) -> None:
         client = await scene.client()
         await client.send(action="subscribe", trades=["AAPL"])
         client.read()
-        shown.append(repr(client.received) + repr(get_streams_status(scene.streams)))
+        shown.append(repr(client.received) + repr(get_streams_status(scene.streams, format_millis)))
 
     wrong = Credentials(KEYS.key_id, Secret("wrong-secret-of-a-test"))
     with capture_logs() as logs:  # ours; `caplog` has those of the libraries

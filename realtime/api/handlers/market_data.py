@@ -174,7 +174,7 @@ def get_market_status(request: RequestContext[NoQuery]) -> ApiResponse:
     document = MarketStatus(
         account=market.account,
         rest=market.get_status(),
-        streams=None if streams is None else get_streams_status(streams),
+        streams=None if streams is None else get_streams_status(streams, format_millis),
     )
     return ApiResponse(
         body=ENCODER.encode(document), headers={"Content-Type": JSON, "Cache-Control": NO_STORE}

@@ -1,7 +1,7 @@
 """The state of all streams, as `/market/status` and `/metrics` report it."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -84,8 +84,10 @@ class StreamsStatus(Struct, frozen=True, kw_only=True):
     streams: list[StreamRow]
 
 
-def get_streams_status(streams: MarketStreams) -> StreamsStatus:
-    """Return the state of all streams."""
+def get_streams_status(
+    streams: MarketStreams, format_time: Callable[[float], str]
+) -> StreamsStatus:
+    """Return the state of all streams. `format_time` writes epoch seconds for clients."""
     return StreamsStatus(
         account=streams.settings.account,
         is_default_account=streams.settings.is_default_account,
@@ -94,11 +96,14 @@ def get_streams_status(streams: MarketStreams) -> StreamsStatus:
         option_feed=streams.entitlement.option_feed,
         clients=len({client.port for client in streams.clients}),
         max_clients=streams.settings.max_clients,
-        streams=[_row(hub) for _, hub in sorted(streams.hubs.items())],
+        streams=[_row(hub, format_time) for _, hub in sorted(streams.hubs.items())],
     )
 
 
-def _row(hub: StreamHub) -> StreamRow:
+def _row(hub: StreamHub, format_time: Callable[[float], str]) -> StreamRow:
+    def format_optional(at: float | None) -> str | None:
+        return None if at is None else format_time(at)
+
     status, plan, counts = hub.status, hub.plan, hub.counts
     subscribed = Counter(channel for channel, _ in hub.union.wanted)
     problems = sorted(plan.unacked | plan.refused.keys())
@@ -107,11 +112,11 @@ def _row(hub: StreamHub) -> StreamRow:
         path=hub.stream.path,
         feed=hub.stream.feed,
         state=status.state,
-        since=_format(status.since),
+        since=format_time(status.since),
         error=status.error,
         remedy=status.remedy,
-        next_attempt_at=_format_optional(status.next_attempt_at),
-        last_element_at=_format_optional(hub.last_element_at),
+        next_attempt_at=format_optional(status.next_attempt_at),
+        last_element_at=format_optional(hub.last_element_at),
         clients=len(clients),
         subscribed=dict(sorted(subscribed.items())),
         confirmed=len(plan.acked & hub.union.wanted),
@@ -139,11 +144,3 @@ def _row(hub: StreamHub) -> StreamRow:
             for entry in list(hub.missed.entries)[-MAX_MISSED:][::-1]
         ],
     )
-
-
-def _format(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def _format_optional(at: float | None) -> str | None:
-    return None if at is None else _format(at)

@@ -4,13 +4,14 @@ import asyncio
 
 import msgspec
 
+from realtime.api.documents.timestamps import format_millis, set_display_offset
 from realtime.market.stream.status import StreamsStatus, get_streams_status
 from tests.market.stream.scene import Scene, in_virtual_time
 
 
 def encode(scene: Scene) -> StreamsStatus:
     """The document, checked to be JSON."""
-    status = get_streams_status(scene.streams)
+    status = get_streams_status(scene.streams, format_millis)
     assert b"demo-secret" not in msgspec.json.encode(status)
     return status
 
@@ -60,5 +61,24 @@ def test_a_name_that_the_broker_never_confirms_is_listed() -> None:
         hub.plan.refused["trades", "KO"] = 405
         (row,) = encode(scene).streams
         assert (row.unconfirmed, row.unconfirmed_total) == (["trades KO"], 1)
+
+    in_virtual_time(main)
+
+
+def test_times_are_those_of_the_other_documents() -> None:
+    """The machine's clock was set after the start: by an hour."""
+
+    async def main(scene: Scene) -> None:
+        await (await scene.client()).send(action="subscribe", trades=["AAPL"])
+        await asyncio.sleep(5)
+        set_display_offset(3600.0)
+        try:
+            (row,) = encode(scene).streams
+            hub = scene.streams.hubs["/v2/iex"]
+            assert hub.last_element_at is not None
+            assert row.since == format_millis(hub.status.since)
+            assert row.last_element_at == format_millis(hub.last_element_at)
+        finally:
+            set_display_offset(0.0)
 
     in_virtual_time(main)
