@@ -12,11 +12,11 @@ from realtime.api.context import RequestContext
 from realtime.api.documents.csv_format import Format
 from realtime.api.documents.filters import Moment, ShortWord
 from realtime.api.history.messages import HistoryCall, Kind
-from realtime.api.history.moments import parse_moment
+from realtime.api.history.moments import MAX_DAYS, parse_moment
 from realtime.api.history.request import HistoryRequest
 from realtime.api.parameters import NoQuery
 from realtime.api.problems import Problem
-from realtime.core.trading_days import previous_trading_day, trading_day_at
+from realtime.core.trading_days import to_number, trading_day_at
 from realtime.history.exact import US, epoch_us
 from realtime.store.records import Record
 
@@ -112,6 +112,14 @@ async def _request(
             f"from={compare.since} is after to={compare.until}",
             remedy="from: the first trading day, to: the last",
         )
+    if compare.since is not None:
+        until = compare.until or trading_day_at(context.clock()).isoformat()
+        if _number(until) - _number(compare.since) > MAX_DAYS:
+            raise Problem(
+                "bad_parameter",
+                f"from={compare.since} is more than {MAX_DAYS} days before {until}",
+                remedy="from: a later trading day",
+            )
     if reads_benchmark(query):
         prices = await _benchmark(request, query.benchmark.upper())
         compare = structs.replace(compare, benchmark=prices)
@@ -187,13 +195,16 @@ def make_profile(record: Record) -> AccountProfile:
     )
 
 
+def _number(day: str) -> int:
+    return to_number(date.fromisoformat(day))
+
+
 def _day(name: str, text: str | None) -> str | None:
     """The trading day of a parameter: a date is meant in New York."""
     if text is None:
         return None
+    at = parse_moment(name, text) / US
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        at = parse_moment(name, text) / US
-    day = trading_day_at(at)
-    return (previous_trading_day(day) if name == "to" and at < 0 else day).isoformat()
+        return trading_day_at(at).isoformat()

@@ -9,7 +9,7 @@ from realtime.api.context import RequestContext
 from realtime.api.documents.csv_format import Format
 from realtime.api.documents.filters import AsOf, Moment, ShortWord
 from realtime.api.history.messages import HistoryCall, Kind
-from realtime.api.history.moments import parse_moment
+from realtime.api.history.moments import MAX_DAYS, parse_moment
 from realtime.api.history.request import HistoryRequest
 from realtime.api.problems import Problem
 from realtime.api.responses import ApiResponse, csv_response
@@ -25,7 +25,7 @@ from realtime.history.queries import (
     step_for,
 )
 
-MAX_SPAN_US = 4_000 * DAY_US
+MAX_SPAN_US = MAX_DAYS * DAY_US
 
 From = Annotated[Moment | None, Meta(description="The beginning; a day before `to` by default.")]
 To = Annotated[Moment | None, Meta(description="The end, exclusive; now by default.")]

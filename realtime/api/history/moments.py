@@ -6,7 +6,10 @@ from realtime.api.problems import Problem, quote
 from realtime.history.exact import US
 
 MAX_EPOCH_S = 4_102_444_800
-"""The year 2100."""
+"""The year 2100; nothing is recorded before 1970. Computing with days needs room on both sides."""
+
+MAX_DAYS = 4000
+"""Of one query."""
 
 FORMS = "RFC 3339 with a time zone, a date, or epoch seconds"
 
@@ -28,10 +31,10 @@ def parse_moment(name: str, text: str) -> int:
         if "T" in text:
             raise _wrong(name, text)
         at = at.replace(tzinfo=UTC)
-    try:
-        return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    except OverflowError:
-        raise _wrong(name, text) from None
+    at_us = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    if not 0 <= at_us <= MAX_EPOCH_S * US:
+        raise _wrong(name, text)
+    return at_us
 
 
 def _wrong(name: str, text: str) -> Problem:

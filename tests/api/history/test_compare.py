@@ -114,6 +114,21 @@ async def test_wrong_parameters_are_errors_that_say_so(recorded: Path, query: st
         assert reply.status in (400, 404), reply.body
 
 
+async def test_days_of_no_use_are_errors_and_change_no_other_answer(recorded: Path) -> None:
+    """What is kept of the ledger reaches back to the earliest day that a query was for."""
+    wide = [f"{name}={day}" for name in ("from", "to") for day in ("0001-01-01", "9999-12-31")]
+    both = ["from=0001-01-01&to=0001-01-02", "from=1971-01-01", "to=1969-12-31T23:59:59Z"]
+    async with comparing(recorded) as reader:
+        for path in ("/compare", "/compare/series", "/compare/returns.csv", "/report"):
+            for query in (*wide, *both):
+                reply = await reader.get(f"{path}?{query}")
+                assert (query, reply.status, reply.json["code"]) == (query, 400, "bad_parameter")
+        assert (await reader.get("/report?to=1970-01-01")).status == 200
+        assert (await reader.get("/compare?from=2020-01-01")).status == 200
+        assert (await reader.get("/compare?to=1970-01-01")).status == 200
+        assert (await reader.get("/compare")).status == 200
+
+
 def test_no_ratio_comes_without_its_days_and_interval() -> None:
     """Every figure whose name says that it is a ratio or a percentage is an estimate with `n`,
     `from`, `to`, `low` and `high`."""
