@@ -435,14 +435,10 @@ class EtcdCoordinator:
             return
         await self._update_assignment(account, halt=latch)
 
-    @property
-    def closings(self) -> Mapping[str, str]:
-        """Accounts that are being closed, and by which principal."""
-        return {
-            account: state.value.closing
-            for account, state in self.view.assignments.items()
-            if state.value.closing is not None
-        }
+    def get_closing(self, account: str) -> str | None:
+        """Return the principal that is closing an account; None: it is not being closed."""
+        state = self.view.assignments.get(account)
+        return None if state is None else state.value.closing
 
     async def set_closing(self, account: str, user_id: str | None) -> None:
         """Record that an account is being closed, or not any more; as its owner."""

@@ -286,7 +286,7 @@ class Ownership:
                 return
             if intents:
                 self._trading.gateway.recall(label, intents)
-            closing = coordinator.closings.get(label)
+            closing = coordinator.get_closing(label)
             if closing is not None:
                 self._trading.liquidations.resume_for(label, closing)
             else:
@@ -406,7 +406,7 @@ class Ownership:
             if label not in self._ready:
                 continue
             is_closing = label in self._trading.gateway.liquidating
-            if is_closing != (label in coordinator.closings):
+            if is_closing != (coordinator.get_closing(label) is not None):
                 user_id = self._trading.liquidations.get_user(label) if is_closing else None
                 await coordinator.set_closing(label, user_id)
 

@@ -116,7 +116,7 @@ def test_a_liquidation_goes_on_at_the_next_owner() -> None:
         )
         closing = await several.ask("beta", "DELETE", f"/positions/{label}?wait_s=1")
         assert closing.status == 202
-        await several.until(lambda: label in several.coordinator("gamma").closings)
+        await several.until(lambda: several.coordinator("gamma").get_closing(label) is not None)
         await several.kill("beta")
         await several.until(lambda: several.owners(label) == ["gamma"], 20)
         gateway = several.daemons["gamma"].trading_service.gateway
@@ -124,7 +124,7 @@ def test_a_liquidation_goes_on_at_the_next_owner() -> None:
         await several.until(lambda: label not in gateway.liquidating, 200)
         await several.until(lambda: several.is_synced(label), 60)
         assert held(several, label, "MSFT") == "0"
-        await several.until(lambda: label not in several.coordinator("gamma").closings)
+        await several.until(lambda: several.coordinator("gamma").get_closing(label) is None)
 
     play(scene, daemons=PAIR, slot_s=9.0)
 
