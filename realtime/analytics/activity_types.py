@@ -32,9 +32,6 @@ CASH_FOR_SHARES = frozenset({"REORG"})
 CORPORATE = frozenset({"SPLIT", "SPIN", "REORG", "NC", "MA", "OPCA", "SC", "SSO", "SSP", "PTR"})
 """Quantities change without money: no flow and no result."""
 
-VOID_STATUSES = frozenset({"canceled", "correct"})
-"""Activities that do not count: canceled ones, and those that a correction replaces."""
-
 CLASSIFIED = (
     FLOWS | FEES | DIVIDENDS | INTEREST | EXPIRY | OPTION_TRADES | CORPORATE | {"FILL", "FOPT"}
 )

@@ -10,10 +10,10 @@ from realtime.analytics.activity_types import (
     EXPIRY,
     OPTION_TRADES,
     SPLITS,
-    VOID_STATUSES,
 )
 from realtime.analytics.books import OrderKey
 from realtime.analytics.round_trips import Fill
+from realtime.core.cash_flows import VOID_STATUSES
 from realtime.core.trading_days import to_number
 from realtime.core.trading_days import trading_day_at as day_at
 from realtime.history.exact import US

@@ -10,12 +10,12 @@ from datetime import date
 from realtime.analytics.account_history import AccountActivity, AccountHistory, Recent
 from realtime.analytics.activity_types import (
     FLOWS,
-    VOID_STATUSES,
 )
 from realtime.analytics.books import OrderKey, Origin
 from realtime.analytics.closes import Closes
 from realtime.analytics.daily import Flow
 from realtime.analytics.executions import FILL_COLUMNS, make_fills
+from realtime.core.cash_flows import VOID_STATUSES
 from realtime.core.trading_days import close_at, previous_trading_day, to_date, to_number
 from realtime.core.trading_days import trading_day_at as day_at
 from realtime.history.exact import QUARTER_US, US

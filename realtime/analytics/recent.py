@@ -8,11 +8,11 @@ from msgspec.json import Decoder
 from realtime.analytics.account_history import AccountHistory, Recent
 from realtime.analytics.activity_types import (
     FLOWS,
-    VOID_STATUSES,
 )
 from realtime.analytics.daily import DAY_US
 from realtime.analytics.executions import FILL_COLUMNS, make_fills
 from realtime.analytics.ledger_inputs import MAX_LOOKUPS, is_one_of, last_day_over, read_past
+from realtime.core.cash_flows import VOID_STATUSES
 from realtime.core.trading_days import close_at, to_date, to_number
 from realtime.history.exact import US, day_number
 from realtime.history.reading import HistoryReader
