@@ -129,14 +129,8 @@ class Outbox:
     def read(self, webhooks: Iterable[str]) -> OutboxContent:
         """Read what is stored, and delete what belongs to webhooks that do not exist any more."""
         db = self._db
-        names = list(webhooks)
-        marks = ",".join("?" * len(names))
         known = frozenset(name for (name,) in db.execute("SELECT name FROM webhook"))
-        db.execute("BEGIN IMMEDIATE")
-        for table, column in (("message", "webhook"), ("loss", "webhook"), ("webhook", "name")):
-            db.execute(f"DELETE FROM {table} WHERE {column} NOT IN ({marks})", names)
-        db.executemany("INSERT OR IGNORE INTO webhook(name) VALUES (?)", [(n,) for n in names])
-        db.execute("COMMIT")
+        self.set_webhooks(webhooks)
         rows = db.execute(
             "SELECT n, webhook, account, kind, length(body), attempts, parked"
             " FROM message ORDER BY n"
@@ -159,6 +153,16 @@ class Outbox:
             ],
             known=known,
         )
+
+    def set_webhooks(self, webhooks: Iterable[str]) -> None:
+        """Add these webhooks, and delete what belongs to any other."""
+        db, names = self._db, list(webhooks)
+        marks = ",".join("?" * len(names))
+        db.execute("BEGIN IMMEDIATE")
+        for table, column in (("message", "webhook"), ("loss", "webhook"), ("webhook", "name")):
+            db.execute(f"DELETE FROM {table} WHERE {column} NOT IN ({marks})", names)
+        db.executemany("INSERT OR IGNORE INTO webhook(name) VALUES (?)", [(n,) for n in names])
+        db.execute("COMMIT")
 
     def write(self, writes: Writes) -> list[int]:
         """Commit everything, or nothing; returns the number of each message."""

@@ -114,7 +114,7 @@ class WebhookService:
                     webhook.wake.set()
             if self._storer.is_open:
                 with suppress(sqlite3.Error, OSError):
-                    await self._storer.in_thread(lambda: self._outbox.read(wanted))
+                    await self._storer.in_thread(lambda: self._outbox.set_webhooks(wanted))
             self._storer.select_kinds()
         self._storer.has_work.set()
 
