@@ -24,8 +24,10 @@ from realtime.cluster.hop import (
 from realtime.cluster.mesh import SECRET_HEADER
 from realtime.secret import Secret
 
-MAX_IN_FLIGHT = 48
-"""Requests to owners at one time: fewer than the connections that a mesh accepts of one address."""
+MAX_CHANGES = 40
+MAX_READS = 12
+"""Requests to owners at one time: together fewer than the connections that a mesh accepts of one
+address, and apart, so that no number of questions about the past delays an order or a cancel."""
 
 SLOT_TIMEOUT_S = 2.0
 """A request that cannot leave by then is refused: nothing was sent."""
@@ -57,7 +59,8 @@ class Hops:
         self.are_halts_shared = are_halts_shared
         self._secret = secret
         self._tls = tls
-        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._changes = asyncio.Semaphore(MAX_CHANGES)
+        self._reads = asyncio.Semaphore(MAX_READS)
 
     @property
     def owners(self) -> Sequence[Owner | None]:
@@ -86,11 +89,12 @@ class Hops:
             headers["Idempotency-Key"] = request.key
         if request.content_type is not None:
             headers["Content-Type"] = request.content_type
+        slots = self._reads if request.method == "GET" else self._changes
         try:
             async with asyncio.timeout(SLOT_TIMEOUT_S):
-                await self._slots.acquire()
+                await slots.acquire()
         except TimeoutError:
-            raise HopUnsent(f"{MAX_IN_FLIGHT} requests are on their way") from None
+            raise HopUnsent("as many requests as may be are on their way") from None
         try:
             status, body, kept = await send_to_owner(
                 self._session,
@@ -107,7 +111,7 @@ class Hops:
         except ResponseLost as error:
             raise HopLost(str(error)) from error
         finally:
-            self._slots.release()
+            slots.release()
         return ApiResponse(status=status, body=body, headers=kept)
 
 

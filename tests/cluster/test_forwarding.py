@@ -231,6 +231,27 @@ def test_an_owner_that_is_silent_gets_no_order_but_a_cancel() -> None:
     play(scenario)
 
 
+def test_no_number_of_reads_delays_a_cancel() -> None:
+    """A token that may only read, and asks a lot, must not keep others from trading."""
+
+    async def scenario(both: Pair, simulator: Simulator) -> None:
+        label = first_label(both)
+        order_id = both.owner.buy(label, type="limit", limit_price="1.00")
+        await both.until(both.is_equal)
+        both.relay.pause_responses()
+        path = f"/realtime/budget/{label}"
+        reads = [asyncio.create_task(both.send("GET", path)) for _ in range(80)]
+        await asyncio.sleep(0.1)
+        path = f"/orders/{order_id}?account_id={label}"
+        cancel = asyncio.create_task(both.send("DELETE", path))
+        await both.until(lambda: not both.owner.working(label))
+        both.relay.resume()
+        assert (await cancel)[0] == 204
+        assert {status for status, _, _ in await asyncio.gather(*reads)} <= {200, 503}
+
+    play(scenario)
+
+
 def test_a_second_hop_is_refused() -> None:
     async def scenario(both: Pair, simulator: Simulator) -> None:
         label = first_label(both)
