@@ -8,9 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from realtime.analytics.account_history import AccountActivity, AccountHistory, Recent
-from realtime.analytics.activity_types import (
-    FLOWS,
-)
+from realtime.analytics.activity_types import FLOWS
 from realtime.analytics.books import OrderKey, Origin
 from realtime.analytics.closes import Closes
 from realtime.analytics.daily import Flow

@@ -6,9 +6,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from realtime.analytics.account_history import AccountHistory, Recent
-from realtime.analytics.activity_types import (
-    FLOWS,
-)
+from realtime.analytics.activity_types import FLOWS
 from realtime.analytics.daily import DAY_US
 from realtime.analytics.executions import FILL_COLUMNS, make_fills
 from realtime.analytics.ledger_inputs import MAX_LOOKUPS, is_one_of, last_day_over, read_past

@@ -143,6 +143,16 @@ class HistoryDirectory:
                 yield DayPath(day, int(match[2] or 1), path)
 
 
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file and its side files; returns the new name."""
+    aside = path.with_name(path.name + ".bad")
+    for suffix in ("", "-wal", "-shm"):
+        side = Path(f"{path}{suffix}")
+        if side.exists():
+            side.rename(f"{aside}{suffix}")
+    return aside
+
+
 def file_system(path: Path) -> str:
     """The kind of file system that a path is on; empty if this machine does not tell."""
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from realtime.history.day_file import DayFile
-from realtime.history.directory import DayPath, HistoryDirectory, HistoryUnavailable
+from realtime.history.directory import DayPath, HistoryDirectory, HistoryUnavailable, set_aside
 from realtime.history.exact import DAY_US, MINUTE_US, day_number, epoch_us
 from realtime.history.ledger import Ledger
 from realtime.history.queue import Entry, HistoryQueue, RecoveredHistory, ReportRow
@@ -307,12 +307,7 @@ class HistoryWriter:
             self._report("sealed", file=file.path.name)
 
     def _set_aside(self, path: Path) -> None:
-        aside = path.with_name(path.name + ".bad")
-        for suffix in ("", "-wal", "-shm"):
-            side = Path(f"{path}{suffix}")
-            if side.exists():
-                side.rename(f"{aside}{suffix}")
-        self._report("set_aside", file=path.name, as_file=aside.name)
+        self._report("set_aside", file=path.name, as_file=set_aside(path).name)
 
     def _keep_within_limits(self, ledger: Ledger, today: int, now_us: int) -> None:
         for gone in make_room(self._directory, today, self._retention):

@@ -20,7 +20,9 @@ from realtime.history.directory import (
     OUTBOX_NAME,
     HistoryDirectory,
     HistoryUnavailable,
+    set_aside,
 )
+from realtime.history.status import is_damaged
 
 NAME, LOCK_NAME = OUTBOX_NAME, "outbox.lock"
 
@@ -120,9 +122,9 @@ class Outbox:
         try:
             self._connect()
         except sqlite3.DatabaseError as error:
-            if "malformed" not in str(error) and "not a database" not in str(error):
+            if not is_damaged(error):
                 raise
-            self._set_aside()
+            self.set_aside = set_aside(self.path)
             self._connect()
         self._skip_numbers(int(now * 1e6))
 
@@ -277,14 +279,6 @@ class Outbox:
         ).rowcount:
             db.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('message', ?)", (first,))
         db.execute("COMMIT")
-
-    def _set_aside(self) -> None:
-        aside = self.path.with_name(self.path.name + ".bad")
-        for suffix in ("", "-wal", "-shm"):
-            side = Path(f"{self.path}{suffix}")
-            if side.exists():
-                side.rename(f"{aside}{suffix}")
-        self.set_aside = aside
 
     def _take_lock(self) -> None:
         if self._lock is not None:
