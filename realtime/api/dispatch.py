@@ -170,7 +170,8 @@ async def _forward(
     """The response of the daemon that keeps the account in sync; None: this one does."""
     has_token = request.principal.token_id is not None
     hop = HopRequest(
-        method=http_request.method,
+        # The body of a HEAD is left out where it is answered to the client.
+        method="GET" if http_request.method == "HEAD" else http_request.method,
         path=http_request.raw_path,
         route=path_of_route,
         body=request.body,

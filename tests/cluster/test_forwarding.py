@@ -252,6 +252,16 @@ def test_no_number_of_reads_delays_a_cancel() -> None:
     play(scenario)
 
 
+def test_head_is_passed_on_as_the_get_that_it_is() -> None:
+    async def scenario(both: Pair, simulator: Simulator) -> None:
+        for path in ("/orders/halt", f"/realtime/budget/{first_label(both)}"):
+            status, headers, document = await both.send("HEAD", path)
+            assert (path, status, document) == (path, 200, None)
+            assert headers["X-Realtime-Owner"] == "beta"
+
+    play(scenario)
+
+
 def test_a_second_hop_is_refused() -> None:
     async def scenario(both: Pair, simulator: Simulator) -> None:
         label = first_label(both)
