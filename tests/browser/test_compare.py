@@ -44,6 +44,37 @@ async def keys(page: Page, rows: str = RANKED) -> list[str]:
     return found
 
 
+LEADERS = """() => {
+    const over = document.querySelector('.u-over:has(.multi-overlay)');
+    const canvas = over.closest('.uplot').querySelector('canvas');
+    const [plot, drawn] = [over.getBoundingClientRect(), canvas.getBoundingClientRect()];
+    const ratio = canvas.width / drawn.width;
+    const box = [plot.right - drawn.left + 2, plot.top - drawn.top, 8, plot.height];
+    const data = canvas.getContext('2d').getImageData(...box.map((at) => Math.round(at * ratio)));
+    const rows = new Set();
+    for (let i = 3; i < data.data.length; i += 4)
+        if (data.data[i]) rows.add(Math.floor(i / 4 / data.width));
+    const names = [...document.querySelectorAll('[data-key][style*="top"]')];
+    if (!names.length) return ['no name'];
+    const top = (name) => (parseFloat(name.style.top) - over.offsetTop) * ratio;
+    const leads = (name) => [...rows].some((y) => Math.abs(y - top(name)) < 6 * ratio);
+    return names.filter((name) => !leads(name)).map((name) => name.dataset.key);
+}"""
+"""Names beside the curves to which no line leads."""
+
+
+async def test_a_line_leads_from_each_curve_to_its_name_in_every_window(
+    url: str, open_page: Open
+) -> None:
+    page = await open_page(f"{url}/#/compare")
+    await compared(page, 8)
+    await becomes(page, LEADERS, [])
+    others = page.locator("tbody.others")
+    await others.get_by_role("button", name="Shorten to 17 Jun").click()
+    await expect(page.locator(RANKED)).to_have_count(8)
+    await becomes(page, LEADERS, [])
+
+
 async def test_ranked_rows_are_above_and_the_others_have_their_reason(
     url: str, open_page: Open
 ) -> None:

@@ -112,7 +112,7 @@ export class MultiCurve {
   #destroy() {
     this.plot?.destroy();
     this.lower?.destroy();
-    this.plot = this.lower = null;
+    this.plot = this.lower = this.leaders = null;
   }
 
   #fit() {
@@ -210,7 +210,8 @@ export class MultiCurve {
       name.style.top = `${places[index]}px`;
       return name;
     }));
-    this.plot.redraw(false);
+    // While a plot becomes ready, uPlot ignores requests to draw.
+    queueMicrotask(() => this.plot?.redraw(false));
   }
 
   #drawLeaders({ ctx, bbox, valToPos }) {
