@@ -223,7 +223,7 @@ class AlpacaApi:
     ) -> web.StreamResponse:
         """Serve events from memory; the broker serves those that reach further back."""
         try:
-            return await serve_events(http_request, self.hub, request.label, is_allowed)
+            return await serve_events(http_request, self.hub, request.caller, is_allowed)
         except EventsUnknown as unknown:
             response = await self.streams.serve(
                 http_request, request, is_allowed, needs_success=True

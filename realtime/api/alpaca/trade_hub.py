@@ -6,6 +6,7 @@ the store's writer never waits.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -47,6 +48,8 @@ class TradeHub:
         self._pending: dict[AccountLabel, list[Frame]] = {}
         self._changed: set[AccountLabel] = set()
         self._is_scheduled = False
+        self.streams: Counter[str] = Counter()
+        """Open streams of server-sent events, by token or account."""
         self.listens = 0
         """Clients that began to listen since the start; many in a short time: one reconnects."""
         self.slow_clients = 0

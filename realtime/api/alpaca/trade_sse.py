@@ -6,12 +6,14 @@ from now on. The stream never ends by itself: Go takes an orderly end for the en
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from aiohttp import web
 from msgspec import Struct
 
+from realtime.api.alpaca.account_selection import Caller
 from realtime.api.alpaca.errors import AlpacaError, error_response
 from realtime.api.alpaca.trade_events import AccountEvents, Frame
 from realtime.api.alpaca.trade_hub import TradeHub
@@ -24,6 +26,10 @@ PATH = "/v2/events/trades"
 HEARTBEAT_S = 15.0
 MAX_WAITING = 2_000
 """Frames that wait for a client; one that does not read so many is disconnected, and resumes."""
+
+MAX_STREAMS = 2_000
+MAX_CLIENT_STREAMS = 500
+"""Open streams, and those of one token or pair of keys: as for `/stream`. Each is a connection."""
 
 HEADERS = {
     **COMMON_HEADERS,
@@ -106,16 +112,22 @@ class EventStream:
             self._waiting.put_nowait(frames)
         except asyncio.QueueFull:
             self._hub.slow_clients += not self._is_slow
-            self._is_slow = True
+            self._break()
 
     def update_account(self, record: Record) -> None:
         """Account figures are not part of this stream."""
 
     def end(self) -> None:
         """Disconnect: the account was removed, or the keys changed."""
-        self._is_slow = True
+        self._break()
         with suppress(asyncio.QueueFull):
             self._waiting.put_nowait(None)
+
+    def _break(self) -> None:
+        """Close without an end: also while a write waits for a client that does not read."""
+        self._is_slow = True
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
     async def serve(self, past: list[Frame]) -> web.StreamResponse:
         """Send what is wanted, until the client leaves, or the end of the range."""
@@ -137,24 +149,28 @@ class EventStream:
                         break
                     await response.write(b":heartbeat\n\n")
         # An orderly end would be the end of all events for Go: it must see a broken connection.
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        self._break()
         return response
 
 
 async def serve_events(
-    request: web.Request, hub: TradeHub, label: str, is_allowed: Callable[[], bool]
+    request: web.Request, hub: TradeHub, caller: Caller, is_allowed: Callable[[], bool]
 ) -> web.StreamResponse:
     """Serve one client of an account. Raises `AlpacaError` before the first byte."""
+    label, client = caller.label, caller.principal.token_id or caller.label
     wanted = parse_range(request.query)
+    if hub.streams.total() >= MAX_STREAMS or hub.streams[client] >= MAX_CLIENT_STREAMS:
+        raise AlpacaError(error_response(429, "realtime: too many event streams are open"))
     events = hub.events(label)
     stream = EventStream(request, hub, wanted, is_allowed)
     past = select_past(events, wanted)
     hub.add(label, stream)
+    hub.streams[client] += 1
     try:
         return await stream.serve(past)
     finally:
         hub.remove(label, stream)
+        hub.streams -= Counter((client,))  # without those that have none left
 
 
 def _invalid(text: str) -> AlpacaError:

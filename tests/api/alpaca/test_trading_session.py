@@ -5,10 +5,12 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from aiohttp import web
 from msgspec import structs
 
 from realtime.api.alpaca.account_selection import Caller, make_key_principal
 from realtime.api.alpaca.trade_hub import TradeHub
+from realtime.api.alpaca.trade_sse import MAX_WAITING, EventRange, EventStream
 from realtime.api.alpaca.trading_socket import TradingConnection, TradingSession
 from realtime.core.model import AccountLabel
 from realtime.core.state import AccountState
@@ -55,6 +57,32 @@ async def test_a_number_that_no_event_can_have_is_a_gap_in_every_format(number: 
     gap = connection.sent[-1]
     assert gap["stream"] == "gap"
     assert msgspec.msgpack.encode(gap)  # what `TradingConnection.send` does for such a client
+
+
+class StuckRequest:
+    """A request whose client reads nothing; it is its own transport."""
+
+    def __init__(self) -> None:
+        self.transport = self
+        self.is_aborted = False
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+async def test_an_event_stream_that_is_not_read_is_disconnected(is_revoked: bool) -> None:
+    """Its write waits for as long as the client likes, so the end cannot wait for the write."""
+    hub = TradeHub(Store(boot="b"), clock=lambda: NOW, get_keys_version=lambda: 0)
+    request = StuckRequest()
+    stream = EventStream(cast(web.Request, request), hub, EventRange(), lambda: True)
+    if is_revoked:
+        stream.end()
+    for _ in range(MAX_WAITING):
+        assert request.is_aborted == is_revoked
+        stream.deliver([])
+    stream.deliver([])
+    assert request.is_aborted
 
 
 async def test_newest_figures_follow_when_a_slow_client_has_read() -> None:

@@ -320,6 +320,27 @@ def test_bad_or_unknown_ranges_are_refused(tmp_path: Path, query: str) -> None:
     trade(scene, tmp_path)
 
 
+def test_event_streams_of_one_client_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.api.alpaca.trade_sse.MAX_CLIENT_STREAMS", 2)
+
+    async def scene(client: Client) -> None:
+        async with events(client), events(client) as second:
+            assert second.status == 200
+            async with events(client) as third:
+                assert third.status == 429
+                assert "too many" in (await third.json(content_type=None))["message"]
+        async with asyncio.timeout(60):
+            while True:  # those that have left make room
+                async with events(client) as again:
+                    if again.status == 200:
+                        return
+                await asyncio.sleep(1)
+
+    trade(scene, tmp_path)
+
+
 def test_a_heartbeat_shows_that_the_stream_is_open(tmp_path: Path) -> None:
     async def scene(client: Client) -> None:
         async with events(client) as response:
