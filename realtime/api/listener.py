@@ -55,6 +55,9 @@ async def serve(
         keepalive_timeout=KEEP_ALIVE_TIMEOUT_S,
         lingering_time=LINGER_TIMEOUT_S,
         shutdown_timeout=FINISH_TIMEOUT_S,
+        # No route accepts compressed bodies; a broken one would be a traceback in the log, and a
+        # good one grow a thousandfold.
+        auto_decompress=False,
     )
     await runner.setup()
     try:

@@ -186,6 +186,7 @@ BYTES = [
     asking("an address of 20 kB", f"/{'a' * 20_000}", (414, "uri_too_long")),
     reading("100 kB", HOST, f"X-Long: {'a' * 100_000}", expected=(431, "headers_too_large")),
     reading("2000 headers", HOST, *(f"X-{n}: a" for n in range(2000)), expected=MALFORMED),
+    posting("no gzip", "Content-Encoding: gzip", "Content-Length: 5", body=b"hello"),
     posting("10 MB announced", "Content-Length: 10000000", expected=(413, "body_too_large")),
     reading(
         "an expectation", HOST, AUTHORIZED, "Expect: 200-ok", expected=(417, "expectation_failed")

@@ -81,6 +81,8 @@ async def _read_body(request: web.Request) -> None:
     `body_too_large`, `body_too_slow` and, if the client disconnects, `malformed_request`."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise Problem("body_too_large", f"more than {MAX_BODY_BYTES} bytes are announced")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem("malformed_request", "a body with Content-Encoding is not accepted")
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             await request.read()
