@@ -120,7 +120,7 @@ class Tool(Struct, frozen=True, kw_only=True):
             value = arguments.get(name)
             if not isinstance(value, str) or value in ("", ".", ".."):
                 raise InvalidArguments(f"{name}: required, a text")
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+            path = path.replace(f"{{{name}}}", quote(_check_encodable(value), safe=""))
         for name, value in arguments.items():
             if name not in self.path_names and value is not None:
                 query[name] = _format(value)
@@ -241,11 +241,21 @@ def _date(headers: Message) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _check_encodable(text: str) -> str:
+    """Return a text that UTF-8 can express. Raises `InvalidArguments`: JSON allows half of a
+    surrogate pair, and no address can contain it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidArguments("half of a surrogate pair is no character") from None
+    return text
+
+
 def _format(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
         return ",".join(_format(item) for item in value)
     if isinstance(value, str | int | float):
-        return str(value)
+        return _check_encodable(str(value))
     raise InvalidArguments("an argument is a text, a number, true, false, or a list of these")

@@ -56,6 +56,8 @@ def test_arguments_become_path_and_query(
         {"account_id": "alpha", "symbols": "AAPL"},
         {"account_id": "alpha", "format": "csv"},
         {"account_id": "alpha", "symbol": {"a": 1}},
+        {"account_id": "alpha", "symbol": "\ud800"},
+        {"account_id": "\ud800"},
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments: dict[str, object]) -> None:
